@@ -1,0 +1,1 @@
+"""The `readpool` command, on top of everything else."""

@@ -1,0 +1,1 @@
+"""The hands: owns the ReadOnlyPool resource and everything it stands for."""

@@ -1,0 +1,1 @@
+"""The ground that the scaler and the controller both stand on: shared types, generated stubs, telemetry."""

@@ -1,0 +1,45 @@
+"""What every probe tells of a node, whatever kind of node it is. Nothing after the probe knows the difference."""
+
+from dataclasses import dataclass
+
+
+class ProbeError(ValueError):
+    """An answer that is not what this kind of node says. The message names the field, the value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """How far a node's own catch-up is, in its own words.
+
+    `text` is the node's status line, cut to 200 characters; the numbers are None where it does not give them.
+    """
+
+    text: str
+    target_ledger: int | None = None
+    percent_done: int | None = None
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """One answer of one node.
+
+    Attributes:
+        ledger: sequence number of the last ledger it closed; 0 or 1 while it has closed none of the network's.
+        is_synced: it says that it follows the network. Necessary for fresh, never sufficient: a lagging node says so too.
+        state: its own word for its state.
+        network: the passphrase of its network, None where this kind of node does not say.
+        heard_ledger: the newest ledger that it hears the network externalize, None where it hears nothing.
+        age_seconds: how old it holds its last ledger to be, by its own clock; None while it has closed none.
+        started_on: Unix time in seconds at which its process started, None where it does not say.
+        catch_up: its own catch-up progress, None where it is not catching up.
+    """
+
+    ledger: int
+    is_synced: bool
+    state: str = ""
+    network: str | None = None
+    heard_ledger: int | None = None
+    age_seconds: float | None = None
+    started_on: float | None = None
+    catch_up: CatchUp | None = None

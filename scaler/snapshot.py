@@ -1,0 +1,43 @@
+"""What the scaler saw of one fleet at one moment: immutable, swapped as a whole, read by everything that answers or shows."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from readpool.replica_class import ReplicaClass
+from scaler.freshness import ReplicaStanding
+from scaler.policy import Bounds, Decision
+from scaler.tip import Tip
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One replica of a fleet: its name (the pod's where DNS tells it), where it was asked, and where it stands."""
+
+    name: str
+    address: str
+    standing: ReplicaStanding
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSnapshot:
+    """One fleet at one moment.
+
+    Attributes:
+        fleet: NAMESPACE/SOURCE, unique in this process.
+        sequence: grows by one with each snapshot of this fleet.
+        at: when it was taken, Unix time in seconds.
+        network: the passphrase that its nodes are held to, None while not known.
+        replicas: sorted by name.
+    """
+
+    fleet: str
+    namespace: str
+    sequence: int
+    at: float
+    network: str | None
+    tip: Tip | None
+    replicas: tuple[Replica, ...]
+    decision: Decision
+    bounds: Bounds
+    lag_threshold: int
+    counts: Counter[ReplicaClass] = field(default_factory=Counter)

@@ -1,0 +1,1 @@
+"""A Stellar network in one process: nodes that answer as Stellar Core does and behave as it does."""
