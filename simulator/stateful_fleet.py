@@ -3,7 +3,7 @@
 The demo and the tests are written against this alone. Two things offer it:
 - `simulator.fleet.SimulatedFleet`, made by `await start_fleet(FleetSettings(...))`;
 - `simulator.core_network.CoreNetwork`, made by `await start_core_network(binary, CoreNetworkSettings(...))`.
-Both are asynchronous context managers that close themselves. Faults that only a simulation has are methods of SimulatedFleet.
+Both close themselves as asynchronous context managers. Faults that only a simulation has are methods of SimulatedFleet.
 """
 
 from collections.abc import Mapping
@@ -21,23 +21,23 @@ class StatefulFleet(Protocol):
         """Name its nodes, NAME-0 first. A stopped or dead node is still one of them."""
 
     def addresses(self) -> Mapping[str, str]:
-        """Map each name to the address of its command port, `http://127.0.0.1:PORT`, which stays the same over restarts."""
+        """Map each name to its command port, `http://127.0.0.1:PORT`, which stays the same over restarts."""
 
     @property
     def network(self) -> str:
         """The passphrase of its network."""
 
     async def scale(self, count: int) -> None:
-        """Make it `count` nodes: newcomers start with nothing and must catch up, the highest ordinals are ended for good.
+        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals are ended for good.
 
-        Returns when the processes are started or ended, not when newcomers are fresh. An ordinal that returns is a new node.
+        Returns when processes are started or ended, not when newcomers are fresh. An ordinal that returns is a new node.
         """
 
     async def stop(self, name: str) -> None:
         """Stop a node as SIGSTOP does: the kernel still accepts connections, nobody answers. Twice is once."""
 
     async def resume(self, name: str) -> None:
-        """Let a stopped node go on, as SIGCONT does. It lags, then catches up. One that was not stopped is left alone."""
+        """Let a stopped node go on, as SIGCONT does: it lags, then catches up. One not stopped is left alone."""
 
     async def restart(self, name: str) -> None:
         """End a node's process and start it again with its database kept. Returns when the new process is started."""
