@@ -1,0 +1,94 @@
+# Every target sets up what it needs by itself: a Python >= 3.11 with venv is all that has to be there.
+
+VENV     ?= .venv
+PYTHON   ?=
+ARGS     ?=
+IMAGE    ?= readpool:latest
+BASE     ?= python:3.11-slim
+JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
+
+PY       := $(VENV)/bin/python
+PYTEST   := $(PY) -m pytest -p no:cacheprovider
+SOURCES  := readpool scaler controller simulator cli bench tests lock
+KEDA     := -I readpool/keda=proto proto/externalscaler.proto
+OBSERVER := -I proto proto/readpool/v1/observer.proto
+PROTOC    = $(PY) -m grpc_tools.protoc --python_out=$(1) --grpc_python_out=$(1) --mypy_out=$(1) --mypy_grpc_out=$(1)
+STUBS    := readpool/keda readpool/v1
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup stubs check check-stubs check-lock test e2e browser demo bench policy-bench lock clean image
+.DELETE_ON_ERROR:
+
+help: ## Show this
+	@echo 'readpool: read-only pools of Stellar Core that keep themselves fresh'
+	@echo
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'Start with `make demo`; then `make test`. Nothing has to be installed first but Python 3.11 or newer with venv.'
+	@echo 'Settings: PYTHON=python3.12  VENV=.venv  JOBS=2  ARGS="flags for demo, bench, policy-bench, test, e2e"'
+
+setup: ## Make the virtual environment from the lock (every target does this by itself)
+	@PYTHON='$(PYTHON)' .ci/setup '$(VENV)'
+
+demo: setup ## Watch a simulated fleet fall behind, grow, recover and shrink, in 90 s (ARGS="--headless --report FILE.json")
+	@$(VENV)/bin/readpool demo $(ARGS)
+
+test: setup ## Run the unit and component tests: two to three minutes
+	@mkdir -p artifacts
+	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal --junitxml=artifacts/test.xml $(ARGS)
+
+e2e: setup browser ## Run the slow and real: stellar-core processes, a headless browser, the demo
+	@mkdir -p artifacts
+	$(PYTEST) tests/e2e -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 2) --dist loadfile --junitxml=artifacts/e2e.xml $(ARGS)
+
+check: setup check-lock check-stubs ## Lint, format, types, import contracts; stubs and lock current
+	ruff check $(SOURCES)
+	ruff format --check $(SOURCES)
+	mypy
+	lint-imports --no-cache
+
+check-lock: setup
+	$(PY) lock/check.py
+
+check-stubs: setup
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	$(call PROTOC,"$$fresh") $(KEDA) 2>"$$fresh/log" && $(call PROTOC,"$$fresh") $(OBSERVER) 2>>"$$fresh/log" \
+		|| { cat "$$fresh/log" >&2; exit 1; }; \
+	for package in $(STUBS); do \
+		diff -r -x __pycache__ -x __init__.py "$$fresh/$$package" $$package || { echo 'run: make stubs' >&2; exit 1; }; \
+	done && echo 'the generated stubs are current'
+
+stubs: setup ## Generate the gRPC stubs from proto/
+	$(call PROTOC,.) $(KEDA)
+	$(call PROTOC,.) $(OBSERVER)
+
+bench: setup ## Measure polling, 10,000 nodes and GetMetrics into bench/results.json (ARGS="--quick --out FILE" for a look)
+	$(PY) -m bench $(ARGS)
+
+policy-bench: setup ## Compare scaling policies over a hundred simulated days each
+	$(PY) -m bench.policy $(ARGS)
+
+lock: setup ## Resolve the dependencies of pyproject.toml anew into lock/
+	uv pip compile $(LOCK_FLAGS) pyproject.toml -o lock/runtime.txt
+	uv pip compile $(LOCK_FLAGS) -c lock/runtime.txt pyproject.toml --group dev -o lock/dev.txt
+
+LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim)
+	@if command -v buildah >/dev/null; then \
+		set -x; buildah bud --build-arg BASE='$(BASE)' -t '$(IMAGE)' $(ARGS) .; \
+	elif command -v docker >/dev/null; then \
+		set -x; docker build --build-arg BASE='$(BASE)' -t '$(IMAGE)' $(ARGS) .; \
+	else \
+		echo 'make image needs buildah or docker; neither is on PATH.' >&2; exit 1; \
+	fi
+
+browser:
+	@.ci/browser
+
+clean: ## Remove what the targets made: the virtual environment, caches, artifacts
+	rm -rf '$(VENV)' artifacts dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
