@@ -30,7 +30,7 @@ class StatefulFleet(Protocol):
     async def scale(self, count: int) -> None:
         """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals are ended for good.
 
-        Returns when processes are started or ended, not when newcomers are fresh. An ordinal that returns is a new node.
+        Returns when processes are started or ended, not when newcomers are fresh. An ordinal that returns is a new one.
         """
 
     async def stop(self, name: str) -> None:
