@@ -70,7 +70,8 @@ bench: setup ## Measure polling, 10,000 nodes and GetMetrics into bench/results.
 policy-bench: setup ## Compare scaling policies over a hundred simulated days each
 	$(PY) -m bench.policy $(ARGS)
 
-lock: setup ## Resolve the dependencies of pyproject.toml anew into lock/
+lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for the newest of each)
+	@command -v uv >/dev/null || .ci/setup '$(VENV)'
 	uv pip compile $(LOCK_FLAGS) pyproject.toml -o lock/runtime.txt
 	uv pip compile $(LOCK_FLAGS) -c lock/runtime.txt pyproject.toml --group dev -o lock/dev.txt
 
