@@ -1,7 +1,7 @@
-"""What the scaler counts of its own work: polls, gRPC requests, the event loop's lag. Written on the hot path, read at a scrape.
+"""What the scaler counts of its own work: polls, gRPC requests, the event loop's lag. Read at a scrape.
 
-Plain integers, no locks, no labels to resolve: everything here is touched by the one event loop only. Counting a poll takes less
-than a microsecond, which is why prometheus_client's own instruments stay out of it.
+Written on the hot path, and only by the one event loop: plain numbers, no locks, no labels to resolve. Counting a poll
+takes less than a microsecond, which is why prometheus_client's own instruments stay out of it.
 """
 
 from bisect import bisect_left

@@ -1,0 +1,174 @@
+"""The telemetry port: the live page and its events, Prometheus metrics, and the two probes of the kubelet.
+
+`start_telemetry` is called by scaler/server.py. Everything is GET, everything is the same for everyone, and nothing
+here can change what the scaler does; the headers keep a browser from being used against it all the same.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import web
+
+from scaler.event_stream import EventStreams
+from scaler.fleet_feed import FleetFeed, FleetsView
+from scaler.page_files import PageFile, read_page_files
+from scaler.prometheus import MAX_REPLICA_SERIES, build_registry, expose
+from scaler.stats import ScalerStats
+
+LOOP_LAG_INTERVAL_SECONDS = 0.1
+SHUTDOWN_SECONDS = 1.0
+"""For answers that are being written when the port closes; event streams are ended at once."""
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"  # no text becomes markup, not even by mistake
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class ListenAddress(Protocol):
+    """Where to listen: scaler.settings.HostPort, or anything like it."""
+
+    @property
+    def host(self) -> str:
+        """An address, or "::" for every address of both families."""
+
+    @property
+    def port(self) -> int:
+        """A port; 0 takes a free one."""
+
+
+class TelemetryServer:
+    """The open port. Made by `start_telemetry`.
+
+    Attributes:
+        port: the port that it listens on.
+    """
+
+    def __init__(self, port: int, runner: web.AppRunner, tasks: tuple[asyncio.Task[None], ...]) -> None:
+        self.port = port
+        self._runner = runner
+        self._tasks = tasks
+
+    async def stop(self) -> None:
+        """End every stream, close the port and wait until both are done."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._runner.cleanup()
+
+
+async def start_telemetry(
+    listen: ListenAddress,
+    fleets: FleetsView,
+    *,
+    is_ready: Callable[[], bool],
+    stats: ScalerStats,
+    clock: Callable[[], float] = time.time,
+    max_replica_series: int = MAX_REPLICA_SERIES,
+) -> TelemetryServer:
+    """Open the telemetry port; it serves until `stop()`.
+
+    Call it before gRPC serves, so that `/healthz` answers while the scaler starts, and stop it last, so that `/readyz`
+    says 503 and the metrics of a draining scaler can still be read.
+
+    Args:
+        listen: has `host` and `port`. "::" listens on IPv4 as well. Port 0 takes a free one: `TelemetryServer.port`.
+        fleets: scaler.fleets.Fleets; only `all()`, `changed(after)` and each fleet's `snapshot` are used.
+        is_ready: True once gRPC serves, False again as soon as the scaler drains. Called at each GET of /readyz.
+        stats: what the poller (`count_poll`) and the services (`count_grpc_request`) count; loop lag is counted here.
+        clock: Unix time in seconds, the one that the snapshots are stamped with.
+        max_replica_series: replicas, over all fleets, up to which each has Prometheus series of its own.
+
+    Raises:
+        OSError: when the address cannot be listened on.
+    """
+    feed = FleetFeed(fleets)
+    runner = web.AppRunner(
+        _build_app(feed, is_ready, stats, clock, max_replica_series),
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=True,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    listener = _listen(listen.host, listen.port)
+    await web.SockSite(runner, listener).start()
+    tasks = (asyncio.create_task(feed.record()), asyncio.create_task(_measure_loop_lag(stats)))
+    return TelemetryServer(listener.getsockname()[1], runner, tasks)
+
+
+def _build_app(
+    feed: FleetFeed,
+    is_ready: Callable[[], bool],
+    stats: ScalerStats,
+    clock: Callable[[], float],
+    max_replica_series: int,
+) -> web.Application:
+    streams = EventStreams(feed, clock)
+    registry = build_registry(lambda: tuple(feed.snapshots().values()), stats, max_replica_series)
+
+    async def serve_metrics(request: web.Request) -> web.Response:
+        body, content_type = await expose(registry, ",".join(request.headers.getall("Accept", ())))
+        response = web.Response(body=body, headers={"Content-Type": content_type})
+        response.enable_compression()
+        return response
+
+    async def serve_readiness(_request: web.Request) -> web.Response:
+        return web.Response(text="ready\n") if is_ready() else web.Response(status=503, text="not ready\n")
+
+    async def serve_health(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def end_streams(_app: web.Application) -> None:
+        streams.close()
+
+    app = web.Application()
+    for file in read_page_files():
+        app.router.add_get(file.path, _build_file_handler(file))
+    app.router.add_get("/events", streams.serve)
+    app.router.add_get("/metrics", serve_metrics)
+    app.router.add_get("/readyz", serve_readiness)
+    app.router.add_get("/healthz", serve_health)
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+def _build_file_handler(file: PageFile) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve_file(_request: web.Request) -> web.Response:
+        return web.Response(body=file.body, content_type=file.content_type, charset="utf-8")
+
+    return serve_file
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-cache")
+    response.headers["Server"] = "readpool"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if host == "::" and socket.has_dualstack_ipv6():
+        return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    if host == "::":
+        host = ""  # this machine has IPv4 only
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+async def _measure_loop_lag(stats: ScalerStats) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOP_LAG_INTERVAL_SECONDS
+        await asyncio.sleep(LOOP_LAG_INTERVAL_SECONDS)
+        stats.loop_lag_seconds.observe(max(0.0, loop.time() - due))
