@@ -1,0 +1,61 @@
+"""The `readpool` command: imports only the command that was asked for, so that help comes at once."""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+# Name, module, attribute, and the line that help shows without importing any of them.
+COMMANDS = {
+    "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: the scaler itself."),
+    "top": ("cli.top", "top", "Show in a terminal what a scaler sees."),
+    "demo": ("cli.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it runs or is asked for its own help."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """List the commands, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """Import the command of this name; None where there is none."""
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101  # COMMANDS is ours
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from COMMANDS, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+def _version() -> str:
+    try:
+        return version("readpool")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  readpool demo                      see it work, on a simulated network
+  readpool demo --core stellar-core  the same on real stellar-core processes
+  readpool scaler --help             how to run the scaler
+  readpool top                       what the scaler at localhost:9090 sees""",
+)
+@click.version_option(_version(), prog_name="readpool")
+def main() -> None:
+    """Read-only pools of Stellar Core on Kubernetes that keep themselves fresh."""
+
+
+if __name__ == "__main__":
+    main(prog_name="readpool")
