@@ -1,0 +1,109 @@
+"""What the policy goes by: the standings of all replicas, counted. Gathers, decides nothing but who is lacking.
+
+A replica is lacking when a new one would be fresh before it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from readpool.replica_class import ReplicaClass
+from scaler.freshness import ReplicaStanding
+from scaler.tip import Tip
+
+AILING = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One replica that is not counted on any more, what it does instead, and for how long, in seconds."""
+
+    name: str
+    replica_class: ReplicaClass
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The pool at one moment.
+
+    Attributes:
+        current: known replicas; foreign ones are not among them.
+        unknown: of these, not yet observed.
+        ailing: of these, lagging or unreachable, for however long.
+        unreachable: of these, unreachable.
+        catching_up: of these, on their way to fresh (not yet observed ones included) and still counted on.
+        lacking: of these, no longer counted on.
+        sustain_seconds: for how long an ailing replica must have been watched to be lacking.
+        grounded_seconds: for how long there has been ground to decide on.
+        warm_up_seconds: what a new replica needs to be fresh.
+    """
+
+    tip: Tip | None
+    current: int
+    unknown: int
+    ailing: int
+    unreachable: int
+    catching_up: int
+    lacking: tuple[Lack, ...]
+    sustain_seconds: float
+    grounded_seconds: float
+    warm_up_seconds: float
+
+
+def gather_facts(
+    standings: Mapping[str, ReplicaStanding],
+    tip: Tip | None,
+    *,
+    grounded_seconds: float,
+    sustain_seconds: float,
+    deadline_seconds: float,
+    warm_up_seconds: float,
+    now: float,
+) -> Facts:
+    """Count the replicas by what they mean for the pool's size; the order of `standings` does not matter."""
+    own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
+    classes = [standing.replica_class for standing in own.values()]
+    lacking = []
+    for name, standing in sorted(own.items()):
+        patience = deadline_seconds if standing.replica_class is ReplicaClass.CATCHING_UP else sustain_seconds
+        seconds = min(now - standing.since, grounded_seconds)
+        if _is_lacking(standing, seconds, patience, warm_up_seconds):
+            lacking.append(Lack(name, standing.replica_class, seconds))
+    overdue = sum(lack.replica_class is ReplicaClass.CATCHING_UP for lack in lacking)
+    unknown = classes.count(ReplicaClass.UNKNOWN)
+    return Facts(
+        tip=tip,
+        current=len(own),
+        unknown=unknown,
+        ailing=sum(c in AILING for c in classes),
+        unreachable=classes.count(ReplicaClass.UNREACHABLE),
+        catching_up=classes.count(ReplicaClass.CATCHING_UP) + unknown - overdue,
+        lacking=tuple(lacking),
+        sustain_seconds=sustain_seconds,
+        grounded_seconds=grounded_seconds,
+        warm_up_seconds=warm_up_seconds,
+    )
+
+
+def _is_lacking(standing: ReplicaStanding, seconds: float, patience: float, warm_up_seconds: float) -> bool:
+    """Tell whether a new replica would be fresh before this one is."""
+    if standing.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN) or seconds < patience:
+        return False
+    return standing.seconds_to_fresh is None or standing.seconds_to_fresh >= warm_up_seconds
+
+
+_DOING = {
+    ReplicaClass.LAGGING: "lagging",
+    ReplicaClass.UNREACHABLE: "not answering",
+    ReplicaClass.CATCHING_UP: "not catching up",
+}
+
+
+def describe_lack(facts: Facts) -> list[str]:
+    """Say who is lacking, such as "1 lagging for 72 s"; the time is that of the longest."""
+    words = []
+    for replica_class, doing in _DOING.items():
+        seconds = [lack.seconds for lack in facts.lacking if lack.replica_class is replica_class]
+        if seconds:
+            words.append(f"{len(seconds)} {doing} for {max(seconds):.0f} s")
+    return words

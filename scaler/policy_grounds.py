@@ -1,0 +1,89 @@
+"""Is there ground to decide how many replicas there should be? Ordered checks; the first that fails is why to hold.
+
+Without ground the scaler answers KEDA with an error, and the HPA leaves the pool as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scaler.policy_facts import Facts
+
+NO_REPLICAS = "NoReplicas"
+"""No replica is known (of this network): nothing to observe."""
+STILL_OBSERVING = "StillObserving"
+"""Just started, and some replica has neither answered nor failed to often enough."""
+ALL_UNREACHABLE = "AllUnreachable"
+"""No replica answers at all: more likely it is us."""
+NO_TIP = "NoTip"
+"""Where the network stands is not known, so neither is who lags."""
+NETWORK_HALTED = "NetworkHalted"
+"""The network closes no ledgers: nobody can be told to lag, and more replicas would not help."""
+NOT_YET_SUSTAINED = "NotYetSustained"
+"""Replicas lag or do not answer, but have not been watched for long enough to say for how long."""
+
+LOSES_SIGHT = frozenset({NO_REPLICAS, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED})
+"""After one of these, what was seen before is no measure of how long a replica has been ailing."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingGround:
+    """Why there is no decision: `reason` in CamelCase for machines, `message` in a sentence for people."""
+
+    reason: str
+    message: str
+
+
+def find_missing_ground(facts: Facts, *, is_first: bool) -> MissingGround | None:
+    """Return the first thing that is missing for a decision, None when nothing is.
+
+    `is_first`: nothing was decided before. Later a newcomer that is not yet observed is no reason to hold all else.
+    """
+    return next((missing for check in _CHECKS if (missing := check(facts, is_first)) is not None), None)
+
+
+def _check_replicas(facts: Facts, _is_first: bool) -> MissingGround | None:
+    return None if facts.current else MissingGround(NO_REPLICAS, "No replica of this network is known.")
+
+
+def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
+    if not is_first or not facts.unknown:
+        return None
+    return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas are not yet observed.")
+
+
+def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.unreachable < facts.current:
+        return None
+    return MissingGround(
+        ALL_UNREACHABLE, f"None of {facts.current} replicas answers: more likely the scaler is cut off."
+    )
+
+
+def _check_tip(facts: Facts, _is_first: bool) -> MissingGround | None:
+    return None if facts.tip else MissingGround(NO_TIP, "The network's newest ledger is not known.")
+
+
+def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.tip is None or not facts.tip.is_halted:
+        return None
+    return MissingGround(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
+
+
+def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if not facts.ailing or facts.grounded_seconds >= facts.sustain_seconds:
+        return None
+    return MissingGround(
+        NOT_YET_SUSTAINED,
+        f"{facts.ailing} replicas lag or do not answer, watched for only {facts.grounded_seconds:.0f} s"
+        f" of {facts.sustain_seconds:.0f} s.",
+    )
+
+
+_CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
+    _check_replicas,
+    _check_observed,
+    _check_reachable,
+    _check_tip,
+    _check_network,
+    _check_sustained,
+)

@@ -1,0 +1,67 @@
+"""May replicas that are no longer needed go? Between the sum of what is wanted and what the policy asks for.
+
+A scale-in that was regretted, because more were wanted again soon after, doubles the wait before the next one.
+"""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """When replicas may go.
+
+    Attributes:
+        wait_seconds: fewer must have been enough for this long.
+        regret_seconds: a scale-in after which more were wanted within this time was a mistake.
+        longest_wait_seconds: no number of mistakes makes the wait longer than this.
+    """
+
+    wait_seconds: float = 60.0
+    regret_seconds: float = 3600.0
+    longest_wait_seconds: float = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """What is remembered of letting replicas go.
+
+    Attributes:
+        held: the size last asked for; None before the first decision.
+        calm_since: since when fewer than that are wanted, in seconds; None while they are not.
+        calm_peak: the most that was wanted since then.
+        regrets: scale-ins in a row that were mistakes.
+        released_at: when replicas were last let go, in seconds; None when that has proved right or wrong.
+    """
+
+    held: int | None = None
+    calm_since: float | None = None
+    calm_peak: int = 0
+    regrets: int = 0
+    released_at: float | None = None
+
+
+def hold_or_release(
+    surplus: Surplus, wanted: int, *, may_release: bool, settings: ReleaseSettings, now: float
+) -> tuple[int, Surplus]:
+    """Return the size to ask for, at once what is `wanted` when that is more, and what to remember."""
+    surplus = _judge_last_release(surplus, wanted, settings, now)
+    held = wanted if surplus.held is None else surplus.held
+    if wanted >= held:
+        return wanted, replace(surplus, held=wanted, calm_since=None, calm_peak=0)
+    calm_since = now if surplus.calm_since is None else surplus.calm_since
+    peak = max(wanted, surplus.calm_peak)
+    wait = min(settings.wait_seconds * 2.0**surplus.regrets, settings.longest_wait_seconds)
+    if not may_release or now - calm_since < wait:
+        return held, replace(surplus, held=held, calm_since=calm_since, calm_peak=peak)
+    return peak, replace(surplus, held=peak, calm_since=None, calm_peak=0, released_at=now)
+
+
+def _judge_last_release(surplus: Surplus, wanted: int, settings: ReleaseSettings, now: float) -> Surplus:
+    """Count a regret when more are wanted soon after a scale-in; forget them all when one has proved right."""
+    if surplus.released_at is None or surplus.held is None:
+        return surplus
+    if now - surplus.released_at >= settings.regret_seconds:
+        return replace(surplus, regrets=0, released_at=None)
+    if wanted > surplus.held:
+        return replace(surplus, regrets=surplus.regrets + 1, released_at=None)
+    return surplus
