@@ -1,0 +1,82 @@
+"""What is logged of a fleet: each change of class, of the tip's health and of the desired number, once each.
+
+Called with every snapshot; a poll in which nothing changed writes nothing.
+"""
+
+import structlog
+
+from readpool.replica_class import ReplicaClass
+from scaler.snapshot import FleetSnapshot
+from scaler.tip import Tip
+
+_log = structlog.get_logger()
+
+
+class ChangeLog:
+    """Remembers what was logged last of one fleet."""
+
+    __slots__ = ("_classes", "_decision", "_discovery_trouble", "_fleet", "_tip_health")
+
+    def __init__(self, fleet: str) -> None:
+        self._fleet = fleet
+        self._classes: dict[str, ReplicaClass] = {}
+        self._decision: tuple[int | None, str] | None = None
+        self._tip_health = "unknown"
+        self._discovery_trouble = ""
+
+    def note_snapshot(self, snapshot: FleetSnapshot) -> None:
+        """Log what differs from the snapshot before."""
+        self._note_classes(snapshot)
+        health = name_tip_health(snapshot.tip)
+        if health != self._tip_health:
+            ledger = snapshot.tip.ledger if snapshot.tip else None
+            _log.info("tipChanged", fleet=self._fleet, was=self._tip_health, now=health, ledger=ledger)
+            self._tip_health = health
+        decision = (snapshot.decision.desired, snapshot.decision.reason if snapshot.decision.desired is None else "")
+        if decision != self._decision:
+            _log.info(
+                "desiredChanged",
+                fleet=self._fleet,
+                was=self._decision[0] if self._decision else None,
+                now=snapshot.decision.desired,
+                reason=snapshot.decision.reason,
+                message=snapshot.decision.message,
+            )
+            self._decision = decision
+
+    def note_discovery(self, trouble: str) -> None:
+        """Log that discovery fails, once for each reason, and that it works again: an empty `trouble`."""
+        if trouble and trouble != self._discovery_trouble:
+            _log.warning("discoveryFailed", fleet=self._fleet, why=trouble)
+        elif self._discovery_trouble and not trouble:
+            _log.info("discoveryRecovered", fleet=self._fleet)
+        self._discovery_trouble = trouble
+
+    def _note_classes(self, snapshot: FleetSnapshot) -> None:
+        classes = self._classes
+        for replica in snapshot.replicas:
+            was, standing = classes.get(replica.name, ReplicaClass.UNKNOWN), replica.standing
+            if was is standing.replica_class:
+                continue
+            classes[replica.name] = standing.replica_class
+            _log.info(
+                "classChanged",
+                fleet=self._fleet,
+                replica=replica.name,
+                was=was.value,
+                now=standing.replica_class.value,
+                lagLedgers=standing.lag_ledgers,
+                detail=standing.detail,
+            )
+        if len(classes) > len(snapshot.replicas):
+            known = {replica.name for replica in snapshot.replicas}
+            self._classes = {name: replica_class for name, replica_class in classes.items() if name in known}
+
+
+def name_tip_health(tip: Tip | None) -> str:
+    """Name the tip's health: unknown, moving, stalled or halted."""
+    if tip is None:
+        return "unknown"
+    if tip.is_halted:
+        return "halted"
+    return "stalled" if tip.is_stalled else "moving"

@@ -1,0 +1,199 @@
+"""One HTTP/1 connection to a node, and one exchange on it at a time. Whatever comes back, memory stays bounded.
+
+The bytes are parsed by llhttp (httptools), strictly. Redirects, encodings and cookies are not followed, undone or
+kept: an answer is a status 200 and a body of at most 256 KiB, or it is a failure with a reason.
+"""
+
+import asyncio
+from typing import cast
+
+import httptools
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_BODY_BYTES = 256 * 1024
+MAX_WIRE_BYTES = 1024 * 1024
+"""Body, chunk sizes, chunk extensions and trailers together."""
+
+_OK = 200
+_REDIRECTS = range(300, 400)
+
+
+class ExchangeError(Exception):
+    """An exchange that gave no answer. `reason` is CamelCase and stable, the message is for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StaleConnectionError(Exception):
+    """A kept connection was closed by the server before it answered anything: ask again on a new one."""
+
+
+class ReceiveBudget:
+    """What all exchanges of a process may hold of answers at one time, in bytes.
+
+    A fleet of nodes that each send their 256 KiB at once could otherwise take gigabytes. While the budget is spent, an
+    answer beyond `fair_bytes`, which no honest node needs, is given up.
+    """
+
+    def __init__(self, limit_bytes: int = 64 * 1024 * 1024, fair_bytes: int = 32 * 1024) -> None:
+        self.limit_bytes = limit_bytes
+        self.fair_bytes = fair_bytes
+        self.held_bytes = 0
+
+    def allows(self, body_bytes: int) -> bool:
+        """Tell whether an answer may go on growing."""
+        return body_bytes <= self.fair_bytes or self.held_bytes <= self.limit_bytes
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection. Make it with `loop.create_connection`, then `ask`."""
+
+    __slots__ = (
+        "_body",
+        "_budget",
+        "_head_bytes",
+        "_head_is_complete",
+        "_is_sized",
+        "_is_used",
+        "_parser",
+        "_transport",
+        "_waiter",
+        "_wire_bytes",
+        "is_reusable",
+    )
+
+    def __init__(self, budget: ReceiveBudget) -> None:
+        self._budget = budget
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[bytes] | None = None
+        self._is_used = False
+        self.is_reusable = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._body = bytearray()
+        self._head_bytes = 0
+        self._wire_bytes = 0
+        self._head_is_complete = False
+        self._is_sized = False
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send one request and give the body of its answer.
+
+        Raises:
+            ExchangeError: the answer is not one.
+            StaleConnectionError: the connection had been used before, and was closed before it answered.
+        """
+        if self._transport is None or self._transport.is_closing():
+            raise StaleConnectionError
+        self.is_reusable = False
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            self._transport.write(request)
+            return await self._waiter
+        finally:
+            self._waiter = None
+            self._budget.held_bytes -= len(self._body)
+            self._is_used = True
+            self._reset()
+
+    def close(self) -> None:
+        """Close at once, whatever is under way."""
+        self.is_reusable = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport of a connection that stands."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed what came to the parser, the head up to its own limit first."""
+        if self._waiter is None or self._waiter.done():
+            self.close()  # nothing was asked
+            return
+        self._wire_bytes += len(data)
+        try:
+            if not self._head_is_complete:
+                room = MAX_HEAD_BYTES - self._head_bytes
+                self._head_bytes += len(data)
+                self._parser.feed_data(data[:room])
+                data = data[room:]
+                if data and not self._head_is_complete:
+                    self._fail("TooLarge", f"the head of the answer is over {MAX_HEAD_BYTES // 1024} KiB")
+                    return
+            if data and not self._waiter.done():
+                self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.is_reusable = False
+            self._fail("BadAnswer", f"not an HTTP answer: {error}")
+        self._check_size()
+
+    def _check_size(self) -> None:
+        body_bytes = len(self._body)
+        if body_bytes > MAX_BODY_BYTES or self._wire_bytes > MAX_WIRE_BYTES:
+            self._fail("TooLarge", f"the answer is over {MAX_BODY_BYTES // 1024} KiB")
+        elif not self._budget.allows(body_bytes):
+            self._fail("TooLarge", f"the answer is over {self._budget.fair_bytes // 1024} KiB, and others are waiting")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the exchange that is under way, if there is one."""
+        self.is_reusable = False
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._is_used and not self._wire_bytes:
+            self._waiter.set_exception(StaleConnectionError())
+        elif exc is not None:
+            self._fail("ConnectionReset", f"the connection broke: {exc}")
+        elif not self._wire_bytes:
+            self._fail("ConnectionReset", "the connection was closed without an answer")
+        elif self._head_is_complete and not self._is_sized:
+            self._waiter.set_result(bytes(self._body))
+        else:
+            self._fail("BadAnswer", "the answer ended early")
+
+    def _fail(self, reason: str, message: str) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ExchangeError(reason, message))
+            self.close()
+
+    # What the parser tells.
+
+    def on_message_begin(self) -> None:
+        """Refuse a second answer to one request."""
+        if self._head_is_complete:
+            self.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note whether the answer says how long it is, and refuse what was not asked for."""
+        field = name.lower()
+        if field in {b"content-length", b"transfer-encoding"}:
+            self._is_sized = True
+        elif field == b"content-encoding" and value.strip().lower() != b"identity":
+            self._fail("BadAnswer", f"the answer is encoded ({value[:20].decode('latin-1')}), which was not asked for")
+
+    def on_headers_complete(self) -> None:
+        """Refuse at once whatever is not status 200, body unread."""
+        self._head_is_complete = True
+        status = self._parser.get_status_code()
+        if status in _REDIRECTS:
+            self._fail("Redirected", f"the node redirects (status {status}); redirects are not followed")
+        elif status != _OK:
+            self._fail("BadStatus", f"the node answered with status {status}; 200 is expected")
+
+    def on_body(self, data: bytes) -> None:
+        """Keep a part of the body."""
+        if self._waiter is not None and not self._waiter.done():
+            self._body += data
+            self._budget.held_bytes += len(data)
+
+    def on_message_complete(self) -> None:
+        """Hand over the body."""
+        if self._waiter is not None and not self._waiter.done() and len(self._body) <= MAX_BODY_BYTES:
+            self.is_reusable = self._parser.should_keep_alive()
+            self._waiter.set_result(bytes(self._body))

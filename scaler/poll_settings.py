@@ -1,0 +1,52 @@
+"""How nodes are asked: how often, for how long, where to, and how many at most. Read by everything that fetches."""
+
+from dataclasses import dataclass
+
+from scaler.trigger import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class PollSettings:
+    """Settings of one scaler process.
+
+    Attributes:
+        interval_seconds: each node is asked once in this time; a ledger closes about each 5 s.
+        connect_seconds: a connection that takes longer is given up.
+        total_seconds: a whole poll that takes longer is given up; never longer than the interval.
+        allow_loopback: nodes and references of triggers may be at loopback addresses.
+        dns_server: IP address and port of the server to ask, None for the system's.
+        cluster_domain: the last part of a Service's DNS name.
+        references: the operator's own; evidence for every fleet.
+        archive_seconds: archives move once in 64 ledgers, so they are asked this seldom.
+        lease_seconds: a fleet that nobody asked for in this time, and that no stream holds, is dropped.
+        max_fleets: fleets at once; a trigger for one more is refused.
+        max_members: replicas of one fleet.
+        max_nodes: nodes polled by this process.
+        max_references: references polled by this process.
+    """
+
+    interval_seconds: float = 5.0
+    connect_seconds: float = 2.0
+    total_seconds: float = 4.0
+    allow_loopback: bool = False
+    dns_server: tuple[str, int] | None = None
+    cluster_domain: str = "cluster.local"
+    references: tuple[Reference, ...] = ()
+    archive_seconds: float = 60.0
+    lease_seconds: float = 600.0
+    max_fleets: int = 10_000
+    max_members: int = 5_000
+    max_nodes: int = 20_000
+    max_references: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse settings under which a node would be asked without end or never."""
+        for name in ("interval_seconds", "connect_seconds", "total_seconds", "archive_seconds", "lease_seconds"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise ValueError(f"{name} is {value!r}; it must be a positive number of seconds")
+
+    @property
+    def deadline_seconds(self) -> float:
+        """Seconds that one poll may take: less than the interval, so that polls of a node never overlap."""
+        return min(self.total_seconds, self.interval_seconds * 0.8)

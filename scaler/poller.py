@@ -1,0 +1,221 @@
+"""Asks every node once an interval, each at its own phase, and hands what came of it to whoever watches the node.
+
+A node is polled once however many fleets name it. One loop starts the polls that are due; each poll is a short task,
+so a node that hangs holds up nothing but itself. Between the fleets, which say which nodes, and the fetch, which asks
+one.
+"""
+
+import asyncio
+import heapq
+import ssl
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import structlog
+
+from readpool.clock import Clock
+from scaler.addresses import is_address
+from scaler.discovery import Discovery, DiscoveryError
+from scaler.fetch import FetchLimits, NodeClient, OwnLimitError, build_failure, build_question
+from scaler.http_exchange import ExchangeError, ReceiveBudget
+from scaler.poll_schedule import compute_next_due, compute_phase, is_too_late
+from scaler.poll_settings import PollSettings
+from scaler.probes import parse
+from scaler.probes.report import NodeReport, PollFailure, ProbeError
+from scaler.probes.requests import build_request
+from scaler.stats import ScalerStats
+from scaler.trigger import ProbeKind
+
+_TICK_SECONDS = 0.02
+"""How often the loop looks for polls that are due."""
+_FIRST_LOOK_SECONDS = 0.005
+"""Between the first polls of new nodes, which come before their phase as long as there is room."""
+_SUSPENSION_SECONDS = 1.0
+"""A poll that outlived its deadline by this much was not slow: this process did not run."""
+
+_log = structlog.get_logger()
+
+
+class Listener(Protocol):
+    """Whoever watches nodes, each under a name of its own."""
+
+    def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
+        """Take what came of one poll. Must not wait."""
+
+
+@dataclass(slots=True, eq=False)
+class PolledNode:
+    """One node, with everything that is kept of it between polls.
+
+    `client` is None where its URL cannot be asked at all.
+    """
+
+    kind: ProbeKind
+    url: str
+    phase: float
+    client: NodeClient | None
+    refusal: PollFailure | None
+    listeners: dict[tuple[Listener, str], None] = field(default_factory=dict)
+    poll: asyncio.Task[None] | None = None
+
+
+class Poller:
+    """The loop over all nodes of this process."""
+
+    def __init__(
+        self, settings: PollSettings, clock: Clock, discovery: Discovery, stats: ScalerStats, tls: ssl.SSLContext
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._discovery = discovery
+        self._stats = stats
+        self._limits = FetchLimits(settings.connect_seconds, settings.deadline_seconds, settings.allow_loopback)
+        self._budget = ReceiveBudget()
+        self._tls = tls
+        self._nodes: dict[tuple[ProbeKind, str], PolledNode] = {}
+        self._due: list[tuple[float, int, PolledNode]] = []
+        self._order = count()
+        self._next_first_look = 0.0
+        self._loop_task: asyncio.Task[None] | None = None
+        self._is_at_own_limit = False
+
+    @property
+    def node_count(self) -> int:
+        """Number of nodes that are polled."""
+        return len(self._nodes)
+
+    async def start(self) -> None:
+        """Start polling whatever is subscribed, now and later."""
+        self._loop_task = asyncio.create_task(self._run(), name="poller")
+
+    async def stop(self) -> None:
+        """Stop polling, give up what is under way and close what is open."""
+        tasks = [node.poll for node in self._nodes.values() if node.poll is not None]
+        if self._loop_task is not None:
+            tasks.append(self._loop_task)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for node in self._nodes.values():
+            if node.client is not None:
+                node.client.close()
+        self._nodes.clear()
+        self._due.clear()
+
+    def subscribe(self, kind: ProbeKind, url: str, listener: Listener, name: str) -> None:
+        """Have a node polled, and its outcomes told to `listener` under `name`.
+
+        Its first poll comes within the interval.
+        """
+        node = self._nodes.get((kind, url))
+        if node is None:
+            node = self._nodes[kind, url] = self._build_node(kind, url)
+            self._schedule_first(node)
+        node.listeners[listener, name] = None
+
+    def unsubscribe(self, kind: ProbeKind, url: str, listener: Listener, name: str) -> None:
+        """Tell `listener` no more; a node that nobody listens to is no longer polled."""
+        node = self._nodes.get((kind, url))
+        if node is None:
+            return
+        node.listeners.pop((listener, name), None)
+        if not node.listeners:
+            del self._nodes[kind, url]
+            if node.poll is not None:
+                node.poll.cancel()
+            elif node.client is not None:
+                node.client.close()
+
+    def _build_node(self, kind: ProbeKind, url: str) -> PolledNode:
+        phase = compute_phase(next(self._order), self._settings.interval_seconds)
+        request = build_request(kind, url)
+        try:
+            question = build_question(request.method, request.url, request.body, request.headers)
+        except ExchangeError as error:
+            return PolledNode(kind, url, phase, None, build_failure(error.reason, str(error)))
+        return PolledNode(kind, url, phase, NodeClient(question), None)
+
+    def _schedule_first(self, node: PolledNode) -> None:
+        """Schedule a new node: at its phase, or sooner while first looks are few enough to be no burst."""
+        now = asyncio.get_running_loop().time()
+        interval = self._settings.interval_seconds
+        at_phase = compute_next_due(node.phase, interval, now)
+        first_look = max(now, self._next_first_look)
+        if first_look < at_phase - interval / 4:
+            self._next_first_look = first_look + _FIRST_LOOK_SECONDS
+            at_phase = first_look
+        heapq.heappush(self._due, (at_phase, next(self._order), node))
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._start_due(loop.time())
+            await asyncio.sleep(_TICK_SECONDS)
+
+    def _start_due(self, now: float) -> None:
+        interval = self._settings.interval_seconds
+        while self._due and self._due[0][0] <= now:
+            due, order, node = heapq.heappop(self._due)
+            if not node.listeners:
+                continue
+            heapq.heappush(self._due, (compute_next_due(node.phase, interval, now), order, node))
+            if node.poll is None and not is_too_late(due, interval, now):
+                node.poll = asyncio.create_task(self._poll(node))
+                node.poll.add_done_callback(_report_fault)
+
+    async def _poll(self, node: PolledNode) -> None:
+        """Poll one node once, and tell its listeners."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            outcome = await self._observe(node)
+        except OwnLimitError as error:
+            self._note_own_limit(error)
+            return
+        finally:
+            node.poll = None
+            if not node.listeners and node.client is not None:
+                node.client.close()
+        seconds = loop.time() - started
+        if isinstance(outcome, PollFailure):
+            if seconds > self._limits.total_seconds + _SUSPENSION_SECONDS:
+                return  # says nothing of the node
+            self._stats.count_poll(outcome.reason, seconds)
+        else:
+            self._stats.count_poll("Answered", seconds)
+        now = self._clock()
+        for listener, name in tuple(node.listeners):
+            listener.receive(name, outcome, now)
+
+    async def _observe(self, node: PolledNode) -> NodeReport | PollFailure:
+        if node.client is None:
+            return node.refusal or build_failure("BadAddress", "not a URL that can be asked")
+        try:
+            addresses = await self._locate(node.client.question.host)
+            body = await node.client.fetch(addresses, self._limits, self._budget, self._tls)
+            return parse(node.kind, body)
+        except ExchangeError as error:
+            return build_failure(error.reason, str(error))
+        except ProbeError as error:
+            return build_failure("BadAnswer", str(error))
+
+    async def _locate(self, host: str) -> tuple[str, ...]:
+        if is_address(host):
+            return (host,)
+        try:
+            return await self._discovery.resolve(host)
+        except DiscoveryError as error:
+            raise ExchangeError("NameNotResolved", str(error)) from error
+
+    def _note_own_limit(self, error: OwnLimitError) -> None:
+        self._stats.polls["OwnLimit"] += 1
+        if not self._is_at_own_limit:
+            self._is_at_own_limit = True
+            _log.error("pollsGivenUp", why=str(error), nodes=len(self._nodes))
+
+
+def _report_fault(task: asyncio.Task[None]) -> None:
+    """Log a fault of our own in a poll: the node it happened with goes on being polled, and so do all others."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("pollFault", exc_info=error)

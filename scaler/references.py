@@ -1,0 +1,189 @@
+"""Asks the references: few nodes, far away, of any kind, whose word counts as evidence of the tip.
+
+Each is asked by httpx with a client of its own, once an interval however many fleets name it, and within the same
+limits as a node: checked address, deadlines, 256 KiB, no redirects, nothing unpacked.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from readpool.clock import Clock
+from scaler.addresses import explain_refusal, is_address
+from scaler.discovery import Discovery, DiscoveryError
+from scaler.fetch import build_failure
+from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError
+from scaler.poll_settings import PollSettings
+from scaler.probes import parse
+from scaler.probes.report import NodeReport, PollFailure, ProbeError
+from scaler.probes.requests import build_request
+from scaler.trigger import ProbeKind, Reference
+
+_log = structlog.get_logger()
+
+
+class ReferenceListener(Protocol):
+    """Whoever wants to know what a reference says."""
+
+    def receive_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
+        """Take what came of one question. Must not wait."""
+
+
+@dataclass(slots=True, eq=False)
+class PolledReference:
+    """One reference, who listens, and what it said last."""
+
+    reference: Reference
+    is_trusted: bool
+    listeners: dict[ReferenceListener, None] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+    last: tuple[NodeReport | PollFailure, float] | None = None
+
+
+class References:
+    """All references of this process."""
+
+    def __init__(self, settings: PollSettings, clock: Clock, discovery: Discovery, tls: ssl.SSLContext) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._discovery = discovery
+        self._tls = tls
+        self._polled: dict[Reference, PolledReference] = {}
+
+    def subscribe(self, reference: Reference, listener: ReferenceListener) -> None:
+        """Have a reference asked, and its answers told to `listener`; the last one at once, if there is one."""
+        polled = self._polled.get(reference)
+        if polled is None:
+            if len(self._polled) >= self._settings.max_references:
+                _log.warning("referenceRefused", url=reference.url, limit=self._settings.max_references)
+                return
+            polled = PolledReference(reference, is_trusted=reference in self._settings.references)
+            self._polled[reference] = polled
+            polled.task = asyncio.create_task(self._follow(polled), name=f"reference {reference.url}")
+        polled.listeners[listener] = None
+        if polled.last is not None:
+            listener.receive_reference(reference, *polled.last)
+
+    def unsubscribe(self, reference: Reference, listener: ReferenceListener) -> None:
+        """Tell `listener` no more; a reference that nobody listens to is no longer asked."""
+        polled = self._polled.get(reference)
+        if polled is None:
+            return
+        polled.listeners.pop(listener, None)
+        if not polled.listeners:
+            del self._polled[reference]
+            if polled.task is not None:
+                polled.task.cancel()
+
+    async def stop(self) -> None:
+        """Give up what is under way."""
+        tasks = [polled.task for polled in self._polled.values() if polled.task is not None]
+        self._polled.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, polled: PolledReference) -> None:
+        """Ask one reference once an interval until nobody listens; its trouble is logged once, and its end once."""
+        period = self._settings.interval_seconds
+        if polled.reference.kind is ProbeKind.ARCHIVE:
+            period = max(period, self._settings.archive_seconds)
+        loop = asyncio.get_running_loop()
+        async with self._build_client() as client:
+            while True:
+                started = loop.time()
+                outcome = await self._observe(client, polled)
+                self._log_change(polled, outcome)
+                polled.last = (outcome, self._clock())
+                for listener in tuple(polled.listeners):
+                    listener.receive_reference(polled.reference, *polled.last)
+                await asyncio.sleep(max(period / 2, started + period - loop.time()))
+
+    def _build_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=self._tls,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(self._settings.total_seconds, connect=self._settings.connect_seconds),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"User-Agent": "readpool", "Accept-Encoding": "identity"},
+        )
+
+    async def _observe(self, client: httpx.AsyncClient, polled: PolledReference) -> NodeReport | PollFailure:
+        try:
+            async with asyncio.timeout(self._settings.total_seconds):
+                body = await self._fetch(client, polled)
+            return parse(polled.reference.kind, body)
+        except TimeoutError:
+            return build_failure("Timeout", f"no answer within {self._settings.total_seconds:g} s")
+        except ExchangeError as error:
+            return build_failure(error.reason, str(error))
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+            reason = "BadAnswer" if isinstance(error, ProbeError) else _name_reason(error)
+            return build_failure(reason, str(error) or type(error).__name__)
+
+    async def _fetch(self, client: httpx.AsyncClient, polled: PolledReference) -> bytes:
+        """Fetch by address, so that what is connected to is what was checked; the name stays in Host and in TLS."""
+        request = build_request(polled.reference.kind, polled.reference.url)
+        url = httpx.URL(request.url)
+        address = await self._locate(url.host, is_trusted=polled.is_trusted)
+        headers = {**request.headers, "Host": urlsplit(request.url).netloc}
+        extensions = {"sni_hostname": url.host}
+        async with client.stream(
+            request.method, url.copy_with(host=address), content=request.body, headers=headers, extensions=extensions
+        ) as response:
+            if response.is_redirect:
+                raise ExchangeError("Redirected", f"it redirects (status {response.status_code})")
+            if response.status_code != httpx.codes.OK:
+                raise ExchangeError("BadStatus", f"it answered with status {response.status_code}; 200 is expected")
+            return await _read_body(response)
+
+    async def _locate(self, host: str, *, is_trusted: bool) -> str:
+        try:
+            addresses = (host,) if is_address(host) else await self._discovery.resolve(host)
+        except DiscoveryError as error:
+            raise ExchangeError("NameNotResolved", str(error)) from error
+        if is_trusted:
+            return addresses[0]
+        refusals = {
+            address: explain_refusal(address, allow_loopback=self._settings.allow_loopback) for address in addresses
+        }
+        for address, refusal in refusals.items():
+            if refusal is None:
+                return address
+        raise ExchangeError("BadAddress", next(iter(refusals.values())) or "no address")
+
+    def _log_change(self, polled: PolledReference, outcome: NodeReport | PollFailure) -> None:
+        failed_before = polled.last is not None and isinstance(polled.last[0], PollFailure)
+        if isinstance(outcome, PollFailure) and not failed_before:
+            _log.warning("referenceFailed", url=polled.reference.url, reason=outcome.reason, why=outcome.message)
+        elif failed_before and not isinstance(outcome, PollFailure):
+            _log.info("referenceRecovered", url=polled.reference.url)
+
+
+async def _read_body(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise ExchangeError("TooLarge", f"the answer is over {MAX_BODY_BYTES // 1024} KiB")
+    return bytes(body)
+
+
+def _name_reason(error: Exception) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "Timeout"
+    if isinstance(error, httpx.ConnectError):
+        return "ConnectionRefused" if "refused" in str(error).lower() else "ConnectionFailed"
+    if isinstance(error, (httpx.NetworkError, OSError)):
+        return "ConnectionReset"
+    if isinstance(error, httpx.InvalidURL):
+        return "BadAddress"
+    return "BadAnswer"

@@ -1,0 +1,129 @@
+"""One fleet that somebody asks about: its fold, its latest snapshot, and the waiting for the next.
+
+Outcomes of polls come in, snapshots go out; what they mean is decided by the fold (scaler.fleet), when they are taken
+by the publisher.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+from readpool.clock import Clock
+from scaler.change_counter import ChangeCounter
+from scaler.change_log import ChangeLog
+from scaler.fleet import Fleet, FleetSettings
+from scaler.poller import Poller
+from scaler.probes.report import NodeReport, PollFailure
+from scaler.snapshot import FleetSnapshot
+from scaler.trigger import FleetSpec, NodesSource, Reference
+
+
+class WatchedFleet:
+    """One fleet under observation.
+
+    Args:
+        name: NAMESPACE/SOURCE, unique in this process.
+        spec: which nodes, held to what.
+        settings: the fold's.
+        poller: polls the members.
+        clock: gives `now`.
+        note_news: called when a snapshot is to be taken at once.
+
+    Attributes:
+        snapshot: the latest one; always there, replaced as a whole.
+        has_news: something was observed since that snapshot.
+        leased_until: when it is dropped unless somebody asks again, in seconds.
+        holders: streams that keep it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: FleetSpec,
+        settings: FleetSettings,
+        poller: Poller,
+        clock: Clock,
+        note_news: "Callable[[WatchedFleet], None]",
+    ) -> None:
+        self.name = name
+        self.spec = spec
+        self.has_news = False
+        self.leased_until = 0.0
+        self.holders = 0
+        self._poller = poller
+        self._clock = clock
+        self._note_news = note_news
+        self._members: dict[str, str] = {}
+        self._fold = Fleet(name, spec, settings, clock())
+        self._changed = ChangeCounter()
+        self._change_log = ChangeLog(name)
+        self.snapshot: FleetSnapshot = self._fold.snapshot(clock())
+
+    async def next_snapshot(self, after_sequence: int) -> FleetSnapshot:
+        """Wait for a snapshot with a sequence over `after_sequence`, and give the latest one."""
+        while self.snapshot.sequence <= after_sequence:
+            await self._changed.wait_beyond(self._changed.value)
+        return self.snapshot
+
+    def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
+        """Take what came of one poll of one member."""
+        self.has_news = True
+        if self._fold.observe(name, outcome, now):
+            self._note_news(self)
+
+    def receive_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
+        """Take what a reference said."""
+        self.has_news = True
+        self._fold.observe_reference(reference, outcome, now)
+
+    def set_members(self, members: Mapping[str, str], max_nodes: int) -> None:
+        """Have these members polled from now on: name to base URL. Whoever stays keeps its history."""
+        added = {name: url for name, url in members.items() if self._members.get(name) != url}
+        if self._poller.node_count + len(added) > max_nodes:
+            self.note_discovery_failed(f"{len(added)} more nodes would be over the {max_nodes} that one scaler polls")
+            return
+        removed = {name: url for name, url in self._members.items() if members.get(name) != url}
+        self._fold.set_members(members, self._clock())
+        self._members = dict(members)
+        for name, url in added.items():
+            self._poller.subscribe(self.spec.probe, url, self, name)
+        for name, url in removed.items():
+            self._poller.unsubscribe(self.spec.probe, url, self, name)
+        self._change_log.note_discovery("")
+        if added or removed:
+            self._tell_at_once()
+
+    def note_discovery_failed(self, why: str) -> None:
+        """Take that the members could not be found; those that are known stay."""
+        self._fold.discovery_failed(why, self._clock())
+        self._change_log.note_discovery(why)
+        self._tell_at_once()
+
+    def publish(self) -> None:
+        """Take a snapshot, log what changed with it, and wake whoever waits for it."""
+        self.has_news = False
+        self.snapshot = self._fold.snapshot(self._clock())
+        self._change_log.note_snapshot(self.snapshot)
+        self._changed.advance()
+
+    def close(self) -> None:
+        """Have the members polled no more on this fleet's behalf."""
+        for name, url in self._members.items():
+            self._poller.unsubscribe(self.spec.probe, url, self, name)
+        self._members = {}
+
+    def _tell_at_once(self) -> None:
+        self.has_news = True
+        self._note_news(self)
+
+
+def name_fleet(spec: FleetSpec, *, is_taken: Callable[[str], bool]) -> str:
+    """Name a fleet NAMESPACE/SOURCE; where that is taken by another spec, a digest of this one tells them apart."""
+    if isinstance(spec.source, NodesSource):
+        name = f"{spec.namespace}/nodes-{_digest(spec.source.urls)}"
+    else:
+        name = f"{spec.namespace}/{spec.source.name}"
+    return f"{name}~{_digest(spec)}" if is_taken(name) else name
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
