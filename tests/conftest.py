@@ -1,0 +1,38 @@
+"""What holds for every test: strict runs have no quiet skips, and Hypothesis searches the same way twice in CI."""
+
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+from tests.strictness import IMPOSSIBLE, is_strict
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+settings.register_profile("readpool", deadline=None)  # a busy machine is no bug
+settings.register_profile("readpool-ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=5000)
+settings.load_profile("readpool-ci" if os.environ.get("CI") or is_strict() else "readpool")
+
+
+def reject_quiet_skip(report: Report) -> Report:
+    """Turn a skip into a failure where the run is strict and the machine could have run the test."""
+    if report.skipped and is_strict() and not hasattr(report, "wasxfail") and IMPOSSIBLE not in str(report.longrepr):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"READPOOL_STRICT is set, and this would be skipped: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Judge the skip of a test."""
+    return reject_quiet_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Judge the skip of a whole module."""
+    return reject_quiet_skip((yield))
