@@ -1,0 +1,84 @@
+"""One log line an event, as JSON for machines or coloured for people; set up once, when a program starts.
+
+Lines of libraries that use the standard logging module come out in the same form, so that a log is never of two kinds.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TextIO
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+
+class LogFormat(StrEnum):
+    """How a line looks."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """From where on events are worth a line."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def configure_logging(log_format: LogFormat, level: LogLevel, stream: TextIO = sys.stdout) -> None:
+    """Send structlog's events and the standard library's records to `stream`, one line each, flushed each."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    opening: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    closing = _build_closing(log_format, is_terminal=stream.isatty())
+    structlog.configure(
+        processors=[*opening, *closing],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_build_formatter(opening, closing))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _build_closing(log_format: LogFormat, *, is_terminal: bool) -> list[Processor]:
+    if log_format is LogFormat.JSON:
+        return [
+            structlog.processors.dict_tracebacks,
+            _lead_with_event,
+            structlog.processors.JSONRenderer(),
+        ]
+    return [_escape_unprintable, structlog.dev.ConsoleRenderer(colors=is_terminal)]
+
+
+def _build_formatter(opening: Sequence[Processor], closing: Sequence[Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *opening],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *closing],
+    )
+
+
+def _lead_with_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put what a reader looks for first at the front of the line."""
+    leading = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
+    return {**leading, **event}
+
+
+def _escape_unprintable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape what a node could put into its answers to forge lines or drive a terminal; JSON does so by itself."""
+    return {key: _escape(value) for key, value in event.items()}
+
+
+def _escape(value: object) -> object:
+    if isinstance(value, str) and not value.isprintable():
+        return value.encode("unicode_escape").decode("ascii")
+    return value

@@ -1,0 +1,166 @@
+"""The command `scaler`: flags and environment to settings, then the process. Nothing heavy is imported before that."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
+from scaler.settings import (
+    ScalerSettings,
+    SettingsError,
+    build_tls_files,
+    parse_dns_server,
+    parse_host_port,
+    parse_reference,
+)
+
+T = TypeVar("T")
+_EXAMPLES = """Examples:
+
+\b
+  In a cluster, where KEDA's triggers name headless Services:
+    readpool scaler
+
+\b
+  On a laptop, with nodes at fixed addresses and a readable log:
+    readpool scaler --allow-static-nodes --allow-loopback-nodes \\
+        --listen 127.0.0.1:9090 --telemetry-listen 127.0.0.1:8080 --log-format console
+
+\b
+  With TLS from a mounted cert-manager Secret, and only for clients of its CA:
+    readpool scaler --tls-cert /tls/tls.crt --tls-key /tls/tls.key --tls-client-ca /tls/ca.crt
+
+\b
+  With evidence of the network's tip from outside the cluster:
+    readpool scaler --reference horizon=https://horizon.stellar.org
+"""
+
+
+class _Parsed(click.ParamType[Any]):
+    """A flag's value as one of our parsers reads it."""
+
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the text, or end with the parser's own sentence."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except SettingsError as error:
+            self.fail(str(error), param, ctx)
+
+
+_HOST_PORT = _Parsed("HOST:PORT", parse_host_port)
+_FILE = click.Path(path_type=Path)
+
+
+def _choice(kind: type[StrEnum]) -> click.Choice[StrEnum]:
+    return click.Choice(kind, case_sensitive=False)
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Build an option that is an environment variable READPOOL_… as well."""
+    variable = "READPOOL_" + names[0].removeprefix("--").replace("-", "_").upper()
+    attributes.setdefault("show_default", "default" in attributes)
+    return click.option(*names, envvar=variable, show_envvar=True, **attributes)
+
+
+@click.command(
+    "scaler",
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@_option("--listen", type=_HOST_PORT, default="[::]:9090", help="Where KEDA and observers call, by gRPC. Port 0: any.")
+@_option(
+    "--telemetry-listen",
+    type=_HOST_PORT,
+    default="[::]:8080",
+    help="Where the live page, /metrics, /healthz and /readyz are.",
+)
+@_option(
+    "--poll-interval",
+    "poll_interval_seconds",
+    type=float,
+    default=5.0,
+    metavar="SECONDS",
+    help="How often each node is asked. A ledger closes about each 5 seconds.",
+)
+@_option(
+    "--allow-static-nodes",
+    is_flag=True,
+    help="Accept triggers that name `nodes` and `references` by URL. Off, since it lets whoever writes a ScaledObject "
+    "make the scaler fetch addresses of their choice.",
+)
+@_option("--allow-loopback-nodes", is_flag=True, help="Poll nodes at loopback addresses too. For demos and tests.")
+@_option(
+    "--reference",
+    "references",
+    type=_Parsed("KIND=URL", parse_reference),
+    multiple=True,
+    help="A trusted node as evidence of the network's tip, for every fleet: core, rpc, horizon or archive. Repeatable; "
+    "in the environment, separated by blanks.",
+)
+@_option("--tls-cert", type=_FILE, help="Certificate chain, PEM. It and the two below are read again as they change.")
+@_option("--tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@_option(
+    "--tls-client-ca",
+    type=_FILE,
+    help="Demand a certificate of this authority from every client, PEM (KEDA's tlsClientCert and tlsClientKey).",
+)
+@_option("--dns-server", type=_Parsed("IP:PORT", parse_dns_server), help="Ask this DNS server, not the system's.")
+@_option("--cluster-domain", default="cluster.local", help="Last part of the DNS names of Services.")
+@_option(
+    "--log-format",
+    type=_choice(LogFormat),
+    default="json",
+    help="An object a line, or lines for people.",
+)
+@_option(
+    "--log-level",
+    type=_choice(LogLevel),
+    default="info",
+    help="From where on events are logged.",
+)
+@_option(
+    "--drain-seconds",
+    type=float,
+    default=10.0,
+    metavar="SECONDS",
+    help="How long calls in flight may take to finish after SIGTERM.",
+)
+def scaler(tls_cert: Path | None, tls_key: Path | None, tls_client_ca: Path | None, **flags: Any) -> None:
+    """Watch Stellar Core fleets and tell KEDA how many replicas they should have.
+
+    Polls every node of every fleet that a trigger names, knows the network's tip, classes each replica, and answers
+    KEDA's external scaler calls from what it saw. Runs until SIGTERM, then drains.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else a port scan writes a line a connection, past our log
+    try:
+        settings = ScalerSettings(tls=build_tls_files(tls_cert, tls_key, tls_client_ca), **flags)
+        configure_logging(settings.log_format, settings.log_level)
+        _run(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _run(settings: ScalerSettings) -> None:
+    from scaler.server import serve  # noqa: PLC0415 - `--help` and bad flags need no gRPC
+
+    try:
+        import uvloop  # noqa: PLC0415 - as above
+    except ImportError:  # it exists for Linux and macOS only
+        asyncio.run(serve(settings))
+    else:
+        uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    scaler()

@@ -1,0 +1,55 @@
+"""grpc.health.v1 for the scaler: SERVING from the first moment, NOT_SERVING from the moment it drains.
+
+Written here because the stock service writes to watchers under the lock that draining needs: one watcher that does not
+read would hold the drain up.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from scaler.streams import Streams, TooManyStreams
+
+_Status = health_pb2.HealthCheckResponse
+
+
+class Health(health_pb2_grpc.HealthServicer):
+    """Health of the whole ("") and of each named service; they live and drain together."""
+
+    def __init__(self, services: tuple[str, ...], streams: Streams) -> None:
+        self._services = frozenset(("", *services))
+        self._streams = streams
+        self._is_serving = True
+
+    def drain(self) -> None:
+        """Say NOT_SERVING from now on; watchers hear it when their streams are ended."""
+        self._is_serving = False
+
+    async def Check(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> health_pb2.HealthCheckResponse:
+        """Answer at once; NOT_FOUND for a service that is not served here."""
+        if request.service not in self._services:
+            known = ", ".join(sorted(filter(None, self._services)))
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.service!r} is not served here, but {known}")
+        return health_pb2.HealthCheckResponse(status=self._status(request.service))
+
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """Send the status at once and NOT_SERVING at the drain, then end."""
+        try:
+            with self._streams.admit() as stream:
+                yield health_pb2.HealthCheckResponse(status=self._status(request.service))
+                if self._is_serving:
+                    await stream.until_end()
+                    yield health_pb2.HealthCheckResponse(status=self._status(request.service))
+        except TooManyStreams as error:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+
+    def _status(self, service: str) -> int:
+        if service not in self._services:
+            return _Status.SERVICE_UNKNOWN
+        return _Status.SERVING if self._is_serving else _Status.NOT_SERVING

@@ -1,0 +1,140 @@
+"""readpool.v1.Observer: snapshots as they change, to whoever watches. Decides only which are worth sending now.
+
+Each stream remembers what it told last and reads the newest snapshot when its reader is ready, so a slow reader gets
+the newest and never a backlog.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from readpool.clock import Clock
+from readpool.v1.observer_pb2 import Snapshot, WatchRequest
+from readpool.v1.observer_pb2_grpc import ObserverServicer
+from scaler.admission import Admission
+from scaler.fleets import Fleets, FleetsFullError
+from scaler.snapshot import FleetSnapshot
+from scaler.snapshot_message import build_snapshot_message
+from scaler.streams import Stream, Streams, TooManyStreams
+from scaler.trigger import FleetSpec
+from scaler.watched_fleet import WatchedFleet
+
+_SWEEP_SPACING_SECONDS = 0.05
+"""Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The snapshot that a stream told last, and when."""
+
+    fleet: WatchedFleet
+    snapshot: FleetSnapshot
+    at: float
+
+
+class Observer(ObserverServicer):
+    """Streams what the scaler sees. `interval_seconds` is how often mere numbers are told."""
+
+    def __init__(
+        self, fleets: Fleets, admission: Admission, streams: Streams, interval_seconds: float, clock: Clock
+    ) -> None:
+        self._fleets = fleets
+        self._admission = admission
+        self._streams = streams
+        self._interval_seconds = interval_seconds
+        self._clock = clock
+
+    async def Watch(self, request: WatchRequest, context: _Context) -> AsyncIterator[Snapshot]:
+        """Stream one fleet or all; see the proto for what is sent when."""
+        try:
+            with self._streams.admit() as stream:
+                async for snapshot in await self._find_snapshots(request, context, stream):
+                    yield snapshot
+        except (TooManyStreams, FleetsFullError) as error:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+
+    async def _find_snapshots(
+        self, request: WatchRequest, context: _Context, stream: Stream
+    ) -> AsyncIterator[Snapshot]:
+        target = request.WhichOneof("target")
+        if target == "fleets":
+            return self._watch_all(request.fleets.namespace, stream)
+        if target == "trigger":
+            asked = request.trigger
+            trigger = await self._admission.admit(asked.namespace, "", asked.metadata, context)
+            return self._watch_one(trigger.fleet, stream)
+        if target == "pool":
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "watching a pool comes with the controller; use trigger")
+        return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target is given: trigger, pool or fleets")
+
+    async def _watch_one(self, spec: FleetSpec, stream: Stream) -> AsyncIterator[Snapshot]:
+        with self._fleets.hold(spec) as fleet:
+            told = None
+            while True:
+                told = Told(fleet, fleet.snapshot, self._clock())
+                yield build_snapshot_message(told.snapshot)
+                await self._wait_until_worth_telling(told, stream)
+                if stream.is_ending:
+                    return
+
+    async def _wait_until_worth_telling(self, told: Told, stream: Stream) -> None:
+        """Wait for the fleet's next snapshot, and for one that only brings new numbers until its time has come."""
+        seen = await stream.wait_for(told.fleet.next_snapshot(told.snapshot.sequence))
+        while seen is not None:
+            rest_seconds = compute_rest_seconds(told, seen, self._clock(), self._interval_seconds)
+            if rest_seconds <= 0:
+                return
+            seen = await stream.wait_for(told.fleet.next_snapshot(seen.sequence), rest_seconds)
+
+    async def _watch_all(self, namespace: str, stream: Stream) -> AsyncIterator[Snapshot]:
+        told: dict[str, Told] = {}
+        sequence = 0
+        while not stream.is_ending:
+            watched = {fleet.name: fleet for fleet in self._fleets.all() if namespace in ("", fleet.spec.namespace)}
+            for name in told.keys() - watched.keys():
+                yield build_snapshot_message(told.pop(name).snapshot, is_gone=True)
+            wake_seconds = None
+            for name, fleet in watched.items():
+                rest_seconds = self._compute_rest_seconds(told.get(name), fleet)
+                if rest_seconds is None:
+                    continue
+                if rest_seconds <= 0:
+                    told[name] = Told(fleet, fleet.snapshot, self._clock())
+                    yield build_snapshot_message(told[name].snapshot)
+                else:
+                    wake_seconds = min(rest_seconds, wake_seconds or rest_seconds)
+            await stream.wait_for(asyncio.sleep(_SWEEP_SPACING_SECONDS))
+            sequence = await stream.wait_for(self._fleets.changed(sequence), wake_seconds) or sequence
+
+    def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
+        """Return in how many seconds the fleet is to be told; None when there is nothing new."""
+        if told is None or told.fleet is not fleet:
+            return 0.0
+        if told.snapshot is fleet.snapshot:
+            return None
+        return compute_rest_seconds(told, fleet.snapshot, self._clock(), self._interval_seconds)
+
+
+def compute_rest_seconds(told: Told, newest: FleetSnapshot, now: float, interval_seconds: float) -> float:
+    """Compute in how many seconds `newest` is to be told: at once where more than numbers changed."""
+    if is_more_than_numbers(told.snapshot, newest):
+        return 0.0
+    return told.at + interval_seconds - now
+
+
+def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
+    """Say whether a class, the set of replicas, the tip's health, the decision or the bounds changed."""
+    return _build_standing(before) != _build_standing(after)
+
+
+def _build_standing(snapshot: FleetSnapshot) -> tuple[object, ...]:
+    return (
+        tuple((replica.name, replica.standing.replica_class) for replica in snapshot.replicas),
+        snapshot.tip and (snapshot.tip.is_stalled, snapshot.tip.is_halted),
+        (snapshot.decision.desired, snapshot.decision.reason),
+        (snapshot.bounds, snapshot.lag_threshold, snapshot.network),
+    )

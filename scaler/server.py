@@ -1,0 +1,189 @@
+"""The scaler's process: wires the poller, the gRPC services and the telemetry port together, and takes them down.
+
+Start: observe, listen, say `serving`. Stop at SIGTERM: not ready, streams ended so that KEDA goes elsewhere, calls in
+flight finished, all within the drain's bound; a second signal ends the process at once.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from importlib.metadata import version
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from readpool.clock import Clock, steady_clock
+from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
+from readpool.v1 import observer_pb2, observer_pb2_grpc
+from scaler.admission import Admission
+from scaler.external_scaler import ExternalScaler
+from scaler.fleets import Fleets
+from scaler.grpc_counts import RequestCounts
+from scaler.health import Health
+from scaler.observer import Observer
+from scaler.poll_settings import PollSettings
+from scaler.settings import HostPort, ScalerSettings, SettingsError
+from scaler.stats import ScalerStats
+from scaler.streams import Streams
+from scaler.telemetry import TelemetryServer, start_telemetry
+from scaler.tls import build_server_credentials
+
+_log = structlog.get_logger(__name__)
+_SERVICES = (
+    externalscaler_pb2.DESCRIPTOR.services_by_name["ExternalScaler"].full_name,
+    observer_pb2.DESCRIPTOR.services_by_name["Observer"].full_name,
+)
+_KEDA_STREAMS = 10_000
+"""Two for each trigger of type external-push."""
+_OBSERVER_STREAMS = 250
+_HEALTH_STREAMS = 1_000
+_CALLS = 16_384
+"""Beyond all streams there is room for calls: KEDA sends everything over one connection."""
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
+    ("grpc.max_receive_message_length", 256 * 1024),  # a trigger
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),  # a snapshot of a very large fleet
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", _CALLS),
+    ("grpc.keepalive_time_ms", 60_000),  # finds peers that went without a word, and frees their streams
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # Go clients ping each 10 s at most
+)
+
+
+class GrpcServer:
+    """The gRPC port with its services; `port` is the one that is listened on, `is_serving` holds until the drain."""
+
+    def __init__(self, settings: ScalerSettings, fleets: Fleets, stats: ScalerStats, clock: Clock) -> None:
+        admission = Admission(allow_static_nodes=settings.allow_static_nodes)
+        self._streams = (Streams(_KEDA_STREAMS), Streams(_OBSERVER_STREAMS), Streams(_HEALTH_STREAMS))
+        keda_streams, observer_streams, health_streams = self._streams
+        self._health = Health(_SERVICES, health_streams)
+        observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
+        self._server = grpc.aio.server(
+            interceptors=[RequestCounts(stats)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS
+        )
+        externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
+            ExternalScaler(fleets, admission, keda_streams), self._server
+        )
+        observer_pb2_grpc.add_ObserverServicer_to_server(observer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), self._server
+        )
+        self.port = _listen(self._server, settings)
+        self.is_serving = False
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        await self._server.start()
+        self.is_serving = True
+
+    async def drain(self, seconds: float) -> None:
+        """Say NOT_SERVING, end the streams, finish the calls in flight; what lasts longer than `seconds` is cut."""
+        self.is_serving = False
+        self._health.drain()
+        for streams in self._streams:
+            streams.end_all()
+        await self._server.stop(grace=seconds)
+
+
+async def serve(settings: ScalerSettings) -> None:
+    """Run the whole scaler until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        SettingsError: when it cannot start with these settings: TLS files, addresses in use.
+    """
+    stopping = _watch_signals()
+    _log.info("starting", version=version("readpool"), **_describe(settings))
+    clock, stats = steady_clock(), ScalerStats()
+    fleets = Fleets(_build_poll_settings(settings), clock, stats)
+    server = GrpcServer(settings, fleets, stats, clock)
+    telemetry = await _start_telemetry(settings, fleets, server, stats, clock)
+    await fleets.start()
+    try:
+        await server.start()
+        _log.info(
+            "serving",
+            grpc=str(HostPort(settings.listen.host, server.port)),
+            telemetry=str(HostPort(settings.telemetry_listen.host, telemetry.port)),
+            cpuSeconds=round(time.process_time(), 2),
+        )
+        name = await stopping
+        _log.info("draining", signal=name, atMostSeconds=settings.drain_seconds)
+        await server.drain(settings.drain_seconds)
+    finally:
+        await fleets.stop()
+        await telemetry.stop()
+    _log.info("stopped")
+
+
+async def _start_telemetry(
+    settings: ScalerSettings, fleets: Fleets, server: GrpcServer, stats: ScalerStats, clock: Clock
+) -> TelemetryServer:
+    try:
+        return await start_telemetry(
+            settings.telemetry_listen, fleets, is_ready=lambda: server.is_serving, stats=stats, clock=clock
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"--telemetry-listen {settings.telemetry_listen} cannot be listened on: {error.strerror or error}"
+        ) from None
+
+
+def _listen(server: grpc.aio.Server, settings: ScalerSettings) -> int:
+    address = str(settings.listen)
+    try:
+        if settings.tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, build_server_credentials(settings.tls))
+    except RuntimeError as error:
+        raise SettingsError(f"--listen {address} cannot be listened on: {error}") from None
+
+
+def _watch_signals() -> asyncio.Future[str]:
+    """Give a future that the first signal fulfils; the second one ends the process."""
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[str] = loop.create_future()
+
+    def stop(number: signal.Signals) -> None:
+        if stopping.done():
+            sys.stdout.flush()
+            os._exit(128 + number)  # whoever asks twice wants no more waiting
+        stopping.set_result(number.name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    return stopping
+
+
+def _build_poll_settings(settings: ScalerSettings) -> PollSettings:
+    server = settings.dns_server
+    return PollSettings(
+        interval_seconds=settings.poll_interval_seconds,
+        allow_loopback=settings.allow_loopback_nodes,
+        dns_server=(server.host, server.port) if server else None,
+        cluster_domain=settings.cluster_domain,
+        references=settings.references,
+    )
+
+
+def _describe(settings: ScalerSettings) -> dict[str, object]:
+    tls = settings.tls
+    return {
+        "listen": str(settings.listen),
+        "telemetryListen": str(settings.telemetry_listen),
+        "pollIntervalSeconds": settings.poll_interval_seconds,
+        "allowStaticNodes": settings.allow_static_nodes,
+        "allowLoopbackNodes": settings.allow_loopback_nodes,
+        "references": [f"{reference.kind}={reference.url}" for reference in settings.references],
+        "tls": "off" if tls is None else "on" if tls.client_ca is None else "mutual",
+        "dnsServer": str(settings.dns_server) if settings.dns_server else "system",
+        "clusterDomain": settings.cluster_domain,
+        "drainSeconds": settings.drain_seconds,
+    }

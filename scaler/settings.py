@@ -1,0 +1,155 @@
+"""What the scaler was started with: parsed, within bounds, and without contradictions before anything runs.
+
+Each flag of `readpool scaler` ends up here; files are only named, whoever needs them reads them.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from readpool.telemetry.logging import LogFormat, LogLevel
+from scaler.trigger import ProbeKind, Reference
+
+POLL_INTERVAL_SECONDS = (0.05, 300.0)
+DRAIN_SECONDS = (0.0, 600.0)
+_MAXIMUM_PORT = 65535
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be worked with. The message names the flag, the value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """An address to listen on or to ask. An IPv6 host is kept without its brackets; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Write it as it was given: brackets around IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files, as a cert-manager Secret has them: tls.crt, tls.key; and ca.crt where clients must show one."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalerSettings:
+    """All that one scaler process is told.
+
+    Raises:
+        SettingsError: when a value is out of its bounds.
+    """
+
+    listen: HostPort = HostPort("::", 9090)
+    telemetry_listen: HostPort = HostPort("::", 8080)
+    poll_interval_seconds: float = 5.0
+    allow_static_nodes: bool = False
+    allow_loopback_nodes: bool = False
+    references: tuple[Reference, ...] = ()
+    tls: TlsFiles | None = None
+    dns_server: HostPort | None = None
+    cluster_domain: str = "cluster.local"
+    log_format: LogFormat = LogFormat.JSON
+    log_level: LogLevel = LogLevel.INFO
+    drain_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of bounds."""
+        _check_within("--poll-interval", self.poll_interval_seconds, POLL_INTERVAL_SECONDS)
+        _check_within("--drain-seconds", self.drain_seconds, DRAIN_SECONDS)
+        if not all(_DNS_LABEL.fullmatch(label) for label in self.cluster_domain.split(".")):
+            raise SettingsError(
+                f"--cluster-domain {self.cluster_domain!r} is not a domain name such as cluster.local "
+                "(lower-case letters, digits and dashes between dots)"
+            )
+
+
+def build_tls_files(certificate: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
+    """Put the three TLS flags together; None where TLS is off.
+
+    Raises:
+        SettingsError: when a flag comes without the one it needs.
+    """
+    if certificate is None and key is None and client_ca is None:
+        return None
+    if certificate is None or key is None:
+        given = "--tls-cert" if certificate else "--tls-key" if key else "--tls-client-ca"
+        lacking = " and ".join(flag for flag, path in (("--tls-cert", certificate), ("--tls-key", key)) if path is None)
+        raise SettingsError(f"{given} needs {lacking} as well: TLS takes a certificate and its key")
+    return TlsFiles(certificate, key, client_ca)
+
+
+def parse_host_port(text: str) -> HostPort:
+    """Parse HOST:PORT, with brackets around an IPv6 host; an empty host means all addresses.
+
+    Raises:
+        SettingsError: when the text is not of that form.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAXIMUM_PORT:
+        raise SettingsError(f"{text!r} is not HOST:PORT with a port of 0 to {_MAXIMUM_PORT}, such as 0.0.0.0:9090")
+    if host.startswith("[") and host.endswith("]"):
+        return HostPort(_parse_ipv6(host[1:-1], text), int(port))
+    if ":" in host or "[" in host or "/" in host or any(character.isspace() for character in host):
+        raise SettingsError(f"{text!r} is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:9090")
+    return HostPort(host or "::", int(port))
+
+
+def parse_dns_server(text: str) -> HostPort:
+    """Parse the address of a DNS server: an IP address, since a name would need a DNS server to be found.
+
+    Raises:
+        SettingsError: when it is not an IP address with a port of at least 1.
+    """
+    server = parse_host_port(text)
+    try:
+        ipaddress.ip_address(server.host)
+    except ValueError:
+        raise SettingsError(f"{text!r} must be an IP address with a port, such as 10.96.0.10:53") from None
+    if server.port == 0:
+        raise SettingsError(f"{text!r} needs the port that the server listens on, such as {server.host}:53")
+    return server
+
+
+def parse_reference(text: str) -> Reference:
+    """Parse KIND=URL, such as horizon=https://horizon.stellar.org.
+
+    Raises:
+        SettingsError: when the kind is unknown or the URL is not one of http or https with a host.
+    """
+    kind, equals, url = text.partition("=")
+    kinds = ", ".join(ProbeKind)
+    if not equals or kind not in tuple(ProbeKind):
+        raise SettingsError(f"{text!r} is not KIND=URL with a KIND of {kinds}")
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError(f"{url!r} in {text!r} is not an http or https URL with a host")
+    return Reference(ProbeKind(kind), url)
+
+
+def _parse_ipv6(host: str, text: str) -> str:
+    try:
+        return str(ipaddress.IPv6Address(host))
+    except ValueError:
+        raise SettingsError(f"{host!r} in {text!r} is not an IPv6 address") from None
+
+
+def _check_within(flag: str, value: float, bounds: tuple[float, float]) -> None:
+    lowest, highest = bounds
+    if not lowest <= value <= highest:  # NaN is within nothing
+        raise SettingsError(f"{flag} {value:g} is not within {lowest:g} to {highest:g} seconds")

@@ -1,0 +1,70 @@
+"""A fleet's snapshot in the Observer's words: one to one, with what is not known left out."""
+
+from readpool.replica_class import ReplicaClass
+from readpool.v1 import observer_pb2
+from scaler.policy import Bounds, Decision
+from scaler.snapshot import FleetSnapshot, Replica
+from scaler.tip import Tip
+
+_CLASSES = {
+    ReplicaClass.FRESH: observer_pb2.REPLICA_CLASS_FRESH,
+    ReplicaClass.LAGGING: observer_pb2.REPLICA_CLASS_LAGGING,
+    ReplicaClass.CATCHING_UP: observer_pb2.REPLICA_CLASS_CATCHING_UP,
+    ReplicaClass.UNREACHABLE: observer_pb2.REPLICA_CLASS_UNREACHABLE,
+    ReplicaClass.FOREIGN: observer_pb2.REPLICA_CLASS_FOREIGN,
+    ReplicaClass.UNKNOWN: observer_pb2.REPLICA_CLASS_UNKNOWN,
+}
+
+
+def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) -> observer_pb2.Snapshot:
+    """Build the message of one snapshot; `is_gone` marks the last one of a fleet."""
+    return observer_pb2.Snapshot(
+        fleet=snapshot.fleet,
+        namespace=snapshot.namespace,
+        sequence=snapshot.sequence,
+        at=snapshot.at,
+        network=snapshot.network or "",
+        tip=_build_tip(snapshot.tip) if snapshot.tip else None,
+        replicas=[_build_replica(replica) for replica in snapshot.replicas],
+        decision=_build_decision(snapshot.decision),
+        bounds=_build_bounds(snapshot.bounds),
+        lag_threshold=snapshot.lag_threshold,
+        gone=is_gone,
+    )
+
+
+def _build_tip(tip: Tip) -> observer_pb2.Tip:
+    return observer_pb2.Tip(ledger=tip.ledger, moved_at=tip.moved_at, halted=tip.is_halted)
+
+
+def _build_replica(replica: Replica) -> observer_pb2.Replica:
+    standing, report = replica.standing, replica.standing.report
+    message = observer_pb2.Replica(
+        name=replica.name,
+        address=replica.address,
+        since=standing.since,
+        ledger=report.ledger if report else None,
+        lag=standing.lag_ledgers,
+        rate=standing.rate,
+        seconds_to_fresh=standing.seconds_to_fresh,
+        state=report.state if report else "",
+        detail=standing.detail,
+        observed_at=standing.observed_at,
+    )
+    setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
+    return message
+
+
+def _build_decision(decision: Decision) -> observer_pb2.Decision:
+    return observer_pb2.Decision(
+        desired_replicas=decision.desired,
+        reason=decision.reason,
+        message=decision.message,
+        lacking=decision.lacking,
+        catching_up=decision.catching_up,
+        bearing=decision.bearing,
+    )
+
+
+def _build_bounds(bounds: Bounds) -> observer_pb2.Bounds:
+    return observer_pb2.Bounds(min_replicas=bounds.minimum, target_replicas=bounds.target, max_replicas=bounds.maximum)

@@ -1,0 +1,83 @@
+"""The long-lived answers: how many may be open, and that all of them end cleanly when the scaler drains.
+
+A stream that ends with OK makes KEDA open the next one at once, on whichever scaler then serves.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class TooManyStreams(Exception):  # noqa: N818 - it is what happened, in the words of the status it becomes
+    """No further stream is let in. The message says how many there are."""
+
+
+class Stream:
+    """One open stream."""
+
+    def __init__(self) -> None:
+        self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_ending(self) -> bool:
+        """Say whether the stream is to send nothing more."""
+        return self._ending.done()
+
+    def end(self) -> None:
+        """Wake the stream to its end."""
+        if not self._ending.done():
+            self._ending.set_result(None)
+
+    async def until_end(self) -> None:
+        """Wait for the end."""
+        await asyncio.wait({self._ending})
+
+    async def wait_for(self, change: Coroutine[object, object, T], timeout_seconds: float | None = None) -> T | None:
+        """Wait for `change`; None when the time is over or the stream is to end first."""
+        changing = asyncio.ensure_future(change)
+        try:
+            either: set[asyncio.Future[Any]] = {changing, self._ending}
+            await asyncio.wait(either, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+            return changing.result() if changing.done() else None
+        finally:
+            changing.cancel()
+
+
+class Streams:
+    """All open streams of one kind, at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open: set[Stream] = set()
+        self._is_ending = False
+
+    def __len__(self) -> int:
+        """Count the open streams."""
+        return len(self._open)
+
+    @contextmanager
+    def admit(self) -> Iterator[Stream]:
+        """Let one more stream in for as long as the context lasts.
+
+        Raises:
+            TooManyStreams: when `limit` are open.
+        """
+        if len(self._open) >= self._limit:
+            raise TooManyStreams(f"{self._limit} streams are open already, and that is the limit of one scaler")
+        stream = Stream()
+        if self._is_ending:
+            stream.end()
+        self._open.add(stream)
+        try:
+            yield stream
+        finally:
+            self._open.discard(stream)
+
+    def end_all(self) -> None:
+        """End every open stream, and from now on every new one right after its first message."""
+        self._is_ending = True
+        for stream in tuple(self._open):
+            stream.end()
