@@ -4,6 +4,7 @@ Asked by the fetch for every address that it is about to connect to, after names
 changes its mind between the check and the connection gains nothing.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 _METADATA = frozenset(
@@ -19,10 +20,14 @@ _METADATA = frozenset(
 )
 """Servers of credentials at addresses that are neither link-local nor loopback."""
 
+_KEPT_ANSWERS = 32_768
+"""Each poll asks, nearly always about an address that was asked about before."""
+
 _NAT64 = IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = IPv6Network("::/96")
 
 
+@lru_cache(maxsize=_KEPT_ANSWERS)
 def is_address(host: str) -> bool:
     """Tell whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
     try:
@@ -32,6 +37,7 @@ def is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_KEPT_ANSWERS)
 def explain_refusal(address: str, *, allow_loopback: bool) -> str | None:
     """Say why an address may not be polled; None when it may.
 
