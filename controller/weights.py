@@ -1,0 +1,99 @@
+"""What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy and routes carry them.
+
+First the class decides, then the load bound: moving traffic off the laggards must not topple the fresh ones one after
+the other. Always somewhere to go: where nobody is fresh, all that answer serve.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+
+from readpool.replica_class import ReplicaClass
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSettings:
+    """What the pool asks for.
+
+    Attributes:
+        fresh_weight: of a fresh replica (freshNodeWeight).
+        lagging_weight: of a lagging one (laggingNodeWeight).
+        max_load_factor: no replica is given more than this many times the even share; 0 for no bound.
+    """
+
+    fresh_weight: int = 100
+    lagging_weight: int = 10
+    max_load_factor: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class WeighedReplica:
+    """One replica as the weights see it.
+
+    Attributes:
+        name: unique in the pool.
+        replica_class: as the scaler says.
+        lag_ledgers: how far it is behind, None while not known.
+        last_weight: what it had before, None for a newcomer.
+        is_stale: nothing was heard of it for three polls.
+    """
+
+    name: str
+    replica_class: ReplicaClass
+    lag_ledgers: int | None = None
+    last_weight: int | None = None
+    is_stale: bool = False
+
+
+def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings) -> dict[str, int]:
+    """Weigh all replicas of a pool, by name; 0 is no traffic. The order of `replicas` does not matter.
+
+    With a bound, what is over the most a replica may have goes to the least lagging ones that serve (the idea of
+    consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam, 2016); the sum of the weights stays.
+    """
+    known = sorted(replicas, key=_by_lag)
+    weights = {replica.name: _weigh(replica, settings) for replica in known}
+    if not any(weights[r.name] for r in known if _is_fresh(r)):
+        weights |= {r.name: max(1, settings.lagging_weight) for r in known if _answers(r)}
+    return _bound(weights, settings.max_load_factor) if settings.max_load_factor else weights
+
+
+def _weigh(replica: WeighedReplica, settings: WeightSettings) -> int:
+    """Weigh by class alone; an unknown one keeps what it had until that is stale, then counts as fresh."""
+    match replica.replica_class:
+        case ReplicaClass.FRESH:
+            return settings.fresh_weight
+        case ReplicaClass.LAGGING:
+            return settings.lagging_weight
+        case ReplicaClass.UNKNOWN:
+            return settings.fresh_weight if replica.is_stale else replica.last_weight or 0
+        case _:
+            return 0
+
+
+def _is_fresh(replica: WeighedReplica) -> bool:
+    return replica.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
+
+
+def _answers(replica: WeighedReplica) -> bool:
+    return replica.replica_class in (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP)
+
+
+def _by_lag(replica: WeighedReplica) -> tuple[bool, int, str]:
+    """Put the least lagging first, those of unknown lag last."""
+    return replica.lag_ledgers is None, replica.lag_ledgers or 0, replica.name
+
+
+def _bound(weights: dict[str, int], factor: float) -> dict[str, int]:
+    """Cut every weight to `factor` times the even share and hand what is over to the first that have room."""
+    serving = [name for name, weight in weights.items() if weight]
+    if not serving:
+        return weights
+    most = ceil(max(1.0, factor) * sum(weights.values()) / len(serving))
+    over = sum(max(0, weight - most) for weight in weights.values())
+    bounded = {name: min(weight, most) for name, weight in weights.items()}
+    for name in serving:
+        given = min(over, most - bounded[name])
+        bounded[name] += given
+        over -= given
+    return bounded

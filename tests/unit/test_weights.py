@@ -1,0 +1,117 @@
+"""What traffic each replica gets, by tables, and what holds for every pool."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.weights import WeighedReplica, WeightSettings, compute_weights
+from readpool.replica_class import ReplicaClass
+
+FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
+UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN
+NO_BOUND = WeightSettings(max_load_factor=0)
+
+
+def pool(*classes: ReplicaClass) -> list[WeighedReplica]:
+    lag = {FRESH: 0, LAGGING: 20}
+    return [WeighedReplica(f"core-{i}", c, lag.get(c) and lag[c] + i) for i, c in enumerate(classes)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "weights"),
+    [
+        pytest.param([FRESH, LAGGING], [100, 10], id="fresh and lagging"),
+        pytest.param([FRESH, CATCHING_UP, UNREACHABLE, FOREIGN], [100, 0, 0, 0], id="who cannot serve gets nothing"),
+        pytest.param([FRESH, UNKNOWN], [100, 0], id="a newcomer not yet observed gets nothing"),
+        pytest.param([LAGGING, LAGGING, UNREACHABLE], [10, 10, 0], id="nobody fresh: those that lag serve"),
+        pytest.param(
+            [CATCHING_UP, LAGGING, FOREIGN], [10, 10, 0], id="nobody fresh: all of this network that answer serve"
+        ),
+        pytest.param([UNREACHABLE, FOREIGN], [0, 0], id="nobody answers"),
+        pytest.param([], [], id="no replicas"),
+    ],
+)
+def test_the_class_decides_the_weight(classes: list[ReplicaClass], weights: list[int]) -> None:
+    assert list(dict(sorted(compute_weights(pool(*classes), NO_BOUND).items())).values()) == weights
+
+
+@pytest.mark.parametrize(
+    ("last_weight", "is_stale", "weight"),
+    [
+        pytest.param(100, False, 100, id="keeps what it had"),
+        pytest.param(10, False, 10, id="keeps the little it had"),
+        pytest.param(10, True, 100, id="counts as fresh when that is stale"),
+        pytest.param(None, True, 100, id="counts as fresh when nothing is heard of anyone"),
+    ],
+)
+def test_an_unknown_replica_keeps_its_weight_until_it_is_stale(
+    last_weight: int | None, is_stale: bool, weight: int
+) -> None:
+    unknown = WeighedReplica("core-0", UNKNOWN, last_weight=last_weight, is_stale=is_stale)
+    assert compute_weights([unknown, *pool(FRESH, FRESH)[1:]], NO_BOUND)["core-0"] == weight
+
+
+@pytest.mark.parametrize(
+    ("classes", "factor", "weights"),
+    [
+        pytest.param([FRESH, LAGGING, LAGGING, LAGGING, LAGGING], 2, [56, 54, 10, 10, 10], id="one fresh of five"),
+        pytest.param([FRESH, FRESH, LAGGING, LAGGING, LAGGING], 2, [92, 92, 26, 10, 10], id="two fresh of five"),
+        pytest.param([FRESH, FRESH, FRESH, LAGGING, LAGGING], 2, [100, 100, 100, 10, 10], id="three fresh of five"),
+        pytest.param([FRESH, LAGGING], 1, [55, 55], id="a factor of one is the even share"),
+        pytest.param([FRESH, LAGGING, UNREACHABLE], 1, [55, 55, 0], id="who does not answer gets nothing of it"),
+    ],
+)
+def test_what_is_over_the_bound_goes_to_the_least_lagging(
+    classes: list[ReplicaClass], factor: float, weights: list[int]
+) -> None:
+    weighed = compute_weights(pool(*classes), WeightSettings(max_load_factor=factor))
+    assert list(dict(sorted(weighed.items())).values()) == weights
+
+
+any_replica = st.builds(
+    WeighedReplica,
+    st.sampled_from([f"core-{i}" for i in range(12)]),
+    st.sampled_from(list(ReplicaClass)),
+    st.none() | st.integers(0, 10_000),
+    st.none() | st.integers(0, 100),
+    st.booleans(),
+)
+any_pool = st.lists(any_replica, max_size=12, unique_by=lambda r: r.name)
+any_settings = st.builds(
+    WeightSettings, st.integers(1, 100), st.integers(0, 100), st.just(0.0) | st.floats(1, 5, allow_nan=False)
+)
+
+
+@given(any_pool, any_settings)
+def test_every_replica_has_a_weight_and_none_is_negative(replicas: list[WeighedReplica], s: WeightSettings) -> None:
+    weights = compute_weights(replicas, s)
+    assert set(weights) == {r.name for r in replicas}
+    assert all(weight >= 0 for weight in weights.values())
+
+
+@given(any_pool, any_settings)
+def test_whoever_can_serve_leaves_readers_somewhere_to_go(replicas: list[WeighedReplica], s: WeightSettings) -> None:
+    answering = [r for r in replicas if r.replica_class in (FRESH, LAGGING, CATCHING_UP)]
+    assert bool(answering) <= any(compute_weights(replicas, s).values())
+
+
+@given(any_pool, any_settings)
+def test_a_foreign_or_unreachable_replica_gets_nothing(replicas: list[WeighedReplica], s: WeightSettings) -> None:
+    weights = compute_weights(replicas, s)
+    assert not any(weights[r.name] for r in replicas if r.replica_class in (FOREIGN, UNREACHABLE))
+
+
+@given(any_pool, any_settings, st.floats(1, 5, allow_nan=False))
+def test_the_bound_keeps_the_sum_and_holds(replicas: list[WeighedReplica], s: WeightSettings, factor: float) -> None:
+    free = compute_weights(replicas, WeightSettings(s.fresh_weight, s.lagging_weight, 0))
+    bounded = compute_weights(replicas, WeightSettings(s.fresh_weight, s.lagging_weight, factor))
+    serving = sum(weight > 0 for weight in free.values())
+    assert sum(bounded.values()) == sum(free.values())
+    assert all(weight <= factor * sum(free.values()) / serving + 1 for weight in bounded.values() if weight)
+
+
+@given(any_pool, any_settings, st.randoms(use_true_random=False))
+def test_the_order_of_replicas_never_matters(replicas: list[WeighedReplica], s: WeightSettings, random: object) -> None:
+    shuffled = list(replicas)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert compute_weights(shuffled, s) == compute_weights(replicas, s)
