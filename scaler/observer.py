@@ -22,18 +22,29 @@ from scaler.streams import Stream, Streams, TooManyStreams
 from scaler.trigger import FleetSpec
 from scaler.watched_fleet import WatchedFleet
 
-_SWEEP_SPACING_SECONDS = 0.05
+_SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
-    """The snapshot that a stream told last, and when."""
+    """What a stream told last of one fleet, and when; `compared` is the newest snapshot that was held against it."""
 
     fleet: WatchedFleet
     snapshot: FleetSnapshot
     at: float
+    compared: FleetSnapshot | None = None
+
+    def compute_rest_seconds(self, newest: FleetSnapshot, now: float, interval_seconds: float) -> float | None:
+        """Compute in how many seconds `newest` is to be told, 0 for at once; None when it was told already."""
+        if newest is self.snapshot:
+            return None
+        if newest is not self.compared:
+            if is_more_than_numbers(self.snapshot, newest):
+                return 0.0
+            self.compared = newest
+        return max(self.at + interval_seconds - now, 0.0)
 
 
 class Observer(ObserverServicer):
@@ -85,8 +96,8 @@ class Observer(ObserverServicer):
         """Wait for the fleet's next snapshot, and for one that only brings new numbers until its time has come."""
         seen = await stream.wait_for(told.fleet.next_snapshot(told.snapshot.sequence))
         while seen is not None:
-            rest_seconds = compute_rest_seconds(told, seen, self._clock(), self._interval_seconds)
-            if rest_seconds <= 0:
+            rest_seconds = told.compute_rest_seconds(seen, self._clock(), self._interval_seconds)
+            if not rest_seconds:
                 return
             seen = await stream.wait_for(told.fleet.next_snapshot(seen.sequence), rest_seconds)
 
@@ -100,30 +111,18 @@ class Observer(ObserverServicer):
             wake_seconds = None
             for name, fleet in watched.items():
                 rest_seconds = self._compute_rest_seconds(told.get(name), fleet)
-                if rest_seconds is None:
-                    continue
-                if rest_seconds <= 0:
+                if rest_seconds == 0:
                     told[name] = Told(fleet, fleet.snapshot, self._clock())
                     yield build_snapshot_message(told[name].snapshot)
-                else:
+                elif rest_seconds is not None:
                     wake_seconds = min(rest_seconds, wake_seconds or rest_seconds)
             await stream.wait_for(asyncio.sleep(_SWEEP_SPACING_SECONDS))
             sequence = await stream.wait_for(self._fleets.changed(sequence), wake_seconds) or sequence
 
     def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
-        """Return in how many seconds the fleet is to be told; None when there is nothing new."""
         if told is None or told.fleet is not fleet:
-            return 0.0
-        if told.snapshot is fleet.snapshot:
-            return None
-        return compute_rest_seconds(told, fleet.snapshot, self._clock(), self._interval_seconds)
-
-
-def compute_rest_seconds(told: Told, newest: FleetSnapshot, now: float, interval_seconds: float) -> float:
-    """Compute in how many seconds `newest` is to be told: at once where more than numbers changed."""
-    if is_more_than_numbers(told.snapshot, newest):
-        return 0.0
-    return told.at + interval_seconds - now
+            return 0.0  # new, or dropped and asked for again
+        return told.compute_rest_seconds(fleet.snapshot, self._clock(), self._interval_seconds)
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
