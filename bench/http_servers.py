@@ -1,7 +1,7 @@
-"""Stand-in nodes for the benchmarks: a child process that answers GET /info as Stellar Core does, on every loopback address.
+"""Stand-in nodes for the benchmarks: a child process that answers GET /info as Core does, on every loopback address.
 
-It listens on 0.0.0.0, so http://127.1.2.3:PORT is a node of its own for each address. What a client costs is then measured
-in the client's process alone.
+It listens on 0.0.0.0, so http://127.1.2.3:PORT is a node of its own for each address. What a client costs is then
+measured in the client's process alone.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import cast
+from typing import IO, cast
 
 import uvloop
 
@@ -44,7 +44,14 @@ def build_info(now: float) -> bytes:
         "protocol_version": 22,
         "quorum": {
             "node": "GDXQB3OMMQ6MGG43PWFBZWBFKBBDUZIVSUDAZZTRAWQZKES2CDSE5HKJ",
-            "qset": {"agree": 21, "delayed": 0, "disagree": 0, "lag_ms": 52, "ledger": number - 1, "phase": "EXTERNALIZE"},
+            "qset": {
+                "agree": 21,
+                "delayed": 0,
+                "disagree": 0,
+                "lag_ms": 52,
+                "ledger": number - 1,
+                "phase": "EXTERNALIZE",
+            },
             "transitive": {"critical": None, "intersection": True, "last_check_ledger": number - 11, "node_count": 99},
         },
         "startedOn": "2026-01-01T00:00:00Z",
@@ -97,9 +104,8 @@ def run_server(*, keeps_open: bool) -> Iterator[int]:
     """Run a server in a child process for as long as the block runs, and give its port."""
     command = [sys.executable, "-m", "bench.http_servers", *(["--keep-open"] if keeps_open else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - our own module
-        assert child.stdout is not None
         try:
-            yield int(child.stdout.readline())
+            yield int(cast("IO[str]", child.stdout).readline())
         finally:
             child.terminate()
 
