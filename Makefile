@@ -74,6 +74,7 @@ lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for th
 	@command -v uv >/dev/null || .ci/setup '$(VENV)'
 	uv pip compile $(LOCK_FLAGS) pyproject.toml -o lock/runtime.txt
 	uv pip compile $(LOCK_FLAGS) -c lock/runtime.txt pyproject.toml --group dev -o lock/dev.txt
+	uv pip compile $(LOCK_FLAGS) -c lock/dev.txt --group build -o lock/build.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)

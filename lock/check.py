@@ -15,7 +15,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)")
-ASKED_FOR = "readpool (pyproject.toml"
+ASKED_FOR = "(pyproject.toml"
 
 
 def parse_pins(lock: str) -> dict[str, Version]:
@@ -48,12 +48,15 @@ def compute_orphans(requirements: list[str], lock: str, lock_name: str) -> list[
 def main() -> int:
     """Print what does not fit; the exit status says whether all does."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["dependency-groups"]
     runtime = project["project"]["dependencies"]
-    dev = [*runtime, *project["dependency-groups"]["dev"], *project["build-system"]["requires"]]
+    build = groups["build"]
+    dev = [*runtime, *build, *(requirement for requirement in groups["dev"] if isinstance(requirement, str))]
     misfits = []
-    for lock_name, requirements in (("lock/runtime.txt", runtime), ("lock/dev.txt", dev)):
-        lock = (ROOT / lock_name).read_text(encoding="utf-8")
-        misfits += compute_misfits(requirements, lock, lock_name) + compute_orphans(requirements, lock, lock_name)
+    for lock_name, requirements in (("runtime.txt", runtime), ("build.txt", build), ("dev.txt", dev)):
+        lock = (ROOT / "lock" / lock_name).read_text(encoding="utf-8")
+        for compute in (compute_misfits, compute_orphans):
+            misfits += compute(requirements, lock, f"lock/{lock_name}")
     if misfits:
         sys.stderr.write("\n".join([*misfits, "run: make lock", ""]))
         return 1

@@ -1,0 +1,29 @@
+# The readpool image: one virtual environment, installed from the lock by hash, on a Python base of choice.
+# BASE needs python3 >= 3.11 with venv; pip stays in the first stage.
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/readpool
+COPY lock/ lock/
+RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --requirement lock/build.txt \
+    && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-cache-dir --no-compile \
+        --only-binary :all: --require-hashes --requirement lock/runtime.txt
+COPY . .
+RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+    && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-compile --no-deps --no-index dist/*.whl \
+    && /opt/readpool/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/readpool/lib
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="readpool" \
+      org.opencontainers.image.description="Read-only pools of Stellar Core on Kubernetes that keep themselves fresh" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0"
+ENV PATH=/opt/readpool/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+COPY --from=build /opt/readpool /opt/readpool
+# By number, so that Kubernetes can see that it is not root.
+USER 65532:65532
+EXPOSE 9090 8080
+ENTRYPOINT ["readpool"]
