@@ -1,0 +1,154 @@
+// One fleet: a row that says how it is, and, when opened, its facts, the decision, the chart and the replicas.
+
+import { LagChart } from "./chart.js";
+import { h, mark, say, setShape, shape } from "./dom.js";
+import { LagRecord } from "./record.js";
+import { ReplicaTable } from "./replicas.js";
+import { CLASSES, HEALTHS, count, duration, network, number } from "./words.js";
+
+const IN_BAR = ["fresh", "catchingUp", "unknown", "lagging", "foreign", "unreachable"];
+
+export class FleetView {
+  summary = null;
+  replicas = [];
+  isOpen = false;
+  #record = new LagRecord();
+  #body = null;
+  #bar = new Map();
+
+  constructor(name, onToggle) {
+    const [namespace, source] = split(name);
+    this.name = name;
+    this.icon = shape(HEALTHS.fresh);
+    this.word = h("span");
+    this.network = h("bdi", { class: "network" });
+    this.cells = Object.fromEntries(["fresh", "size", "lag", "tip"].map((key) => [key, h("span", { class: `row-${key} number` })]));
+    const title = h("span", { class: "row-name" }, h("span", { class: "namespace" }, namespace), h("bdi", {}, source), this.network);
+    const bar = h("span", { class: "bar-of-classes", "aria-hidden": "true" }, ...IN_BAR.map((its) => this.#addToBar(its)));
+    const state = h("span", { class: "row-state tag" }, this.icon, this.word);
+    const chevron = h("span", { class: "chevron", "aria-hidden": "true" });
+    this.button = h("button", { class: "row", type: "button", "aria-expanded": "false" }, chevron, title, state, bar, ...Object.values(this.cells));
+    this.button.addEventListener("click", () => onToggle(this));
+    this.element = h("article", { class: "fleet", "data-fleet": name }, h("h2", {}, this.button));
+  }
+
+  open(isOpen) {
+    this.isOpen = isOpen;
+    this.#body ??= this.#buildBody();
+    this.#body.hidden = !isOpen;
+    mark(this.button, "aria-expanded", String(isOpen));
+    this.element.classList.toggle("is-open", isOpen);
+  }
+
+  begin(history) {
+    this.#record.begin(history);
+  }
+
+  hear({ at, replicas }) {
+    this.replicas = replicas;
+    this.#record.add(at, replicas);
+  }
+
+  /** Show what is known; `now` is the scaler's time. */
+  render(now) {
+    const { health, counts, bounds, known, desired, maxLag, tip } = this.summary;
+    const its = HEALTHS[health];
+    this.element.dataset.health = health;
+    mark(this.element, "data-tone", its.tone);
+    setShape(this.icon, its);
+    say(this.word, its.word);
+    say(this.network, network(this.summary.network));
+    say(this.cells.fresh, `${number(counts.fresh)} of ${number(bounds[1])}`);
+    say(this.cells.size, `${number(known)} → ${desired === null ? "hold" : number(desired)}`);
+    say(this.cells.lag, number(maxLag));
+    say(this.cells.tip, number(tip?.ledger));
+    for (const [name, part] of this.#bar) {
+      part.hidden = counts[name] === 0;
+      part.style.flexGrow = String(counts[name]);
+    }
+    if (this.isOpen) this.#renderBody(now);
+  }
+
+  /** Let the ages go on between two snapshots. */
+  tick(now) {
+    if (this.isOpen && this.summary) this.#renderTip(now);
+  }
+
+  #addToBar(its) {
+    const part = h("span", { class: `is-${its}` });
+    this.#bar.set(its, part);
+    return part;
+  }
+
+  #buildBody() {
+    this.facts = {};
+    const facts = h("dl", { class: "facts" });
+    for (const [key, word] of [["tip", "Network tip"], ["fresh", "Fresh"], ["size", "Replicas"], ["lag", "Furthest behind"]]) {
+      const value = h("dd", { class: "fact-value" });
+      const note = h("dd", { class: "fact-note" });
+      this.facts[key] = { value, note };
+      facts.append(h("div", { class: `fact fact-${key}` }, h("dt", {}, word), value, note));
+    }
+    this.message = h("span");
+    this.reason = h("code");
+    this.chart = new LagChart(this.#record);
+    this.table = new ReplicaTable((name) => this.chart.highlight(name));
+    const decision = h("p", { class: "decision" }, this.message, " ", this.reason);
+    const body = h("div", { class: "fleet-body" }, facts, decision, h("div", { class: "two" }, this.chart.element, this.table.element));
+    this.element.append(body);
+    return body;
+  }
+
+  #renderBody(now) {
+    const { counts, bounds, known, desired, maxLag, threshold, message, reason } = this.summary;
+    const others = IN_BAR.filter((its) => its !== "fresh" && counts[its] > 0);
+    this.#fact("fresh", `${number(counts.fresh)} of ${number(bounds[1])}`, sayOthers(others, counts) || (known > 0 ? "and no others" : "no replica is known"));
+    const size = desired === null || desired === known ? number(known) : `${number(known)} → ${number(desired)}`;
+    const wish = desired === null ? "held as they are" : `${number(desired)} desired`;
+    this.#fact("size", size, `${wish}, ${number(bounds[0])} to ${number(bounds[2])} allowed`);
+    this.#fact("lag", number(maxLag), maxLag === null ? "nobody's lag is known" : `${maxLag === 1 ? "ledger" : "ledgers"}; lags from ${number(threshold)}`);
+    this.#renderTip(now);
+    say(this.message, message);
+    say(this.reason, reason);
+    this.table.update(this.replicas, now);
+    this.chart.update(this.summary, this.replicas, now);
+  }
+
+  #renderTip(now) {
+    const { tip } = this.summary;
+    if (!tip) return this.#fact("tip", "–", "not known yet");
+    const age = now - tip.movedAt;
+    const ago = duration(age);
+    const notes = { moving: age < 1.5 ? "moved just now" : `moved ${ago} ago`, stalled: `has not moved for ${ago}`, halted: `halted: has not moved for ${ago}` };
+    this.#fact("tip", number(tip.ledger), notes[tip.state]);
+    mark(this.facts.tip.note.parentElement, "data-state", tip.state);
+    return undefined;
+  }
+
+  #fact(key, value, note) {
+    say(this.facts[key].value, value);
+    say(this.facts[key].note, note);
+  }
+}
+
+/** What the fleet has to say to a filter. */
+export function isAbout(view, words) {
+  const { health } = view.summary;
+  const text = `${view.name} ${network(view.summary.network)} ${HEALTHS[health].word}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+/** What a page title says of the fleets. */
+export function sayTrouble(troubled, all) {
+  if (all === 0) return "no fleets";
+  return troubled === 0 ? "all fresh" : `${count(troubled, "fleet needs a look", "fleets need a look")}`;
+}
+
+function sayOthers(others, counts) {
+  return others.map((its) => `${number(counts[its])} ${CLASSES[its].word.toLowerCase()}`).join(", ");
+}
+
+function split(name) {
+  const slash = name.indexOf("/");
+  return slash < 0 ? ["", name] : [name.slice(0, slash + 1), name.slice(slash + 1)];
+}

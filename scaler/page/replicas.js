@@ -1,0 +1,89 @@
+// The table of one fleet's replicas, troubled first.
+
+import { arrange, h, mark, say, setShape, shape } from "./dom.js";
+import { CLASSES, clock, duration, freshIn, number, rate } from "./words.js";
+
+const COLUMNS = [
+  ["replica", "Replica"],
+  ["class", "Class"],
+  ["ledger", "Ledger"],
+  ["lag", "Lag"],
+  ["rate", "Rate"],
+  ["fresh", "Fresh"],
+  ["detail", "In its own words"],
+];
+const NUMBERS = new Set(["ledger", "lag", "rate"]);
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
+export class ReplicaTable {
+  #rows = new Map();
+
+  /** `onPoint(name or null)` is called as a pointer goes over the rows. */
+  constructor(onPoint) {
+    const heads = COLUMNS.map(([key, word]) => h("th", { scope: "col", role: "columnheader", class: `cell-${key}${numeric(key)}` }, word));
+    this.body = h("tbody", { role: "rowgroup" });
+    const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads));
+    const table = h("table", { class: "replicas", role: "table" }, head, this.body);
+    this.none = h("p", { class: "none" }, "No replica is known.");
+    this.element = h("div", { class: "replicas-box", tabindex: "0", role: "region", "aria-label": "Replicas" }, table, this.none);
+    this.body.addEventListener("pointerover", (event) => onPoint(event.target.closest("tr")?.dataset.replica ?? null));
+    this.body.addEventListener("pointerleave", () => onPoint(null));
+  }
+
+  update(replicas, now) {
+    const rows = new Map();
+    const sorted = [...replicas].sort((a, b) => CLASSES[a.class].rank - CLASSES[b.class].rank || NATURAL.compare(a.name, b.name));
+    for (const replica of sorted) {
+      const row = this.#rows.get(replica.name) ?? buildRow(replica.name);
+      updateRow(row, replica, now);
+      rows.set(replica.name, row);
+    }
+    this.#rows = rows;
+    this.none.hidden = rows.size > 0;
+    arrange(this.body, [...rows.values()].map(({ element }) => element));
+  }
+}
+
+function numeric(key) {
+  return NUMBERS.has(key) ? " number" : "";
+}
+
+function buildRow(name) {
+  const cells = {};
+  const element = h("tr", { role: "row", "data-replica": name });
+  for (const [key, word] of COLUMNS) {
+    cells[key] = h("td", { role: "cell", class: `cell-${key}${numeric(key)}`, "data-label": word });
+    element.append(cells[key]);
+  }
+  const icon = shape(CLASSES.unknown);
+  const word = h("span");
+  const since = h("span", { class: "since" });
+  cells.class.append(h("span", { class: "tag" }, icon, word), since);
+  cells.replica.append(h("bdi", {}, name));
+  const own = h("bdi");
+  cells.detail.append(own);
+  return { element, cells, icon, word, since, own };
+}
+
+// What it says of its catch-up begins with its state, mostly.
+function ownWords({ class: its, state, detail }) {
+  if (its === "unreachable") return detail;
+  return detail.startsWith(state) ? detail : [state, detail].filter((text) => text !== "").join(" · ");
+}
+
+function updateRow({ element, cells, icon, word, since, own }, replica, now) {
+  const its = CLASSES[replica.class];
+  mark(element, "class", `is-${replica.class}`);
+  mark(cells.replica, "title", replica.address);
+  setShape(icon, its);
+  say(word, its.word);
+  say(since, replica.since > 0 ? duration(now - replica.since) : "");
+  mark(since, "title", replica.since > 0 ? `since ${clock(replica.since)}` : "");
+  say(cells.ledger, number(replica.ledger));
+  say(cells.lag, number(replica.lag));
+  say(cells.rate, rate(replica.rate));
+  say(cells.fresh, freshIn(replica));
+  const words = ownWords(replica);
+  say(own, words);
+  mark(own, "title", words);
+}
