@@ -22,7 +22,7 @@ def compute_next_due(phase: float, period_seconds: float, after: float) -> float
     """
     due = math.floor((after - phase) / period_seconds + 1.0) * period_seconds + phase
     # Rounding may put the sum at `after` itself; a node is never due twice at one moment.
-    return due if due > after else due + period_seconds
+    return due if due - after > period_seconds * 1e-6 else due + period_seconds
 
 
 def is_too_late(due: float, period_seconds: float, now: float) -> bool:

@@ -1,0 +1,66 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaler.poll_schedule import compute_next_due, compute_phase, is_too_late
+
+periods = st.floats(0.05, 300.0)
+moments = st.floats(0.0, 1e9)
+
+
+def count_per_second(phases: list[float], seconds: int) -> list[int]:
+    return [sum(second <= phase < second + 1 for phase in phases) for second in range(seconds)]
+
+
+@pytest.mark.parametrize("nodes", [100, 1_000, 10_000])
+def test_no_second_has_over_1_3_times_the_mean(nodes: int) -> None:
+    counts = count_per_second([compute_phase(index, 5.0) for index in range(nodes)], 5)
+    assert max(counts) <= 1.3 * nodes / 5
+
+
+@given(st.integers(0, 100_000), st.integers(50, 500))
+def test_any_run_of_nodes_is_even(first: int, nodes: int) -> None:
+    counts = count_per_second([compute_phase(index, 5.0) for index in range(first, first + nodes)], 5)
+    assert max(counts) <= 1.3 * nodes / 5
+
+
+@pytest.mark.parametrize("kept_of", [2, 3, 7])
+def test_what_is_left_when_nodes_go_is_still_even(kept_of: int) -> None:
+    counts = count_per_second([compute_phase(index, 5.0) for index in range(0, 5_000, kept_of)], 5)
+    assert max(counts) <= 1.3 * sum(counts) / 5
+
+
+@given(st.integers(0, 1_000_000), periods)
+def test_a_phase_is_within_the_period(index: int, period: float) -> None:
+    assert 0.0 <= compute_phase(index, period) < period
+
+
+@given(st.integers(0, 100_000), periods, moments)
+def test_the_next_moment_is_later_and_within_a_period(index: int, period: float, after: float) -> None:
+    due = compute_next_due(compute_phase(index, period), period, after)
+    assert after < due <= after + period * 1.001 + 1e-6
+
+
+@given(st.integers(0, 1000), periods)
+def test_moments_are_one_period_apart(index: int, period: float) -> None:
+    phase = compute_phase(index, period)
+    dues = list(itertools.accumulate(range(20), lambda due, _: compute_next_due(phase, period, due), initial=1000.0))[
+        1:
+    ]
+    assert all(later - earlier == pytest.approx(period, rel=1e-6) for earlier, later in itertools.pairwise(dues))
+
+
+def test_a_process_that_was_suspended_goes_on_at_the_same_phases() -> None:
+    phases = [compute_phase(index, 5.0) for index in range(1000)]
+    resumed_at = 100.0 + 300.3
+    counts = count_per_second([compute_next_due(phase, 5.0, resumed_at) - resumed_at for phase in phases], 5)
+    assert max(counts) <= 1.3 * 1000 / 5
+
+
+@pytest.mark.parametrize(
+    ("late_seconds", "is_skipped"), [(0.0, False), (0.02, False), (0.4, False), (0.6, True), (300.0, True)]
+)
+def test_a_slot_that_is_missed_by_much_is_skipped(late_seconds: float, *, is_skipped: bool) -> None:
+    assert is_too_late(1000.0, 5.0, 1000.0 + late_seconds) is is_skipped
