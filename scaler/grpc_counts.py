@@ -1,13 +1,13 @@
 """Counts every finished gRPC request by method and status code, beside the services and without their knowledge."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
 from scaler.stats import ScalerStats
 
-_Handler = grpc.RpcMethodHandler[Any, Any]
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context = grpc.aio.ServicerContext[Any, Any]
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
@@ -21,9 +21,9 @@ class RequestCounts(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["_Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler | None:
+    ) -> "_Handler | None":
         """Give the counting handler of the method that is called."""
         method = handler_call_details.method
         counted = self._counted.get(method)

@@ -1,0 +1,219 @@
+"""KEDA's contract on the wire: the real scaler process, real gRPC, real nodes, asked in the order KEDA asks in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import psutil
+import pytest
+import pytest_asyncio
+
+from readpool.keda.externalscaler_pb2 import GetMetricsRequest, GetMetricsResponse, ScaledObjectRef
+from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from tests.component.core_nodes import CoreNode, run_core_nodes
+from tests.component.scaler_process import ScalerProcess, run_scaler
+
+if TYPE_CHECKING:
+    from readpool.keda.externalscaler_pb2_grpc import ExternalScalerAsyncStub  # exists in the typed stub only
+
+DEAD = "http://127.0.0.1:9"
+GROUND_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def scaler() -> Iterator[ScalerProcess]:
+    with run_scaler("--allow-static-nodes", "--allow-loopback-nodes", "--poll-interval", "0.2") as process:
+        yield process
+
+
+@pytest_asyncio.fixture
+async def keda(scaler: ScalerProcess) -> AsyncIterator["ExternalScalerAsyncStub"]:
+    async with grpc.aio.insecure_channel(scaler.grpc) as channel:
+        yield ExternalScalerStub(channel)
+
+
+@pytest_asyncio.fixture
+async def nodes() -> AsyncIterator[list[CoreNode]]:
+    async with run_core_nodes(3) as running:
+        yield running
+
+
+def build_ref(*nodes: CoreNode, **metadata: str) -> ScaledObjectRef:
+    """Build what KEDA sends for one trigger; without nodes, of one that nobody answers for."""
+    urls = ",".join(node.url for node in nodes) or DEAD
+    given = {"scalerAddress": "readpool:9090", "nodes": urls, "targetReplicas": "3", "maxReplicas": "10", **metadata}
+    return ScaledObjectRef(name="core", namespace="stellar", scalerMetadata=given)
+
+
+async def ask_until_ground(keda: "ExternalScalerAsyncStub", request: GetMetricsRequest) -> GetMetricsResponse:
+    """Ask as the HPA does, again and again, until there is a value."""
+    deadline = time.monotonic() + GROUND_SECONDS
+    while True:
+        try:
+            return await keda.GetMetrics(request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.05)
+
+
+async def refuse(call: Awaitable[Any]) -> grpc.aio.AioRpcError:
+    """Give the error that a call must end with."""
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await call
+    return refusal.value
+
+
+async def test_the_first_question_starts_observing_and_never_waits_for_a_poll(
+    keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
+) -> None:
+    request = GetMetricsRequest(scaledObjectRef=build_ref(*nodes), metricName="desiredReplicas")
+    error = await refuse(keda.GetMetrics(request))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    reason, _, sentence = (error.details() or "").partition(": ")
+    assert reason.isidentifier()
+    assert sentence
+    values = (await ask_until_ground(keda, request)).metricValues
+    assert [(v.metricName, v.metricValue, v.metricValueFloat) for v in values] == [("desiredReplicas", 3, 3.0)]
+
+
+async def test_asking_for_the_metric_spec_starts_observing_as_well(
+    keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
+) -> None:
+    await keda.GetMetricSpec(build_ref(*nodes))
+    deadline = time.monotonic() + GROUND_SECONDS
+    while min(node.polls for node in nodes) < 3:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_the_metric_spec_is_the_same_twice_whatever_the_nodes_do(keda: "ExternalScalerAsyncStub") -> None:
+    first, second = [await keda.GetMetricSpec(build_ref()) for _ in range(2)]
+    assert first == second
+    assert [(s.metricName, s.targetSize, s.targetSizeFloat) for s in first.metricSpecs] == [("desiredReplicas", 1, 1.0)]
+
+
+@pytest.mark.parametrize(("target", "size"), [("0.25", 1), ("2.5", 3), ("100", 100)])
+async def test_the_target_goes_out_as_float_and_rounded_up_for_old_keda(
+    keda: "ExternalScalerAsyncStub", target: str, size: int
+) -> None:
+    ref = build_ref(metric="maxLag", targetValue=target)
+    (spec,) = (await keda.GetMetricSpec(ref)).metricSpecs
+    assert (spec.metricName, spec.targetSize, spec.targetSizeFloat) == ("maxLag", size, float(target))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        pytest.param({}, True, id="a pool that nobody answers for"),
+        pytest.param({"targetReplicas": "0", "minReplicas": "0"}, False, id="a pool that should be empty"),
+        pytest.param({"targetReplicas": "1", "minReplicas": "0"}, True, id="one replica wanted"),
+    ],
+)
+async def test_activation_comes_from_the_trigger_alone(
+    keda: "ExternalScalerAsyncStub", bounds: dict[str, str], expected: bool
+) -> None:
+    assert (await keda.IsActive(build_ref(**bounds))).result is expected
+
+
+async def test_metrics_then_activation_as_keda_asks_on_each_poll(
+    keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
+) -> None:
+    ref = build_ref(*nodes, metric="freshReplicas")
+    (spec,) = (await keda.GetMetricSpec(ref)).metricSpecs
+    request = GetMetricsRequest(scaledObjectRef=ref, metricName=spec.metricName)
+    deadline = time.monotonic() + GROUND_SECONDS
+    while (await ask_until_ground(keda, request)).metricValues[0].metricValueFloat != 3.0:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    assert (await keda.IsActive(ref)).result is True
+
+
+async def test_nothing_lagging_goes_out_as_zero(keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]) -> None:
+    request = GetMetricsRequest(
+        scaledObjectRef=build_ref(*nodes, metric="laggingReplicas"), metricName="laggingReplicas"
+    )
+    (value,) = (await ask_until_ground(keda, request)).metricValues
+    assert (value.metricValue, value.metricValueFloat) == (0, 0.0)
+
+
+async def test_an_unknown_metric_name_is_refused_with_those_that_are_known(keda: "ExternalScalerAsyncStub") -> None:
+    error = await refuse(keda.GetMetrics(GetMetricsRequest(scaledObjectRef=build_ref(), metricName="freshness")))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert "'freshness'" in (error.details() or "")
+    assert "desiredReplicas" in (error.details() or "")
+
+
+METHODS: list[Callable[["ExternalScalerAsyncStub", ScaledObjectRef], Awaitable[Any]]] = [
+    lambda keda, ref: keda.IsActive(ref),
+    lambda keda, ref: keda.GetMetricSpec(ref),
+    lambda keda, ref: keda.GetMetrics(GetMetricsRequest(scaledObjectRef=ref, metricName="desiredReplicas")),
+    lambda keda, ref: keda.StreamIsActive(ref).read(),
+    lambda keda, ref: keda.StreamMetricSpec(ref).read(),
+]
+METHOD_NAMES = ["IsActive", "GetMetricSpec", "GetMetrics", "StreamIsActive", "StreamMetricSpec"]
+
+
+async def test_a_bad_trigger_is_refused_by_every_method_and_logged_once(
+    scaler: ScalerProcess, keda: "ExternalScalerAsyncStub"
+) -> None:
+    ref = build_ref(lagTreshold="5")
+    for method in METHODS:
+        error = await refuse(method(keda, ref))
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "lagTreshold" in (error.details() or "")
+    said = scaler.wait_for("triggerRefused", namespace="stellar", scaledObject="core", why=error.details())
+    assert scaler.events_named("triggerRefused").count(said) == 1
+
+
+@pytest.mark.parametrize("method", METHODS, ids=METHOD_NAMES)
+async def test_a_trigger_by_pool_is_not_implemented_yet(keda: "ExternalScalerAsyncStub", method: Any) -> None:
+    ref = ScaledObjectRef(name="core", namespace="stellar", scalerMetadata={"pool": "core"})
+    error = await refuse(method(keda, ref))
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "comes with the controller" in (error.details() or "")
+
+
+async def test_streams_push_at_once_what_the_calls_answer(keda: "ExternalScalerAsyncStub") -> None:
+    ref = build_ref(targetValue="2")
+    activation, spec = keda.StreamIsActive(ref), keda.StreamMetricSpec(ref)
+    assert await activation.read() == await keda.IsActive(ref)
+    assert await spec.read() == await keda.GetMetricSpec(ref)
+    activation.cancel()
+    spec.cancel()
+
+
+async def test_cancelled_calls_and_streams_leave_the_next_ones_alone(keda: "ExternalScalerAsyncStub") -> None:
+    ref = build_ref()
+    calls = [method(keda, ref) for method in METHODS[:3] for _ in range(100)]
+    streams = [keda.StreamIsActive(ref) for _ in range(100)]
+    for call in (*calls, *streams):
+        call.cancel()  # type: ignore[attr-defined]  # a call can, which is more than awaitable
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert (await keda.IsActive(ref)).result is True
+
+
+async def test_thousands_of_different_triggers_cost_bounded_memory(
+    scaler: ScalerProcess, keda: "ExternalScalerAsyncStub"
+) -> None:
+    process = psutil.Process(scaler.process.pid)
+
+    async def ask(numbers: range) -> None:
+        for number in numbers:
+            await keda.IsActive(build_ref(targetValue=str(number + 1)))
+            await refuse(keda.IsActive(build_ref(**{f"key{number}": "x" * 10_000})))
+
+    await asyncio.gather(*(ask(range(start, start + 50)) for start in range(0, 500, 50)))
+    before = process.memory_info().rss
+    await asyncio.gather(*(ask(range(start, start + 250)) for start in range(500, 3000, 250)))
+    assert process.memory_info().rss - before < 64 * 1024 * 1024
+
+
+async def test_a_trigger_larger_than_any_real_one_is_refused_and_the_next_call_served(
+    keda: "ExternalScalerAsyncStub",
+) -> None:
+    error = await refuse(keda.IsActive(build_ref(nodes="http://127.0.0.1:9," * 20_000)))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert (await keda.IsActive(build_ref())).result is True

@@ -1,0 +1,177 @@
+"""TLS on the wire, with certificates shaped as cert-manager's: dialled as KEDA does, refused, and rotated."""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+
+from readpool.keda.externalscaler_pb2 import ScaledObjectRef
+from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from tests.component.certificates import Authority, Pair, write_secret
+from tests.component.scaler_process import ScalerProcess, run_scaler
+
+METADATA = {"service": "core", "port": "11626", "targetReplicas": "1", "enableTLS": "true"}
+REF = ScaledObjectRef(name="core", namespace="stellar", scalerMetadata=METADATA)
+SETTLED_SECONDS = 10.0
+
+
+def build_credentials(ca: bytes, pair: Pair | None = None) -> grpc.ChannelCredentials:
+    """Build what KEDA builds of caCert, tlsClientCert and tlsClientKey."""
+    return grpc.ssl_channel_credentials(ca, pair.key if pair else None, pair.certificate if pair else None)
+
+
+async def call(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> None:
+    """Ask once, over a connection of its own."""
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    async with grpc.aio.secure_channel(scaler.grpc, credentials, options) as channel:
+        assert (await ExternalScalerStub(channel).IsActive(REF, timeout=10)).result is True
+
+
+async def is_served(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> bool:
+    """Tell whether a new connection with these credentials is served."""
+    try:
+        await call(scaler, credentials)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return False
+    return True
+
+
+async def wait_until_served(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> None:
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while not await is_served(scaler, credentials):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        pytest.param(lambda root: root.issue(), id="elliptic curve"),
+        pytest.param(lambda root: root.issue(is_rsa=True), id="RSA in PKCS 1"),
+        pytest.param(lambda root: Authority("between", root).issue(), id="with an intermediate authority"),
+    ],
+)
+async def test_a_client_that_trusts_the_authority_is_served_and_others_turn_away(
+    tmp_path: Path, issue: Callable[[Authority], Pair]
+) -> None:
+    root = Authority("root")
+    with run_scaler(*write_secret(tmp_path, issue(root), root.root)) as scaler:
+        assert scaler.events[0]["tls"] == "on"
+        assert await is_served(scaler, build_credentials(root.root))
+        assert not await is_served(scaler, build_credentials(Authority("another").root))
+        with pytest.raises(grpc.aio.AioRpcError):
+            async with grpc.aio.insecure_channel(scaler.grpc) as plain:
+                await ExternalScalerStub(plain).IsActive(REF, timeout=5)
+
+
+async def test_with_a_client_ca_only_its_clients_are_served(tmp_path: Path) -> None:
+    servers, clients = Authority("servers"), Authority("clients")
+    flags = write_secret(tmp_path, servers.issue(), clients.root)
+    with run_scaler(*flags, "--tls-client-ca", str(tmp_path / "ca.crt")) as scaler:
+        assert scaler.events[0]["tls"] == "mutual"
+        assert await is_served(scaler, build_credentials(servers.root, clients.issue("keda")))
+        assert not await is_served(scaler, build_credentials(servers.root))
+        assert not await is_served(scaler, build_credentials(servers.root, Authority("another").issue("keda")))
+        assert not await is_served(scaler, build_credentials(servers.root, servers.issue("keda")))
+
+
+async def test_less_than_tls_1_2_is_refused(tmp_path: Path) -> None:
+    root = Authority("root")
+    with run_scaler(*write_secret(tmp_path, root.issue(), root.root)) as scaler:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=root.root.decode())
+        context.set_alpn_protocols(["h2"])
+        assert await handshake(scaler, context) in {"TLSv1.2", "TLSv1.3"}
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert await handshake(scaler, context) == "TLSv1.2"
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await handshake(scaler, context)
+
+
+async def handshake(scaler: ScalerProcess, context: ssl.SSLContext) -> str | None:
+    """Give the TLS version that is agreed on."""
+    host, port = scaler.grpc.split(":")
+
+    def connect() -> str | None:
+        with (
+            socket.create_connection((host, int(port)), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as secured,
+        ):
+            return secured.version()
+
+    return await asyncio.to_thread(connect)
+
+
+async def test_a_rotation_is_taken_up_without_a_failed_call_and_without_dropping_connections(tmp_path: Path) -> None:
+    old, new = Authority("old"), Authority("new")
+    both = old.root + new.root
+    flags = write_secret(tmp_path, old.issue(), both)
+    with run_scaler(*flags, "--tls-client-ca", str(tmp_path / "ca.crt")) as scaler:
+        calls = 0
+        async with grpc.aio.secure_channel(scaler.grpc, build_credentials(both, old.issue("keda"))) as kept:
+            keda = ExternalScalerStub(kept)
+            stream = keda.StreamIsActive(REF)
+            await stream.read()
+
+            async def ask_on() -> None:
+                nonlocal calls
+                while True:
+                    await keda.IsActive(REF, timeout=10)
+                    await call(scaler, build_credentials(both, old.issue("keda")))
+                    calls += 1
+
+            asking = asyncio.create_task(ask_on())
+            write_secret(tmp_path, new.issue(), both)
+            await wait_until_served(scaler, build_credentials(new.root, new.issue("keda")))
+            seen = calls
+            deadline = time.monotonic() + SETTLED_SECONDS
+            while calls < seen + 5:
+                assert time.monotonic() < deadline
+                assert not asking.done()
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            await asyncio.wait({asking})
+            assert asking.cancelled()
+            write_secret(tmp_path, new.issue(), new.root)
+            await wait_until_served(scaler, build_credentials(new.root, new.issue("keda")))
+            assert (await keda.IsActive(REF, timeout=10)).result is True
+            assert not stream.done()
+            stream.cancel()
+        assert not await is_served(scaler, build_credentials(both, old.issue("keda")))
+    assert calls > 5
+
+
+async def test_a_pair_half_written_or_mismatched_leaves_the_old_one_and_is_logged_once(tmp_path: Path) -> None:
+    root, other = Authority("root"), Authority("other")
+    with run_scaler(*write_secret(tmp_path, root.issue(), root.root)) as scaler:
+        trusted = build_credentials(root.root)
+        wrong = root.issue()
+        contents = tmp_path / "..data"
+        (contents / "tls.key").write_bytes(wrong.key)
+        for _ in range(3):
+            assert await is_served(scaler, trusted)
+        (contents / "tls.crt").write_bytes(wrong.certificate[: len(wrong.certificate) // 2])
+        for _ in range(3):
+            assert await is_served(scaler, trusted)
+        (contents / "tls.crt").unlink()
+        for _ in range(3):
+            assert await is_served(scaler, trusted)
+        whys = [event["why"] for event in scaler.events_named("tlsKeptOld")]
+        assert len(whys) == 3
+        assert "does not belong to" in whys[0]
+        assert "holds no readable PEM certificate" in whys[1]
+        assert "No such file" in whys[2]
+        write_secret(tmp_path, other.issue(), other.root)
+        await wait_until_served(scaler, build_credentials(other.root))
+        assert not await is_served(scaler, trusted)
+        assert len(scaler.events_named("tlsReloaded")) == 1
