@@ -1,5 +1,6 @@
-"""Counts every finished gRPC request by method and status code, beside the services and without their knowledge."""
+"""Counts gRPC requests, beside the services and without their knowledge: those in flight, and how each one ended."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -18,6 +19,13 @@ class RequestCounts(grpc.aio.ServerInterceptor):
     def __init__(self, stats: ScalerStats) -> None:
         self._stats = stats
         self._counted: dict[str, _Handler] = {}
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def until_idle(self) -> None:
+        """Wait until no request is in flight."""
+        await self._idle.wait()
 
     async def intercept_service(
         self,
@@ -27,50 +35,56 @@ class RequestCounts(grpc.aio.ServerInterceptor):
         """Give the counting handler of the method that is called."""
         method = handler_call_details.method
         counted = self._counted.get(method)
-        if counted is not None:
-            return counted
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            return handler  # unknown methods would fill the memory; reflection is not worth counting
-        counted = self._counted[method] = self._count(method.rpartition("/")[2], handler)
+        if counted is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None  # there is no such method, and no end to their names
+            counted = self._counted[method] = self._wrap(method.rpartition("/")[2], handler)
         return counted
 
-    def _count(self, name: str, handler: Any) -> _Handler:
-        def count(context: _Context) -> None:
-            code = "CANCELLED" if context.cancelled() else _CODES.get(_number(context.code()), "UNKNOWN")
+    def _wrap(self, name: str, handler: Any) -> _Handler:
+        coding = (handler.request_deserializer, handler.response_serializer)
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(name, handler.stream_stream), *coding)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._wrap_stream(name, handler.unary_stream), *coding)
+        return grpc.unary_unary_rpc_method_handler(self._wrap_call(name, handler.unary_unary), *coding)
+
+    def _wrap_call(self, name: str, answer: Callable[[Any, _Context], Awaitable[Any]]) -> Callable[..., Any]:
+        async def counted(request: Any, context: _Context) -> Any:
+            self._begin(name, context)
+            try:
+                return await answer(request, context)
+            finally:
+                self._end()
+
+        return counted
+
+    def _wrap_stream(self, name: str, answer: Callable[[Any, _Context], AsyncIterator[Any]]) -> Callable[..., Any]:
+        async def counted(request: Any, context: _Context) -> AsyncIterator[Any]:
+            self._begin(name, context)
+            try:
+                async for message in answer(request, context):
+                    yield message
+            finally:
+                self._end()
+
+        return counted
+
+    def _begin(self, name: str, context: _Context) -> None:
+        self._in_flight += 1
+        self._idle.clear()
+
+        def count(ended: Any) -> None:
+            code = "CANCELLED" if ended.cancelled() else _CODES.get(_number(ended.code()), "UNKNOWN")
             self._stats.count_grpc_request(name, code)
 
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                _count_stream(handler.unary_stream, count), handler.request_deserializer, handler.response_serializer
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            _count_unary(handler.unary_unary, count), handler.request_deserializer, handler.response_serializer
-        )
-
-
-_Count = Callable[[Any], None]
-
-
-def _count_unary(
-    answer: Callable[[Any, _Context], Awaitable[Any]], count: _Count
-) -> Callable[[Any, _Context], Awaitable[Any]]:
-    async def counted(request: Any, context: _Context) -> Any:
         context.add_done_callback(count)  # type: ignore[arg-type]  # a class in the stubs, any callable in fact
-        return await answer(request, context)
 
-    return counted
-
-
-def _count_stream(
-    answer: Callable[[Any, _Context], AsyncIterator[Any]], count: _Count
-) -> Callable[[Any, _Context], AsyncIterator[Any]]:
-    async def counted(request: Any, context: _Context) -> AsyncIterator[Any]:
-        context.add_done_callback(count)  # type: ignore[arg-type]  # a class in the stubs, any callable in fact
-        async for message in answer(request, context):
-            yield message
-
-    return counted
+    def _end(self) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
 
 
 def _number(code: Any) -> int:

@@ -43,6 +43,8 @@ _OBSERVER_STREAMS = 100
 _HEALTH_STREAMS = 1_000
 _CALLS = 16_384
 """Beyond all streams there is room for calls: KEDA sends everything over one connection."""
+_LAST_ANSWERS_SECONDS = 0.5
+"""For the answers of finished calls to leave the process."""
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
     ("grpc.max_receive_message_length", 256 * 1024),  # a trigger
@@ -63,11 +65,10 @@ class GrpcServer:
         admission = Admission(allow_static_nodes=settings.allow_static_nodes)
         self._streams = (Streams(_KEDA_STREAMS), Streams(_OBSERVER_STREAMS), Streams(_HEALTH_STREAMS))
         keda_streams, observer_streams, health_streams = self._streams
+        self._counts = RequestCounts(stats)
         self._health = Health(_SERVICES, health_streams)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
-        self._server = grpc.aio.server(
-            interceptors=[RequestCounts(stats)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS
-        )
+        self._server = grpc.aio.server(interceptors=[self._counts], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
             ExternalScaler(fleets, admission, keda_streams), self._server
         )
@@ -90,7 +91,14 @@ class GrpcServer:
         self._health.drain()
         for streams in self._streams:
             streams.end_all()
-        await self._server.stop(grace=seconds)
+        stopping = asyncio.create_task(self._server.stop(grace=seconds))
+        idle = asyncio.create_task(self._counts.until_idle())
+        await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        await asyncio.wait({stopping}, timeout=_LAST_ANSWERS_SECONDS)
+        # gRPC loses sight of a call that comes in the moment it stops, and would wait for it until the bound.
+        await self._server.stop(grace=None)
+        await stopping
 
 
 async def serve(settings: ScalerSettings) -> None:
