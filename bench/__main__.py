@@ -1,0 +1,88 @@
+"""`python -m bench`: runs the benchmarks one after the other and joins what they measured into one flat JSON object.
+
+Each runs in a process of its own, so that none is charged for another's memory. What they measure and why:
+docs/performance.md.
+"""
+
+import importlib
+import json
+import math
+import multiprocessing
+import os
+import platform
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+RESULTS = Path(__file__).parent / "results.json"
+BENCHMARKS = {
+    "polling": ("polls_per_cpu_second", "polls_ratio_to_httpx"),
+    "nodes_10000": ("nodes_10000_cores", "nodes_10000_rss_mb", "poll_burst_ratio", "cost_ratio_10000_to_100"),
+    "get_metrics": ("get_metrics_p99_ms", "loop_lag_p99_ms"),
+}
+
+
+def measure(name: str, *, quick: bool) -> dict[str, float]:
+    """Run one benchmark in this process."""
+    figures: dict[str, float] = importlib.import_module(f"bench.{name}").run(quick=quick)
+    return figures
+
+
+def measure_apart(name: str, *, quick: bool) -> dict[str, float]:
+    """Run one benchmark in a fresh process.
+
+    Raises:
+        ValueError: when it gives no finite number for one of its keys.
+    """
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as fresh:
+        figures = fresh.submit(measure, name, quick=quick).result()
+    lacking = [key for key in BENCHMARKS[name] if not math.isfinite(figures.get(key, math.nan))]
+    if lacking:
+        raise ValueError(f"bench.{name} gave no number for {', '.join(lacking)}")
+    return figures
+
+
+def describe_machine() -> str:
+    """Say in one line what was measured on."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, {memory_gib:.0f} GiB, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    )
+
+
+def merge_results(path: Path, figures: dict[str, float]) -> None:
+    """Write figures into the object at `path`, beside what it already has, with the machine and the date."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    stamp = {"machine": describe_machine(), "date": datetime.now(UTC).date().isoformat()}
+    rounded = {key: float(f"{value:.4g}") for key, value in figures.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(known | rounded | stamp, indent=2) + "\n", encoding="utf-8")
+
+
+@click.command("bench")
+@click.option("--quick", is_flag=True, help="Small sizes and seconds, to see that all runs; the figures mean little.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write; with --quick never bench/results.json.")
+@click.option("--only", type=click.Choice(list(BENCHMARKS)), multiple=True, help="Run these alone. Repeatable.")
+def main(*, quick: bool, out: Path | None, only: tuple[str, ...]) -> None:
+    """Measure polling, 10,000 nodes and GetMetrics into bench/results.json."""
+    path = out or (Path("artifacts/bench-quick.json") if quick else RESULTS)
+    if quick and path.resolve() == RESULTS.resolve():
+        raise click.UsageError("--quick figures do not belong in bench/results.json: name another --out")
+    for name in only or BENCHMARKS:
+        click.echo(f"{name}: measuring")
+        began = time.monotonic()
+        figures = measure_apart(name, quick=quick)
+        merge_results(path, figures)
+        click.echo(f"{name}: {time.monotonic() - began:.0f} s")
+        for key, value in figures.items():
+            click.echo(f"  {key:<28} {value:.4g}")
+    click.echo(f"written to {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
