@@ -190,7 +190,7 @@ def _explain_os_error(error: OSError) -> Exception:
     if isinstance(error, ConnectionRefusedError):
         return ExchangeError("ConnectionRefused", "nothing listens at that port")
     if isinstance(error, ssl.SSLError):
-        return ExchangeError("TlsFailed", f"no TLS connection: {error.reason or error}")
+        return ExchangeError("TlsFailed", f"no TLS connection: {error}")
     if isinstance(error, ConnectionError):
         return ExchangeError("ConnectionReset", f"the connection broke: {error}")
     if error.errno in _NO_ROUTE:
