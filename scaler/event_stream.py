@@ -7,6 +7,7 @@ only, with each replica and the lag of the last minutes.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 
@@ -16,14 +17,9 @@ from scaler.fleet_feed import FLEETS_AT_ONCE, FleetFeed
 from scaler.page_feed import build_details, build_history, encode_event, join_summaries
 from scaler.snapshot import FleetSnapshot
 
-MAX_CLIENTS = 128
-"""Streams open at once; a page holds two."""
 MAX_NAMED_FLEETS = 16
 PACE_SECONDS = 0.5
 """A client is told at most this often."""
-HEARTBEAT_SECONDS = 10.0
-WRITE_SECONDS = 15.0
-"""A client that takes longer to read what it was sent is dropped."""
 RETRY_MILLISECONDS = 2000
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -32,17 +28,34 @@ _HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What clients of the event streams may take.
+
+    Attributes:
+        clients: streams open at once; a page holds two.
+        heartbeat_seconds: after so long without news a client is told that the stream is alive.
+        write_seconds: a client that takes longer to read what it was sent is dropped.
+    """
+
+    clients: int = 128
+    heartbeat_seconds: float = 10.0
+    write_seconds: float = 15.0
+
+
 class EventStreams:
     """Serves `/events` to a bounded number of clients.
 
     Args:
         feed: what there is to tell.
         clock: Unix time in seconds, the same that the snapshots are stamped with.
+        limits: what clients may take.
     """
 
-    def __init__(self, feed: FleetFeed, clock: Callable[[], float]) -> None:
+    def __init__(self, feed: FleetFeed, clock: Callable[[], float], limits: StreamLimits) -> None:
         self._feed = feed
         self._clock = clock
+        self._limits = limits
         self._clients: set[asyncio.Task[None]] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -55,14 +68,21 @@ class EventStreams:
         names = frozenset(request.query.getall("fleet", ()))
         if len(names) > MAX_NAMED_FLEETS:
             raise web.HTTPBadRequest(text=f"fleet: {len(names)} named, at most {MAX_NAMED_FLEETS} in one stream\n")
-        if len(self._clients) >= MAX_CLIENTS:
-            raise web.HTTPServiceUnavailable(text=f"{MAX_CLIENTS} streams are open\n", headers={"Retry-After": "10"})
+        if self.client_count >= self._limits.clients:
+            raise web.HTTPServiceUnavailable(
+                text=f"{self._limits.clients} streams are open\n", headers={"Retry-After": "10"}
+            )
         response = web.StreamResponse(headers=_HEADERS)
-        client = _Client(self._feed, self._clock, response, names)
+        client = _Client(self._feed, self._clock, self._limits, response, names)
         await response.prepare(request)
         if request.method == "GET":
             await self._run(client, request)
         return response
+
+    @property
+    def client_count(self) -> int:
+        """How many streams are open."""
+        return len(self._clients)
 
     def close(self) -> None:
         """End every stream."""
@@ -86,10 +106,16 @@ class _Client:
     """One open stream: what it was told last, by fleet."""
 
     def __init__(
-        self, feed: FleetFeed, clock: Callable[[], float], response: web.StreamResponse, names: frozenset[str]
+        self,
+        feed: FleetFeed,
+        clock: Callable[[], float],
+        limits: StreamLimits,
+        response: web.StreamResponse,
+        names: frozenset[str],
     ) -> None:
         self._feed = feed
         self._clock = clock
+        self._limits = limits
         self._response = response
         self._names = names
         self._told: dict[str, FleetSnapshot] = {}
@@ -101,14 +127,18 @@ class _Client:
             ConnectionError: when the client is gone.
             TimeoutError: when it does not read.
         """
-        hello = {"version": version("readpool"), "now": self._clock(), "heartbeatSeconds": HEARTBEAT_SECONDS}
+        hello = {
+            "version": version("readpool"),
+            "now": self._clock(),
+            "heartbeatSeconds": self._limits.heartbeat_seconds,
+        }
         await self._write(f"retry: {RETRY_MILLISECONDS}\n".encode() + encode_event("hello", hello))
         sequence = await self._feed.changed(-1)
         await self._tell_news()
         await self._write(encode_event("live", {"now": self._clock(), "fleets": len(self._told)}))
         while True:
             try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                async with asyncio.timeout(self._limits.heartbeat_seconds):
                     sequence = await self._feed.changed(sequence)
             except TimeoutError:
                 await self._write(b": the stream is alive\n" + encode_event("beat", {"now": self._clock()}))
@@ -138,5 +168,5 @@ class _Client:
             await self._write(encode_event("details", build_details(snapshot)))
 
     async def _write(self, data: bytes) -> None:
-        async with asyncio.timeout(WRITE_SECONDS):
+        async with asyncio.timeout(self._limits.write_seconds):
             await self._response.write(data)

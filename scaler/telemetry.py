@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
-from scaler.event_stream import EventStreams
+from scaler.event_stream import EventStreams, StreamLimits
 from scaler.fleet_feed import FleetFeed, FleetsView
 from scaler.page_files import PageFile, read_page_files
 from scaler.prometheus import MAX_REPLICA_SERIES, build_registry, expose
@@ -21,6 +22,7 @@ from scaler.stats import ScalerStats
 LOOP_LAG_INTERVAL_SECONDS = 0.1
 SHUTDOWN_SECONDS = 1.0
 """For answers that are being written when the port closes; event streams are ended at once."""
+DEFAULT_LIMITS = StreamLimits()
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -53,12 +55,16 @@ class TelemetryServer:
 
     Attributes:
         port: the port that it listens on.
+        feed: what the clients of /events share, the record of lags among it.
+        streams: these clients.
     """
 
-    def __init__(self, port: int, runner: web.AppRunner, tasks: tuple[asyncio.Task[None], ...]) -> None:
-        self.port = port
+    def __init__(self, feed: FleetFeed, streams: EventStreams, runner: web.AppRunner, stats: ScalerStats) -> None:
+        self.port: int = runner.addresses[0][1]
+        self.feed = feed
+        self.streams = streams
         self._runner = runner
-        self._tasks = tasks
+        self._tasks = (asyncio.create_task(feed.record()), asyncio.create_task(_measure_loop_lag(stats)))
 
     async def stop(self) -> None:
         """End every stream, close the port and wait until both are done."""
@@ -76,6 +82,7 @@ async def start_telemetry(
     stats: ScalerStats,
     clock: Callable[[], float] = time.time,
     max_replica_series: int = MAX_REPLICA_SERIES,
+    limits: StreamLimits = DEFAULT_LIMITS,
 ) -> TelemetryServer:
     """Open the telemetry port; it serves until `stop()`.
 
@@ -89,35 +96,28 @@ async def start_telemetry(
         stats: what the poller (`count_poll`) and the services (`count_grpc_request`) count; loop lag is counted here.
         clock: Unix time in seconds, the one that the snapshots are stamped with.
         max_replica_series: replicas, over all fleets, up to which each has Prometheus series of its own.
+        limits: what the clients of /events may take.
 
     Raises:
         OSError: when the address cannot be listened on.
     """
+    listener = _listen(listen.host, listen.port)
     feed = FleetFeed(fleets)
+    registry = build_registry(lambda: tuple(feed.snapshots().values()), stats, max_replica_series)
+    streams = EventStreams(feed, clock, limits)
     runner = web.AppRunner(
-        _build_app(feed, is_ready, stats, clock, max_replica_series),
+        _build_app(streams, registry, is_ready),
         access_log=None,
         handle_signals=False,
         handler_cancellation=True,
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
-    listener = _listen(listen.host, listen.port)
     await web.SockSite(runner, listener).start()
-    tasks = (asyncio.create_task(feed.record()), asyncio.create_task(_measure_loop_lag(stats)))
-    return TelemetryServer(listener.getsockname()[1], runner, tasks)
+    return TelemetryServer(feed, streams, runner, stats)
 
 
-def _build_app(
-    feed: FleetFeed,
-    is_ready: Callable[[], bool],
-    stats: ScalerStats,
-    clock: Callable[[], float],
-    max_replica_series: int,
-) -> web.Application:
-    streams = EventStreams(feed, clock)
-    registry = build_registry(lambda: tuple(feed.snapshots().values()), stats, max_replica_series)
-
+def _build_app(streams: EventStreams, registry: CollectorRegistry, is_ready: Callable[[], bool]) -> web.Application:
     async def serve_metrics(request: web.Request) -> web.Response:
         body, content_type = await expose(registry, ",".join(request.headers.getall("Accept", ())))
         response = web.Response(body=body, headers={"Content-Type": content_type})
