@@ -1,0 +1,115 @@
+"""A snapshot on the wire, and which changes cannot wait for the next interval."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from readpool.replica_class import ReplicaClass
+from readpool.v1 import observer_pb2
+from scaler.freshness import ReplicaStanding
+from scaler.observer import Told, is_more_than_numbers
+from scaler.policy import Bounds, Decision
+from scaler.probes.report import NodeReport
+from scaler.snapshot import FleetSnapshot, Replica
+from scaler.snapshot_message import build_snapshot_message
+from scaler.tip import Tip
+
+if TYPE_CHECKING:
+    from scaler.watched_fleet import WatchedFleet
+
+ANSWERED = ReplicaStanding(
+    replica_class=ReplicaClass.LAGGING,
+    since=90.0,
+    report=NodeReport(ledger=1000, is_synced=True, state="Synced!"),
+    observed_at=99.5,
+    lag_ledgers=2000,
+    rate=0.5,
+    seconds_to_fresh=4000.0,
+    detail="Catching up to ledger 3000",
+)
+SNAPSHOT = FleetSnapshot(
+    fleet="stellar/core",
+    namespace="stellar",
+    sequence=7,
+    at=100.0,
+    network="Test SDF Network ; September 2015",
+    tip=Tip(3000, 98.0),
+    replicas=(
+        Replica("core-0", "http://10.0.0.1:11626", ANSWERED),
+        Replica("core-1", "http://10.0.0.2:11626", ReplicaStanding()),
+    ),
+    decision=Decision(4, "Lacking", "One lags.", lacking=1),
+    bounds=Bounds(1, 3, 10),
+    lag_threshold=1000,
+    counts=Counter({ReplicaClass.LAGGING: 1, ReplicaClass.UNKNOWN: 1}),
+)
+
+
+def test_all_that_is_known_goes_out_and_what_is_not_known_is_left_out() -> None:
+    message = build_snapshot_message(SNAPSHOT)
+    answered, silent = message.replicas
+    assert (message.fleet, message.namespace, message.sequence, message.at) == ("stellar/core", "stellar", 7, 100.0)
+    assert (message.tip.ledger, message.tip.moved_at, message.tip.halted) == (3000, 98.0, False)
+    assert (message.decision.desired_replicas, message.decision.reason, message.decision.lacking) == (4, "Lacking", 1)
+    assert (message.bounds.min_replicas, message.bounds.target_replicas, message.bounds.max_replicas) == (1, 3, 10)
+    assert (answered.name, answered.ledger, answered.lag, answered.state) == ("core-0", 1000, 2000, "Synced!")
+    assert getattr(answered, "class") == observer_pb2.REPLICA_CLASS_LAGGING
+    assert getattr(silent, "class") == observer_pb2.REPLICA_CLASS_UNKNOWN
+    for field in ("ledger", "lag", "rate", "seconds_to_fresh", "observed_at"):
+        assert answered.HasField(cast("Any", field))
+        assert not silent.HasField(cast("Any", field))
+    assert not message.gone
+
+
+def test_no_tip_and_no_ground_are_absent_rather_than_zero() -> None:
+    message = build_snapshot_message(
+        replace(SNAPSHOT, tip=None, network=None, decision=Decision(None, "NoTip", "Nobody tells the tip.")),
+        is_gone=True,
+    )
+    assert not message.HasField("tip")
+    assert not message.decision.HasField("desired_replicas")
+    assert message.decision.reason == "NoTip"
+    assert message.gone
+
+
+def test_every_class_has_its_word_on_the_wire() -> None:
+    for replica_class in ReplicaClass:
+        replica = Replica("core-0", "", replace(ANSWERED, replica_class=replica_class))
+        (sent,) = build_snapshot_message(replace(SNAPSHOT, replicas=(replica,))).replicas
+        name = observer_pb2.ReplicaClass.Name(getattr(sent, "class"))
+        assert name.removeprefix("REPLICA_CLASS_").replace("_", "") == replica_class.value.upper()
+
+
+FRESH = Replica("core-0", "http://10.0.0.1:11626", replace(ANSWERED, replica_class=ReplicaClass.FRESH))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param({"sequence": 8, "at": 101.0}, False, id="time alone"),
+        pytest.param({"tip": Tip(3001, 101.0)}, False, id="the tip moved on"),
+        pytest.param({"decision": Decision(4, "Lacking", "One lags, still.", lacking=1)}, False, id="other words"),
+        pytest.param({"tip": Tip(3000, 98.0, is_halted=True)}, True, id="the network halted"),
+        pytest.param({"tip": None}, True, id="the tip was lost"),
+        pytest.param({"decision": Decision(5, "Lacking", "Two lag.")}, True, id="another number of replicas"),
+        pytest.param({"decision": Decision(4, "Bearing", "For the load.")}, True, id="another reason"),
+        pytest.param({"replicas": (FRESH, SNAPSHOT.replicas[1])}, True, id="a class"),
+        pytest.param({"replicas": SNAPSHOT.replicas[:1]}, True, id="a replica left"),
+        pytest.param({"bounds": Bounds(1, 3, 11)}, True, id="other bounds"),
+    ],
+)
+def test_only_what_is_more_than_numbers_is_told_at_once(change: dict[str, Any], expected: bool) -> None:
+    newest = replace(SNAPSHOT, **change)
+    assert is_more_than_numbers(SNAPSHOT, newest) is expected
+    told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
+    assert told.compute_rest_seconds(newest, now=101.0, interval_seconds=5.0) == (0.0 if expected else 4.0)
+
+
+def test_numbers_wait_for_the_interval_since_the_last_telling_and_nothing_new_waits_for_ever() -> None:
+    told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
+    newer = replace(SNAPSHOT, sequence=8)
+    assert told.compute_rest_seconds(SNAPSHOT, now=200.0, interval_seconds=5.0) is None
+    assert told.compute_rest_seconds(newer, now=101.0, interval_seconds=5.0) == 4.0
+    assert told.compute_rest_seconds(newer, now=105.0, interval_seconds=5.0) == 0.0
