@@ -140,12 +140,12 @@ class Poller:
         """Schedule a new node: at its phase, or sooner while first looks are few enough to be no burst."""
         now = asyncio.get_running_loop().time()
         interval = self._settings.interval_seconds
-        at_phase = compute_next_due(node.phase, interval, now)
+        due = compute_next_due(node.phase, interval, now)
         first_look = max(now, self._next_first_look)
-        if first_look < at_phase - interval / 4:
+        if first_look < due:
             self._next_first_look = first_look + _FIRST_LOOK_SECONDS
-            at_phase = first_look
-        heapq.heappush(self._due, (at_phase, next(self._order), node))
+            due = first_look
+        heapq.heappush(self._due, (due, next(self._order), node))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -159,7 +159,9 @@ class Poller:
             due, order, node = heapq.heappop(self._due)
             if not node.listeners:
                 continue
-            heapq.heappush(self._due, (compute_next_due(node.phase, interval, now), order, node))
+            # A first look may come shortly before the node's phase, which then waits for its next turn.
+            next_due = compute_next_due(node.phase, interval, now + interval / 4)
+            heapq.heappush(self._due, (next_due, order, node))
             if node.poll is None and not is_too_late(due, interval, now):
                 node.poll = asyncio.create_task(self._poll(node))
                 node.poll.add_done_callback(_report_fault)

@@ -23,7 +23,7 @@ from scaler.fetch import (
 )
 from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError, ReceiveBudget
 from tests.component.certificates import Authority
-from tests.component.hostile_servers import answering, build_answer, build_honest_info, run_node, streaming
+from tests.component.hostile_servers import Handler, answering, build_answer, build_honest_info, run_node, streaming
 
 LIMITS = FetchLimits(connect_seconds=1.0, total_seconds=2.0, allow_loopback=True)
 HERE = ("127.0.0.1",)
@@ -44,6 +44,15 @@ class CountedNode:
             self.requests.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(build_answer(b"answer", version="1.1"))
             await writer.drain()
+
+
+def stopping_halfway(answer: bytes) -> Handler:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer[: len(answer) // 2])
+        await reader.read()
+
+    return handle
 
 
 async def fetch(
@@ -149,7 +158,7 @@ async def test_while_the_budget_is_spent_only_what_no_honest_node_needs_is_given
     spent.held_bytes = spent.limit_bytes
     async with run_node(answering(build_answer(b"x" * 20_000))) as url:
         assert len(await fetch(url, budget=spent)) == 20_000
-    async with run_node(answering(build_answer(b"x" * 100_000))) as url:
+    async with run_node(stopping_halfway(build_answer(b"x" * 80_000))) as url:
         with pytest.raises(ExchangeError, match="others are waiting"):
             await fetch(url, budget=spent)
     assert spent.held_bytes == spent.limit_bytes
