@@ -41,8 +41,9 @@ export function setShape(icon, { shape: path, stroke }) {
   icon.classList.toggle("is-stroke", Boolean(stroke));
 }
 
-/** Put children in order by moving only those that are out of it. */
+/** Put children in order by moving only those that are out of it; what had the focus keeps it. */
 export function arrange(parent, wanted) {
+  const focused = document.activeElement;
   let cursor = parent.firstChild;
   for (const child of wanted) {
     if (child === cursor) cursor = cursor.nextSibling;
@@ -53,4 +54,5 @@ export function arrange(parent, wanted) {
     cursor.remove();
     cursor = next;
   }
+  if (document.activeElement !== focused && parent.contains(focused)) focused.focus({ preventScroll: true });
 }

@@ -42,11 +42,20 @@ function scalerNow() {
 // ---- what is heard
 
 function hearFleets(data) {
+  for (const { name } of data.fleets) {
+    if (only.length > 0 && !only.includes(name)) continue;
+    if (!views.has(name)) addView(name);
+    unseen.delete(name);
+  }
+  hearSummaries(data);
+}
+
+// The second stream may be behind the first: it never brings back a fleet that is gone.
+function hearSummaries(data) {
   hearTime(data);
   for (const summary of data.fleets) {
-    if (only.length > 0 && !only.includes(summary.name)) continue;
-    const view = views.get(summary.name) ?? addView(summary.name);
-    unseen.delete(summary.name);
+    const view = views.get(summary.name);
+    if (!view) continue;
     view.summary = summary;
     dirty.add(view);
   }
@@ -71,7 +80,6 @@ function addView(name) {
   const view = new FleetView(name, toggle);
   views.set(name, view);
   if (isComplete && views.size <= OPEN_ALL) open(view);
-  return view;
 }
 
 function removeView(name) {
@@ -126,7 +134,7 @@ function streamDetails() {
     if (opened.length === 0) return;
     const query = new URLSearchParams(opened.map((name) => ["fleet", name]));
     details = new Stream(`events?${query}`, {
-      fleets: hearFleets,
+      fleets: hearSummaries,
       history: (data) => views.get(data.name)?.begin(data),
       details: (data) => hearDetails(data),
       beat: hearTime,
