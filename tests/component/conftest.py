@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-_BOTH = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-_UVLOOP = {"uvloop": uvloop.new_event_loop}
-_ASYNCIO = {"asyncio": asyncio.new_event_loop}
+_Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
+
+_BOTH: _Loops = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+_UVLOOP: _Loops = {"uvloop": uvloop.new_event_loop}
+_ASYNCIO: _Loops = {"asyncio": asyncio.new_event_loop}
 _LOOPS = {
     "test_fetch.py": _BOTH,
     "test_hostile.py": _UVLOOP,
@@ -20,6 +22,6 @@ _LOOPS = {
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+def pytest_asyncio_loop_factories(item: pytest.Item) -> _Loops:
     """Give the loops by the test's module; all others run on asyncio's own."""
     return _LOOPS.get(item.path.name, _ASYNCIO)

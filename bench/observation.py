@@ -1,0 +1,141 @@
+"""Runs real observation of stand-in nodes for some seconds and measures what it costs this process."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import structlog
+
+from readpool.clock import steady_clock
+from scaler.fleets import Fleets
+from scaler.policy import Bounds
+from scaler.poll_settings import PollSettings
+from scaler.stats import ScalerStats
+from scaler.trigger import FleetSpec, NodesSource
+
+_LAG_SAMPLE_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is observed: how many nodes in fleets of which size, how often, for how long."""
+
+    nodes: int
+    fleet_size: int
+    interval_seconds: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class Cost:
+    """What the observation took between its warm-up and its end.
+
+    Attributes:
+        polls: polls that were answered.
+        failed: polls that were not.
+        cpu_seconds: of this process; the nodes run in another.
+        seconds: of the wall clock.
+        rss_mb: the largest resident size that was seen.
+        lags: how much later than asked the loop woke up, in seconds, each 10 ms.
+        per_second: polls finished in each second.
+    """
+
+    polls: int = 0
+    failed: int = 0
+    cpu_seconds: float = 0.0
+    seconds: float = 0.0
+    rss_mb: float = 0.0
+    lags: list[float] = field(default_factory=list)
+    per_second: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def polls_per_cpu_second(self) -> float:
+        """Polls for one CPU-second of ours."""
+        return self.polls / self.cpu_seconds
+
+    @property
+    def cores(self) -> float:
+        """Share of one core."""
+        return self.cpu_seconds / self.seconds
+
+    @property
+    def burst_ratio(self) -> float:
+        """The busiest whole second over the mean."""
+        whole = [self.per_second[second] for second in range(int(self.seconds))]
+        return max(whole) * len(whole) / sum(whole)
+
+    @property
+    def lag_p99_ms(self) -> float:
+        """99th percentile of the loop's lag in milliseconds."""
+        return sorted(self.lags)[int(len(self.lags) * 0.99)] * 1000.0
+
+
+class _Tally(ScalerStats):
+    """Counts polls as the scaler does, and remembers in which second each one finished."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since: float | None = None
+        self.per_second: Counter[int] = Counter()
+
+    def count_poll(self, outcome: str, seconds: float) -> None:
+        super().count_poll(outcome, seconds)
+        if self.since is not None:
+            self.per_second[int(time.monotonic() - self.since)] += 1
+
+
+async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
+    """Observe the nodes for one warm-up of an interval and a half, then measure."""
+    _write_log_to_nowhere()
+    settings = PollSettings(interval_seconds=load.interval_seconds, allow_loopback=True)
+    tally = _Tally()
+    fleets = Fleets(settings, steady_clock(), tally)
+    await fleets.start()
+    try:
+        for start in range(0, load.nodes, load.fleet_size):
+            members = urls[start : start + load.fleet_size]
+            fleets.watch(FleetSpec("bench", NodesSource(members), Bounds(1, load.fleet_size, load.fleet_size * 2)))
+            await asyncio.sleep(0)
+        await asyncio.sleep(1.5 * load.interval_seconds)
+        return await _measure(tally, load.seconds)
+    finally:
+        await fleets.stop()
+
+
+def _write_log_to_nowhere() -> None:
+    """Have lines rendered as ever, and dropped."""
+    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process
+    structlog.configure(
+        processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.PrintLoggerFactory(nowhere)
+    )
+
+
+async def _measure(tally: _Tally, seconds: float) -> Cost:
+    cost = Cost()
+    before, cpu_before = tally.polls.copy(), time.process_time()
+    tally.since = began = time.monotonic()
+    sampling = asyncio.create_task(_sample(cost))
+    await asyncio.sleep(seconds)
+    cost.cpu_seconds = time.process_time() - cpu_before
+    cost.seconds = time.monotonic() - began
+    sampling.cancel()
+    done = tally.polls - before
+    cost.polls = done.pop("Answered", 0)
+    cost.failed = done.total()
+    cost.per_second = tally.per_second
+    return cost
+
+
+async def _sample(cost: Cost) -> None:
+    """Note the loop's lag each 10 ms, and the resident size each second."""
+    loop, process = asyncio.get_running_loop(), psutil.Process()
+    for tick in range(1_000_000):
+        before = loop.time()
+        await asyncio.sleep(_LAG_SAMPLE_SECONDS)
+        cost.lags.append(loop.time() - before - _LAG_SAMPLE_SECONDS)
+        if tick % 100 == 0:
+            cost.rss_mb = max(cost.rss_mb, process.memory_info().rss / 2**20)
