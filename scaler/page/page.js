@@ -172,9 +172,9 @@ function sayConnection() {
   say(find("connection-words"), { connecting: "Connecting…", live: "Live", lost: "Disconnected" }[state]);
   find("stale").hidden = state !== "lost";
   if (state !== "lost") return;
-  const seen = isComplete ? `What you see is from ${clock(lostSince)}.` : "Nothing has been heard of the scaler yet.";
   const wait = retryAt - Date.now();
-  say(find("stale"), `${seen} ${wait > 500 ? `Trying again in ${duration(wait / 1000)}.` : "Trying again."}`);
+  say(find("stale-since"), isComplete ? `What you see is from ${clock(lostSince)}.` : "Nothing has been heard of the scaler yet.");
+  say(find("stale-wait"), wait > 500 ? `Trying again in ${duration(wait / 1000)}.` : "Trying again.");
 }
 
 // ---- the list

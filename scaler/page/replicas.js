@@ -1,7 +1,7 @@
 // The table of one fleet's replicas, troubled first.
 
 import { arrange, h, mark, say, setShape, shape } from "./dom.js";
-import { CLASSES, clock, duration, freshIn, number, rate } from "./words.js";
+import { CLASSES, clock, duration, untilFresh, number, rate } from "./words.js";
 
 const COLUMNS = [
   ["replica", "Replica"],
@@ -9,7 +9,7 @@ const COLUMNS = [
   ["ledger", "Ledger"],
   ["lag", "Lag"],
   ["rate", "Rate"],
-  ["fresh", "Fresh"],
+  ["fresh", "Until fresh"],
   ["detail", "In its own words"],
 ];
 const NUMBERS = new Set(["ledger", "lag", "rate"]);
@@ -82,7 +82,7 @@ function updateRow({ element, cells, icon, word, since, own }, replica, now) {
   say(cells.ledger, number(replica.ledger));
   say(cells.lag, number(replica.lag));
   say(cells.rate, rate(replica.rate));
-  say(cells.fresh, freshIn(replica));
+  say(cells.fresh, untilFresh(replica));
   const words = ownWords(replica);
   say(own, words);
   mark(own, "title", words);

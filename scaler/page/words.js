@@ -60,9 +60,9 @@ export function rate(value) {
   return `${Math.abs(value) < 10 ? value.toFixed(2) : number(Math.round(value))}/s`;
 }
 
-/** When a replica will be fresh. */
-export function freshIn(replica) {
+/** How long until a replica is fresh. */
+export function untilFresh(replica) {
   if (replica.class === "fresh" || replica.class === "unreachable") return "";
-  if (replica.toFresh !== null) return `in ${duration(replica.toFresh)}`;
+  if (replica.toFresh !== null) return duration(replica.toFresh);
   return replica.class === "lagging" ? "not gaining" : "";
 }
