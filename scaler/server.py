@@ -22,6 +22,7 @@ from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.admission import Admission
 from scaler.external_scaler import ExternalScaler
 from scaler.fleets import Fleets
+from scaler.garbage import collect_seldom
 from scaler.grpc_counts import RequestCounts
 from scaler.health import Health
 from scaler.observer import Observer
@@ -114,6 +115,7 @@ async def serve(settings: ScalerSettings) -> None:
     server = GrpcServer(settings, fleets, stats, clock)
     telemetry = await _start_telemetry(settings, fleets, server, stats, clock)
     await fleets.start()
+    collecting = asyncio.create_task(collect_seldom(), name="garbage")
     try:
         await server.start()
         _log.info(
@@ -126,6 +128,7 @@ async def serve(settings: ScalerSettings) -> None:
         _log.info("draining", signal=name, atMostSeconds=settings.drain_seconds)
         await server.drain(settings.drain_seconds)
     finally:
+        collecting.cancel()
         await fleets.stop()
         await telemetry.stop()
     _log.info("stopped")
