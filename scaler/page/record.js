@@ -35,6 +35,19 @@ export class LagRecord {
     return best;
   }
 
+  /** Who was how far behind in a row, the worst first; those of whom nothing was known are left out. */
+  valuesAt(row) {
+    const values = [...this.lags].map(([name, column]) => ({ name, lag: column[row] })).filter(({ lag }) => lag !== null);
+    return values.sort((a, b) => b.lag - a.lag || (a.name < b.name ? -1 : 1));
+  }
+
+  /** The largest lag of the whole record. */
+  worst() {
+    let worst = 0;
+    for (const column of this.lags.values()) for (const lag of column) if (lag > worst) worst = lag;
+    return worst;
+  }
+
   #beginRow(at) {
     this.times.push(at);
     for (const column of this.lags.values()) column.push(null);
