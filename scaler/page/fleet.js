@@ -4,7 +4,7 @@ import { LagChart } from "./chart.js";
 import { h, mark, say, setShape, shape } from "./dom.js";
 import { LagRecord } from "./record.js";
 import { ReplicaTable } from "./replicas.js";
-import { CLASSES, HEALTHS, count, duration, network, number } from "./words.js";
+import { CLASSES, HEALTHS, duration, network, number } from "./words.js";
 
 const IN_BAR = ["fresh", "catchingUp", "unknown", "lagging", "foreign", "unreachable"];
 
@@ -129,19 +129,6 @@ export class FleetView {
     say(this.facts[key].value, value);
     say(this.facts[key].note, note);
   }
-}
-
-/** What the fleet has to say to a filter. */
-export function isAbout(view, words) {
-  const { health } = view.summary;
-  const text = `${view.name} ${network(view.summary.network)} ${HEALTHS[health].word}`.toLowerCase();
-  return words.every((word) => text.includes(word));
-}
-
-/** What a page title says of the fleets. */
-export function sayTrouble(troubled, all) {
-  if (all === 0) return "no fleets";
-  return troubled === 0 ? "all fresh" : `${count(troubled, "fleet needs a look", "fleets need a look")}`;
 }
 
 function sayOthers(others, counts) {

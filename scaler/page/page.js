@@ -1,13 +1,14 @@
 // The page: hears what the scaler sees, keeps one view a fleet, and shows those that are wanted, troubled first.
 
+import { hearState, hearTime, sayConnection, scalerNow } from "./connection.js";
 import { arrange, h, say, shape } from "./dom.js";
-import { FleetView, isAbout, sayTrouble } from "./fleet.js";
+import { FleetView } from "./fleet.js";
+import { chooseAll, chooseWords, isChosen, renderOverview, sayTrouble } from "./overview.js";
 import { Stream } from "./stream.js";
-import { CLASSES, HEALTHS, clock, count, duration, number } from "./words.js";
+import { CLASSES } from "./words.js";
 
-const MOST_OPEN = 16;
+const MOST_OPEN = 16; // fleets that one stream tells in full
 const OPEN_ALL = 4; // so few fleets are shown in full
-const TROUBLED = 2; // from this level on a fleet needs a look
 
 const find = (id) => document.getElementById(id);
 const only = new URLSearchParams(location.search).getAll("fleet");
@@ -15,31 +16,19 @@ const views = new Map();
 const dirty = new Set();
 const opened = []; // names, the one opened last at the end
 const closedByHand = new Set();
-const states = { all: "connecting", named: "live" };
-let filter = [];
-let healthOnly = null;
 let unseen = new Set();
 let details = null;
+let detailsTimer = null;
 let frame = null;
-let lastNow = Date.now() / 1000;
-let heardAt = performance.now();
-let lostSince = null;
-let retryAt = null;
 let isComplete = false;
 
-// ---- time: the scaler's, which stands still while nothing is heard of it
-
-function hearTime({ now }) {
-  lastNow = now;
-  heardAt = performance.now();
-}
-
-function scalerNow() {
-  const isLive = document.body.dataset.connection === "live";
-  return isLive ? lastNow + (performance.now() - heardAt) / 1000 : lastNow;
-}
-
 // ---- what is heard
+
+function hearHello(data) {
+  unseen = new Set(views.keys());
+  say(find("version"), data.version);
+  hearTime(data);
+}
 
 function hearFleets(data) {
   for (const { name } of data.fleets) {
@@ -59,6 +48,14 @@ function hearSummaries(data) {
     view.summary = summary;
     dirty.add(view);
   }
+  render();
+}
+
+function hearDetails(data) {
+  const view = views.get(data.name);
+  if (!view) return;
+  view.hear(data);
+  dirty.add(view);
   render();
 }
 
@@ -123,61 +120,26 @@ function close(view) {
   streamDetails();
 }
 
-let detailsTimer = null;
-
+// Several may open in one go: one stream for all of them.
 function streamDetails() {
   clearTimeout(detailsTimer);
   detailsTimer = setTimeout(() => {
     details?.close();
     details = null;
-    hearState("named", "live");
+    hearState("details", null);
     if (opened.length === 0) return;
     const query = new URLSearchParams(opened.map((name) => ["fleet", name]));
     details = new Stream(`events?${query}`, {
       fleets: hearSummaries,
       history: (data) => views.get(data.name)?.begin(data),
-      details: (data) => hearDetails(data),
+      details: hearDetails,
       beat: hearTime,
-      state: (state, at) => hearState("named", state, at),
+      state: (state, nextTry) => hearState("details", state, nextTry),
     });
   }, 0);
 }
 
-function hearDetails(data) {
-  const view = views.get(data.name);
-  if (!view) return;
-  view.hear(data);
-  dirty.add(view);
-  render();
-}
-
-// ---- the connection
-
-function hearState(which, state, at) {
-  states[which] = state;
-  const all = Object.values(states);
-  const worst = all.includes("lost") ? "lost" : all.includes("connecting") ? "connecting" : "live";
-  if (worst === "lost") {
-    lostSince ??= lastNow + (performance.now() - heardAt) / 1000;
-    retryAt = at ?? retryAt;
-  } else if (worst === "live") {
-    lostSince = null;
-  }
-  document.body.dataset.connection = worst;
-  sayConnection();
-}
-
-function sayConnection() {
-  const state = document.body.dataset.connection;
-  say(find("connection-words"), { connecting: "Connecting…", live: "Live", lost: "Disconnected" }[state]);
-  find("stale").hidden = state !== "lost";
-  if (state !== "lost") return;
-  const wait = retryAt - Date.now();
-  say(find("stale-since"), isComplete ? `What you see is from ${clock(lostSince)}.` : "Nothing has been heard of the scaler yet.");
-  say(find("stale-wait"), wait > 500 ? `Trying again in ${duration(wait / 1000)}.` : "Trying again.");
-}
-
-// ---- the list
+// ---- what is shown
 
 function sorted() {
   return [...views.values()].sort((a, b) => b.summary.level - a.summary.level || (a.name < b.name ? -1 : 1));
@@ -195,9 +157,9 @@ function render() {
 
 function renderList() {
   const all = sorted();
-  const shown = all.filter((view) => (healthOnly === null || view.summary.health === healthOnly) && isAbout(view, filter));
-  arrange(find("fleets"), shown.map((view) => view.element));
+  const shown = all.filter(isChosen);
   const isFew = all.length < 2;
+  arrange(find("fleets"), shown.map((view) => view.element));
   find("empty").hidden = !isComplete || all.length > 0 || only.length > 0;
   find("legend").hidden = all.length === 0;
   find("overview").hidden = isFew;
@@ -205,62 +167,23 @@ function renderList() {
   find("nothing").hidden = !isComplete || shown.length > 0 || (all.length === 0 && only.length === 0);
   find("only").hidden = only.length === 0;
   say(find("only-words"), `Only ${only.join(", ")}.`);
-  renderTotals(all);
-}
-
-function renderTotals(all) {
-  const troubled = all.filter((view) => view.summary.level >= TROUBLED).length;
-  document.title = `readpool · ${isComplete ? sayTrouble(troubled, all.length) : "connecting"}`;
-  const fresh = all.reduce((sum, view) => sum + view.summary.counts.fresh, 0);
-  const known = all.reduce((sum, view) => sum + view.summary.known, 0);
-  const look = troubled === 0 ? "none needs a look" : count(troubled, "needs a look", "need a look");
-  say(find("totals"), `${count(all.length, "fleet")}, ${look}. ${number(fresh)} of ${count(known, "replica")} fresh.`);
-  renderChips(all);
-}
-
-const chips = new Map();
-
-function renderChips(all) {
-  const counts = new Map();
-  for (const view of all) counts.set(view.summary.health, (counts.get(view.summary.health) ?? 0) + 1);
-  if (healthOnly !== null && !counts.has(healthOnly)) healthOnly = null;
-  const wanted = Object.keys(HEALTHS).filter((health) => counts.has(health));
-  for (const health of wanted) {
-    if (!chips.has(health)) chips.set(health, buildChip(health));
-    const chip = chips.get(health);
-    chip.setAttribute("aria-pressed", String(healthOnly === health));
-    say(chip.lastChild, number(counts.get(health)));
-  }
-  arrange(find("chips"), wanted.map((health) => chips.get(health)));
-}
-
-function buildChip(health) {
-  const its = HEALTHS[health];
-  const chip = h("button", { class: "chip", type: "button", "data-tone": its.tone }, shape(its), its.word, h("b"));
-  chip.addEventListener("click", () => {
-    healthOnly = healthOnly === health ? null : health;
-    render();
-  });
-  return chip;
+  document.title = `readpool · ${isComplete ? sayTrouble(all) : "connecting"}`;
+  renderOverview(all, render);
 }
 
 // ---- what the reader does
 
 function listen() {
   find("filter").addEventListener("input", (event) => {
-    filter = event.target.value.toLowerCase().split(/\s+/).filter((word) => word !== "");
+    chooseWords(event.target.value);
     render();
   });
   find("clear").addEventListener("click", () => {
     find("filter").value = "";
-    filter = [];
-    healthOnly = null;
+    chooseAll();
     render();
   });
   find("copy").addEventListener("click", copyExample);
-  for (const [name, its] of Object.entries(CLASSES).reverse()) {
-    find("legend").append(h("li", { class: `is-${name}` }, shape(its), its.word));
-  }
 }
 
 async function copyExample() {
@@ -274,18 +197,17 @@ async function copyExample() {
   setTimeout(() => say(find("copy"), "Copy"), 2000);
 }
 
+for (const [name, its] of Object.entries(CLASSES).reverse()) {
+  find("legend").append(h("li", { class: `is-${name}` }, shape(its), its.word));
+}
 listen();
 new Stream("events", {
-  hello: (data) => {
-    unseen = new Set(views.keys());
-    say(find("version"), data.version);
-    hearTime(data);
-  },
+  hello: hearHello,
   fleets: hearFleets,
   gone: hearGone,
   live: hearLive,
   beat: hearTime,
-  state: (state, at) => hearState("all", state, at),
+  state: (state, nextTry) => hearState("all", state, nextTry),
 });
 setInterval(() => {
   sayConnection();
