@@ -12,6 +12,7 @@ import structlog
 
 from readpool.clock import steady_clock
 from scaler.fleets import Fleets
+from scaler.garbage import collect_seldom
 from scaler.policy import Bounds
 from scaler.poll_settings import PollSettings
 from scaler.stats import ScalerStats
@@ -95,6 +96,7 @@ async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
     tally = _Tally()
     fleets = Fleets(settings, steady_clock(), tally)
     await fleets.start()
+    collecting = asyncio.create_task(collect_seldom())  # as in scaler.server
     try:
         for start in range(0, load.nodes, load.fleet_size):
             members = urls[start : start + load.fleet_size]
@@ -103,6 +105,7 @@ async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
         await asyncio.sleep(1.5 * load.interval_seconds)
         return await _measure(tally, load.seconds)
     finally:
+        collecting.cancel()
         await fleets.stop()
 
 

@@ -70,10 +70,11 @@ class HttpConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[bytes] | None = None
         self._is_used = False
         self.is_reusable = False
-        self._reset()
+        self._begin(None)
 
-    def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+    def _begin(self, parser: httptools.HttpResponseParser | None) -> None:
+        # Between exchanges there is no parser: it points back here, and such a ring would be left to the collector.
+        self._parser = parser
         self._body = bytearray()
         self._head_bytes = 0
         self._wire_bytes = 0
@@ -91,6 +92,7 @@ class HttpConnection(asyncio.Protocol):
             raise StaleConnectionError
         self.is_reusable = False
         self._waiter = asyncio.get_running_loop().create_future()
+        self._begin(httptools.HttpResponseParser(self))
         try:
             self._transport.write(request)
             return await self._waiter
@@ -98,7 +100,7 @@ class HttpConnection(asyncio.Protocol):
             self._waiter = None
             self._budget.held_bytes -= len(self._body)
             self._is_used = True
-            self._reset()
+            self._begin(None)
 
     def close(self) -> None:
         """Close at once, whatever is under way."""
@@ -114,7 +116,8 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed what came to the parser, the head up to its own limit first."""
-        if self._waiter is None or self._waiter.done():
+        parser = self._parser
+        if self._waiter is None or self._waiter.done() or parser is None:
             self.close()  # nothing was asked
             return
         self._wire_bytes += len(data)
@@ -122,13 +125,13 @@ class HttpConnection(asyncio.Protocol):
             if not self._head_is_complete:
                 room = MAX_HEAD_BYTES - self._head_bytes
                 self._head_bytes += len(data)
-                self._parser.feed_data(data[:room])
+                parser.feed_data(data[:room])
                 data = data[room:]
                 if data and not self._head_is_complete:
                     self._fail("TooLarge", f"the head of the answer is over {MAX_HEAD_BYTES // 1024} KiB")
                     return
             if data and not self._waiter.done():
-                self._parser.feed_data(data)
+                parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.is_reusable = False
             self._fail("BadAnswer", f"not an HTTP answer: {error}")
@@ -144,6 +147,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange that is under way, if there is one."""
         self.is_reusable = False
+        self._transport = None
         if self._waiter is None or self._waiter.done():
             return
         if self._is_used and not self._wire_bytes:
@@ -180,7 +184,7 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Refuse at once whatever is not status 200, body unread."""
         self._head_is_complete = True
-        status = self._parser.get_status_code()
+        status = self._parser.get_status_code() if self._parser is not None else 0
         if status in _REDIRECTS:
             self._fail("Redirected", f"the node redirects (status {status}); redirects are not followed")
         elif status != _OK:
@@ -195,5 +199,5 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Hand over the body."""
         if self._waiter is not None and not self._waiter.done() and len(self._body) <= MAX_BODY_BYTES:
-            self.is_reusable = self._parser.should_keep_alive()
+            self.is_reusable = self._parser is not None and self._parser.should_keep_alive()
             self._waiter.set_result(bytes(self._body))

@@ -6,6 +6,11 @@ no second has many more polls than another. The poller asks, and waits.
 
 import math
 
+_LEAST_STARTS_A_SECOND = 250.0
+"""Few nodes wait for nobody: their first polls come one after the other within moments."""
+_STARTS_RATIO = 1.25
+_STARTS_KEPT_SECONDS = 0.05
+
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
@@ -23,6 +28,34 @@ def compute_next_due(phase: float, period_seconds: float, after: float) -> float
     due = math.floor((after - phase) / period_seconds + 1.0) * period_seconds + phase
     # Rounding may put the sum at `after` itself; a node is never due twice at one moment.
     return due if due - after > period_seconds * 1e-6 else due + period_seconds
+
+
+class StartBudget:
+    """How many polls may start: what is due is spread over time where a busy moment has held it up.
+
+    A bucket that fills a quarter faster than polls fall due and holds little: no second has over 1.3 times the mean,
+    even when the process did not run for a moment.
+    """
+
+    __slots__ = ("_starts", "_updated_at")
+
+    def __init__(self, now: float) -> None:
+        self._starts = 0.0
+        self._updated_at = now
+
+    def refill(self, nodes: int, period_seconds: float, now: float) -> None:
+        """Fill up for the time since the last refill."""
+        rate = max(_LEAST_STARTS_A_SECOND, nodes / period_seconds * _STARTS_RATIO)
+        filled = self._starts + rate * (now - self._updated_at)
+        self._starts = min(filled, max(1.0, rate * _STARTS_KEPT_SECONDS))
+        self._updated_at = now
+
+    def take(self) -> bool:
+        """Take one start, if there is one."""
+        if self._starts < 1.0:
+            return False
+        self._starts -= 1.0
+        return True
 
 
 def is_too_late(due: float, period_seconds: float, now: float) -> bool:

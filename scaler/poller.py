@@ -19,7 +19,7 @@ from scaler.addresses import is_address
 from scaler.discovery import Discovery, DiscoveryError
 from scaler.fetch import FetchLimits, NodeClient, OwnLimitError, build_failure, build_question
 from scaler.http_exchange import ExchangeError, ReceiveBudget
-from scaler.poll_schedule import compute_next_due, compute_phase, is_too_late
+from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, is_too_late
 from scaler.poll_settings import PollSettings
 from scaler.probes import parse
 from scaler.probes.report import NodeReport, PollFailure, ProbeError
@@ -77,6 +77,7 @@ class Poller:
         self._due: list[tuple[float, int, PolledNode]] = []
         self._order = count()
         self._next_first_look = 0.0
+        self._starts = StartBudget(0.0)
         self._loop_task: asyncio.Task[None] | None = None
         self._is_at_own_limit = False
 
@@ -155,7 +156,8 @@ class Poller:
 
     def _start_due(self, now: float) -> None:
         interval = self._settings.interval_seconds
-        while self._due and self._due[0][0] <= now:
+        self._starts.refill(len(self._nodes), interval, now)
+        while self._due and self._due[0][0] <= now and self._starts.take():
             due, order, node = heapq.heappop(self._due)
             if not node.listeners:
                 continue

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.poll_schedule import compute_next_due, compute_phase, is_too_late
+from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, is_too_late
 
 periods = st.floats(0.05, 300.0)
 moments = st.floats(0.0, 1e9)
@@ -64,3 +64,30 @@ def test_a_process_that_was_suspended_goes_on_at_the_same_phases() -> None:
 )
 def test_a_slot_that_is_missed_by_much_is_skipped(late_seconds: float, *, is_skipped: bool) -> None:
     assert is_too_late(1000.0, 5.0, 1000.0 + late_seconds) is is_skipped
+
+
+def count_starts(budget: StartBudget, nodes: int, moments: list[float]) -> int:
+    starts = 0
+    for now in moments:
+        budget.refill(nodes, 5.0, now)
+        while budget.take():
+            starts += 1
+    return starts
+
+
+def test_what_a_busy_moment_held_up_is_spread_and_not_made_up_for_at_once() -> None:
+    budget = StartBudget(0.0)
+    after_a_pause = [0.4 + tick * 0.02 for tick in range(50)]
+    assert count_starts(budget, 10_000, [0.02]) <= 50
+    assert count_starts(budget, 10_000, after_a_pause) <= 1.3 * 10_000 / 5
+
+
+def test_what_falls_due_can_always_start() -> None:
+    budget = StartBudget(0.0)
+    count_starts(budget, 10_000, [0.02])
+    assert count_starts(budget, 10_000, [0.02 + tick * 0.02 for tick in range(1, 51)]) >= 10_000 / 5
+
+
+def test_a_few_nodes_wait_for_nobody() -> None:
+    budget = StartBudget(0.0)
+    assert count_starts(budget, 3, [tick * 0.02 for tick in range(1, 4)]) >= 3
