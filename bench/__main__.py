@@ -1,18 +1,15 @@
 """`python -m bench`: runs the benchmarks one after the other and joins what they measured into one flat JSON object.
 
-Each runs in a process of its own, so that none is charged for another's memory. What they measure and why:
-docs/performance.md.
+What they measure, and why: docs/performance.md. Each puts what it measures into processes of its own.
 """
 
 import importlib
 import json
 import math
-import multiprocessing
 import os
 import platform
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,19 +24,12 @@ BENCHMARKS = {
 
 
 def measure(name: str, *, quick: bool) -> dict[str, float]:
-    """Run one benchmark in this process."""
-    figures: dict[str, float] = importlib.import_module(f"bench.{name}").run(quick=quick)
-    return figures
-
-
-def measure_apart(name: str, *, quick: bool) -> dict[str, float]:
-    """Run one benchmark in a fresh process.
+    """Run one benchmark.
 
     Raises:
         ValueError: when it gives no finite number for one of its keys.
     """
-    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as fresh:
-        figures = fresh.submit(measure, name, quick=quick).result()
+    figures: dict[str, float] = importlib.import_module(f"bench.{name}").run(quick=quick)
     lacking = [key for key in BENCHMARKS[name] if not math.isfinite(figures.get(key, math.nan))]
     if lacking:
         raise ValueError(f"bench.{name} gave no number for {', '.join(lacking)}")
@@ -76,7 +66,7 @@ def main(*, quick: bool, out: Path | None, only: tuple[str, ...]) -> None:
     for name in only or BENCHMARKS:
         click.echo(f"{name}: measuring")
         began = time.monotonic()
-        figures = measure_apart(name, quick=quick)
+        figures = measure(name, quick=quick)
         merge_results(path, figures)
         click.echo(f"{name}: {time.monotonic() - began:.0f} s")
         for key, value in figures.items():
