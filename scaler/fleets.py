@@ -24,8 +24,10 @@ from scaler.stats import ScalerStats
 from scaler.trigger import FleetSpec, NodesSource, PoolSource, ServiceSource
 from scaler.watched_fleet import WatchedFleet, name_fleet
 
-_LOOKUP_BUDGET_SECONDS = 0.02
-"""Between the look-ups of all Services: beyond 250 of them each is looked up less often than each interval."""
+_SECONDS_PER_LOOKUP, _SECONDS_PER_MEMBER = 0.002, 0.0002
+"""What a look-up costs of a core, roughly: dnspython takes its time over each record."""
+_LOOKUP_SHARE = 0.1
+"""Of a core, for all look-ups together; beyond it Services are looked up less often than each interval."""
 _LEASE_CHECKS_PER_LEASE = 20
 
 _log = structlog.get_logger()
@@ -159,7 +161,12 @@ class Fleets:
                 membership = advance_membership(membership, found)
                 if not membership.is_doubted:
                     fleet.set_members(membership.members, self.settings.max_nodes)
-            await asyncio.sleep(max(self.settings.interval_seconds, _LOOKUP_BUDGET_SECONDS * len(self._followers)))
+            await asyncio.sleep(self._compute_lookup_period())
+
+    def _compute_lookup_period(self) -> float:
+        """Compute the seconds between two look-ups of one Service: an interval, or more where there are very many."""
+        cost_seconds = _SECONDS_PER_LOOKUP * len(self._followers) + _SECONDS_PER_MEMBER * self._poller.node_count
+        return max(self.settings.interval_seconds, cost_seconds / _LOOKUP_SHARE)
 
     async def _end_leases(self) -> None:
         while True:
