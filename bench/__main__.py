@@ -1,6 +1,6 @@
 """`python -m bench`: runs the benchmarks one after the other and joins what they measured into one flat JSON object.
 
-What they measure, and why: docs/performance.md. Each puts what it measures into processes of its own.
+What they measure, and why: docs/performance.md.
 """
 
 import importlib
