@@ -21,10 +21,10 @@ from scaler.probes.report import PollFailure
 _MAX_MESSAGE_CHARS = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of this machine, which say nothing of the node."""
 
-_NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM})
+_NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM})
 
 
 class OwnLimitError(Exception):

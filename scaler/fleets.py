@@ -16,6 +16,7 @@ from scaler.discovery import Discovery, DiscoveryError
 from scaler.fetch import build_tls_context
 from scaler.fleet import FleetSettings
 from scaler.membership import Membership, advance_membership, name_nodes
+from scaler.open_files import raise_open_files_limit
 from scaler.poll_settings import PollSettings
 from scaler.poller import Poller
 from scaler.publisher import Publisher
@@ -64,6 +65,7 @@ class Fleets:
 
     async def start(self) -> None:
         """Start observing; fleets can be watched before and after."""
+        raise_open_files_limit()
         await self._poller.start()
         await self._publisher.start()
         self._lease_task = asyncio.create_task(self._end_leases(), name="leases")

@@ -58,6 +58,7 @@ class PolledNode:
     refusal: PollFailure | None
     listeners: dict[tuple[Listener, str], None] = field(default_factory=dict)
     poll: asyncio.Task[None] | None = None
+    is_faulty: bool = False
 
 
 class Poller:
@@ -166,7 +167,6 @@ class Poller:
             heapq.heappush(self._due, (next_due, order, node))
             if node.poll is None and not is_too_late(due, interval, now):
                 node.poll = asyncio.create_task(self._poll(node))
-                node.poll.add_done_callback(_report_fault)
 
     async def _poll(self, node: PolledNode) -> None:
         """Poll one node once, and tell its listeners."""
@@ -177,6 +177,9 @@ class Poller:
         except OwnLimitError as error:
             self._note_own_limit(error)
             return
+        except Exception as error:  # noqa: BLE001 - whatever an answer brings about is that one node's failure
+            _note_fault(node, error)
+            outcome = build_failure("BadAnswer", f"not understood: {type(error).__name__}")
         finally:
             node.poll = None
             if not node.listeners and node.client is not None:
@@ -188,9 +191,15 @@ class Poller:
             self._stats.count_poll(outcome.reason, seconds)
         else:
             self._stats.count_poll("Answered", seconds)
+        self._tell(node, outcome)
+
+    def _tell(self, node: PolledNode, outcome: NodeReport | PollFailure) -> None:
         now = self._clock()
         for listener, name in tuple(node.listeners):
-            listener.receive(name, outcome, now)
+            try:
+                listener.receive(name, outcome, now)
+            except Exception as error:  # noqa: BLE001 - a fault in one fleet keeps nothing from the others
+                _note_fault(node, error)
 
     async def _observe(self, node: PolledNode) -> NodeReport | PollFailure:
         if node.client is None:
@@ -219,7 +228,8 @@ class Poller:
             _log.error("pollsGivenUp", why=str(error), nodes=len(self._nodes))
 
 
-def _report_fault(task: asyncio.Task[None]) -> None:
-    """Log a fault of our own in a poll: the node it happened with goes on being polled, and so do all others."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("pollFault", exc_info=error)
+def _note_fault(node: PolledNode, error: Exception) -> None:
+    """Log a fault of our own once a node: the node goes on being polled, and so do all others."""
+    if not node.is_faulty:
+        node.is_faulty = True
+        _log.error("pollFault", url=node.url, exc_info=error)

@@ -21,7 +21,7 @@ from scaler.fetch import build_failure
 from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError
 from scaler.poll_settings import PollSettings
 from scaler.probes import parse
-from scaler.probes.report import NodeReport, PollFailure, ProbeError
+from scaler.probes.report import NodeReport, PollFailure
 from scaler.probes.requests import build_request
 from scaler.trigger import ProbeKind, Reference
 
@@ -101,9 +101,15 @@ class References:
                 outcome = await self._observe(client, polled)
                 self._log_change(polled, outcome)
                 polled.last = (outcome, self._clock())
-                for listener in tuple(polled.listeners):
-                    listener.receive_reference(polled.reference, *polled.last)
+                self._tell(polled, *polled.last)
                 await asyncio.sleep(max(period / 2, started + period - loop.time()))
+
+    def _tell(self, polled: PolledReference, outcome: NodeReport | PollFailure, now: float) -> None:
+        for listener in tuple(polled.listeners):
+            try:
+                listener.receive_reference(polled.reference, outcome, now)
+            except Exception as error:  # noqa: BLE001 - a fault in one fleet keeps nothing from the others
+                _log.error("referenceFault", url=polled.reference.url, exc_info=error)
 
     def _build_client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -125,9 +131,8 @@ class References:
             return build_failure("Timeout", f"no answer within {self._settings.total_seconds:g} s")
         except ExchangeError as error:
             return build_failure(error.reason, str(error))
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-            reason = "BadAnswer" if isinstance(error, ProbeError) else _name_reason(error)
-            return build_failure(reason, str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever an answer brings about is that one reference's failure
+            return build_failure(_name_reason(error), str(error) or type(error).__name__)
 
     async def _fetch(self, client: httpx.AsyncClient, polled: PolledReference) -> bytes:
         """Fetch by address, so that what is connected to is what was checked; the name stays in Host and in TLS."""
