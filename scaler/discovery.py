@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 import dns.asyncresolver
 import dns.exception
@@ -94,7 +95,7 @@ class Discovery:
         )
         addresses = [str(record) for answer in found if not isinstance(answer, BaseException) for record in answer[0]]
         if addresses:
-            return tuple(dict.fromkeys(addresses))
+            return tuple(sorted(set(addresses), key=_order_address))
         for answer in found:
             if isinstance(answer, BaseException):
                 raise answer
@@ -134,7 +135,7 @@ class Discovery:
         for kind in ("A", "AAAA"):
             records, _ = await self._ask(target, kind)
             if records:
-                return str(records[0])
+                return min(map(str, records))
         return ""
 
     async def _ask(
@@ -176,7 +177,7 @@ def _collect_additional(response: dns.message.QueryMessage) -> dict[dns.name.Nam
     for kind in (dns.rdatatype.AAAA, dns.rdatatype.A):
         for rrset in response.additional:
             if rrset.rdtype == kind and len(rrset):
-                addresses[rrset.name] = str(rrset[0])
+                addresses[rrset.name] = min(map(str, rrset))
     return addresses
 
 
@@ -188,6 +189,12 @@ def _name_members(targets: Iterable[dns.name.Name]) -> dict[dns.name.Name, str]:
         target: first if sharing[first] == 1 else target.to_text(omit_final_dot=True)
         for target, first in firsts.items()
     }
+
+
+def _order_address(address: str) -> tuple[int, int]:
+    """Order IPv4 before IPv6 and then by number: a name of several addresses is asked at the same one each time."""
+    parsed = ip_address(address)
+    return parsed.version, int(parsed)
 
 
 def _build_url(address: str, port: int) -> str:
