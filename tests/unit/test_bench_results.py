@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import BENCHMARKS, RESULTS, main, merge_results
+
+PROMISED = {
+    "polls_per_cpu_second",
+    "polls_ratio_to_httpx",
+    "nodes_10000_cores",
+    "nodes_10000_rss_mb",
+    "poll_burst_ratio",
+    "get_metrics_p99_ms",
+    "loop_lag_p99_ms",
+    "cost_ratio_10000_to_100",
+}
+
+
+def test_every_promised_figure_comes_from_one_benchmark() -> None:
+    keys = [key for keys in BENCHMARKS.values() for key in keys]
+    assert sorted(keys) == sorted(PROMISED)
+
+
+def test_results_are_one_flat_object_that_keeps_what_another_run_measured(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.json"
+    merge_results(path, {"polls_per_cpu_second": 2345.678, "nodes_10000_cores": 0.5})
+    merge_results(path, {"nodes_10000_cores": 0.25})
+    results = json.loads(path.read_text(encoding="utf-8"))
+    assert set(results) == {"polls_per_cpu_second", "nodes_10000_cores", "machine", "date"}
+    assert results["polls_per_cpu_second"] == 2346
+    assert results["nodes_10000_cores"] == 0.25
+
+
+@pytest.mark.parametrize("out", [str(RESULTS), f"{RESULTS.parent}/../bench/results.json"])
+def test_quick_figures_never_end_up_among_the_measured_ones(out: str) -> None:
+    outcome = CliRunner().invoke(main, ["--quick", "--out", out])
+    assert outcome.exit_code == 2
+    assert "--quick figures do not belong" in outcome.output
