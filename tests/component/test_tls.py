@@ -148,7 +148,7 @@ async def test_a_rotation_is_taken_up_without_a_failed_call_and_without_dropping
             assert not stream.done()
             stream.cancel()
         assert not await is_served(scaler, build_credentials(both, old.issue("keda")))
-    assert calls > 5
+    assert calls >= 5
 
 
 async def test_a_pair_half_written_or_mismatched_leaves_the_old_one_and_is_logged_once(tmp_path: Path) -> None:
