@@ -1,0 +1,48 @@
+"""The demo in a terminal: the fleet's table, what the HPA does, and the story as it goes. Pure; rich draws it."""
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.text import Text
+
+from cli.demo_stage import Stage
+from cli.fleet_table import build_fleet, make_printable
+
+STORY_LINES = 6
+LINES_BESIDE_ROWS = 2 * STORY_LINES + 9
+
+
+def build_view(stage: Stage, *, width: int, height: int, ascii_only: bool = False) -> RenderableType:
+    """Build the whole view for a terminal of this size."""
+    rows = max(3, height - LINES_BESIDE_ROWS)
+    parts: list[RenderableType] = [_build_title(stage), Text("")]
+    if stage.snapshot is None:
+        parts.append(Text("The fleet and the scaler are starting.", "dim"))
+    else:
+        parts.append(build_fleet(stage.snapshot, width=width, max_rows=rows, ascii_only=ascii_only))
+    parts += [Text(""), _build_sync(stage), Rule(style="dim", characters="-" if ascii_only else "─")]
+    parts += [_build_line(t, line, is_last=False) for t, line in stage.story[-STORY_LINES:-1]]
+    parts += [_build_line(t, line, is_last=True) for t, line in stage.story[-1:]]
+    return Group(*parts)
+
+
+def _build_title(stage: Stage) -> Text:
+    kind = "stellar-core processes" if stage.plan.is_core else "simulated nodes"
+    title = Text.assemble(("readpool demo", "bold"), f" on {kind}, {stage.clock():.0f} s: ", (stage.act, "bold"))
+    return title.append(f"\nThe live page: {stage.page}" if stage.page else "")
+
+
+def _build_sync(stage: Stage) -> Text:
+    sync = stage.sync
+    line = Text(f"KEDA and the HPA (stand-in, each {stage.plan.sync_seconds:g} s): ", "dim")
+    if sync is None:
+        return line.append("not asked yet")
+    if sync.metric is None:
+        return line.append(f"no metric, {sync.current} replicas held: {make_printable(sync.refusal)}", "yellow")
+    line.append(f"metric {sync.metric:g}, {sync.current} replicas")
+    if sync.step.desired != sync.current:
+        line.append(f" become {sync.step.desired}", "bold")
+    return line.append(f" ({sync.step.reason})", "dim")
+
+
+def _build_line(t: float, line: str, *, is_last: bool) -> Text:
+    return Text.assemble((f"{t:5.0f} s  ", "dim"), (make_printable(line), "bold" if is_last else ""))
