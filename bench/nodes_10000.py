@@ -35,12 +35,13 @@ def _measure_apart(load: Load) -> Cost:
 def run(*, quick: bool = False) -> dict[str, float]:
     """Measure the whole curve; the figures of its end carry the promises."""
     load = _QUICK if quick else _FULL
+    idle = _measure_apart(replace(load, nodes=0)).cores
     curve: dict[int, Cost] = {}
     for share in _CURVE:
         nodes = max(20, int(load.nodes * share))
         cost = curve[nodes] = _measure_apart(replace(load, nodes=nodes))
         click.echo(
-            f"  {nodes:>6} nodes: {cost.cores:.3f} cores, {_cost_per_node(nodes, cost):.1f} us a node, "
+            f"  {nodes:>6} nodes: {cost.cores:.3f} cores, {_cost_per_node(nodes, cost, idle):.1f} us a node, "
             f"{cost.rss_mb:.0f} MB, lag p99 {cost.lag_p99_ms:.1f} ms, burst {cost.burst_ratio:.2f}, "
             f"{cost.failed} failed"
         )
@@ -52,14 +53,15 @@ def run(*, quick: bool = False) -> dict[str, float]:
         "nodes_10000_failed_polls": float(full.failed),
         "nodes_10000_loop_lag_p99_ms": full.lag_p99_ms,
         "poll_burst_ratio": full.burst_ratio,
-        "cost_ratio_10000_to_100": _cost_per_node(most, full) / _cost_per_node(fewest, curve[fewest]),
-        **{f"node_cost_us_at_{nodes}": _cost_per_node(nodes, cost) for nodes, cost in curve.items()},
+        "idle_cores": idle,
+        "cost_ratio_10000_to_100": _cost_per_node(most, full, idle) / _cost_per_node(fewest, curve[fewest], idle),
+        **{f"node_cost_us_at_{nodes}": _cost_per_node(nodes, cost, idle) for nodes, cost in curve.items()},
     }
 
 
-def _cost_per_node(nodes: int, cost: Cost) -> float:
-    """CPU-microseconds that one node costs in one second."""
-    return cost.cores / nodes * 1e6
+def _cost_per_node(nodes: int, cost: Cost, idle: float) -> float:
+    """CPU-microseconds that one node costs in one second, over what the process takes with no node at all."""
+    return (cost.cores - idle) / nodes * 1e6
 
 
 @click.command()

@@ -27,8 +27,8 @@ from scaler.probes.requests import build_request
 from scaler.stats import ScalerStats
 from scaler.trigger import ProbeKind
 
-_TICK_SECONDS = 0.02
-"""How often the loop looks for polls that are due."""
+_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.02, 0.1
+"""How often the loop looks for polls that are due: at most, and at least."""
 _FIRST_LOOK_SECONDS = 0.005
 """Between the first polls of new nodes, which come before their phase as long as there is room."""
 _SUSPENSION_SECONDS = 1.0
@@ -153,7 +153,8 @@ class Poller:
         loop = asyncio.get_running_loop()
         while True:
             self._start_due(loop.time())
-            await asyncio.sleep(_TICK_SECONDS)
+            idle_seconds = self._due[0][0] - loop.time() if self._due else _IDLE_TICK_SECONDS
+            await asyncio.sleep(min(max(idle_seconds, _TICK_SECONDS), _IDLE_TICK_SECONDS))
 
     def _start_due(self, now: float) -> None:
         interval = self._settings.interval_seconds

@@ -14,7 +14,8 @@ import structlog
 from scaler.poll_schedule import compute_next_due, compute_phase
 from scaler.watched_fleet import WatchedFleet
 
-_TICK_SECONDS = 0.02
+_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.02, 0.05
+"""How often the loop looks for snapshots that are due: at most, and at least."""
 _TURN_SECONDS = 0.004
 """Snapshots in a row before the loop's other work has its turn."""
 _REST_FACTOR = 20.0
@@ -85,7 +86,8 @@ class Publisher:
                 if loop.time() > turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = loop.time() + _TURN_SECONDS
-            await asyncio.sleep(_TICK_SECONDS)
+            idle_seconds = self._due[0][0] - loop.time() if self._due and not self._urgent else 0.0
+            await asyncio.sleep(min(max(idle_seconds, _TICK_SECONDS), _IDLE_TICK_SECONDS))
 
     def _collect_due(self, now: float) -> list[WatchedFleet]:
         """Collect the fleets whose snapshot is to be taken now, each once."""
