@@ -57,6 +57,8 @@ def demo(*, nodes: int, seconds: float, headless: bool, report: Path | None, cor
 
     The exit code is 0 when it went like that within --seconds.
     """
+    if report is not None and not report.parent.is_dir():
+        raise click.UsageError(f"--report {report}: the folder {report.parent} does not exist.")
     try:
         plan = build_plan(nodes, seconds, is_core=core is not None)
     except PlanError as error:
@@ -76,7 +78,7 @@ async def _perform(plan: DemoPlan, core: Path | None, seed: int, *, headless: bo
         else judge(stage.timeline, target=plan.nodes, maximum=plan.maximum, seconds=plan.seconds)
     )
     for line in build_summary(stage, verdict):
-        click.echo(line)
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
     if report is not None:
         _write_report(report, stage, verdict, seed)
     return code or int(not verdict.ok)

@@ -13,8 +13,8 @@ class Lines:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._told = 0
-        self._moment: Moment | None = None
+        self._lines_told = 0
+        self._moments_told = 0
         self._page = ""
         self._refusal = ""
 
@@ -24,17 +24,17 @@ class Lines:
         if stage.page != self._page:
             self._page = stage.page
             yield f"The live page is at {stage.page}"
-        if stage.timeline and stage.timeline[-1] is not self._moment:
-            moment, before = stage.timeline[-1], self._moment
-            self._moment = moment
-            message = stage.snapshot.decision.message if stage.snapshot else ""
+        message = stage.snapshot.decision.message if stage.snapshot else ""
+        for index in range(self._moments_told, len(stage.timeline)):
+            moment, before = stage.timeline[index], stage.timeline[index - 1] if index else None
             yield from (_stamp(moment.t, line) for line in describe_changes(before, moment, message))
+        self._moments_told = len(stage.timeline)
         if stage.sync and stage.sync.refusal != self._refusal:
             self._refusal = stage.sync.refusal
             yield _stamp(stage.clock(), describe_refusal(stage.sync))
-        for t, line in stage.story[self._told :]:
+        for t, line in stage.story[self._lines_told :]:
             yield _stamp(t, f"* {line}")
-        self._told = len(stage.story)
+        self._lines_told = len(stage.story)
 
 
 def describe_changes(before: Moment | None, moment: Moment, message: str) -> Iterator[str]:
@@ -62,6 +62,7 @@ def build_summary(stage: Stage, verdict: Verdict) -> Sequence[str]:
     """Build the end of the demo: what happened when, in a line each, and the verdict."""
     lines = ["", "What happened:"]
     lines += [_stamp(t, line) for t, line in stage.story]
+    lines += ["", f"The live page was at {stage.page} for as long as it ran."] if stage.page else []
     lines += ["", ("It went as it should: " if verdict.ok else "It did not go as it should: ") + verdict.why]
     return lines
 

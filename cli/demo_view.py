@@ -7,20 +7,21 @@ from rich.text import Text
 from cli.demo_stage import Stage
 from cli.fleet_table import build_fleet, make_printable
 
-STORY_LINES = 6
-LINES_BESIDE_ROWS = 2 * STORY_LINES + 9
+TALL = 36
+LINES_BESIDE_ROWS = 13
 
 
 def build_view(stage: Stage, *, width: int, height: int, ascii_only: bool = False) -> RenderableType:
     """Build the whole view for a terminal of this size."""
-    rows = max(3, height - LINES_BESIDE_ROWS)
+    told = 6 if height >= TALL else 3
+    rows = max(3, height - LINES_BESIDE_ROWS - told)
     parts: list[RenderableType] = [_build_title(stage), Text("")]
     if stage.snapshot is None:
         parts.append(Text("The fleet and the scaler are starting.", "dim"))
     else:
         parts.append(build_fleet(stage.snapshot, width=width, max_rows=rows, ascii_only=ascii_only))
     parts += [Text(""), _build_sync(stage), Rule(style="dim", characters="-" if ascii_only else "─")]
-    parts += [_build_line(t, line, is_last=False) for t, line in stage.story[-STORY_LINES:-1]]
+    parts += [_build_line(t, line, is_last=False) for t, line in stage.story[-told:-1]]
     parts += [_build_line(t, line, is_last=True) for t, line in stage.story[-1:]]
     return Group(*parts)
 
