@@ -67,8 +67,8 @@ stubs: setup ## Generate the gRPC stubs from proto/
 bench: setup ## Measure polling, 10,000 nodes and GetMetrics into bench/results.json (ARGS="--quick --out FILE" for a look)
 	$(PY) -m bench $(ARGS)
 
-policy-bench: setup ## Compare scaling policies over a hundred simulated days each
-	$(PY) -m bench.policy $(ARGS)
+policy-bench: setup ## Compare scaling policies over a hundred simulated days (ARGS="--days 5" for a look)
+	$(PY) -m bench.policy_bench $(ARGS)
 
 lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for the newest of each)
 	@command -v uv >/dev/null || .ci/setup '$(VENV)'
