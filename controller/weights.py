@@ -1,4 +1,4 @@
-"""What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy and routes carry them.
+"""What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
 First the class decides, then the load bound: moving traffic off the laggards must not topple the fresh ones one after
 the other. Always somewhere to go: where nobody is fresh, all that answer serve.

@@ -5,70 +5,111 @@ knows nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from math import ceil
-from statistics import median
+from dataclasses import dataclass, field, replace
+from math import ceil, exp
 
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
-from scaler.tip import Tip
 
 _REMEMBERED = 16
-_TREND_SECONDS = 600.0
+_ADVANCES_RATE = 0.02
+"""Ledgers/s, a tenth of what a network closes: a replica that applies fewer is stuck, not busy."""
+_IN_STEP_LEDGERS = 2
+"""Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
+_SETTLED_SECONDS = 60.0
+"""A replica that has only just become fresh tells nothing: its share of the load is still changing."""
+_TOGETHER_SECONDS = 600.0
+"""One replica that falls behind tells of that replica; two that share the load, within this time, tell of the load."""
+_LEVEL_SECONDS = 60.0
+_TREND_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """A replica began to fall behind: which one, when, and at how many requests/s."""
+
+    name: str
+    at: float
+    requests: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests/s of the whole pool: the smoothed level, by how much it changes each second, and when that was."""
+
+    level: float
+    trend: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What has been learned; survives a restart when it is kept.
+    """What has been learned; what was borne is worth keeping over a restart.
 
     Attributes:
-        borne: requests/s that replicas served when they began to fall behind, newest last.
-        behind: replicas that are behind now and have been counted.
-        load: requests/s of the whole pool, smoothed; None while unknown.
-        trend: by how much that grows each second, smoothed.
-        at: when that was, in seconds.
+        borne: requests/s at which replicas began to fall behind, newest last.
+        alone: the last onset that had no company yet.
+        in_step: requests/s that each replica served when it last kept pace; gone when it is known to lag.
+        load: None while the request rate is unknown.
     """
 
     borne: tuple[float, ...] = ()
-    behind: frozenset[str] = frozenset()
-    load: float | None = None
-    trend: float = 0.0
-    at: float = 0.0
+    alone: Onset | None = None
+    in_step: Mapping[str, float] = field(default_factory=dict)
+    load: Load | None = None
 
 
 def learn(
-    capacity: Capacity,
-    standings: Mapping[str, ReplicaStanding],
-    tip: Tip | None,
-    requests: Mapping[str, float] | None,
-    now: float,
+    capacity: Capacity, standings: Mapping[str, ReplicaStanding], requests: Mapping[str, float] | None, now: float
 ) -> Capacity:
     """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves."""
-    if requests is None or tip is None:
-        return replace(capacity, load=None, trend=0.0)
-    behind = frozenset(name for name, standing in standings.items() if standing.replica_class is ReplicaClass.LAGGING)
-    borne = [
-        requests[n] for n in sorted(behind - capacity.behind) if requests.get(n) and (standings[n].rate or 0.0) > 0.0
-    ]
-    load, trend = _follow_load(capacity, sum(requests.values()), now)
-    return Capacity((*capacity.borne, *borne)[-_REMEMBERED:], behind, load, trend, now)
+    if requests is None:
+        return replace(capacity, load=None)
+    in_step = {}
+    for name, standing in sorted(standings.items()):
+        if standing.replica_class is ReplicaClass.LAGGING:
+            served = capacity.in_step.get(name, 0.0)
+            if served > 0.0 and (standing.rate or 0.0) >= _ADVANCES_RATE:
+                capacity = _count(capacity, Onset(name, now, served))
+        elif standing.replica_class is ReplicaClass.FRESH:
+            in_step[name] = requests.get(name, 0.0) if _keeps_pace(standing, now) else capacity.in_step.get(name, 0.0)
+    return replace(capacity, in_step=in_step, load=_follow(capacity.load, sum(requests.values()), now))
 
 
-def _follow_load(capacity: Capacity, load: float, now: float) -> tuple[float, float]:
-    """Smooth the load and its trend (Holt's linear method, with a time constant instead of a factor a step)."""
-    elapsed = now - capacity.at
-    if capacity.load is None or elapsed <= 0.0:
-        return load, 0.0
-    weight = min(1.0, elapsed / _TREND_SECONDS)
-    slope = (load - capacity.load) / elapsed
-    smooth = capacity.load + capacity.trend * elapsed
-    level = smooth + min(1.0, elapsed / 60.0) * (load - smooth)
-    return level, capacity.trend + weight * (slope - capacity.trend) * 0.1
+def _keeps_pace(standing: ReplicaStanding, now: float) -> bool:
+    """Tell whether a fresh replica has been so for a while and is in step with the network."""
+    if standing.lag_ledgers is None or now - standing.since < _SETTLED_SECONDS:
+        return False
+    return standing.lag_ledgers <= _IN_STEP_LEDGERS
+
+
+def _count(capacity: Capacity, onset: Onset) -> Capacity:
+    """Believe an onset that has company, and the one that was alone before it."""
+    alone = capacity.alone
+    if alone is None or alone.name == onset.name or onset.at - alone.at > _TOGETHER_SECONDS:
+        return replace(capacity, alone=onset)
+    return replace(capacity, borne=(*capacity.borne, alone.requests, onset.requests)[-_REMEMBERED:], alone=None)
+
+
+def _follow(load: Load | None, level: float, now: float) -> Load:
+    """Smooth level and trend (Holt's linear method, with time constants instead of factors a step)."""
+    if load is None or now <= load.at:
+        return load or Load(level, 0.0, now)
+    elapsed = now - load.at
+    expected = load.level + load.trend * elapsed
+    smooth = expected + (1 - exp(-elapsed / _LEVEL_SECONDS)) * (level - expected)
+    slope = (smooth - load.level) / elapsed
+    return Load(smooth, load.trend + (1 - exp(-elapsed / _TREND_SECONDS)) * (slope - load.trend), now)
 
 
 def compute_bearing(capacity: Capacity, ahead_seconds: float, headroom: float) -> int:
-    """Compute how many replicas the load needs `ahead_seconds` from now; 0 when it, or what one bears, is not known."""
+    """Compute how many replicas the load needs, `ahead_seconds` from now if it grows; 0 where too little is known."""
     if capacity.load is None or not capacity.borne:
         return 0
-    ahead = max(capacity.load, capacity.load + capacity.trend * ahead_seconds)
-    return ceil(ahead / (headroom * median(capacity.borne)))
+    ahead = capacity.load.level + max(0.0, capacity.load.trend) * ahead_seconds
+    return ceil(ahead / (headroom * compute_borne(capacity.borne)))
+
+
+def compute_borne(borne: tuple[float, ...]) -> float:
+    """Compute what one replica bears: the lower quartile, as load that jumps topples at more than could be borne."""
+    return sorted(borne)[(len(borne) - 1) // 4]

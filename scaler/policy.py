@@ -10,7 +10,7 @@ from math import ceil
 
 from scaler.capacity import Capacity, compute_bearing, learn
 from scaler.freshness import ReplicaStanding
-from scaler.policy_facts import Facts, describe_lack, gather_facts
+from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
 from scaler.policy_grounds import LOSES_SIGHT, find_missing_ground
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy_warmup import WarmUps, record_warm_ups
@@ -47,7 +47,7 @@ class Decision:
         desired: number of replicas; None when there is no ground to decide on, and KEDA is to hold.
         reason: CamelCase, stable, for machines.
         message: one sentence for people.
-        lacking: replicas that lag or do not answer for good and will not be back sooner than a new one.
+        lacking: replicas that lag, do not answer or do not catch up for good.
         catching_up: replicas on their way to fresh.
         bearing: replicas that the request rate needs by what has been learned; 0 when unknown.
     """
@@ -67,22 +67,37 @@ class PolicySettings:
     Attributes:
         bounds: the pool's size.
         sustain_seconds: how long a replica must lag, or not answer, before it counts as lacking.
+        unrest_sustains: over how many times that long replicas that take turns at lagging are averaged.
         surge_ratio: share of the target that may catch up at once beyond it, so that a bad hour does not flood the
             archives.
-        catch_up_deadline_seconds: a replica that catches up for longer than this is no longer counted on.
+        catch_up_deadline_seconds: a replica that catches up for longer than this is no longer counted on,
+        deadline_warm_ups: unless that is less than so many times what is usual in this pool.
         assumed_warm_up_seconds: what a new replica needs to be fresh while none has been measured. Core waits for the
             next 64-ledger checkpoint: 255 s were seen at best.
         headroom: share of what a replica has been seen to bear that it is planned to serve.
-        release: when replicas that are no longer needed may go.
+        look_ahead_warm_ups: so many warm-ups ahead the load is to be borne, if it goes on growing.
+        wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
+        regret_seconds: a scale-in after which more were wanted within this time was a mistake.
+        longest_wait_seconds: no number of mistakes makes the wait longer than this.
     """
 
     bounds: Bounds
     sustain_seconds: float = 60.0
+    unrest_sustains: float = 5.0
     surge_ratio: float = 0.25
-    catch_up_deadline_seconds: float = 2 * 3600.0
+    catch_up_deadline_seconds: float = 3600.0
+    deadline_warm_ups: float = 3.0
     assumed_warm_up_seconds: float = 300.0
     headroom: float = 0.85
-    release: ReleaseSettings = field(default_factory=ReleaseSettings)
+    look_ahead_warm_ups: float = 1.0
+    wait_warm_ups: float = 1.0
+    regret_seconds: float = 3600.0
+    longest_wait_seconds: float = 6 * 3600.0
+
+    def release(self, warm_up_seconds: float) -> ReleaseSettings:
+        """Say when replicas that are no longer needed may go."""
+        wait_seconds = self.wait_warm_ups * warm_up_seconds
+        return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds)
 
     @property
     def surge(self) -> int:
@@ -97,12 +112,14 @@ class PolicyMemory:
     Attributes:
         grounded_since: when it last had no ground, in seconds: no lack is older than that.
         surplus: the size last asked for, and what is known of letting replicas go.
+        unrest: how many ail on the average.
         warm_ups: how long new replicas took to be fresh.
         capacity: what a replica has been seen to bear.
     """
 
     grounded_since: float | None = None
     surplus: Surplus = field(default_factory=Surplus)
+    unrest: Unrest = field(default_factory=Unrest)
     warm_ups: WarmUps = field(default_factory=WarmUps)
     capacity: Capacity = field(default_factory=Capacity)
 
@@ -124,13 +141,14 @@ def decide(
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
     warm_ups = record_warm_ups(memory.warm_ups, standings, joined_after=observed_since + settings.sustain_seconds)
+    warm_up_seconds = warm_ups.median_seconds or settings.assumed_warm_up_seconds
     facts = gather_facts(
         standings,
         tip,
         grounded_seconds=now - grounded_since,
         sustain_seconds=settings.sustain_seconds,
-        deadline_seconds=settings.catch_up_deadline_seconds,
-        warm_up_seconds=warm_ups.median_seconds or settings.assumed_warm_up_seconds,
+        deadline_seconds=max(settings.catch_up_deadline_seconds, settings.deadline_warm_ups * warm_up_seconds),
+        warm_up_seconds=warm_up_seconds,
         now=now,
     )
     missing = find_missing_ground(facts, is_first=memory.surplus.held is None)
@@ -138,19 +156,21 @@ def decide(
         lost_now = missing.reason in LOSES_SIGHT
         since = now if lost_now else memory.grounded_since
         decision = Decision(None, missing.reason, missing.message, catching_up=facts.catching_up)
-        return decision, replace(memory, grounded_since=since, warm_ups=warm_ups)
-    capacity = learn(memory.capacity, standings, tip, requests, now)
-    bearing = compute_bearing(capacity, facts.warm_up_seconds, settings.headroom)
-    decision, surplus = _size_pool(facts, bearing, memory.surplus, settings, now)
-    return decision, PolicyMemory(memory.grounded_since, surplus, warm_ups, capacity)
+        return decision, replace(memory, grounded_since=since, unrest=replace(memory.unrest, at=now), warm_ups=warm_ups)
+    capacity = learn(memory.capacity, standings, requests, now)
+    bearing = compute_bearing(capacity, settings.look_ahead_warm_ups * facts.warm_up_seconds, settings.headroom)
+    unrest = follow_unrest(memory.unrest, facts.ailing, settings.unrest_sustains * settings.sustain_seconds, now)
+    decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, now)
+    return decision, PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity)
 
 
 def _size_pool(
-    facts: Facts, bearing: int, surplus: Surplus, settings: PolicySettings, now: float
+    facts: Facts, unrest: Unrest, bearing: int, surplus: Surplus, settings: PolicySettings, now: float
 ) -> tuple[Decision, Surplus]:
     """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
     bounds = settings.bounds
-    wanted = max(bounds.target + len(facts.lacking), bearing)
+    lacking = max(len(facts.lacking), unrest.lacking)
+    wanted = max(bounds.target + lacking, bearing)
     clamped = max(bounds.minimum, min(wanted, bounds.maximum))
     held = facts.current if surplus.held is None else surplus.held
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
@@ -158,13 +178,13 @@ def _size_pool(
         replace(surplus, held=held),
         min(clamped, limit),
         may_release=facts.unknown == 0,
-        settings=settings.release,
+        settings=settings.release(facts.warm_up_seconds),
         now=now,
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, bearing, bounds)
-    message = f"{_describe_want(facts, bearing, bounds.target)} = {wanted}{why}"
-    decision = Decision(desired, reason, message, len(facts.lacking), facts.catching_up, bearing)
+    message = f"{_describe_want(facts, unrest, bearing, bounds.target)} = {wanted}{why}"
+    decision = Decision(desired, reason, message, lacking, facts.catching_up, bearing)
     return decision, replace(surplus, held=desired)
 
 
@@ -181,8 +201,10 @@ def _explain(wanted: int, desired: int, limit: int, bearing: int, bounds: Bounds
     return (BEARING_LOAD if wanted == bearing else REPLACING), ""
 
 
-def _describe_want(facts: Facts, bearing: int, target: int) -> str:
+def _describe_want(facts: Facts, unrest: Unrest, bearing: int, target: int) -> str:
     """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s"."""
-    if bearing > target + len(facts.lacking):
+    if bearing > target + max(len(facts.lacking), unrest.lacking):
         return f"{bearing} needed to bear the requests"
+    if unrest.lacking > len(facts.lacking):
+        return f"{target} wanted fresh + {unrest.lacking} lagging in turns"
     return " + ".join([f"{target} wanted fresh", *describe_lack(facts)])

@@ -1,15 +1,19 @@
-"""What the policy goes by: the standings of all replicas, counted. Gathers, decides nothing but who is lacking.
-
-A replica is lacking when a new one would be fresh before it is.
-"""
+"""What the policy goes by: the standings of all replicas, counted. Gathers, decides nothing but who is lacking."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import exp
 
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
 from scaler.tip import Tip
 
+_DOING = {
+    ReplicaClass.LAGGING: "lagging",
+    ReplicaClass.UNREACHABLE: "not answering",
+    ReplicaClass.CATCHING_UP: "not catching up",
+}
+"""What a lacking replica does instead, in words."""
 AILING = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
 
 
@@ -20,6 +24,30 @@ class Lack:
     name: str
     replica_class: ReplicaClass
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """How many replicas ail on the average of the last minutes.
+
+    Overload changes places: each laggard is spared and returns before it counts as lacking, and topples the next.
+    """
+
+    mean: float = 0.0
+    at: float | None = None
+
+    @property
+    def lacking(self) -> int:
+        """The mean as a number of replicas."""
+        return round(self.mean)
+
+
+def follow_unrest(unrest: Unrest, ailing: int, over_seconds: float, now: float) -> Unrest:
+    """Smooth the number of ailing replicas over `over_seconds`."""
+    if unrest.at is None:
+        return Unrest(0.0, now)
+    share = 1 - exp(-max(0.0, now - unrest.at) / max(over_seconds, 1.0))
+    return Unrest(unrest.mean + share * (ailing - unrest.mean), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +95,7 @@ def gather_facts(
     for name, standing in sorted(own.items()):
         patience = deadline_seconds if standing.replica_class is ReplicaClass.CATCHING_UP else sustain_seconds
         seconds = min(now - standing.since, grounded_seconds)
-        if _is_lacking(standing, seconds, patience, warm_up_seconds):
+        if standing.replica_class in _DOING and seconds >= patience:
             lacking.append(Lack(name, standing.replica_class, seconds))
     overdue = sum(lack.replica_class is ReplicaClass.CATCHING_UP for lack in lacking)
     unknown = classes.count(ReplicaClass.UNKNOWN)
@@ -83,20 +111,6 @@ def gather_facts(
         grounded_seconds=grounded_seconds,
         warm_up_seconds=warm_up_seconds,
     )
-
-
-def _is_lacking(standing: ReplicaStanding, seconds: float, patience: float, warm_up_seconds: float) -> bool:
-    """Tell whether a new replica would be fresh before this one is."""
-    if standing.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN) or seconds < patience:
-        return False
-    return standing.seconds_to_fresh is None or standing.seconds_to_fresh >= warm_up_seconds
-
-
-_DOING = {
-    ReplicaClass.LAGGING: "lagging",
-    ReplicaClass.UNREACHABLE: "not answering",
-    ReplicaClass.CATCHING_UP: "not catching up",
-}
 
 
 def describe_lack(facts: Facts) -> list[str]:

@@ -16,9 +16,9 @@ class ReleaseSettings:
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
     """
 
-    wait_seconds: float = 60.0
-    regret_seconds: float = 3600.0
-    longest_wait_seconds: float = 6 * 3600.0
+    wait_seconds: float
+    regret_seconds: float
+    longest_wait_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""What is learned of what a replica bears, and what is not."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readpool.replica_class import ReplicaClass
+from scaler.capacity import Capacity, Load, compute_bearing, compute_borne, learn
+from scaler.freshness import ReplicaStanding
+
+BEFORE = -600.0
+
+
+def fresh(lag: int = 0, since: float = BEFORE) -> ReplicaStanding:
+    return ReplicaStanding(ReplicaClass.FRESH, since=since, lag_ledgers=lag, rate=0.2)
+
+
+def lagging(rate: float = 0.1) -> ReplicaStanding:
+    return ReplicaStanding(ReplicaClass.LAGGING, since=0.0, lag_ledgers=12, rate=rate)
+
+
+def learned(*moments: tuple[float, dict[str, ReplicaStanding], dict[str, float]]) -> Capacity:
+    capacity = Capacity()
+    for now, standings, requests in moments:
+        capacity = learn(capacity, standings, requests, now)
+    return capacity
+
+
+STEADY = (0.0, {"a": fresh(), "b": fresh(), "c": fresh()}, {"a": 900.0, "b": 910.0, "c": 880.0})
+SHIFTED = {"a": 90.0, "b": 1300.0, "c": 1300.0}
+
+
+def test_what_a_replica_served_when_it_last_kept_pace_is_what_it_bears() -> None:
+    capacity = learned(
+        STEADY,
+        (10.0, {"a": fresh(5), "b": fresh(4), "c": fresh()}, {"a": 950.0, "b": 960.0, "c": 930.0}),
+        (60.0, {"a": lagging(), "b": lagging(), "c": fresh()}, SHIFTED),
+    )
+    assert capacity.borne == (900.0, 910.0)
+
+
+def test_one_that_falls_behind_alone_tells_of_itself_not_of_the_load() -> None:
+    assert learned(STEADY, (60.0, {"a": lagging(), "b": fresh(), "c": fresh()}, SHIFTED)).borne == ()
+
+
+def test_company_that_comes_much_later_is_none() -> None:
+    first = {"a": lagging(), "b": fresh(), "c": fresh()}
+    later = {"a": lagging(), "b": lagging(), "c": fresh()}
+    assert learned(STEADY, (60.0, first, SHIFTED), (800.0, later, SHIFTED)).borne == ()
+
+
+def test_a_stuck_replica_teaches_nothing() -> None:
+    stuck = {"a": lagging(rate=0.0), "b": lagging(rate=0.01), "c": fresh()}
+    assert learned(STEADY, (60.0, stuck, SHIFTED)).borne == ()
+
+
+def test_a_replica_that_has_only_just_become_fresh_teaches_nothing() -> None:
+    new = {"a": fresh(since=-10.0), "b": fresh(since=-10.0)}
+    lag = {"a": lagging(), "b": lagging()}
+    assert learned((0.0, new, {"a": 90.0, "b": 90.0}), (60.0, lag, SHIFTED)).borne == ()
+
+
+def test_a_laggard_counts_once() -> None:
+    lag = {"a": lagging(), "b": lagging(), "c": fresh()}
+    assert len(learned(STEADY, (60.0, lag, SHIFTED), (65.0, lag, SHIFTED), (70.0, lag, SHIFTED)).borne) == 2
+
+
+def test_without_a_request_rate_nothing_is_learned_and_nothing_forgotten() -> None:
+    known = Capacity(borne=(900.0,), load=Load(1000.0, 0.0, 0.0))
+    capacity = learn(known, {"a": lagging()}, None, 10.0)
+    assert capacity.borne == (900.0,)
+    assert compute_bearing(capacity, 900.0, 0.85) == 0
+
+
+def test_bearing_is_what_the_load_needs_a_warm_up_ahead() -> None:
+    steady = Capacity(borne=(900.0,), load=Load(4500.0, 0.0, 0.0))
+    growing = Capacity(borne=(900.0,), load=Load(4500.0, 1.0, 0.0))
+    shrinking = Capacity(borne=(900.0,), load=Load(4500.0, -1.0, 0.0))
+    assert [compute_bearing(c, 900.0, 1.0) for c in (steady, growing, shrinking)] == [5, 6, 5]
+    assert compute_bearing(steady, 900.0, 0.85) == 6
+    assert compute_bearing(Capacity(load=steady.load), 900.0, 0.85) == 0
+
+
+def test_traffic_that_jumps_does_not_raise_what_is_believed_to_be_borne() -> None:
+    assert compute_borne((900.0, 890.0, 1400.0, 1450.0, 910.0)) == 900.0
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 60), st.floats(0, 1e5)), min_size=1, max_size=50))
+def test_the_smoothed_load_stays_finite_and_bearing_is_never_negative(steps: list[tuple[float, float]]) -> None:
+    capacity, now = Capacity(borne=(500.0,)), 0.0
+    for seconds, load in steps:
+        now += seconds
+        capacity = learn(capacity, {"a": fresh()}, {"a": load}, now)
+        assert compute_bearing(capacity, 900.0, 0.85) >= 0
