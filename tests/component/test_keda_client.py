@@ -1,8 +1,6 @@
 """The stand-in's KEDA side over real gRPC, against a small scaler that answers what it is told to."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import NoReturn
 
 import grpc
 import pytest
@@ -10,53 +8,13 @@ import pytest_asyncio
 
 from cli.keda_client import KedaClient, KedaError, MetricReading, MetricTarget
 from readpool.keda import externalscaler_pb2 as pb
-from readpool.keda.externalscaler_pb2_grpc import ExternalScalerServicer, add_ExternalScalerServicer_to_server
-
-Context = grpc.aio.ServicerContext[object, object]
-
-
-@dataclass
-class AnsweringScaler(ExternalScalerServicer):
-    """Answers with what the test put in; keeps what it was asked."""
-
-    specs: list[pb.MetricSpec] = field(default_factory=list)
-    values: list[pb.MetricValue] = field(default_factory=list)
-    active: bool = True
-    refusal: tuple[grpc.StatusCode, str] | None = None
-    calls: list[tuple[str, object]] = field(default_factory=list)
-    port: int = 0
-
-    async def _answer(self, name: str, request: object, context: Context) -> None:
-        self.calls.append((name, request))
-        if self.refusal:
-            await self._refuse(context)
-
-    async def _refuse(self, context: Context) -> NoReturn:
-        assert self.refusal
-        await context.abort(*self.refusal)
-
-    async def GetMetricSpec(self, request: pb.ScaledObjectRef, context: Context) -> pb.GetMetricSpecResponse:  # noqa: N802  # KEDA's
-        await self._answer("GetMetricSpec", request, context)
-        return pb.GetMetricSpecResponse(metricSpecs=self.specs)
-
-    async def GetMetrics(self, request: pb.GetMetricsRequest, context: Context) -> pb.GetMetricsResponse:  # noqa: N802  # KEDA's
-        await self._answer("GetMetrics", request, context)
-        return pb.GetMetricsResponse(metricValues=self.values)
-
-    async def IsActive(self, request: pb.ScaledObjectRef, context: Context) -> pb.IsActiveResponse:  # noqa: N802  # KEDA's
-        await self._answer("IsActive", request, context)
-        return pb.IsActiveResponse(result=self.active)
+from tests.component.answering_scaler import AnsweringScaler, serve_answers
 
 
 @pytest_asyncio.fixture
 async def scaler() -> AsyncIterator[AnsweringScaler]:
-    servicer = AnsweringScaler()  # type: ignore[abstract]  # the streams stay unimplemented
-    server = grpc.aio.server()
-    add_ExternalScalerServicer_to_server(servicer, server)
-    servicer.port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield servicer
-    await server.stop(None)
+    async with serve_answers() as servicer:
+        yield servicer
 
 
 @pytest_asyncio.fixture
