@@ -1,0 +1,72 @@
+"""Lives the days, several at once, each contender through the same ones; and adds up what they came to."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from bench.policy.contenders import Contender, list_contenders
+from bench.policy.ours import make_weigh
+from simulator.day.day import PoolDay
+from simulator.day.scenario import DAY_SECONDS, draw_day
+
+
+@dataclass(frozen=True, slots=True)
+class DayResult:
+    """What one contender came to on one day; shares in per cent, cascades in minutes."""
+
+    seed: int
+    is_outgrown: bool
+    below: float
+    stale: float
+    failed: float
+    replica_hours: float
+    scalings: float
+    overshoot: float
+    cascade: float
+    downloads: float
+
+
+FIGURES = ("below", "stale", "failed", "replica_hours", "scalings", "overshoot", "cascade", "downloads")
+LARGEST = ("overshoot", "cascade", "downloads")
+"""Of these the largest of all days counts, of the others the mean."""
+
+Results = dict[str, list[DayResult]]
+
+
+def live_day(contender: Contender, seed: int) -> DayResult:
+    """Live one day through."""
+    day = draw_day(seed)
+    m = PoolDay(day, contender.make(day), make_weigh(contender.weights)).live()
+    return DayResult(
+        seed=seed,
+        is_outgrown=day.peak_share > 0.9,
+        below=100 * m.seconds_below / DAY_SECONDS,
+        stale=100 * m.stale_reads / m.reads,
+        failed=100 * m.failed_reads / m.reads,
+        replica_hours=m.replica_hours,
+        scalings=m.scalings,
+        overshoot=m.overshoot,
+        cascade=m.cascade_seconds / 60,
+        downloads=m.catching_up,
+    )
+
+
+def _live_all(task: tuple[int, tuple[str, ...]]) -> dict[str, DayResult]:
+    seed, names = task
+    return {c.name: live_day(c, seed) for c in list_contenders() if c.name in names}
+
+
+def live_days(seeds: Iterable[int], names: Sequence[str], jobs: int) -> Iterator[dict[str, DayResult]]:
+    """Yield each seed's results as they come, in the order of the seeds."""
+    tasks = [(seed, tuple(names)) for seed in seeds]
+    if jobs == 1:
+        yield from map(_live_all, tasks)
+        return
+    with get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(_live_all, tasks)
+
+
+def compute_figure(results: Sequence[DayResult], figure: str) -> float:
+    """Compute one figure of a contender over all days: the mean, or the largest."""
+    values = [float(getattr(result, figure)) for result in results]
+    return max(values) if figure in LARGEST else sum(values) / len(values)

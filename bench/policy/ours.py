@@ -1,0 +1,92 @@
+"""Our policy in the model day: the real scaler.policy and controller.weights, KEDA's HPA between it and the pool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from cli.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
+from controller.weights import WeighedReplica, WeightSettings, compute_weights
+from scaler.freshness import ReplicaStanding
+from scaler.policy import PolicyMemory, PolicySettings, decide
+from scaler.tip import Tip
+from simulator.day.day import View, Weigh
+from simulator.day.sight import Sight
+
+UNBOUND_TOLERANCE = replace(DEFAULT_SCALE_UP, tolerance=0.0), replace(DEFAULT_SCALE_DOWN, tolerance=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """What our policy is kept from knowing, to show what it is worth."""
+
+    requests: bool = False
+    halts: bool = False
+    own_restarts: bool = False
+
+
+@dataclass(slots=True)
+class OurScaling:
+    """The scaler's policy asked each sync, and the HPA that follows it with tolerance 0."""
+
+    settings: PolicySettings
+    blindness: Blindness = field(default_factory=Blindness)
+    observed_since: float = 0.0
+    memory: PolicyMemory = field(default_factory=PolicyMemory)
+    hpa: HpaMemory = field(default_factory=HpaMemory)
+
+    def sync(self, view: View) -> int:
+        """Decide, then do as the HPA does with the answer."""
+        blind = self.blindness
+        standings = {name: self._stand(sight, view.lag_threshold) for name, sight in view.sights.items()}
+        tip = Tip(view.tip, view.moved_at, is_halted=view.is_halted and not blind.halts)
+        decision, self.memory = decide(
+            standings,
+            tip,
+            observed_since=self.observed_since,
+            memory=self.memory,
+            settings=self.settings,
+            now=view.now,
+            requests=None if blind.requests else view.reads,
+        )
+        bounds = self.settings.bounds
+        spec = HpaSpec(bounds.minimum, bounds.maximum, 1.0, *UNBOUND_TOLERANCE)
+        step, self.hpa = sync_hpa(
+            spec,
+            self.hpa,
+            current=view.replicas,
+            observed=view.replicas,
+            metric=None if decision.desired is None else float(decision.desired),
+            now=view.now,
+        )
+        return step.desired
+
+    def restart(self, now: float) -> None:
+        """Forget all but what the pool's status keeps; the HPA is not ours and forgets nothing."""
+        self.memory = PolicyMemory(capacity=self.memory.capacity)
+        self.observed_since = -1e9 if self.blindness.own_restarts else now
+
+    def _stand(self, sight: Sight, lag_threshold: int) -> ReplicaStanding:
+        return ReplicaStanding(
+            sight.replica_class,
+            since=sight.since,
+            lag_ledgers=sight.lag_ledgers,
+            rate=sight.rate,
+            seconds_to_fresh=sight.seconds_to_fresh(lag_threshold),
+            failed_polls=sight.failed,
+            first_seen=sight.first_seen,
+            became_fresh_after=sight.became_fresh_after,
+        )
+
+
+def make_weigh(settings: WeightSettings) -> Weigh:
+    """Make the controller's weights out of what is seen; for every contender the same, so that only scaling differs."""
+
+    def weigh(sights: Mapping[str, Sight], last: Mapping[str, int]) -> dict[str, int]:
+        return compute_weights(
+            (
+                WeighedReplica(name, s.replica_class, s.lag_ledgers, last.get(name), s.failed >= 3)
+                for name, s in sights.items()
+            ),
+            settings,
+        )
+
+    return weigh

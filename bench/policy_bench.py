@@ -1,0 +1,72 @@
+"""Proves the policy: a hundred model days, ours beside its rivals and without each guard. Prints a table and a verdict.
+
+`python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json]`; the exit code is 0 when every
+judged claim holds.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.policy import contenders as c
+from bench.policy.days import Results, compute_figure, live_days
+from bench.policy.verdict import Claim, format_table, judge, mix_fixed
+
+
+def main() -> int:
+    """Run the days and print what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=100)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first day")
+    parser.add_argument("--report", type=Path)
+    args = parser.parse_args()
+    results = _live(args.first, args.days, args.jobs)
+    for ours in (c.OURS, c.OURS_BLIND):
+        hours = compute_figure(results[ours], "replica_hours")
+        results[f"fixed {hours / 24:.2f}, as {ours}"] = mix_fixed(results, hours)
+    _print_tables(results)
+    claims = judge(results)
+    for claim in claims:
+        print(f"{'true ' if claim.holds else 'FALSE'}{' ' if claim.is_judged else '*'} {claim.text}")
+    print("* told, not judged: see docs/policy.md on what the replica-hours are held against.")
+    if args.report:
+        args.report.write_text(json.dumps(_report(results, claims), indent=1))
+    return 0 if all(claim.holds for claim in claims if claim.is_judged) else 1
+
+
+def _live(first: int, days: int, jobs: int) -> Results:
+    names = [contender.name for contender in c.list_contenders()]
+    results: Results = {name: [] for name in names}
+    started = time.monotonic()
+    for done, day in enumerate(live_days(range(first, first + days), names, jobs), 1):
+        for name, result in day.items():
+            results[name].append(result)
+        left = (time.monotonic() - started) / done * (days - done)
+        print(f"\r{done} of {days} days, {left:.0f} s left   ", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return results
+
+
+def _print_tables(results: Results) -> None:
+    print(format_table(results))
+    for words, is_outgrown in (("sized for their traffic", False), ("outgrown", True)):
+        some = {name: [d for d in days if d.is_outgrown is is_outgrown] for name, days in results.items()}
+        kept = {name: days for name, days in some.items() if days and not name.startswith("  ")}
+        if kept:
+            print(f"\nPools {words}, {len(next(iter(kept.values())))} days:\n\n{format_table(kept)}")
+    print()
+
+
+def _report(results: Results, claims: list[Claim]) -> dict[str, object]:
+    return {
+        "claims": [asdict(claim) for claim in claims],
+        "days": {name: [asdict(day) for day in days] for name, days in results.items()},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
