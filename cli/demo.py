@@ -18,6 +18,7 @@ from cli.demo_stage import Stage
 from cli.demo_view import build_view
 from cli.observer_client import ObserverError
 from cli.scaler_process import ScalerError
+from simulator.core_process import CoreError
 
 LINE_SECONDS = 0.1
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -101,7 +102,7 @@ async def _play_to_end(
         await playing
     except asyncio.CancelledError:
         return "It was interrupted.", INTERRUPTED
-    except (ScalerError, ObserverError, OSError) as error:
+    except (ScalerError, ObserverError, CoreError, OSError) as error:
         return str(error), 1
     return "", 0
 

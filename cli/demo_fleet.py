@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.demo_plan import NAMESPACE, PORT_NAME, SERVICE, DemoPlan
+from simulator.core_network import CoreNetworkSettings, start_core_network
 from simulator.dns import ServiceName, start_dns
 from simulator.fleet import FleetSettings, start_fleet
 from simulator.network import NetworkSettings
@@ -60,10 +61,8 @@ async def run_real_fleet(plan: DemoPlan, core: Path) -> AsyncIterator[DemoFleet]
     """Run real stellar-core processes of this binary, and end them after the block.
 
     Raises:
-        OSError: the binary does not run.
+        CoreError: the binary does not run, or its network does not come up.
     """
-    from simulator.core_network import CoreNetworkSettings, start_core_network  # noqa: PLC0415  # not there yet
-
     async with await start_core_network(core, CoreNetworkSettings(name=SERVICE, nodes=plan.nodes)) as nodes:
         yield DemoFleet(
             nodes,

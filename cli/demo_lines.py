@@ -19,21 +19,24 @@ class Lines:
         self._refusal = ""
 
     def read(self) -> Iterator[str]:
-        """Give the lines for all that is new since the last time."""
+        """Give the lines for all that is new since the last time, in the order in which it happened."""
+        if self._stage.page != self._page:
+            self._page = self._stage.page
+            yield f"The live page is at {self._page}"
+        for t, line in sorted(self._collect(), key=lambda news: news[0]):
+            yield _stamp(t, line)
+
+    def _collect(self) -> Iterator[tuple[float, str]]:
         stage = self._stage
-        if stage.page != self._page:
-            self._page = stage.page
-            yield f"The live page is at {stage.page}"
         message = stage.snapshot.decision.message if stage.snapshot else ""
         for index in range(self._moments_told, len(stage.timeline)):
             moment, before = stage.timeline[index], stage.timeline[index - 1] if index else None
-            yield from (_stamp(moment.t, line) for line in describe_changes(before, moment, message))
+            yield from ((moment.t, line) for line in describe_changes(before, moment, message))
         self._moments_told = len(stage.timeline)
         if stage.sync and stage.sync.refusal != self._refusal:
             self._refusal = stage.sync.refusal
-            yield _stamp(stage.clock(), describe_refusal(stage.sync))
-        for t, line in stage.story[self._lines_told :]:
-            yield _stamp(t, f"* {line}")
+            yield stage.clock(), describe_refusal(stage.sync)
+        yield from ((t, f"* {line}") for t, line in stage.story[self._lines_told :])
         self._lines_told = len(stage.story)
 
 

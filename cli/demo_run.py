@@ -42,7 +42,8 @@ async def play(stage: Stage, core: Path | None, seed: int) -> None:
     Raises:
         ScalerError: the scaler did not start, or died.
         ObserverError: the scaler refused to be watched.
-        OSError: the fleet could not be started.
+        CoreError: the real nodes could not be started.
+        OSError: no port was free.
     """
     async with AsyncExitStack() as stack:
         running = run_real_fleet(stage.plan, core) if core else run_simulated_fleet(stage.plan, seed)
