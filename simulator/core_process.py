@@ -24,7 +24,7 @@ LOG_TAIL_LINES = 5
 _running: set[int] = set()
 
 
-class CoreError(RuntimeError):
+class CoreError(OSError):
     """A stellar-core binary or process that does not do what it should. The message says which, and what it printed."""
 
 
