@@ -59,7 +59,8 @@ class Facts:
         unknown: of these, not yet observed.
         ailing: of these, lagging or unreachable, for however long.
         unreachable: of these, unreachable.
-        catching_up: of these, on their way to fresh (not yet observed ones included) and still counted on.
+        catching_up: of these, on their way to fresh, not yet observed and overdue ones included: where newcomers do not
+            get there, more of them would not either.
         lacking: of these, no longer counted on.
         sustain_seconds: for how long an ailing replica must have been watched to be lacking.
         grounded_seconds: for how long there has been ground to decide on.
@@ -97,7 +98,6 @@ def gather_facts(
         seconds = min(now - standing.since, grounded_seconds)
         if standing.replica_class in _DOING and seconds >= patience:
             lacking.append(Lack(name, standing.replica_class, seconds))
-    overdue = sum(lack.replica_class is ReplicaClass.CATCHING_UP for lack in lacking)
     unknown = classes.count(ReplicaClass.UNKNOWN)
     return Facts(
         tip=tip,
@@ -105,7 +105,7 @@ def gather_facts(
         unknown=unknown,
         ailing=sum(c in AILING for c in classes),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
-        catching_up=classes.count(ReplicaClass.CATCHING_UP) + unknown - overdue,
+        catching_up=classes.count(ReplicaClass.CATCHING_UP) + unknown,
         lacking=tuple(lacking),
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,

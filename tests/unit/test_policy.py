@@ -180,6 +180,19 @@ def test_laggards_that_take_turns_count_though_none_lags_for_long() -> None:
     assert desired[-1] == 6
 
 
+def test_where_no_newcomer_ever_gets_fresh_the_pool_does_not_run_away() -> None:
+    hung, memory = [standing(CATCHING_UP, 0)] * 5, PolicyMemory()
+    largest = 0
+    for turn in range(500):
+        now = NOW + 60 * turn
+        decision, memory = decide(
+            pool(*hung), Tip(1, now), observed_since=0.0, memory=memory, settings=SETTINGS, now=now
+        )
+        largest = max(largest, decision.desired or 0)
+        hung += [ReplicaStanding(CATCHING_UP, since=now)] * ((decision.desired or 0) - len(hung))
+    assert largest == 5
+
+
 def test_one_short_lag_each_five_minutes_is_no_lack() -> None:
     blips = [
         pool(F, F, F, F, ReplicaStanding(LAGGING if turn % 10 == 0 else FRESH, since=NOW + 30 * turn))
