@@ -1,4 +1,4 @@
-"""What a node does in one step: it joins, waits for a checkpoint, catches up, follows. Pure, and copied from real nodes.
+"""What a node does in one step: it joins, waits for a checkpoint, catches up, follows. Pure; copied from real nodes.
 
 The sequence, the waits and the words were seen on real nodes; docs/simulator.md says where.
 """
