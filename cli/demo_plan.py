@@ -18,7 +18,7 @@ class Limits:
     seconds: tuple[float, float]
 
 
-SIMULATED = Limits((2, 200), (40, 900))
+SIMULATED = Limits((2, 200), (60, 900))
 REAL = Limits((2, 12), (75, 1800))
 
 

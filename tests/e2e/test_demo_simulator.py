@@ -3,28 +3,13 @@
 import json
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-DEMO = (sys.executable, "-m", "cli", "demo")
-
-
-def run_demo(report: Path, *flags: str, seconds: float) -> tuple[int, str, Mapping[str, Any]]:
-    command = (*DEMO, "--headless", "--report", str(report), *flags)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    return done.returncode, done.stdout + done.stderr, json.loads(report.read_text())
-
-
-def find_current(report: Mapping[str, Any]) -> Sequence[int]:
-    """Give the sizes that the pool had, each change once."""
-    sizes = [moment["current"] for moment in report["timeline"]]
-    return [size for turn, size in enumerate(sizes) if turn == 0 or size != sizes[turn - 1]]
+from tests.e2e.demo_process import DEMO, find_current, run_demo
 
 
 @pytest.mark.timeout(150)
@@ -38,6 +23,7 @@ def test_a_laggard_makes_the_pool_grow_by_one_and_its_recovery_makes_it_shrink(t
     assert laggard.index("lagging") < len(laggard) - 1 - laggard[::-1].index("lagging"), "it lagged for a while"
     assert laggard[-1] == "fresh"
     assert "The live page is at http://127.0.0.1:" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"], "nothing is left behind"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,25 @@
+"""Starts the demo as a user would, for its tests: a process of its own, headless, with a report."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+DEMO = (sys.executable, "-m", "cli", "demo")
+
+
+def run_demo(report: Path, *flags: str, seconds: float) -> tuple[int, str, Mapping[str, Any]]:
+    """Run it to its end within `seconds`; give its exit code, what it said, and its report."""
+    command = (*DEMO, "--headless", "--report", str(report), *flags)
+    environment = {**os.environ, "TMPDIR": str(report.parent)}  # so that what it leaves behind is found
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
+    return done.returncode, done.stdout + done.stderr, json.loads(report.read_text())
+
+
+def find_current(report: Mapping[str, Any]) -> Sequence[int]:
+    """Give the sizes that the pool had, each change once."""
+    sizes = [moment["current"] for moment in report["timeline"]]
+    return [size for turn, size in enumerate(sizes) if turn == 0 or size != sizes[turn - 1]]
