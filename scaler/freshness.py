@@ -1,9 +1,19 @@
-"""One replica's polls, folded into its class. Between the probes, which say what a node answered, and the policy."""
+"""One replica's polls, folded into its class. Between the probes, which say what a node answered, and the policy.
 
-from dataclasses import dataclass
+A replica is fresh when it says that it is in sync and is within the threshold of the tip; neither proves it alone.
+"""
+
+from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.probes.report import NodeReport
+from scaler.probes.report import NodeReport, PollFailure
+from scaler.tip import Tip
+
+_JOINING_SECONDS = 3600.0
+"""A replica out of sync that has been up for longer than this has been fresh before, seen or not."""
+_SMOOTHING = 0.3
+"""Weight of the latest poll in the rates: about the last six polls count."""
+_GAINS_LEDGERS_PER_SECOND = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,11 @@ class Thresholds:
     agreeing_polls: int = 2
     unreachable_polls: int = 3
 
+    @property
+    def return_ledgers(self) -> float:
+        """The lag at which a replica is fresh again; less than the threshold even where that is 1."""
+        return min(self.return_ratio * self.lag_ledgers, self.lag_ledgers - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStanding:
@@ -38,8 +53,10 @@ class ReplicaStanding:
         failed_polls: polls in a row that failed.
         dissenting_polls: answers in a row that spoke against its class.
         detail: why it could not be asked, or what its catch-up says; empty otherwise.
-        first_seen: when it was first known, in seconds.
-        became_fresh_after: how long it took from its first sight or restart to fresh; None while it has not been.
+        first_seen: when it was first known, or was seen to restart, in seconds.
+        became_fresh_after: how long it took from `first_seen` to fresh, in seconds; None while it has not been.
+        gain: ledgers a second by which its lag shrinks, over its last polls; None until two lags are known.
+        advanced_at: when its ledger was last seen to move, in seconds.
     """
 
     replica_class: ReplicaClass = ReplicaClass.UNKNOWN
@@ -54,3 +71,169 @@ class ReplicaStanding:
     detail: str = ""
     first_seen: float = 0.0
     became_fresh_after: float | None = None
+    gain: float | None = None
+    advanced_at: float | None = None
+
+
+def advance(
+    standing: ReplicaStanding,
+    outcome: NodeReport | PollFailure,
+    tip: Tip | None,
+    network: str | None,
+    thresholds: Thresholds,
+    now: float,
+) -> ReplicaStanding:
+    """Fold the outcome of one poll into a replica's standing.
+
+    `network` is the passphrase that it is held to, None while not known. Without a tip its class stays, but for foreign
+    and unreachable.
+    """
+    if isinstance(outcome, PollFailure):
+        return _note_failure(standing, outcome, thresholds, now)
+    if _is_restarted(standing, outcome):
+        standing = replace(standing, first_seen=now, became_fresh_after=None, rate=None, gain=None)
+    lag = None if tip is None else max(0, tip.ledger - outcome.ledger)
+    foreign = _find_foreign(outcome, tip, network)
+    if foreign:
+        new_class, dissenting = ReplicaClass.FOREIGN, 0
+    elif lag is None or tip is None:
+        new_class, dissenting = _forget_failures(standing.replica_class), 0
+    else:
+        is_current = _is_current(standing.replica_class, outcome, lag, tip, thresholds)
+        new_class, dissenting = _classify(standing, outcome, thresholds, is_current=is_current)
+    moved = standing.report is None or outcome.ledger != standing.report.ledger
+    gain = _follow_gain(standing, lag, now)
+    is_fresh = new_class is ReplicaClass.FRESH
+    became = standing.became_fresh_after
+    if is_fresh and became is None and not dissenting:
+        became = now - standing.first_seen
+    return ReplicaStanding(
+        new_class,
+        standing.since if new_class is standing.replica_class else now,
+        outcome,
+        now,
+        lag,
+        _follow_rate(standing, outcome, now),
+        None if is_fresh or foreign else _predict(outcome, lag, gain, thresholds),
+        0,
+        dissenting,
+        foreign or ("" if outcome.catch_up is None else outcome.catch_up.text),
+        standing.first_seen,
+        became,
+        gain,
+        now if moved else standing.advanced_at,
+    )
+
+
+def _note_failure(
+    standing: ReplicaStanding, failure: PollFailure, thresholds: Thresholds, now: float
+) -> ReplicaStanding:
+    """Count a failed poll; the last answer goes on counting until too many have failed."""
+    failed = standing.failed_polls + 1
+    if failed < thresholds.unreachable_polls:
+        return replace(standing, failed_polls=failed)
+    is_new = standing.replica_class is not ReplicaClass.UNREACHABLE
+    return replace(
+        standing,
+        replica_class=ReplicaClass.UNREACHABLE,
+        since=now if is_new else standing.since,
+        failed_polls=failed,
+        dissenting_polls=0,
+        detail=failure.message,
+        rate=None,
+        gain=None,
+        seconds_to_fresh=None,
+    )
+
+
+def _is_restarted(standing: ReplicaStanding, report: NodeReport) -> bool:
+    return (
+        standing.report is not None
+        and standing.report.started_on is not None
+        and report.started_on is not None
+        and report.started_on != standing.report.started_on
+    )
+
+
+def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> str:
+    """Say why a node is not one of this network; empty when nothing speaks against it."""
+    if network is not None and report.network is not None and report.network != network:
+        return f"answers for the network {report.network!r}, not {network!r}"
+    if tip is not None and tip.ceiling is not None and report.ledger > tip.ceiling:
+        return f"claims ledger {report.ledger}, which the network cannot have: it is at {tip.ledger}"
+    return ""
+
+
+def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
+    """Return the class of a replica that answers while there is no tip to hold it against."""
+    lost = replica_class in (ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN)
+    return ReplicaClass.UNKNOWN if lost else replica_class
+
+
+def _is_current(replica_class: ReplicaClass, report: NodeReport, lag: int, tip: Tip, thresholds: Thresholds) -> bool:
+    """Tell whether an answer is a fresh replica's.
+
+    While the tip stands still Core says that it has lost sync, though it lacks nothing: its word is then not held
+    against a fresh one.
+    """
+    if replica_class is ReplicaClass.FRESH:
+        return lag < thresholds.lag_ledgers and (report.is_synced or tip.is_stalled)
+    return report.is_synced and report.ledger > 1 and lag <= thresholds.return_ledgers
+
+
+def _classify(
+    standing: ReplicaStanding, report: NodeReport, thresholds: Thresholds, *, is_current: bool
+) -> tuple[ReplicaClass, int]:
+    """Return the class after an answer, and how many answers in a row have now spoken against it."""
+    was = standing.replica_class
+    if is_current and was is not ReplicaClass.LAGGING:
+        return ReplicaClass.FRESH, 0
+    fallen = _name_fallen(standing, report)
+    if was not in (ReplicaClass.FRESH, ReplicaClass.LAGGING):
+        return fallen, 0
+    if was is ReplicaClass.LAGGING and not is_current:
+        return fallen, 0
+    dissenting = standing.dissenting_polls + 1
+    if dissenting < thresholds.agreeing_polls:
+        return was, dissenting
+    return (ReplicaClass.FRESH if is_current else fallen), 0
+
+
+def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
+    """Tell a replica that has fallen behind from one that has not been fresh since it started.
+
+    One that was not seen to be fresh may have been, before it was watched: it says that it is in sync, or has been up
+    for long by its own clock.
+    """
+    if standing.became_fresh_after is not None:
+        return ReplicaClass.LAGGING
+    if standing.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.LAGGING) and standing.report is not None:
+        is_same = not _is_restarted(standing, report)
+        return standing.replica_class if is_same else ReplicaClass.CATCHING_UP
+    is_old = report.uptime_seconds is not None and report.uptime_seconds > _JOINING_SECONDS
+    return ReplicaClass.LAGGING if report.is_synced or is_old else ReplicaClass.CATCHING_UP
+
+
+def _follow_rate(standing: ReplicaStanding, report: NodeReport, now: float) -> float | None:
+    if standing.report is None or standing.observed_at is None or now <= standing.observed_at:
+        return standing.rate
+    return _smooth(standing.rate, (report.ledger - standing.report.ledger) / (now - standing.observed_at))
+
+
+def _follow_gain(standing: ReplicaStanding, lag: int | None, now: float) -> float | None:
+    if lag is None or standing.lag_ledgers is None or standing.observed_at is None or now <= standing.observed_at:
+        return standing.gain
+    return _smooth(standing.gain, (standing.lag_ledgers - lag) / (now - standing.observed_at))
+
+
+def _smooth(before: float | None, latest: float) -> float:
+    return latest if before is None else before + _SMOOTHING * (latest - before)
+
+
+def _predict(report: NodeReport, lag: int | None, gain: float | None, thresholds: Thresholds) -> float | None:
+    """Predict the seconds until a replica is fresh, from its own word while it waits, else from what it gains."""
+    if report.catch_up is not None and report.catch_up.eta_seconds is not None:
+        return report.catch_up.eta_seconds
+    if lag is None or gain is None or gain < _GAINS_LEDGERS_PER_SECOND:
+        return None
+    return max(0.0, lag - thresholds.return_ledgers) / gain

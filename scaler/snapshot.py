@@ -1,4 +1,7 @@
-"""What the scaler saw of one fleet at one moment: immutable, swapped as a whole, read by everything that answers or shows."""
+"""What the scaler saw of one fleet at one moment: immutable, swapped as a whole.
+
+Read by everything that answers or shows; written by scaler.fleet alone.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field

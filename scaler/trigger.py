@@ -1,24 +1,41 @@
-"""What KEDA's scalerMetadata asks for. Refuses at the door whatever it does not understand; defaults nothing in silence."""
+"""What KEDA's scalerMetadata asks for. The door: whatever is not understood is refused here.
+
+Nothing is defaulted in silence. Parsing one value at a time is the part of scaler.trigger_values.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from scaler.policy import Bounds
+from scaler.probes.kinds import ProbeKind
+from scaler.trigger_values import Metadata, TriggerError
 
+__all__ = [
+    "FleetSpec",
+    "Metric",
+    "NodesSource",
+    "PoolSource",
+    "ProbeKind",
+    "Reference",
+    "ServiceSource",
+    "Trigger",
+    "TriggerError",
+    "parse_trigger",
+]
 
-class TriggerError(ValueError):
-    """A trigger that is not understood. The message names the key, the value and what is allowed."""
-
-
-class ProbeKind(StrEnum):
-    """What kind of node a fleet or a reference is made of."""
-
-    CORE = "core"
-    RPC = "rpc"
-    HORIZON = "horizon"
-    ARCHIVE = "archive"
-    """A reference only."""
+PASSPHRASES: Mapping[str, str] = {
+    "Mainnet": "Public Global Stellar Network ; September 2015",
+    "Testnet": "Test SDF Network ; September 2015",
+    "Futurenet": "Test SDF Future Network ; October 2022",
+}
+"""The public networks by name; any other `network` is a passphrase."""
+MAX_REPLICAS = 5000
+"""As many as a fleet may have members."""
+MAX_LAG_THRESHOLD = 1_000_000
+MAX_SUSTAIN_SECONDS = 86_400
+MAX_NODES = 5000
+MAX_REFERENCES = 8
 
 
 class Metric(StrEnum):
@@ -35,7 +52,7 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceSource:
-    """A headless Service in the ScaledObject's own namespace, found by DNS. `port` is a number, or a port's name (SRV)."""
+    """A headless Service in the ScaledObject's own namespace, found by DNS; `port` is a number or a name (SRV)."""
 
     name: str
     port: int | str
@@ -65,14 +82,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class FleetSpec:
-    """Which nodes make a fleet and what they are held to. Triggers that agree on it share one observation."""
+    """Which nodes make a fleet and what they are held to. Triggers that agree on it share one observation.
+
+    `network` is the passphrase, None to go by what the nodes agree on.
+    """
 
     namespace: str
     source: ServiceSource | NodesSource | PoolSource
     bounds: Bounds
     probe: ProbeKind = ProbeKind.CORE
     network: str | None = None
-    """The passphrase, None to go by what the nodes agree on."""
     references: tuple[Reference, ...] = ()
     lag_threshold: int = 1000
     sustain_seconds: float = 60.0
@@ -91,6 +110,67 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
     """Parse scalerMetadata.
 
     Raises:
-        TriggerError: for unknown, missing, doubled or malformed keys.
+        TriggerError: for unknown, missing, doubled or malformed keys; the message names key, value and what is allowed.
     """
-    raise NotImplementedError
+    keys = Metadata(metadata)
+    metric = keys.take_choice("metric", Metric, Metric.DESIRED_REPLICAS)
+    target_value = keys.take_number("targetValue", 1.0, above=0.0, maximum=1e9)
+    source = _take_source(keys, allow_static_nodes=allow_static_nodes)
+    if isinstance(source, PoolSource):
+        keys.refuse_rest("with pool, which brings its own bounds and thresholds")
+        return Trigger(FleetSpec(namespace, source, Bounds(0, 0, 0)), metric, target_value)
+    fleet = FleetSpec(
+        namespace=namespace,
+        source=source,
+        bounds=_take_bounds(keys),
+        probe=keys.take_choice("probe", _FLEET_PROBES, ProbeKind.CORE),
+        network=_take_network(keys),
+        references=_take_references(keys, allow_static_nodes=allow_static_nodes),
+        lag_threshold=keys.take_whole("lagThreshold", 1000, minimum=1, maximum=MAX_LAG_THRESHOLD),
+        sustain_seconds=keys.take_number("sustainSeconds", 60.0, above=0.0, maximum=MAX_SUSTAIN_SECONDS),
+    )
+    keys.refuse_rest()
+    return Trigger(fleet, metric, target_value)
+
+
+_FLEET_PROBES = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON)
+
+
+def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource | NodesSource | PoolSource:
+    named = keys.take_one_of("service", "nodes", "pool")
+    if named == "pool":
+        return PoolSource(keys.take_name("pool"))
+    if named == "service":
+        return ServiceSource(keys.take_name("service"), keys.take_port("port"))
+    if not allow_static_nodes:
+        raise TriggerError(
+            "nodes: not allowed here, since it makes the scaler fetch addresses of a tenant's choice;"
+            " use service, or start the scaler with --allow-static-nodes"
+        )
+    return NodesSource(keys.take_urls("nodes", MAX_NODES))
+
+
+def _take_bounds(keys: Metadata) -> Bounds:
+    minimum = keys.take_whole("minReplicas", None, minimum=0, maximum=MAX_REPLICAS)
+    target = keys.take_whole("targetReplicas", None, minimum=1, maximum=MAX_REPLICAS)
+    maximum = keys.take_whole("maxReplicas", None, minimum=1, maximum=MAX_REPLICAS)
+    if not minimum <= target <= maximum:
+        raise TriggerError(
+            f"targetReplicas: {target} is not between minReplicas ({minimum}) and maxReplicas ({maximum})"
+        )
+    return Bounds(minimum, target, maximum)
+
+
+def _take_network(keys: Metadata) -> str | None:
+    words = keys.take_words("network", None)
+    return None if words is None else PASSPHRASES.get(words, words)
+
+
+def _take_references(keys: Metadata, *, allow_static_nodes: bool) -> tuple[Reference, ...]:
+    pairs = keys.take_pairs("references", MAX_REFERENCES, kinds=tuple(ProbeKind))
+    if pairs and not allow_static_nodes:
+        raise TriggerError(
+            "references: not allowed here, since they make the scaler fetch addresses of a tenant's"
+            " choice; have the scaler started with --reference or --allow-static-nodes"
+        )
+    return tuple(Reference(ProbeKind(kind), url) for kind, url in pairs)

@@ -1,1 +1,31 @@
-"""One parser a kind of node: bytes of an answer to a NodeReport. Whatever the bytes are, they parse or raise ProbeError."""
+"""One parser a kind of node: the bytes of an answer to a NodeReport.
+
+Whatever the bytes are, they parse or raise ProbeError.
+"""
+
+from collections.abc import Callable, Mapping
+
+from scaler.probes.archive import parse_archive
+from scaler.probes.core import parse_core
+from scaler.probes.horizon import parse_horizon
+from scaler.probes.kinds import ProbeKind
+from scaler.probes.report import NodeReport
+from scaler.probes.rpc import parse_rpc
+
+__all__ = ["parse", "parse_archive", "parse_core", "parse_horizon", "parse_rpc"]
+
+_PARSERS: Mapping[ProbeKind, Callable[[bytes], NodeReport]] = {
+    ProbeKind.CORE: parse_core,
+    ProbeKind.RPC: parse_rpc,
+    ProbeKind.HORIZON: parse_horizon,
+    ProbeKind.ARCHIVE: parse_archive,
+}
+
+
+def parse(kind: ProbeKind, body: bytes) -> NodeReport:
+    """Parse the answer of a node of this kind.
+
+    Raises:
+        ProbeError: when it is not one.
+    """
+    return _PARSERS[kind](body)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 class ProbeError(ValueError):
-    """An answer that is not what this kind of node says. The message names the field, the value and what is allowed."""
+    """An answer that this kind of node does not give. The message names the field, the value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class NodeReport:
 
     Attributes:
         ledger: sequence number of the last ledger it closed; 0 or 1 while it has closed none of the network's.
-        is_synced: it says that it follows the network. Necessary for fresh, never sufficient: a lagging node says so too.
+        is_synced: it says that it follows the network. Necessary for fresh, never sufficient: a lagging node says so
+            too.
         state: its own word for its state.
         network: the passphrase of its network, None where this kind of node does not say.
         heard_ledger: the newest ledger that it hears the network externalize, None where it hears nothing.
         age_seconds: how old it holds its last ledger to be, by its own clock; None while it has closed none.
+        uptime_seconds: how long it has been up, by its own clock alone; None while that cannot be told.
         started_on: Unix time in seconds at which its process started, None where it does not say.
         catch_up: its own catch-up progress, None where it is not catching up.
     """
@@ -41,5 +43,14 @@ class NodeReport:
     network: str | None = None
     heard_ledger: int | None = None
     age_seconds: float | None = None
+    uptime_seconds: float | None = None
     started_on: float | None = None
     catch_up: CatchUp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailure:
+    """Why a node gave no report: `reason` in CamelCase, one of a fixed few, for machines; `message` for people."""
+
+    reason: str
+    message: str

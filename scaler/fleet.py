@@ -1,0 +1,170 @@
+"""One fleet: what is known of its members, folded poll by poll. Where tip, freshness and policy meet, without I/O.
+
+A poll costs the same in a fleet of any size; a snapshot costs time with the number of members, and is taken seldom.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from scaler.freshness import ReplicaStanding, Thresholds, advance
+from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
+from scaler.policy_grounds import NO_REPLICAS
+from scaler.probes.kinds import ProbeKind
+from scaler.probes.report import NodeReport, PollFailure
+from scaler.snapshot import FleetSnapshot, Replica
+from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, compute_tip
+from scaler.trigger import FleetSpec, Reference
+
+_CHECKPOINT_LEDGERS = 64
+_ARCHIVE_SECONDS = 180.0
+"""Archives are asked each minute: their word counts for three times that, as a node's does."""
+_ORDINAL = re.compile(r"(.*?)(\d{1,9})$")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """What holds for every fleet of this process."""
+
+    poll_interval_seconds: float = 5.0
+
+
+class Fleet:
+    """One fleet under observation: mutable, driven by one thread, asked for immutable snapshots.
+
+    Args:
+        name: NAMESPACE/SOURCE, unique in this process.
+        spec: what its members are held to.
+        settings: the process's.
+        now: when the observation starts, in seconds.
+    """
+
+    def __init__(self, name: str, spec: FleetSpec, settings: FleetSettings, now: float) -> None:
+        self._name = name
+        self._spec = spec
+        self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
+        self._policy = PolicySettings(spec.bounds, spec.sustain_seconds)
+        self._remembered_seconds = self._thresholds.unreachable_polls * settings.poll_interval_seconds + 5.0
+        self._memory = PolicyMemory()
+        self._observed_since = now
+        self._addresses: dict[str, str] = {}
+        self._standings: dict[str, ReplicaStanding] = {}
+        self._references: dict[Reference, tuple[NodeReport, float]] = {}
+        self._discovery_trouble = ""
+        self._network = spec.network
+        self._tip: Tip | None = None
+        self._sequence = 0
+
+    def set_members(self, members: Mapping[str, str], now: float) -> None:
+        """Take which members there are, name to base URL; whoever stays keeps its history."""
+        self._discovery_trouble = ""
+        names = sorted(members, key=_sort_key)
+        self._addresses = {name: members[name] for name in names}
+        kept = self._standings
+        new = ReplicaStanding(since=now, first_seen=now)
+        self._standings = {name: kept.get(name, new) for name in names}
+
+    def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
+        """Take that the members could not be found: those that are known stay."""
+        self._discovery_trouble = why
+
+    def observe(self, name: str, outcome: NodeReport | PollFailure, now: float) -> bool:
+        """Take what came of one poll; return True when the member's class changed, so that it is told at once."""
+        standing = self._standings.get(name)
+        if standing is None:
+            return False
+        after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
+        self._standings[name] = after
+        if self._tip is None and isinstance(outcome, NodeReport):
+            self._look_around(now)
+            after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
+            self._standings[name] = after
+        return after.replica_class is not standing.replica_class
+
+    def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
+        """Take what a reference said; of one that fails, the last word counts until it is too old."""
+        if isinstance(outcome, NodeReport):
+            self._references[reference] = (outcome, now)
+
+    def snapshot(self, now: float) -> FleetSnapshot:
+        """Take the fleet as it stands at `now`, with what follows from it."""
+        self._look_around(now)
+        decision, self._memory = decide(
+            self._standings,
+            self._tip,
+            observed_since=self._observed_since,
+            memory=self._memory,
+            settings=self._policy,
+            now=now,
+        )
+        self._sequence += 1
+        return FleetSnapshot(
+            fleet=self._name,
+            namespace=self._spec.namespace,
+            sequence=self._sequence,
+            at=now,
+            network=self._network,
+            tip=self._tip,
+            replicas=tuple(Replica(name, self._addresses[name], s) for name, s in self._standings.items()),
+            decision=self._say_why_none(decision),
+            bounds=self._spec.bounds,
+            lag_threshold=self._spec.lag_threshold,
+            counts=Counter(standing.replica_class for standing in self._standings.values()),
+        )
+
+    def _look_around(self, now: float) -> None:
+        """Judge anew which network this is and where it stands."""
+        if self._spec.network is None:
+            self._network = _find_majority(self._standings, self._network)
+        self._tip = compute_tip(self._gather_claims(now), self._tip, now)
+
+    def _gather_claims(self, now: float) -> Iterator[Claim]:
+        oldest, network = now - self._remembered_seconds, self._network
+        for standing in self._standings.values():
+            report = standing.report
+            if report is None or standing.observed_at is None or standing.observed_at < oldest:
+                continue
+            if network is not None and report.network is not None and report.network != network:
+                continue
+            if report.ledger > 1 or report.heard_ledger is not None:
+                yield _build_claim(standing, report, now)
+        for reference, (report, at) in self._references.items():
+            is_archive = reference.kind is ProbeKind.ARCHIVE
+            if network is not None and report.network is not None and report.network != network:
+                continue
+            if now - at <= (_ARCHIVE_SECONDS if is_archive else self._remembered_seconds) and report.ledger > 1:
+                age_ledgers = _CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE) if is_archive else 0
+                yield Claim(report.ledger, is_trusted=True, slack_ledgers=SLACK_LEDGERS + age_ledgers)
+
+    def _say_why_none(self, decision: Decision) -> Decision:
+        """Name the trouble with discovery where it is the reason that nobody is known."""
+        if decision.reason == NO_REPLICAS and self._discovery_trouble:
+            return replace(decision, message=f"{decision.message} {self._discovery_trouble}")
+        return decision
+
+
+def _build_claim(standing: ReplicaStanding, report: NodeReport, now: float) -> Claim:
+    heard = report.heard_ledger or 0
+    is_advancing = standing.advanced_at is not None and now - standing.advanced_at <= CURRENT_SECONDS
+    if report.age_seconds is None:
+        is_current = report.is_synced and is_advancing
+    else:
+        is_current = report.is_synced and report.age_seconds <= CURRENT_SECONDS
+    return Claim(max(report.ledger, heard), is_current=is_current or heard > report.ledger, is_advancing=is_advancing)
+
+
+def _find_majority(standings: Mapping[str, ReplicaStanding], before: str | None) -> str | None:
+    """Return the network that most answers name; on a tie the one before, else the first by name."""
+    votes = Counter(s.report.network for s in standings.values() if s.report is not None and s.report.network)
+    if not votes:
+        return before
+    most = max(votes.values())
+    named = sorted(network for network, count in votes.items() if count == most)
+    return before if before in named else named[0]
+
+
+def _sort_key(name: str) -> tuple[str, int]:
+    """Sort core-10 behind core-2."""
+    parts = _ORDINAL.match(name)
+    return (parts[1], int(parts[2])) if parts else (name, -1)

@@ -1,0 +1,174 @@
+"""One key of scalerMetadata at a time: taken, checked, or refused with a sentence that names it. Under scaler.trigger.
+
+Keys come as KEDA sends them: its own among them, and `xFromEnv` for `x` with the value already resolved.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+_KEDA_KEYS = ("scalerAddress", "enableTLS", "unsafeSsl")
+_FROM_ENV = "FromEnv"
+_MAX_WORDS = 200
+_SHOWN_CHARACTERS = 60
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_HIGHEST_PORT = 65535
+
+_Choice = TypeVar("_Choice", bound=str)
+
+
+class TriggerError(ValueError):
+    """A trigger that is not understood. The message names the key, the value and what is allowed."""
+
+
+class Metadata:
+    """The keys of one trigger; what has been taken is gone, and what is left at the end was not understood.
+
+    Raises:
+        TriggerError: when a key is given both as it is and with FromEnv.
+    """
+
+    def __init__(self, metadata: Mapping[str, str]) -> None:
+        self._left: dict[str, str] = {}
+        self._known: list[str] = []
+        for key, value in metadata.items():
+            name = key.removesuffix(_FROM_ENV)
+            if name in _KEDA_KEYS:
+                continue
+            if name in self._left:
+                raise TriggerError(f"{name}: given twice, once as {name}{_FROM_ENV}; give one of them")
+            self._left[name] = value.strip()
+
+    def take_one_of(self, *names: str) -> str:
+        """Return which one of these keys is given; it stays to be taken."""
+        given = [name for name in names if name in self._left]
+        if len(given) != 1:
+            found = " and ".join(given) if given else "none"
+            raise TriggerError(f"{', '.join(names)}: exactly one of them is needed, {found} given")
+        return given[0]
+
+    def take_words(self, key: str, default: str | None) -> str | None:
+        """Take text of 1 to 200 printable characters."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if not 0 < len(value) <= _MAX_WORDS or not value.isprintable():
+            raise _refuse(key, value, f"text of 1 to {_MAX_WORDS} printable characters")
+        return value
+
+    def take_name(self, key: str) -> str:
+        """Take the name of a Kubernetes object, which is a DNS label: never a way into another namespace."""
+        value = self._demand(key)
+        if not _DNS_LABEL.fullmatch(value):
+            raise _refuse(key, value, "a name of lower-case letters, digits and hyphens, at most 63")
+        return value
+
+    def take_port(self, key: str) -> int | str:
+        """Take a port's number, or its name (IANA_SVC_NAME, at most 15 characters with a letter)."""
+        value = self._demand(key)
+        if _PORT_NAME.fullmatch(value):
+            return value
+        if not _WHOLE.fullmatch(value) or not 1 <= int(value) <= _HIGHEST_PORT:
+            raise _refuse(key, value, f"a port number from 1 to {_HIGHEST_PORT}, or the name of the Service's port")
+        return int(value)
+
+    def take_whole(self, key: str, default: int | None, *, minimum: int, maximum: int) -> int:
+        """Take a whole number; without a default it must be given."""
+        value = self._demand(key) if default is None else self._take(key)
+        if value is None:
+            return default or 0
+        if not _WHOLE.fullmatch(value) or not minimum <= int(value) <= maximum:
+            raise _refuse(key, value, f"a whole number from {minimum} to {maximum}")
+        return int(value)
+
+    def take_number(self, key: str, default: float, *, above: float, maximum: float) -> float:
+        """Take a number in plain decimal notation."""
+        value = self._take(key)
+        if value is None:
+            return default
+        number = float(value) if _NUMBER.fullmatch(value) else float("nan")
+        if not isfinite(number) or not above < number <= maximum:
+            raise _refuse(key, value, f"a number above {above:g}, at most {maximum:g}")
+        return number
+
+    def take_choice(self, key: str, choices: Iterable[_Choice], default: _Choice) -> _Choice:
+        """Take one of a few words."""
+        value = self._take(key)
+        allowed = {str(choice): choice for choice in choices}
+        if value is None:
+            return default
+        if value not in allowed:
+            raise _refuse(key, value, f"one of {', '.join(allowed)}")
+        return allowed[value]
+
+    def take_urls(self, key: str, most: int) -> tuple[str, ...]:
+        """Take http and https URLs, separated by commas, none of them twice."""
+        urls = tuple(part.strip() for part in self._demand(key).split(","))
+        if len(urls) > most:
+            raise TriggerError(f"{key}: {len(urls)} URLs given; at most {most} are allowed")
+        for url in urls:
+            _check_url(key, url)
+        if len(set(urls)) != len(urls):
+            raise TriggerError(f"{key}: {_show(_find_double(urls))} is given twice; each node counts once")
+        return urls
+
+    def take_pairs(self, key: str, most: int, *, kinds: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """Take KIND=URL pairs, separated by commas; sorted, none of them twice."""
+        value = self._take(key)
+        pairs = [tuple(part.strip().partition("=")[::2]) for part in value.split(",")] if value is not None else []
+        if len(pairs) > most:
+            raise TriggerError(f"{key}: {len(pairs)} given; at most {most} are allowed")
+        for kind, url in pairs:
+            if kind not in kinds:
+                raise _refuse(key, f"{kind}={url}", f"KIND=URL with a kind of {', '.join(map(str, kinds))}")
+            _check_url(key, url)
+        return tuple(sorted({(str(kind), url) for kind, url in pairs}))
+
+    def refuse_rest(self, why: str = "") -> None:
+        """Refuse whatever has not been taken."""
+        if self._left:
+            key = min(self._left)
+            allowed = ", ".join(sorted({*self._known}))
+            raise TriggerError(
+                f"{key}: {_show(self._left[key])} is not allowed{' ' + why if why else ''};"
+                f" the keys understood here are {allowed}"
+            )
+
+    def _take(self, key: str) -> str | None:
+        self._known.append(key)
+        return self._left.pop(key, None)
+
+    def _demand(self, key: str) -> str:
+        value = self._take(key)
+        if value is None:
+            raise TriggerError(f"{key}: missing; it has to be given")
+        return value
+
+
+def _check_url(key: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_good = False
+    else:
+        is_good = is_good and parts.username is None and not parts.query and not parts.fragment
+    if not is_good or not url.isascii() or not url.isprintable() or " " in url:
+        raise _refuse(key, url, "a URL such as http://10.0.0.1:11626, with no user, query or fragment")
+
+
+def _find_double(values: tuple[str, ...]) -> str:
+    return next(value for value in values if values.count(value) > 1)
+
+
+def _refuse(key: str, value: str, allowed: str) -> TriggerError:
+    return TriggerError(f"{key}: {_show(value)} is not allowed; it has to be {allowed}")
+
+
+def _show(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
