@@ -17,7 +17,7 @@ from simulator.core_config import NodeKey
 
 COMMAND_SECONDS = 60.0
 END_SECONDS = 5.0
-"""From TERM to KILL."""
+"""From TERM to KILL; Core takes one or two to end."""
 ASK_SECONDS = 5.0
 LOG_TAIL_LINES = 5
 
@@ -134,15 +134,15 @@ class CoreProcess:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
-    async def end(self) -> None:
-        """End its process: CONT, TERM, and KILL after a while. Returns when it is gone."""
+    async def end(self, grace_seconds: float = END_SECONDS) -> None:
+        """End its process: CONT, TERM, and KILL after `grace_seconds`. Returns when it is gone."""
         process = self._process
         if process is None:
             return
         try:
             self.signal(signal.SIGCONT)  # one that is stopped would never see TERM
             self.signal(signal.SIGTERM)
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(grace_seconds):
                 await process.wait()
         except TimeoutError:
             pass  # KILL follows

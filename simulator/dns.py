@@ -88,6 +88,7 @@ class DnsServer:
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._port = 0
+        self._streams: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
@@ -127,7 +128,10 @@ class DnsServer:
             self._udp.close()
         if self._tcp is not None:
             self._tcp.close()
-        await asyncio.sleep(0)
+        for stream in self._streams:
+            stream.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+        await asyncio.sleep(0)  # the loop lets go of the sockets
 
     def answer(self, wire: bytes, max_bytes: int | None = None) -> bytes | None:
         """Answer one query, None for silence; longer than `max_bytes` (None: no limit) it says to ask again by TCP."""
@@ -152,14 +156,22 @@ class DnsServer:
             return truncated.to_wire()
 
     async def _serve_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                (length,) = struct.unpack("!H", await reader.readexactly(2))
-                answer = self.answer(await reader.readexactly(length))
-                if answer is not None:
-                    writer.write(struct.pack("!H", len(answer)) + answer)
-                    await writer.drain()
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - start_server runs it as one
+        self._streams.add(task)
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+                while True:
+                    (length,) = struct.unpack("!H", await reader.readexactly(2))
+                    answer = self.answer(await reader.readexactly(length))
+                    if answer is not None:
+                        writer.write(struct.pack("!H", len(answer)) + answer)
+                        await writer.drain()
+        finally:
+            self._streams.discard(task)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 class _Datagrams(asyncio.DatagramProtocol):

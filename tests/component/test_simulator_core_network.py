@@ -1,0 +1,136 @@
+"""The fleet of real processes: what it says of a binary that is none, and that it leaves nothing behind."""
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from simulator.core_process import CoreError, CoreProcess, check_binary
+from tests.stellar_core_binary import require_stellar_core
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let all temporary folders be made in one of our own, so that what is left behind can be seen."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield tmp_path
+    assert list(tmp_path.glob("readpool-core-*")) == [], "a folder was left behind"
+
+
+def write_script(path: Path, text: str, *, is_executable: bool = True) -> Path:
+    path.write_text(text)
+    path.chmod(0o755 if is_executable else 0o644)
+    return path
+
+
+def find_processes(folder: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if str(entry.joinpath("cwd").readlink()).startswith(str(folder)):
+                    found.append(int(entry.name))
+            except OSError:
+                continue  # gone meanwhile, or not ours
+    return found
+
+
+async def test_a_binary_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CoreError, match="nosuch: there is no such file"):
+        await check_binary(tmp_path / "nosuch")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_executable", "message"),
+    [
+        pytest.param("#!/bin/sh\n", False, "is not executable", id="not executable"),
+        pytest.param("#!/bin/sh\necho hello\n", True, "is not stellar-core: its `version` printed 'hello", id="other"),
+        pytest.param("#!/bin/sh\necho oh >&2; exit 3\n", True, "version: ended with 3: oh", id="it fails"),
+        pytest.param("\x7fELF nonsense", True, "version: cannot be run", id="no program"),
+    ],
+)
+async def test_a_binary_that_is_not_stellar_core_is_refused_with_what_it_did(
+    tmp_path: Path, text: str, is_executable: bool, message: str
+) -> None:
+    with pytest.raises(CoreError, match=message):
+        await start_core_network(write_script(tmp_path / "core", text, is_executable=is_executable))
+
+
+async def test_a_network_that_does_not_start_leaves_nothing_and_shows_the_log(folder: Path) -> None:
+    script = """#!/bin/sh
+case "$*" in
+  version) echo v0; echo "ledger protocol version: 22" ;;
+  gen-seed) printf 'Secret seed: S%055d\\nPublic: G%055d\\n' 0 0 | tr 0 A ;;
+  *run) echo "cannot open the database"; exit 1 ;;
+esac
+"""
+    with pytest.raises(CoreError, match=r"validator ended at its start; its log ends:\ncannot open the database"):
+        await start_core_network(write_script(folder / "core", script))
+    assert find_processes(folder) == []
+
+
+async def test_a_cancelled_start_ends_what_it_started(folder: Path) -> None:
+    binary = require_stellar_core()
+    starting = asyncio.create_task(start_core_network(binary, CoreNetworkSettings(nodes=1)))
+    async with asyncio.timeout(20):
+        while not find_processes(folder):  # noqa: ASYNC110 - the kernel's list of processes tells nobody
+            await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert find_processes(folder) == []
+
+
+async def ask_state(network: CoreNetwork, name: str) -> str:
+    return str(json.loads(await network._nodes[name].ask("/info"))["info"]["state"])
+
+
+async def test_a_network_starts_scales_stops_and_ends_without_a_trace(folder: Path) -> None:
+    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=2)) as network:
+        assert network.names() == ("pool-0", "pool-1")
+        assert [await ask_state(network, name) for name in network.names()] == ["Synced!", "Synced!"]
+        await network.scale(3)
+        addresses = network.addresses()
+        assert tuple(addresses) == ("pool-0", "pool-1", "pool-2")
+        await network.restart("pool-0")
+        assert network.addresses() == addresses
+        await network.scale(1)
+        assert network.names() == ("pool-0",)
+        with pytest.raises(KeyError, match=r"pool-1.*it has pool-0"):
+            await network.stop("pool-1")
+        await network.stop("pool-0")
+        await network.halt()
+        assert len(find_processes(folder)) == 2
+    assert find_processes(folder) == []
+    await network.close()
+
+
+async def test_a_node_that_crashed_is_started_again(folder: Path) -> None:
+    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=1)) as network:
+        pid = network._nodes["pool-0"].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await network.restart("pool-0")
+        assert network._nodes["pool-0"].pid not in {None, pid}
+    assert find_processes(folder) == []
+
+
+async def test_a_process_that_ignores_term_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    deaf = "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho deaf\nwait\n"
+    node = CoreProcess(write_script(tmp_path / "core", deaf), tmp_path / "node", "", 1)
+    (tmp_path / "node").mkdir()
+    await node.start()
+    async with asyncio.timeout(10):
+        while "deaf" not in node.log_tail():
+            await asyncio.sleep(0.01)
+    await node.end(grace_seconds=0.2)
+    assert not node.is_running
+    async with asyncio.timeout(10):
+        while find_processes(tmp_path):  # noqa: ASYNC110 - the kernel's list of processes tells nobody
+            await asyncio.sleep(0.01)
