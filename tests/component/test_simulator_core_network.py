@@ -127,7 +127,7 @@ async def test_a_process_that_ignores_term_is_killed_with_what_it_started(tmp_pa
     (tmp_path / "node").mkdir()
     await node.start()
     async with asyncio.timeout(10):
-        while "deaf" not in node.log_tail():
+        while "deaf" not in node.log_tail():  # noqa: ASYNC110 - a log tells nobody that it grew
             await asyncio.sleep(0.01)
     await node.end(grace_seconds=0.2)
     assert not node.is_running
