@@ -50,7 +50,7 @@ def explain_refusal(address: str, *, allow_loopback: bool) -> str | None:
     kind = _kind_of(_inner_address(parsed))
     if kind is None or (kind == "loopback" and allow_loopback):
         return None
-    return f"{address} is a {kind} address, which no replica may have"
+    return f"{address} is no address that a replica may have: {kind}"
 
 
 def _inner_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -246,7 +246,7 @@ HOSTILE: dict[str, tuple[Handler, str]] = {
     ),
     "status 404": (answering(build_answer(b"{}", status="404 Not Found")), "BadStatus"),
     "status 500 with an honest body": (answering(build_answer(build_honest_info(), status="500 Oops")), "BadStatus"),
-    "endless interim answers": (streaming(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "BadStatus"),
+    "endless interim answers": (streaming(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), "BadStatus"),
     "a change of protocol": (
         answering(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
         "BadStatus",

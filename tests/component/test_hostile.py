@@ -12,12 +12,14 @@ from readpool.replica_class import ReplicaClass
 from tests.component.hostile_servers import HOSTILE, NETWORK, Handler, run_node, run_unaccepting_node, with_info
 from tests.component.polling import FAST, HonestNode, build_spec, classes, run_fleets, wait_until
 
+_PATIENT = replace(FAST, interval_seconds=5.0, connect_seconds=2.0, total_seconds=4.0)
 _TOGETHER = replace(FAST, interval_seconds=1.0, total_seconds=0.8)
 
 
 @pytest.mark.parametrize(("handler", "reason"), HOSTILE.values(), ids=HOSTILE)
 async def test_a_hostile_answer_is_a_failed_poll_with_its_reason(handler: Handler, reason: str) -> None:
-    async with run_node(handler) as url, run_fleets() as running:
+    settings = FAST if reason == "Timeout" else _PATIENT
+    async with run_node(handler) as url, run_fleets(settings) as running:
         fleet = running.fleets.watch(build_spec(url))
         await wait_until(lambda: running.fleets.stats.polls)
 
