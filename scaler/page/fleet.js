@@ -58,7 +58,7 @@ export class FleetView {
     setShape(this.icon, its);
     say(this.word, its.word);
     say(this.network, network(this.summary.network));
-    say(this.cells.fresh, `${number(counts.fresh)} of ${number(bounds[1])}`);
+    say(this.cells.fresh, sayFresh(counts.fresh, bounds[1]));
     say(this.cells.size, `${number(known)} → ${desired === null ? "hold" : number(desired)}`);
     say(this.cells.lag, number(maxLag));
     say(this.cells.tip, number(tip?.ledger));
@@ -102,7 +102,7 @@ export class FleetView {
   #renderBody(now) {
     const { counts, bounds, known, desired, maxLag, threshold, message, reason } = this.summary;
     const others = IN_BAR.filter((its) => its !== "fresh" && counts[its] > 0);
-    this.#fact("fresh", `${number(counts.fresh)} of ${number(bounds[1])}`, sayOthers(others, counts) || (known > 0 ? "and no others" : "no replica is known"));
+    this.#fact("fresh", sayFresh(counts.fresh, bounds[1]), sayOthers(others, counts) || (known > 0 ? `${number(bounds[1])} wanted` : "no replica is known"));
     const size = desired === null || desired === known ? number(known) : `${number(known)} → ${number(desired)}`;
     const wish = desired === null ? "held as they are" : `${number(desired)} desired`;
     this.#fact("size", size, `${wish}, ${number(bounds[0])} to ${number(bounds[2])} allowed`);
@@ -129,6 +129,11 @@ export class FleetView {
     say(this.facts[key].value, value);
     say(this.facts[key].note, note);
   }
+}
+
+// "6 of 5" would be odd.
+function sayFresh(fresh, wanted) {
+  return fresh > wanted ? number(fresh) : `${number(fresh)} of ${number(wanted)}`;
 }
 
 function sayOthers(others, counts) {

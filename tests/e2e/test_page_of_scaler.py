@@ -17,7 +17,7 @@ SEEN_MILLISECONDS = 20_000
 
 
 async def _ask(address: str, urls: list[str]) -> None:
-    metadata = {"nodes": ",".join(urls), "targetReplicas": "3", "maxReplicas": "10", "lagThreshold": "100"}
+    metadata = {"nodes": ",".join(urls), "minReplicas": "3", "targetReplicas": "3", "maxReplicas": "9"}
     async with grpc.aio.insecure_channel(address) as channel:
         await ExternalScalerStub(channel).IsActive(
             ScaledObjectRef(name="core", namespace="stellar", scalerMetadata=metadata)
