@@ -37,7 +37,7 @@ async def run_simulated_fleet(plan: DemoPlan, seed: int) -> AsyncIterator[DemoFl
         namespace=NAMESPACE,
         nodes=plan.nodes,
         network=NetworkSettings(ledger_seconds=LEDGER_SECONDS, checkpoint_ledgers=CHECKPOINT_LEDGERS, seed=seed),
-        node=NodeSettings(apply_pace=5.0, bucket_seconds=3.0),
+        node=NodeSettings(apply_pace=5.0, bucket_seconds=2.0, download_seconds=1.0),
     )
     async with await start_fleet(settings) as nodes:
 

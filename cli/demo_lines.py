@@ -50,8 +50,8 @@ def describe_changes(before: Moment | None, moment: Moment, message: str) -> Ite
     for name in sorted(set(old) - set(moment.classes)):
         yield f"{make_printable(name)} is gone"
     if before is None or before.desired != moment.desired:
-        desired = "nothing" if moment.desired is None else str(moment.desired)
-        yield f"the scaler asks for {desired}: {make_printable(message)}"
+        says = "has no ground to decide" if moment.desired is None else f"asks for {moment.desired}"
+        yield f"the scaler {says}: {make_printable(message)}"
     if before is None or before.current != moment.current:
         yield f"there are {moment.current} replicas" + (f" (were {before.current})" if before else "")
 

@@ -96,7 +96,7 @@ def test_each_change_is_one_line_and_is_told_once() -> None:
         "the scaler asks for 3: All is well",
         "there are 2 replicas",
         "core-1 is lagging (was fresh)",
-        "the scaler asks for nothing: Nothing is known",
+        "the scaler has no ground to decide: Nothing is known",
         "there are 3 replicas (were 2)",
         "the HPA holds: UNAVAILABLE: no",
         "* A line of the story.",
