@@ -1,7 +1,7 @@
 """How long does a new replica of this pool take to be fresh? Measured, so that the policy knows what one brings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from scaler.freshness import ReplicaStanding
@@ -10,34 +10,36 @@ _REMEMBERED = 32
 
 
 @dataclass(frozen=True, slots=True)
-class WarmUp:
-    """One replica's way to fresh: which one, since when it was known, and how long it took, in seconds."""
-
-    name: str
-    first_seen: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class WarmUps:
-    """The last warm-ups, newest last."""
+    """The last warm-ups, and whom the next ones are expected of.
 
-    seen: tuple[WarmUp, ...] = ()
+    Attributes:
+        seconds: how long the last newcomers took, newest last.
+        awaited: newcomers that are not fresh yet, and since when they are known.
+        known: all replicas that are known.
+    """
+
+    seconds: tuple[float, ...] = ()
+    awaited: Mapping[str, float] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
 
     @property
     def median_seconds(self) -> float | None:
         """The middle one of what was measured, None while nothing was."""
-        return median(w.seconds for w in self.seen) if self.seen else None
+        return median(self.seconds) if self.seconds else None
 
 
 def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaStanding], *, joined_after: float) -> WarmUps:
-    """Add replicas that became fresh for the first time; only those that joined while the fleet was watched tell."""
-    known = {(w.name, w.first_seen) for w in warm_ups.seen}
-    new = [
-        WarmUp(name, standing.first_seen, standing.became_fresh_after)
+    """Add newcomers that have become fresh; those known before `joined_after`, in seconds, tell nothing.
+
+    Nor does a replica that restarts: it comes back with its state, and a new one has none.
+    """
+    awaited = {
+        name: standing.first_seen
         for name, standing in sorted(standings.items())
-        if standing.became_fresh_after is not None
-        and standing.first_seen > joined_after
-        and (name, standing.first_seen) not in known
-    ]
-    return WarmUps((*warm_ups.seen, *new)[-_REMEMBERED:]) if new else warm_ups
+        if (name not in warm_ups.known and standing.first_seen > joined_after)
+        or warm_ups.awaited.get(name) == standing.first_seen
+    }
+    took = [seconds for name in awaited if (seconds := standings[name].became_fresh_after) is not None]
+    still = {name: since for name, since in awaited.items() if standings[name].became_fresh_after is None}
+    return WarmUps((*warm_ups.seconds, *took)[-_REMEMBERED:], still, frozenset(standings))

@@ -1,0 +1,47 @@
+"""Which replicas tell how long a new one takes."""
+
+from readpool.replica_class import ReplicaClass
+from scaler.freshness import ReplicaStanding
+from scaler.policy_warmup import WarmUps, record_warm_ups
+
+
+def new(first_seen: float) -> ReplicaStanding:
+    return ReplicaStanding(ReplicaClass.CATCHING_UP, first_seen=first_seen)
+
+
+def fresh(first_seen: float, after: float) -> ReplicaStanding:
+    return ReplicaStanding(ReplicaClass.FRESH, first_seen=first_seen, became_fresh_after=after)
+
+
+def recorded(*moments: dict[str, ReplicaStanding]) -> WarmUps:
+    warm_ups = WarmUps()
+    for standings in moments:
+        warm_ups = record_warm_ups(warm_ups, standings, joined_after=60.0)
+    return warm_ups
+
+
+OLD = {"a": fresh(0.0, 5.0), "b": fresh(0.0, 5.0)}
+
+
+def test_a_newcomer_tells_once() -> None:
+    moments = (OLD, OLD | {"c": new(100.0)}, OLD | {"c": fresh(100.0, 900.0)}, OLD | {"c": fresh(100.0, 900.0)})
+    assert recorded(*moments).seconds == (900.0,)
+
+
+def test_those_that_were_there_when_watching_began_tell_nothing() -> None:
+    assert recorded({}, OLD).median_seconds is None
+
+
+def test_a_restart_tells_nothing() -> None:
+    assert recorded(OLD, OLD | {"b": new(500.0)}, OLD | {"b": fresh(500.0, 40.0)}).seconds == ()
+
+
+def test_a_newcomer_that_restarts_on_its_way_tells_nothing() -> None:
+    moments = (OLD, OLD | {"c": new(100.0)}, OLD | {"c": new(300.0)}, OLD | {"c": fresh(300.0, 40.0)})
+    assert recorded(*moments).seconds == ()
+
+
+def test_an_ordinal_that_left_and_returns_is_a_newcomer_again() -> None:
+    moments = (OLD, OLD | {"c": fresh(100.0, 900.0)}, OLD, OLD | {"c": new(5000.0)}, OLD | {"c": fresh(5000.0, 300.0)})
+    assert recorded(*moments).seconds == (900.0, 300.0)
+    assert recorded(*moments).median_seconds == 600.0
