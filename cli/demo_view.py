@@ -1,7 +1,10 @@
 """The demo in a terminal: the fleet's table, what the HPA does, and the story as it goes. Pure; rich draws it."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
 from cli.demo_stage import Stage
@@ -21,9 +24,7 @@ def build_view(stage: Stage, *, width: int, height: int, ascii_only: bool = Fals
     else:
         parts.append(build_fleet(stage.snapshot, width=width, max_rows=rows, ascii_only=ascii_only))
     parts += [Text(""), _build_sync(stage), Rule(style="dim", characters="-" if ascii_only else "─")]
-    parts += [_build_line(t, line, is_last=False) for t, line in stage.story[-told:-1]]
-    parts += [_build_line(t, line, is_last=True) for t, line in stage.story[-1:]]
-    return Group(*parts)
+    return Group(*parts, _build_story(stage.story[-told:]))
 
 
 def _build_title(stage: Stage) -> Text:
@@ -45,5 +46,10 @@ def _build_sync(stage: Stage) -> Text:
     return line.append(f" ({sync.step.reason})", "dim")
 
 
-def _build_line(t: float, line: str, *, is_last: bool) -> Text:
-    return Text.assemble((f"{t:5.0f} s  ", "dim"), (make_printable(line), "bold" if is_last else ""))
+def _build_story(story: Sequence[tuple[float, str]]) -> Table:
+    """Build the story as two columns, so that long lines stay beside their time; the last one stands out."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(justify="right", style="dim", no_wrap=True, min_width=5)
+    for t, line in story:
+        table.add_row(f"{t:.0f} s", Text(make_printable(line), "bold" if line is story[-1][1] else ""))
+    return table

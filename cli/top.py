@@ -142,7 +142,10 @@ async def _print_once(console: Console, endpoint: Endpoint, request: pb.WatchReq
         return 1
     width = console.width if console.is_terminal else 200
     page = Console(width=width, no_color=not console.is_terminal, highlight=False)
-    page.print(build_board(board, width=width, height=None, ascii_only=page.options.ascii_only))
+    with page.capture() as drawn:
+        page.print(build_board(board, width=width, height=None, ascii_only=page.options.ascii_only))
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())  # a table fills its width with blanks, which are in the way of grep and cut
     return 0
 
 
