@@ -112,12 +112,12 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
     Raises:
         TriggerError: for unknown, missing, doubled or malformed keys; the message names key, value and what is allowed.
     """
-    keys = Metadata(metadata)
+    keys = Metadata(metadata, _KEYS)
     metric = keys.take_choice("metric", Metric, Metric.DESIRED_REPLICAS)
     target_value = keys.take_number("targetValue", 1.0, above=0.0, maximum=1e9)
     source = _take_source(keys, allow_static_nodes=allow_static_nodes)
     if isinstance(source, PoolSource):
-        keys.refuse_rest("with pool, which brings its own bounds and thresholds")
+        keys.refuse_rest("with pool, which brings bounds and thresholds of its own", _POOL_KEYS)
         return Trigger(FleetSpec(namespace, source, Bounds(0, 0, 0)), metric, target_value)
     fleet = FleetSpec(
         namespace=namespace,
@@ -129,10 +129,18 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
         lag_threshold=keys.take_whole("lagThreshold", 1000, minimum=1, maximum=MAX_LAG_THRESHOLD),
         sustain_seconds=keys.take_number("sustainSeconds", 60.0, above=0.0, maximum=MAX_SUSTAIN_SECONDS),
     )
-    keys.refuse_rest()
+    keys.refuse_rest("with service" if isinstance(source, ServiceSource) else "with nodes", _KEYS)
     return Trigger(fleet, metric, target_value)
 
 
+_POOL_KEYS = ("pool", "metric", "targetValue")
+_KEYS = (
+    *("service", "nodes", "port", "probe", "network", "references", "lagThreshold", "sustainSeconds"),
+    *("targetReplicas", "minReplicas", "maxReplicas"),
+    *_POOL_KEYS,
+)
+_MAX_TO_TARGET = 4
+"""maxReplicas to targetReplicas where the former is not given: as in the defaults of a ReadOnlyPool, 20 to 5."""
 _FLEET_PROBES = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON)
 
 
@@ -151,9 +159,10 @@ def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource |
 
 
 def _take_bounds(keys: Metadata) -> Bounds:
-    minimum = keys.take_whole("minReplicas", None, minimum=0, maximum=MAX_REPLICAS)
-    target = keys.take_whole("targetReplicas", None, minimum=1, maximum=MAX_REPLICAS)
-    maximum = keys.take_whole("maxReplicas", None, minimum=1, maximum=MAX_REPLICAS)
+    target = keys.take_whole("targetReplicas", None, minimum=0, maximum=MAX_REPLICAS)
+    minimum = keys.take_whole("minReplicas", target, minimum=0, maximum=MAX_REPLICAS)
+    most = min(_MAX_TO_TARGET * target, MAX_REPLICAS)
+    maximum = keys.take_whole("maxReplicas", most, minimum=0, maximum=MAX_REPLICAS)
     if not minimum <= target <= maximum:
         raise TriggerError(
             f"targetReplicas: {target} is not between minReplicas ({minimum}) and maxReplicas ({maximum})"

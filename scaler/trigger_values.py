@@ -4,7 +4,7 @@ Keys come as KEDA sends them: its own among them, and `xFromEnv` for `x` with th
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -27,15 +27,14 @@ class TriggerError(ValueError):
 
 
 class Metadata:
-    """The keys of one trigger; what has been taken is gone, and what is left at the end was not understood.
+    """The keys of one trigger; what has been taken is gone, and what is left at the end has no place in it.
 
     Raises:
-        TriggerError: when a key is given both as it is and with FromEnv.
+        TriggerError: for a key that is not `known`, or given both as it is and with FromEnv.
     """
 
-    def __init__(self, metadata: Mapping[str, str]) -> None:
+    def __init__(self, metadata: Mapping[str, str], known: Sequence[str]) -> None:
         self._left: dict[str, str] = {}
-        self._known: list[str] = []
         for key, value in metadata.items():
             name = key.removesuffix(_FROM_ENV)
             if name in _KEDA_KEYS:
@@ -43,6 +42,10 @@ class Metadata:
             if name in self._left:
                 raise TriggerError(f"{name}: given twice, once as {name}{_FROM_ENV}; give one of them")
             self._left[name] = value.strip()
+        unknown = self._left.keys() - set(known)
+        if unknown:
+            key = min(unknown)
+            raise TriggerError(f"{_show(key)[1:-1]}: not a key of this scaler; its keys are {', '.join(known)}")
 
     def take_one_of(self, *names: str) -> str:
         """Return which one of these keys is given; it stays to be taken."""
@@ -129,18 +132,15 @@ class Metadata:
             _check_url(key, url)
         return tuple(sorted({(str(kind), url) for kind, url in pairs}))
 
-    def refuse_rest(self, why: str = "") -> None:
+    def refuse_rest(self, where: str, allowed: Iterable[str]) -> None:
         """Refuse whatever has not been taken."""
         if self._left:
             key = min(self._left)
-            allowed = ", ".join(sorted({*self._known}))
             raise TriggerError(
-                f"{key}: {_show(self._left[key])} is not allowed{' ' + why if why else ''};"
-                f" the keys understood here are {allowed}"
+                f"{key}: {_show(self._left[key])} is not allowed {where}; allowed there are {', '.join(allowed)}"
             )
 
     def _take(self, key: str) -> str | None:
-        self._known.append(key)
         return self._left.pop(key, None)
 
     def _demand(self, key: str) -> str:
