@@ -101,9 +101,16 @@ class CoreNetwork:
 
     async def restart(self, name: str) -> None:
         """End a node's process and start it again with its database kept."""
-        node = self._node(name)
-        await node.end()
-        await node.start()
+        await self.die(name)
+        await self.revive(name)
+
+    async def die(self, name: str) -> None:
+        """End a node's process; it says `Stopping` for about a second, then its port refuses. The database stays."""
+        await self._node(name).end()
+
+    async def revive(self, name: str) -> None:
+        """Start the process of a dead node with its database. One that runs is left alone."""
+        await self._node(name).start()
 
     async def halt(self) -> None:
         """Stop the validator, without which no ledger closes."""

@@ -42,6 +42,12 @@ class StatefulFleet(Protocol):
     async def restart(self, name: str) -> None:
         """End a node's process and start it again with its database kept. Returns when the new process is started."""
 
+    async def die(self, name: str) -> None:
+        """End a node's process; its database and its address are kept, its port refuses."""
+
+    async def revive(self, name: str) -> None:
+        """Start the process of a dead node with its database. One that runs is left alone."""
+
     async def halt(self) -> None:
         """Halt the whole network: every node answers, no ledger closes. Nobody lags."""
 
