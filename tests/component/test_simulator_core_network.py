@@ -3,8 +3,11 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
+import sys
 import tempfile
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +42,11 @@ def find_processes(folder: Path) -> list[int]:
             except OSError:
                 continue  # gone meanwhile, or not ours
     return found
+
+
+def remove_left(folder: Path) -> None:
+    for left in folder.glob("readpool-core-*"):
+        shutil.rmtree(left)
 
 
 async def test_a_binary_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -85,6 +93,36 @@ async def test_a_cancelled_start_ends_what_it_started(folder: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert find_processes(folder) == []
+
+
+HOLD_A_NETWORK = """
+import asyncio, sys
+from simulator.core_network import CoreNetworkSettings, start_core_network
+async def hold():
+    async with await start_core_network(sys.argv[1], CoreNetworkSettings(nodes=1)) as network:
+        await network.stop("pool-0")
+        print("up", flush=True)
+        await asyncio.sleep(1000)
+asyncio.run(hold())
+"""
+
+
+@pytest.mark.parametrize("interrupts", [1, 2], ids=["ctrl-c", "ctrl-c twice"])
+async def test_an_interrupt_leaves_no_process_not_even_a_stopped_one(folder: Path, interrupts: int) -> None:
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLD_A_NETWORK, require_stellar_core(),
+        env=os.environ | {"TMPDIR": str(folder)}, stdout=PIPE, stderr=DEVNULL,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    async with asyncio.timeout(60):
+        assert await holder.stdout.readline() == b"up\n"
+        for _ in range(interrupts):
+            holder.send_signal(signal.SIGINT)
+            await asyncio.sleep(0.3 * (interrupts - 1))  # the second comes while it ends the nodes
+        await holder.wait()
+    assert find_processes(folder) == []
+    if interrupts == 2:
+        remove_left(folder)  # a second Ctrl-C leaves no time for it
 
 
 async def ask_state(network: CoreNetwork, name: str) -> str:
