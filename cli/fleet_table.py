@@ -149,8 +149,9 @@ def make_printable(text: str) -> str:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Order pod-10 behind pod-9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+    """Order pod-10 behind pod-9: numbers by their length first, since they may be longer than int() takes."""
+    parts = re.split(r"([0-9]+)", name)  # numbers at the odd places
+    return [(len(part.lstrip("0")), part.lstrip("0")) if turn % 2 else (0, part) for turn, part in enumerate(parts)]
 
 
 def _show_name(replica: pb.Replica, _snapshot: pb.Snapshot, ascii_only: bool) -> Text:

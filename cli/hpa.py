@@ -8,6 +8,9 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+MAX_INT32, MAX_INT64 = 2**31 - 1, 2**63 - 1
+"""Where replicas and milli-values end in Go (replica_calculator.go caps both)."""
+
 
 class PolicyType(StrEnum):
     """What a scaling policy limits the change by."""
@@ -56,6 +59,11 @@ class HpaSpec:
     target_average_value: float = 1.0
     scale_up: ScalingRules = DEFAULT_SCALE_UP
     scale_down: ScalingRules = DEFAULT_SCALE_DOWN
+
+    def __post_init__(self) -> None:
+        """Refuse what the API server would (pkg/apis/autoscaling/validation): a target must be positive."""
+        if _milli(self.target_average_value) == 0:
+            raise ValueError(f"target_average_value is {self.target_average_value!r}; it must be 0.001 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +139,12 @@ def compute_metric_replicas(spec: HpaSpec, *, observed: int, metric: float) -> i
         ratio = usage / (target * observed)
         if 1.0 - spec.scale_down.tolerance <= ratio <= 1.0 + spec.scale_up.tolerance:
             return observed
-    return math.ceil(usage / target)
+    return min(math.ceil(usage / target), MAX_INT32)
 
 
 def _milli(value: float) -> int:
     """KEDA writes values as "%.3f", and what is not a finite positive number as 0 (scaler.go, quantityFromFloat64)."""
-    return round(value * 1000) if math.isfinite(value) and value > 0 else 0
+    return round(min(value * 1000, MAX_INT64)) if math.isfinite(value) and value > 0 else 0
 
 
 def _stabilize(spec: HpaSpec, memory: HpaMemory, current: int, recommended: int, now: float) -> int:

@@ -105,6 +105,11 @@ def test_replicas_stand_in_the_order_of_their_ordinals() -> None:
     assert rest == []
 
 
+@pytest.mark.parametrize("name", ["¹", "core-²", "9" * 5000, "", "-", "0-1"])
+def test_a_name_with_odd_digits_is_a_name_like_any_other(name: str) -> None:
+    assert len(choose_rows([build_replica(name), build_replica("core-0")], 5)[0]) == 2
+
+
 def test_where_not_all_fit_the_worst_are_shown_and_the_rest_counted() -> None:
     replicas = [build_replica(f"core-{ordinal}") for ordinal in range(50)]
     replicas += [

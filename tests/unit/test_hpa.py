@@ -59,10 +59,18 @@ def run(spec: HpaSpec, current: int, metrics: list[float | None], seconds: float
         pytest.param(EXACT, float("nan"), 0, id="NaN is read as 0"),
         pytest.param(EXACT, float("inf"), 0, id="infinity is read as 0"),
         pytest.param(EXACT, -3, 0, id="a negative value is read as 0"),
+        pytest.param(EXACT, 1e12, 2**31 - 1, id="replicas end where int32 does"),
+        pytest.param(EXACT, 1.7e308, 2**31 - 1, id="the value ends where int64 does"),
     ],
 )
 def test_what_the_metric_asks_for_at_20_replicas(spec: HpaSpec, metric: float, replicas: int) -> None:
     assert compute_metric_replicas(spec, observed=20, metric=metric) == replicas
+
+
+@pytest.mark.parametrize("target", [0, -1, 0.0004, float("nan"), float("inf")])
+def test_a_target_that_nothing_can_be_divided_by_is_refused(target: float) -> None:
+    with pytest.raises(ValueError, match="must be 0.001 or more"):
+        HpaSpec(1, 9, target_average_value=target)
 
 
 def test_tolerance_is_reckoned_with_the_replicas_that_are_there_not_those_asked_for() -> None:
