@@ -8,8 +8,8 @@ import math
 
 _LEAST_STARTS_A_SECOND = 250.0
 """Few nodes wait for nobody: their first polls come one after the other within moments."""
-_STARTS_RATIO = 1.25
-_STARTS_KEPT_SECONDS = 0.05
+_STARTS_RATIO = 1.2
+_STARTS_KEPT_SECONDS = 0.08
 
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
@@ -33,7 +33,7 @@ def compute_next_due(phase: float, period_seconds: float, after: float) -> float
 class StartBudget:
     """How many polls may start: what is due is spread over time where a busy moment has held it up.
 
-    A bucket that fills a quarter faster than polls fall due and holds little: no second has over 1.3 times the mean,
+    A bucket that fills a fifth faster than polls fall due and holds little: no second has over 1.3 times the mean,
     even when the process did not run for a moment.
     """
 

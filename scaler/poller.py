@@ -27,8 +27,10 @@ from scaler.probes.requests import build_request
 from scaler.stats import ScalerStats
 from scaler.trigger import ProbeKind
 
-_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.02, 0.1
+_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.01, 0.1
 """How often the loop looks for polls that are due: at most, and at least."""
+_STARTS_A_TURN = 50
+"""Polls that start at once; then the loop has its turn, so that an answer to KEDA waits for no more than these."""
 _FIRST_LOOK_SECONDS = 0.005
 """Between the first polls of new nodes, which come before their phase as long as there is room."""
 _SUSPENSION_SECONDS = 1.0
@@ -152,14 +154,18 @@ class Poller:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            self._start_due(loop.time())
+            if self._start_due(loop.time()) == _STARTS_A_TURN:
+                await asyncio.sleep(0.001)
+                continue
             idle_seconds = self._due[0][0] - loop.time() if self._due else _IDLE_TICK_SECONDS
             await asyncio.sleep(min(max(idle_seconds, _TICK_SECONDS), _IDLE_TICK_SECONDS))
 
-    def _start_due(self, now: float) -> None:
-        interval = self._settings.interval_seconds
+    def _start_due(self, now: float) -> int:
+        """Start polls that are due, as many as budget and turn allow; give how many were looked at."""
+        turn, interval = 0, self._settings.interval_seconds
         self._starts.refill(len(self._nodes), interval, now)
-        while self._due and self._due[0][0] <= now and self._starts.take():
+        while turn < _STARTS_A_TURN and self._due and self._due[0][0] <= now and self._starts.take():
+            turn += 1
             due, order, node = heapq.heappop(self._due)
             if not node.listeners:
                 continue
@@ -168,6 +174,7 @@ class Poller:
             heapq.heappush(self._due, (next_due, order, node))
             if node.poll is None and not is_too_late(due, interval, now):
                 node.poll = asyncio.create_task(self._poll(node))
+        return turn
 
     async def _poll(self, node: PolledNode) -> None:
         """Poll one node once, and tell its listeners."""
