@@ -69,7 +69,7 @@ def test_what_the_metric_asks_for_at_20_replicas(spec: HpaSpec, metric: float, r
 
 @pytest.mark.parametrize("target", [0, -1, 0.0004, float("nan"), float("inf")])
 def test_a_target_that_nothing_can_be_divided_by_is_refused(target: float) -> None:
-    with pytest.raises(ValueError, match="must be 0.001 or more"):
+    with pytest.raises(ValueError, match=r"must be 0\.001 or more"):
         HpaSpec(1, 9, target_average_value=target)
 
 
