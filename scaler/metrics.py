@@ -8,11 +8,12 @@ from math import ceil
 
 from readpool.replica_class import ReplicaClass
 from scaler.policy_grounds import NOT_YET_SUSTAINED
+from scaler.probes.report import NodeReport
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import Metric
 
 NOTHING_TO_MEASURE = "NothingToMeasure"
-"""No replica has been fresh yet, so there is no lag to speak of."""
+"""No replica that has been fresh tells its ledger, so there is no lag to speak of."""
 
 
 class NoGround(Exception):  # noqa: N818 - not a fault: there is nothing to say
@@ -61,10 +62,18 @@ def _gather_lags(snapshot: FleetSnapshot) -> list[int]:
         for replica in snapshot.replicas
         if replica.standing.replica_class in (ReplicaClass.FRESH, ReplicaClass.LAGGING)
         and replica.standing.lag_ledgers is not None
+        and _tells_ledger(replica.standing.report)
     ]
     if not lags:
-        raise NoGround(NOTHING_TO_MEASURE, "No replica has been fresh yet, so there is no lag to measure.")
+        raise NoGround(
+            NOTHING_TO_MEASURE, "No replica that has been fresh tells its ledger, so there is no lag to measure."
+        )
     return sorted(lags)
+
+
+def _tells_ledger(report: NodeReport | None) -> bool:
+    """Tell whether a lag is one: behind a node that has closed nothing, or says no number, lies the whole network."""
+    return report is None or report.ledger > 0
 
 
 def _compute_max(snapshot: FleetSnapshot) -> float:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from scaler.policy import Bounds
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger_values import Metadata, TriggerError
+from scaler.trigger_values import Metadata, TriggerError, check_name
 
 __all__ = [
     "FleetSpec",
@@ -33,7 +33,11 @@ PASSPHRASES: Mapping[str, str] = {
 MAX_REPLICAS = 5000
 """As many as a fleet may have members."""
 MAX_LAG_THRESHOLD = 1_000_000
-MAX_SUSTAIN_SECONDS = 86_400
+MIN_SUSTAIN_SECONDS = 0.001
+MAX_SUSTAIN_SECONDS = 86_400.0
+MIN_TARGET_VALUE = 0.001
+"""KEDA passes targets on in whole thousandths, and the API server refuses an HPA with a target of 0."""
+MAX_TARGET_VALUE = 1e9
 MAX_NODES = 5000
 MAX_REFERENCES = 8
 
@@ -110,11 +114,13 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
     """Parse scalerMetadata.
 
     Raises:
-        TriggerError: for unknown, missing, doubled or malformed keys; the message names key, value and what is allowed.
+        TriggerError: for a namespace that none can have, and for unknown, missing, doubled or malformed keys; the
+            message names key, value and what is allowed.
     """
+    check_name("namespace", namespace)
     keys = Metadata(metadata, _KEYS)
     metric = keys.take_choice("metric", Metric, Metric.DESIRED_REPLICAS)
-    target_value = keys.take_number("targetValue", 1.0, above=0.0, maximum=1e9)
+    target_value = keys.take_number("targetValue", 1.0, minimum=MIN_TARGET_VALUE, maximum=MAX_TARGET_VALUE)
     source = _take_source(keys, allow_static_nodes=allow_static_nodes)
     if isinstance(source, PoolSource):
         keys.refuse_rest("with pool, which brings bounds and thresholds of its own", _POOL_KEYS)
@@ -127,9 +133,11 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
         network=_take_network(keys),
         references=_take_references(keys, allow_static_nodes=allow_static_nodes),
         lag_threshold=keys.take_whole("lagThreshold", 1000, minimum=1, maximum=MAX_LAG_THRESHOLD),
-        sustain_seconds=keys.take_number("sustainSeconds", 60.0, above=0.0, maximum=MAX_SUSTAIN_SECONDS),
+        sustain_seconds=keys.take_number(
+            "sustainSeconds", 60.0, minimum=MIN_SUSTAIN_SECONDS, maximum=MAX_SUSTAIN_SECONDS
+        ),
     )
-    keys.refuse_rest("with service" if isinstance(source, ServiceSource) else "with nodes", _KEYS)
+    keys.refuse_rest("with nodes", _NODES_KEYS)
     return Trigger(fleet, metric, target_value)
 
 
@@ -139,6 +147,7 @@ _KEYS = (
     *("targetReplicas", "minReplicas", "maxReplicas"),
     *_POOL_KEYS,
 )
+_NODES_KEYS = tuple(key for key in _KEYS if key not in ("service", "pool", "port"))
 _MAX_TO_TARGET = 4
 """maxReplicas to targetReplicas where the former is not given: as in the defaults of a ReadOnlyPool, 20 to 5."""
 _FLEET_PROBES = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON)

@@ -5,7 +5,6 @@ Keys come as KEDA sends them: its own among them, and `xFromEnv` for `x` with th
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +17,9 @@ _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _HIGHEST_PORT = 65535
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_MAX_URL = 2048
+_URL = re.compile(r"https?://[^ ?#@\\]+", re.IGNORECASE)
 
 _Choice = TypeVar("_Choice", bound=str)
 
@@ -35,17 +37,17 @@ class Metadata:
 
     def __init__(self, metadata: Mapping[str, str], known: Sequence[str]) -> None:
         self._left: dict[str, str] = {}
-        for key, value in metadata.items():
-            name = key.removesuffix(_FROM_ENV)
+        unknown = {key for key in metadata if _name_of(key) not in (*known, *_KEDA_KEYS)}
+        if unknown:
+            key = _show(min(unknown))
+            raise TriggerError(f"{key}: not a key of this scaler; its keys are {', '.join(known)}")
+        for key in sorted(metadata):
+            name = _name_of(key)
             if name in _KEDA_KEYS:
                 continue
             if name in self._left:
                 raise TriggerError(f"{name}: given twice, once as {name}{_FROM_ENV}; give one of them")
-            self._left[name] = value.strip()
-        unknown = self._left.keys() - set(known)
-        if unknown:
-            key = min(unknown)
-            raise TriggerError(f"{_show(key)[1:-1]}: not a key of this scaler; its keys are {', '.join(known)}")
+            self._left[name] = metadata[key].strip()
 
     def take_one_of(self, *names: str) -> str:
         """Return which one of these keys is given; it stays to be taken."""
@@ -66,10 +68,7 @@ class Metadata:
 
     def take_name(self, key: str) -> str:
         """Take the name of a Kubernetes object, which is a DNS label: never a way into another namespace."""
-        value = self._demand(key)
-        if not _DNS_LABEL.fullmatch(value):
-            raise _refuse(key, value, "a name of lower-case letters, digits and hyphens, at most 63")
-        return value
+        return check_name(key, self._demand(key))
 
     def take_port(self, key: str) -> int | str:
         """Take a port's number, or its name (IANA_SVC_NAME, at most 15 characters with a letter)."""
@@ -89,15 +88,14 @@ class Metadata:
             raise _refuse(key, value, f"a whole number from {minimum} to {maximum}")
         return int(value)
 
-    def take_number(self, key: str, default: float, *, above: float, maximum: float) -> float:
+    def take_number(self, key: str, default: float, *, minimum: float, maximum: float) -> float:
         """Take a number in plain decimal notation."""
         value = self._take(key)
         if value is None:
             return default
-        number = float(value) if _NUMBER.fullmatch(value) else float("nan")
-        if not isfinite(number) or not above < number <= maximum:
-            raise _refuse(key, value, f"a number above {above:g}, at most {maximum:g}")
-        return number
+        if not _NUMBER.fullmatch(value) or not minimum <= float(value) <= maximum:
+            raise _refuse(key, value, f"a number from {minimum:g} to {maximum:.0f}, in digits such as 0.5")
+        return float(value)
 
     def take_choice(self, key: str, choices: Iterable[_Choice], default: _Choice) -> _Choice:
         """Take one of a few words."""
@@ -110,27 +108,29 @@ class Metadata:
         return allowed[value]
 
     def take_urls(self, key: str, most: int) -> tuple[str, ...]:
-        """Take http and https URLs, separated by commas, none of them twice."""
+        """Take http and https URLs, separated by commas; sorted, none of them twice."""
         urls = tuple(part.strip() for part in self._demand(key).split(","))
         if len(urls) > most:
             raise TriggerError(f"{key}: {len(urls)} URLs given; at most {most} are allowed")
         for url in urls:
             _check_url(key, url)
-        if len(set(urls)) != len(urls):
-            raise TriggerError(f"{key}: {_show(_find_double(urls))} is given twice; each node counts once")
-        return urls
+        _refuse_double(key, urls)
+        return tuple(sorted(urls))
 
     def take_pairs(self, key: str, most: int, *, kinds: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """Take KIND=URL pairs, separated by commas; sorted, none of them twice."""
         value = self._take(key)
-        pairs = [tuple(part.strip().partition("=")[::2]) for part in value.split(",")] if value is not None else []
+        parts = [] if value is None else value.split(",")
+        pairs = [(kind, url) for kind, _, url in (part.strip().partition("=") for part in parts)]
         if len(pairs) > most:
             raise TriggerError(f"{key}: {len(pairs)} given; at most {most} are allowed")
         for kind, url in pairs:
             if kind not in kinds:
                 raise _refuse(key, f"{kind}={url}", f"KIND=URL with a kind of {', '.join(map(str, kinds))}")
             _check_url(key, url)
-        return tuple(sorted({(str(kind), url) for kind, url in pairs}))
+        for kind in kinds:
+            _refuse_double(key, [url for given, url in pairs if given == kind])
+        return tuple(sorted(pairs))
 
     def refuse_rest(self, where: str, allowed: Iterable[str]) -> None:
         """Refuse whatever has not been taken."""
@@ -153,17 +153,36 @@ class Metadata:
 def _check_url(key: str, url: str) -> None:
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        is_good = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_good = False
-    else:
-        is_good = is_good and parts.username is None and not parts.query and not parts.fragment
-    if not is_good or not url.isascii() or not url.isprintable() or " " in url:
-        raise _refuse(key, url, "a URL such as http://10.0.0.1:11626, with no user, query or fragment")
+    if not is_good or len(url) > _MAX_URL or not (_URL.fullmatch(url) and url.isascii() and url.isprintable()):
+        raise _refuse(
+            key, url, "a URL such as http://10.0.0.1:11626, with no user, query or fragment, at most 2048 characters"
+        )
 
 
-def _find_double(values: tuple[str, ...]) -> str:
-    return next(value for value in values if values.count(value) > 1)
+def _refuse_double(key: str, urls: Sequence[str]) -> None:
+    """Refuse two URLs that lead to the same place: one node would have two voices."""
+    seen: set[tuple[str, str, int, str]] = set()
+    for url in urls:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        place = (parts.scheme, parts.hostname or "", port, parts.path.rstrip("/"))
+        if place in seen:
+            raise TriggerError(f"{key}: {_show(url)} is given twice; each node counts once")
+        seen.add(place)
+
+
+def check_name(key: str, value: str) -> str:
+    """Return the name of a Kubernetes object if it is a DNS label."""
+    if not _DNS_LABEL.fullmatch(value):
+        raise _refuse(key, value, "a name of lower-case letters, digits and hyphens, at most 63")
+    return value
+
+
+def _name_of(key: str) -> str:
+    return key.removesuffix(_FROM_ENV)
 
 
 def _refuse(key: str, value: str, allowed: str) -> TriggerError:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from scaler.probes.fields import (
+    MAX_LEDGER,
     clean,
     find_ledger,
     find_object,
@@ -52,7 +53,7 @@ def parse_core(body: bytes) -> NodeReport:
         heard_ledger=_find_heard_ledger(info),
         # Age is 0 on a node that has closed nothing yet: its close time says so, the age does not.
         age_seconds=age if closed_at else None,
-        uptime_seconds=max(0.0, closed_at + age - started_on) if closed_at and started_on else None,
+        uptime_seconds=max(0.0, closed_at + age - started_on) if closed_at and started_on is not None else None,
         started_on=started_on,
         # The lines stay for a while once the node is in sync again.
         catch_up=None if is_synced else _find_catch_up(info),
@@ -62,7 +63,7 @@ def parse_core(body: bytes) -> NodeReport:
 def _find_heard_ledger(info: Mapping[str, Any]) -> int | None:
     """Return what the node hears the network externalize: its quorum set speaks of the ledger before it."""
     heard = find_ledger(find_object(find_object(info, "quorum"), "qset"), "ledger")
-    return None if heard is None else heard + 1
+    return None if heard is None else min(heard + 1, MAX_LEDGER)
 
 
 def _parse_time(value: object) -> float | None:

@@ -12,6 +12,8 @@ from scaler.probes.report import ProbeError
 MAX_LEDGER = 2**32 - 1
 """A ledger's sequence number is a uint32 (Stellar-ledger.x, LedgerHeader.ledgerSeq)."""
 _SHOWN_CHARACTERS = 60
+_SHOWN_BITS = 128
+"""More digits tell nothing."""
 _MAX_WORDS = 200
 
 
@@ -91,10 +93,14 @@ def clean(words: str) -> str:
 
 
 def show(value: object) -> str:
-    """Show a value in an error, cut short."""
+    """Show a value in an error, cut short; of what holds others only what it is, for it may be deep and long."""
     if value is None:
         return "missing"
-    words = "a number without end" if isinstance(value, int) and value.bit_length() > 128 else repr(value)  # noqa: PLR2004 - more digits tell nothing
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
+        return "a number without end"
+    words = repr(value[: _SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
     return clean(words if len(words) <= _SHOWN_CHARACTERS else words[:_SHOWN_CHARACTERS] + "…")
 
 
