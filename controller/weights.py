@@ -18,12 +18,13 @@ class WeightSettings:
     Attributes:
         fresh_weight: of a fresh replica (freshNodeWeight).
         lagging_weight: of a lagging one (laggingNodeWeight).
-        max_load_factor: no replica is given more than this many times the even share; 0 for no bound.
+        max_load_factor: no replica is given more than this many times the even share; 0 for no bound, which
+            the model days show to be no worse (docs/policy.md).
     """
 
     fresh_weight: int = 100
     lagging_weight: int = 10
-    max_load_factor: float = 2.0
+    max_load_factor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

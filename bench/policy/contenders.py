@@ -15,7 +15,7 @@ OURS, OURS_BLIND = "ours", "ours, request rate unknown"
 SEED, SEED_FAIR, SEED_RAN = "seed's rule", "seed's rule, newcomers not counted", "seed's rule, as it ran"
 HPA, HPA_LOW = "HPA on averageLag, 5 to 20", "HPA on averageLag, 3 to 20"
 WITHOUT, BLIND_WITHOUT = "  without ", "  rate unknown, without "
-WEIGHTS = WeightSettings()
+WEIGHTS = WeightSettings(max_load_factor=2.0)
 
 
 @dataclass(frozen=True, slots=True)
