@@ -97,7 +97,7 @@ def _follow(load: Load | None, level: float, now: float) -> Load:
         return load or Load(level, 0.0, now)
     elapsed = now - load.at
     expected = load.level + load.trend * elapsed
-    smooth = expected + (1 - exp(-elapsed / _LEVEL_SECONDS)) * (level - expected)
+    smooth = max(0.0, expected + (1 - exp(-elapsed / _LEVEL_SECONDS)) * (level - expected))
     slope = (smooth - load.level) / elapsed
     return Load(smooth, load.trend + (1 - exp(-elapsed / _TREND_SECONDS)) * (slope - load.trend), now)
 

@@ -85,7 +85,7 @@ def test_traffic_that_jumps_does_not_raise_what_is_believed_to_be_borne() -> Non
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 60), st.floats(0, 1e5)), min_size=1, max_size=50))
-def test_the_smoothed_load_stays_finite_and_bearing_is_never_negative(steps: list[tuple[float, float]]) -> None:
+def test_bearing_is_never_negative_however_the_load_falls(steps: list[tuple[float, float]]) -> None:
     capacity, now = Capacity(borne=(500.0,)), 0.0
     for seconds, load in steps:
         now += seconds
