@@ -24,7 +24,7 @@ from scaler.probes.fields import (
 from scaler.probes.report import CatchUp, NodeReport, ProbeError
 
 _SYNCED = "Synced!"
-_TARGET = re.compile(r"Catching up to ledger (\d{1,10})")
+_TARGET = re.compile(r"Catching up to ledger (\d{1,10})(?!\d)")
 _PERCENT = re.compile(r"\((\d{1,3})%")
 _ETA = re.compile(r"ETA: (\d{1,7})s")
 _MAX_STATUS_LINES = 16
@@ -80,7 +80,7 @@ def _find_catch_up(info: Mapping[str, Any]) -> CatchUp | None:
         if target or eta:
             return CatchUp(
                 text=line,
-                target_ledger=int(target[1]) if target else None,
+                target_ledger=int(target[1]) if target and int(target[1]) <= MAX_LEDGER else None,
                 percent_done=min(100, int(percent[1])) if percent else None,
                 eta_seconds=float(eta[1]) if eta else None,
             )
