@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy_grounds import NO_REPLICAS
@@ -46,6 +47,7 @@ class Fleet:
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = PolicySettings(spec.bounds, spec.sustain_seconds)
         self._remembered_seconds = self._thresholds.unreachable_polls * settings.poll_interval_seconds + 5.0
+        self._moving_seconds = max(CURRENT_SECONDS, 2 * settings.poll_interval_seconds)
         self._memory = PolicyMemory()
         self._observed_since = now
         self._addresses: dict[str, str] = {}
@@ -54,6 +56,7 @@ class Fleet:
         self._discovery_trouble = ""
         self._network = spec.network
         self._tip: Tip | None = None
+        self._looked_at = now
         self._sequence = 0
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
@@ -74,6 +77,9 @@ class Fleet:
         standing = self._standings.get(name)
         if standing is None:
             return False
+        if now - self._looked_at > self._remembered_seconds:
+            # This process did not run for a while: what the tip was then is nothing to hold an answer against.
+            self._look_around(now)
         after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
         self._standings[name] = after
         if self._tip is None and isinstance(outcome, NodeReport):
@@ -115,9 +121,22 @@ class Fleet:
 
     def _look_around(self, now: float) -> None:
         """Judge anew which network this is and where it stands."""
+        self._looked_at = now
         if self._spec.network is None:
-            self._network = _find_majority(self._standings, self._network)
+            self._hold_to(_find_majority(self._standings, self._network), now)
         self._tip = compute_tip(self._gather_claims(now), self._tip, now)
+
+    def _hold_to(self, network: str | None, now: float) -> None:
+        """Hold the members to a network; what was concluded while they were held to another one is forgotten."""
+        if network == self._network:
+            return
+        if self._network is not None:
+            self._tip = None
+            for name, standing in self._standings.items():
+                if standing.replica_class is not ReplicaClass.UNREACHABLE:
+                    unknown = ReplicaClass.UNKNOWN
+                    self._standings[name] = replace(standing, replica_class=unknown, since=now, detail="")
+        self._network = network
 
     def _gather_claims(self, now: float) -> Iterator[Claim]:
         oldest, network = now - self._remembered_seconds, self._network
@@ -128,7 +147,7 @@ class Fleet:
             if network is not None and report.network is not None and report.network != network:
                 continue
             if report.ledger > 1 or report.heard_ledger is not None:
-                yield _build_claim(standing, report, now)
+                yield _build_claim(standing, report, now - self._moving_seconds)
         for reference, (report, at) in self._references.items():
             is_archive = reference.kind is ProbeKind.ARCHIVE
             if network is not None and report.network is not None and report.network != network:
@@ -144,14 +163,18 @@ class Fleet:
         return decision
 
 
-def _build_claim(standing: ReplicaStanding, report: NodeReport, now: float) -> Claim:
+def _build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: float) -> Claim:
+    """Build a node's claim; one that was not seen to move since `moving_since` is not current, whatever it says."""
     heard = report.heard_ledger or 0
-    is_advancing = standing.advanced_at is not None and now - standing.advanced_at <= CURRENT_SECONDS
-    if report.age_seconds is None:
-        is_current = report.is_synced and is_advancing
-    else:
-        is_current = report.is_synced and report.age_seconds <= CURRENT_SECONDS
-    return Claim(max(report.ledger, heard), is_current=is_current or heard > report.ledger, is_advancing=is_advancing)
+    is_advancing = standing.advanced_at is not None and standing.advanced_at >= moving_since
+    is_young = report.age_seconds is None or report.age_seconds <= CURRENT_SECONDS
+    return Claim(
+        max(report.ledger, heard),
+        is_current=is_advancing and (heard > report.ledger or (report.is_synced and is_young)),
+        is_advancing=is_advancing,
+        # One that replays history moves as well, on a halted network too.
+        is_following=is_advancing and report.is_synced,
+    )
 
 
 def _find_majority(standings: Mapping[str, ReplicaStanding], before: str | None) -> str | None:

@@ -56,7 +56,7 @@ class ReplicaStanding:
         first_seen: when it was first known, or was seen to restart, in seconds.
         became_fresh_after: how long it took from `first_seen` to fresh, in seconds; None while it has not been.
         gain: ledgers a second by which its lag shrinks, over its last polls; None until two lags are known.
-        advanced_at: when its ledger was last seen to move, in seconds.
+        advanced_at: when the newest ledger that it has closed or heard of was last seen to move, in seconds.
     """
 
     replica_class: ReplicaClass = ReplicaClass.UNKNOWN
@@ -99,9 +99,9 @@ def advance(
     elif lag is None or tip is None:
         new_class, dissenting = _forget_failures(standing.replica_class), 0
     else:
-        is_current = _is_current(standing.replica_class, outcome, lag, tip, thresholds)
+        is_current = _is_current(standing, outcome, lag, tip, thresholds)
         new_class, dissenting = _classify(standing, outcome, thresholds, is_current=is_current)
-    moved = standing.report is None or outcome.ledger != standing.report.ledger
+    moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
     gain = _follow_gain(standing, lag, now)
     is_fresh = new_class is ReplicaClass.FRESH
     became = standing.became_fresh_after
@@ -123,6 +123,10 @@ def advance(
         gain,
         now if moved else standing.advanced_at,
     )
+
+
+def _find_newest(report: NodeReport) -> int:
+    return max(report.ledger, report.heard_ledger or 0)
 
 
 def _note_failure(
@@ -170,15 +174,17 @@ def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
     return ReplicaClass.UNKNOWN if lost else replica_class
 
 
-def _is_current(replica_class: ReplicaClass, report: NodeReport, lag: int, tip: Tip, thresholds: Thresholds) -> bool:
+def _is_current(standing: ReplicaStanding, report: NodeReport, lag: int, tip: Tip, thresholds: Thresholds) -> bool:
     """Tell whether an answer is a fresh replica's.
 
     While the tip stands still Core says that it has lost sync, though it lacks nothing: its word is then not held
-    against a fresh one.
+    against one that is fresh, or was when it last answered.
     """
-    if replica_class is ReplicaClass.FRESH:
+    if standing.replica_class is ReplicaClass.FRESH:
         return lag < thresholds.lag_ledgers and (report.is_synced or tip.is_stalled)
-    return report.is_synced and report.ledger > 1 and lag <= thresholds.return_ledgers
+    is_back = standing.replica_class is ReplicaClass.UNREACHABLE and standing.became_fresh_after is not None
+    is_in_sync = report.is_synced or (is_back and tip.is_stalled)
+    return is_in_sync and report.ledger > 1 and lag <= thresholds.return_ledgers
 
 
 def _classify(

@@ -5,7 +5,7 @@ where nobody is known to be current, one may lead, but no faster than ledgers ca
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 CURRENT_SECONDS = 30.0
@@ -28,7 +28,8 @@ class Claim:
         is_current: by its own clock it has just closed a ledger, or it hears of newer ones than its own.
         is_trusted: it is a reference.
         slack_ledgers: how far behind the network a trusted one may be.
-        is_advancing: its own ledger moved within the last half minute.
+        is_advancing: what it claims was seen to move within the last half minute.
+        is_following: its own ledger moved, too, and it says that it is in sync: it does not replay history.
     """
 
     ledger: int
@@ -36,6 +37,7 @@ class Claim:
     is_trusted: bool = False
     slack_ledgers: int = SLACK_LEDGERS
     is_advancing: bool = False
+    is_following: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Tip:
 def compute_tip(claims: Iterable[Claim], previous: Tip | None, now: float) -> Tip | None:
     """Compute the tip from all recent claims and the tip before; the order of claims does not matter.
 
-    None while nothing was ever claimed. Without recent claims the tip stays where it was, and is not called halted.
+    None while nothing was ever claimed. Without recent claims the tip stays where it was, is not called halted, and
+    nothing is held against who claims more when the nodes are back.
     """
     recent = list(claims)
     own = sorted((claim.ledger for claim in recent if not claim.is_trusted), reverse=True)
@@ -72,26 +75,31 @@ def compute_tip(claims: Iterable[Claim], previous: Tip | None, now: float) -> Ti
     if believed is not None:
         return _move(previous, believed, ceiling, recent, now, is_anchored=True)
     if not own:
-        return None if previous is None else _judge_motion(previous, recent, now)
+        return None if previous is None else _judge_motion(replace(previous, ceiling=None), recent, now)
     if previous is None or len(own) == 1:
         # Nothing stands against the highest claim: there is no other, or nobody is known to be current.
         return _move(previous, own[0], None, recent, now, is_anchored=previous is None)
     line = _extrapolate(previous, now)
-    return _move(previous, max((ledger for ledger in own if ledger <= line), default=0), line, recent, now)
+    leaders = (claim.ledger for claim in recent if claim.is_advancing and claim.ledger <= line)
+    return _move(previous, max(leaders, default=0), line, recent, now)
 
 
 def _find_anchor(claims: list[Claim], own: list[int]) -> tuple[int | None, int | None]:
-    """Return what is certain, and the ceiling above it: the word of references, else of two that are current."""
-    trusted = max((claim.ledger for claim in claims if claim.is_trusted), default=None)
-    if trusted is not None:
-        ceiling = max(claim.ledger + claim.slack_ledgers for claim in claims if claim.is_trusted)
-        seconded = own[1] if len(own) > 1 else (own[0] if own else 0)
-        return max(trusted, seconded if seconded <= ceiling else 0), ceiling
-    if len(own) < 2:  # noqa: PLR2004 - one alone has no second
-        return None, None
-    seconded = own[1]
+    """Return what is certain, and the ceiling above it: the word of references, and of two that are current.
+
+    A reference that is stuck holds nobody back: two that are current may be beyond what it allows.
+    """
+    seconded = own[1] if len(own) > 1 else 0  # one alone has no second
     witnesses = sum(claim.is_current and claim.ledger >= seconded - SLACK_LEDGERS for claim in claims)
-    return (seconded, seconded + SLACK_LEDGERS) if witnesses >= 2 else (None, None)  # noqa: PLR2004 - as above
+    is_attested = seconded > 0 and witnesses >= 2  # noqa: PLR2004 - one alone has no second
+    attested_ceiling = seconded + SLACK_LEDGERS if is_attested else 0
+    trusted = [claim for claim in claims if claim.is_trusted]
+    if not trusted:
+        return (seconded, attested_ceiling) if is_attested else (None, None)
+    ceiling = max(attested_ceiling, *(claim.ledger + claim.slack_ledgers for claim in trusted))
+    word = max(claim.ledger for claim in trusted)
+    nodes_word = own[0] if len(own) == 1 else seconded
+    return max(word, nodes_word if nodes_word <= ceiling else 0), ceiling
 
 
 def _extrapolate(previous: Tip, now: float) -> int:
@@ -131,12 +139,8 @@ def _judge_motion(tip: Tip, claims: list[Claim], now: float) -> Tip:
     still_seconds = now - tip.moved_at
     if still_seconds < STALLED_SECONDS and not tip.is_stalled:
         return tip
-    return Tip(
-        tip.ledger,
-        tip.moved_at,
+    return replace(
+        tip,
         is_stalled=still_seconds >= STALLED_SECONDS,
-        is_halted=still_seconds >= HALTED_SECONDS and bool(claims) and not any(c.is_advancing for c in claims),
-        ceiling=tip.ceiling,
-        anchored_at=tip.anchored_at,
-        anchor_ledger=tip.anchor_ledger,
+        is_halted=still_seconds >= HALTED_SECONDS and bool(claims) and not any(c.is_following for c in claims),
     )
