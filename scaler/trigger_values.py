@@ -120,13 +120,13 @@ class Metadata:
     def take_pairs(self, key: str, most: int, *, kinds: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """Take KIND=URL pairs, separated by commas; sorted, none of them twice."""
         value = self._take(key)
-        parts = [] if value is None else value.split(",")
-        pairs = [(kind, url) for kind, _, url in (part.strip().partition("=") for part in parts)]
-        if len(pairs) > most:
-            raise TriggerError(f"{key}: {len(pairs)} given; at most {most} are allowed")
-        for kind, url in pairs:
+        parts = [] if value is None else [part.strip() for part in value.split(",")]
+        if len(parts) > most:
+            raise TriggerError(f"{key}: {len(parts)} given; at most {most} are allowed")
+        pairs = [(kind, url) for kind, _, url in (part.partition("=") for part in parts)]
+        for part, (kind, url) in zip(parts, pairs, strict=True):
             if kind not in kinds:
-                raise _refuse(key, f"{kind}={url}", f"KIND=URL with a kind of {', '.join(map(str, kinds))}")
+                raise _refuse(key, part, f"KIND=URL with a kind of {', '.join(map(str, kinds))}")
             _check_url(key, url)
         for kind in kinds:
             _refuse_double(key, [url for given, url in pairs if given == kind])
