@@ -37,7 +37,8 @@ class Metadata:
 
     def __init__(self, metadata: Mapping[str, str], known: Sequence[str]) -> None:
         self._left: dict[str, str] = {}
-        unknown = {key for key in metadata if _name_of(key) not in (*known, *_KEDA_KEYS)}
+        allowed = {*known, *_KEDA_KEYS}
+        unknown = {key for key in metadata if _name_of(key) not in allowed}
         if unknown:
             key = _show(min(unknown))
             raise TriggerError(f"{key}: not a key of this scaler; its keys are {', '.join(known)}")

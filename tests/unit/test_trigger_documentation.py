@@ -1,0 +1,63 @@
+"""docs/scaledobject.md says what the door does: the same keys, defaults, bounds and names."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from scaler import trigger
+from scaler.trigger import FleetSpec, Metric, ProbeKind, Trigger
+from tests.unit.test_trigger import refuse
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "scaledobject.md").read_text()
+ROWS = {
+    cells[0].strip(" `"): [cell.strip() for cell in cells[1:]]
+    for cells in (line.strip("|").split("|") for line in TEXT.splitlines() if re.match(r"\| `[A-Za-z]+` \|", line))
+}
+DEFAULTS = {field.name: field.default for kind in (FleetSpec, Trigger) for field in fields(kind)}
+
+
+def test_the_keys_are_those_of_the_code() -> None:
+    listed = refuse({"nonsense": ""}).partition("its keys are ")[2].split(", ")
+    assert sorted(ROWS) == sorted(listed)
+
+
+@pytest.mark.parametrize(
+    ("key", "minimum", "maximum"),
+    [
+        ("targetReplicas", 0, trigger.MAX_REPLICAS),
+        ("minReplicas", 0, trigger.MAX_REPLICAS),
+        ("maxReplicas", 0, trigger.MAX_REPLICAS),
+        ("lagThreshold", 1, trigger.MAX_LAG_THRESHOLD),
+        ("sustainSeconds", trigger.MIN_SUSTAIN_SECONDS, trigger.MAX_SUSTAIN_SECONDS),
+        ("targetValue", trigger.MIN_TARGET_VALUE, trigger.MAX_TARGET_VALUE),
+    ],
+)
+def test_the_bounds_are_those_of_the_code(key: str, minimum: float, maximum: float) -> None:
+    assert ROWS[key][1] == f"{minimum} to {maximum:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("lagThreshold", "lag_threshold"), ("sustainSeconds", "sustain_seconds"), ("targetValue", "target_value")],
+)
+def test_the_default_numbers_are_those_of_the_code(key: str, name: str) -> None:
+    assert float(ROWS[key][0]) == DEFAULTS[name]
+
+
+@pytest.mark.parametrize(("key", "name"), [("metric", "metric"), ("probe", "probe")])
+def test_the_default_words_are_those_of_the_code(key: str, name: str) -> None:
+    assert ROWS[key][0] == f"`{DEFAULTS[name]}`"
+
+
+def test_every_metric_kind_of_node_and_public_network_is_named() -> None:
+    assert {ROWS["metric"][0].strip("`"), *re.findall(r"`(\w+)`", ROWS["metric"][2])} == set(Metric)
+    assert set(re.findall(r"`([a-z]+)`", ROWS["references"][2])) == set(ProbeKind)
+    assert set(re.findall(r"`([a-z]+)`", ROWS["probe"][2])) == set(ProbeKind) - {ProbeKind.ARCHIVE}
+    assert set(re.findall(r"`([A-Z]\w+)`", ROWS["network"][2])) == set(trigger.PASSPHRASES)
+
+
+def test_the_most_nodes_and_references_are_those_of_the_code() -> None:
+    assert f"up to {trigger.MAX_NODES} fixed URLs" in ROWS["nodes"][0]
+    assert ROWS["references"][1] == str(trigger.MAX_REFERENCES)
