@@ -76,10 +76,10 @@ def compute_tip(claims: Iterable[Claim], previous: Tip | None, now: float) -> Ti
         return _move(previous, believed, ceiling, recent, now, is_anchored=True)
     if not own:
         return None if previous is None else _judge_motion(replace(previous, ceiling=None), recent, now)
-    if previous is None or len(own) == 1:
-        # Nothing stands against the highest claim: there is no other, or nobody is known to be current.
-        return _move(previous, own[0], None, recent, now, is_anchored=previous is None)
-    line = _extrapolate(previous, now)
+    line = None if previous is None else _extrapolate(previous, now)
+    if line is None or len(own) == 1:
+        # Nothing stands against the highest claim: there is no other, or nobody was ever known to be current.
+        return _move(previous, own[0], None, recent, now)
     leaders = (claim.ledger for claim in recent if claim.is_advancing and claim.ledger <= line)
     return _move(previous, max(leaders, default=0), line, recent, now)
 
@@ -102,10 +102,13 @@ def _find_anchor(claims: list[Claim], own: list[int]) -> tuple[int | None, int |
     return max(word, nodes_word if nodes_word <= ceiling else 0), ceiling
 
 
-def _extrapolate(previous: Tip, now: float) -> int:
-    """Return the highest ledger that the network can have closed since more than one word stood for the tip."""
+def _extrapolate(previous: Tip, now: float) -> int | None:
+    """Return the highest ledger that the network can have closed since more than one word stood for the tip.
+
+    None where that was never so: of laggards and one that is healthy, either may have answered first.
+    """
     if previous.anchored_at is None or previous.anchor_ledger is None:
-        return previous.ledger + SLACK_LEDGERS
+        return None
     passed = max(0.0, now - previous.anchored_at)
     return max(previous.ledger, previous.anchor_ledger + SLACK_LEDGERS + ceil(CLOSING_RATE * passed))
 
@@ -119,17 +122,17 @@ def _move(
     *,
     is_anchored: bool = False,
 ) -> Tip:
-    """Advance the tip to `believed`; take it back only when it stands above the ceiling, so it was a lie."""
-    if previous is None:
-        return Tip(believed, now, ceiling=ceiling, anchored_at=now, anchor_ledger=believed)
-    is_refuted = ceiling is not None and previous.ledger > ceiling
-    ledger = believed if is_refuted else max(previous.ledger, believed)
+    """Advance the tip to `believed`; take it back when it was the word of one alone, or stands above the ceiling."""
+    before = previous or Tip(believed, now)
+    stands = (before.anchor_ledger or 0) if is_anchored else before.ledger
+    is_refuted = ceiling is not None and stands > ceiling
+    ledger = believed if is_refuted else max(stands, believed)
     tip = Tip(
         ledger,
-        previous.moved_at if ledger == previous.ledger else now,
+        before.moved_at if ledger == before.ledger else now,
         ceiling=ceiling,
-        anchored_at=now if is_anchored else previous.anchored_at,
-        anchor_ledger=believed if is_anchored else previous.anchor_ledger,
+        anchored_at=now if is_anchored else before.anchored_at,
+        anchor_ledger=ledger if is_anchored else before.anchor_ledger,
     )
     return _judge_motion(tip, claims, now)
 

@@ -162,6 +162,15 @@ def test_the_tip_follows_one_healthy_node_among_laggards() -> None:
     assert shown[-1].decision.desired == 4, "3 + 2 lacking, but one at a time"
 
 
+@pytest.mark.parametrize("first", ["core-0", "core-1"])
+def test_a_restarted_scaler_knows_one_healthy_node_among_laggards_whoever_answers_first(first: str) -> None:
+    stuck = replace(NETWORK.in_step(START), ledger=FIRST_LEDGER - 9000, is_synced=False, age_seconds=45_000.0)
+    stage = StagedFleet(NETWORK.in_step, *[lambda _now: stuck] * 2)
+    stage.fleet.observe(first, stage.scripts[first](START), START)
+    shown = stage.play(120)
+    assert classes(shown[-1]) == {"core-0": FRESH, "core-1": LAGGING, "core-2": LAGGING}
+
+
 def test_all_unreachable_is_no_ground_and_their_return_changes_nothing() -> None:
     stage = steady()
     healthy = dict(stage.scripts)
