@@ -213,6 +213,11 @@ def test_a_start_that_cannot_be_read_is_not_known(started: object) -> None:
     assert (report.started_on, report.uptime_seconds) == (None, None)
 
 
+def test_a_start_at_the_epoch_is_a_start() -> None:
+    report = parse_core(change("startedOn", "1970-01-01T00:00:00Z"))
+    assert (report.started_on, report.uptime_seconds) == (0.0, 1795476317.0)
+
+
 def test_a_start_in_the_future_gives_no_negative_uptime() -> None:
     assert parse_core(change("startedOn", "9999-12-31T23:59:59Z")).uptime_seconds == 0.0
 

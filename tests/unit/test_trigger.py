@@ -230,3 +230,10 @@ def test_addresses_of_a_tenants_choice_need_the_operators_consent() -> None:
 def test_a_namespace_that_none_can_have_is_refused(namespace: str) -> None:
     with pytest.raises(TriggerError, match=r"^namespace: .* is not allowed; it has to be a name of lower-case letters"):
         parse_trigger(namespace, SERVICE, allow_static_nodes=False)
+
+
+def test_of_two_faults_the_same_one_is_told_whatever_the_order() -> None:
+    doubled = {**SERVICE, "portFromEnv": "1", "metric": "maxLag", "metricFromEnv": "maxLag"}
+    assert refuse(doubled) == refuse(dict(reversed(doubled.items())))
+    unknown = {"a": "", "b": "", "c": ""}
+    assert refuse(unknown).startswith("'a': not a key")
