@@ -94,8 +94,11 @@ def test_who_was_not_observed_is_unknown_and_nothing_is_decided_at_first(events:
 
 
 @given(st.lists(OUTCOMES, min_size=4, max_size=4), st.randoms(use_true_random=False))
-def test_the_order_of_nodes_never_matters(outcomes: list[Outcome], chance: random.Random) -> None:
-    """A round of polls in any order leads to the same end, unless as many nodes are of one network as of another."""
+def test_the_order_of_nodes_never_matters_to_tip_and_network(outcomes: list[Outcome], chance: random.Random) -> None:
+    """A round of polls in any order leads to the same tip, unless as many nodes are of one network as of another.
+
+    Classes may differ: between return and lag threshold a replica stays what it was before.
+    """
     votes = Counter(outcome.network for outcome in outcomes if isinstance(outcome, NodeReport) and outcome.network)
     assume(votes[OURS] != votes["theirs"])
     numbers = []
@@ -107,7 +110,7 @@ def test_the_order_of_nodes_never_matters(outcomes: list[Outcome], chance: rando
                 fleet.observe(name, outcomes[NAMES.index(name)], START + 5 * turn)
             shown = fleet.snapshot(START + 5 * turn + 1)
         assert shown is not None
-        numbers.append((shown.tip and shown.tip.ledger, shown.network, shown.decision, shown.counts))
+        numbers.append((shown.tip and shown.tip.ledger, shown.network))
     assert numbers[0] == numbers[1]
 
 
