@@ -92,14 +92,15 @@ def advance(
         return _note_failure(standing, outcome, thresholds, now)
     if _is_restarted(standing, outcome):
         standing = replace(standing, first_seen=now, became_fresh_after=None, rate=None, gain=None)
-    lag = None if tip is None else max(0, tip.ledger - outcome.ledger)
+    # An unhealthy Stellar RPC tells no ledger, and Core has none while it boots: that is no lag of the whole chain.
+    lag = None if tip is None or outcome.ledger == 0 else max(0, tip.ledger - outcome.ledger)
     foreign = _find_foreign(outcome, tip, network)
     if foreign:
         new_class, dissenting = ReplicaClass.FOREIGN, 0
-    elif lag is None or tip is None:
+    elif tip is None:
         new_class, dissenting = _forget_failures(standing.replica_class), 0
     else:
-        is_current = _is_current(standing, outcome, lag, tip, thresholds)
+        is_current = lag is not None and _is_current(standing, outcome, lag, tip, thresholds)
         new_class, dissenting = _classify(standing, outcome, thresholds, is_current=is_current)
     moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
     gain = _follow_gain(standing, lag, now)
@@ -222,6 +223,8 @@ def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
 
 def _follow_rate(standing: ReplicaStanding, report: NodeReport, now: float) -> float | None:
     if standing.report is None or standing.observed_at is None or now <= standing.observed_at:
+        return standing.rate
+    if not report.ledger or not standing.report.ledger:
         return standing.rate
     return _smooth(standing.rate, (report.ledger - standing.report.ledger) / (now - standing.observed_at))
 

@@ -181,7 +181,7 @@ def _take_bounds(keys: Metadata) -> Bounds:
 
 def _take_network(keys: Metadata) -> str | None:
     words = keys.take_words("network", None)
-    return None if words is None else PASSPHRASES.get(words, words)
+    return None if words is None else PASSPHRASES.get(words.capitalize(), words)
 
 
 def _take_references(keys: Metadata, *, allow_static_nodes: bool) -> tuple[Reference, ...]:

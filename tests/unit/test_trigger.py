@@ -101,7 +101,7 @@ def test_every_metric_can_be_asked_for(metric: Metric) -> None:
         ("Mainnet", "Public Global Stellar Network ; September 2015"),
         ("Testnet", "Test SDF Network ; September 2015"),
         ("Futurenet", "Test SDF Future Network ; October 2022"),
-        ("testnet", "testnet"),
+        ("testnet", "Test SDF Network ; September 2015"),
         ("Ours ; 2026", "Ours ; 2026"),
         ("x" * 200, "x" * 200),
     ],
