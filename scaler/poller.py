@@ -29,7 +29,7 @@ from scaler.trigger import ProbeKind
 
 _TICK_SECONDS, _IDLE_TICK_SECONDS = 0.01, 0.1
 """How often the loop looks for polls that are due: at most, and at least."""
-_STARTS_A_TURN = 50
+_STARTS_A_TURN = 16
 """Polls that start at once; then the loop has its turn, so that an answer to KEDA waits for no more than these."""
 _FIRST_LOOK_SECONDS = 0.005
 """Between the first polls of new nodes, which come before their phase as long as there is room."""
