@@ -51,7 +51,8 @@ class Admission:
         else:
             self._remembered.move_to_end(key)
         if isinstance(known, TriggerError):
-            raise known.with_traceback(None)
+            # A new one each time: its traceback holds the call, which the remembered one must not keep.
+            raise type(known)(*known.args)
         return known
 
     async def admit(
@@ -75,7 +76,7 @@ class Admission:
                 )
         except TriggerError as error:
             _log.warning("triggerRefused", namespace=namespace, scaledObject=name, why=str(error))
-            return error
+            return error.with_traceback(None)
         return trigger
 
     def _remember(self, key: _Key, trigger: Trigger | TriggerError) -> None:
