@@ -10,16 +10,14 @@ import gc
 
 _YOUNG_OBJECTS = 1_000
 """A look at these takes a millisecond at most; ten times as many took up to 30."""
-_MIDDLE_ROUNDS = 10
-"""What a call to gRPC leaves in cycles often outlives one look: without the second it stays for minutes."""
 _NEVER_ROUNDS = 1_000_000_000
-_WHOLE_HEAP_SECONDS = 300.0
+_WHOLE_HEAP_SECONDS = 60.0
 
 
 async def collect_seldom() -> None:
-    """Leave what exists by now out of every look, and look through the rest each five minutes. Runs until cancelled."""
+    """Leave what exists by now out of every look, and look through the rest each minute. Runs until cancelled."""
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, _MIDDLE_ROUNDS, _NEVER_ROUNDS)
+    gc.set_threshold(_YOUNG_OBJECTS, _NEVER_ROUNDS, _NEVER_ROUNDS)
     while True:
         await asyncio.sleep(_WHOLE_HEAP_SECONDS)
         gc.collect()
