@@ -144,13 +144,13 @@ class Fleet:
             report = standing.report
             if report is None or standing.observed_at is None or standing.observed_at < oldest:
                 continue
-            if network is not None and report.network is not None and report.network != network:
+            if report.is_of_another(network):
                 continue
             if report.ledger > 1 or report.heard_ledger is not None:
                 yield _build_claim(standing, report, now - self._moving_seconds)
         for reference, (report, at) in self._references.items():
             is_archive = reference.kind is ProbeKind.ARCHIVE
-            if network is not None and report.network is not None and report.network != network:
+            if report.is_of_another(network):
                 continue
             if now - at <= (_ARCHIVE_SECONDS if is_archive else self._remembered_seconds) and report.ledger > 1:
                 age_ledgers = _CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE) if is_archive else 0

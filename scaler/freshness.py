@@ -162,7 +162,7 @@ def _is_restarted(standing: ReplicaStanding, report: NodeReport) -> bool:
 
 def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> str:
     """Say why a node is not one of this network; empty when nothing speaks against it."""
-    if network is not None and report.network is not None and report.network != network:
+    if report.is_of_another(network):
         return f"answers for the network {report.network!r}, not {network!r}"
     if tip is not None and tip.ceiling is not None and report.ledger > tip.ceiling:
         return f"claims ledger {report.ledger}, which the network cannot have: it is at {tip.ledger}"

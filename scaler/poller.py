@@ -22,10 +22,10 @@ from scaler.http_exchange import ExchangeError, ReceiveBudget
 from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, is_too_late
 from scaler.poll_settings import PollSettings
 from scaler.probes import parse
+from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure, ProbeError
 from scaler.probes.requests import build_request
 from scaler.stats import ScalerStats
-from scaler.trigger import ProbeKind
 
 _TICK_SECONDS, _IDLE_TICK_SECONDS = 0.01, 0.1
 """How often the loop looks for polls that are due: at most, and at least."""

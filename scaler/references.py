@@ -21,9 +21,10 @@ from scaler.fetch import build_failure
 from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError
 from scaler.poll_settings import PollSettings
 from scaler.probes import parse
+from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.probes.requests import build_request
-from scaler.trigger import ProbeKind, Reference
+from scaler.trigger import Reference
 
 _log = structlog.get_logger()
 

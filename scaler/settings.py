@@ -7,10 +7,11 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from readpool.telemetry.logging import LogFormat, LogLevel
-from scaler.trigger import ProbeKind, Reference
+from scaler.node_urls import ALLOWED_URL, is_node_url
+from scaler.probes.kinds import ProbeKind
+from scaler.trigger import Reference
 
 POLL_INTERVAL_SECONDS = (0.05, 300.0)
 DRAIN_SECONDS = (0.0, 600.0)
@@ -126,19 +127,14 @@ def parse_reference(text: str) -> Reference:
     """Parse KIND=URL, such as horizon=https://horizon.stellar.org.
 
     Raises:
-        SettingsError: when the kind is unknown or the URL is not one of http or https with a host.
+        SettingsError: when the kind is unknown or the URL is not one that a node may have.
     """
     kind, equals, url = text.partition("=")
     kinds = ", ".join(ProbeKind)
     if not equals or kind not in tuple(ProbeKind):
         raise SettingsError(f"{text!r} is not KIND=URL with a KIND of {kinds}")
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise SettingsError(f"{url!r} in {text!r} is not an http or https URL with a host")
+    if not is_node_url(url):
+        raise SettingsError(f"{url!r} in {text!r} is not {ALLOWED_URL}")
     return Reference(ProbeKind(kind), url)
 
 

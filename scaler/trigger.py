@@ -16,7 +16,6 @@ __all__ = [
     "Metric",
     "NodesSource",
     "PoolSource",
-    "ProbeKind",
     "Reference",
     "ServiceSource",
     "Trigger",

@@ -6,7 +6,8 @@ Keys come as KEDA sends them: its own among them, and `xFromEnv` for `x` with th
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
-from urllib.parse import urlsplit
+
+from scaler.node_urls import ALLOWED_URL, find_place, is_node_url
 
 _KEDA_KEYS = ("scalerAddress", "enableTLS", "unsafeSsl")
 _FROM_ENV = "FromEnv"
@@ -17,9 +18,6 @@ _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _HIGHEST_PORT = 65535
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_MAX_URL = 2048
-_URL = re.compile(r"https?://[^ ?#@\\]+", re.IGNORECASE)
 
 _Choice = TypeVar("_Choice", bound=str)
 
@@ -152,24 +150,15 @@ class Metadata:
 
 
 def _check_url(key: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good or len(url) > _MAX_URL or not (_URL.fullmatch(url) and url.isascii() and url.isprintable()):
-        raise _refuse(
-            key, url, "a URL such as http://10.0.0.1:11626, with no user, query or fragment, at most 2048 characters"
-        )
+    if not is_node_url(url):
+        raise _refuse(key, url, ALLOWED_URL)
 
 
 def _refuse_double(key: str, urls: Sequence[str]) -> None:
     """Refuse two URLs that lead to the same place: one node would have two voices."""
     seen: set[tuple[str, str, int, str]] = set()
     for url in urls:
-        parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        place = (parts.scheme, parts.hostname or "", port, parts.path.rstrip("/"))
+        place = find_place(url)
         if place in seen:
             raise TriggerError(f"{key}: {_show(url)} is given twice; each node counts once")
         seen.add(place)

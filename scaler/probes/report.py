@@ -47,6 +47,10 @@ class NodeReport:
     started_on: float | None = None
     catch_up: CatchUp | None = None
 
+    def is_of_another(self, network: str | None) -> bool:
+        """Tell whether it names another network than this one; a kind of node that names none speaks for any."""
+        return network is not None and self.network is not None and self.network != network
+
 
 @dataclass(frozen=True, slots=True)
 class PollFailure:

@@ -10,7 +10,8 @@ from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from scaler.fleets import Fleets, FleetsFullError
 from scaler.policy import Bounds
-from scaler.trigger import FleetSpec, NodesSource, PoolSource, ProbeKind, Reference
+from scaler.probes.kinds import ProbeKind
+from scaler.trigger import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import (
     FAST,

@@ -11,9 +11,9 @@ from scaler.discovery import Discovery
 from scaler.fetch import build_tls_context
 from scaler.poll_settings import PollSettings
 from scaler.poller import Poller
+from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.stats import ScalerStats
-from scaler.trigger import ProbeKind
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import FAST, HonestNode, wait_until
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.__main__ import scaler
+from scaler.probes.kinds import ProbeKind
 from scaler.settings import (
     HostPort,
     ScalerSettings,
@@ -19,7 +20,7 @@ from scaler.settings import (
     parse_host_port,
     parse_reference,
 )
-from scaler.trigger import ProbeKind, Reference
+from scaler.trigger import Reference
 
 ADDRESSES = [
     pytest.param("0.0.0.0:9090", HostPort("0.0.0.0", 9090), id="IPv4"),  # noqa: S104 - an example
@@ -80,7 +81,7 @@ def test_any_text_is_a_reference_or_refused(text: str) -> None:
     [
         ("horizon=https://horizon.stellar.org", Reference(ProbeKind.HORIZON, "https://horizon.stellar.org")),
         ("core=http://10.0.0.1:11626", Reference(ProbeKind.CORE, "http://10.0.0.1:11626")),
-        ("archive=https://h/a?b=c", Reference(ProbeKind.ARCHIVE, "https://h/a?b=c")),
+        ("archive=https://h/a/b", Reference(ProbeKind.ARCHIVE, "https://h/a/b")),
         ("rpc=http://[fd00::1]:8000/", Reference(ProbeKind.RPC, "http://[fd00::1]:8000/")),
     ],
 )
@@ -93,12 +94,15 @@ def test_a_reference_is_read_as(text: str, expected: Reference) -> None:
     [
         pytest.param("https://horizon.stellar.org", "core, rpc, horizon, archive", id="no kind"),
         pytest.param("Horizon=https://h", "core, rpc, horizon, archive", id="a kind in capitals"),
-        pytest.param("horizon=", "not an http or https URL", id="no URL"),
-        pytest.param("horizon=horizon.stellar.org", "not an http or https URL", id="no scheme"),
-        pytest.param("horizon=file:///etc/passwd", "not an http or https URL", id="another scheme"),
-        pytest.param("horizon=https://", "not an http or https URL", id="no host"),
-        pytest.param("horizon=http://h:99999", "not an http or https URL", id="an impossible port"),
-        pytest.param("horizon=http://[::1", "not an http or https URL", id="half a bracket"),
+        pytest.param("horizon=", "is not a URL such as", id="no URL"),
+        pytest.param("horizon=horizon.stellar.org", "is not a URL such as", id="no scheme"),
+        pytest.param("horizon=file:///etc/passwd", "is not a URL such as", id="another scheme"),
+        pytest.param("horizon=https://", "is not a URL such as", id="no host"),
+        pytest.param("horizon=http://h:99999", "is not a URL such as", id="an impossible port"),
+        pytest.param("horizon=http://[::1", "is not a URL such as", id="half a bracket"),
+        pytest.param("archive=https://h/a?b=c", "with no user, query or fragment", id="a query"),
+        pytest.param("core=http://user@h", "with no user, query or fragment", id="a user"),
+        pytest.param("core=http://h/\u00e4", "is not a URL such as", id="characters that no URL has"),
     ],
 )
 def test_what_is_no_reference_is_refused_with_the_text_and_what_is_allowed(text: str, why: str) -> None:

@@ -5,12 +5,12 @@ import re
 import pytest
 
 from scaler.policy import Bounds
+from scaler.probes.kinds import ProbeKind
 from scaler.trigger import (
     FleetSpec,
     Metric,
     NodesSource,
     PoolSource,
-    ProbeKind,
     Reference,
     ServiceSource,
     Trigger,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scaler import trigger
-from scaler.trigger import FleetSpec, Metric, ProbeKind, Trigger
+from scaler.probes.kinds import ProbeKind
+from scaler.trigger import FleetSpec, Metric, Trigger
 from tests.unit.test_trigger import refuse
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "scaledobject.md").read_text()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaler.probes.kinds import ProbeKind
 from scaler.trigger import (
     MAX_LAG_THRESHOLD,
     MAX_NODES,
@@ -19,7 +20,6 @@ from scaler.trigger import (
     Metric,
     NodesSource,
     PoolSource,
-    ProbeKind,
     ServiceSource,
     Trigger,
     TriggerError,
