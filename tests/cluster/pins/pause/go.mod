@@ -1,0 +1,3 @@
+module readpool/cluster/pause
+
+go 1.26.0
