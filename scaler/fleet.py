@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_grounds import NO_REPLICAS
+from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.snapshot import FleetSnapshot, Replica
@@ -53,6 +53,7 @@ class Fleet:
         self._addresses: dict[str, str] = {}
         self._standings: dict[str, ReplicaStanding] = {}
         self._references: dict[Reference, tuple[NodeReport, float]] = {}
+        self._are_members_known = False
         self._discovery_trouble = ""
         self._network = spec.network
         self._tip: Tip | None = None
@@ -61,6 +62,7 @@ class Fleet:
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history."""
+        self._are_members_known = True
         self._discovery_trouble = ""
         names = sorted(members, key=_sort_key)
         self._addresses = {name: members[name] for name in names}
@@ -157,9 +159,13 @@ class Fleet:
                 yield Claim(report.ledger, is_trusted=True, slack_ledgers=SLACK_LEDGERS + age_ledgers)
 
     def _say_why_none(self, decision: Decision) -> Decision:
-        """Name the trouble with discovery where it is the reason that nobody is known."""
-        if decision.reason == NO_REPLICAS and self._discovery_trouble:
+        """Say it where nobody is known because discovery is in trouble, or has not answered yet."""
+        if decision.reason != NO_REPLICAS:
+            return decision
+        if self._discovery_trouble:
             return replace(decision, message=f"{decision.message} {self._discovery_trouble}")
+        if not self._are_members_known:
+            return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
         return decision
 
 

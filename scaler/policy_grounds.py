@@ -11,7 +11,7 @@ from scaler.policy_facts import Facts
 NO_REPLICAS = "NoReplicas"
 """No replica is known (of this network): nothing to observe."""
 STILL_OBSERVING = "StillObserving"
-"""Just started, and some replica has neither answered nor failed to often enough."""
+"""Just started: who the replicas are is not yet known, or one has neither answered nor failed to often enough."""
 ALL_UNREACHABLE = "AllUnreachable"
 """No replica answers at all: more likely it is us."""
 NO_TIP = "NoTip"

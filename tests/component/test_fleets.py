@@ -10,6 +10,7 @@ from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from scaler.fleets import Fleets, FleetsFullError
 from scaler.policy import Bounds
+from scaler.policy_grounds import STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
 from scaler.trigger import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
@@ -54,6 +55,11 @@ async def test_specs_that_differ_are_fleets_with_names_of_their_own_and_share_th
 async def test_a_service_is_named_by_its_namespace_and_name() -> None:
     async with run_fleets() as running:
         assert running.fleets.watch(build_service_spec()).name == "stellar/core"
+
+
+async def test_until_dns_has_answered_a_fleet_is_still_being_observed() -> None:
+    async with run_fleets() as running:
+        assert running.fleets.watch(build_service_spec()).snapshot.decision.reason == STILL_OBSERVING
 
 
 async def test_a_waiting_stream_gets_each_snapshot_from_where_it_was() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.fleet import Fleet, FleetSettings
 from scaler.policy import Bounds
-from scaler.policy_grounds import ALL_UNREACHABLE, NO_REPLICAS
+from scaler.policy_grounds import ALL_UNREACHABLE, NO_REPLICAS, STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.tip import SLACK_LEDGERS
@@ -14,6 +15,7 @@ from scaler.trigger import Reference
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,
     GONE,
+    POLL_SECONDS,
     SPEC,
     START,
     Outcome,
@@ -208,6 +210,15 @@ def test_where_nobody_was_ever_found_the_trouble_with_discovery_is_told() -> Non
     (shown,) = stage.play(1)
     assert (shown.decision.desired, shown.decision.reason) == (None, NO_REPLICAS)
     assert "SERVFAIL" in shown.decision.message
+
+
+def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
+    fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
+    before = fleet.snapshot(START).decision
+    assert (before.desired, before.reason) == (None, STILL_OBSERVING)
+    assert before.message == "Who the replicas are is not yet known."
+    fleet.set_members({}, START + 1)
+    assert fleet.snapshot(START + 1).decision.reason == NO_REPLICAS
 
 
 def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
