@@ -1,7 +1,7 @@
 """What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
 First the class decides, then the load bound: moving traffic off the laggards must not topple the fresh ones one after
-the other. Always somewhere to go: where nobody is fresh, all that answer serve.
+the other. Always somewhere to go: where nobody is fresh, all that can answer a read serve.
 """
 
 from collections.abc import Iterable
@@ -37,6 +37,7 @@ class WeighedReplica:
         lag_ledgers: how far it is behind, None while not known.
         last_weight: what it had before, None for a newcomer.
         is_stale: nothing was heard of it for three polls.
+        has_ledgers: it has closed ledgers of the network's; a newcomer that has not answers, but has nothing to read.
     """
 
     name: str
@@ -44,6 +45,7 @@ class WeighedReplica:
     lag_ledgers: int | None = None
     last_weight: int | None = None
     is_stale: bool = False
+    has_ledgers: bool = True
 
 
 def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings) -> dict[str, int]:
@@ -55,7 +57,10 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
     known = sorted(replicas, key=_by_lag)
     weights = {replica.name: _weigh(replica, settings) for replica in known}
     if not any(weights[r.name] for r in known if _is_fresh(r)):
-        weights |= {r.name: max(1, settings.lagging_weight) for r in known if _answers(r)}
+        answering = [r for r in known if _answers(r)]
+        # A pool that starts empty: what serves nothing yet is better than nobody to ask.
+        able = [r for r in answering if r.has_ledgers] or answering
+        weights |= {r.name: max(1, settings.lagging_weight) for r in able}
     return _bound(weights, settings.max_load_factor) if settings.max_load_factor else weights
 
 

@@ -83,7 +83,7 @@ def make_weigh(settings: WeightSettings) -> Weigh:
     def weigh(sights: Mapping[str, Sight], last: Mapping[str, int]) -> dict[str, int]:
         return compute_weights(
             (
-                WeighedReplica(name, s.replica_class, s.lag_ledgers, last.get(name), s.failed >= 3)
+                WeighedReplica(name, s.replica_class, s.lag_ledgers, last.get(name), s.failed >= 3, s.ledger > 0)
                 for name, s in sights.items()
             ),
             settings,

@@ -150,7 +150,7 @@ class PoolDay:
         unit = demand / total
         for replica in self._replicas:
             load = weights.get(replica.name, 0) * unit
-            if now < replica.answers_at:
+            if now < replica.answers_at or not replica.ledger:
                 measures.failed_reads += load * STEP_SECONDS
                 load = 0.0
             replica.load = load

@@ -35,6 +35,24 @@ def test_the_class_decides_the_weight(classes: list[ReplicaClass], weights: list
     assert list(dict(sorted(compute_weights(pool(*classes), NO_BOUND).items())).values()) == weights
 
 
+EMPTY = WeighedReplica("core-9", CATCHING_UP, has_ledgers=False)
+
+
+@pytest.mark.parametrize(
+    ("others", "weight"),
+    [
+        pytest.param([FRESH], 0, id="not beside a fresh one"),
+        pytest.param([LAGGING], 0, id="not beside one that lags"),
+        pytest.param([CATCHING_UP], 0, id="not beside one that catches up and has ledgers to read"),
+        pytest.param([UNREACHABLE, FOREIGN], 10, id="only where nobody else answers"),
+    ],
+)
+def test_a_newcomer_without_a_ledger_gets_reads_only_where_nobody_else_answers(
+    others: list[ReplicaClass], weight: int
+) -> None:
+    assert compute_weights([EMPTY, *pool(*others)], NO_BOUND)["core-9"] == weight
+
+
 @pytest.mark.parametrize(
     ("last_weight", "is_stale", "weight"),
     [
@@ -74,6 +92,7 @@ any_replica = st.builds(
     st.sampled_from(list(ReplicaClass)),
     st.none() | st.integers(0, 10_000),
     st.none() | st.integers(0, 100),
+    st.booleans(),
     st.booleans(),
 )
 any_pool = st.lists(any_replica, max_size=12, unique_by=lambda r: r.name)
