@@ -19,8 +19,10 @@ RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = {
     "polling": ("polls_per_cpu_second", "polls_ratio_to_httpx"),
     "nodes_10000": ("nodes_10000_cores", "nodes_10000_rss_mb", "poll_burst_ratio", "cost_ratio_10000_to_100"),
-    "get_metrics": ("get_metrics_p99_ms", "loop_lag_p99_ms"),
+    "get_metrics": ("get_metrics_p99_ms",),
 }
+LOOP_LAGS = ("nodes_10000_loop_lag_p99_ms", "get_metrics_loop_lag_p99_ms")
+"""The event loop's lag under each load; `loop_lag_p99_ms` is the larger one: the bound holds throughout."""
 
 
 def measure(name: str, *, quick: bool) -> dict[str, float]:
@@ -49,9 +51,11 @@ def merge_results(path: Path, figures: dict[str, float]) -> None:
     """Write figures into the object at `path`, beside what it already has, with the machine and the date."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     stamp = {"machine": describe_machine(), "date": datetime.now(UTC).date().isoformat()}
-    rounded = {key: float(f"{value:.4g}") for key, value in figures.items()}
+    joined = known | {key: float(f"{value:.4g}") for key, value in figures.items()}
+    lags = [joined[key] for key in LOOP_LAGS if key in joined]
+    worst = {"loop_lag_p99_ms": max(lags)} if lags else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(known | rounded | stamp, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(joined | worst | stamp, indent=2) + "\n", encoding="utf-8")
 
 
 @click.command("bench")

@@ -61,7 +61,7 @@ def run(*, quick: bool) -> dict[str, float]:
         "get_metrics_p99_ms": 1000 * _take_quantile(latencies, 0.99),
         "get_metrics_calls_per_second": len(latencies) / seconds,
         "get_metrics_polls_per_second": (_read_polls(after) - _read_polls(before)) / seconds,
-        "loop_lag_p99_ms": 1000 * _read_lag_quantile(before, after, 0.99),
+        "get_metrics_loop_lag_p99_ms": 1000 * _read_lag_quantile(before, after, 0.99),
     }
 
 
