@@ -1,0 +1,49 @@
+"""A pool that is not understood: which field, what stood there, what is allowed. Raised by readpool.pool.spec."""
+
+import re
+from typing import Any, Self
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from readpool.pool.rules import BROKEN_RULE
+
+_SHOWN_CHARACTERS = 60
+
+
+class PoolError(ValueError):
+    """A pool that is not understood; the text names all of what follows.
+
+    Attributes:
+        field: path of the first field at fault, as in `spec.storage.size`.
+        value: what stands there, or counts there by default; None where it is missing.
+        allowed: what has to stand there, as a sentence without its subject.
+    """
+
+    def __init__(self, field: str, value: Any, allowed: str) -> None:
+        found = "missing" if value is None else f"{_show(value)} is not allowed"
+        super().__init__(f"{field}: {found}; it {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+    @classmethod
+    def from_validation(cls, error: ValidationError, top: str) -> Self:
+        """Say in our words what pydantic found first in the part of the manifest named `top`."""
+        first = error.errors(include_url=False)[0]
+        field = top + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        if first["type"] == BROKEN_RULE:
+            broken = first["ctx"]
+            return cls(field + broken["path"], broken["value"], broken["allowed"])
+        return cls(field, None if first["type"] == "missing" else first["input"], _say_allowed(first))
+
+
+def _say_allowed(details: ErrorDetails) -> str:
+    if details["type"] == "missing":
+        return "has to be given"
+    return re.sub(r"^\w+ should ", "has to ", details["msg"])
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

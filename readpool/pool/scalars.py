@@ -1,0 +1,138 @@
+"""The simple types of the resource's fields: URLs, quantities, images, times; each with the rule that guards it.
+
+Under readpool.pool.spec and readpool.pool.status.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from readpool.pool.quantity import QUANTITY_PATTERN, parse_quantity
+from readpool.pool.rules import BROKEN_RULE, VALIDATIONS, Rule
+
+INT_OR_STRING = "x-kubernetes-int-or-string"
+LIST_TYPE = "x-kubernetes-list-type"
+LIST_MAP_KEYS = "x-kubernetes-list-map-keys"
+MAX_URL_CHARACTERS = 2048
+MAX_REPLICAS = 5000
+"""As many as the scaler observes in one fleet."""
+MAX_WEIGHT = 1000
+
+_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%+=@,:/-]*)?$"
+_REPOSITORY = r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+_TAG = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[a-f0-9]{64})?$"
+_IMAGE = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
+_HOST_PORT = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
+_SCHEME = r"^(dns:///|passthrough:///)?"
+_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+
+def matches(pattern: str, message: str) -> Rule:
+    """Build the rule that a text matches a pattern, which RE2 (CEL) and Python have to read alike."""
+    quoted = pattern.replace("\\", "\\\\").replace("'", "\\'")
+    return Rule(f"self.matches('{quoted}')", message, _matcher(pattern))
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern.removesuffix("$") + r"\Z", re.ASCII)
+    return lambda text: compiled.match(text) is not None
+
+
+def list_of(*keys: str, kind: str = "map") -> dict[str, Any]:
+    """Say how server-side apply merges a list: by these keys, or with `kind` as a set or as one (atomic)."""
+    return {LIST_TYPE: kind} | ({LIST_MAP_KEYS: list(keys)} if keys else {})
+
+
+Url = Annotated[
+    str,
+    Field(max_length=MAX_URL_CHARACTERS),
+    matches(
+        _URL,
+        "has to be an http or https URL such as https://history.example.com/core, of letters, digits and ._~%+=@,:/-"
+        " alone: no user, query or fragment",
+    ),
+]
+Repository = Annotated[
+    str,
+    Field(max_length=255),
+    matches(
+        _REPOSITORY, "has to be an image repository without a tag, such as stellar/stellar-core; version is its tag"
+    ),
+]
+ImageTag = Annotated[
+    str,
+    Field(max_length=200),
+    matches(_TAG, "has to be an image tag such as v21.0.0, which may be followed by @sha256:DIGEST"),
+]
+Image = Annotated[
+    str,
+    Field(max_length=512),
+    matches(_IMAGE, "has to be an image such as envoyproxy/envoy:distroless-v1.40.0"),
+]
+Address = Annotated[
+    str,
+    Field(max_length=300),
+    matches(_SCHEME + _HOST_PORT[1:], "has to be HOST:PORT, such as readpool-scaler.readpool:9090"),
+]
+ObjectName = Annotated[
+    str,
+    Field(max_length=253),
+    matches(_OBJECT_NAME, "has to be an object's name: lower-case letters, digits, hyphens and dots"),
+]
+
+
+def _to_text(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
+def _is_quantity(text: str) -> bool:
+    try:
+        parse_quantity(text)
+    except ValueError:
+        return False
+    return True
+
+
+_QUANTITY_RULE = Rule("isQuantity(string(self))", "has to be a quantity such as 500m, 2 or 4Gi", _is_quantity)
+Quantity = Annotated[
+    str,
+    BeforeValidator(_to_text),
+    _QUANTITY_RULE,
+    WithJsonSchema(
+        {INT_OR_STRING: True, "maxLength": 32, "pattern": QUANTITY_PATTERN, VALIDATIONS: [_QUANTITY_RULE.to_schema()]}
+    ),
+]
+
+
+def _check_toml(text: str) -> str:
+    """Let TOML through. CEL cannot tell, so the API server accepts other text, and only parse_pool refuses it."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        broken = {"path": "", "value": text, "allowed": f"has to be TOML: {error}"}
+        raise PydanticCustomError(BROKEN_RULE, "{allowed}", broken) from error
+    return text
+
+
+TomlText = Annotated[str, Field(max_length=65_536), AfterValidator(_check_toml)]
+
+
+def _to_whole_seconds(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(microsecond=0)
+
+
+def to_timestamp(now: float) -> datetime:
+    """Turn Unix seconds into the time that is written to status: whole seconds, as it is read back."""
+    return datetime.fromtimestamp(int(now), UTC)
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    PlainSerializer(lambda at: _to_whole_seconds(at).strftime("%Y-%m-%dT%H:%M:%SZ"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]

@@ -1,0 +1,234 @@
+"""The ReadOnlyPool: what its spec may say and what holds when it says nothing. The door for manifests.
+
+Everything that reads a pool starts with parse_pool. The parts lie beside: autoscaling, balancing, workload, status.
+The schema for the API server is made from these types by readpool.pool.crd.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError
+
+from readpool.pool.autoscaling import Autoscaling, Replacement, ScaleTrigger
+from readpool.pool.balancing import HttpRoute, LoadBalancing, ParentRef, RoutingMode, ShardBalancing, ShardStrategy
+from readpool.pool.errors import PoolError
+from readpool.pool.network import Network, Reference, ReferenceType
+from readpool.pool.rules import Part, Rule
+from readpool.pool.scalars import MAX_REPLICAS, ImageTag, Repository, TomlText, Url, list_of
+from readpool.pool.status import PoolStatus
+from readpool.pool.workload import (
+    DataSource,
+    Gate,
+    LocalSecret,
+    PodTemplate,
+    PullPolicy,
+    Resources,
+    RetentionPolicy,
+    SourceKind,
+    Storage,
+)
+
+__all__ = [
+    "Autoscaling",
+    "DataSource",
+    "Gate",
+    "HttpRoute",
+    "LoadBalancing",
+    "LocalSecret",
+    "Network",
+    "ParentRef",
+    "PoolError",
+    "PoolSpec",
+    "PoolStatus",
+    "PullPolicy",
+    "ReadOnlyPool",
+    "Reference",
+    "ReferenceType",
+    "Replacement",
+    "Resources",
+    "RetentionPolicy",
+    "RoutingMode",
+    "ScaleTrigger",
+    "ShardBalancing",
+    "ShardStrategy",
+    "SourceKind",
+    "Storage",
+    "parse_pool",
+]
+
+GROUP = "stellar.org"
+VERSION = "v1alpha1"
+KIND = "ReadOnlyPool"
+MAX_NAME_CHARACTERS = 50
+"""A StatefulSet's pods carry its name and a hash of ten in a label, which holds 63."""
+NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+NAME_MESSAGE = (
+    f"has to be at most {MAX_NAME_CHARACTERS} lower-case letters, digits and hyphens that start with a letter:"
+    " Services and pods are named after the pool"
+)
+
+
+_KEEP = "cannot change: the volumes hold this network's ledgers; make a new pool instead"
+
+
+class PoolSpec(Part):
+    """What the pool should be."""
+
+    rules = (
+        Rule(
+            "self.minReplicas <= self.maxReplicas",
+            "has to be no more than maxReplicas",
+            lambda spec: spec.min_replicas <= spec.max_replicas,
+            ".minReplicas",
+        ),
+        Rule(
+            "self.minReplicas <= self.targetReplicas && self.targetReplicas <= self.maxReplicas",
+            "has to be between minReplicas and maxReplicas",
+            lambda spec: spec.min_replicas <= spec.target_replicas <= spec.max_replicas,
+            ".targetReplicas",
+        ),
+        Rule(
+            "(self.network == 'Custom') == (has(self.networkPassphrase) && size(self.networkPassphrase) > 0)",
+            "has to be given for network: Custom, and only there: the passphrases of the public networks are known",
+            lambda spec: (spec.network is Network.CUSTOM) == bool(spec.network_passphrase),
+            ".networkPassphrase",
+        ),
+        Rule("self.network == oldSelf.network", _KEEP, path=".network"),
+        Rule(
+            "!has(self.networkPassphrase) || !has(oldSelf.networkPassphrase)"
+            " || self.networkPassphrase == oldSelf.networkPassphrase",
+            _KEEP,
+            path=".networkPassphrase",
+        ),
+        Rule(
+            "!self.shardBalancing.enabled || (has(self.historyArchiveUrls) && size(self.historyArchiveUrls) > 0)",
+            "has to name at least one archive while shardBalancing is enabled: shards are parts of archives",
+            lambda spec: bool(spec.history_archive_urls) or not spec.shard_balancing.enabled,
+            ".historyArchiveUrls",
+        ),
+        Rule(
+            "!self.shardBalancing.enabled || !(self.shardBalancing.strategy in ['LedgerRange', 'ledgerRange'])"
+            " || self.shardBalancing.shardCount <= self.maxReplicas",
+            "has to be no more than maxReplicas with strategy LedgerRange: each range needs a replica of its own",
+            lambda spec: (
+                not spec.shard_balancing.enabled
+                or spec.shard_balancing.strategy is not ShardStrategy.LEDGER_RANGE
+                or spec.shard_balancing.shard_count <= spec.max_replicas
+            ),
+            ".shardBalancing.shardCount",
+        ),
+    )
+
+    network: Network
+    """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Cannot change later."""
+    version: ImageTag
+    """Version of Stellar Core: the tag of `image`, such as v21.0.0. A change rolls through the replicas, at most
+    one fresh one at a time."""
+    image: Repository = "stellar/stellar-core"
+    """Image repository of Stellar Core, without a tag."""
+    image_pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
+    """Always, IfNotPresent or Never."""
+    image_pull_secrets: Annotated[tuple[LocalSecret, ...], Field(max_length=16, json_schema_extra=list_of("name"))] = ()
+    """Secrets to pull images with."""
+    replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
+    """How many replicas there are to be at present. Written by whoever scales: KEDA, an HPA, `kubectl scale`; leave it
+    out of your manifests. 0 means that nobody has scaled yet, and counts as targetReplicas. Beyond minReplicas or
+    maxReplicas it counts as those."""
+    min_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 3
+    """The pool is never smaller than this."""
+    max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 20
+    """The pool is never larger than this."""
+    target_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 5
+    """How many fresh replicas there are to be at all times. Each one that lags for good adds another."""
+    network_passphrase: Annotated[str, Field(max_length=200)] | None = None
+    """The network's passphrase, for network: Custom. Cannot change later."""
+    core_config_override: TomlText = ""
+    """TOML that is merged over what we write for Stellar Core: tables key by key, lists as a whole."""
+    template: PodTemplate = Field(default_factory=dict)
+    """A partial pod template that is merged over ours: metadata and spec."""
+    references: Annotated[tuple[Reference, ...], Field(max_length=8, json_schema_extra=list_of("type", "url"))] = ()
+    """Trusted nodes that say which ledger is the network's newest, beside what the replicas hear themselves. The same
+    ones for the pools of several clusters make lag mean the same in each."""
+    autoscaling: Autoscaling = Autoscaling()
+    """How the pool is scaled."""
+    paused: bool = False
+    """Leave replicas and weights as they are, whatever happens."""
+    replacement: Replacement = Replacement()
+    """What is done about replicas that never recover."""
+    gate: Gate = Gate()
+    """The proxy beside Stellar Core that keeps its command port in the pod."""
+    load_balancing: LoadBalancing = LoadBalancing()
+    """How reads are spread over the replicas."""
+    shard_balancing: ShardBalancing = ShardBalancing()
+    """How the history archives are divided among the replicas."""
+    history_archive_urls: Annotated[tuple[Url, ...], Field(max_length=32, json_schema_extra=list_of(kind="set"))] = ()
+    """History archives to catch up from; the network's own where none is given."""
+    resources: Resources = Resources()
+    """CPU, memory and other resources of the stellar-core container."""
+    storage: Storage = Storage()
+    """The volume of each replica."""
+    alerting: bool = False
+    """Keep a PrometheusRule for the pool, where the Prometheus operator is installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnlyPool:
+    """One pool as the API server holds it.
+
+    Attributes:
+        generation: increases with each change of the spec; 0 in a manifest that was not yet applied.
+        deletion_timestamp: since when it is being deleted.
+    """
+
+    name: str
+    namespace: str
+    spec: PoolSpec
+    uid: str = ""
+    generation: int = 0
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    status: PoolStatus = field(default_factory=PoolStatus)
+    deletion_timestamp: datetime | None = None
+
+
+_PartT = TypeVar("_PartT", bound=Part)
+
+
+def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
+    """Parse a ReadOnlyPool as it stands in a manifest or comes from the API server.
+
+    Raises:
+        PoolError: for the first thing in it that is not understood; fields that are not known are ignored.
+    """
+    metadata = manifest.get("metadata") or {}
+    deleted = metadata.get("deletionTimestamp")
+    return ReadOnlyPool(
+        name=_check_name(metadata.get("name")),
+        namespace=metadata.get("namespace") or "default",
+        spec=_parse(PoolSpec, manifest.get("spec"), "spec"),
+        uid=metadata.get("uid") or "",
+        generation=metadata.get("generation") or 0,
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        status=_parse(PoolStatus, manifest.get("status") or {}, "status"),
+        deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
+    )
+
+
+def _check_name(name: Any) -> str:
+    if not isinstance(name, str) or len(name) > MAX_NAME_CHARACTERS or not re.fullmatch(NAME_PATTERN, name):
+        raise PoolError("metadata.name", name, NAME_MESSAGE)
+    return name
+
+
+def _parse(kind: type[_PartT], written: Any, top: str) -> _PartT:
+    if written is None:
+        raise PoolError(top, None, "has to be given")
+    try:
+        return kind.model_validate_json(json.dumps(written), strict=True)
+    except ValidationError as error:
+        raise PoolError.from_validation(error, top) from error

@@ -1,0 +1,163 @@
+"""What a pool says of the pods themselves: spec.template, spec.resources, spec.storage, spec.gate.
+
+Under readpool.pool.spec.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, WithJsonSchema
+
+from readpool.pool.quantity import parse_quantity
+from readpool.pool.rules import Part, Rule
+from readpool.pool.scalars import Image, ObjectName, Quantity
+
+SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
+
+
+class PullPolicy(StrEnum):
+    """When images are pulled."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class LocalSecret(Part):
+    """A Secret in the pool's namespace."""
+
+    name: ObjectName
+    """Name of the Secret."""
+
+
+def _are_requests_within_limits(part: "Resources") -> bool:
+    return all(
+        parse_quantity(asked) <= parse_quantity(part.limits[name])
+        for name, asked in part.requests.items()
+        if name in part.limits
+    )
+
+
+Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
+
+
+class Resources(Part):
+    """CPU, memory and other resources of the stellar-core container."""
+
+    rules = (
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) ||"
+            " quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
+            "have to be no more than the limits",
+            _are_requests_within_limits,
+            ".requests",
+        ),
+    )
+
+    requests: Quantities = Field(default_factory=dict)
+    """What the node has to have free, as in {cpu: 500m, memory: 1Gi}."""
+    limits: Quantities = Field(default_factory=dict)
+    """The most that the container may use, as in {cpu: "2", memory: 4Gi}."""
+
+
+_TEMPLATE_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "metadata": {
+            "type": "object",
+            "description": "Labels and annotations of the pods.",
+            "properties": {
+                name: {
+                    "type": "object",
+                    "description": f"{name.capitalize()} of the pods, added to ours.",
+                    "additionalProperties": {"type": "string"},
+                }
+                for name in ("labels", "annotations")
+            },
+        },
+        "spec": {
+            "type": "object",
+            "description": "Any part of a PodSpec; containers are merged by name.",
+            "x-kubernetes-preserve-unknown-fields": True,
+        },
+    },
+}
+PodTemplate = Annotated[dict[str, Any], WithJsonSchema(_TEMPLATE_SCHEMA)]
+"""A part of a PodTemplateSpec; the API server of a StatefulSet knows whether the rest of it is right."""
+
+
+class RetentionPolicy(StrEnum):
+    """What becomes of the volumes when the pool goes."""
+
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
+class SourceKind(StrEnum):
+    """What a new replica's volume can be made from."""
+
+    SNAPSHOT = "VolumeSnapshot"
+    CLAIM = "PersistentVolumeClaim"
+
+
+class DataSource(Part):
+    """A volume that new replicas start from."""
+
+    rules = (
+        Rule(
+            f"!has(self.apiGroup) || self.apiGroup == (self.kind == 'VolumeSnapshot' ? '{SNAPSHOT_GROUP}' : '')",
+            f"has to be left out, or be {SNAPSHOT_GROUP} for a VolumeSnapshot and empty for a PersistentVolumeClaim",
+            lambda part: part.api_group in {None, SNAPSHOT_GROUP if part.kind is SourceKind.SNAPSHOT else ""},
+            ".apiGroup",
+        ),
+    )
+
+    kind: SourceKind
+    """VolumeSnapshot or PersistentVolumeClaim, in the pool's namespace."""
+    name: ObjectName
+    """Name of the snapshot or claim."""
+    api_group: Annotated[str, Field(max_length=63)] | None = None
+    """Follows from kind and can be left out; snapshot.storage.k8s.io for a VolumeSnapshot."""
+
+
+class Storage(Part):
+    """The volume of each replica: its database and buckets."""
+
+    rules = (
+        Rule(
+            "quantity(string(self.size)).sign() > 0",
+            "has to be more than nothing, such as 100Gi",
+            lambda part: parse_quantity(part.size) > 0,
+            ".size",
+        ),
+        Rule(
+            "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
+            "cannot shrink: volumes only grow; make a new pool with smaller ones instead",
+            path=".size",
+        ),
+        Rule(
+            "has(self.storageClass) == has(oldSelf.storageClass)"
+            " && (!has(self.storageClass) || self.storageClass == oldSelf.storageClass)",
+            "cannot change: volumes stay in the class that they were made in; make a new pool instead",
+            path=".storageClass",
+        ),
+    )
+
+    storage_class: ObjectName | None = None
+    """StorageClass of the volumes; the cluster's default where it is left out. Cannot change later."""
+    size: Quantity = "100Gi"
+    """Size of each replica's volume. Can grow later where the StorageClass allows it, never shrink."""
+    retention_policy: RetentionPolicy = RetentionPolicy.DELETE
+    """What becomes of the volumes when the pool is deleted: Delete or Retain."""
+    data_source: DataSource | None = None
+    """A VolumeSnapshot or claim that new replicas start from, so that they are fresh in minutes rather than hours.
+    Replicas that are there already keep their volumes."""
+
+
+class Gate(Part):
+    """The Envoy beside Stellar Core that lets out reads and GET /info, and never its command port."""
+
+    enabled: bool = True
+    """Run the gate. Without it Core's command port, an admin port, is open to whatever the NetworkPolicy lets in."""
+    image: Image | None = None
+    """Image of Envoy; that of the installation where it is left out."""
