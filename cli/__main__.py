@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: the scaler itself."),
     "top": ("cli.top", "top", "Show in a terminal what a scaler sees."),
+    "check": ("cli.check", "check", "Ask a scaler as KEDA does, and say whether it answers."),
     "demo": ("cli.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
 }
 
@@ -50,7 +51,8 @@ Examples:
   readpool demo                      see it work, on a simulated network
   readpool demo --core stellar-core  the same on real stellar-core processes
   readpool scaler --help             how to run the scaler
-  readpool top                       what the scaler at localhost:9090 sees""",
+  readpool top                       what the scaler at localhost:9090 sees
+  readpool check scaler:9090         does it answer as KEDA asks?""",
 )
 @click.version_option(_version(), prog_name="readpool")
 def main() -> None:

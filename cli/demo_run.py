@@ -12,8 +12,9 @@ from cli.demo_fleet import DemoFleet, run_real_fleet, run_simulated_fleet, serve
 from cli.demo_plan import NAMESPACE, SERVICE, DemoPlan
 from cli.demo_stage import Stage
 from cli.demo_story import Act, Cast, Cue, Sight, advance_story
+from cli.endpoint import Endpoint
 from cli.keda_client import KedaClient
-from cli.observer_client import Endpoint, watch
+from cli.observer_client import watch
 from cli.scaler_process import RunningScaler, run_scaler
 from cli.stand_in import StandIn
 from readpool.v1 import observer_pb2 as pb

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 
+from cli.endpoint import Endpoint, open_channel
 from readpool.v1 import observer_pb2 as pb
 from readpool.v1.observer_pb2_grpc import ObserverStub
 
@@ -29,22 +29,6 @@ FINAL_CODES = frozenset(
 
 class ObserverError(Exception):
     """The scaler refuses this watch, whenever it is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a scaler listens, and what to show and expect there when it speaks TLS."""
-
-    address: str
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    tls_server_name: str | None = None
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether anything of TLS was asked for."""
-        return any((self.tls_ca, self.tls_cert, self.tls_key, self.tls_server_name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +80,7 @@ async def watch(endpoint: Endpoint, request: pb.WatchRequest) -> AsyncIterator[E
 @asynccontextmanager
 async def _connect(endpoint: Endpoint) -> AsyncIterator[grpc.aio.Channel]:
     """A channel of its own each time: gRPC's own back-off would wait for minutes where a person watches."""
-    async with _open_channel(endpoint) as channel:
+    async with open_channel(endpoint) as channel:
         await asyncio.wait_for(_wait_until_ready(channel), CONNECT_SECONDS)
         yield channel
 
@@ -109,13 +93,3 @@ async def _wait_until_ready(channel: grpc.aio.Channel) -> None:
             raise TimeoutError
         await channel.wait_for_state_change(state)
         state = channel.get_state(try_to_connect=True)
-
-
-def _open_channel(endpoint: Endpoint) -> grpc.aio.Channel:
-    if not endpoint.is_secure:
-        return grpc.aio.insecure_channel(endpoint.address)
-    files = (endpoint.tls_ca, endpoint.tls_key, endpoint.tls_cert)
-    credentials = grpc.ssl_channel_credentials(*(path.read_bytes() if path else None for path in files))
-    name = endpoint.tls_server_name
-    options = [("grpc.ssl_target_name_override", name)] if name else []
-    return grpc.aio.secure_channel(endpoint.address, credentials, options)

@@ -11,8 +11,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from cli.endpoint import Endpoint, build_endpoint, tls_options
 from cli.fleet_table import build_fleet
-from cli.observer_client import Connected, Endpoint, Event, ObserverError, Outage, watch
+from cli.observer_client import Connected, Event, ObserverError, Outage, watch
 from readpool.v1 import observer_pb2 as pb
 
 # A scaler sends every fleet it has at once; after this much silence it has none to add.
@@ -90,25 +91,14 @@ Examples:
 @click.option("--fleet", metavar="NAME", help="Only this fleet: NAMESPACE/NAME, or NAME alone.")
 @click.option("--namespace", default="", metavar="NS", help="Only fleets of this namespace.")
 @click.option("--once", is_flag=True, help="Print what there is and exit; so it does when the output is no terminal.")
-@click.option(
-    "--tls-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities trusted to sign."
-)
-@click.option(
-    "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Our certificate, for mTLS."
-)
-@click.option(
-    "--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The key that goes with it."
-)
-@click.option("--tls-server-name", metavar="NAME", help="The name in the scaler's certificate, where HOST is another.")
+@tls_options
 def top(*, scaler: str, fleet: str | None, namespace: str, once: bool, **tls: Path | str | None) -> None:
     """Watch what a scaler sees: every fleet's tip, size and reason, every replica's class, lag and rate.
 
     The bar shows how far a replica is behind; the mark in its middle is the lag threshold. With --once the exit code is
     0 when the scaler answered and the fleet asked for is there.
     """
-    if (tls["tls_cert"] is None) != (tls["tls_key"] is None):
-        raise click.UsageError("--tls-cert and --tls-key go together.")
-    endpoint = Endpoint(scaler, **tls)  # type: ignore[arg-type]  # click's types per option are as Endpoint has them
+    endpoint = build_endpoint(scaler, **tls)
     request = pb.WatchRequest(fleets=pb.Fleets(namespace=namespace))
     board = Board(scaler, wanted=fleet)
     with suppress(KeyboardInterrupt):

@@ -13,7 +13,8 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from cli.observer_client import Connected, Endpoint, ObserverError, Outage, watch
+from cli.endpoint import Endpoint
+from cli.observer_client import Connected, ObserverError, Outage, watch
 from readpool.v1 import observer_pb2 as pb
 from readpool.v1.observer_pb2_grpc import ObserverServicer, add_ObserverServicer_to_server
 

@@ -1,0 +1,157 @@
+"""`readpool check`: asks a scaler as KEDA does and says in a line whether it answers. The chart's `helm test` runs it.
+
+The trigger is a pretended one, of a Service that is not there: what is asked is answered from the trigger alone. For
+ten minutes the scaler looks for that Service, as for every fleet that nobody asks for again.
+"""
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from cli.endpoint import Endpoint, build_endpoint, open_channel, tls_options
+from readpool.keda import externalscaler_pb2 as pb
+from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+
+RETRY_SECONDS = 0.5
+SERVICE = pb.DESCRIPTOR.services_by_name["ExternalScaler"].full_name
+TRIGGER = {"service": "readpool-check", "port": "11626", "targetReplicas": "1"}
+METRIC = "desiredReplicas"
+# Back-off would be shared with the channels of earlier tries.
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one address answered: as it should, where `failure` is empty; `is_final` where asking again is in vain."""
+
+    address: str
+    failure: str = ""
+    is_final: bool = False
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  readpool check readpool-scaler.readpool:9090
+  readpool check readpool-scaler.readpool:9090 --each
+  readpool check scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
+)
+@click.argument("address", default="localhost:9090", envvar="READPOOL_SCALER", metavar="[HOST:PORT]")
+@click.option("--each", is_flag=True, help="Ask every address behind HOST: each scaler of a headless Service.")
+@click.option(
+    "--namespace",
+    default="readpool",
+    show_default=True,
+    metavar="NS",
+    help="Where the pretended ScaledObject is.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to try again while it does not answer.",
+)
+@tls_options
+def check(*, address: str, each: bool, namespace: str, timeout: float, **tls: Path | str | None) -> None:
+    """Ask a scaler as KEDA does: is it SERVING, does it name metric and target, is a pool with a target active?
+
+    The address is the one for a ScaledObject's scalerAddress; localhost:9090 where none is given. The exit code is 0
+    when it answered as it should.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()):
+        raise click.UsageError(f"{address!r} is not HOST:PORT, such as readpool-scaler.readpool:9090.")
+    endpoint = build_endpoint(address, **tls)
+    answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, each=each))
+    click.echo(describe(address, answers), err=is_failed(answers))
+    sys.exit(int(is_failed(answers)))
+
+
+def is_failed(answers: Sequence[Answer]) -> bool:
+    """Tell whether any address failed to answer as it should."""
+    return any(answer.failure for answer in answers)
+
+
+def describe(address: str, answers: Sequence[Answer]) -> str:
+    """Say in one line what the answers come to."""
+    failed = [answer for answer in answers if answer.failure]
+    if not failed:
+        who = f"{address} answers" if len(answers) == 1 else f"All {len(answers)} scalers at {address} answer"
+        return f"{who} as KEDA asks: SERVING, {METRIC} with a target of 1, active."
+    reasons = "; ".join(f"{answer.address}: {answer.failure}" for answer in failed)
+    count = f" ({len(failed)} of {len(answers)} fail)" if len(answers) > 1 else ""
+    return f"{address} does not answer as KEDA asks{count}. {reasons}"
+
+
+async def ask_until_answered(endpoint: Endpoint, namespace: str, seconds: float, *, each: bool) -> list[Answer]:
+    """Ask, again and again while it may still come to answer, for at most so many seconds; give the last answers."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answers = await _ask_all(endpoint, namespace, deadline - time.monotonic(), each=each)
+        is_settled = not is_failed(answers) or any(answer.is_final for answer in answers)
+        if is_settled or time.monotonic() + RETRY_SECONDS >= deadline:
+            return answers
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, *, each: bool) -> list[Answer]:
+    if not each:
+        return [await ask(endpoint, endpoint.address, namespace, seconds)]
+    try:
+        addresses = await find_addresses(endpoint.address)
+    except OSError as error:
+        return [Answer(endpoint.address, f"no address is known for it: {error.strerror or error}")]
+    asking = (ask(_narrow(endpoint, address), address, namespace, seconds) for address in addresses)
+    return list(await asyncio.gather(*asking))
+
+
+async def find_addresses(address: str) -> list[str]:
+    """Look up every IP:PORT behind HOST:PORT.
+
+    Raises:
+        OSError: there is none, or nobody to ask.
+    """
+    host, _, port = address.rpartition(":")
+    found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    return sorted({f"[{where[0]}]:{port}" if ":" in str(where[0]) else f"{where[0]}:{port}" for *_, where in found})
+
+
+def _narrow(endpoint: Endpoint, address: str) -> Endpoint:
+    """Aim at one address, and still expect the certificate of the name that it was found by."""
+    if not endpoint.is_secure:
+        return replace(endpoint, address=address)
+    host = endpoint.address.rpartition(":")[0].strip("[]")
+    return replace(endpoint, address=address, tls_server_name=endpoint.tls_server_name or host)
+
+
+async def ask(endpoint: Endpoint, address: str, namespace: str, seconds: float) -> Answer:
+    """Ask all three questions over a connection of their own, and compare the answers with what they should be."""
+    reference = pb.ScaledObjectRef(namespace=namespace, name="readpool-check", scalerMetadata=TRIGGER)
+    async with open_channel(endpoint, _OPTIONS) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)  # the library's types know of no methods
+        scaler = ExternalScalerStub(channel)
+        try:
+            status = (await health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=seconds)).status
+            specs = (await scaler.GetMetricSpec(reference, timeout=seconds)).metricSpecs
+            active = (await scaler.IsActive(reference, timeout=seconds)).result
+        except grpc.aio.AioRpcError as error:
+            is_final = error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+            return Answer(address, f"{error.code().name}: {error.details()}", is_final)
+    if status != health_pb2.HealthCheckResponse.SERVING:
+        return Answer(address, f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(status)}")
+    if [(spec.metricName, spec.targetSizeFloat) for spec in specs] != [(METRIC, 1.0)]:
+        named = ", ".join(f"{spec.metricName} with a target of {spec.targetSizeFloat:g}" for spec in specs)
+        return Answer(address, f"it names {named or 'no metric'} instead of {METRIC} with a target of 1", is_final=True)
+    return Answer(address) if active else Answer(address, "it calls a pool with a target inactive", is_final=True)
