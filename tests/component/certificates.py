@@ -40,10 +40,10 @@ class Authority:
         """The root's certificate, PEM: cert-manager's ca.crt, KEDA's caCert."""
         return self._issuer.root if self._issuer else self._certificate
 
-    def issue(self, name: str = "scaler", *, is_rsa: bool = False) -> Pair:
-        """Issue a certificate for localhost and 127.0.0.1, good for servers and clients."""
+    def issue(self, name: str = "scaler", *, is_rsa: bool = False, host: str = "localhost") -> Pair:
+        """Issue a certificate for a host and 127.0.0.1, good for servers and clients."""
         key: _Key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = (
             _start(_build_name(name), self._name, key)

@@ -1,0 +1,40 @@
+"""Two promised numbers of the scaler in a cluster: how soon its pod is ready, and what its image adds to the base."""
+
+from datetime import datetime
+from typing import Any
+
+from tests.cluster.provided import ProvidedCluster
+
+from tests.cluster.waiting import wait_for
+from tests.e2e.cluster.own_release import OwnRelease
+
+READY_SECONDS = 3.0
+REPLACED_SECONDS = 60.0
+
+
+def test_a_scaler_pod_is_ready_within_three_seconds_of_its_start(
+    cluster: ProvidedCluster, scaler_release: OwnRelease
+) -> None:
+    old = set(scaler_release.pods())
+    cluster.access.kubectl("delete", "pod", f"--namespace={scaler_release.namespace}", min(old))
+
+    def find_ready_newcomer() -> dict[str, Any] | None:
+        pods = cluster.access.list("pods", scaler_release.namespace, "app.kubernetes.io/component=scaler")
+        return next((pod for pod in pods if pod["metadata"]["name"] not in old and find_ready(pod)), None)
+
+    pod = wait_for("a new scaler to be ready", find_ready_newcomer, REPLACED_SECONDS)
+    (container,) = pod["status"]["containerStatuses"]
+    started_at = parse_time(container["state"]["running"]["startedAt"])
+    # Both are whole seconds, cut off: the difference is right to a second either way.
+    assert (parse_time(find_ready(pod)) - started_at).total_seconds() <= READY_SECONDS
+
+
+def find_ready(pod: dict[str, Any]) -> str:
+    """Find since when a pod is ready; empty while it is not."""
+    conditions = pod["status"].get("conditions", [])
+    since = (c["lastTransitionTime"] for c in conditions if (c["type"], c["status"]) == ("Ready", "True"))
+    return next(since, "")
+
+
+def parse_time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
