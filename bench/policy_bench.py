@@ -32,7 +32,9 @@ def main() -> int:
     claims = judge(results)
     for claim in claims:
         print(f"{'true ' if claim.holds else 'FALSE'}{' ' if claim.is_judged else '*'} {claim.text}")
-    print("* told, not judged: see docs/policy.md on what the replica-hours are held against.")
+    for words, is_judged in (("judged", True), ("told, not judged (docs/policy.md says why)", False)):
+        some = [claim.holds for claim in claims if claim.is_judged is is_judged]
+        print(f"{'  ' if is_judged else '* '}{words}: {sum(some)} of {len(some)} hold")
     if args.report:
         args.report.write_text(json.dumps(_report(results, claims), indent=1))
     return 0 if all(claim.holds for claim in claims if claim.is_judged) else 1

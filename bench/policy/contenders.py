@@ -1,7 +1,8 @@
-"""Who competes on the model days: our policy with and without a known request rate, its rivals, it less each guard."""
+"""Who competes on the model days: ours with and without a known request rate, its rivals, ours less each guard."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 
 from bench.policy.ours import Blindness, OurScaling
@@ -14,8 +15,16 @@ from simulator.day.scenario import Day
 OURS, OURS_BLIND = "ours", "ours, request rate unknown"
 SEED, SEED_FAIR, SEED_RAN = "seed's rule", "seed's rule, newcomers not counted", "seed's rule, as it ran"
 HPA, HPA_LOW = "HPA on averageLag, 5 to 20", "HPA on averageLag, 3 to 20"
+FIXED_SIZES = {size: f"fixed {size}" for size in (5, 6, 7, 8)}
+SEED_SIZES = {5: SEED} | {size: f"{SEED}, target {size}" for size in (6, 7, 8)}
+HPA_SIZES = {size: f"HPA on averageLag, {size} to 20" for size in (5, 6, 7, 8)}
+"""Each rival made larger, from the pool's target on."""
 WITHOUT, BLIND_WITHOUT = "  without ", "  rate unknown, without "
-WEIGHTS = WeightSettings(max_load_factor=2.0)
+WITH, BLIND_WITH = "  with ", "  rate unknown, with "
+_WEIGHTS = WeightSettings()
+"""As shipped."""
+_BOUND = WeightSettings(max_load_factor=2.0)
+"""A load bound, to show what one would be worth: the defaults have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class Contender:
 
     name: str
     make: Callable[[Day], Scaling]
-    weights: WeightSettings = WEIGHTS
+    weights: WeightSettings = _WEIGHTS
 
 
 def _bounds(day: Day) -> Bounds:
@@ -35,7 +44,7 @@ def _ours(
     name: str,
     change: Callable[[PolicySettings], PolicySettings] = lambda s: s,
     blindness: Blindness | None = None,
-    weights: WeightSettings = WEIGHTS,
+    weights: WeightSettings = _WEIGHTS,
 ) -> Contender:
     return Contender(
         name, lambda day: OurScaling(change(PolicySettings(_bounds(day))), blindness or Blindness()), weights
@@ -57,25 +66,34 @@ _RATE_GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
 
 
 def list_rivals() -> list[Contender]:
-    """List what competes with us; `seed at N` and `fixed N` show what our quality costs them."""
+    """List what competes with us; those of six and more show what our quality costs them."""
     return [
         Contender(SEED, lambda day: SeedRule(_bounds(day))),
         Contender(SEED_FAIR, lambda day: SeedRule(_bounds(day), is_fair=True)),
         Contender(SEED_RAN, lambda _: FixedSize(6)),
-        Contender(HPA, lambda day: PlainHpa(Bounds(day.target, day.target, 20), float(day.lag_threshold))),
+        Contender(HPA, lambda day: _size_hpa(day.target, day)),
         Contender(HPA_LOW, lambda day: PlainHpa(_bounds(day), float(day.lag_threshold))),
-        *(Contender(f"fixed {n}", lambda _, n=n: FixedSize(n)) for n in (5, 6, 7, 8)),  # type: ignore[misc]
-        *(
-            Contender(f"seed's rule, target {n}", lambda _, n=n: SeedRule(Bounds(3, n, 20)))  # type: ignore[misc]
-            for n in (6, 7, 8)
-        ),
+        *(Contender(name, partial(_fix, size)) for size, name in FIXED_SIZES.items()),
+        *(Contender(name, partial(_size_seed, size)) for size, name in SEED_SIZES.items() if name != SEED),
+        *(Contender(name, partial(_size_hpa, size)) for size, name in HPA_SIZES.items() if name != HPA),
     ]
 
 
+def _fix(size: int, _day: Day) -> Scaling:
+    return FixedSize(size)
+
+
+def _size_seed(size: int, day: Day) -> Scaling:
+    return SeedRule(Bounds(day.minimum, size, 20))
+
+
+def _size_hpa(size: int, day: Day) -> Scaling:
+    return PlainHpa(Bounds(size, size, 20), float(day.lag_threshold))
+
+
 def list_contenders() -> list[Contender]:
-    """List all: ours, the rivals, ours without each guard."""
+    """List all: ours, the rivals, ours without each guard, and with a load bound."""
     no_rate = Blindness(requests=True)
-    no_bound = replace(WEIGHTS, max_load_factor=0.0)
     return [
         _ours(OURS),
         _ours(OURS_BLIND, blindness=no_rate),
@@ -83,7 +101,7 @@ def list_contenders() -> list[Contender]:
         *(_ours(WITHOUT + name, change) for name, change in (_GUARDS | _RATE_GUARDS).items()),
         _ours(WITHOUT + "halt", blindness=Blindness(halts=True)),
         _ours(WITHOUT + "own restart", blindness=Blindness(own_restarts=True)),
-        _ours(WITHOUT + "load bound", weights=no_bound),
+        _ours(WITH + "load bound of 2", weights=_BOUND),
         *(_ours(BLIND_WITHOUT + name, change, no_rate) for name, change in _GUARDS.items()),
-        _ours(BLIND_WITHOUT + "load bound", blindness=no_rate, weights=no_bound),
+        _ours(BLIND_WITH + "load bound of 2", blindness=no_rate, weights=_BOUND),
     ]

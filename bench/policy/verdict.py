@@ -9,6 +9,7 @@ from bench.policy.days import FIGURES, LARGEST, DayResult, Results, compute_figu
 
 _MARGIN = 1e-9
 _RIVALS = (c.SEED, c.SEED_FAIR, c.HPA)
+_QUALITIES = {"below": "time below target", "stale": "stale reads"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _judge_one(results: Results, ours: str) -> list[Claim]:
     fixed = f"fixed {hours / 24:.2f}"
     rivals = {name: results[name] for name in _RIVALS} | {fixed: mix_fixed(results, hours)}
     claims = []
-    for figure, words in (("below", "time below target"), ("stale", "stale reads")):
+    for figure, words in _QUALITIES.items():
         mine = compute_figure(results[ours], figure)
         claims += [
             Claim(
@@ -69,7 +70,7 @@ def _judge_one(results: Results, ours: str) -> list[Claim]:
 
 
 def _judge_hours(results: Results, ours: str, hours: float) -> list[Claim]:
-    """Compare replica-hours as they were, and with what a rival needs for the same time below target."""
+    """Compare replica-hours as they were, and with what a rival needs to be as good."""
     claims = [
         Claim(
             f"{ours}: {hours:.1f} replica-hours, literally no more than {name}"
@@ -79,24 +80,30 @@ def _judge_hours(results: Results, ours: str, hours: float) -> list[Claim]:
         )
         for name in (*_RIVALS, c.SEED_RAN)
     ]
-    below = compute_figure(results[ours], "below")
-    for name, sizes in (("the seed's rule", c.SEED), ("a fixed pool", "fixed 5")):
-        needed = compute_needed_hours(results, sizes, below)
-        claims.append(
-            Claim(f"{ours}: {hours:.1f} replica-hours, {name} needs {needed:.1f} for the same quality", hours <= needed)
-        )
+    for figure, words in _QUALITIES.items():
+        mine = compute_figure(results[ours], figure)
+        for name, sizes in (
+            ("the seed's rule", c.SEED_SIZES),
+            ("the HPA", c.HPA_SIZES),
+            ("a fixed pool", c.FIXED_SIZES),
+        ):
+            needed = compute_needed_hours([results[size] for size in sizes.values()], figure, mine)
+            text = f"{ours}: {hours:.1f} replica-hours, {name} needs {needed:.1f} for no more {words}"
+            claims.append(Claim(text, hours <= needed))
     return claims
 
 
-def compute_needed_hours(results: Results, first: str, below: float) -> float:
-    """Compute the replica-hours at which a rival of growing size has as little time below target, between two sizes."""
-    names = [first, *(f"{'fixed ' if first == 'fixed 5' else c.SEED + ', target '}{n}" for n in (6, 7, 8))]
-    points = [(compute_figure(results[n], "below"), compute_figure(results[n], "replica_hours")) for n in names]
+def compute_needed_hours(sizes: Sequence[Sequence[DayResult]], figure: str, quality: float) -> float:
+    """Compute the replica-hours at which a rival, smallest first, is as good in `figure`, between two of its sizes.
+
+    Where even the largest is not as good, these are the largest's: it needs more.
+    """
+    points = [(compute_figure(days, figure), compute_figure(days, "replica_hours")) for days in sizes]
     for (worse, fewer), (better, more) in pairwise(points):
-        if below >= worse:
+        if quality >= worse:
             return fewer
-        if below >= better:
-            return fewer + (worse - below) / (worse - better) * (more - fewer)
+        if quality >= better:
+            return fewer + (worse - quality) / (worse - better) * (more - fewer)
     return points[-1][1]
 
 

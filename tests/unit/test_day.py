@@ -154,7 +154,7 @@ def test_needed_hours_lie_between_the_two_sizes_that_enclose_the_quality() -> No
     def days(below: float, hours: float) -> list[DayResult]:
         return [DayResult(0, False, below, 0, 0, hours, 0, 0, 0, 0)]
 
-    pools = {"fixed 5": days(10, 120), "fixed 6": days(4, 144), "fixed 7": days(1, 168), "fixed 8": days(1, 192)}
-    assert compute_needed_hours(pools, "fixed 5", 7.0) == 132
-    assert compute_needed_hours(pools, "fixed 5", 20.0) == 120
-    assert compute_needed_hours(pools, "fixed 5", 0.5) == 192
+    sizes = [days(10, 120), days(4, 144), days(1, 168), days(1, 192)]
+    assert compute_needed_hours(sizes, "below", 7.0) == 132
+    assert compute_needed_hours(sizes, "below", 20.0) == 120
+    assert compute_needed_hours(sizes, "below", 0.5) == 192
