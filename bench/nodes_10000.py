@@ -1,6 +1,6 @@
 """10,000 nodes each 5 s in one process: cores, memory, evenness, loop lag, and the cost of a node from 100 nodes up.
 
-Every load runs in a process of its own, against stand-in nodes in another: `python -m bench.nodes_10000`.
+Every load runs in a process of its own, against stand-in nodes in another.
 """
 
 import multiprocessing
@@ -62,15 +62,3 @@ def run(*, quick: bool = False) -> dict[str, float]:
 def _cost_per_node(nodes: int, cost: Cost, idle: float) -> float:
     """CPU-microseconds that one node costs in one second, over what the process takes with no node at all."""
     return (cost.cores - idle) / nodes * 1e6
-
-
-@click.command()
-@click.option("--quick", is_flag=True, help="Fewer nodes and seconds; the figures mean little.")
-def main(*, quick: bool) -> None:
-    """Print the curve and the figures."""
-    for name, figure in run(quick=quick).items():
-        click.echo(f"{name:<48} {figure:12.3f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """What a poll costs: ours with all its handling, beside ours, aiohttp and httpx that do nothing but fetch.
 
-The nodes run in another process, and CPU-seconds are this one's: `python -m bench.polling`.
+The nodes run in another process, and CPU-seconds are this one's.
 """
 
 import asyncio
@@ -106,15 +106,3 @@ def run(*, quick: bool = False) -> dict[str, float]:
         "polls_ratio_to_httpx": kept.polls_per_cpu_second / fetches["fetches_per_cpu_second_httpx_keep_alive"],
         **fetches,
     }
-
-
-@click.command()
-@click.option("--quick", is_flag=True, help="Few seconds; the figures mean little.")
-def main(*, quick: bool) -> None:
-    """Print the figures."""
-    for name, figure in run(quick=quick).items():
-        click.echo(f"{name:<48} {figure:12.1f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from simulator.core_config import HISTORY, NodeKey, Ports, build_validator_config, build_watcher_config
 from simulator.core_process import CoreBinary, CoreError, CoreProcess, check_binary, generate_key
+from simulator.stateful_fleet import StatefulFleet
 
 CANDIDATE_PORTS = range(20_000, 32_768)
 """Below the ports that the kernel gives to outgoing connections, which would take a node's while it restarts."""
@@ -46,7 +45,7 @@ class CoreNetworkSettings:
     ready_seconds: float = 90.0
 
 
-class CoreNetwork:
+class CoreNetwork(StatefulFleet):
     """A `StatefulFleet` of real processes. Made by `start_core_network`."""
 
     def __init__(self, binary: CoreBinary, key: NodeKey, settings: CoreNetworkSettings) -> None:
@@ -124,16 +123,6 @@ class CoreNetwork:
         """End every process and remove the folder. Twice is once."""
         await asyncio.gather(*(node.end() for node in (*self._nodes.values(), self.validator)))
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-
-    async def __aenter__(self) -> Self:
-        """Return itself: it runs already."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.close()
 
     async def start(self) -> None:
         """Start the validator, bring its ledger to the binary's newest protocol, and start the first watchers.

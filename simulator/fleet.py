@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from types import TracebackType
-from typing import Self
 
 from simulator.clock import SimClock
 from simulator.core_info import render_info
@@ -16,6 +14,7 @@ from simulator.dns import DnsServer, ServiceName, start_dns
 from simulator.network import Network, NetworkSettings
 from simulator.node import Node, NodeSettings, Phase
 from simulator.serving import NodeServer
+from simulator.stateful_fleet import StatefulFleet
 
 FIRST_HOST = IPv4Address("127.0.0.2")
 
@@ -49,7 +48,7 @@ class FleetSettings:
     restart_seconds: float = 1.0
 
 
-class SimulatedFleet:
+class SimulatedFleet(StatefulFleet):
     """A `StatefulFleet` of simulated nodes, with the faults that only a simulation has. Made by `start_fleet`."""
 
     def __init__(self, settings: FleetSettings) -> None:
@@ -181,16 +180,6 @@ class SimulatedFleet:
         for server in self._dns:
             await server.close()
         self._dns.clear()
-
-    async def __aenter__(self) -> Self:
-        """Return itself: it runs already."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.close()
 
     def _endpoints(self) -> Mapping[str, tuple[str, int]]:
         return {name: (server.host, server.port) for name, server in self._servers.items()}

@@ -59,8 +59,10 @@ class StatefulFleet(Protocol):
 
     async def __aenter__(self) -> Self:
         """Return itself: it runs already."""
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close it."""
+        await self.close()

@@ -70,26 +70,24 @@ async def test_a_target_that_is_gone_is_left_out(server: FakeDns, discovery: Dis
     assert await discovery.find_members("stellar", BY_NAME) == {"core-0": "http://10.0.0.1:11627"}
 
 
-async def test_without_srv_the_address_is_the_name(server: FakeDns, discovery: Discovery) -> None:
-    server.records[SERVICE, "A"] = ["10.0.0.1"]
-    assert await discovery.find_members("stellar", BY_NUMBER) == {"10.0.0.1": "http://10.0.0.1:11626"}
+IPV4, IPV6 = {"10.0.0.1": "http://10.0.0.1:11626"}, {"fd00::1": "http://[fd00::1]:11626"}
 
 
-async def test_srv_that_fails_costs_only_the_names(server: FakeDns, discovery: Discovery) -> None:
-    server.records[SERVICE, "A"] = ["10.0.0.1"]
-    server.records[SERVICE, "SRV"] = ["0 0 0 ."]
-    assert await discovery.find_members("stellar", BY_NUMBER) == {"10.0.0.1": "http://10.0.0.1:11626"}
-
-
-async def test_ipv6_alone_is_found(server: FakeDns, discovery: Discovery) -> None:
-    server.records[SERVICE, "AAAA"] = ["fd00::1"]
-    assert await discovery.find_members("stellar", BY_NUMBER) == {"fd00::1": "http://[fd00::1]:11626"}
-
-
-async def test_pods_of_two_families_are_members_once(server: FakeDns, discovery: Discovery) -> None:
-    server.records[SERVICE, "A"] = ["10.0.0.1"]
-    server.records[SERVICE, "AAAA"] = ["fd00::1"]
-    assert await discovery.find_members("stellar", BY_NUMBER) == {"10.0.0.1": "http://10.0.0.1:11626"}
+@pytest.mark.parametrize(
+    ("records", "members"),
+    [
+        pytest.param({"A": "10.0.0.1"}, IPV4, id="without SRV the address is the name"),
+        pytest.param({"A": "10.0.0.1", "SRV": "0 0 0 ."}, IPV4, id="SRV that fails costs only the names"),
+        pytest.param({"AAAA": "fd00::1"}, IPV6, id="IPv6 alone is found"),
+        pytest.param({"A": "10.0.0.1", "AAAA": "fd00::1"}, IPV4, id="a pod of two families is a member once"),
+    ],
+)
+async def test_by_a_ports_number_an_address_is_enough(
+    records: dict[str, str], members: dict[str, str], server: FakeDns, discovery: Discovery
+) -> None:
+    for kind, record in records.items():
+        server.records[SERVICE, kind] = [record]
+    assert await discovery.find_members("stellar", BY_NUMBER) == members
 
 
 async def test_pods_that_share_a_first_label_keep_their_whole_names(server: FakeDns, discovery: Discovery) -> None:

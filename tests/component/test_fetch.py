@@ -62,19 +62,18 @@ async def fetch(
     return body
 
 
-async def test_a_connection_is_kept_where_the_server_keeps_it() -> None:
-    node = CountedNode(answers=100)
+@pytest.mark.parametrize(
+    ("answers", "connections"),
+    [
+        pytest.param(100, 1, id="kept where the server keeps it"),
+        pytest.param(1, 5, id="opened anew where the server closes"),
+    ],
+)
+async def test_a_connection_is(answers: int, connections: int) -> None:
+    node = CountedNode(answers=answers)
     async with run_node(node.handle) as url:
         await fetch(url, times=5)
-    assert node.connections == 1
-    assert len(node.requests) == 5
-
-
-async def test_a_connection_is_opened_anew_where_the_server_closes() -> None:
-    node = CountedNode(answers=1)
-    async with run_node(node.handle) as url:
-        await fetch(url, times=5)
-    assert node.connections == 5
+    assert node.connections == connections
     assert len(node.requests) == 5
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ def run_demo(report: Path, *flags: str, seconds: float) -> tuple[int, str, Mappi
     environment = {**os.environ, "TMPDIR": str(report.parent)}  # so that what it leaves behind is found
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
     return done.returncode, done.stdout + done.stderr, json.loads(report.read_text())
+
+
+@contextmanager
+def start_demo(report: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start it, and give its process once the pool is at its target; the story then goes on."""
+    command = (*DEMO, "--headless", "--report", str(report))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout
+        while "at its target" not in (line := demo.stdout.readline()):
+            assert line, "it ended by itself"
+        yield demo
 
 
 def find_current(report: Mapping[str, Any]) -> Sequence[int]:

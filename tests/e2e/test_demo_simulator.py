@@ -2,14 +2,13 @@
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.e2e.demo_process import DEMO, find_current, run_demo
+from tests.e2e.demo_process import find_current, run_demo, start_demo
 
 
 @pytest.mark.timeout(150)
@@ -31,13 +30,10 @@ def test_whoever_ends_it_leaves_no_process_behind_and_still_gets_a_report(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     path = tmp_path / "report.json"
-    command = (*DEMO, "--headless", "--report", str(path))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
-        assert demo.stdout
-        while "at its target" not in (line := demo.stdout.readline()):
-            assert line, "it ended by itself"
+    with start_demo(path) as demo:
         children = psutil.Process(demo.pid).children(recursive=True)
         demo.send_signal(number)
+        assert demo.stdout
         demo.stdout.read()
         assert demo.wait(20) == 130
     assert len(children) == 1, "the scaler"
@@ -47,14 +43,11 @@ def test_whoever_ends_it_leaves_no_process_behind_and_still_gets_a_report(
 
 def test_a_scaler_that_dies_ends_the_demo_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    command = (*DEMO, "--headless", "--report", str(path))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
-        assert demo.stdout
-        while "at its target" not in (line := demo.stdout.readline()):
-            assert line, "it ended by itself"
+    with start_demo(path) as demo:
         began = time.monotonic()
         (scaler,) = psutil.Process(demo.pid).children()
         scaler.kill()
+        assert demo.stdout
         said = demo.stdout.read()
         assert demo.wait(20) == 1
     assert time.monotonic() - began < 15, "it does not wait for the story to be over"

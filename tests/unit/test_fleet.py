@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
 from scaler.policy import Bounds
-from scaler.policy_grounds import ALL_UNREACHABLE, NO_REPLICAS, STILL_OBSERVING
+from scaler.policy_grounds import ALL_UNREACHABLE
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.tip import SLACK_LEDGERS
@@ -15,7 +14,6 @@ from scaler.trigger import Reference
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,
     GONE,
-    POLL_SECONDS,
     SPEC,
     START,
     Outcome,
@@ -194,48 +192,6 @@ def test_a_scaler_that_did_not_run_for_a_while_takes_nobody_for_foreign(seconds:
     shown = stage.play(60)
     assert all(set(classes(snapshot).values()) == {FRESH} for snapshot in shown)
     assert desired(shown) == {3}
-
-
-def test_a_failed_discovery_keeps_every_member() -> None:
-    stage = steady()
-    stage.fleet.discovery_failed("SERVFAIL for core.stellar.svc", stage.now)
-    shown = stage.play(60)
-    assert desired(shown) == {3}
-    assert set(classes(shown[-1]).values()) == {FRESH}
-
-
-def test_where_nobody_was_ever_found_the_trouble_with_discovery_is_told() -> None:
-    stage = StagedFleet()
-    stage.fleet.discovery_failed("SERVFAIL for core.stellar.svc", stage.now)
-    (shown,) = stage.play(1)
-    assert (shown.decision.desired, shown.decision.reason) == (None, NO_REPLICAS)
-    assert "SERVFAIL" in shown.decision.message
-
-
-def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
-    fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
-    before = fleet.snapshot(START).decision
-    assert (before.desired, before.reason) == (None, STILL_OBSERVING)
-    assert before.message == "Who the replicas are is not yet known."
-    fleet.set_members({}, START + 1)
-    assert fleet.snapshot(START + 1).decision.reason == NO_REPLICAS
-
-
-def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
-    stage = steady()
-    before = {r.name: r.standing for r in stage.fleet.snapshot(stage.now).replicas}
-    stage.fleet.set_members(
-        {"core-10": "http://x:1", "core-1": "http://elsewhere:1", "core-9": "http://y:1"}, stage.now
-    )
-    shown = stage.fleet.snapshot(stage.now)
-    assert [(r.name, r.address) for r in shown.replicas] == [
-        ("core-1", "http://elsewhere:1"),
-        ("core-9", "http://y:1"),
-        ("core-10", "http://x:1"),
-    ]
-    assert shown.replicas[0].standing == before["core-1"]
-    assert shown.replicas[1].standing.replica_class is UNKNOWN
-    assert not stage.fleet.observe("core-0", GONE, stage.now)
 
 
 def test_the_network_of_a_fleet_is_the_one_that_most_nodes_name() -> None:
