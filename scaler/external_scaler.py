@@ -19,10 +19,10 @@ from readpool.keda.externalscaler_pb2 import (
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerServicer
 from scaler.admission import Admission
 from scaler.fleets import Fleets, FleetsFullError
-from scaler.keda_messages import build_metric_specs, build_metric_values, is_active
+from scaler.keda_messages import build_default_specs, build_metric_specs, build_metric_values, is_active
 from scaler.metrics import NoGround, compute_metric
 from scaler.streams import Streams, TooManyStreams
-from scaler.trigger import Metric, Trigger
+from scaler.trigger import Metric, Trigger, TriggerError
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -39,9 +39,22 @@ class ExternalScaler(ExternalScalerServicer):
         """Say whether the pool should have replicas, from the trigger alone."""
         return IsActiveResponse(result=is_active(await self._admit(request, context)))
 
-    async def GetMetricSpec(self, request: ScaledObjectRef, context: _Context) -> GetMetricSpecResponse:
-        """Name the metric and its target, from the trigger alone: while this fails there is no HPA (keda#8056)."""
-        return build_metric_specs(await self._admit(request, context))
+    async def GetMetricSpec(
+        self,
+        request: ScaledObjectRef,
+        context: _Context,  # noqa: ARG002 - gRPC gives it to each method
+    ) -> GetMetricSpecResponse:
+        """Name the metric and its target, from the trigger alone: while this fails there is no HPA (keda#8056).
+
+        A trigger that is refused has the default metric: KEDA drops what an error says here, and what GetMetrics is
+        refused with it puts into the ScaledObject's events. No value ever comes, so nothing scales.
+        """
+        try:
+            trigger = self._admission.parse(request.namespace, request.name, request.scalerMetadata)
+        except TriggerError:
+            return build_default_specs()
+        self._observe(trigger)
+        return build_metric_specs(trigger)
 
     async def GetMetrics(self, request: GetMetricsRequest, context: _Context) -> GetMetricsResponse:
         """Value the metric by the newest snapshot; UNAVAILABLE with the reason where there is no ground."""
@@ -72,9 +85,12 @@ class ExternalScaler(ExternalScalerServicer):
 
     async def _admit(self, ref: ScaledObjectRef, context: _Context) -> Trigger:
         trigger = await self._admission.admit(ref.namespace, ref.name, ref.scalerMetadata, context)
+        self._observe(trigger)
+        return trigger
+
+    def _observe(self, trigger: Trigger) -> None:
         with suppress(FleetsFullError):  # the trigger alone is enough here; GetMetrics says what is missing
             self._fleets.watch(trigger.fleet)
-        return trigger
 
     async def _stay_open(self, trigger: Trigger, context: _Context) -> AsyncIterator[None]:
         """Step once, then hold the fleet observed until the scaler drains."""

@@ -7,7 +7,7 @@ Source: KEDA 2.21, pkg/scalers/external_scaler.go.
 import math
 
 from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, GetMetricsResponse, MetricSpec, MetricValue
-from scaler.trigger import Trigger
+from scaler.trigger import Metric, Trigger
 
 _INT64_MAXIMUM = 2**63 - 1
 
@@ -20,15 +20,12 @@ def is_active(trigger: Trigger) -> bool:
 
 def build_metric_specs(trigger: Trigger) -> GetMetricSpecResponse:
     """Build the one metric that the trigger asks for, with its target per replica."""
-    return GetMetricSpecResponse(
-        metricSpecs=[
-            MetricSpec(
-                metricName=trigger.metric.value,
-                targetSize=_round_up(trigger.target_value) or 1,
-                targetSizeFloat=trigger.target_value,
-            )
-        ]
-    )
+    return _build_specs(trigger.metric, trigger.target_value)
+
+
+def build_default_specs() -> GetMetricSpecResponse:
+    """Build what a trigger asks for that names neither metric nor target."""
+    return _build_specs(Metric.DESIRED_REPLICAS, 1.0)
 
 
 def build_metric_values(name: str, value: float) -> GetMetricsResponse:
@@ -42,6 +39,11 @@ def build_metric_values(name: str, value: float) -> GetMetricsResponse:
     return GetMetricsResponse(
         metricValues=[MetricValue(metricName=name, metricValue=_round_up(value), metricValueFloat=value)]
     )
+
+
+def _build_specs(metric: Metric, target: float) -> GetMetricSpecResponse:
+    spec = MetricSpec(metricName=metric.value, targetSize=_round_up(target) or 1, targetSizeFloat=target)
+    return GetMetricSpecResponse(metricSpecs=[spec])
 
 
 def _round_up(value: float) -> int:

@@ -146,21 +146,20 @@ async def test_an_unknown_metric_name_is_refused_with_those_that_are_known(keda:
     assert "desiredReplicas" in (error.details() or "")
 
 
-METHODS: list[Callable[["ExternalScalerAsyncStub", ScaledObjectRef], Awaitable[Any]]] = [
+REFUSING: list[Callable[["ExternalScalerAsyncStub", ScaledObjectRef], Awaitable[Any]]] = [
     lambda keda, ref: keda.IsActive(ref),
-    lambda keda, ref: keda.GetMetricSpec(ref),
     lambda keda, ref: keda.GetMetrics(GetMetricsRequest(scaledObjectRef=ref, metricName="desiredReplicas")),
     lambda keda, ref: keda.StreamIsActive(ref).read(),
     lambda keda, ref: keda.StreamMetricSpec(ref).read(),
 ]
-METHOD_NAMES = ["IsActive", "GetMetricSpec", "GetMetrics", "StreamIsActive", "StreamMetricSpec"]
+REFUSING_NAMES = ["IsActive", "GetMetrics", "StreamIsActive", "StreamMetricSpec"]
 
 
-async def test_a_bad_trigger_is_refused_by_every_method_and_logged_once(
+async def test_a_bad_trigger_is_refused_where_keda_passes_the_reason_on_and_logged_once(
     scaler: ScalerProcess, keda: "ExternalScalerAsyncStub"
 ) -> None:
     ref = build_ref(lagTreshold="5")
-    for method in METHODS:
+    for method in REFUSING:
         error = await refuse(method(keda, ref))
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "lagTreshold" in (error.details() or "")
@@ -168,7 +167,19 @@ async def test_a_bad_trigger_is_refused_by_every_method_and_logged_once(
     assert scaler.events_named("triggerRefused").count(said) == 1
 
 
-@pytest.mark.parametrize("method", METHODS, ids=METHOD_NAMES)
+@pytest.mark.parametrize(
+    "metadata", [{"lagTreshold": "5"}, {"metric": "freshness"}, {"targetReplicas": "three"}, {"pool": "core"}]
+)
+async def test_the_metric_spec_of_a_refused_trigger_is_the_default_so_that_keda_asks_on_and_hears_why(
+    keda: "ExternalScalerAsyncStub", metadata: dict[str, str]
+) -> None:
+    specs = await keda.GetMetricSpec(build_ref(**metadata))
+    unnamed = ScaledObjectRef(name="core", namespace="stellar")
+    assert specs == await keda.GetMetricSpec(unnamed)
+    assert [(s.metricName, s.targetSize, s.targetSizeFloat) for s in specs.metricSpecs] == [("desiredReplicas", 1, 1.0)]
+
+
+@pytest.mark.parametrize("method", REFUSING, ids=REFUSING_NAMES)
 async def test_a_trigger_by_pool_is_not_implemented_yet(keda: "ExternalScalerAsyncStub", method: Any) -> None:
     ref = ScaledObjectRef(name="core", namespace="stellar", scalerMetadata={"pool": "core"})
     error = await refuse(method(keda, ref))
@@ -187,10 +198,11 @@ async def test_streams_push_at_once_what_the_calls_answer(keda: "ExternalScalerA
 
 async def test_cancelled_calls_and_streams_leave_the_next_ones_alone(keda: "ExternalScalerAsyncStub") -> None:
     ref = build_ref()
-    calls = [method(keda, ref) for method in METHODS[:3] for _ in range(100)]
+    calls: list[Any] = [keda.GetMetricSpec(ref) for _ in range(100)]
+    calls += [method(keda, ref) for method in REFUSING[:2] for _ in range(100)]
     streams = [keda.StreamIsActive(ref) for _ in range(100)]
     for call in (*calls, *streams):
-        call.cancel()  # type: ignore[attr-defined]  # a call can, which is more than awaitable
+        call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
     assert (await keda.IsActive(ref)).result is True
 
