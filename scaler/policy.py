@@ -183,7 +183,7 @@ def _size_pool(
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, bearing, bounds)
-    message = f"{_describe_want(facts, unrest, bearing, bounds.target)} = {wanted}{why}"
+    message = _describe_want(facts, unrest, bearing, bounds.target) + why
     decision = Decision(desired, reason, message, lacking, facts.catching_up, bearing)
     return decision, replace(surplus, held=desired)
 
@@ -202,9 +202,16 @@ def _explain(wanted: int, desired: int, limit: int, bearing: int, bounds: Bounds
 
 
 def _describe_want(facts: Facts, unrest: Unrest, bearing: int, target: int) -> str:
-    """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s"."""
+    """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s = 6", and no sum where there is none."""
     if bearing > target + max(len(facts.lacking), unrest.lacking):
         return f"{bearing} needed to bear the requests"
     if unrest.lacking > len(facts.lacking):
-        return f"{target} wanted fresh + {unrest.lacking} lagging in turns"
-    return " + ".join([f"{target} wanted fresh", *describe_lack(facts)])
+        return f"{target} wanted fresh + {unrest.lacking} lagging in turns = {target + unrest.lacking}"
+    if facts.lacking:
+        words = " + ".join([f"{target} wanted fresh", *describe_lack(facts)])
+        return f"{words} = {target + len(facts.lacking)}"
+    if facts.ailing:
+        return f"{target} wanted fresh, {facts.ailing} not in step but not yet for {facts.sustain_seconds:.0f} s"
+    if facts.catching_up:
+        return f"{target} wanted fresh, {facts.catching_up} on the way"
+    return f"{target} wanted fresh and none lacking"

@@ -49,9 +49,16 @@ L = standing(LAGGING, 72)
 @pytest.mark.parametrize(
     ("standings", "held", "desired", "reason", "message"),
     [
-        pytest.param([F] * 5, 5, 5, "OnTarget", "5 wanted fresh = 5", id="all fresh"),
+        pytest.param([F] * 5, 5, 5, "OnTarget", "5 wanted fresh and none lacking", id="all fresh"),
         pytest.param([F] * 4 + [L], 5, 6, "ReplacingLack", "5 wanted fresh + 1 lagging for 72 s = 6", id="one lags"),
-        pytest.param([F] * 4 + [standing(LAGGING, 59)], 5, 5, "OnTarget", "5 wanted fresh = 5", id="not yet for long"),
+        pytest.param(
+            [F] * 4 + [standing(LAGGING, 59)],
+            5,
+            5,
+            "OnTarget",
+            "5 wanted fresh, 1 not in step but not yet for 60 s",
+            id="not yet for long",
+        ),
         pytest.param(
             [F] * 4 + [standing(UNREACHABLE, 61)],
             5,
@@ -60,7 +67,14 @@ L = standing(LAGGING, 72)
             "5 wanted fresh + 1 not answering for 61 s = 6",
             id="one does not answer",
         ),
-        pytest.param([F] * 4 + [standing(CATCHING_UP, 3599)], 5, 5, "OnTarget", None, id="one is on its way"),
+        pytest.param(
+            [F] * 4 + [standing(CATCHING_UP, 3599)],
+            5,
+            5,
+            "OnTarget",
+            "5 wanted fresh, 1 on the way",
+            id="one is on its way",
+        ),
         pytest.param(
             [F] * 4 + [standing(CATCHING_UP, 3601)],
             5,
@@ -80,7 +94,14 @@ L = standing(LAGGING, 72)
         pytest.param([F] * 2 + [L] * 3 + [UNKNOWN], 6, 7, "LimitedBySurge", None, id="an unknown one is on its way"),
         pytest.param([F] * 4 + [FOREIGN], 5, 5, "OnTarget", None, id="a foreign one is no lack"),
         pytest.param([F] * 5 + [FOREIGN], 5, 5, "OnTarget", None, id="a foreign one is no capacity"),
-        pytest.param([F] * 6, 6, 6, "HoldingSurplus", "5 wanted fresh = 5, 6 kept until that has lasted", id="surplus"),
+        pytest.param(
+            [F] * 6,
+            6,
+            6,
+            "HoldingSurplus",
+            "5 wanted fresh and none lacking, 6 kept until that has lasted",
+            id="surplus",
+        ),
         pytest.param([F] * 2, None, 5, "OnTarget", None, id="grows to the target at once"),
         pytest.param([F] * 5 + [UNKNOWN], 6, 6, "HoldingSurplus", None, id="an unknown one lets nobody go"),
     ],
