@@ -36,6 +36,7 @@ def compute_key(pieces: Iterable[str | bytes]) -> str:
 def make_once(folder: Path, make: Callable[[Path], None], progress: Progress) -> Path:
     """Give `folder`, made unless it is there: `make` fills a temporary folder, which is renamed when it is whole."""
     if folder.is_dir():
+        os.utime(folder)  # it is in use: forget_older goes by this
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with hold_lock(folder.with_name(f".{folder.name}.lock"), progress):
@@ -55,6 +56,19 @@ def hold_lock(path: Path, progress: Progress) -> Iterator[None]:
             progress(f"another process holds {path.name}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def forget_older(folder: Path, prefix: str, kept: int) -> None:
+    """Remove all but the newest `kept` of the made folders whose names begin with `prefix`, and their locks."""
+    made = [path for path in folder.glob(f"{prefix}*") if path.is_dir()]
+    for path in sorted(made, key=lambda one: one.stat().st_mtime, reverse=True)[kept:]:
+        shutil.rmtree(path, ignore_errors=True)
+        path.with_name(f".{path.name}.lock").unlink(missing_ok=True)
+
+
+def compute_size(folder: Path) -> int:
+    """Compute how many bytes the files below a folder take."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _make(folder: Path, make: Callable[[Path], None]) -> None:

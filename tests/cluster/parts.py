@@ -69,11 +69,6 @@ PARTS: Mapping[str, Part] = {
         ),
         Part("coredns", "github.com/coredns/coredns", {".": "coredns"}),
         Part(
-            "storage",
-            "github.com/rancher/local-path-provisioner",
-            {"github.com/rancher/local-path-provisioner": "local-path-provisioner"},
-        ),
-        Part(
             "helm",
             _HELM,
             {f"{_HELM}/cmd/helm": "helm"},
