@@ -1,0 +1,135 @@
+"""Faults of a cluster of ours, each from outside the pod: an image needs no shell for it, a pod no privilege."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.access import Access
+from tests.cluster.control_groups import ControlGroups
+from tests.cluster.faults import FAULTS
+from tests.cluster.supervised import Parts
+from tests.cluster.waiting import wait_for
+
+STOPPED = frozenset("TtZ")
+"""The states of proc(5) in which a process does nothing."""
+
+
+class OwnFaults:
+    """All faults, by signals, links and control groups of this machine."""
+
+    def __init__(self, access: Access, parts: Parts, groups: ControlGroups) -> None:
+        self._access = access
+        self._parts = parts
+        self._groups = groups
+
+    def is_able(self, fault: str) -> bool:
+        """Tell whether the method of this name works here: all do."""
+        return fault in FAULTS
+
+    def stop_process(self, namespace: str, pod: str, container: str) -> None:
+        """Stop all that runs in a container; returns when all of it is stopped."""
+        container_id = self._find_container(namespace, pod, container)
+
+        def stop_all() -> bool:
+            running = [pid for pid in self._list_pids(container_id) if not _is_stopped(pid)]
+            _send(running, signal.SIGSTOP)
+            return not running
+
+        wait_for(f"{container} of {pod} to be stopped", stop_all, seconds=10, every=0.02)
+
+    def continue_process(self, namespace: str, pod: str, container: str) -> None:
+        """Let what was stopped go on."""
+        _send(self._list_pids(self._find_container(namespace, pod, container)), signal.SIGCONT)
+
+    def kill_process(self, namespace: str, pod: str, container: str) -> None:
+        """Kill all that runs in a container."""
+        _send(self._list_pids(self._find_container(namespace, pod, container)), signal.SIGKILL)
+
+    def cut_network(self, namespace: str, pod: str) -> None:
+        """Lose every packet from and to a pod: its cable is pulled on the node's side, so that it keeps its routes."""
+        self._set_link(namespace, pod, "down")
+
+    def restore_network(self, namespace: str, pod: str) -> None:
+        """Plug the cable in again."""
+        self._set_link(namespace, pod, "up")
+
+    def limit_cpu(self, namespace: str, pod: str, container: str, cores: float | None) -> None:
+        """Let a container use so many cores and no more; a limit of the whole pod stays above it."""
+        if cores is None:
+            cores = _read_cpu_limit(self._get_pod(namespace, pod), container)
+        self._groups.set_cpu_limit(self._find_container(namespace, pod, container), cores)
+
+    def restart_part(self, part: str) -> None:
+        """End a part of the cluster and start it again."""
+        self.stop_part(part)
+        self.start_part(part)
+
+    def stop_part(self, part: str) -> None:
+        """End a part of the cluster; returns when it is gone."""
+        self._parts.stop(part)
+
+    def start_part(self, part: str) -> None:
+        """Start a part that was ended; returns when it runs, which is before it is ready."""
+        self._parts.start_again(part)
+
+    def _get_pod(self, namespace: str, pod: str) -> dict[str, Any]:
+        found = self._access.get("pod", pod, namespace)
+        if found is None:
+            raise LookupError(f"there is no pod {pod} in {namespace}")
+        return found
+
+    def _find_container(self, namespace: str, pod: str, container: str) -> str:
+        """Find the id of a running container."""
+        statuses = self._get_pod(namespace, pod)["status"].get("containerStatuses", [])
+        for status in statuses:
+            if status["name"] == container and "running" in status["state"]:
+                return str(status["containerID"].rpartition("//")[2])
+        states = {status["name"]: status["state"] for status in statuses}
+        raise LookupError(f"no container {container} runs in pod {pod} in {namespace}: {states}")
+
+    def _list_pids(self, container_id: str) -> list[int]:
+        return self._groups.list_pids(container_id=container_id)
+
+    def _set_link(self, namespace: str, pod: str, state: str) -> None:
+        uid = self._get_pod(namespace, pod)["metadata"]["uid"]
+        inside = self._groups.list_pids(pod_uid=uid)[0]
+        link = json.loads(_run("nsenter", f"--target={inside}", "--net", "ip", "-json", "link", "show", "eth0"))[0]
+        node = self._parts.namespaces.enter_network
+        links = json.loads(_run(*node("ip", "-json", "link", "show")))
+        name = next(found["ifname"] for found in links if found["ifindex"] == link["link_index"])
+        _run(*node("ip", "link", "set", name, state))
+
+
+def _send(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Tell whether a process is stopped; one that is gone counts."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in STOPPED
+    except OSError:
+        return True
+
+
+def _read_cpu_limit(pod: dict[str, Any], container: str) -> float | None:
+    """Read the CPU limit that a pod gives a container, in cores."""
+    spec = next(spec for spec in pod["spec"]["containers"] if spec["name"] == container)
+    limit = str(spec.get("resources", {}).get("limits", {}).get("cpu", ""))
+    if not limit:
+        return None
+    return float(limit[:-1]) / 1000 if limit.endswith("m") else float(limit)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

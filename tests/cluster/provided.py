@@ -1,0 +1,107 @@
+"""Which cluster the end-to-end tests run against: that of KUBECONFIG, else one of ours, made for them.
+
+Settings of another cluster: READPOOL_IMAGE and READPOOL_CORE_IMAGE, the images' names there; or READPOOL_LOAD_IMAGE, a
+command with {} in place of an archive, by which ours are brought to it (`kind load image-archive {}`).
+"""
+
+import contextlib
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.access import Access
+from tests.cluster.builds import build_all
+from tests.cluster.exec_faults import ExecFaults
+from tests.cluster.faults import Faults
+from tests.cluster.folders import build_folders
+from tests.cluster.images import build_images
+from tests.cluster.instance import Instance
+from tests.cluster.needs import UnmetNeedError
+from tests.cluster.progress import Progress, run_reported
+
+MOST_INSTANCES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReferences:
+    """The images that tests put into pods, as the cluster calls them; `core` is None where there is no stellar-core."""
+
+    readpool: str
+    core: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidedCluster:
+    """A cluster for tests."""
+
+    access: Access
+    faults: Faults
+    images: ImageReferences
+    is_ours: bool
+
+
+@contextlib.contextmanager
+def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
+    """Provide a cluster while the block runs. Ours is ended afterwards, unless READPOOL_KEEP_CLUSTER=1.
+
+    Raises:
+        UnmetNeedError: when neither can be had; says what is missing.
+    """
+    if kubeconfig := os.environ.get("KUBECONFIG"):
+        yield find_foreign_cluster(Path(kubeconfig), progress)
+        return
+    instance = Instance(find_free_name())
+    try:
+        instance.up(progress)
+        images = build_images(build_all(progress=progress), progress)
+        references = ImageReferences(images.readpool, images.core)
+        yield ProvidedCluster(instance.access, instance.faults, references, is_ours=True)
+    finally:
+        if os.environ.get("READPOOL_KEEP_CLUSTER", "") in {"", "0"}:
+            instance.down(progress)
+        else:
+            progress(f"kept: make cluster-shell NAME={instance.name}; make cluster-down NAME={instance.name}")
+
+
+def find_foreign_cluster(kubeconfig: Path, progress: Progress) -> ProvidedCluster:
+    """Give the cluster behind a kubeconfig, with its images named or loaded.
+
+    Raises:
+        UnmetNeedError: when kubectl or helm, or the images, are missing.
+    """
+    missing = [program for program in ("kubectl", "helm") if shutil.which(program) is None]
+    if missing:
+        raise UnmetNeedError(f"Tests against the cluster of KUBECONFIG need {' and '.join(missing)} on PATH.")
+    access = Access(kubeconfig.resolve())
+    return ProvidedCluster(access, ExecFaults(access), _find_images(progress), is_ours=False)
+
+
+def find_free_name(prefix: str = "e2e") -> str:
+    """Find a name for a cluster that none of ours has."""
+    for turn in range(MOST_INSTANCES):
+        name = f"{prefix}-{os.getpid()}-{turn}"
+        if not build_folders(name).state.exists():
+            return name
+    raise RuntimeError(f"{MOST_INSTANCES} clusters of this process are there already")
+
+
+def _find_images(progress: Progress) -> ImageReferences:
+    """Find the images of another cluster: by name where named, else built here and loaded by the command given."""
+    load = os.environ.get("READPOOL_LOAD_IMAGE")
+    if load is None:
+        named = os.environ.get("READPOOL_IMAGE")
+        if not named:
+            raise UnmetNeedError(
+                "With KUBECONFIG, give READPOOL_IMAGE, the name of an image that the cluster has or can pull, "
+                "or READPOOL_LOAD_IMAGE, a command that loads an archive in place of {} (kind load image-archive {})."
+            )
+        return ImageReferences(named, os.environ.get("READPOOL_CORE_IMAGE"))
+    images = build_images(build_all(progress=progress), progress)
+    for archive in images.archives:
+        command = [part.replace("{}", str(archive)) for part in shlex.split(load)]
+        run_reported(command, f"loading {archive.name}", progress)
+    core = os.environ.get("READPOOL_CORE_IMAGE") or images.core
+    return ImageReferences(os.environ.get("READPOOL_IMAGE") or images.readpool, core)
