@@ -1,0 +1,94 @@
+"""The chart as Helm renders it, as data: `render("scaler.replicas=3")` gives every object. No cluster is asked."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.builds import build_all
+from tests.cluster.needs import UnmetNeedError
+from tests.strictness import skip_or_fail
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "readpool"
+KUBERNETES = "1.36.3"
+RELEASE, NAMESPACE = "readpool", "readpool"
+Object = Mapping[str, Any]
+
+# Helm prints no notes without a cluster: here they are an object like the others.
+_NOTES = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: notes}
+data:
+  notes: {{ include (print $.Template.BasePath "/NOTES.txt") . | quote }}
+"""
+
+
+class RefusedError(Exception):
+    """Helm refused the chart with these values; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """Helm, built from its pins."""
+
+    binary: Path
+
+    def run(self, *arguments: str) -> str:
+        """Run a command and give what it prints.
+
+        Raises:
+            RefusedError: when it fails.
+        """
+        quiet = {**os.environ, "KUBECONFIG": os.devnull, "HELM_NO_PLUGINS": "1"}
+        done = subprocess.run([self.binary, *arguments], capture_output=True, text=True, check=False, env=quiet)
+        if done.returncode:
+            raise RefusedError(done.stderr + done.stdout)
+        return done.stdout
+
+    def render(
+        self, *settings: str, kubernetes: str = KUBERNETES, chart: Path = CHART, release: str = RELEASE
+    ) -> list[Object]:
+        """Render the chart with settings as of `--set`.
+
+        Raises:
+            RefusedError: when schema or templates refuse them.
+        """
+        flags = [word for setting in settings for word in ("--set", setting)]
+        where = ("--namespace", NAMESPACE, "--kube-version", kubernetes)
+        text = self.run("template", release, str(chart), *where, *flags)
+        return [document for document in yaml.safe_load_all(text) if document]
+
+    def render_notes(self, *settings: str) -> str:
+        """Render what is printed after an installation."""
+        with tempfile.TemporaryDirectory() as folder:
+            chart = Path(shutil.copytree(CHART, Path(folder, "readpool")))
+            (chart / "templates" / "notes.yaml").write_text(_NOTES)
+            notes = find(self.render(*settings, chart=chart), "ConfigMap", "notes")
+        return str(notes["data"]["notes"])
+
+
+def find_helm() -> Helm:
+    """Find Helm in the cache, or build it; without Go, skip the test that needs it."""
+    try:
+        return Helm(build_all(parts=("helm",)).path("helm"))
+    except UnmetNeedError as error:
+        skip_or_fail(str(error))
+
+
+def find(objects: Sequence[Object], kind: str, name: str | None = None) -> Object:
+    """Find the one object of a kind, or the one of that name."""
+    (found,) = (o for o in objects if o["kind"] == kind and name in {None, o["metadata"]["name"]})
+    return found
+
+
+def list_pods(objects: Sequence[Object]) -> list[Object]:
+    """List what becomes pods: their metadata and spec."""
+    templates = [o["spec"]["template"] for o in objects if "template" in o.get("spec", {})]
+    return templates + [o for o in objects if o["kind"] == "Pod"]

@@ -1,0 +1,235 @@
+"""The chart as Helm renders it: secure by default, TLS in every form, and wrong values refused with a sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from readpool import __version__
+from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, find, find_helm, list_pods
+
+pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
+
+TLS = ("scaler.tls.enabled=true", "scaler.tls.secretName=scaler-tls")
+MUTUAL = (*TLS, "scaler.tls.clientCA.enabled=true")
+ISSUER = "scaler.tls.certManager.issuerRef.name=authority"
+ISSUED = ("scaler.tls.enabled=true", "scaler.tls.certManager.enabled=true", ISSUER)
+ISSUED_MUTUAL = (*ISSUED, "scaler.tls.clientCA.enabled=true")
+EXTRAS = ("scaler.networkPolicy.enabled=true", "scaler.serviceMonitor.enabled=true", "commonLabels.team=stellar")
+VARIANTS = [
+    pytest.param((), id="defaults"),
+    pytest.param(TLS, id="TLS"),
+    pytest.param(MUTUAL, id="mTLS"),
+    pytest.param((*ISSUED_MUTUAL, *EXTRAS), id="all of it"),
+]
+OWN_LABELS = {
+    "app.kubernetes.io/name": "readpool",
+    "app.kubernetes.io/instance": "readpool",
+    "app.kubernetes.io/component": "scaler",
+}
+
+
+@pytest.fixture(scope="module")
+def helm() -> Helm:
+    return find_helm()
+
+
+def scaler_of(objects: Sequence[Object]) -> Any:
+    """Give the spec of the scaler's pods."""
+    return find(objects, "Deployment")["spec"]["template"]["spec"]
+
+
+def args_of(pod: Object) -> list[str]:
+    (container,) = pod["containers"]
+    return list(container["args"])
+
+
+def test_the_linter_finds_nothing(helm: Helm) -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", "--kube-version", KUBERNETES, str(CHART))
+
+
+def test_its_version_is_that_of_the_package() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == __version__
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequence[str]) -> None:
+    pods = list_pods(helm.render(*settings))
+    assert len(pods) == 2, "the scaler's and the test's"
+    for pod in pods:
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False
+        assert spec["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        assert {"secret"} >= {kind for volume in spec.get("volumes", []) for kind in volume if kind != "name"}
+        for container in spec.get("initContainers", []) + spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert {"requests", "limits"} <= set(container["resources"])
+            assert not any("hostPort" in port for port in container.get("ports", []))
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+def test_there_is_no_rbac_at_all_and_no_token(helm: Helm, settings: Sequence[str]) -> None:
+    objects = helm.render(*settings)
+    assert not [o for o in objects if o["apiVersion"].startswith("rbac.authorization.k8s.io")]
+    account = find(objects, "ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    assert {pod["spec"]["serviceAccountName"] for pod in list_pods(objects)} == {account["metadata"]["name"]}
+
+
+@pytest.mark.parametrize("settings", [*VARIANTS, pytest.param(("nameOverride=eyes",), id="another name")])
+def test_every_selector_matches_the_scaler_and_not_the_test(helm: Helm, settings: Sequence[str]) -> None:
+    objects = helm.render(*settings)
+    deployment = find(objects, "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"].items()
+    tests = find(objects, "Pod")["metadata"]["labels"].items()
+    selectors = [deployment["spec"]["selector"]["matchLabels"], find(objects, "Service")["spec"]["selector"]]
+    selectors += [find(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
+    selectors += [spread["labelSelector"]["matchLabels"] for spread in scaler_of(objects)["topologySpreadConstraints"]]
+    selectors += [o["spec"]["podSelector"]["matchLabels"] for o in objects if o["kind"] == "NetworkPolicy"]
+    assert all(selector.items() <= labels for selector in selectors)
+    assert not any(selector.items() <= tests for selector in selectors)
+    for monitor in (o for o in objects if o["kind"] == "ServiceMonitor"):
+        service = find(objects, "Service")["metadata"]["labels"]
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= service.items()
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+def test_every_object_carries_the_usual_labels_and_the_namespace(helm: Helm, settings: Sequence[str]) -> None:
+    for thing in helm.render(*settings):
+        assert thing["metadata"]["namespace"] == "readpool"
+        assert {
+            "app.kubernetes.io/name": "readpool",
+            "app.kubernetes.io/instance": "readpool",
+            "app.kubernetes.io/part-of": "readpool",
+            "app.kubernetes.io/managed-by": "Helm",
+            "app.kubernetes.io/version": __version__,
+            "helm.sh/chart": f"readpool-{__version__}",
+        }.items() <= thing["metadata"]["labels"].items()
+
+
+def test_labels_of_a_user_reach_everything_and_never_replace_ours(helm: Helm) -> None:
+    ours = "commonLabels.app\\.kubernetes\\.io/{}=theirs"
+    settings = [ours.format(name) for name in ("name", "instance", "component")]
+    objects = helm.render(*settings, "commonLabels.team=stellar", "scaler.podLabels.app\\.kubernetes\\.io/name=theirs")
+    assert all(o["metadata"]["labels"]["team"] == "stellar" for o in [*objects, *list_pods(objects)])
+    assert OWN_LABELS.items() <= find(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_a_new_chart_with_the_same_image_restarts_nothing(helm: Helm) -> None:
+    assert "helm.sh/chart" not in find(helm.render(), "Deployment")["spec"]["template"]["metadata"]["labels"]
+
+
+def test_the_service_gives_keda_the_address_of_every_ready_scaler(helm: Helm) -> None:
+    objects = helm.render("scaler.service.port=9191")
+    spec = find(objects, "Service", "readpool-scaler")["spec"]
+    assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", False)
+    (container,) = scaler_of(objects)["containers"]
+    assert {port["name"]: port["port"] for port in spec["ports"]} == {"grpc": 9191, "telemetry": 8080}
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"grpc": 9191, "telemetry": 8080}
+    assert "--listen=[::]:9191" in container["args"]
+
+
+def test_a_scaler_is_ready_within_a_second_of_answering_and_probed_without_tls(helm: Helm) -> None:
+    (container,) = scaler_of(helm.render(*MUTUAL))["containers"]
+    probes = {name: container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
+    paths = {name: (probe["httpGet"]["path"], probe["httpGet"]["port"]) for name, probe in probes.items()}
+    assert paths == {
+        "startup": ("/readyz", "telemetry"),
+        "readiness": ("/readyz", "telemetry"),
+        "liveness": ("/healthz", "telemetry"),
+    }
+    assert probes["startup"]["periodSeconds"] == 1
+
+
+def test_an_update_or_a_drain_takes_no_scaler_that_is_not_replaced(helm: Helm) -> None:
+    objects = helm.render()
+    deployment = find(objects, "Deployment")["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert find(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "hook"),
+    [
+        pytest.param("1.36.3", {"sleep": {"seconds": 5}}, id="the kubelet sleeps"),
+        pytest.param("1.30.0-gke.1", {"sleep": {"seconds": 5}}, id="a vendor's version"),
+        pytest.param("1.27.0", {"exec": {"command": ["sleep", "5"]}}, id="before it could"),
+    ],
+)
+def test_a_pod_that_ends_leaves_dns_before_it_drains(helm: Helm, kubernetes: str, hook: Object) -> None:
+    pod = scaler_of(helm.render(kubernetes=kubernetes))
+    (container,) = pod["containers"]
+    assert container["lifecycle"]["preStop"] == hook
+    assert "--drain-seconds=10" in container["args"]
+    assert pod["terminationGracePeriodSeconds"] > 5 + 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        pytest.param("scaler.pollInterval=2.5", "--poll-interval=2.5", id="pollInterval"),
+        pytest.param(
+            "scaler.references={horizon=https://h.example}", "--reference=horizon=https://h.example", id="ref"
+        ),
+        pytest.param("scaler.allowStaticNodes=true", "--allow-static-nodes", id="allowStaticNodes"),
+        pytest.param("scaler.clusterDomain=k8s.example", "--cluster-domain=k8s.example", id="clusterDomain"),
+        pytest.param("scaler.logLevel=debug", "--log-level=debug", id="logLevel"),
+        pytest.param("scaler.logFormat=console", "--log-format=console", id="logFormat"),
+        pytest.param("scaler.telemetry.port=8081", "--telemetry-listen=[::]:8081", id="telemetry"),
+        pytest.param("scaler.extraArgs={--dns-server=10.0.0.1:53}", "--dns-server=10.0.0.1:53", id="extraArgs"),
+    ],
+)
+def test_a_value_becomes_a_flag(helm: Helm, settings: str, flag: str) -> None:
+    assert flag in args_of(scaler_of(helm.render(settings)))
+    assert flag not in args_of(scaler_of(helm.render()))
+
+
+def test_the_image_is_of_the_charts_own_version_unless_said_otherwise(helm: Helm) -> None:
+    def images(*settings: str) -> set[str]:
+        return {pod["spec"]["containers"][0]["image"] for pod in list_pods(helm.render(*settings))}
+
+    assert images() == {f"readpool:{__version__}"}
+    assert images("image.repository=localhost/readpool", "image.tag=abc") == {"localhost/readpool:abc"}
+    assert images("image.tag=abc", f"image.digest=sha256:{'0' * 64}") == {f"readpool@sha256:{'0' * 64}"}
+
+
+def test_where_the_cluster_chooses_the_user_the_chart_names_none(helm: Helm) -> None:
+    settings = [f"scaler.podSecurityContext.{key}=null" for key in ("runAsUser", "runAsGroup", "fsGroup")]
+    for pod in list_pods(helm.render(*settings)):
+        assert set(pod["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
+
+
+def test_no_name_grows_too_long(helm: Helm) -> None:
+    objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, f"fullnameOverride={'long-' * 12}er")
+    assert max(len(o["metadata"]["name"]) for o in objects) <= 63
+
+
+def test_a_second_release_in_the_namespace_meets_nothing_of_the_first(helm: Helm) -> None:
+    def names(release: str) -> set[tuple[str, str]]:
+        objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, release=release)
+        return {(o["kind"], o["metadata"]["name"]) for o in objects}
+
+    assert not names("readpool") & names("another")
+    assert ("Service", "another-readpool-scaler") in names("another")
+
+
+def test_a_cluster_that_is_too_old_is_refused(helm: Helm) -> None:
+    with pytest.raises(RefusedError, match=r"chart requires kubeVersion: >=1\.27"):
+        helm.render(kubernetes="1.26.9")

@@ -1,0 +1,144 @@
+"""The chart's values: what is misspelt or out of bounds is refused by name, and each is explained where people look."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scaler.trigger import parse_trigger
+from tests.e2e.rendered_chart import CHART, Helm, RefusedError, find, find_helm
+
+pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+LONGEST_SHOWN = 40
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "chart.md"
+
+
+@pytest.fixture(scope="module")
+def helm() -> Helm:
+    return find_helm()
+
+
+def list_leaves(values: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, str]]:
+    """List every value that one sets: its path, its default, and what the schema says of it."""
+    for name, value in values.items():
+        described = schema["properties"][name]
+        if isinstance(value, dict) and value and "properties" in described:
+            yield from list_leaves(value, described, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value, described["description"]
+
+
+def list_closed(schema: Mapping[str, Any], path: str = "values") -> Iterator[tuple[str, bool]]:
+    """List every object of the schema that names its keys, and whether it refuses others."""
+    if "properties" in schema:
+        yield path, schema.get("additionalProperties") is False
+        for name, inner in schema["properties"].items():
+            yield from list_closed(inner, f"{path}.{name}")
+    if "items" in schema:
+        yield from list_closed(schema["items"], f"{path}[]")
+
+
+def show_default(value: Any) -> str:
+    """Write a default as the guide does: long ones are to be read in values.yaml."""
+    text = json.dumps(value)
+    return f"`{text}`" if len(text) <= LONGEST_SHOWN else "…"
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentences"),
+    [
+        pytest.param("scaler.replicsa=3", ["'/scaler'", "additional properties 'replicsa' not allowed"], id="misspelt"),
+        pytest.param("scalar.replicas=3", ["additional properties 'scalar' not allowed"], id="misspelt at the top"),
+        pytest.param("scaler.allowLoopbackNodes=true", ["'allowLoopbackNodes' not allowed"], id="not on a cluster"),
+        pytest.param("scaler.replicas=many", ["'/scaler/replicas'", "got string, want integer"], id="no number"),
+        pytest.param("scaler.replicas=-1", ["'/scaler/replicas'", "minimum: got -1, want 0"], id="too few"),
+        pytest.param("scaler.service.port=80", ["'/scaler/service/port'", "got 80, want 1,024"], id="not for nobody"),
+        pytest.param("scaler.pollInterval=0.0s", ["'/scaler/pollInterval'"], id="seconds with a unit"),
+        pytest.param("scaler.pollInterval=301", ["'/scaler/pollInterval'", "want 300"], id="too seldom"),
+        pytest.param(
+            "scaler.logLevel=loud", ["must be one of 'debug', 'info', 'warning', 'error'"], id="no such level"
+        ),
+        pytest.param("scaler.references={https://h}", ["'/scaler/references/0'"], id="a reference without its kind"),
+        pytest.param("scaler.extraArgs={dns-server}", ["'/scaler/extraArgs/0'"], id="no flag"),
+        pytest.param("image.tag=null,image.tga=1", ["additional properties 'tga'"], id="misspelt beside a null"),
+        pytest.param("image.pullPolicy=Sometimes", ["'Always', 'IfNotPresent', 'Never'"], id="no such policy"),
+        pytest.param("image.digest=abc", ["'/image/digest'", "does not match pattern"], id="no digest"),
+        pytest.param("fullnameOverride=Read_Pool", ["'/fullnameOverride'", "does not match"], id="no name"),
+        pytest.param(
+            "scaler.terminationGracePeriodSeconds=15",
+            ["terminationGracePeriodSeconds 15: must be more than drainSeconds and preStopSleepSeconds together, 15"],
+            id="killed while it drains",
+        ),
+        pytest.param("scaler.telemetry.port=9090", ["are both 9090"], id="one port for both"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(helm: Helm, setting: str, sentences: list[str]) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        helm.render(setting)
+    assert [sentence for sentence in sentences if sentence not in str(refusal.value)] == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param("global.team=stellar", id="a parent's"),
+        pytest.param("scaler.resources.limits.cpu=2", id="a resource"),
+        pytest.param("scaler.replicas=0", id="no scaler"),
+        pytest.param("scaler.pollInterval=0.5", id="a fraction, which --set makes a string"),
+        pytest.param("scaler.affinity.nodeAffinity.x=1", id="anything of the cluster's own"),
+        pytest.param("scaler.topologySpread=null", id="no spread"),
+        pytest.param("scaler.tls.certManager.issuerRef.group=awspca.example", id="another kind of issuer"),
+    ],
+)
+def test_what_is_right_is_accepted(helm: Helm, setting: str) -> None:
+    assert helm.render(setting)
+
+
+def test_a_switch_takes_its_object_away(helm: Helm) -> None:
+    kinds = {o["kind"] for o in helm.render()}
+    assert kinds == {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Pod"}
+    off = ("serviceAccount.create=false", "scaler.podDisruptionBudget.enabled=false")
+    assert {o["kind"] for o in helm.render(*off)} == {"Deployment", "Service", "Pod"}
+    on = ("scaler.networkPolicy.enabled=true", "scaler.serviceMonitor.enabled=true")
+    assert {o["kind"] for o in helm.render(*on)} == kinds | {"NetworkPolicy", "ServiceMonitor"}
+
+
+def test_a_network_policy_admits_keda_the_test_and_prometheus_and_nobody_else(helm: Helm) -> None:
+    grpc, telemetry = find(helm.render("scaler.networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"]
+    keda, test = grpc["from"]
+    assert keda == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
+    assert test["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scaler-test"
+    assert [port["port"] for port in grpc["ports"]] == ["grpc"]
+    assert telemetry["from"] == VALUES["scaler"]["networkPolicy"]["telemetryFrom"]
+    assert [port["port"] for port in telemetry["ports"]] == ["telemetry"]
+
+
+def test_every_key_that_is_not_known_is_refused_wherever_it_stands() -> None:
+    assert [path for path, is_closed in list_closed(SCHEMA) if not is_closed] == []
+
+
+def test_every_value_is_in_the_schema_with_a_sentence_and_the_other_way_round() -> None:
+    leaves = list(list_leaves(VALUES, SCHEMA))
+    assert [path for path, _, sentence in leaves if not sentence.endswith(".")] == []
+    assert set(SCHEMA["properties"]) - set(VALUES) == {"global"}
+    missing = set(SCHEMA["properties"]["scaler"]["properties"]) - set(VALUES["scaler"])
+    assert missing == set()
+
+
+def test_the_guide_lists_every_value_with_its_default_and_what_the_schema_says() -> None:
+    rows = [f"| `{path}` | {show_default(value)} | {text} |" for path, value, text in list_leaves(VALUES, SCHEMA)]
+    listed = [line for line in GUIDE.read_text().splitlines() if line.startswith("| `")]
+    assert listed == rows
+
+
+def test_the_notes_show_a_trigger_that_the_scaler_accepts(helm: Helm) -> None:
+    notes = helm.render_notes()
+    shown = yaml.safe_load(notes[notes.index("apiVersion:") : notes.index("What the scaler sees")])
+    (trigger,) = shown["spec"]["triggers"]
+    assert parse_trigger(shown["metadata"]["namespace"], trigger["metadata"], allow_static_nodes=False)
