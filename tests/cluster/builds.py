@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.cluster.cache import compute_key, find_cache_folder, make_once
 from tests.cluster.needs import UnmetNeedError, require_disk, require_go
-from tests.cluster.parts import PARTS, PINS, Part, build_linker_flags, compute_part_key, read_go_version
+from tests.cluster.parts import PARTS, Part, build_linker_flags, compute_part_key, read_go_version
 from tests.cluster.progress import CommandError, Progress, run_reported
 
 # Everything that decides what comes out; the rest of the environment (proxies, GOPROXY, GOCACHE) stays the user's.
@@ -50,10 +50,14 @@ def build_all(parts: Iterable[str] = tuple(PARTS), progress: Progress = print) -
         UnmetNeedError: when Go, the disk or the network does not do.
         CommandError: when a build fails.
     """
-    chosen = [PARTS[name] for name in parts]
+    return build_parts([PARTS[name] for name in parts], progress)
+
+
+def build_parts(chosen: Sequence[Part], progress: Progress) -> Binaries:
+    """Build these parts; as build_all, which names them."""
     missing = [part for part in chosen if not find_outputs(part).is_dir()]
     if missing:
-        require_go(read_go_version(), PINS / missing[0].name, SETTINGS)
+        require_go(read_go_version(missing), missing[0].pins, SETTINGS)
         require_disk(find_cache_folder(), DISK_GIB)
         _download(missing, progress)
     folders = [make_once(find_outputs(part), partial(_build, part, progress), progress) for part in chosen]

@@ -5,7 +5,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from tests.cluster.cache import compute_key, find_cache_folder, make_once
+from tests.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
 from tests.cluster.debian_packages import require
 from tests.cluster.image_archive import Layer, read_layer
 from tests.cluster.needs import require_root
@@ -21,6 +21,7 @@ LEFT_OUT = (
     *("./usr/share/doc/*", "./usr/share/info/*", "./usr/share/locale/*", "./usr/share/man/*"),
     *("./dev/*", "./proc/*", "./sys/*", "./tmp/*"),
 )
+KEPT = 2
 _RECIPE = "1"  # raise it when the steps below change
 
 
@@ -34,6 +35,7 @@ def build_base(progress: Progress) -> Layer:
         CommandError: when debootstrap fails.
     """
     folder = make_once(_find_folder(), partial(_bootstrap, progress), progress)
+    forget_older(folder.parent, "base-", KEPT)
     return Layer(folder / "layer.tar", (folder / "digest").read_text())
 
 

@@ -4,7 +4,7 @@ The versions are in pins/PART/go.mod, each in one `require` line, go.sum beside 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Part:
         stamps: what the linker writes into variables, as `VARIABLE=TEXT`; `{version}`, `{minor}` of the module and
             `{kubernetes_minor}` are filled in.
         folders: folders of the module's source that are kept beside the binaries.
+        pins_folder: where PART/go.mod is.
     """
 
     name: str
@@ -34,11 +35,12 @@ class Part:
     binaries: Mapping[str, str]
     stamps: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    pins_folder: Path = PINS
 
     @property
     def pins(self) -> Path:
         """The folder with go.mod and go.sum."""
-        return PINS / self.name
+        return self.pins_folder / self.name
 
 
 PARTS: Mapping[str, Part] = {
@@ -104,9 +106,10 @@ def read_version(part: Part) -> str:
     return found[1]
 
 
-def read_go_version() -> str:
-    """Read the newest Go that any of the pins asks for ("1.26.0")."""
-    directives = [re.search(r"^go (\S+)$", path.read_text(), re.MULTILINE) for path in PINS.glob("*/go.mod")]
+def read_go_version(parts: Iterable[Part]) -> str:
+    """Read the newest Go that any of these parts asks for ("1.26.0")."""
+    modules = [(part.pins / "go.mod").read_text(encoding="utf-8") for part in parts]
+    directives = [re.search(r"^go (\S+)$", module, re.MULTILINE) for module in modules]
     return max((found[1] for found in directives if found), key=lambda text: [int(n) for n in text.split(".")])
 
 
