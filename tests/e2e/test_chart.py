@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from readpool import __version__
-from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, find, find_helm, list_pods
+from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, find, list_pods
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
@@ -28,11 +28,6 @@ OWN_LABELS = {
     "app.kubernetes.io/instance": "readpool",
     "app.kubernetes.io/component": "scaler",
 }
-
-
-@pytest.fixture(scope="module")
-def helm() -> Helm:
-    return find_helm()
 
 
 def scaler_of(objects: Sequence[Object]) -> Any:

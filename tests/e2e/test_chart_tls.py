@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.rendered_chart import Helm, Object, RefusedError, find, find_helm
+from tests.e2e.rendered_chart import Helm, Object, RefusedError, find
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
@@ -20,11 +20,6 @@ TRUSTING = ["--tls-ca=/tls/ca.crt"]
 SHOWING = [*TRUSTING, "--tls-cert=/client-tls/tls.crt", "--tls-key=/client-tls/tls.key"]
 
 Mounts = dict[str, tuple[str, list[str]]]
-
-
-@pytest.fixture(scope="module")
-def helm() -> Helm:
-    return find_helm()
 
 
 def list_tls_flags(pod: Object) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scaler.trigger import parse_trigger
-from tests.e2e.rendered_chart import CHART, Helm, RefusedError, find, find_helm
+from tests.e2e.rendered_chart import CHART, Helm, RefusedError, find
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
@@ -17,11 +17,6 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 LONGEST_SHOWN = 40
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "chart.md"
-
-
-@pytest.fixture(scope="module")
-def helm() -> Helm:
-    return find_helm()
 
 
 def list_leaves(values: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, str]]:
