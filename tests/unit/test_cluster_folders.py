@@ -1,0 +1,30 @@
+"""What a cluster may be called, and where its state may lie."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.folders import build_folders
+
+
+@pytest.mark.parametrize("name", ["", "A", "a/b", "..", "-a", "a-", "a" * 31, "a b", "a\n"])
+def test_a_name_that_is_no_plain_word_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="a cluster's name"):
+        build_folders(name)
+
+
+@pytest.mark.parametrize("name", ["a", "readpool", "e2e-1234-0", "a" * 30])
+def test_two_clusters_share_no_folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folders = build_folders(name)
+    assert folders.state == tmp_path / "readpool" / "clusters" / name
+    assert not folders.lock.is_relative_to(folders.state)
+
+
+@pytest.mark.parametrize("place", ["/run/user/0", "/var/lib/state", "/var/log"])
+def test_state_where_the_cluster_sees_folders_of_its_own_is_refused(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", place)
+    with pytest.raises(ValueError, match="XDG_STATE_HOME"):
+        build_folders("a")
