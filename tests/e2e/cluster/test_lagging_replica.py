@@ -1,0 +1,88 @@
+"""One replica falls behind: the fleet grows by exactly one, soon, stays so, and shrinks back when it recovers."""
+
+import time
+from collections.abc import Callable
+
+from tests.cluster.provided import ProvidedCluster
+from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
+from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
+from tests.e2e.cluster.own_release import OwnRelease
+from tests.e2e.cluster.scaled_fleet import FRESH, HPA_SYNC_SECONDS, scale_fleet
+from tests.e2e.cluster.scaled_object import build_metadata
+from tests.e2e.cluster.shared_release import POLL_SECONDS
+
+TARGET = 3
+SUSTAIN_SECONDS = 10
+DECISION_SECONDS = SUSTAIN_SECONDS + HPA_SYNC_SECONDS + 5.0
+"""From the first answer that shows the lag, or from the class that says that there is none, to the HPA's decision."""
+MANY = 24
+NOTICED_SECONDS = 60.0
+CAUGHT_UP_SECONDS = 180.0
+
+Note = Callable[[str, object], None]
+
+
+def test_a_stopped_watcher_adds_one_replica_and_its_return_removes_it(
+    cluster: ProvidedCluster,
+    namespace: str,
+    core_network: CoreNetwork,
+    scaler_release: OwnRelease,
+    record_property: Note,
+) -> None:
+    cluster.access.apply(*build_watchers("core", core_network, TARGET), namespace=namespace)
+    metadata = build_metadata("core", target=TARGET, maximum=6, sustain_seconds=SUSTAIN_SECONDS)
+    fleet = scale_fleet(scaler_release, namespace, "core", metadata)
+    fleet.wait_until_steady(TARGET)
+    stopped, began = fleet.pod(1), time.time()
+    with fleet.record() as record:
+        cluster.faults.stop_process(namespace, stopped, CORE)
+        seen = fleet.wait_for_event(
+            "classChanged",
+            lambda event: event.fields["replica"] == stopped and event.fields["now"] == "unreachable",
+            began,
+            NOTICED_SECONDS,
+        )
+        fleet.wait_for_replicas(TARGET + 1, NOTICED_SECONDS)
+        fleet.wait_until_steady(TARGET + 1, fresh=TARGET)
+        time.sleep(2 * HPA_SYNC_SECONDS)  # that nothing happens shows in no condition
+        assert record.values == [TARGET, TARGET + 1]
+        cluster.faults.continue_process(namespace, stopped, CORE)
+        fleet.wait_until_steady(TARGET, seconds=CAUGHT_UP_SECONDS)
+    assert record.values == [TARGET, TARGET + 1, TARGET]
+    decision_seconds = record.first_at(TARGET + 1) - seen.at
+    record_property("unreachable_to_decision_seconds", decision_seconds)
+    record_property("stopped_to_decision_seconds", record.first_at(TARGET + 1) - began)
+    assert SUSTAIN_SECONDS <= decision_seconds <= DECISION_SECONDS
+
+
+def test_the_tolerance_of_the_hpa_swallows_no_replica_of_a_large_fleet(
+    cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease, record_property: Note
+) -> None:
+    cluster.access.apply(*build_light_fleet("light", cluster.images.readpool, MANY), namespace=namespace)
+    metadata = build_metadata("light", target=MANY, maximum=30, sustain_seconds=SUSTAIN_SECONDS)
+    fleet = scale_fleet(scaler_release, namespace, "light", metadata)
+    fleet.wait_until_steady(MANY)
+    lagging, began = fleet.pod(7), time.time()
+    with fleet.record() as record:
+        set_light_node(cluster.access, namespace, lagging, {"lag_ledgers": 50})
+        flip = fleet.wait_for_event(
+            "classChanged",
+            lambda event: event.fields["replica"] == lagging and event.fields["now"] == "lagging",
+            began,
+            NOTICED_SECONDS,
+        )
+        fleet.wait_until_steady(MANY + 1, fresh=MANY)
+        set_light_node(cluster.access, namespace, lagging, {"lag_ledgers": 0})
+        fleet.wait_for_event(
+            "classChanged",
+            lambda event: event.fields["replica"] == lagging and event.fields["now"] == FRESH,
+            flip.at,
+            NOTICED_SECONDS,
+        )
+        fleet.wait_until_steady(MANY)
+    assert record.values == [MANY, MANY + 1, MANY]
+    # Two answers must agree before it is called lagging: the first of them came one poll before.
+    first_shown = max(began, flip.at - POLL_SECONDS)
+    decision_seconds = record.first_at(MANY + 1) - first_shown
+    record_property("lag_shown_to_decision_seconds", decision_seconds)
+    assert SUSTAIN_SECONDS <= decision_seconds <= DECISION_SECONDS
