@@ -1,0 +1,1 @@
+"""The Kubernetes API as plain JSON: what the controller and the scaler's `pool` trigger read and write."""

@@ -1,0 +1,57 @@
+"""How the API server says no, and what a caller can do about it. Pure: from a status and a body."""
+
+import json
+
+
+class ApiError(Exception):
+    """The API server refused or failed.
+
+    Attributes:
+        status: the HTTP status; 0 where no answer came at all.
+        reason: CamelCase, as in metav1.Status: NotFound, Conflict, AlreadyExists, Invalid, Forbidden, Expired.
+        retry_after_seconds: how long the server asks to be left alone, None where it does not say.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(f"{reason}: {message}" if message else reason)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def is_gone(self) -> bool:
+        """True where the object, or its whole kind, is not there."""
+        return self.status == 404  # noqa: PLR2004 - Not Found
+
+    @property
+    def is_conflict(self) -> bool:
+        """True where someone else was first: the object was changed, or there is one of this name already."""
+        return self.status == 409  # noqa: PLR2004 - Conflict
+
+    @property
+    def is_expired(self) -> bool:
+        """True where a watch asks for changes older than the server remembers: list again."""
+        return self.status == 410  # noqa: PLR2004 - Gone
+
+    @property
+    def is_for_good(self) -> bool:
+        """True where the same request would be refused again: it is invalid or not allowed."""
+        return self.status in (400, 403, 405, 413, 415, 422)
+
+
+def parse_error(status: int, body: bytes, retry_after: str | None) -> ApiError:
+    """Parse an answer that is no success: a metav1.Status, or whatever a proxy in between has written."""
+    reason, message = f"Http{status}", body[:500].decode(errors="replace").strip()
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and answer.get("kind") == "Status":
+        reason, message = str(answer.get("reason") or reason), str(answer.get("message") or message)
+    return ApiError(status, reason, message, _parse_seconds(retry_after))
+
+
+def _parse_seconds(text: str | None) -> float | None:
+    """Parse Retry-After where it is in seconds, as the API server says it; a date is not."""
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None
