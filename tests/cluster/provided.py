@@ -1,5 +1,7 @@
 """Which cluster the end-to-end tests run against: that of KUBECONFIG, else one of ours, made for them.
 
+READPOOL_CLUSTER names one of ours that is to be used, brought up where it is not, and left as it is afterwards.
+
 Settings of another cluster: READPOOL_IMAGE and READPOOL_CORE_IMAGE, the images' names there; or READPOOL_LOAD_IMAGE, a
 command with {} in place of an archive, by which ours are brought to it (`kind load image-archive {}`).
 """
@@ -53,14 +55,21 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
     if kubeconfig := os.environ.get("KUBECONFIG"):
         yield find_foreign_cluster(Path(kubeconfig), progress)
         return
-    instance = Instance(find_free_name())
+    named = os.environ.get("READPOOL_CLUSTER")
+    instance = Instance(named or find_free_name())
+    was_running = instance.is_running
     try:
         instance.up(progress)
         images = build_images(build_all(progress=progress), progress)
+        if was_running:
+            for archive in images.archives:  # what is there already takes no time
+                instance.import_image(archive)
         references = ImageReferences(images.readpool, images.core)
         yield ProvidedCluster(instance.access, instance.faults, references, is_ours=True)
     finally:
-        if os.environ.get("READPOOL_KEEP_CLUSTER", "") in {"", "0"}:
+        if named:
+            progress(f"the cluster {named} stays up")
+        elif os.environ.get("READPOOL_KEEP_CLUSTER", "") in {"", "0"}:
             instance.down(progress)
         else:
             progress(f"kept: make cluster-shell NAME={instance.name}; make cluster-down NAME={instance.name}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from tests.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_validator, fleet_labels
-from tests.e2e.cluster.light_node_program import Settings
 from tests.e2e.cluster.light_nodes import build_light_pod
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.scaled_fleet import ScaledFleet
@@ -117,8 +116,11 @@ def let_a_liar_join(stage: Stage) -> Iterator[None]:
     """Put a node of the right network behind the fleet's Service that claims a ledger far beyond what can be."""
     access, namespace = stage.cluster.access, stage.fleet.namespace
     labels = fleet_labels(stage.fleet.view.name)
-    settings: Settings = {"network": stage.network.network.passphrase, "lag_ledgers": -LIE_LEDGERS}
-    access.apply(*build_light_pod("liar", stage.cluster.images.readpool, labels, settings), namespace=namespace)
+    network = stage.network.network.passphrase
+    liar = build_light_pod(
+        "liar", stage.cluster.images.readpool, labels, {"network": network, "lag_ledgers": -LIE_LEDGERS}
+    )
+    access.apply(*liar, namespace=namespace)
     try:
         yield
     finally:
