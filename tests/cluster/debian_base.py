@@ -9,7 +9,7 @@ from tests.cluster.cache import compute_key, find_cache_folder, forget_older, ma
 from tests.cluster.debian_packages import require
 from tests.cluster.image_archive import Layer, read_layer
 from tests.cluster.needs import require_root
-from tests.cluster.progress import Progress, run_reported
+from tests.cluster.progress import OWN_MOUNTS, Progress, run_reported
 
 SUITE = "bookworm"
 BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -19,7 +19,7 @@ PACKAGES = ("python3", "python3-venv", "ca-certificates", "curl")
 LEFT_OUT = (
     *("./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*"),
     *("./usr/share/doc/*", "./usr/share/info/*", "./usr/share/locale/*", "./usr/share/man/*"),
-    *("./dev/*", "./proc/*", "./sys/*", "./tmp/*"),
+    *("./dev/*", "./proc/*", "./sys/*"),
 )
 KEPT = 2
 _RECIPE = "1"  # raise it when the steps below change
@@ -48,7 +48,15 @@ def _bootstrap(progress: Progress, folder: Path) -> None:
     require("debootstrap", "debian-archive-keyring", progress=progress)
     root = folder / "root"
     mirror = [named] if (named := os.environ.get("READPOOL_DEBIAN_MIRROR")) else []
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), *mirror]
+    command = [
+        *OWN_MOUNTS,
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={','.join(PACKAGES)}",
+        SUITE,
+        str(root),
+        *mirror,
+    ]
     run_reported(command, f"making the base image, Debian {SUITE}", progress)
     excluded = [f"--exclude={pattern}" for pattern in LEFT_OUT]
     layer = folder / "layer.tar"

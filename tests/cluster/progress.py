@@ -13,6 +13,8 @@ Progress = Callable[[str], None]
 
 BEAT_SECONDS = 15.0
 LINES_KEPT = 15
+# Put before a program that mounts: whatever becomes of it, its mounts go with it.
+OWN_MOUNTS = ("unshare", "--mount")
 
 
 class CommandError(RuntimeError):

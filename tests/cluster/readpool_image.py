@@ -17,7 +17,7 @@ from tests.cluster.debian_packages import require
 from tests.cluster.image_archive import Layer, read_layer_sizes, write_archive
 from tests.cluster.needs import GIB, require_disk, require_root
 from tests.cluster.pip_settings import read_pip_settings
-from tests.cluster.progress import Progress, run_reported
+from tests.cluster.progress import OWN_MOUNTS, Progress, run_reported
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MOST_ADDED_BYTES = 120_000_000
@@ -86,7 +86,16 @@ def _start_buildah() -> list[str]:
         shutil.rmtree(root)
     for driver in ("overlay", "vfs"):
         store = root / driver
-        command = ["buildah", "--storage-driver", driver, "--root", f"{store}/root", "--runroot", f"{store}/run"]
+        command = [
+            *OWN_MOUNTS,
+            "buildah",
+            "--storage-driver",
+            driver,
+            "--root",
+            f"{store}/root",
+            "--runroot",
+            f"{store}/run",
+        ]
         if driver == "vfs" or subprocess.run([*command, "info"], capture_output=True, check=False).returncode == 0:
             return command
     raise AssertionError("vfs works everywhere")

@@ -1,20 +1,14 @@
-import os
 import re
 import shutil
 import subprocess
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.cluster.builds import build_parts, find_outputs
-from tests.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
 from tests.cluster.needs import UnmetNeedError, parse_go_version, require_disk, require_go
 from tests.cluster.parts import PARTS, PINS, Part, build_linker_flags, compute_part_key, read_go_version, read_version
-from tests.cluster.progress import CommandError, run_reported
+from tests.cluster.progress import CommandError
 from tests.strictness import skip_where_impossible
 
 
@@ -105,80 +99,6 @@ def test_outputs_have_another_key_under_other_settings_and_the_same_under_the_sa
     assert compute_part_key(part, "one") == compute_part_key(part, "one") != compute_part_key(part, "other")
 
 
-@given(st.lists(st.text()), st.lists(st.text()))
-def test_a_key_tells_where_one_piece_ends(one: Sequence[str], other: Sequence[str]) -> None:
-    assert (compute_key(one) == compute_key(other)) == (list(one) == list(other))
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        pytest.param({"READPOOL_CACHE": "/named"}, "/named", id="named"),
-        pytest.param({"XDG_CACHE_HOME": "/caches"}, "/caches/readpool", id="among the user's caches"),
-        pytest.param({}, "/user/.cache/readpool", id="below the home folder"),
-    ],
-)
-def test_the_cache_is_where_the_environment_says(
-    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("READPOOL_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in ({"HOME": "/user"} | variables).items():
-        monkeypatch.setenv(name, value)
-    assert find_cache_folder() == Path(expected)
-
-
-def test_a_making_that_fails_leaves_nothing_and_the_next_one_begins_anew(cache: Path) -> None:
-    def fail(folder: Path) -> None:
-        (folder / "half").touch()
-        raise RuntimeError("cut off")
-
-    with pytest.raises(RuntimeError, match="cut off"):
-        make_once(cache / "thing", fail, silent)
-    made = make_once(cache / "thing", lambda folder: (folder / "whole").touch(), silent)
-    assert [path.name for path in made.iterdir()] == ["whole"]
-
-
-def test_what_a_killed_making_left_is_cleared(cache: Path) -> None:
-    (cache / ".thing.making").mkdir(parents=True)
-    (cache / ".thing.making" / "half").touch()
-    made = make_once(cache / "thing", lambda folder: (folder / "whole").touch(), silent)
-    assert [path.name for path in made.iterdir()] == ["whole"]
-
-
-def test_two_that_want_the_same_at_once_share_one_making_and_the_second_says_that_it_waits(cache: Path) -> None:
-    makings: list[Path] = []
-    second_waits = threading.Event()
-
-    def make(folder: Path) -> None:
-        makings.append(folder)
-        assert second_waits.wait(20)
-
-    def listen(line: str) -> None:
-        if "waiting" in line:
-            second_waits.set()
-
-    both = [threading.Thread(target=make_once, args=(cache / "thing", make, listen)) for _ in range(2)]
-    for thread in both:
-        thread.start()
-    for thread in both:
-        thread.join(30)
-    assert len(makings) == 1
-
-
-def test_only_the_newest_are_kept_and_using_one_makes_it_new(cache: Path) -> None:
-    for age, name in enumerate(["a-1", "a-2", "a-3", "b-1"]):
-        folder = make_once(cache / name, silent_make, silent)
-        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
-    make_once(cache / "a-3", silent_make, silent)
-    forget_older(cache, "a-", 2)
-    assert {path.name for path in cache.iterdir() if path.is_dir()} == {"a-1", "a-3", "b-1"}
-
-
-def silent_make(_folder: Path) -> None:
-    pass
-
-
 # Needs.
 
 
@@ -226,24 +146,6 @@ def test_a_go_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnmetNeedError, match=re.escape(said)):
         require_go("1.26.0", tmp_path, {})
-
-
-# Long commands.
-
-
-def test_a_long_command_says_that_it_started_goes_on_and_ended() -> None:
-    lines: list[str] = []
-    printed = run_reported(["sh", "-c", "echo $GREETING; sleep 0.5"], "greeting", lines.append,
-                           environment={"GREETING": "hello"}, beat_seconds=0.1)  # fmt: skip
-    assert printed == "hello\n"
-    assert lines[0] == "greeting …"
-    assert re.fullmatch(r"greeting: \d+ s so far", lines[1])
-    assert re.fullmatch(r"greeting: done in \d+ s", lines[-1])
-
-
-def test_a_command_that_fails_gives_its_last_lines() -> None:
-    with pytest.raises(CommandError, match=r"counting failed \(exit 3\):\n6\n7\n"):
-        run_reported(["sh", "-c", "seq 20 >&2; exit 3"], "counting", silent)
 
 
 # Real builds, of a program that takes a second.
