@@ -3,12 +3,15 @@
 from datetime import datetime
 from typing import Any
 
+from tests.cluster.debian_base import build_base
 from tests.cluster.provided import ProvidedCluster
-
+from tests.cluster.readpool_image import build_readpool_image, compute_added_bytes
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.own_release import OwnRelease
+from tests.strictness import skip_where_impossible
 
 READY_SECONDS = 3.0
+ADDED_BYTES = 120_000_000
 REPLACED_SECONDS = 60.0
 
 
@@ -27,6 +30,15 @@ def test_a_scaler_pod_is_ready_within_three_seconds_of_its_start(
     started_at = parse_time(container["state"]["running"]["startedAt"])
     # Both are whole seconds, cut off: the difference is right to a second either way.
     assert (parse_time(find_ready(pod)) - started_at).total_seconds() <= READY_SECONDS
+
+
+def test_the_image_adds_less_than_120_megabytes_to_its_base(cluster: ProvidedCluster) -> None:
+    if not cluster.is_ours:
+        skip_where_impossible("weigh an image that somebody else built")
+    base = build_base(print)
+    reference, archive = build_readpool_image(base, print)
+    assert reference == cluster.images.readpool
+    assert compute_added_bytes(archive, base) < ADDED_BYTES
 
 
 def find_ready(pod: dict[str, Any]) -> str:
