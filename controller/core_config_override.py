@@ -1,0 +1,113 @@
+"""What may a pool's coreConfigOverride say, and how does it go over what we write? Under controller.core_config.
+
+Tables are merged key by key, everything else is replaced. Keys that the pool itself stands on are refused, by name.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+FIELD = "coreConfigOverride"
+_QUORUM = ("QUORUM_SET", "VALIDATORS")
+_RESERVED: Mapping[str, str] = {
+    "HTTP_PORT": "the gate and the scaler look for it where the pool puts it",
+    "HTTP_QUERY_PORT": "the readers' Service leads to where the pool puts it",
+    "PEER_PORT": "the pod's peers look for it where the pool puts it",
+    "PUBLIC_HTTP_PORT": "it opens the command port, an admin port, to the network; see gate.enabled",
+    "DATABASE": "each replica keeps its own on its volume",
+    "BUCKET_DIR_PATH": "each replica keeps its own on its volume",
+    "NETWORK_PASSPHRASE": "network and networkPassphrase say it, and the scaler goes by them",
+    "NODE_SEED": "all replicas would be one node to the network, which would drop all but one; and it is a secret",
+}
+_ONLY_FALSE: Mapping[str, str] = {
+    "NODE_IS_VALIDATOR": "the replicas of a read-only pool do not vote",
+    "RUN_STANDALONE": "a replica has to follow its network",
+    "MANUAL_CLOSE": "a replica has to follow its network",
+}
+_ARCHIVE_KEYS: Mapping[str, str] = {
+    "put": "the replicas of a read-only pool do not publish",
+    "mkdir": "the replicas of a read-only pool do not publish",
+}
+
+
+class ConfigError(ValueError):
+    """A configuration that Core must not be given. The message names the field, and the key where there is one."""
+
+
+def parse_override(override: str) -> dict[str, Any]:
+    """Parse and check coreConfigOverride; empty is nothing.
+
+    Raises:
+        ConfigError: for what is not TOML, and for keys and values that are not left to it.
+    """
+    try:
+        parsed = tomllib.loads(override)
+    except ValueError as error:
+        raise ConfigError(f"{FIELD}: is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{FIELD}: nested too deeply") from None
+    for key, why in _RESERVED.items():
+        if key in parsed:
+            raise ConfigError(f"{FIELD}: {key} cannot be set: {why}")
+    for key, why in _ONLY_FALSE.items():
+        if parsed.get(key, False) is not False:
+            raise ConfigError(f"{FIELD}: {key} can only be false: {why}")
+    if not isinstance(parsed.get("QUORUM_SET", {}), dict):
+        raise ConfigError(f"{FIELD}: QUORUM_SET has to be a table, [QUORUM_SET]")
+    _check_history(parsed.get("HISTORY", {}))
+    _check_validators(parsed.get("VALIDATORS", []))
+    if "HOME_DOMAINS" in parsed and "VALIDATORS" not in parsed:
+        raise ConfigError(f"{FIELD}: HOME_DOMAINS needs VALIDATORS beside it, since both are replaced together")
+    return parsed
+
+
+def replaces_quorum(config: Mapping[str, Any]) -> bool:
+    """Tell whether this brings a quorum set; where an override does, all of ours goes."""
+    return any(key in config for key in _QUORUM)
+
+
+def merge_override(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge a parsed override over a configuration: deep, tables key by key, arrays and values replaced.
+
+    Raises:
+        ConfigError: where one has a table and the other has none.
+    """
+    kept = {key: value for key, value in base.items() if key not in (*_QUORUM, "HOME_DOMAINS")}
+    return _merge(kept if replaces_quorum(override) else base, override, "")
+
+
+def _merge(base: Mapping[str, Any], override: Mapping[str, Any], within: str) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in override.items():
+        name, ours = f"{within}{key}", base.get(key)
+        if key in base and isinstance(ours, dict) is not isinstance(value, dict):
+            raise ConfigError(
+                f"{FIELD}: {name} has to be {'a table' if isinstance(ours, dict) else 'a value, no table'}"
+            )
+        merged[key] = _merge(ours, value, f"{name}.") if isinstance(ours, dict) else value
+    return merged
+
+
+def _check_history(history: Any) -> None:
+    if not isinstance(history, dict) or not all(isinstance(archive, dict) for archive in history.values()):
+        raise ConfigError(f"{FIELD}: HISTORY has to be tables, one an archive, such as [HISTORY.mine]")
+    for name, archive in history.items():
+        for key, why in _ARCHIVE_KEYS.items():
+            if archive.get(key):
+                raise ConfigError(f"{FIELD}: HISTORY.{name}.{key} cannot be set: {why}")
+        _check_command(f"HISTORY.{name}.get", archive.get("get"))
+
+
+def _check_validators(validators: Any) -> None:
+    if not isinstance(validators, list) or not all(isinstance(validator, dict) for validator in validators):
+        raise ConfigError(f"{FIELD}: VALIDATORS has to be tables, one a validator, each under [[VALIDATORS]]")
+    for index, validator in enumerate(validators):
+        if "HISTORY" in validator:
+            _check_command(f"VALIDATORS[{index}].HISTORY", validator["HISTORY"])
+
+
+def _check_command(key: str, command: Any) -> None:
+    if not isinstance(command, str) or "{0}" not in command or "{1}" not in command:
+        raise ConfigError(
+            f"{FIELD}: {key} has to be a command with {{0}} and {{1}}, such as curl -sf URL/{{0}} -o {{1}}"
+        )
