@@ -125,7 +125,7 @@ class Storage(Part):
 
     rules = (
         Rule(
-            "quantity(string(self.size)).sign() > 0",
+            "quantity(string(self.size)).isGreaterThan(quantity('0'))",
             "has to be more than nothing, such as 100Gi",
             lambda part: parse_quantity(part.size) > 0,
             ".size",

@@ -1,0 +1,53 @@
+"""What the tests on a real API server share: the server, once a session, and a namespace of its own for each test."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from readpool.pool.crd import CRD_NAME, render_crd
+from tests.cluster.needs import UnmetNeedError
+from tests.cluster.waiting import wait_for
+from tests.e2e.api.api_server import ApiServer, Programs, find_programs, run_api_server
+from tests.strictness import skip_or_fail
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def programs() -> Programs:
+    """Give the programs of an API server; the first time, they are built."""
+    try:
+        return find_programs()
+    except UnmetNeedError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture(scope="session")
+def api_server(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """Run an API server that knows ReadOnlyPools."""
+    with run_api_server(tmp_path_factory.mktemp("api"), programs) as server:
+        install_crd(server)
+        yield server
+
+
+@pytest.fixture
+def namespace(api_server: ApiServer) -> str:
+    """Give a namespace of the test's own; it goes with the server, as nobody is there to empty it before."""
+    name = f"test-{next(_NUMBERS)}"
+    api_server.access.kubectl("create", "namespace", name)
+    return name
+
+
+def install_crd(server: ApiServer) -> None:
+    """Apply the definition as kubectl's users do, and return when pools can be made."""
+    server.access.kubectl("apply", "-f", "-", stdin=render_crd())
+    server.access.kubectl("wait", f"crd/{CRD_NAME}", "--for=condition=Established", "--timeout=30s")
+    # Established comes before each part of the API server has heard of it.
+    wait_for("ReadOnlyPools to be served", lambda: _is_served(server), seconds=30, every=0.1)
+
+
+def _is_served(server: ApiServer) -> bool:
+    return "readonlypools" in server.access.kubectl(
+        "api-resources", "--api-group=stellar.org", "--cached=false", "-o", "name"
+    )
