@@ -63,7 +63,7 @@ class Access:
     def apply(self, *manifests: Manifest | str, namespace: str | None = None) -> None:
         """Apply manifests, server-side; a text may hold several documents of YAML."""
         documents = [text if isinstance(text, str) else json.dumps(text) for text in manifests]
-        stdin = "\n---\n".join(documents)
+        stdin = "".join(f"---\n{text}\n" for text in documents)  # the first line says that all of it is YAML
         self.kubectl(
             "apply", "--server-side", "--force-conflicts", *_in(namespace), "-f", "-", stdin=stdin, timeout=120
         )

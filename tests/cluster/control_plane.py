@@ -89,6 +89,8 @@ def build_controllers(program: Path, folders: Folders) -> list[str]:
         f"--service-cluster-ip-range={SERVICE_SUBNET}",
         f"--cluster-signing-cert-file={keys}/ca.crt",
         f"--cluster-signing-key-file={keys}/ca.key",
+        "--kube-api-qps=200",  # by default its start is held back for seconds, and so is a StatefulSet of thirty
+        "--kube-api-burst=400",
         "--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins",
         f"--horizontal-pod-autoscaler-sync-period={HPA_SYNC_SECONDS}s",
     ]

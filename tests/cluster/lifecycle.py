@@ -204,7 +204,10 @@ def _wait(parts: Parts, what: str, probe: Callable[[], bool]) -> None:
         parts.require_alive()
         return probe()
 
-    wait_for(what, look, START_SECONDS, every=0.25)
+    try:
+        wait_for(what, look, START_SECONDS, every=0.25)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; logs are in {parts.folders.part_logs}") from error
 
 
 def _finish_imports(imports: list[Future[None]]) -> None:

@@ -5,7 +5,6 @@ it again.
 """
 
 import json
-import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +15,20 @@ from tests.cluster.process_identity import ProcessIdentity, find_children, ident
 from tests.cluster.waiting import wait_for
 
 LOG_TAIL_LINES = 15
+
+# As a node's service manager would: several parts end when they miss another, and count on being started again.
+KEEP_RUNNING = """\
+trap 'kill "$child"; wait "$child"; exit' TERM
+quick=0
+while [ "$quick" -lt 5 ]; do
+  began=$(date +%s)
+  "$@" & child=$!
+  wait "$child"
+  echo "$0 ended with $?" >&2
+  if [ $(($(date +%s) - began)) -lt 2 ]; then quick=$((quick + 1)); else quick=0; fi
+  sleep 1
+done
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +49,27 @@ class Parts:
     """The parts of a cluster whose namespaces are there."""
 
     def __init__(self, folders: Folders, namespaces: Namespaces) -> None:
-        self._folders = folders
+        self.folders = folders
         self.namespaces = namespaces
         self._place = ControlGroups(folders.name).place()
         folders.parts.mkdir(exist_ok=True)
         folders.part_logs.mkdir(exist_ok=True)
 
     def start(self, name: str, command: list[str], descriptors: dict[int, int] | None = None) -> None:
-        """Start a part.
+        """Start a part, which is started again when it ends by itself, unless that happens five times in a row at once.
 
         Raises:
             RuntimeError: when it could not even be entered into the namespaces.
         """
-        wrapper = spawn([*self._place, *self.namespaces.enter(*command)], self._log(name), descriptors)
+        kept = self.namespaces.enter("sh", "-c", KEEP_RUNNING, name, *command)
+        wrapper = spawn([*self._place, *kept], self._log(name), descriptors)
         try:
             child = wait_for(f"{name} to start", lambda: find_children(wrapper), seconds=10, every=0.005)[0]
             process = identify(child)
         except (TimeoutError, ProcessLookupError) as error:
             raise RuntimeError(f"{name} did not start: {self.tail(name)}") from error
         record = _Record(command, process.pid, process.started_ticks, wrapper)
-        temporary = self._folders.parts / f".{name}.json"
+        temporary = self.folders.parts / f".{name}.json"
         temporary.write_text(json.dumps(asdict(record)))
         temporary.rename(self._record(name))
 
@@ -66,12 +80,12 @@ class Parts:
 
     def stop(self, name: str, grace_seconds: float = 10) -> None:
         """End a part, and return when it is gone."""
-        self._read(name).process.end(grace_seconds)
+        keeper = self._read(name).process
+        programs = [identify(pid) for pid in find_children(keeper.pid)]
+        keeper.end(grace_seconds)
+        for program in programs:
+            program.kill()  # one that does not hear SIGTERM outlives its keeper
         reap(self._read(name).wrapper)
-
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a part."""
-        self._read(name).process.send(number)
 
     def is_alive(self, name: str) -> bool:
         """Tell whether a part runs."""
@@ -79,7 +93,7 @@ class Parts:
 
     def list_names(self) -> list[str]:
         """List what was started, whether it runs or not."""
-        return sorted(file.stem for file in self._folders.parts.glob("[!.]*.json"))
+        return sorted(file.stem for file in self.folders.parts.glob("[!.]*.json"))
 
     def list_dead(self) -> list[str]:
         """List what was started and does not run."""
@@ -101,10 +115,10 @@ class Parts:
         return "\n".join([f"(log in {log})", *lines[-LOG_TAIL_LINES:]])
 
     def _log(self, name: str) -> Path:
-        return self._folders.part_logs / f"{name}.log"
+        return self.folders.part_logs / f"{name}.log"
 
     def _record(self, name: str) -> Path:
-        return self._folders.parts / f"{name}.json"
+        return self.folders.parts / f"{name}.json"
 
     def _read(self, name: str) -> _Record:
         if not self._record(name).exists():
