@@ -1,0 +1,80 @@
+"""The chart on a cluster: what the API server admits, and `helm test` asking every scaler, over TLS as well.
+
+No KEDA takes part here: `helm test` asks in its place.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.cluster.access import Access, KubectlError
+from tests.cluster.provided import ProvidedCluster
+from tests.component.certificates import Authority
+from tests.e2e.cluster.own_release import CHART, install_own_release
+from tests.e2e.cluster.tls_secrets import build_keda_secret
+
+VARIANTS = [
+    pytest.param((), id="defaults"),
+    pytest.param(
+        (
+            "scaler.networkPolicy.enabled=true",
+            "scaler.tls.enabled=true",
+            "scaler.tls.secretName=servers",
+            "scaler.tls.clientCA.enabled=true",
+            "scaler.tls.testClientSecretName=clients",
+            "scaler.references={horizon=https://horizon.example}",
+            "commonLabels.team=stellar",
+        ),
+        id="all that needs no other kinds",
+    ),
+]
+
+
+def restrict(access: Access, namespace: str) -> None:
+    """Let the namespace admit only what Kubernetes calls restricted."""
+    access.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+
+
+def run_helm_test(access: Access, namespace: str) -> str:
+    """Run `helm test`, and give what it and its pod said."""
+    return access.helm("test", "readpool", "--namespace", namespace, "--logs", "--timeout", "90s")
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+def test_the_api_server_knows_every_field_and_warns_of_none(
+    cluster: ProvidedCluster, namespace: str, settings: tuple[str, ...]
+) -> None:
+    restrict(cluster.access, namespace)
+    flags = [word for setting in settings for word in ("--set", setting)]
+    template = ("template", "readpool", str(CHART), "--namespace", namespace, "--skip-tests")
+    manifests = cluster.access.helm(*template, *flags)
+    applied = cluster.access.kubectl(
+        *("apply", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-"), stdin=manifests
+    )
+    assert "deployment.apps/readpool-scaler created" in applied
+
+
+def test_helm_test_asks_each_of_two_scalers_in_a_restricted_namespace(cluster: ProvidedCluster, namespace: str) -> None:
+    restrict(cluster.access, namespace)
+    install_own_release(cluster.access, namespace, cluster.images.readpool, {})
+    said = run_helm_test(cluster.access, namespace)
+    assert f"All 2 scalers at readpool-scaler.{namespace}:9090 answer as KEDA asks" in said
+
+
+def test_helm_test_shows_a_client_certificate_where_one_is_demanded(cluster: ProvidedCluster, namespace: str) -> None:
+    authority = Authority("scalers and clients")
+    server, client = authority.issue(host=f"readpool-scaler.{namespace}"), authority.issue("helm test")
+    cluster.access.apply(
+        build_keda_secret("servers", authority.root, server),
+        build_keda_secret("clients", authority.root, client),
+        namespace=namespace,
+    )
+    tls: dict[str, Any] = {"enabled": True, "secretName": "servers", "clientCA": {"enabled": True}}
+    image = cluster.images.readpool
+    install_own_release(cluster.access, namespace, image, {"tls": tls | {"testClientSecretName": "clients"}})
+    assert "answer as KEDA asks" in run_helm_test(cluster.access, namespace)
+
+    install_own_release(cluster.access, namespace, image, {"tls": tls | {"testClientSecretName": ""}})
+    with pytest.raises(KubectlError, match="readpool-scaler-check"):
+        run_helm_test(cluster.access, namespace)
+    assert "does not answer as KEDA asks" in cluster.access.logs(namespace, "readpool-scaler-check", "check")
