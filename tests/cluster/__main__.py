@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tests.cluster.builds import build_all
 from tests.cluster.cache import find_cache_folder
 from tests.cluster.images import build_images
-from tests.cluster.instance import DEFAULT_NAME, Instance
+from tests.cluster.instance import DEFAULT_NAME, PROGRAMS, Instance
 from tests.cluster.needs import UnmetNeedError
 from tests.cluster.progress import CommandError
 
@@ -83,14 +83,14 @@ def run_logs(given: argparse.Namespace) -> int:
 def run_build(given: argparse.Namespace) -> int:
     """Build the programs, once."""
     del given
-    say(str(build_all(progress=say).folder))
+    say(str(build_all(PROGRAMS, say).folder))
     return 0
 
 
 def run_images(given: argparse.Namespace) -> int:
     """Build the images, once."""
     del given
-    for archive in build_images(build_all(progress=say), say).archives:
+    for archive in build_images(build_all(PROGRAMS, say), say).archives:
         say(str(archive))
     say(f"kept in {find_cache_folder()}")
     return 0

@@ -29,6 +29,8 @@ from tests.cluster.requirements import require_machine
 from tests.cluster.supervised import Parts
 
 DEFAULT_NAME = "readpool"
+PROGRAMS = ("pause", "etcd", "kubernetes", "coredns", "helm", "keda")
+"""The parts that are built; volumes are made by a provisioner of our own (storage.py)."""
 
 
 class Instance:
@@ -127,7 +129,7 @@ class Instance:
 
 def build_contents(progress: Progress, *, with_keda: bool = True) -> Contents:
     """Build what a cluster is started from, or find it in the cache."""
-    programs = build_all(progress=progress)
+    programs = build_all(PROGRAMS, progress)
     images = build_images(programs, progress)
     keda = render_keda(programs) if with_keda else None
     return Contents(programs, images.archives, images.pause, images.coredns, keda)

@@ -20,7 +20,7 @@ from tests.cluster.exec_faults import ExecFaults
 from tests.cluster.faults import Faults
 from tests.cluster.folders import build_folders
 from tests.cluster.images import build_images
-from tests.cluster.instance import Instance
+from tests.cluster.instance import PROGRAMS, Instance
 from tests.cluster.needs import UnmetNeedError
 from tests.cluster.progress import Progress, run_reported
 
@@ -60,7 +60,7 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
     was_running = instance.is_running
     try:
         instance.up(progress)
-        images = build_images(build_all(progress=progress), progress)
+        images = build_images(build_all(PROGRAMS, progress), progress)
         if was_running:
             for archive in images.archives:  # what is there already takes no time
                 instance.import_image(archive)
@@ -108,7 +108,7 @@ def _find_images(progress: Progress) -> ImageReferences:
                 "or READPOOL_LOAD_IMAGE, a command that loads an archive in place of {} (kind load image-archive {})."
             )
         return ImageReferences(named, os.environ.get("READPOOL_CORE_IMAGE"))
-    images = build_images(build_all(progress=progress), progress)
+    images = build_images(build_all(PROGRAMS, progress), progress)
     for archive in images.archives:
         command = [part.replace("{}", str(archive)) for part in shlex.split(load)]
         run_reported(command, f"loading {archive.name}", progress)
