@@ -130,7 +130,9 @@ class Access:
         """The environment of a program that is to reach this cluster, our kubectl and helm on its PATH."""
         folders = {str(Path(program).parent) for program in (self.kubectl_program, self.helm_program) if "/" in program}
         path = os.pathsep.join([*sorted(folders), os.environ.get("PATH", os.defpath)])
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PATH": path}
+        # What kubectl remembers of a cluster of ours goes with it.
+        cache = {"KUBECACHEDIR": str(self.kubeconfig.parent / "kubectl-cache")} if self.namespaces else {}
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PATH": path, **cache}
 
     def _run(self, command: Sequence[str], stdin: str | None, timeout: float) -> str:
         try:

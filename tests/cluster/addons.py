@@ -24,9 +24,11 @@ def apply_dns_and_storage(access: Access, coredns_image: str) -> None:
     )
 
 
-def apply_keda(access: Access, manifests: str) -> None:
-    """Apply KEDA's own manifests, with readiness asked for at once instead of after twenty seconds."""
+def apply_keda(access: Access, manifests: str, secret: dict[str, Any]) -> None:
+    """Apply KEDA's own manifests and its Secret of certificates; readiness is asked for at once, not after 20 s."""
     documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(manifests) if document]
+    documents.sort(key=lambda document: document["kind"] != "Namespace")
+    documents.insert(1, secret)
     for document in documents:
         if document["kind"] == "Deployment":
             for container in document["spec"]["template"]["spec"]["containers"]:

@@ -6,17 +6,23 @@ import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.cluster.addresses import API_SERVICE_ADDRESS, NODE_ADDRESS, NODE_NAME
+from tests.cluster.addresses import API_SERVICE_ADDRESS, CLUSTER_DOMAIN, NODE_ADDRESS, NODE_NAME
 
 LIFETIME = dt.timedelta(days=365)
+KEDA_AUTHORITY = "KEDA"
+KEDA_SERVICES = ("keda-operator", "keda-metrics-apiserver", "keda-admission-webhooks")
 API_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 API_ADDRESSES = (API_SERVICE_ADDRESS, NODE_ADDRESS, "127.0.0.1")
+
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +31,7 @@ class Authority:
 
     folder: Path
     name: str
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def certificate(self) -> Path:
-        """Where its certificate is."""
-        return self.folder / f"{self.name}.crt"
+    key: Key
 
     def issue(
         self, file: str, common_name: str, group: str = "", names: tuple[str, ...] = (), addresses: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class Authority:
 
 
 def write_certificates(folder: Path) -> None:
-    """Write all that the parts of a cluster need: API server, its clients, kubelet, aggregation layer."""
+    """Write all that the parts of a cluster need."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority, front = _make_authority(folder, "ca"), _make_authority(folder, "front-proxy-ca")
     authority.issue("apiserver", "kube-apiserver", names=API_NAMES, addresses=API_ADDRESSES)
@@ -63,6 +64,26 @@ def write_certificates(folder: Path) -> None:
     _write(folder / "service-accounts.key", _encode_key(key))
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     _write(folder / "service-accounts.pub", public)
+
+
+def build_keda_secret(folder: Path, namespace: str) -> dict[str, Any]:
+    """Build the Secret of certificates that KEDA's operator makes itself where there is none.
+
+    Having made it, the operator ends, and started again waits for its own lease to run out. The authority has an RSA key
+    and its own name in its certificate: cert-controller's ValidCert asks for both.
+    """
+    authority = _make_authority(folder, KEDA_AUTHORITY, rsa.generate_private_key(65537, 2048))
+    ends = ("", f".{namespace}", f".{namespace}.svc", f".{namespace}.svc.{CLUSTER_DOMAIN}")
+    names = tuple(f"{service}{end}" for service in KEDA_SERVICES for end in ends)
+    authority.issue("keda-services", KEDA_SERVICES[0], names=names)
+    files = {"ca": KEDA_AUTHORITY, "tls": "keda-services"}
+    data = {
+        f"{key}.{kind}": base64.b64encode((folder / f"{file}.{kind}").read_bytes()).decode()
+        for key, file in files.items()
+        for kind in ("crt", "key")
+    }
+    metadata = {"name": "kedaorg-certs", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
 def write_kubeconfig(file: Path, certificates: Path, user: str, server: str) -> None:
@@ -87,10 +108,12 @@ def write_kubeconfig(file: Path, certificates: Path, user: str, server: str) -> 
     _write(file, json.dumps(content, indent=1).encode())
 
 
-def _make_authority(folder: Path, name: str) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = _start(_build_name(name), _build_name(name), key).add_extension(
-        x509.BasicConstraints(ca=True, path_length=None), critical=True
+def _make_authority(folder: Path, name: str, key: Key | None = None) -> Authority:
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _start(_build_name(name), _build_name(name), key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     )
     _write(folder / f"{name}.crt", _encode_certificate(builder.sign(key, hashes.SHA256())))
     _write(folder / f"{name}.key", _encode_key(key))
@@ -104,7 +127,7 @@ def _build_name(common_name: str, group: str = "") -> x509.Name:
     return x509.Name(attributes)
 
 
-def _start(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _start(subject: x509.Name, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -121,7 +144,7 @@ def _encode_certificate(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _encode_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _encode_key(key: Key) -> bytes:
     form = serialization.PrivateFormat.TraditionalOpenSSL
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 

@@ -20,7 +20,7 @@ from tests.cluster import addons
 from tests.cluster.access import RELAY, Access, KubectlError
 from tests.cluster.addresses import API_PORT, API_URL, NODE_ADDRESS
 from tests.cluster.builds import Binaries
-from tests.cluster.certificates import write_certificates, write_kubeconfig
+from tests.cluster.certificates import build_keda_secret, write_certificates, write_kubeconfig
 from tests.cluster.control_groups import ControlGroups
 from tests.cluster.control_plane import build_api_server, build_controllers, build_etcd, build_scheduler
 from tests.cluster.folders import Folders
@@ -80,7 +80,8 @@ def start_cluster(folders: Folders, contents: Contents, progress: Progress) -> N
         _wait(parts, "the namespace kube-system", lambda: _has_namespaces(access))
         addons.apply_dns_and_storage(access, contents.coredns)
         if contents.keda is not None:
-            addons.apply_keda(access, contents.keda)
+            secret = build_keda_secret(folders.certificates, addons.KEDA_NAMESPACE)
+            addons.apply_keda(access, contents.keda, secret)
         stages.done("DNS, storage and KEDA applied" if contents.keda is not None else "DNS and storage applied")
         _wait(parts, "the node to be Ready", lambda: addons.is_node_ready(access))
         stages.done("the node is Ready")
