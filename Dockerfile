@@ -9,10 +9,14 @@ COPY lock/ lock/
 RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --requirement lock/build.txt \
     && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-cache-dir --no-compile \
         --only-binary :all: --require-hashes --requirement lock/runtime.txt
+# The typed models of the Kubernetes client are 120 MB that nothing here imports (docs/decisions/0005).
+RUN cd /opt/readpool/lib/python3*/site-packages/kubernetes \
+    && find client/api client/models aio/client/api aio/client/models -name '*.py' ! -name __init__.py -delete
 COPY . .
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-compile --no-deps --no-index dist/*.whl \
-    && /opt/readpool/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/readpool/lib
+    && /opt/readpool/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/readpool/lib \
+    && /opt/readpool/bin/python -c 'import readpool.kubernetes.informer, readpool.kubernetes.lease'
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="readpool" \

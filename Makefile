@@ -5,6 +5,7 @@ PYTHON   ?=
 ARGS     ?=
 IMAGE    ?= readpool:latest
 BASE     ?= python:3.11-slim
+NAME     ?= readpool
 JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 
 PY       := $(VENV)/bin/python
@@ -18,7 +19,8 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e browser demo bench policy-bench lock clean image
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster browser demo bench policy-bench lock clean image \
+	cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
 help: ## Show this
@@ -27,6 +29,7 @@ help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo 'Start with `make demo`; then `make test`. Nothing has to be installed first but Python 3.11 or newer with venv.'
+	@echo 'The cluster needs Linux, root and Go; it says what else is missing, or installs it where apt is there.'
 	@echo 'Settings: PYTHON=python3.12  VENV=.venv  JOBS=2  ARGS="flags for demo, bench, policy-bench, test, e2e"'
 
 setup: ## Make the virtual environment from the lock (every target does this by itself)
@@ -39,9 +42,32 @@ test: setup ## Run the unit and component tests: two to three minutes
 	@mkdir -p artifacts
 	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal --junitxml=artifacts/test.xml $(ARGS)
 
-e2e: setup browser ## Run the slow and real: stellar-core processes, a headless browser, the demo
+e2e: e2e-local e2e-cluster ## Run the slow and real: stellar-core, a browser, the demo, then a real cluster with KEDA
+
+e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
-	$(PYTEST) tests/e2e -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 2) --dist loadfile --junitxml=artifacts/e2e.xml $(ARGS)
+	$(PYTEST) tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 2) --dist loadfile \
+		--junitxml=artifacts/e2e-local.xml $(ARGS)
+
+e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: ours, or that of KUBECONFIG (docs/cluster.md)
+	@mkdir -p artifacts
+	$(PYTEST) tests/e2e/cluster --junitxml=artifacts/e2e-cluster.xml $(ARGS)
+
+# What cannot be built here is said; the tests that need it then skip with the reason, or fail in a strict run.
+cluster-images: setup
+	@$(PY) -m tests.cluster images || echo 'going on without the parts of a cluster' >&2
+
+cluster-up: setup ## Start a real Kubernetes with KEDA on this machine (root; NAME=readpool; the first time builds it)
+	@$(PY) -m tests.cluster up --name '$(NAME)' $(ARGS)
+
+cluster-down: setup ## End it, whatever state it is in, and leave nothing
+	@$(PY) -m tests.cluster down --name '$(NAME)'
+
+cluster-shell: setup ## Open a shell in its network, with kubectl and helm
+	@$(PY) -m tests.cluster shell --name '$(NAME)'
+
+cluster-status: setup
+	@$(PY) -m tests.cluster status --name '$(NAME)'
 
 check: setup check-lock check-stubs ## Lint, format, types, import contracts; stubs and lock current
 	ruff check $(SOURCES)
