@@ -1,4 +1,4 @@
-"""The commands behind `make cluster-…`: up, down, shell, status, logs; build and images for the slow parts alone."""
+"""The commands behind `make cluster-…`: up, down, shell, status, list, logs; build and images for what is slow."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tests.cluster.builds import build_all
 from tests.cluster.cache import find_cache_folder
+from tests.cluster.folders import list_names
 from tests.cluster.images import build_images
 from tests.cluster.instance import DEFAULT_NAME, PROGRAMS, Instance
 from tests.cluster.needs import UnmetNeedError
@@ -70,6 +71,14 @@ def run_status(given: argparse.Namespace) -> int:
     return 0 if running else 1
 
 
+def run_list(given: argparse.Namespace) -> int:
+    """Say which clusters of this user are there."""
+    del given
+    for name in list_names():
+        say(f"{name:30} {'is up' if Instance(name).is_running else 'is not ready'}")
+    return 0
+
+
 def run_logs(given: argparse.Namespace) -> int:
     """Print the end of each part's log, or the whole log of those named."""
     folder = Instance(given.name).folders.part_logs
@@ -107,6 +116,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "down": run_down,
     "shell": run_shell,
     "status": run_status,
+    "list": run_list,
     "logs": run_logs,
     "build": run_build,
     "images": run_images,

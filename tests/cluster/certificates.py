@@ -69,8 +69,8 @@ def write_certificates(folder: Path) -> None:
 def build_keda_secret(folder: Path, namespace: str) -> dict[str, Any]:
     """Build the Secret of certificates that KEDA's operator makes itself where there is none.
 
-    Having made it, the operator ends, and started again waits for its own lease to run out. The authority has an RSA key
-    and its own name in its certificate: cert-controller's ValidCert asks for both.
+    Having made it, the operator ends, and started again waits for its own lease to run out. The authority has an RSA
+    key and its own name in its certificate: cert-controller's ValidCert asks for both.
     """
     authority = _make_authority(folder, KEDA_AUTHORITY, rsa.generate_private_key(65537, 2048))
     ends = ("", f".{namespace}", f".{namespace}.svc", f".{namespace}.svc.{CLUSTER_DOMAIN}")

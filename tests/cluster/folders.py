@@ -1,9 +1,14 @@
 """Where the state of one cluster is kept on disk, and what such a cluster may be called."""
 
+import contextlib
+import fcntl
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cluster.progress import Progress
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 COVERED = ("/run", "/var/lib", "/var/log")
@@ -96,3 +101,33 @@ def build_folders(name: str) -> Folders:
     if any(clusters.is_relative_to(covered) for covered in COVERED):
         raise ValueError(f"XDG_STATE_HOME puts clusters into {clusters}; it may not be below {', '.join(COVERED)}")
     return Folders(name, clusters)
+
+
+@contextlib.contextmanager
+def hold_name(folders: Folders, progress: Progress) -> Iterator[None]:
+    """Keep others from starting or ending this cluster for the block. Who has the lock may remove its file, last of all."""
+    folders.clusters.mkdir(parents=True, exist_ok=True)
+    while True:
+        with folders.lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                progress(f"the cluster {folders.name} is being started or ended: waiting for that")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_same(file.fileno(), folders.lock):
+                yield
+                return
+
+
+def list_names() -> list[str]:
+    """List the clusters of this user that are there, whether they run or not."""
+    clusters = find_clusters_folder()
+    return sorted(place.name for place in clusters.iterdir() if place.is_dir()) if clusters.exists() else []
+
+
+def _is_same(descriptor: int, file: Path) -> bool:
+    """Tell whether an open file is still the one of that name: who had the lock before may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False

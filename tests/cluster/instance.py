@@ -7,10 +7,10 @@ count as running, and the next `up` starts it anew.
 from pathlib import Path
 
 from tests.cluster.access import Access, KubectlError
+from tests.cluster.binary_images import build_binary_image, name_image
 from tests.cluster.builds import build_all
-from tests.cluster.cache import hold_lock
 from tests.cluster.control_groups import ControlGroups
-from tests.cluster.folders import build_folders
+from tests.cluster.folders import build_folders, hold_name
 from tests.cluster.images import build_images
 from tests.cluster.keda_manifests import render_keda
 from tests.cluster.lifecycle import (
@@ -102,7 +102,7 @@ class Instance:
             RuntimeError: when a part ends while it starts; nothing runs then, and its logs are kept until `down`.
             TimeoutError: as RuntimeError, when it does not become ready.
         """
-        with hold_lock(self.folders.lock, progress):
+        with hold_name(self.folders, progress):
             if self.is_running:
                 progress(f"the cluster {self.name} is up")
                 return
@@ -119,8 +119,9 @@ class Instance:
 
     def down(self, progress: Progress = print) -> None:
         """End it and remove all that is its own; nothing happens where there is nothing of it."""
-        with hold_lock(self.folders.lock, progress):
+        with hold_name(self.folders, progress):
             end_cluster(self.folders)
+            self.folders.lock.unlink()
 
     def import_image(self, archive: Path) -> None:
         """Import an image archive, so that pods find it without a registry."""
@@ -128,8 +129,11 @@ class Instance:
 
 
 def build_contents(progress: Progress, *, with_keda: bool = True) -> Contents:
-    """Build what a cluster is started from, or find it in the cache."""
-    programs = build_all(PROGRAMS, progress)
-    images = build_images(programs, progress)
-    keda = render_keda(programs) if with_keda else None
-    return Contents(programs, images.archives, images.pause, images.coredns, keda)
+    """Build what a cluster is started from, or find it in the cache; without KEDA, it has its own images alone."""
+    if with_keda:
+        programs = build_all(PROGRAMS, progress)
+        images = build_images(programs, progress)
+        return Contents(programs, images.archives, images.pause, images.coredns, render_keda(programs))
+    programs = build_all([name for name in PROGRAMS if name != "keda"], progress)
+    archives = tuple(build_binary_image(programs, name, progress) for name in ("pause", "coredns"))
+    return Contents(programs, archives, name_image(programs, "pause"), name_image(programs, "coredns"), None)

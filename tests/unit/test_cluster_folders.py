@@ -1,10 +1,11 @@
 """What a cluster may be called, and where its state may lie."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.folders import build_folders
+from tests.cluster.folders import build_folders, hold_name, list_names
 
 
 @pytest.mark.parametrize("name", ["", "A", "a/b", "..", "-a", "a-", "a" * 31, "a b", "a\n"])
@@ -28,3 +29,31 @@ def test_state_where_the_cluster_sees_folders_of_its_own_is_refused(
     monkeypatch.setenv("XDG_STATE_HOME", place)
     with pytest.raises(ValueError, match="XDG_STATE_HOME"):
         build_folders("a")
+
+
+def test_one_at_a_time_holds_a_name_even_where_each_removes_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folders, holders, most = build_folders("a"), [0], [0]
+
+    def hold(_turn: int) -> None:
+        with hold_name(folders, lambda _line: None):
+            holders[0] += 1
+            most[0] = max(most[0], holders[0])
+            holders[0] -= 1
+            folders.lock.unlink()
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(hold, range(200)))
+    assert most == [1]
+    assert list_names() == []
+
+
+def test_clusters_are_listed_by_their_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert list_names() == []
+    build_folders("b").state.mkdir(parents=True)
+    build_folders("a").state.mkdir()
+    build_folders("b").lock.touch()
+    assert list_names() == ["a", "b"]

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.cluster.access import KubectlError
+from tests.cluster.exec_faults import ExecFaults
 from tests.cluster.faults import PARTS, Faults
 from tests.cluster.provided import ProvidedCluster
 from tests.cluster.waiting import wait_for
@@ -113,6 +114,16 @@ def test_a_killed_process_is_started_again(cluster: ProvidedCluster, pod: BusyPo
     faults.kill_process(*pod.container)
     assert wait_for("a restart", pod.count_restarts, seconds=30) == 1
     wait_for("an answer", pod.ask, seconds=30)
+
+
+def test_signals_by_a_shell_in_the_pod_do_the_same(cluster: ProvidedCluster, pod: BusyPod) -> None:
+    faults = ExecFaults(cluster.access)
+    faults.stop_process(*pod.container)
+    assert pod.ask(seconds=2) is None
+    faults.continue_process(*pod.container)
+    assert pod.ask() is not None
+    faults.kill_process(*pod.container)
+    assert wait_for("a restart", pod.count_restarts, seconds=30) == 1
 
 
 def test_a_cut_pod_is_silent_runs_on_and_answers_again(cluster: ProvidedCluster, pod: BusyPod) -> None:
