@@ -47,7 +47,11 @@ class ControlGroups:
         for hierarchy in self._hierarchies():
             group = hierarchy / self.name
             (group / "parts").mkdir(parents=True, exist_ok=True)
-            if (hierarchy / "cpuset.cpus").exists():
+            if is_unified(self._mount):
+                # In version 2 a group has the controllers that its parent passes on.
+                for parent in (hierarchy, group):
+                    (parent / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in NEEDED))
+            elif (hierarchy / "cpuset.cpus").exists():
                 _inherit_cpuset(group)
                 _inherit_cpuset(group / "parts")
 

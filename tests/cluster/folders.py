@@ -105,7 +105,7 @@ def build_folders(name: str) -> Folders:
 
 @contextlib.contextmanager
 def hold_name(folders: Folders, progress: Progress) -> Iterator[None]:
-    """Keep others from starting or ending this cluster for the block. Who has the lock may remove its file, last of all."""
+    """Keep others from starting or ending this cluster for the block, which may end with removing the lock's file."""
     folders.clusters.mkdir(parents=True, exist_ok=True)
     while True:
         with folders.lock.open("w") as file:

@@ -48,6 +48,19 @@ def test_a_container_of_another_cluster_is_not_found(make: Callable[[Path], Path
         ControlGroups("b", make(tmp_path)).list_pids(container_id=CONTAINER)
 
 
+def test_a_new_group_may_use_what_its_parent_may(tmp_path: Path) -> None:
+    for name, make in (("1", make_version_1), ("2", make_version_2)):
+        (tmp_path / name).mkdir()
+        mount = make(tmp_path / name)
+        if name == "1":
+            (mount / "cpuset" / "cpuset.cpus").write_text("0-1")
+            (mount / "cpuset" / "cpuset.mems").write_text("0")
+        ControlGroups("a", mount).make()
+    assert (tmp_path / "1" / "cpuset" / "readpool-a" / "parts" / "cpuset.cpus").read_text() == "0-1"
+    assert (tmp_path / "2" / "readpool-a" / "cgroup.subtree_control").read_text() == "+cpu +cpuset +memory +pids"
+    assert (tmp_path / "2" / "readpool-a" / "parts").is_dir()
+
+
 @both
 def test_nothing_that_the_kubelet_needs_is_missing(make: Callable[[Path], Path], tmp_path: Path) -> None:
     assert find_missing_controllers(make(tmp_path)) == []
