@@ -23,6 +23,9 @@ VARIANTS = [
     pytest.param(MUTUAL, id="mTLS"),
     pytest.param((*ISSUED_MUTUAL, *EXTRAS), id="all of it"),
 ]
+KEDA_LOOKUP_SECONDS = 30
+"""grpc-go looks a name up at most so often (internal/resolver/dns, MinResolutionInterval)."""
+CLUSTER_WIDE = {"CustomResourceDefinition"}
 OWN_LABELS = {
     "app.kubernetes.io/name": "readpool",
     "app.kubernetes.io/instance": "readpool",
@@ -105,7 +108,7 @@ def test_every_selector_matches_the_scaler_and_not_the_test(helm: Helm, settings
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_object_carries_the_usual_labels_and_the_namespace(helm: Helm, settings: Sequence[str]) -> None:
     for thing in helm.render(*settings):
-        assert thing["metadata"]["namespace"] == "readpool"
+        assert thing["metadata"].get("namespace") == (None if thing["kind"] in CLUSTER_WIDE else "readpool")
         assert {
             "app.kubernetes.io/name": "readpool",
             "app.kubernetes.io/instance": "readpool",
@@ -155,6 +158,7 @@ def test_an_update_or_a_drain_takes_no_scaler_that_is_not_replaced(helm: Helm) -
     deployment = find(objects, "Deployment")["spec"]
     assert deployment["replicas"] == 2
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert deployment["minReadySeconds"] > KEDA_LOOKUP_SECONDS
     assert find(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     spread = deployment["template"]["spec"]["topologySpreadConstraints"]
     assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
@@ -169,7 +173,7 @@ def test_an_update_or_a_drain_takes_no_scaler_that_is_not_replaced(helm: Helm) -
     ],
 )
 def test_a_pod_that_ends_leaves_dns_before_it_drains(helm: Helm, kubernetes: str, hook: Object) -> None:
-    pod = scaler_of(helm.render(kubernetes=kubernetes))
+    pod = scaler_of(helm.render("crds.install=false", kubernetes=kubernetes))
     (container,) = pod["containers"]
     assert container["lifecycle"]["preStop"] == hook
     assert "--drain-seconds=10" in container["args"]
@@ -218,7 +222,7 @@ def test_no_name_grows_too_long(helm: Helm) -> None:
 
 def test_a_second_release_in_the_namespace_meets_nothing_of_the_first(helm: Helm) -> None:
     def names(release: str) -> set[tuple[str, str]]:
-        objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, release=release)
+        objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, "crds.install=false", release=release)
         return {(o["kind"], o["metadata"]["name"]) for o in objects}
 
     assert not names("readpool") & names("another")
@@ -228,3 +232,15 @@ def test_a_second_release_in_the_namespace_meets_nothing_of_the_first(helm: Helm
 def test_a_cluster_that_is_too_old_is_refused(helm: Helm) -> None:
     with pytest.raises(RefusedError, match=r"chart requires kubeVersion: >=1\.27"):
         helm.render(kubernetes="1.26.9")
+
+
+def test_a_cluster_that_is_too_old_for_pools_gets_the_scaler_alone(helm: Helm) -> None:
+    with pytest.raises(RefusedError, match=r"ReadOnlyPool needs Kubernetes 1\.29 or newer; set it to false"):
+        helm.render(kubernetes="1.28.9")
+    assert helm.render("crds.install=false", kubernetes="1.28.9")
+
+
+def test_the_definition_of_pools_outlives_the_release_unless_said_otherwise(helm: Helm) -> None:
+    kept = find(helm.render(), "CustomResourceDefinition")["metadata"]["annotations"]
+    assert kept == {"helm.sh/resource-policy": "keep"}
+    assert "annotations" not in find(helm.render("crds.keep=false"), "CustomResourceDefinition")["metadata"]

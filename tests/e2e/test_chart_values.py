@@ -97,8 +97,15 @@ def test_what_is_right_is_accepted(helm: Helm, setting: str) -> None:
 
 def test_a_switch_takes_its_object_away(helm: Helm) -> None:
     kinds = {o["kind"] for o in helm.render()}
-    assert kinds == {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Pod"}
-    off = ("serviceAccount.create=false", "scaler.podDisruptionBudget.enabled=false")
+    assert kinds == {
+        "CustomResourceDefinition",
+        "Deployment",
+        "Service",
+        "ServiceAccount",
+        "PodDisruptionBudget",
+        "Pod",
+    }
+    off = ("serviceAccount.create=false", "scaler.podDisruptionBudget.enabled=false", "crds.install=false")
     assert {o["kind"] for o in helm.render(*off)} == {"Deployment", "Service", "Pod"}
     on = ("scaler.networkPolicy.enabled=true", "scaler.serviceMonitor.enabled=true")
     assert {o["kind"] for o in helm.render(*on)} == kinds | {"NetworkPolicy", "ServiceMonitor"}

@@ -49,6 +49,7 @@ def install_own_release(access: Access, namespace: str, image: str, scaler: dict
     repository, _, tag = image.rpartition(":")
     values = {
         "image": {"repository": repository, "tag": tag},
+        "crds": {"install": False},  # one for the whole cluster, and of several releases only one could own it
         "scaler": {"pollInterval": 1, "preStopSleepSeconds": 0, "resources": {"requests": {"cpu": "10m"}}, **scaler},
     }
     access.helm(
