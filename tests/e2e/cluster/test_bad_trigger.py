@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.cluster.provided import ProvidedCluster
-
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.keda_view import KedaView
 from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
@@ -25,13 +24,14 @@ class BadTrigger:
 
 
 BAD = {
-    "unknown-key": BadTrigger({"lagTreshold": "12"}, "lagTreshold: not a key of this scaler; its keys are service,"),
+    "unknown-key": BadTrigger({"lagTreshold": "12"}, "'lagTreshold': not a key of this scaler; its keys are service,"),
     "min-over-max": BadTrigger(
         {"minReplicas": "7", "maxReplicas": "6"},
         "targetReplicas: 3 is not between minReplicas (7) and maxReplicas (6)",
     ),
     "no-number": BadTrigger(
-        {"targetReplicas": "three"}, "targetReplicas: 'three' is not a whole number from 0 to 5000"
+        {"targetReplicas": "three"},
+        "targetReplicas: 'three' is not allowed; it has to be a whole number from 0 to 5000",
     ),
 }
 """By the name of the ScaledObject that has it."""
