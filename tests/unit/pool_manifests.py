@@ -1,7 +1,7 @@
 """Manifests of pools that several tests share: the least, the seed's, and all that is refused with its sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Refused:
     sentence: str = ""
     server: str = ""
     model: str = ""
-    name: str = field(default="pool")
+    name: str = "pool"
 
     @property
     def said_by_server(self) -> str:
