@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
@@ -37,9 +37,13 @@ async def lead(
     Runs until cancelled, and then lets go of the Lease. `identity` names this process among the others.
     """
     lock = JsonLeaseLock(client, namespace, name, identity)
+    working: set[asyncio.Task[None]] = set()
 
     async def started() -> None:
         _LOG.info("leading", lease=name, identity=identity)
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        working.add(task)
+        task.add_done_callback(working.discard)
         await work()
 
     async def stopped() -> None:
@@ -50,8 +54,15 @@ async def lead(
             election = LeaderElection(Config(lock, LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS, started, stopped))
             await election.run()
     finally:
+        await _end(working)  # the library leaves them running when it is cancelled itself
         with contextlib.suppress(ApiError, TimeoutError):
-            await asyncio.wait_for(asyncio.shield(lock.release()), RETRY_SECONDS)
+            await asyncio.wait_for(lock.release(), RETRY_SECONDS)
+
+
+async def _end(tasks: set["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class JsonLeaseLock(BaseLock):
