@@ -5,8 +5,6 @@ import time
 from dataclasses import dataclass
 
 from tests.cluster.provided import ProvidedCluster
-
-from tests.cluster.access import Access
 from tests.cluster.waiting import wait_for
 from tests.component.certificates import Authority, Pair
 from tests.e2e.cluster.keda_view import KedaView, MetricRecord, ask_throughout
@@ -87,31 +85,38 @@ def test_only_the_right_client_certificate_is_served_and_a_wrong_one_is_said_to_
     cluster: ProvidedCluster, namespace: str
 ) -> None:
     trusted = make_authorities("old")
-    stranger = Authority("stranger").issue("keda")
     release = install_tls_release(cluster, namespace, trusted, is_mutual=True)
     cluster.access.apply(
-        build_keda_secret("stranger", trusted.servers.root, stranger),
+        build_keda_secret("stranger", trusted.servers.root, Authority("stranger").issue("keda")),
         build_trigger_authentication("stranger", is_mutual=True),
         namespace=namespace,
     )
     good = scale_light_fleet(cluster, release, "good", "keda")
     refused = scale_light_fleet(cluster, release, "refused", "stranger")
     good.wait_until_ready()
-    wait_for("KEDA to call it not ready", lambda: refused.condition("Ready").get("status") == "False", SEEN_SECONDS)
-    assert "no metric specs returned from scalers" in refused.condition("Ready")["message"]
-    wait_for("KEDA to say it in an event", refused.warnings, SEEN_SECONDS)
-    wait_for("the operator to say why", lambda: is_refusal_logged(cluster.access, refused), SEEN_SECONDS)
-    assert refused.hpa() == {}
-    assert refused.spec_replicas() == 2
     with ask_throughout(good) as record:
+        # No event is waited for: KEDA 2.21 writes this message into a field of 128 characters, too, and loses it.
+        wait_for("KEDA to call it not ready", lambda: refused.condition("Ready").get("status") == "False", SEEN_SECONDS)
+        assert "no metric specs returned from scalers" in refused.condition("Ready")["message"]
+        wait_for("the operator to say why", lambda: is_refusal_logged(refused), SEEN_SECONDS)
+        assert (refused.hpa(), refused.spec_replicas()) == ({}, 2)
         expect_answers(record)
     assert (set(record.values), record.misses) == ({2.0}, [])
 
+    mended = build_keda_secret("stranger", trusted.servers.root, trusted.clients.issue("keda"))
+    cluster.access.apply(mended, namespace=namespace)
+    raise_maximum(refused)
+    refused.wait_until_ready()
 
-def is_refusal_logged(access: Access, view: KedaView) -> bool:
-    """Tell whether KEDA's operator says that this ScaledObject's scaler turned its certificate down."""
-    lines = access.kubectl("logs", "--namespace=keda", "deployment/keda-operator", "--since=5m").splitlines()
-    return any(f'"{view.namespace}"' in line and '"refused"' in line and "tls: " in line for line in lines)
+
+def is_refusal_logged(view: KedaView) -> bool:
+    """Tell whether KEDA's operator says that the scaler hung up on this ScaledObject right after the handshake.
+
+    In TLS 1.3 a server looks at the client's certificate when the client is done already.
+    """
+    lines = view.access.kubectl("logs", "--namespace=keda", "deployment/keda-operator", "--since=5m").splitlines()
+    own = (line for line in lines if f'"{view.namespace}"' in line and f'"{view.name}"' in line)
+    return any("error reading server preface" in line or "broken pipe" in line for line in own)
 
 
 def test_server_certificate_client_certificate_and_both_authorities_rotate_without_a_missed_metric(
@@ -165,12 +170,17 @@ def await_served(release: OwnRelease, what: str, authorities: bytes, client: Pai
 
 def make_keda_dial_anew(view: KedaView) -> None:
     """Change the ScaledObject's spec: KEDA then reads the TriggerAuthentication and dials with what stands there."""
-    seen = view.hpa()["spec"]["maxReplicas"]
-    patch = json.dumps({"spec": {"maxReplicaCount": seen + 1}})
-    view.access.kubectl(
-        "patch", "scaledobject", view.name, f"--namespace={view.namespace}", "--type=merge", f"--patch={patch}"
-    )
-    wait_for("KEDA to take it up", lambda: view.hpa()["spec"]["maxReplicas"] == seen + 1, SEEN_SECONDS)
+    raised = raise_maximum(view)
+    wait_for("KEDA to take it up", lambda: view.hpa()["spec"]["maxReplicas"] == raised, SEEN_SECONDS)
+
+
+def raise_maximum(view: KedaView) -> int:
+    """Raise the ScaledObject's maxReplicaCount by one, and give it."""
+    raised = int(view.scaled_object()["spec"]["maxReplicaCount"]) + 1
+    patch = json.dumps({"spec": {"maxReplicaCount": raised}})
+    where = ("scaledobject", view.name, f"--namespace={view.namespace}")
+    view.access.kubectl("patch", *where, "--type=merge", f"--patch={patch}")
+    return raised
 
 
 def count_errors(release: OwnRelease) -> float:
