@@ -11,7 +11,7 @@ from typing import Any
 import tomli_w
 
 from controller.checkpoints import CHECKPOINT_LEDGERS, FIRST_LEDGER, LedgerRange
-from controller.core_config_archives import build_get_command, build_history, check_archive_url, list_slots
+from controller.core_config_archives import build_get_command, build_history, check_archive_url, order_archives
 from controller.core_config_override import ConfigError, merge_override, parse_override, replaces_quorum
 from controller.core_config_version import has_query_server
 from controller.shards import ShardAssignment
@@ -69,13 +69,13 @@ def build_core_config(
             given at all; the message names the field or key.
     """
     override = parse_override(settings.override)
-    slots = _list_slots(settings, ordinal, assignment)
+    chains = _order_archives(settings, ordinal, assignment)
     config = _build_node(settings, network) | _build_catch_up(settings, assignment)
-    config |= {"HISTORY": build_history(slots, is_sharded=assignment is not None)} if slots else {}
+    config |= {"HISTORY": build_history(chains, is_sharded=assignment is not None)} if chains else {}
     if replaces_quorum(override):
-        config |= _build_rest_of_network(network, override, has_archives=bool(slots))
+        config |= _build_rest_of_network(network, override, has_archives=bool(chains))
     else:
-        config |= _build_quorum(network, slots)
+        config |= _build_quorum(network, chains)
     merged = merge_override(config, override)
     _check_whole(merged)
     return _describe(ordinal, assignment) + _write(merged)
@@ -123,16 +123,18 @@ def compute_catchup_recent(ledger_range: LedgerRange, archived_ledger: int | Non
     return -(-ledgers // step) * step
 
 
-def _list_slots(settings: CoreSettings, ordinal: int, assignment: ShardAssignment | None) -> tuple[str, ...]:
+def _order_archives(
+    settings: CoreSettings, ordinal: int, assignment: ShardAssignment | None
+) -> tuple[tuple[str, ...], ...]:
     archives = [check_archive_url(f"historyArchiveUrls[{i}]", url) for i, url in enumerate(settings.archives)]
     own = None if assignment is None else check_archive_url("archive of the shard", assignment.archive_url)
-    return list_slots(archives, own, ordinal)
+    return order_archives(archives, own, ordinal)
 
 
-def _build_quorum(network: NetworkFacts, slots: tuple[str, ...]) -> dict[str, Any]:
+def _build_quorum(network: NetworkFacts, chains: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
     """Build the quorum set of the network's validators.
 
-    Core wants an archive of each validator of high quality, and reads that as willingly as any other. So the pool's own
+    Core wants an archive of each validator of high quality, and reads that as readily as any other. So the pool's own
     archives stand there in turn, where it has some.
     """
     if not network.validators:
@@ -145,7 +147,7 @@ def _build_quorum(network: NetworkFacts, slots: tuple[str, ...]) -> dict[str, An
                 "HOME_DOMAIN": validator.home_domain.name,
                 "PUBLIC_KEY": validator.public_key,
                 "ADDRESS": validator.address,
-                "HISTORY": build_get_command(slots[index % len(slots)] if slots else validator.archive),
+                "HISTORY": build_get_command(chains[index % len(chains)] if chains else (validator.archive,)),
             }
             for index, validator in enumerate(network.validators)
         ],
@@ -158,7 +160,7 @@ def _build_rest_of_network(network: NetworkFacts, override: Mapping[str, Any], *
     if "VALIDATORS" not in override and network.validators:
         rest["KNOWN_PEERS"] = [validator.address for validator in network.validators]
     if not has_archives and not _has_archives(override) and network.archives:
-        rest["HISTORY"] = build_history(network.archives, is_sharded=False)
+        rest["HISTORY"] = build_history([(archive,) for archive in network.archives], is_sharded=False)
     return rest
 
 

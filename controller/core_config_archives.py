@@ -1,7 +1,7 @@
-"""How does Core come to read one archive more than others? It draws one at random for each file, whatever their order.
+"""How does a replica come to read one archive before the others? By a command that turns to the next when one fails.
 
-So an archive that is to be read first stands there several times. Under controller.core_config; the drawing is in
-Core's HistoryArchiveManager::selectRandomReadableHistoryArchive.
+Core itself draws an archive at random for each file, whatever their order, and waits longer after each failure (its
+HistoryArchiveManager::selectRandomReadableHistoryArchive and BasicWork). Under controller.core_config.
 """
 
 import re
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from controller.core_config_override import ConfigError
 
 MOST_CHARACTERS = 2048
-OWN_TO_EACH_OTHER = 3
-"""A shard's archive stands there this many times for each other one: three of four files come from it."""
-MOST_OTHERS = 3
-"""So many other archives at most stand in when the shard's own does not answer."""
+MOST_STAND_INS = 3
+"""So many other archives at most are tried after the first."""
+CONNECT_SECONDS = 10
+STALL_SECONDS = 30
+"""After so long without a byte the next archive is tried; curl alone would wait for ever."""
 _SHOWN_CHARACTERS = 80
-# As strict as it can be: the URL becomes part of a command, in which Core replaces what is in braces, and which it then
-# splits at spaces.
+# As strict as it can be: the URL becomes part of a shell's command, in which Core replaces what is in braces.
 _URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%+=@,:/-]*)?", re.ASCII)
 
 
@@ -35,32 +35,36 @@ def check_archive_url(field: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def build_get_command(url: str) -> str:
-    """Build the command with which Core fetches a file: {0} is the file in the archive, {1} where to put it."""
-    return f"curl -sf {url}/{{0}} -o {{1}}"
-
-
-def list_slots(archives: Sequence[str], own: str | None, ordinal: int) -> tuple[str, ...]:
-    """List the archives as often as they are to be drawn: `own`, that of the replica's shard, first and mostly.
+def order_archives(archives: Sequence[str], own: str | None, ordinal: int) -> tuple[tuple[str, ...], ...]:
+    """Order the archives as they are to be tried: `own`, that of the replica's shard, first; each in turn without one.
 
     Of many others each replica has some, by its ordinal, so that the readers of an archive that fails do not all move
     on to the same one.
     """
     known = list(dict.fromkeys(archives))
-    if own is None:
-        return tuple(known)
-    others = [url for url in known if url != own]
-    first = ordinal % len(others) if others else 0
-    chosen = (others[first:] + others[:first])[:MOST_OTHERS]
-    return (own,) * max(1, OWN_TO_EACH_OTHER * len(chosen)) + tuple(chosen)
+    return tuple((first, *_list_stand_ins(known, first, ordinal)) for first in ([own] if own else known))
 
 
-def build_history(slots: Sequence[str], *, is_sharded: bool) -> dict[str, dict[str, str]]:
-    """Build the tables of [HISTORY], one a slot, the shard's own archive first."""
-    own = slots[0] if is_sharded else None
-    tables: dict[str, dict[str, str]] = {}
-    for url in slots:
-        kind = "archive" if own is None else "shard" if url == own else "other"
-        number = sum(name.startswith(f"{kind}-") for name in tables) + 1
-        tables[f"{kind}-{number}"] = {"get": build_get_command(url)}
-    return tables
+def _list_stand_ins(archives: Sequence[str], first: str, ordinal: int) -> list[str]:
+    others = [url for url in archives if url != first]
+    start = ordinal % len(others) if others else 0
+    return (others[start:] + others[:start])[:MOST_STAND_INS]
+
+
+def build_get_command(archives: Sequence[str]) -> str:
+    """Build the command that fetches a file, {0} in the archive, to {1}, from the first of these archives that has it.
+
+    Core splits a command at spaces and knows no quotes, so the shell gets its script as one word, with $IFS for spaces,
+    and without file name patterns (-f). The braces around IFS are doubled: Core's formatting makes one of two.
+    """
+    if len(archives) == 1:
+        return f"curl -sf {archives[0]}/{{0}} -o {{1}}"
+    patience = f"--connect-timeout {CONNECT_SECONDS} --speed-time {STALL_SECONDS}"
+    script = "||".join(f"curl -sf {patience} {url}/{{0}} -o {{1}}" for url in archives)
+    return f"sh -fc {script.replace(' ', '${{IFS}}')}"
+
+
+def build_history(chains: Sequence[Sequence[str]], *, is_sharded: bool) -> dict[str, dict[str, str]]:
+    """Build the tables of [HISTORY], one for each order in which archives are tried."""
+    names = ["shard"] if is_sharded else [f"archive-{number}" for number in range(1, len(chains) + 1)]
+    return {name: {"get": build_get_command(chain)} for name, chain in zip(names, chains, strict=True)}
