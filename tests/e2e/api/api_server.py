@@ -18,7 +18,7 @@ from tests.cluster.builds import build_all
 from tests.cluster.certificates import write_certificates, write_kubeconfig
 from tests.cluster.waiting import wait_for
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 15.0
 LOG_TAIL_LINES = 15
 ETCD_SOCKET = "etcd.sock"

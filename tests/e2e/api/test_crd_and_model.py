@@ -1,0 +1,107 @@
+"""The API server's rules and the model's are written side by side, and judge any pool alike."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from readpool.pool.errors import PoolError
+from readpool.pool.spec import parse_pool
+from tests.cluster.access import Access, KubectlError
+from tests.e2e.api.api_server import ApiServer
+from tests.unit.pool_manifests import ARCHIVE, Manifest, build_manifest
+
+pytestmark = pytest.mark.timeout(600)
+
+POOLS_AT_ONCE = 40
+ROUNDS = 8
+
+_counts = st.sampled_from([-1, 0, 1, 2, 3, 5, 8, 20, 5000, 5001])
+_quantities = st.one_of(
+    st.sampled_from(["0", "1", "500m", "0.5", "1Gi", "1G", "1e3", "1.5Ti", "-1", "+2", ".5", "5.", "1 Gi", "Gi", ""]),
+    st.integers(-1, 3),
+)
+_urls = st.sampled_from(
+    [
+        ARCHIVE,
+        "http://[::1]:1570",
+        "http://a_b.example",
+        "https://a",
+        "a",
+        "",
+        "https://a b",
+        "https://a?b",
+        "http://a:1/%20",
+    ]
+)
+_texts = st.text(alphabet="av1.-_:/@ \n$'\"\\é", max_size=6)
+
+
+def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Manifest]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+_specs = _some(
+    network=st.sampled_from(["Mainnet", "Custom", "mainnet"]),
+    networkPassphrase=st.sampled_from(["", "Standalone"]),
+    version=_texts,
+    image=_texts,
+    replicas=_counts,
+    minReplicas=_counts,
+    maxReplicas=_counts,
+    targetReplicas=_counts,
+    historyArchiveUrls=st.lists(_urls, max_size=2, unique=True),
+    loadBalancing=_some(
+        freshNodeWeight=st.sampled_from([0, 10, 1001]),
+        laggingNodeWeight=st.sampled_from([-1, 0, 10, 11]),
+        maxLoadFactor=st.sampled_from([0, 0.5, 1, 1.5, -1]),
+    ),
+    shardBalancing=_some(
+        enabled=st.booleans(),
+        shardCount=_counts,
+        strategy=st.sampled_from(["RoundRobin", "ledgerRange", "LedgerRange", "hashBased", "HASH"]),
+    ),
+    resources=_some(
+        requests=_some(cpu=_quantities, memory=_quantities), limits=_some(cpu=_quantities, memory=_quantities)
+    ),
+    storage=_some(size=_quantities, storageClass=_texts),
+    autoscaling=_some(scalerAddress=_texts | st.sampled_from(["a:1", "dns:///a:1", "[::1]:9090"])),
+    gate=_some(image=_texts),
+)
+
+
+def find_refused_by_server(access: Access, specs: list[Manifest]) -> set[int]:
+    """Ask the API server about many pools, none of which it keeps; give the numbers of those that it refuses."""
+    manifests = [build_manifest(f"pool-{number}", **spec) for number, spec in enumerate(specs)]
+    try:
+        access.kubectl("apply", "--dry-run=server", "-f", "-", stdin="\n---\n".join(map(json.dumps, manifests)))
+    except KubectlError as error:
+        refused = {int(number) for number in re.findall(r'"pool-(\d+)" is invalid', str(error))}
+        if not refused:
+            raise
+        return refused
+    return set()
+
+
+def is_refused_by_model(spec: Manifest) -> bool:
+    """Tell whether parse_pool refuses a pool."""
+    try:
+        parse_pool(build_manifest(**spec))
+    except PoolError:
+        return True
+    return False
+
+
+# Nothing is shrunk: each try asks a server, and the assertion shows the few pools that are judged differently.
+@settings(max_examples=ROUNDS, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+@given(specs=st.lists(_specs, min_size=POOLS_AT_ONCE, max_size=POOLS_AT_ONCE))
+def test_the_api_server_and_the_model_refuse_the_same_pools(api_server: ApiServer, specs: list[Manifest]) -> None:
+    refused = find_refused_by_server(api_server.access, specs)
+    assert [
+        (spec, "refused by the server alone" if number in refused else "refused by the model alone")
+        for number, spec in enumerate(specs)
+        if (number in refused) != is_refused_by_model(spec)
+    ] == []
