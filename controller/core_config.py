@@ -78,7 +78,7 @@ def build_core_config(
         config |= _build_quorum(network, chains)
     merged = merge_override(config, override)
     _check_whole(merged)
-    return _describe(ordinal, assignment) + _write(merged)
+    return _describe(ordinal, assignment, has_stand_ins=any(len(chain) > 1 for chain in chains)) + _write(merged)
 
 
 def _build_node(settings: CoreSettings, network: NetworkFacts) -> dict[str, Any]:
@@ -179,13 +179,19 @@ def _check_whole(config: Mapping[str, Any]) -> None:
         raise ConfigError("historyArchiveUrls: empty, and coreConfigOverride has no HISTORY; Core needs an archive")
 
 
-def _describe(ordinal: int, assignment: ShardAssignment | None) -> str:
+def _describe(ordinal: int, assignment: ShardAssignment | None, *, has_stand_ins: bool) -> str:
     """Say above the configuration whose it is; only what was checked, since comments are not escaped."""
-    lines = ["# Written by readpool; what is changed here is lost. Change the pool's coreConfigOverride instead."]
-    if assignment is None:
-        return f"{lines[0]}\n# Replica {ordinal}.\n\n"
-    ledgers = f", ledgers {assignment.ledger_range}" if assignment.ledger_range else ""
-    return f"{lines[0]}\n# Replica {ordinal}, shard {assignment.shard_id}{ledgers}.\n\n"
+    shard = "" if assignment is None else f", shard {assignment.shard_id}"
+    ledgers = f", ledgers {assignment.ledger_range}" if assignment and assignment.ledger_range else ""
+    lines = [
+        "# Written by readpool; what is changed here is lost. Change the pool's coreConfigOverride instead.",
+        f"# Replica {ordinal}{shard}{ledgers}.",
+    ]
+    if has_stand_ins:
+        lines.append(
+            "# Archives are tried in the order of their command; ${{IFS}} is a space, at which Core would split it."
+        )
+    return "\n".join(lines) + "\n\n"
 
 
 def _write(config: Mapping[str, Any]) -> str:
