@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without its types
+import yaml
 
 from readpool.replica_class import ReplicaClass
 from scaler.page_feed import Health
