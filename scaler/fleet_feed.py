@@ -14,8 +14,8 @@ from scaler.snapshot import FleetSnapshot
 
 RECORD_SECONDS = 0.5
 """Between two looks at what changed."""
-FLEETS_AT_ONCE = 25
-"""Fleets handled before the loop gets its turn: some milliseconds at most."""
+FLEETS_AT_ONCE = 5
+"""Fleets handled before the loop gets its turn: a fraction of a millisecond, unless they are large."""
 
 
 class WatchedFleetView(Protocol):

@@ -27,9 +27,13 @@ from scaler.probes.report import NodeReport, PollFailure, ProbeError
 from scaler.probes.requests import build_request
 from scaler.stats import ScalerStats
 
-_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.01, 0.1
-"""How often the loop looks for polls that are due: at most, and at least."""
-_STARTS_A_TURN = 16
+_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.002, 0.1
+"""How often the loop looks for polls that are due: at most, and at least.
+
+Polls that start together stay together, answer by answer: ten of them fill each pass of the loop for a millisecond,
+and gRPC takes some eight passes to accept a call and answer it, and accepts one at a time.
+"""
+_STARTS_A_TURN = 8
 """Polls that start at once; then the loop has its turn, so that an answer to KEDA waits for no more than these."""
 _FIRST_LOOK_SECONDS = 0.005
 """Between the first polls of new nodes, which come before their phase as long as there is room."""

@@ -1,7 +1,7 @@
 """When snapshots are taken: each fleet's about five times an interval while there is news, at once when it cannot wait.
 
-Taking one costs in proportion to the fleet, so fleets take turns: evenly over time, a few milliseconds at most before
-the loop gets on with polls and answers, and no fleet more of the time than its share.
+Taking one costs in proportion to the fleet, so fleets take turns: evenly over time, a moment at most before the loop
+gets on with polls and answers, and no fleet more of the time than its share.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ import structlog
 from scaler.poll_schedule import compute_next_due, compute_phase
 from scaler.watched_fleet import WatchedFleet
 
-_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.02, 0.05
+_TICK_SECONDS, _IDLE_TICK_SECONDS = 0.005, 0.05
 """How often the loop looks for snapshots that are due: at most, and at least."""
-_TURN_SECONDS = 0.001
-"""Snapshots in a row before the loop's other work has its turn."""
+_TURN_SECONDS = 0.0002
+"""Snapshots in a row, two or so, before the loop's other work has its turn: an answer to KEDA takes several turns."""
 _REST_FACTOR = 20.0
 """After a snapshot a fleet rests this many times as long as it took: 5 % of a core at most."""
 _SNAPSHOTS_PER_INTERVAL = 5
