@@ -137,7 +137,9 @@ class Fleet:
             for name, standing in self._standings.items():
                 if standing.replica_class is not ReplicaClass.UNREACHABLE:
                     unknown = ReplicaClass.UNKNOWN
-                    self._standings[name] = replace(standing, replica_class=unknown, since=now, detail="")
+                    self._standings[name] = replace(
+                        standing, replica_class=unknown, since=now, detail="", ailing_since=None
+                    )
         self._network = network
 
     def _gather_claims(self, now: float) -> Iterator[Claim]:

@@ -57,6 +57,8 @@ class ReplicaStanding:
         became_fresh_after: how long it took from `first_seen` to fresh, in seconds; None while it has not been.
         gain: ledgers a second by which its lag shrinks, over its last polls; None until two lags are known.
         advanced_at: when the newest ledger that it has closed or heard of was last seen to move, in seconds.
+        ailing_since: when the first of the answers came that made it lagging, or it became unreachable, in seconds;
+            kept while it goes from one to the other. None while nothing speaks against it.
     """
 
     replica_class: ReplicaClass = ReplicaClass.UNKNOWN
@@ -73,6 +75,7 @@ class ReplicaStanding:
     became_fresh_after: float | None = None
     gain: float | None = None
     advanced_at: float | None = None
+    ailing_since: float | None = None
 
 
 def advance(
@@ -123,7 +126,16 @@ def advance(
         became,
         gain,
         now if moved else standing.advanced_at,
+        _follow_ailing(standing, new_class, dissenting, now),
     )
+
+
+def _follow_ailing(standing: ReplicaStanding, new_class: ReplicaClass, dissenting: int, now: float) -> float | None:
+    """Return since when a replica that has just answered ails, or may turn out to."""
+    may_ail = new_class is ReplicaClass.LAGGING or (new_class is ReplicaClass.FRESH and dissenting > 0)
+    if not may_ail:
+        return None
+    return now if standing.ailing_since is None else standing.ailing_since
 
 
 def _find_newest(report: NodeReport) -> int:
@@ -148,6 +160,7 @@ def _note_failure(
         rate=None,
         gain=None,
         seconds_to_fresh=None,
+        ailing_since=now if standing.ailing_since is None else standing.ailing_since,
     )
 
 

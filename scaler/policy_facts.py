@@ -95,7 +95,7 @@ def gather_facts(
     lacking = []
     for name, standing in sorted(own.items()):
         patience = deadline_seconds if standing.replica_class is ReplicaClass.CATCHING_UP else sustain_seconds
-        seconds = min(now - standing.since, grounded_seconds)
+        seconds = min(now - _find_start(standing), grounded_seconds)
         if standing.replica_class in _DOING and seconds >= patience:
             lacking.append(Lack(name, standing.replica_class, seconds))
     unknown = classes.count(ReplicaClass.UNKNOWN)
@@ -111,6 +111,13 @@ def gather_facts(
         grounded_seconds=grounded_seconds,
         warm_up_seconds=warm_up_seconds,
     )
+
+
+def _find_start(standing: ReplicaStanding) -> float:
+    """Find since when a replica does what may make it lacking; who answers again, but behind, ails all the while."""
+    if standing.replica_class in AILING and standing.ailing_since is not None:
+        return standing.ailing_since
+    return standing.since
 
 
 def describe_lack(facts: Facts) -> list[str]:

@@ -201,3 +201,26 @@ def test_a_catch_up_that_ran_does_not_flatter_the_next_one_after_a_restart() -> 
     (standing,) = fold(joining(100, started_on=2.0), start=ran[-1])
     assert standing.rate is None or standing.rate <= 0
     assert standing.seconds_to_fresh is None
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "ailing_for"),
+    [
+        pytest.param([OK, LATE, LATE], 5, id="since the first answer that shows the lag"),
+        pytest.param([OK, LATE], 0, id="which may turn out to mean nothing"),
+        pytest.param([OK, LATE, OK], None, id="as it did"),
+        pytest.param([OK, GONE, GONE, GONE, GONE], 5, id="since it is unreachable"),
+        pytest.param([OK, *[GONE] * 4, LATE, LATE], 15, id="and all the while it answers again, but behind"),
+        pytest.param([OK, LATE, LATE, *[GONE] * 3], 20, id="and when one that lags answers no more"),
+        pytest.param([OK, LATE, *[GONE] * 3], 15, id="also when it was not yet called so"),
+        pytest.param([OK, LATE, LATE, OK], 10, id="until two answers say that it is back"),
+        pytest.param([OK, LATE, LATE, OK, OK], None, id="then no more"),
+        pytest.param([OK, *[GONE] * 3, joining(1, 9.0, 2.0)], None, id="nor when it has restarted and catches up"),
+    ],
+)
+def test_a_replica_ails_from_what_first_showed_it_until_it_is_fresh(
+    outcomes: list[NodeReport | PollFailure], ailing_for: float | None
+) -> None:
+    last = fold(*outcomes)[-1]
+    now = NOW + 5 * (len(outcomes) - 1)
+    assert (None if last.ailing_since is None else now - last.ailing_since) == ailing_for

@@ -56,6 +56,9 @@ def test_every_standing_is_sane(polls: list[Poll], network: str | None, threshol
         assert standing.became_fresh_after is None or 0 <= standing.became_fresh_after <= now - standing.first_seen
         assert standing.observed_at is None or standing.observed_at <= now
         assert standing.advanced_at is None or standing.advanced_at <= now
+        if standing.replica_class in {ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE}:
+            assert standing.ailing_since is not None
+            assert START <= standing.ailing_since <= standing.since
         assert 0 <= standing.dissenting_polls < max(2, thresholds.agreeing_polls)
 
 

@@ -1,5 +1,7 @@
 """The policy's decisions, one by one, and what holds for all of them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,14 @@ L = standing(LAGGING, 72)
     [
         pytest.param([F] * 5, 5, 5, "OnTarget", "5 wanted fresh and none lacking", id="all fresh"),
         pytest.param([F] * 4 + [L], 5, 6, "ReplacingLack", "5 wanted fresh + 1 lagging for 72 s = 6", id="one lags"),
+        pytest.param(
+            [F] * 4 + [replace(standing(LAGGING, 5), ailing_since=NOW - 72)],
+            5,
+            6,
+            "ReplacingLack",
+            "5 wanted fresh + 1 lagging for 72 s = 6",
+            id="one lags that did not answer before",
+        ),
         pytest.param(
             [F] * 4 + [standing(LAGGING, 59)],
             5,
