@@ -15,16 +15,16 @@ import pytest
 from tests.cluster.evidence import save_evidence
 from tests.cluster.needs import UnmetNeedError
 from tests.cluster.provided import ProvidedCluster, provide_cluster
+from tests.e2e.cluster import shared_release
 from tests.e2e.cluster.core_network import CoreNetwork, start_core_network
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.e2e.cluster.shared_release import install_shared_release
 from tests.stellar_core_binary import require_stellar_core
 from tests.strictness import skip_or_fail
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts"
 TEST_SECONDS = 420
 """Of a test alone: building and starting the cluster, in a fixture, takes as long as it takes."""
-KEDA_NAMESPACE = "keda"
+ALWAYS_SAVED = (shared_release.NAMESPACE, "keda")
 _NAME_LENGTH = 40
 
 _cluster = pytest.StashKey[ProvidedCluster]()
@@ -47,7 +47,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed and cluster is not None:
         namespaces = item.config.stash.get(_namespaces, [])
         folder = ARTIFACTS / "cluster" / _make_name(item.name) / report.when
-        save_evidence(cluster.access, folder, [*namespaces, KEDA_NAMESPACE])
+        save_evidence(cluster.access, folder, [*namespaces, *ALWAYS_SAVED])
         report.sections.append(("cluster", f"evidence is in {folder}"))
     return report
 
@@ -82,7 +82,7 @@ def module_namespace(cluster: ProvidedCluster, request: pytest.FixtureRequest) -
 @pytest.fixture(scope="session")
 def scaler_release(cluster: ProvidedCluster) -> OwnRelease:
     """Install the scalers that tests share; it goes with the cluster, or with the next session's."""
-    return install_shared_release(cluster.access, cluster.images.readpool)
+    return shared_release.install_shared_release(cluster.access, cluster.images.readpool)
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,7 @@ def build_validator(
     pod["volumes"].append({"name": "data", "emptyDir": {}})
     return (
         _build_config_map(name, build_validator_config(passphrase, is_open=is_open)),
-        _build_service(name, own, ports, is_headless=False),
+        _build_service(name, own, ports),
         _build_stateful_set(name, own | dict(labels or {}), pod, replicas=1, selector=own),
     )
 
@@ -124,7 +124,7 @@ def build_watchers(
         stateful_set["spec"]["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Delete"}
     return (
         _build_config_map(name, build_watcher_config(network.network)),
-        _build_service(name, fleet_labels(name), {"peer": PEER_PORT, "http": COMMAND_PORT}, is_headless=True),
+        _build_service(name, fleet_labels(name), {"peer": PEER_PORT, "http": COMMAND_PORT}),
         stateful_set,
     )
 
@@ -189,14 +189,17 @@ def _build_stateful_set(
     }
 
 
-def _build_service(name: str, selector: Mapping[str, str], ports: Mapping[str, int], *, is_headless: bool) -> Manifest:
-    spec: Manifest = {
+def _build_service(name: str, selector: Mapping[str, str], ports: Mapping[str, int]) -> Manifest:
+    """Build a headless Service: pods meet by their own addresses.
+
+    Behind an address of the Service, with sources translated, a validator takes its watchers for one and tells one.
+    """
+    spec = {
+        "clusterIP": "None",
         "selector": dict(selector),
         "publishNotReadyAddresses": True,
         "ports": [{"name": port, "port": number, "targetPort": number} for port, number in ports.items()],
     }
-    if is_headless:
-        spec["clusterIP"] = "None"
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 

@@ -27,7 +27,7 @@ def test_a_stopped_watcher_adds_one_replica_and_its_return_removes_it(
     namespace: str,
     core_network: CoreNetwork,
     scaler_release: OwnRelease,
-    record_property: Note,
+    record_testsuite_property: Note,
 ) -> None:
     cluster.access.apply(*build_watchers("core", core_network, TARGET), namespace=namespace)
     metadata = build_metadata("core", target=TARGET, maximum=6, sustain_seconds=SUSTAIN_SECONDS)
@@ -50,13 +50,13 @@ def test_a_stopped_watcher_adds_one_replica_and_its_return_removes_it(
         fleet.wait_until_steady(TARGET, seconds=CAUGHT_UP_SECONDS)
     assert record.values == [TARGET, TARGET + 1, TARGET]
     decision_seconds = record.first_at(TARGET + 1) - seen.at
-    record_property("unreachable_to_decision_seconds", decision_seconds)
-    record_property("stopped_to_decision_seconds", record.first_at(TARGET + 1) - began)
+    record_testsuite_property("unreachable_to_decision_seconds", decision_seconds)
+    record_testsuite_property("stopped_to_decision_seconds", record.first_at(TARGET + 1) - began)
     assert SUSTAIN_SECONDS <= decision_seconds <= DECISION_SECONDS
 
 
 def test_the_tolerance_of_the_hpa_swallows_no_replica_of_a_large_fleet(
-    cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease, record_property: Note
+    cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease, record_testsuite_property: Note
 ) -> None:
     cluster.access.apply(*build_light_fleet("light", cluster.images.readpool, MANY), namespace=namespace)
     metadata = build_metadata("light", target=MANY, maximum=30, sustain_seconds=SUSTAIN_SECONDS)
@@ -84,5 +84,5 @@ def test_the_tolerance_of_the_hpa_swallows_no_replica_of_a_large_fleet(
     # Two answers must agree before it is called lagging: the first of them came one poll before.
     first_shown = max(began, flip.at - POLL_SECONDS)
     decision_seconds = record.first_at(MANY + 1) - first_shown
-    record_property("lag_shown_to_decision_seconds", decision_seconds)
+    record_testsuite_property("lag_shown_to_decision_seconds", decision_seconds)
     assert SUSTAIN_SECONDS <= decision_seconds <= DECISION_SECONDS
