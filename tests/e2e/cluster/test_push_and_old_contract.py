@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from tests.cluster.provided import ProvidedCluster
-
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.keda_view import KedaView
 from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
@@ -23,26 +22,31 @@ TARGET = 3
 STREAMS = ("StreamIsActive", "StreamMetricSpec")
 
 
-def start_fleets(cluster: ProvidedCluster, release: OwnRelease, namespace: str) -> dict[str, KedaView]:
-    """Start the proxy, and three fleets alike but for how KEDA asks for them."""
-    access, image = cluster.access, cluster.images.readpool
-    access.apply(*build_proxy(image, release.address), namespace=namespace)
-    access.kubectl("wait", f"--namespace={namespace}", "pods", "--all", "--for=condition=Ready", "--timeout=50s")
-    for name in (PULLED, PUSHED, OLD):
-        scaled = build_scaled_object(
-            name,
-            build_metadata(name, target=TARGET, maximum=6, sustain_seconds=5),
-            scaler_address=build_proxy_address(namespace) if name == OLD else release.address,
-            trigger_type="external-push" if name == PUSHED else "external",
-        )
-        access.apply(*build_light_fleet(name, image, TARGET), scaled, namespace=namespace)
-    return {name: KedaView(access, namespace, name) for name in (PULLED, PUSHED, OLD)}
+def start_fleet(cluster: ProvidedCluster, release: OwnRelease, namespace: str, name: str) -> KedaView:
+    """Start a fleet like the others but for how KEDA asks for it."""
+    scaled = build_scaled_object(
+        name,
+        build_metadata(name, target=TARGET, maximum=6, sustain_seconds=5),
+        scaler_address=build_proxy_address(namespace) if name == OLD else release.address,
+        trigger_type="external-push" if name == PUSHED else "external",
+    )
+    fleet = build_light_fleet(name, cluster.images.readpool, TARGET)
+    cluster.access.apply(*fleet, scaled, namespace=namespace)
+    return KedaView(cluster.access, namespace, name)
+
+
+def start_proxy(cluster: ProvidedCluster, release: OwnRelease, namespace: str) -> None:
+    """Start the proxy between KEDA and the release's scalers, and wait until it listens."""
+    cluster.access.apply(*build_proxy(cluster.images.readpool, release.address), namespace=namespace)
+    wait = ("wait", f"--namespace={namespace}", "pods", "--all", "--for=condition=Ready")
+    cluster.access.kubectl(*wait, f"--timeout={START_SECONDS:.0f}s", timeout=START_SECONDS + 10)
 
 
 def test_fleets_asked_for_by_pull_by_push_and_by_the_old_contract_take_the_same_steps(
     cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease
 ) -> None:
-    views = start_fleets(cluster, scaler_release, namespace)
+    start_proxy(cluster, scaler_release, namespace)
+    views = {name: start_fleet(cluster, scaler_release, namespace, name) for name in (PULLED, PUSHED, OLD)}
     for view in views.values():
         view.wait_until_ready(START_SECONDS)
     with ExitStack() as stack:
@@ -61,7 +65,7 @@ def test_fleets_asked_for_by_pull_by_push_and_by_the_old_contract_take_the_same_
 def test_a_pushed_scaled_object_holds_both_streams_open_until_it_is_deleted(
     cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease
 ) -> None:
-    view = start_fleets(cluster, scaler_release, namespace)[PUSHED]
+    view = start_fleet(cluster, scaler_release, namespace, PUSHED)
     view.wait_until_ready(START_SECONDS)
     before = count_ended_streams(scaler_release)
     cluster.access.delete("scaledobject", PUSHED, namespace)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.cluster.provided import ProvidedCluster
@@ -120,7 +121,7 @@ def is_refusal_logged(view: KedaView) -> bool:
 
 
 def test_server_certificate_client_certificate_and_both_authorities_rotate_without_a_missed_metric(
-    cluster: ProvidedCluster, namespace: str
+    cluster: ProvidedCluster, namespace: str, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     old, new = make_authorities("old"), make_authorities("new")
     old_client, new_client = old.clients.issue("keda"), new.clients.issue("keda")
@@ -150,6 +151,7 @@ def test_server_certificate_client_certificate_and_both_authorities_rotate_witho
         expect_answers(record)
         make_keda_dial_anew(view)
         expect_answers(record)
+    record_testsuite_property("metrics_answered", len(record.values))
     assert (set(record.values), record.misses) == ({2.0}, [])
     assert count_errors(release) == errors
 
