@@ -1,0 +1,45 @@
+"""Who scales the pool: our ScaledObject, one of the user's, or nobody? And does it work? Under controller.plan."""
+
+from controller import reasons
+from controller.conditions import Judgement
+from controller.observed import ObservedPool
+from readpool.kubernetes.kinds import SCALED_OBJECT, Manifest
+from readpool.pool.status import Verdict
+
+
+def is_scaled_by_us(observed: ObservedPool) -> bool:
+    """Tell whether the pool should have a ScaledObject of ours."""
+    is_wanted = observed.pool.spec.autoscaling.enabled and observed.capabilities.keda
+    return is_wanted and observed.other_scaled_object is None
+
+
+def judge_autoscaling(observed: ObservedPool) -> Judgement:
+    """Say the condition Autoscaling."""
+    if observed.pool.spec.paused:
+        return _no(reasons.PAUSED, "spec.paused: nobody scales the pool")
+    if observed.other_scaled_object is not None:
+        message = f"by the ScaledObject {observed.other_scaled_object}, which is not ours"
+        return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_OTHER, message)
+    if not observed.pool.spec.autoscaling.enabled:
+        return _no(reasons.DISABLED, "autoscaling.enabled is false")
+    if not observed.capabilities.keda:
+        return _no(reasons.KEDA_MISSING, "the cluster has no KEDA; kubectl scale and any HPA work all the same")
+    return _judge_scaled_object(observed)
+
+
+def _judge_scaled_object(observed: ObservedPool) -> Judgement:
+    live = observed.find(SCALED_OBJECT, observed.pool.name) or {}
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    ready: Manifest = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+    match ready.get("status"):
+        case "True":
+            return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, "by KEDA, towards targetReplicas")
+        case "False":
+            return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA says: {ready.get('message') or 'not ready'}")
+        case _:
+            message = "KEDA has said nothing of the ScaledObject yet"
+            return Judgement("Autoscaling", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
+
+
+def _no(reason: str, message: str) -> Judgement:
+    return Judgement("Autoscaling", Verdict.FALSE, reason, message)

@@ -1,0 +1,180 @@
+"""What do the conditions of a pool say? Facts in, verdicts out; status carries them. Reasons are in controller.reasons.
+
+A condition's time is that of its last change of status: while that stays, so does the time, whatever the message says.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from controller import reasons
+from controller.routing import Ground
+from controller.shards import ShardProblem
+from readpool.pool.scalars import to_timestamp
+from readpool.pool.status import Condition, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFacts:
+    """What conditions are made from.
+
+    Attributes:
+        wanted: how many replicas there are to be; `present` and so on: how many there are.
+        waits_for: what a rollout waits for; empty where it waits for nothing.
+        stalled: reason and message of what needs a person, None for nothing.
+        fresh_enough: so many fresh ones are enough.
+        silent_since: since when the scaler cannot be heard.
+        is_observed: the scaler has said anything of the pool, ever.
+        autoscaling: verdict, reason and message; the plan knows which objects there are.
+        shard_problems: None while there are no shards.
+    """
+
+    wanted: int
+    present: int
+    ready: int
+    outdated: int
+    fresh: int
+    fresh_enough: int
+    serving: int
+    ground: Ground
+    autoscaling: "Judgement"
+    waits_for: str = ""
+    stalled: tuple[str, str] | None = None
+    is_paused: bool = False
+    is_halted: bool = False
+    is_observed: bool = True
+    silent_since: float | None = None
+    has_query_server: bool = True
+    shard_problems: tuple[ShardProblem, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One condition without its times."""
+
+    type: str
+    status: Verdict
+    reason: str
+    message: str
+
+
+def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
+    """Say each condition of a pool."""
+    sharded = () if facts.shard_problems is None else (_judge_shards(facts.shard_problems),)
+    return (
+        _judge_ready(facts),
+        _judge_reconciling(facts),
+        _judge_stalled(facts),
+        _judge_fresh(facts),
+        facts.autoscaling,
+        _judge_routing(facts),
+        *sharded,
+    )
+
+
+def merge_conditions(
+    judgements: Iterable[Judgement], last: Iterable[Condition], generation: int, now: float
+) -> tuple[Condition, ...]:
+    """Give each judgement its times: the old one where the status is the old one."""
+    known: Mapping[str, Condition] = {condition.type: condition for condition in last}
+    return tuple(
+        Condition(
+            type=one.type,
+            status=one.status,
+            reason=one.reason,
+            message=one.message,
+            last_transition_time=known[one.type].last_transition_time
+            if one.type in known and known[one.type].status is one.status
+            else to_timestamp(now),
+            observed_generation=generation,
+        )
+        for one in judgements
+    )
+
+
+def _judge_ready(facts: PoolFacts) -> Judgement:
+    is_ready = facts.ready >= facts.wanted
+    reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
+    return Judgement("Ready", _verdict(is_ready), reason, f"{facts.ready} of {facts.wanted} replicas are ready")
+
+
+def _judge_reconciling(facts: PoolFacts) -> Judgement:
+    if facts.is_paused:
+        message = "spec.paused: replicas and weights stay as they are"
+        return Judgement("Reconciling", Verdict.FALSE, reasons.PAUSED, message)
+    if facts.present != facts.wanted:
+        message = f"{facts.present} replicas are there, {facts.wanted} are to be"
+        return Judgement("Reconciling", Verdict.TRUE, reasons.SCALING, message)
+    if facts.outdated:
+        waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
+        message = f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
+        return Judgement("Reconciling", Verdict.TRUE, reasons.ROLLING_OUT, message)
+    return Judgement("Reconciling", Verdict.FALSE, reasons.UP_TO_DATE, "everything is as the spec says")
+
+
+def _judge_stalled(facts: PoolFacts) -> Judgement:
+    if facts.stalled is None:
+        return Judgement("Stalled", Verdict.FALSE, reasons.NOTHING_STALLED, "nothing waits for a person")
+    return Judgement("Stalled", Verdict.TRUE, *facts.stalled)
+
+
+def _judge_fresh(facts: PoolFacts) -> Judgement:
+    if facts.silent_since is not None:
+        message = f"the scaler has not been heard since {_say_time(facts.silent_since)}"
+        return Judgement("Fresh", Verdict.UNKNOWN, reasons.SCALER_SILENT, message)
+    if not facts.is_observed:
+        return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, "the scaler has said nothing of this pool yet")
+    counted = f"{facts.fresh} of {facts.present} replicas are fresh, {facts.fresh_enough} are to be"
+    if facts.is_halted:
+        message = f"the network closes no ledgers; before that {counted}"
+        return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)
+    if facts.fresh >= facts.fresh_enough:
+        return Judgement("Fresh", Verdict.TRUE, reasons.ENOUGH_FRESH, counted)
+    reason = reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH
+    return Judgement("Fresh", Verdict.FALSE, reason, counted)
+
+
+def _judge_routing(facts: PoolFacts) -> Judgement:
+    if not facts.has_query_server:
+        message = "this version of Stellar Core has no query server, which came with v22: readers find nothing"
+        return Judgement("Routing", Verdict.FALSE, reasons.NO_QUERY_SERVER, message)
+    if not facts.serving:
+        return Judgement("Routing", Verdict.FALSE, reasons.NOBODY_SERVES, "no replica can be sent readers")
+    status, reason, why = _ROUTING[facts.ground]
+    since = f" since {_say_time(facts.silent_since)}" if facts.silent_since is not None else ""
+    return Judgement("Routing", status, reason, f"{facts.serving} replicas serve: {why.format(since=since)}")
+
+
+_ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
+    Ground.CLASSES: (Verdict.TRUE, reasons.BY_FRESHNESS, "weights follow freshness"),
+    Ground.ALIKE: (Verdict.TRUE, reasons.ALL_ALIKE, "loadBalancing is not enabled, so all alike"),
+    Ground.NONE_FRESH: (Verdict.FALSE, reasons.NONE_FRESH, "nobody is fresh, so all that answer"),
+    Ground.NONE_ANSWER: (Verdict.FALSE, reasons.NONE_ANSWER, "the scaler reaches nobody, so all that are ready"),
+    Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_SILENT, "the scaler is silent{since}, so weights stay"),
+    Ground.NEUTRAL: (
+        Verdict.UNKNOWN,
+        reasons.SCALER_SILENT,
+        "the scaler is silent{since}, so all that are ready, alike",
+    ),
+    Ground.PAUSED: (Verdict.UNKNOWN, reasons.PAUSED, "the pool is paused, so weights stay"),
+}
+
+
+def _judge_shards(problems: tuple[ShardProblem, ...]) -> Judgement:
+    if not problems:
+        return Judgement("Sharded", Verdict.TRUE, reasons.ALL_SHARDS_OWNED, "every shard has a replica")
+    first = problems[0]
+    told = "; ".join(f"{one.replica}: {one.message}" if one.replica else one.message for one in problems[:_TOLD])
+    more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+    return Judgement("Sharded", Verdict.FALSE, first.reason, told + more)
+
+
+_TOLD = 5
+
+
+def _verdict(holds: bool) -> Verdict:
+    return Verdict.TRUE if holds else Verdict.FALSE
+
+
+def _say_time(at: float) -> str:
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

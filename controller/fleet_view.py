@@ -1,0 +1,45 @@
+"""The Observer's Snapshot as plain types, so that no decision knows of gRPC. Sits between the stream and the plan."""
+
+from collections.abc import Mapping
+
+from controller.observed import FleetView, ReplicaView
+from readpool.replica_class import ReplicaClass
+from readpool.v1 import observer_pb2
+
+_CLASSES: Mapping[int, ReplicaClass] = {
+    observer_pb2.REPLICA_CLASS_FRESH: ReplicaClass.FRESH,
+    observer_pb2.REPLICA_CLASS_LAGGING: ReplicaClass.LAGGING,
+    observer_pb2.REPLICA_CLASS_CATCHING_UP: ReplicaClass.CATCHING_UP,
+    observer_pb2.REPLICA_CLASS_UNREACHABLE: ReplicaClass.UNREACHABLE,
+    observer_pb2.REPLICA_CLASS_FOREIGN: ReplicaClass.FOREIGN,
+}
+
+
+def parse_fleet_view(message: observer_pb2.Snapshot) -> FleetView:
+    """Parse a snapshot; a class that we do not know, of a newer scaler's, is unknown."""
+    decision, tip = message.decision, message.tip
+    return FleetView(
+        at=message.at,
+        replicas=tuple(_parse_replica(replica) for replica in message.replicas),
+        tip_ledger=tip.ledger if message.HasField("tip") else None,
+        is_halted=tip.halted,
+        desired_replicas=decision.desired_replicas if decision.HasField("desired_replicas") else None,
+        reason=decision.reason,
+        message=decision.message,
+    )
+
+
+def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
+    return ReplicaView(
+        name=replica.name,
+        address=replica.address,
+        replica_class=_CLASSES.get(getattr(replica, "class"), ReplicaClass.UNKNOWN),
+        since=replica.since,
+        ledger=replica.ledger if replica.HasField("ledger") else None,
+        lag_ledgers=replica.lag if replica.HasField("lag") else None,
+        ledgers_per_second=replica.rate if replica.HasField("rate") else None,
+        seconds_to_fresh=replica.seconds_to_fresh if replica.HasField("seconds_to_fresh") else None,
+        state=replica.state,
+        detail=replica.detail,
+        observed_at=replica.observed_at if replica.HasField("observed_at") else None,
+    )

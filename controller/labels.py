@@ -1,0 +1,91 @@
+"""What is everything that a pool owns called, and how is it told apart? Names, labels, annotations, owner references.
+
+Every builder in controller.resources starts from build_metadata.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from readpool.kubernetes.kinds import POOL, Manifest
+from readpool.pool.spec import ReadOnlyPool
+
+POOL_LABEL = "stellar.org/pool"
+FRESHNESS_LABEL = "stellar.org/freshness"
+WEIGHT_ANNOTATION = "stellar.org/weight"
+APPLIED_ANNOTATION = "stellar.org/applied"
+"""The hash of what was applied, so that a field that is no longer wanted is seen."""
+CONFIG_ANNOTATION = "stellar.org/config"
+"""On a pod: the hash of the configuration that it started with."""
+SHARD_ANNOTATION = "stellar.org/shard-id"
+ARCHIVE_ANNOTATION = "stellar.org/archive-url"
+RANGE_ANNOTATION = "stellar.org/ledger-range"
+
+
+def build_selector(pool_name: str) -> dict[str, str]:
+    """Build the labels that a pool's pods have and no others do. They can never change: StatefulSets keep theirs."""
+    return {"app.kubernetes.io/name": "stellar-core", "app.kubernetes.io/instance": pool_name, POOL_LABEL: pool_name}
+
+
+def build_labels(pool_name: str) -> dict[str, str]:
+    """Build the labels of whatever a pool owns."""
+    return build_selector(pool_name) | {"app.kubernetes.io/managed-by": "readpool"}
+
+
+def build_metadata(
+    pool: ReadOnlyPool,
+    name: str,
+    *,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Build the metadata of an object that goes when its pool goes."""
+    owner = {
+        "apiVersion": POOL.api_version,
+        "kind": POOL.name,
+        "name": pool.name,
+        "uid": pool.uid,
+        "controller": True,
+    }
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": pool.namespace,
+        "labels": build_labels(pool.name) | dict(labels or {}),
+        "ownerReferences": [owner],
+    }
+    return metadata | ({"annotations": dict(annotations)} if annotations else {})
+
+
+def config_map_name(pool_name: str) -> str:
+    """Name the ConfigMap with a configuration a replica."""
+    return f"{pool_name}-config"
+
+
+def nodes_service_name(pool_name: str) -> str:
+    """Name the headless Service of the replicas, which the scaler looks up."""
+    return f"{pool_name}-nodes"
+
+
+def pod_name(pool_name: str, ordinal: int) -> str:
+    """Name the pod of a replica."""
+    return f"{pool_name}-{ordinal}"
+
+
+def claim_name(pool_name: str, ordinal: int) -> str:
+    """Name the claim of a replica's volume, as its StatefulSet does."""
+    return f"{VOLUME}-{pod_name(pool_name, ordinal)}"
+
+
+VOLUME = "data"
+"""The volume of a replica, in its pod and in its claim's name."""
+
+
+def parse_ordinal(pool_name: str, pod: str) -> int | None:
+    """Parse a replica's ordinal from its pod's name; None for a pod that is no replica of the pool."""
+    ordinal = pod.removeprefix(f"{pool_name}-")
+    return int(ordinal) if ordinal != pod and ordinal.isascii() and ordinal.isdigit() else None
+
+
+def read_annotations(manifest: Manifest) -> Mapping[str, str]:
+    """Read the annotations of an object as the API gives it."""
+    annotations: Mapping[str, str] = manifest.get("metadata", {}).get("annotations") or {}
+    return annotations

@@ -1,0 +1,101 @@
+"""What a plan rests on: one pool, what it owns, its pods, what the scaler says of them. Types alone.
+
+Gathered by I/O, everything as it was when it was looked at; whoever decides gets the time beside it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
+from readpool.pool.spec import ReadOnlyPool
+from readpool.replica_class import ReplicaClass
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaView:
+    """What the scaler says of one replica.
+
+    Attributes:
+        name: the pod's name where DNS told it, else its address.
+        address: HOST:PORT that it was asked at.
+        since: Unix seconds since when it has been of this class.
+        ledgers_per_second: over the last polls.
+        observed_at: Unix seconds of its last answer.
+    """
+
+    name: str
+    address: str
+    replica_class: ReplicaClass
+    since: float = 0.0
+    ledger: int | None = None
+    lag_ledgers: int | None = None
+    ledgers_per_second: float | None = None
+    seconds_to_fresh: float | None = None
+    state: str = ""
+    detail: str = ""
+    observed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """The scaler's snapshot of a pool, as controller.fleet_view parses it.
+
+    Attributes:
+        at: Unix seconds.
+        tip_ledger: the network's newest ledger, None while not known.
+        is_halted: the network has closed none for so long that lag is frozen.
+        desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
+    """
+
+    at: float
+    replicas: tuple[ReplicaView, ...] = ()
+    tip_ledger: int | None = None
+    is_halted: bool = False
+    desired_replicas: int | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Which optional kinds the cluster serves at the moment."""
+
+    keda: bool = False
+    gateway_api: bool = False
+    prometheus: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPool:
+    """One pool and all that was seen of it.
+
+    Attributes:
+        children: what the pool owns, by key.
+        pods: with the pool's labels, and owned by its StatefulSet.
+        claims: with the pool's labels.
+        fleet: the scaler's last word, None where it has not said any.
+        fleet_silent_since: Unix seconds since when the scaler cannot be heard, None while it can.
+        archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
+        other_scaled_object: a ScaledObject of the user's that points at the pool.
+        occupied: objects of others that have a name which the pool needs.
+    """
+
+    pool: ReadOnlyPool
+    children: Mapping[ObjectKey, Manifest]
+    pods: tuple[Manifest, ...] = ()
+    claims: tuple[Manifest, ...] = ()
+    fleet: FleetView | None = None
+    fleet_silent_since: float | None = None
+    capabilities: Capabilities = Capabilities()
+    archived_ledgers: tuple[int, int] | None = None
+    other_scaled_object: str | None = None
+    occupied: frozenset[ObjectKey] = frozenset()
+
+    @property
+    def current_fleet(self) -> FleetView | None:
+        """The scaler's word while it can be heard."""
+        return self.fleet if self.fleet_silent_since is None else None
+
+    def find(self, kind: Kind, name: str) -> Manifest | None:
+        """Find what the pool owns by kind and name."""
+        return self.children.get(ObjectKey(kind, self.pool.namespace, name))

@@ -1,0 +1,143 @@
+"""What is to be done to single pods: which is restarted, which gets a new volume, what their annotations say.
+
+From observed replicas to controller.rollout and controller.replacement, and back to keys of objects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controller.configurations import choose_config_hash, runs_another
+from controller.labels import CONFIG_ANNOTATION, claim_name
+from controller.observed import ObservedPool
+from controller.pool_events import PoolEvent
+from controller.replacement import LastingReplica, choose_replacement
+from controller.replicas import Replica
+from controller.rollout import RolloutReplica, RolloutStep, choose_restart
+from controller.shard_plan import build_annotations
+from controller.shards import ShardAssignment
+from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class PodPatch:
+    """Annotations to set on a pod; None takes one away."""
+
+    name: str
+    uid: str
+    annotations: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PodDeletions:
+    """Pods and claims to delete, in this order, each only while it has the uid that was seen."""
+
+    uids: Mapping[ObjectKey, str] = field(default_factory=dict)
+    events: tuple[PoolEvent, ...] = ()
+
+
+def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Mapping[str, str]) -> frozenset[str]:
+    """Find the replicas whose pods are of an older template or configuration than the cluster has by now."""
+    live = observed.find(STATEFUL_SET, observed.pool.name) or {}
+    status = live.get("status") or {}
+    # Until its controller has seen the new template, the StatefulSet still names the old revision.
+    has_seen = status.get("observedGeneration", 0) >= live.get("metadata", {}).get("generation", 0)
+    revision = status.get("updateRevision") if has_seen else None
+    return frozenset(
+        replica.name
+        for replica in replicas
+        if (revision and replica.revision and replica.revision != revision) or runs_another(observed, replica, texts)
+    )
+
+
+def plan_restart(replicas: Iterable[Replica], outdated: frozenset[str], wanted: int) -> RolloutStep:
+    """Choose the pod to restart now."""
+    return choose_restart(
+        (
+            RolloutReplica(
+                replica.name,
+                replica.ordinal,
+                replica.replica_class,
+                is_ready=replica.is_ready,
+                is_terminating=replica.is_terminating,
+                is_outdated=replica.name in outdated,
+            )
+            for replica in replicas
+            if replica.ordinal < wanted
+        ),
+        wanted,
+    )
+
+
+def plan_deletions(
+    observed: ObservedPool, replicas: Sequence[Replica], restart: str | None, wanted: int, now: float
+) -> PodDeletions:
+    """Plan the restart, or else a replacement; never both at once."""
+    by_name = {replica.name: replica for replica in replicas}
+    if restart is not None:
+        event = PoolEvent("RestartingReplica", f"{restart} gets its new version or configuration")
+        return PodDeletions({_pod_key(observed, restart): by_name[restart].uid}, (event,))
+    if not observed.pool.spec.replacement.enabled:
+        return PodDeletions()
+    going = {one["metadata"]["name"] for one in observed.claims if one["metadata"].get("deletionTimestamp")}
+    halfway = [one for one in replicas if _claim(observed, one) in going and not one.is_terminating]
+    if halfway:  # the claim was deleted, and before the pod was, we were ended
+        return PodDeletions({_pod_key(observed, one.name): one.uid for one in halfway[:1]})
+    return _plan_replacement(observed, by_name, going, wanted, now)
+
+
+def plan_patches(
+    observed: ObservedPool, replicas: Iterable[Replica], assignments: Mapping[str, ShardAssignment]
+) -> tuple[PodPatch, ...]:
+    """Plan the annotations that pods do not have yet."""
+    patches = []
+    for replica in replicas:
+        if replica.is_terminating:
+            continue
+        wanted = build_annotations(observed.pool, assignments.get(replica.name))
+        config = choose_config_hash(observed, replica)
+        wanted |= {CONFIG_ANNOTATION: config} if config is not None else {}
+        changed = {name: text for name, text in wanted.items() if replica.annotations.get(name) != text}
+        if changed:
+            patches.append(PodPatch(replica.name, replica.uid, changed))
+    return tuple(patches)
+
+
+def _plan_replacement(
+    observed: ObservedPool, replicas: Mapping[str, Replica], going: set[str], wanted: int, now: float
+) -> PodDeletions:
+    fleet, spec = observed.current_fleet, observed.pool.spec.replacement
+    if fleet is None or fleet.is_halted:
+        return PodDeletions()
+    lasting = [_to_lasting(observed, replica, going) for replica in replicas.values() if replica.ordinal < wanted]
+    chosen = choose_replacement(lasting, wanted, spec.after_seconds, now)
+    if chosen is None:
+        return PodDeletions()
+    name = _claim(observed, replicas[chosen])
+    claims = {
+        ObjectKey(PVC, observed.pool.namespace, name): claim["metadata"].get("uid") or ""
+        for claim in observed.claims
+        if claim["metadata"]["name"] == name
+    }
+    message = f"{chosen} has lagged for more than {spec.after_seconds} s without gaining: it gets a new volume"
+    event = PoolEvent("ReplacingReplica", message, is_warning=True)
+    return PodDeletions(claims | {_pod_key(observed, chosen): replicas[chosen].uid}, (event,))
+
+
+def _to_lasting(observed: ObservedPool, replica: Replica, going: set[str]) -> LastingReplica:
+    view = replica.view
+    return LastingReplica(
+        replica.name,
+        replica.replica_class,
+        since=view.since if view is not None else 0.0,
+        lag_ledgers=view.lag_ledgers if view is not None else None,
+        is_gaining=view is not None and view.seconds_to_fresh is not None,
+        is_terminating=replica.is_terminating or _claim(observed, replica) in going,
+    )
+
+
+def _claim(observed: ObservedPool, replica: Replica) -> str:
+    return claim_name(observed.pool.name, replica.ordinal)
+
+
+def _pod_key(observed: ObservedPool, name: str) -> ObjectKey:
+    return ObjectKey(POD, observed.pool.namespace, name)

@@ -1,0 +1,43 @@
+"""Which changes would a person want to know? Events of a pool, from what status said and says. No change, no event."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from readpool.pool.status import Condition, Verdict
+
+_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded")
+"""Ready and Reconciling change with each pod; what they tell, other Events tell better."""
+_BAD_WHEN_TRUE = ("Stalled",)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEvent:
+    """One Event; `is_warning`: somebody may have to do something."""
+
+    reason: str
+    message: str
+    is_warning: bool = False
+
+
+def find_events(last: Iterable[Condition], now: Iterable[Condition]) -> tuple[PoolEvent, ...]:
+    """Find what became of the conditions; of a pool that is new, only what is wrong at once."""
+    known = {condition.type: condition for condition in last}
+    events = []
+    for condition in now:
+        before = known.get(condition.type)
+        if condition.type not in _TOLD:
+            continue
+        is_warning = _is_bad(condition)
+        is_news = is_warning and condition.type in _BAD_WHEN_TRUE if before is None else _is_change(before, condition)
+        if is_news:
+            events.append(PoolEvent(condition.reason, f"{condition.type}: {condition.message}", is_warning))
+    return tuple(events)
+
+
+def _is_change(before: Condition, now: Condition) -> bool:
+    return (before.status, before.reason) != (now.status, now.reason)
+
+
+def _is_bad(condition: Condition) -> bool:
+    good = Verdict.FALSE if condition.type in _BAD_WHEN_TRUE else Verdict.TRUE
+    return condition.status is not good

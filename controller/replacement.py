@@ -1,0 +1,50 @@
+"""Which replica that never recovers gets a new volume now? At most one; most of the time, none.
+
+Only one that lags and does not gain, beside a fresh one, while nobody else is on the way back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from readpool.replica_class import ReplicaClass
+
+
+@dataclass(frozen=True, slots=True)
+class LastingReplica:
+    """A replica as replacement sees it.
+
+    Attributes:
+        since: Unix seconds since when it has been of its class.
+        is_gaining: at its present rate it becomes fresh some time.
+        is_terminating: its pod or its claim is going.
+    """
+
+    name: str
+    replica_class: ReplicaClass
+    since: float
+    lag_ledgers: int | None = None
+    is_gaining: bool = False
+    is_terminating: bool = False
+
+
+def choose_replacement(replicas: Iterable[LastingReplica], wanted: int, after_seconds: float, now: float) -> str | None:
+    """Choose the replica whose volume is given up: of those that have lagged for longest past `after_seconds`.
+
+    The caller asks only while the scaler can be heard and the network moves. None where fewer replicas than `wanted`
+    are there, or one is on its way: a replacement takes hours, and one at a time is plenty for the archives.
+    """
+    known = list(replicas)
+    if len(known) < wanted or any(one.is_terminating or one.replica_class in _ON_THE_WAY for one in known):
+        return None
+    if not any(one.replica_class is ReplicaClass.FRESH for one in known):
+        return None  # where all lag, it is not the volumes
+    lasting = [
+        one
+        for one in known
+        if one.replica_class is ReplicaClass.LAGGING and not one.is_gaining and now - one.since >= after_seconds
+    ]
+    worst = min(lasting, key=lambda one: (one.since, -(one.lag_ledgers or 0), one.name), default=None)
+    return worst.name if worst is not None else None
+
+
+_ON_THE_WAY = (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN)

@@ -1,0 +1,177 @@
+"""EndpointSlices NAME-fresh-0, NAME-lagging-0 …: one weight a slice, since an endpoint has no field for it.
+
+Membership is stable: an endpoint stays where it is while its class and weight are those of its slice; a slice goes by
+the weight that most of its members have, so that a new freshNodeWeight is one annotation and no move.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from controller.labels import FRESHNESS_LABEL, WEIGHT_ANNOTATION, build_metadata, read_annotations
+from controller.resources.read_service import PORT_NAME
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest
+from readpool.pool.spec import ReadOnlyPool
+
+MAX_ENDPOINTS = 100
+MANAGED_BY = "readpool-controller"
+
+
+class Freshness(StrEnum):
+    """The two kinds of slice, as their label says it."""
+
+    FRESH = "fresh"
+    LAGGING = "lagging"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEndpoint:
+    """A replica that readers are sent to, with its weight, which is more than 0."""
+
+    pod: str
+    uid: str
+    address: str
+    freshness: Freshness
+    weight: int
+    node: str = ""
+    zone: str = ""
+
+    @property
+    def family(self) -> str:
+        """IPv4 or IPv6; a slice holds one of them."""
+        return "IPv6" if ":" in self.address else "IPv4"
+
+
+@dataclass(slots=True)
+class _Slice:
+    """A slice while it is put together."""
+
+    name: str
+    key: tuple[str, int]
+    members: list[ReadEndpoint] = field(default_factory=list)
+
+
+def build_endpoint_slices(
+    pool: ReadOnlyPool, service: str, port: int, endpoints: Iterable[ReadEndpoint], live: Sequence[Manifest]
+) -> list[dict[str, Any]]:
+    """Build the slices of a Service from all its endpoints; live ones that are not among them are to be deleted.
+
+    `live` are the slices that the Service has now, from which members move only with cause.
+    """
+    wanted = sorted(endpoints, key=lambda endpoint: (len(endpoint.pod), endpoint.pod))
+    zones = _read_zones(live)
+    built: list[dict[str, Any]] = []
+    for freshness in Freshness:
+        of_class = {endpoint.pod: endpoint for endpoint in wanted if endpoint.freshness is freshness}
+        slices = _keep(of_class, f"{service}-{freshness}-", live)
+        _place(of_class, f"{service}-{freshness}-", slices)
+        built += [_build(pool, service, port, freshness, one, zones) for one in slices if one.members]
+    return built
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What an endpoint has at present."""
+
+    uid: str
+    weight: int
+    freshness: Freshness
+
+
+def read_routes(slices: Iterable[Manifest]) -> dict[str, Route]:
+    """Read what is in force, by the pod's name."""
+    return {
+        target.get("name", ""): Route(target.get("uid", ""), weight, _read_freshness(manifest))
+        for manifest in slices
+        if (weight := _read_weight(manifest)) is not None
+        for endpoint in manifest.get("endpoints") or ()
+        if (target := endpoint.get("targetRef"))
+    }
+
+
+def _keep(endpoints: Mapping[str, ReadEndpoint], prefix: str, live: Sequence[Manifest]) -> list[_Slice]:
+    """Leave in each live slice the members that may stay there."""
+    taken: set[str] = set()
+    kept = []
+    for manifest in sorted(live, key=lambda one: (len(one["metadata"]["name"]), one["metadata"]["name"])):
+        name = manifest["metadata"]["name"]
+        if not name.removeprefix(prefix).isdigit() or not name.startswith(prefix):
+            continue
+        named = [str((one.get("targetRef") or {}).get("name")) for one in manifest.get("endpoints") or ()]
+        family = manifest.get("addressType", "")
+        members = [endpoints[pod] for pod in dict.fromkeys(named) if pod in endpoints and pod not in taken]
+        members = [member for member in members if member.family == family]
+        weight = _choose_weight(members, _read_weight(manifest))
+        one = _Slice(name, (family, weight), [m for m in members if m.weight == weight][:MAX_ENDPOINTS])
+        taken.update(member.pod for member in one.members)
+        kept.append(one)
+    return [one for one in kept if one.members]
+
+
+def _choose_weight(members: Sequence[ReadEndpoint], current: int | None) -> int:
+    counted = Counter(member.weight for member in members)
+    return max(counted, key=lambda weight: (counted[weight], weight == current, weight), default=0)
+
+
+def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Slice]) -> None:
+    """Put everyone who is nowhere yet into the first slice of its weight that has room."""
+    placed = {member.pod for one in slices for member in one.members}
+    numbers = {one.name for one in slices}
+    for pod, endpoint in endpoints.items():
+        if pod in placed:
+            continue
+        key = (endpoint.family, endpoint.weight)
+        room = next((one for one in slices if one.key == key and len(one.members) < MAX_ENDPOINTS), None)
+        if room is None:
+            name = next(name for i in range(len(slices) + 1) if (name := f"{prefix}{i}") not in numbers)
+            room = _Slice(name, key)
+            slices.append(room)
+            numbers.add(name)
+        room.members.append(endpoint)
+
+
+def _build(
+    pool: ReadOnlyPool, service: str, port: int, freshness: Freshness, one: _Slice, zones: Mapping[str, str]
+) -> dict[str, Any]:
+    labels = {
+        "kubernetes.io/service-name": service,
+        "endpointslice.kubernetes.io/managed-by": MANAGED_BY,
+        FRESHNESS_LABEL: str(freshness),
+    }
+    family, weight = one.key
+    return {
+        "apiVersion": ENDPOINT_SLICE.api_version,
+        "kind": ENDPOINT_SLICE.name,
+        "metadata": build_metadata(pool, one.name, labels=labels, annotations={WEIGHT_ANNOTATION: str(weight)}),
+        "addressType": family,
+        "ports": [{"name": PORT_NAME, "port": port, "protocol": "TCP", "appProtocol": "http"}],
+        "endpoints": [_build_endpoint(pool, member, zones.get(member.node, "")) for member in one.members],
+    }
+
+
+def _build_endpoint(pool: ReadOnlyPool, member: ReadEndpoint, known_zone: str) -> dict[str, Any]:
+    endpoint: dict[str, Any] = {
+        "addresses": [member.address],
+        "conditions": {"ready": True, "serving": True, "terminating": False},
+        "targetRef": {"kind": "Pod", "namespace": pool.namespace, "name": member.pod, "uid": member.uid},
+    }
+    zone = member.zone or known_zone
+    return endpoint | ({"nodeName": member.node} if member.node else {}) | ({"zone": zone} if zone else {})
+
+
+def _read_zones(live: Iterable[Manifest]) -> dict[str, str]:
+    """Read which zone each node is in, as far as slices have said it; a node does not change its zone."""
+    endpoints = [endpoint for manifest in live for endpoint in manifest.get("endpoints") or ()]
+    return {e["nodeName"]: e["zone"] for e in endpoints if e.get("nodeName") and e.get("zone")}
+
+
+def _read_freshness(manifest: Manifest) -> Freshness:
+    is_lagging = manifest["metadata"].get("labels", {}).get(FRESHNESS_LABEL) == Freshness.LAGGING
+    return Freshness.LAGGING if is_lagging else Freshness.FRESH
+
+
+def _read_weight(manifest: Manifest) -> int | None:
+    text = read_annotations(manifest).get(WEIGHT_ANNOTATION, "")
+    return int(text) if text.isascii() and text.isdigit() else None

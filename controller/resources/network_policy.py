@@ -1,0 +1,47 @@
+"""NetworkPolicy NAME: peers and readers come in from anywhere, GET /info is for the scaler's pods alone.
+
+Without a gate the port of /info is Core's command port, an admin port, and this policy is the only guard before it.
+"""
+
+from typing import Any
+
+from controller.gate import PodPorts
+from controller.labels import build_metadata, build_selector
+from controller.plan_settings import PlanSettings
+from readpool.kubernetes.kinds import NETWORK_POLICY
+from readpool.pool.spec import ReadOnlyPool
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_LEAST_PARTS = 2
+
+
+def build_network_policy(pool: ReadOnlyPool, ports: PodPorts, settings: PlanSettings) -> dict[str, Any]:
+    """Build the policy; what goes out is not its matter: peers and archives are anywhere."""
+    scalers = [
+        {
+            "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}},
+            "podSelector": {"matchLabels": dict(settings.scaler_labels)},
+        }
+        for namespace in _find_scaler_namespaces(pool, settings)
+    ]
+    return {
+        "apiVersion": NETWORK_POLICY.api_version,
+        "kind": NETWORK_POLICY.name,
+        "metadata": build_metadata(pool, pool.name),
+        "spec": {
+            "podSelector": {"matchLabels": build_selector(pool.name)},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {"ports": [{"port": port, "protocol": "TCP"} for port in (ports.peer, ports.read)]},
+                {"from": scalers, "ports": [{"port": ports.info, "protocol": "TCP"}]},
+            ],
+        },
+    }
+
+
+def _find_scaler_namespaces(pool: ReadOnlyPool, settings: PlanSettings) -> list[str]:
+    """Find where scalers may ask from: this installation's, and that of the pool's own scalerAddress if it says."""
+    own = pool.spec.autoscaling.scaler_address or ""
+    parts = own.rpartition("/")[2].rpartition(":")[0].split(".")
+    is_service = len(parts) == _LEAST_PARTS or parts[_LEAST_PARTS : _LEAST_PARTS + 1] == ["svc"]
+    return sorted({settings.scaler_namespace} | ({parts[1]} if is_service else set()))

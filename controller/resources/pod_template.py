@@ -1,0 +1,152 @@
+"""The pod of a replica: Stellar Core on its own volume and configuration, as nobody, on a root that it cannot write.
+
+The pool's own template is merged over it, lists by the keys that the API server merges them by.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.core_config import CoreSettings
+from controller.gate import build_gate, choose_ports
+from controller.labels import VOLUME, build_labels, build_selector, config_map_name
+from controller.list_keys import POD_LIST_KEYS, index_items
+from controller.plan_settings import PlanSettings
+from controller.resources.config_map import config_key
+from readpool.pool.spec import ReadOnlyPool
+
+CORE = "stellar-core"
+NOBODY = 65532
+TERMINATION_SECONDS = 60
+"""Core closes its database on SIGTERM within seconds, and within a minute while it applies buckets."""
+DATA_FOLDER = CoreSettings().data_folder
+CONFIG_FOLDER = "/etc/stellar"
+SHARD_FOLDER = "/etc/readpool"
+_CONFIG = f"{CONFIG_FOLDER}/{config_key('$(POD_NAME)')}"
+# The mark outlives a start that was ended halfway; a database without it, from a snapshot say, is never made anew.
+_PREPARE = f"""\
+set -e
+if [ -e {DATA_FOLDER}/stellar.db ] && [ ! -e {DATA_FOLDER}/.new-db ]; then
+  exec stellar-core --conf "$1" upgrade-db
+fi
+touch {DATA_FOLDER}/.new-db
+stellar-core --conf "$1" new-db
+rm {DATA_FOLDER}/.new-db
+"""
+
+
+def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
+    """Build the template; what spec.template says goes over ours, but for the labels that the selector stands on."""
+    gate = build_gate(pool.spec, settings.gate_image)
+    ours: dict[str, Any] = {
+        "metadata": {"labels": build_labels(pool.name)},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": TERMINATION_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": NOBODY,
+                "runAsGroup": NOBODY,
+                "fsGroup": NOBODY,
+                "fsGroupChangePolicy": "OnRootMismatch",
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "imagePullSecrets": [{"name": secret.name} for secret in pool.spec.image_pull_secrets],
+            "topologySpreadConstraints": [_build_spread(pool, key) for key in _SPREAD_OVER],
+            "initContainers": [_build_prepare(pool)],
+            "containers": [_build_core(pool, settings), *([] if gate is None else [gate])],
+            "volumes": _build_volumes(pool),
+        },
+    }
+    merged = merge_template(ours, pool.spec.template)
+    labels = merged["metadata"].get("labels")
+    kept = dict(labels) if isinstance(labels, Mapping) else {}
+    return {**merged, "metadata": {**merged["metadata"], "labels": kept | build_selector(pool.name)}}
+
+
+def merge_template(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge a partial template over ours: objects by field, list-maps by key, everything else replaced."""
+    merged = dict(ours)
+    for name, part in theirs.items():
+        found = merged.get(name)
+        if isinstance(found, Mapping) and isinstance(part, Mapping):
+            merged[name] = merge_template(found, part)
+        elif isinstance(found, list) and isinstance(part, list) and name in POD_LIST_KEYS:
+            merged[name] = _merge_items(found, part, POD_LIST_KEYS[name])
+        elif part is not None or found is None:
+            merged[name] = part
+    return merged
+
+
+def _merge_items(ours: list[Any], theirs: list[Any], keys: tuple[str, ...]) -> list[Any]:
+    found, parts = index_items(ours, keys), index_items(theirs, keys)
+    if found is None or parts is None:
+        return [*ours, *theirs]  # the API server says what is wrong with it
+    merged = [merge_template(item, parts[key]) if key in parts else item for key, item in found.items()]
+    return merged + [part for key, part in parts.items() if key not in found]
+
+
+_SPREAD_OVER = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+
+
+def _build_spread(pool: ReadOnlyPool, key: str) -> dict[str, Any]:
+    return {
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": build_selector(pool.name)},
+    }
+
+
+def _build_container(pool: ReadOnlyPool, name: str) -> dict[str, Any]:
+    """Build what Core and its preparation have in common."""
+    resources = pool.spec.resources.model_dump(mode="json")
+    return {
+        "name": name,
+        "image": f"{pool.spec.image}:{pool.spec.version}",
+        "imagePullPolicy": str(pool.spec.image_pull_policy),
+        "workingDir": DATA_FOLDER,
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "resources": {name: part for name, part in resources.items() if part},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": VOLUME, "mountPath": DATA_FOLDER},
+            {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
+            {"name": "shard", "mountPath": SHARD_FOLDER, "readOnly": True},
+        ],
+    }
+
+
+def _build_prepare(pool: ReadOnlyPool) -> dict[str, Any]:
+    command = ["sh", "-c", _PREPARE, "prepare", _CONFIG]
+    return _build_container(pool, "prepare") | {"command": command}
+
+
+def _build_core(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
+    """Build Core's container. It has no liveness probe: Core blocks for up to a minute at times, and recovers."""
+    ports = choose_ports(pool.spec, settings.gate_image)
+    named = {"peer": ports.peer, "info": ports.info, "read": ports.read}
+    if build_gate(pool.spec, settings.gate_image) is not None:
+        named = {"peer": ports.peer}
+    return _build_container(pool, CORE) | {
+        "command": ["stellar-core", "--conf", _CONFIG, "run"],
+        "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
+        "readinessProbe": {
+            "httpGet": {"path": "/info", "port": ports.info},
+            "periodSeconds": 5,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        },
+    }
+
+
+def _build_volumes(pool: ReadOnlyPool) -> list[dict[str, Any]]:
+    annotations = {"fieldRef": {"fieldPath": "metadata.annotations"}, "path": "annotations"}
+    return [
+        {"name": "config", "configMap": {"name": config_map_name(pool.name)}},
+        {"name": "shard", "downwardAPI": {"items": [annotations]}},
+    ]

@@ -1,0 +1,21 @@
+"""Service NAME: where readers go. It has no selector; controller.resources.endpoint_slices builds its slices."""
+
+from typing import Any
+
+from controller.gate import READ_PORT
+from controller.labels import build_metadata
+from readpool.kubernetes.kinds import SERVICE
+from readpool.pool.spec import ReadOnlyPool
+
+PORT_NAME = "read"
+
+
+def build_read_service(pool: ReadOnlyPool) -> dict[str, Any]:
+    """Build the Service; its port is the same with and without a gate, the slices say where the pods have theirs."""
+    port = {"name": PORT_NAME, "port": READ_PORT, "protocol": "TCP", "appProtocol": "http"}
+    return {
+        "apiVersion": SERVICE.api_version,
+        "kind": SERVICE.name,
+        "metadata": build_metadata(pool, pool.name),
+        "spec": {"type": "ClusterIP", "ports": [port]},
+    }

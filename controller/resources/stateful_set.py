@@ -1,0 +1,51 @@
+"""StatefulSet NAME: the replicas, each with a name, a volume and a configuration of its own.
+
+Pods are replaced by the controller alone (OnDelete), one fresh one at a time: controller.rollout chooses which.
+"""
+
+from typing import Any
+
+from controller.differs import differs
+from controller.labels import build_metadata, build_selector, nodes_service_name
+from controller.plan_settings import PlanSettings
+from controller.resources.claims import build_claim_template
+from controller.resources.pod_template import build_pod_template
+from readpool.kubernetes.kinds import STATEFUL_SET, Manifest
+from readpool.pool.spec import ReadOnlyPool
+
+KEPT_REVISIONS = 3
+
+
+def build_stateful_set(
+    pool: ReadOnlyPool, replicas: int, settings: PlanSettings, live: Manifest | None
+) -> dict[str, Any]:
+    """Build the StatefulSet; of the `live` one, where there is one, the claim template is kept, for it cannot change.
+
+    The volumes of replicas that are scaled away go or stay as those of a pool that is deleted.
+    """
+    retention = str(pool.spec.storage.retention_policy)
+    return {
+        "apiVersion": STATEFUL_SET.api_version,
+        "kind": STATEFUL_SET.name,
+        "metadata": build_metadata(pool, pool.name),
+        "spec": {
+            "replicas": replicas,
+            "serviceName": nodes_service_name(pool.name),
+            "podManagementPolicy": "Parallel",
+            "updateStrategy": {"type": "OnDelete"},
+            "revisionHistoryLimit": KEPT_REVISIONS,
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": retention, "whenScaled": retention},
+            "selector": {"matchLabels": build_selector(pool.name)},
+            "template": build_pod_template(pool, settings),
+            "volumeClaimTemplates": _choose_claim_templates(pool, live),
+        },
+    }
+
+
+def _choose_claim_templates(pool: ReadOnlyPool, live: Manifest | None) -> list[Any]:
+    """Give what is wanted where that is what there is; else what there is, without what the API server adds."""
+    wanted = [build_claim_template(pool)]
+    found = live["spec"].get("volumeClaimTemplates") if live is not None else None
+    if not found or not differs({"templates": wanted}, {"templates": found}):
+        return wanted
+    return [{name: part for name, part in template.items() if name != "status"} for template in found]

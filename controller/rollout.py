@@ -1,0 +1,73 @@
+"""Which pod may be restarted next, so that its new version or configuration takes effect? At most one, as a rule.
+
+A fresh one goes only when all that went before it are back and fresh; those that are not fresh go first. A broken
+version therefore costs one replica, not the pool.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from readpool.replica_class import ReplicaClass
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutReplica:
+    """A replica as the rollout sees it; `is_outdated`: made of an older template or configuration."""
+
+    name: str
+    ordinal: int
+    replica_class: ReplicaClass
+    is_ready: bool
+    is_terminating: bool
+    is_outdated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStep:
+    """The pod to restart, None for none at the moment; `waits_for` says why not, empty when all is done."""
+
+    restart: str | None = None
+    waits_for: str = ""
+
+
+def choose_restart(replicas: Iterable[RolloutReplica], wanted: int) -> RolloutStep:
+    """Choose the next pod to delete; its StatefulSet makes it anew. `wanted`: how many replicas there are to be."""
+    known = sorted(replicas, key=lambda replica: -replica.ordinal)
+    outdated = [replica for replica in known if replica.is_outdated and not replica.is_terminating]
+    if not outdated:
+        return RolloutStep()
+    gone = [replica.name for replica in known if replica.is_terminating]
+    if gone or len(known) < wanted:
+        return RolloutStep(waits_for=f"{gone[0]} to end" if gone else "a pod that is still to be made")
+    fresh = [replica for replica in known if replica.replica_class is ReplicaClass.FRESH]
+    out_of_order = [one for one in outdated if _is_of_no_use(one)]
+    if out_of_order:
+        return RolloutStep(out_of_order[0].name)
+    on_the_way = [replica.name for replica in known if not replica.is_outdated and _is_on_the_way(replica)]
+    if on_the_way:
+        return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh")
+    return _choose_serving(outdated, fresh, wanted)
+
+
+def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutReplica], wanted: int) -> RolloutStep:
+    """Choose among those that may serve readers: laggards first, never the last fresh one of several."""
+    behind = [one for one in outdated if one.replica_class in (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP)]
+    if behind:
+        return RolloutStep(behind[0].name)
+    if len(fresh) > 1 or wanted <= 1:
+        of_class = [one for one in outdated if one.replica_class is ReplicaClass.FRESH]
+        if of_class:
+            return RolloutStep(of_class[0].name)
+        return RolloutStep(waits_for=f"the scaler's word on {outdated[0].name}")
+    return RolloutStep(waits_for="a second fresh replica")
+
+
+def _is_of_no_use(replica: RolloutReplica) -> bool:
+    """Tell whether nobody loses anything by its restart: neither the scaler nor the kubelet has an answer of it."""
+    is_lost = replica.replica_class in (ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN)
+    return is_lost and not replica.is_ready
+
+
+def _is_on_the_way(replica: RolloutReplica) -> bool:
+    """Tell whether a restarted one is not back yet. One that lags was fresh since it started, so it is back."""
+    return replica.replica_class not in (ReplicaClass.FRESH, ReplicaClass.LAGGING) or not replica.is_ready

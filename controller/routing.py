@@ -1,0 +1,158 @@
+"""Which replicas do readers get, with what weight, and on what ground? The plan turns the answer into EndpointSlices.
+
+Classes decide while the scaler can be heard (controller.weights). Otherwise weights stay, then turn neutral; always
+readers have somewhere to go as long as one pod has an address.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.observed import ObservedPool
+from controller.replicas import Replica
+from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
+from controller.weights import WeighedReplica, WeightSettings, compute_weights
+from readpool.pool.spec import LoadBalancing, RoutingMode
+from readpool.replica_class import ReplicaClass
+
+STALE_SECONDS = 15.0
+"""Three polls."""
+
+
+class Ground(StrEnum):
+    """What the weights rest on."""
+
+    CLASSES = "Classes"
+    """What the scaler says of each replica."""
+    NONE_FRESH = "NoneFresh"
+    """The same, but nobody is fresh: all that answer serve."""
+    NONE_ANSWER = "NoneAnswer"
+    """The scaler reaches nobody: all that the kubelet calls ready serve."""
+    ALIKE = "Alike"
+    """loadBalancing is not enabled."""
+    KEPT = "Kept"
+    """The scaler cannot be heard: what was stays."""
+    NEUTRAL = "Neutral"
+    """It has not been heard for long: all that are ready serve alike."""
+    PAUSED = "Paused"
+    """spec.paused: what was stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Who serves, by what right; `weights` holds every replica that is there, also those with 0."""
+
+    ground: Ground
+    weights: Mapping[str, int]
+    endpoints: tuple[ReadEndpoint, ...]
+
+
+def route(
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    routes: Mapping[str, Route],
+    neutral_after_seconds: float,
+    now: float,
+    *,
+    may_shift: bool = True,
+) -> Routing:
+    """Decide the weights of all replicas that are there.
+
+    `routes` are those in force. Without `may_shift` only a change of class changes a weight, not the lag of the day.
+    """
+    candidates = [replica for replica in replicas if replica.is_candidate]
+    ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
+    if ground is Ground.CLASSES and not may_shift and _are_serving(weights, routes) and _are_told(observed, candidates):
+        weights = {name: routes[name].weight if name in routes else 0 for name in weights}
+    if candidates and not any(weights.values()):
+        ground = Ground.NONE_ANSWER if ground in (Ground.CLASSES, Ground.NONE_FRESH, Ground.ALIKE) else Ground.NEUTRAL
+        weights = _weigh_alike(candidates, observed.pool.spec.load_balancing)
+    endpoints = tuple(
+        _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
+        for replica in candidates
+        if weights.get(replica.name)
+    )
+    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints)
+
+
+def _weigh(
+    observed: ObservedPool,
+    candidates: Sequence[Replica],
+    routes: Mapping[str, Route],
+    neutral_after_seconds: float,
+    now: float,
+) -> tuple[Ground, dict[str, int]]:
+    balancing = observed.pool.spec.load_balancing
+    if observed.pool.spec.paused:
+        return Ground.PAUSED, {r.name: routes[r.name].weight for r in candidates if r.name in routes}
+    if observed.current_fleet is None:
+        since = observed.fleet_silent_since
+        if since is not None and now - since >= neutral_after_seconds:
+            return Ground.NEUTRAL, _weigh_alike(candidates, balancing)
+        return Ground.KEPT, _read_last(candidates, routes)
+    answering = [r for r in candidates if r.replica_class not in (ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN)]
+    if not balancing.enabled:
+        return Ground.ALIKE, _weigh_alike(answering, balancing)
+    last = _read_last(candidates, routes)
+    weights = compute_weights((_to_weighed(r, last, now) for r in candidates), _read_settings(balancing))
+    is_none_fresh = not any(weights[r.name] for r in answering if r.replica_class in _AS_GOOD_AS_FRESH)
+    return (Ground.NONE_FRESH if is_none_fresh else Ground.CLASSES), weights
+
+
+_AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
+
+
+def _read_settings(balancing: LoadBalancing) -> WeightSettings:
+    """Read the pool's weights; with FreshOnly a lagging replica has none while a fresh one is there."""
+    is_fresh_only = balancing.mode is RoutingMode.FRESH_ONLY
+    lagging = 0 if is_fresh_only else balancing.lagging_node_weight
+    return WeightSettings(balancing.fresh_node_weight, lagging, balancing.max_load_factor)
+
+
+def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
+    """Give the same to all that are ready; where none is, to all."""
+    known = list(replicas)
+    ready = [replica for replica in known if replica.is_ready] or known
+    return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}
+
+
+def _read_last(replicas: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
+    """Read what these very pods have; a pod made anew under an old name has nothing yet."""
+    return {r.name: routes[r.name].weight for r in replicas if r.name in routes and routes[r.name].uid == r.uid}
+
+
+def _to_weighed(replica: Replica, last: Mapping[str, int], now: float) -> WeighedReplica:
+    view = replica.view
+    return WeighedReplica(
+        name=replica.name,
+        replica_class=replica.replica_class,
+        lag_ledgers=view.lag_ledgers if view is not None else None,
+        last_weight=last.get(replica.name),
+        is_stale=view is not None and now - max(view.since, view.observed_at or 0.0) > STALE_SECONDS,
+        has_ledgers=view is not None and (view.ledger or 0) > 1,
+    )
+
+
+def _are_serving(weights: Mapping[str, int], routes: Mapping[str, Route]) -> bool:
+    """Tell whether the same replicas serve as do already."""
+    return {name for name, weight in weights.items() if weight} == routes.keys()
+
+
+def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
+    """Tell whether every class is the one that status tells of already."""
+    told = {one.replica_name: one.replica_class for one in observed.pool.status.replica_weights}
+    return all(told.get(replica.name) is replica.replica_class for replica in candidates)
+
+
+def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Freshness:
+    if ground in (Ground.NEUTRAL, Ground.NONE_ANSWER):
+        return Freshness.FRESH
+    if ground in (Ground.PAUSED, Ground.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
+        return routes[replica.name].freshness if replica.name in routes else Freshness.FRESH
+    return Freshness.FRESH if replica.is_fresh else Freshness.LAGGING
+
+
+def _build_endpoint(replica: Replica, weight: int, freshness: Freshness) -> ReadEndpoint:
+    return ReadEndpoint(
+        replica.name, replica.uid, replica.address, freshness, weight, node=replica.node, zone=replica.zone
+    )
