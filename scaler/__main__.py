@@ -2,24 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from readpool.flags import Parsed, choice, option
+from readpool.host_port import SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
-from scaler.settings import (
-    ScalerSettings,
-    SettingsError,
-    build_tls_files,
-    parse_dns_server,
-    parse_host_port,
-    parse_reference,
-)
+from scaler.settings import ScalerSettings, build_tls_files, parse_dns_server, parse_reference
 
-T = TypeVar("T")
 _EXAMPLES = """Examples:
 
 \b
@@ -41,36 +33,8 @@ _EXAMPLES = """Examples:
 """
 
 
-class _Parsed(click.ParamType[Any]):
-    """A flag's value as one of our parsers reads it."""
-
-    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse the text, or end with the parser's own sentence."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._parse(value)
-        except SettingsError as error:
-            self.fail(str(error), param, ctx)
-
-
-_HOST_PORT = _Parsed("HOST:PORT", parse_host_port)
+_HOST_PORT = Parsed("HOST:PORT", parse_host_port)
 _FILE = click.Path(path_type=Path)
-
-
-def _choice(kind: type[StrEnum]) -> click.Choice[StrEnum]:
-    return click.Choice(kind, case_sensitive=False)
-
-
-def _option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Build an option that is an environment variable READPOOL_… as well."""
-    variable = "READPOOL_" + names[0].removeprefix("--").replace("-", "_").upper()
-    attributes.setdefault("show_default", "default" in attributes)
-    return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
 
 @click.command(
@@ -78,14 +42,14 @@ def _option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], C
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@_option("--listen", type=_HOST_PORT, default="[::]:9090", help="Where KEDA and observers call, by gRPC. Port 0: any.")
-@_option(
+@option("--listen", type=_HOST_PORT, default="[::]:9090", help="Where KEDA and observers call, by gRPC. Port 0: any.")
+@option(
     "--telemetry-listen",
     type=_HOST_PORT,
     default="[::]:8080",
     help="Where the live page, /metrics, /healthz and /readyz are.",
 )
-@_option(
+@option(
     "--poll-interval",
     "poll_interval_seconds",
     type=float,
@@ -93,43 +57,43 @@ def _option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], C
     metavar="SECONDS",
     help="How often each node is asked. A ledger closes about each 5 seconds.",
 )
-@_option(
+@option(
     "--allow-static-nodes",
     is_flag=True,
     help="Accept triggers that name `nodes` and `references` by URL. Off, since it lets whoever writes a ScaledObject "
     "make the scaler fetch addresses of their choice.",
 )
-@_option("--allow-loopback-nodes", is_flag=True, help="Poll nodes at loopback addresses too. For demos and tests.")
-@_option(
+@option("--allow-loopback-nodes", is_flag=True, help="Poll nodes at loopback addresses too. For demos and tests.")
+@option(
     "--reference",
     "references",
-    type=_Parsed("KIND=URL", parse_reference),
+    type=Parsed("KIND=URL", parse_reference),
     multiple=True,
     help="A trusted node as evidence of the network's tip, for every fleet: core, rpc, horizon or archive. Repeatable; "
     "in the environment, separated by blanks.",
 )
-@_option("--tls-cert", type=_FILE, help="Certificate chain, PEM. It and the two below are read again as they change.")
-@_option("--tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
-@_option(
+@option("--tls-cert", type=_FILE, help="Certificate chain, PEM. It and the two below are read again as they change.")
+@option("--tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@option(
     "--tls-client-ca",
     type=_FILE,
     help="Demand a certificate of this authority from every client, PEM (KEDA's tlsClientCert and tlsClientKey).",
 )
-@_option("--dns-server", type=_Parsed("IP:PORT", parse_dns_server), help="Ask this DNS server, not the system's.")
-@_option("--cluster-domain", default="cluster.local", help="Last part of the DNS names of Services.")
-@_option(
+@option("--dns-server", type=Parsed("IP:PORT", parse_dns_server), help="Ask this DNS server, not the system's.")
+@option("--cluster-domain", default="cluster.local", help="Last part of the DNS names of Services.")
+@option(
     "--log-format",
-    type=_choice(LogFormat),
+    type=choice(LogFormat),
     default="json",
     help="An object a line, or lines for people.",
 )
-@_option(
+@option(
     "--log-level",
-    type=_choice(LogLevel),
+    type=choice(LogLevel),
     default="info",
     help="From where on events are logged.",
 )
-@_option(
+@option(
     "--drain-seconds",
     type=float,
     default=10.0,

@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from readpool.clock import Clock, steady_clock
+from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
 from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.admission import Admission
@@ -27,7 +28,7 @@ from scaler.grpc_counts import RequestCounts
 from scaler.health import Health
 from scaler.observer import Observer
 from scaler.poll_settings import PollSettings
-from scaler.settings import HostPort, ScalerSettings, SettingsError
+from scaler.settings import ScalerSettings
 from scaler.stats import ScalerStats
 from scaler.streams import Streams
 from scaler.telemetry import TelemetryServer, start_telemetry

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel
 from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.probes.kinds import ProbeKind
@@ -15,24 +16,9 @@ from scaler.trigger import Reference
 
 POLL_INTERVAL_SECONDS = (0.05, 300.0)
 DRAIN_SECONDS = (0.0, 600.0)
-_MAXIMUM_PORT = 65535
+_LISTEN = HostPort("::", 9090)
+_TELEMETRY_LISTEN = HostPort("::", 8080)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be worked with. The message names the flag, the value and what is allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostPort:
-    """An address to listen on or to ask. An IPv6 host is kept without its brackets; port 0 takes a free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Write it as it was given: brackets around IPv6."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +38,8 @@ class ScalerSettings:
         SettingsError: when a value is out of its bounds.
     """
 
-    listen: HostPort = HostPort("::", 9090)
-    telemetry_listen: HostPort = HostPort("::", 8080)
+    listen: HostPort = _LISTEN
+    telemetry_listen: HostPort = _TELEMETRY_LISTEN
     poll_interval_seconds: float = 5.0
     allow_static_nodes: bool = False
     allow_loopback_nodes: bool = False
@@ -91,22 +77,6 @@ def build_tls_files(certificate: Path | None, key: Path | None, client_ca: Path 
     return TlsFiles(certificate, key, client_ca)
 
 
-def parse_host_port(text: str) -> HostPort:
-    """Parse HOST:PORT, with brackets around an IPv6 host; an empty host means all addresses.
-
-    Raises:
-        SettingsError: when the text is not of that form.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAXIMUM_PORT:
-        raise SettingsError(f"{text!r} is not HOST:PORT with a port of 0 to {_MAXIMUM_PORT}, such as 0.0.0.0:9090")
-    if host.startswith("[") and host.endswith("]"):
-        return HostPort(_parse_ipv6(host[1:-1], text), int(port))
-    if ":" in host or "[" in host or "/" in host or any(character.isspace() for character in host):
-        raise SettingsError(f"{text!r} is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:9090")
-    return HostPort(host or "::", int(port))
-
-
 def parse_dns_server(text: str) -> HostPort:
     """Parse the address of a DNS server: an IP address, since a name would need a DNS server to be found.
 
@@ -136,13 +106,6 @@ def parse_reference(text: str) -> Reference:
     if not is_node_url(url):
         raise SettingsError(f"{url!r} in {text!r} is not {ALLOWED_URL}")
     return Reference(ProbeKind(kind), url)
-
-
-def _parse_ipv6(host: str, text: str) -> str:
-    try:
-        return str(ipaddress.IPv6Address(host))
-    except ValueError:
-        raise SettingsError(f"{host!r} in {text!r} is not an IPv6 address") from None
 
 
 def _check_within(flag: str, value: float, bounds: tuple[float, float]) -> None:

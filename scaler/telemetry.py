@@ -39,7 +39,7 @@ SECURITY_HEADERS = {
 
 
 class ListenAddress(Protocol):
-    """Where to listen: scaler.settings.HostPort, or anything like it."""
+    """Where to listen: readpool.host_port.HostPort, or anything like it."""
 
     @property
     def host(self) -> str:

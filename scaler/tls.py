@@ -13,7 +13,8 @@ from typing import NoReturn
 import grpc
 import structlog
 
-from scaler.settings import SettingsError, TlsFiles
+from readpool.host_port import SettingsError
+from scaler.settings import TlsFiles
 
 _log = structlog.get_logger(__name__)
 _Stamp = tuple[tuple[int, ...], ...]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import aiohttp
 import pytest
 
+from readpool.host_port import HostPort
 from readpool.replica_class import ReplicaClass
 from scaler.event_stream import StreamLimits
-from scaler.settings import HostPort
 from scaler.stats import ScalerStats
 from scaler.telemetry import TelemetryServer, start_telemetry
 from tests.component.event_reader import read_events

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
 
+from readpool.host_port import HostPort
 from readpool.replica_class import ReplicaClass
 from scaler.event_stream import StreamLimits
 from scaler.policy import Decision
-from scaler.settings import HostPort
 from scaler.snapshot import FleetSnapshot
 from scaler.stats import ScalerStats
 from scaler.telemetry import TelemetryServer, start_telemetry

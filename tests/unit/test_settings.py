@@ -8,16 +8,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readpool.host_port import HostPort, SettingsError, parse_host_port
 from scaler.__main__ import scaler
 from scaler.probes.kinds import ProbeKind
 from scaler.settings import (
-    HostPort,
     ScalerSettings,
-    SettingsError,
     TlsFiles,
     build_tls_files,
     parse_dns_server,
-    parse_host_port,
     parse_reference,
 )
 from scaler.trigger import Reference
