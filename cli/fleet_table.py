@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.columns import choose_columns
 from readpool.v1 import observer_pb2 as pb
 
 BAR_WIDTH = 14
@@ -93,7 +94,7 @@ def build_replicas(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_on
     """Build the table of replicas: by name where all fit, else the worst first and a line that counts the rest."""
     if not snapshot.replicas:
         return Text("  no replicas known", "dim")
-    columns = choose_columns(width)
+    columns = choose_columns(COLUMNS, width)
     dots, overflow = ("...", "crop") if ascii_only else ("…", "ellipsis")
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     for column in columns:
@@ -104,21 +105,9 @@ def build_replicas(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_on
     return Group(table, Text(f"{dots} and {len(rest)} more: {count_classes(rest)}", "dim")) if rest else table
 
 
-def choose_columns(width: int) -> list[Column]:
-    """Choose the most telling columns that fit, in the order in which they stand."""
-    chosen: list[Column] = []
-    used = 0
-    for column in COLUMNS:
-        used += column.width + 2
-        if chosen and used > width:
-            break
-        chosen.append(column)
-    return sorted(chosen, key=lambda column: column.position)
-
-
 def choose_rows(replicas: Sequence[pb.Replica], max_rows: int) -> tuple[list[pb.Replica], list[pb.Replica]]:
     """Choose the replicas to show and those only to count."""
-    by_name = sorted(replicas, key=lambda replica: _natural(replica.name))
+    by_name = sorted(replicas, key=lambda replica: order_naturally(replica.name))
     if len(by_name) <= max_rows:
         return by_name, []
     worst = sorted(by_name, key=lambda replica: (-look_of(replica).severity, -replica.lag))
@@ -136,6 +125,16 @@ def look_of(replica: pb.Replica) -> Look:
     return LOOKS.get(getattr(replica, "class"), UNSPECIFIED)
 
 
+def build_bar(lag: int, threshold: int, look: Look, *, ascii_only: bool) -> Text:
+    """Build the bar of a lag on a scale of twice the threshold, which the mark in the middle stands for."""
+    full, empty, mark = ("#", ".", "|") if ascii_only else ("█", "·", "│")
+    half = BAR_WIDTH // 2
+    share = lag / (2 * threshold) if threshold else 0.0
+    filled = min(BAR_WIDTH, max(1 if lag else 0, round(share * BAR_WIDTH)))
+    bar = Text(full * filled, look.style).append(empty * (BAR_WIDTH - filled), "dim")
+    return Text.assemble(bar[:half], (mark, "dim"), bar[half:])
+
+
 def show_seconds(seconds: float) -> str:
     """Show a duration in the unit that fits, such as `4 s`, `12 min` or `1.5 h`."""
     if seconds < 100:  # noqa: PLR2004  # two digits of seconds are still read at a glance
@@ -148,7 +147,7 @@ def make_printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def order_naturally(name: str) -> list[tuple[int, str]]:
     """Order pod-10 behind pod-9: numbers by their length first, since they may be longer than int() takes."""
     parts = re.split(r"([0-9]+)", name)  # numbers at the odd places
     return [(len(part.lstrip("0")), part.lstrip("0")) if turn % 2 else (0, part) for turn, part in enumerate(parts)]
@@ -170,13 +169,7 @@ def _show_lag(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) ->
 
 
 def _show_bar(replica: pb.Replica, snapshot: pb.Snapshot, ascii_only: bool) -> Text:
-    """The lag on a scale of twice the threshold, which the mark in the middle stands for."""
-    full, empty, mark = ("#", ".", "|") if ascii_only else ("█", "·", "│")
-    half = BAR_WIDTH // 2
-    share = replica.lag / (2 * snapshot.lag_threshold) if snapshot.lag_threshold else 0.0
-    filled = min(BAR_WIDTH, max(1 if replica.lag else 0, round(share * BAR_WIDTH)))
-    bar = Text(full * filled, look_of(replica).style).append(empty * (BAR_WIDTH - filled), "dim")
-    return Text.assemble(bar[:half], (mark, "dim"), bar[half:])
+    return build_bar(replica.lag, snapshot.lag_threshold, look_of(replica), ascii_only=ascii_only)
 
 
 def _show_eta(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:

@@ -35,8 +35,8 @@ class NoKubernetes(Exception):  # noqa: N818 - a state of the surroundings
 
 
 @contextlib.asynccontextmanager
-async def connect(kubeconfig: Path | None = None) -> AsyncIterator["KubernetesClient"]:
-    """Connect as the kubeconfig says, or as the pod that this runs in.
+async def connect(kubeconfig: Path | None = None, *, context: str | None = None) -> AsyncIterator["KubernetesClient"]:
+    """Connect as the kubeconfig says, in its current context if none is named, or as the pod that this runs in.
 
     Raises:
         NoKubernetes: where neither is there.
@@ -44,7 +44,7 @@ async def connect(kubeconfig: Path | None = None) -> AsyncIterator["KubernetesCl
     configuration = Configuration()
     try:
         if kubeconfig is not None:
-            await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
+            await load_kube_config(str(kubeconfig), context, configuration)  # type: ignore[no-untyped-call]
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError) as error:

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
+from cli.columns import choose_columns
 from cli.fleet_table import (
     COLUMNS,
     LOOKS,
     build_fleet,
     build_tip,
-    choose_columns,
     choose_rows,
     count_classes,
     show_seconds,
@@ -77,7 +77,7 @@ def test_a_class_from_a_newer_scaler_shows_as_unknown() -> None:
 
 @given(st.integers(16, 300))
 def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
-    chosen = choose_columns(width)
+    chosen = choose_columns(COLUMNS, width)
     assert len(chosen) == 1 or sum(column.width + 2 for column in chosen) <= width
     assert [column.position for column in chosen] == sorted(column.position for column in chosen)
 
@@ -92,7 +92,7 @@ def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
     ],
 )
 def test_the_most_telling_columns_stay(width: int, headings: list[str]) -> None:
-    assert [column.heading for column in choose_columns(width)] == headings
+    assert [column.heading for column in choose_columns(COLUMNS, width)] == headings
 
 
 def test_every_column_has_a_place_of_its_own() -> None:
