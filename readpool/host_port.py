@@ -1,4 +1,4 @@
-"""HOST:PORT as flags give it, and the error of each setting that cannot be worked with. Under the programs' settings."""
+"""HOST:PORT as flags give it, and the error of a setting that cannot be worked with. Under the programs' settings."""
 
 import ipaddress
 from dataclasses import dataclass
