@@ -17,6 +17,8 @@ from tests.cluster.parts import PARTS, read_version
 from tests.cluster.progress import Progress
 
 TAG_DIGITS = 8
+NEXT = "-next"
+"""The image of stellar-core has a second tag, which ends so: a version to upgrade to that behaves as the first."""
 _RECIPE = "1"  # raise it when the images are put together in another way
 
 
@@ -57,8 +59,8 @@ def build_core_image(binary: Path, base: Layer, progress: Progress) -> tuple[str
     """Give the reference and the archive of the image of a stellar-core, written unless the cache has it."""
     with binary.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    reference = f"localhost/stellar-core:{compute_key([_RECIPE, digest, base.digest])[:TAG_DIGITS]}"
-    write = partial(_write, reference, {"/usr/local/bin/stellar-core": binary}, (base,))
+    reference = f"localhost/stellar-core:{compute_key([_RECIPE, NEXT, digest, base.digest])[:TAG_DIGITS]}"
+    write = partial(_write, reference, {"/usr/local/bin/stellar-core": binary}, (base,), also=(reference + NEXT,))
     return reference, _keep(reference, write, progress)
 
 
@@ -70,9 +72,11 @@ def _keep(reference: str, write: partial[None], progress: Progress) -> Path:
     return folder / "image.tar"
 
 
-def _write(reference: str, files: Mapping[str, Path], below: tuple[Layer, ...], folder: Path) -> None:
+def _write(
+    reference: str, files: Mapping[str, Path], below: tuple[Layer, ...], folder: Path, also: tuple[str, ...] = ()
+) -> None:
     (place,) = files
     layer = write_layer(folder / "layer.tar", files)
     settings = {"Entrypoint": [place], "Env": [f"PATH={BASE_PATH}"]}
-    write_archive(folder / "image.tar", reference, [*below, layer], settings)
+    write_archive(folder / "image.tar", reference, [*below, layer], settings, also)
     layer.path.unlink()

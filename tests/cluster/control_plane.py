@@ -4,6 +4,7 @@ Settings differ from a production cluster's in three ways: nothing is synced to 
 HPA looks each few seconds instead of each fifteen.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.cluster.addresses import (
 )
 from tests.cluster.folders import Folders
 
+AUDITED_GROUP = "system:serviceaccounts:readpool"
+"""Whose requests are kept: those of the namespace that the tests install the chart into."""
 HPA_SYNC_SECONDS = os.environ.get("READPOOL_HPA_SYNC_SECONDS", "5")
 
 
@@ -34,7 +37,7 @@ def build_etcd(program: Path, folders: Folders) -> list[str]:
 
 
 def build_api_server(program: Path, folders: Folders) -> list[str]:
-    """Build the API server's command."""
+    """Build the API server's command, and write what it is told by file."""
     keys = folders.certificates
     return [
         str(program),
@@ -56,8 +59,19 @@ def build_api_server(program: Path, folders: Folders) -> list[str]:
         f"--kubelet-client-key={keys}/apiserver-kubelet-client.key",
         f"--kubelet-certificate-authority={keys}/ca.crt",
         "--kubelet-preferred-address-types=InternalIP",
+        f"--audit-policy-file={_write_audit_policy(folders)}",
+        f"--audit-log-path={folders.audit_log}",
         *_build_aggregation(keys),
     ]
+
+
+def _write_audit_policy(folders: Folders) -> Path:
+    """Have the verb and the resource of each request of the programs under test kept, so that roles can be judged."""
+    audited = {"level": "Metadata", "userGroups": [AUDITED_GROUP], "omitStages": ["RequestReceived"]}
+    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [audited, {"level": "None"}]}
+    file = folders.configuration / "audit-policy.json"
+    file.write_text(json.dumps(policy))
+    return file
 
 
 def _build_aggregation(keys: Path) -> list[str]:

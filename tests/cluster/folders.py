@@ -59,6 +59,11 @@ class Folders:
         return self.state / "part-logs"
 
     @property
+    def audit_log(self) -> Path:
+        """What the programs under test asked of the API server, a line each."""
+        return self.state / "audit.jsonl"
+
+    @property
     def volumes(self) -> Path:
         """The volumes of the pods, one folder each."""
         return self.state / "volumes"

@@ -45,8 +45,13 @@ def write_layer(path: Path, files: Mapping[str, Path]) -> Layer:
     return read_layer(path)
 
 
-def write_archive(path: Path, reference: str, layers: Sequence[Layer], settings: Mapping[str, Any]) -> None:
-    """Write an image as a docker archive that names it; `settings` are its Entrypoint, User, Env and so on."""
+def write_archive(
+    path: Path, reference: str, layers: Sequence[Layer], settings: Mapping[str, Any], also: Sequence[str] = ()
+) -> None:
+    """Write an image as a docker archive that names it; `settings` are its Entrypoint, User, Env and so on.
+
+    `also` are further names of the same image.
+    """
     config = {
         "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
@@ -57,7 +62,7 @@ def write_archive(path: Path, reference: str, layers: Sequence[Layer], settings:
     encoded = json.dumps(config, sort_keys=True).encode()
     config_name = f"{hashlib.sha256(encoded).hexdigest()}.json"
     names = [f"{layer.digest}.tar" for layer in layers]
-    manifest = json.dumps([{"Config": config_name, "RepoTags": [reference], "Layers": names}]).encode()
+    manifest = json.dumps([{"Config": config_name, "RepoTags": [reference, *also], "Layers": names}]).encode()
     with tarfile.open(path, "w") as tar:
         for name, content in ((config_name, encoded), ("manifest.json", manifest)):
             _add_bytes(tar, name, content)

@@ -37,12 +37,13 @@ class ImageReferences:
 
 @dataclass(frozen=True, slots=True)
 class ProvidedCluster:
-    """A cluster for tests."""
+    """A cluster for tests; `audit_log`: what the programs under test asked of the API server, where it keeps that."""
 
     access: Access
     faults: Faults
     images: ImageReferences
     is_ours: bool
+    audit_log: Path | None = None
 
 
 @contextlib.contextmanager
@@ -65,7 +66,7 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
             for archive in images.archives:  # what is there already takes no time
                 instance.import_image(archive)
         references = ImageReferences(images.readpool, images.core)
-        yield ProvidedCluster(instance.access, instance.faults, references, is_ours=True)
+        yield ProvidedCluster(instance.access, instance.faults, references, True, instance.folders.audit_log)
     finally:
         if named:
             progress(f"the cluster {named} stays up")

@@ -56,12 +56,12 @@ def test_the_same_content_gives_the_same_layer_whenever_it_is_written(layer: Lay
 
 def test_an_archive_names_its_image_and_holds_its_layers_in_order(layer: Layer, tmp_path: Path) -> None:
     upper = write_layer(tmp_path / "upper.tar", {"/other": write_file(tmp_path / "other", "more")})
-    write_archive(tmp_path / "image.tar", "localhost/thing:1", [layer, upper], {"Entrypoint": ["/other"]})
+    write_archive(tmp_path / "image.tar", "localhost/thing:1", [layer, upper], {"Entrypoint": ["/other"]}, ["thing:2"])
     with tarfile.open(tmp_path / "image.tar") as tar:
         (manifest,) = json.loads(read_member(tar, "manifest.json"))
         config = json.loads(read_member(tar, manifest["Config"]))
         assert read_member(tar, manifest["Layers"][1]) == upper.path.read_bytes()
-    assert manifest["RepoTags"] == ["localhost/thing:1"]
+    assert manifest["RepoTags"] == ["localhost/thing:1", "thing:2"]
     assert config["config"] == {"Entrypoint": ["/other"], "User": "65532:65532"}
     assert config["rootfs"]["diff_ids"] == [f"sha256:{layer.digest}", f"sha256:{upper.digest}"]
     assert len(config["history"]) == 2
