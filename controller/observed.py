@@ -4,7 +4,7 @@ Gathered by I/O, everything as it was when it was looked at; whoever decides get
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
@@ -78,6 +78,7 @@ class ObservedPool:
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
         other_scaled_object: a ScaledObject of the user's that points at the pool.
         occupied: objects of others that have a name which the pool needs.
+        refused: objects that the API server would not take when they were last applied, and what it said.
     """
 
     pool: ReadOnlyPool
@@ -90,6 +91,7 @@ class ObservedPool:
     archived_ledgers: tuple[int, int] | None = None
     other_scaled_object: str | None = None
     occupied: frozenset[ObjectKey] = frozenset()
+    refused: Mapping[ObjectKey, str] = field(default_factory=dict)
 
     @property
     def current_fleet(self) -> FleetView | None:

@@ -92,7 +92,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         deletions = plan_deletions(observed, replicas, step.restart, wanted, now)
     objects = _build_objects(observed, wanted, configurations, routing, slices, settings)
     taken = sorted(key for key in objects if key in observed.occupied)
-    stalled = configurations.stalled or _say_taken(taken)
+    stalled = configurations.stalled or _say_taken(taken) or _say_refused(observed, objects)
     facts = _gather_facts(observed, wanted, replicas, routing, shards, stalled, outdated, step)
     conditions = merge_conditions(judge(facts), observed.pool.status.conditions, observed.pool.generation, now)
     status = build_status(
@@ -171,6 +171,11 @@ def _say_taken(taken: Sequence[ObjectKey]) -> tuple[str, str] | None:
         return None
     names = ", ".join(f"{key.kind.name} {key.name}" for key in taken)
     return reasons.NAME_TAKEN, f"not of this pool, and in its way: {names}"
+
+
+def _say_refused(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) -> tuple[str, str] | None:
+    told = [f"{key.kind.name} {key.name}: {text}" for key, text in observed.refused.items() if key in objects]
+    return (reasons.REFUSED, "; ".join(told)) if told else None
 
 
 def _gather_facts(
