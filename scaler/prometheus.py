@@ -4,21 +4,18 @@ Each fleet's series carry the label `fleet`; docs/metrics.md lists them all. Ser
 at once, where there are more replicas than MAX_REPLICA_SERIES: the fleets' own series go on, and a gauge says so.
 """
 
-import asyncio
-import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from readpool.replica_class import ReplicaClass
+from readpool.telemetry.exposition import build_histogram, build_process_registry
 from scaler.page_feed import MAX_NAME, MAX_WORDS, clean_words, compute_lags
 from scaler.snapshot import FleetSnapshot, Replica
-from scaler.stats import Histogram, ScalerStats
+from scaler.stats import ScalerStats
 
 MAX_REPLICA_SERIES = 2_000
 """Replicas, over all fleets, up to which each has series of its own: four a replica."""
@@ -130,36 +127,7 @@ def build_registry(
     max_replica_series: int = MAX_REPLICA_SERIES,
 ) -> CollectorRegistry:
     """Build the registry of one telemetry port: the scaler's families, and those of the process and of Python."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(ScalerCollector(read_snapshots, stats, max_replica_series))
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
-
-
-async def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """Give the exposition and its content type, in the format that the Accept header asks for.
-
-    Families are encoded one by one with the loop's turn between them: 1,000 fleets take 0.1 s, and no answer to KEDA
-    waits for that.
-    """
-    encode, content_type = choose_encoder(accept)
-    pieces = []
-    for family in registry.collect():
-        pieces.append(encode(_OneFamily(family)).removesuffix(b"# EOF\n"))
-        await asyncio.sleep(0)
-    if content_type.startswith("application/openmetrics-text"):
-        pieces.append(b"# EOF\n")
-    return b"".join(pieces), content_type
-
-
-class _OneFamily(Collector):
-    def __init__(self, family: Metric) -> None:
-        self._family = family
-
-    def collect(self) -> Iterable[Metric]:
-        return (self._family,)
+    return build_process_registry(ScalerCollector(read_snapshots, stats, max_replica_series))
 
 
 def _collect_fleets(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
@@ -218,13 +186,5 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
     for (method, code), count in stats.grpc_requests.items():
         requests.add_metric([method, code], count)
     yield from (polls, requests)
-    yield _build_histogram("readpool_poll_duration_seconds", "From a poll's start to its outcome.", stats.poll_seconds)
-    yield _build_histogram(
-        "readpool_event_loop_lag_seconds", "How late the event loop woke up.", stats.loop_lag_seconds
-    )
-    build = {"version": version("readpool"), "python": platform.python_version()}
-    yield InfoMetricFamily("readpool_build", "The version that runs.", value=build)
-
-
-def _build_histogram(name: str, documentation: str, histogram: Histogram) -> Metric:
-    return HistogramMetricFamily(name, documentation, buckets=histogram.cumulative(), sum_value=histogram.sum_seconds)
+    yield build_histogram("readpool_poll_duration_seconds", "From a poll's start to its outcome.", stats.poll_seconds)
+    yield build_histogram("readpool_event_loop_lag_seconds", "How late the event loop woke up.", stats.loop_lag_seconds)

@@ -4,35 +4,14 @@ Written on the hot path, and only by the one event loop: plain numbers, no locks
 takes less than a microsecond, which is why prometheus_client's own instruments stay out of it.
 """
 
-from bisect import bisect_left
 from collections import Counter
-from itertools import accumulate
+
+from readpool.telemetry.histogram import Histogram
 
 POLL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """An idle Stellar Core answers in 1 ms, a busy one within seconds."""
 LOOP_LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """The promise is a p99 under 0.05 s."""
-
-
-class Histogram:
-    """Counts of durations by upper bound, as Prometheus wants them."""
-
-    __slots__ = ("_counts", "bounds", "sum_seconds")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.sum_seconds = 0.0
-        self._counts = [0] * (len(bounds) + 1)
-
-    def observe(self, seconds: float) -> None:
-        """Count one duration, in seconds."""
-        self._counts[bisect_left(self.bounds, seconds)] += 1
-        self.sum_seconds += seconds
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """Give each upper bound with the number of durations at or under it; the last is +Inf and has them all."""
-        names = [*map(str, self.bounds), "+Inf"]
-        return list(zip(names, map(float, accumulate(self._counts)), strict=True))
 
 
 class ScalerStats:

@@ -5,49 +5,23 @@ here can change what the scaler does; the headers keep a browser from being used
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from readpool.telemetry.http_port import ListenAddress, build_telemetry_app, open_listener
 from scaler.event_stream import EventStreams, StreamLimits
 from scaler.fleet_feed import FleetFeed, FleetsView
 from scaler.page_files import PageFile, read_page_files
-from scaler.prometheus import MAX_REPLICA_SERIES, build_registry, expose
+from scaler.prometheus import MAX_REPLICA_SERIES, build_registry
 from scaler.stats import ScalerStats
 
 LOOP_LAG_INTERVAL_SECONDS = 0.1
 SHUTDOWN_SECONDS = 1.0
 """For answers that are being written when the port closes; event streams are ended at once."""
 DEFAULT_LIMITS = StreamLimits()
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"  # no text becomes markup, not even by mistake
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-
-
-class ListenAddress(Protocol):
-    """Where to listen: readpool.host_port.HostPort, or anything like it."""
-
-    @property
-    def host(self) -> str:
-        """An address, or "::" for every address of both families."""
-
-    @property
-    def port(self) -> int:
-        """A port; 0 takes a free one."""
 
 
 class TelemetryServer:
@@ -101,7 +75,7 @@ async def start_telemetry(
     Raises:
         OSError: when the address cannot be listened on.
     """
-    listener = _listen(listen.host, listen.port)
+    listener = open_listener(listen)
     feed = FleetFeed(fleets)
     registry = build_registry(lambda: tuple(feed.snapshots().values()), stats, max_replica_series)
     streams = EventStreams(feed, clock, limits)
@@ -118,29 +92,13 @@ async def start_telemetry(
 
 
 def _build_app(streams: EventStreams, registry: CollectorRegistry, is_ready: Callable[[], bool]) -> web.Application:
-    async def serve_metrics(request: web.Request) -> web.Response:
-        body, content_type = await expose(registry, ",".join(request.headers.getall("Accept", ())))
-        response = web.Response(body=body, headers={"Content-Type": content_type})
-        response.enable_compression()
-        return response
-
-    async def serve_readiness(_request: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if is_ready() else web.Response(status=503, text="not ready\n")
-
-    async def serve_health(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
     async def end_streams(_app: web.Application) -> None:
         streams.close()
 
-    app = web.Application()
+    app = build_telemetry_app(registry, is_ready)
     for file in read_page_files():
         app.router.add_get(file.path, _build_file_handler(file))
     app.router.add_get("/events", streams.serve)
-    app.router.add_get("/metrics", serve_metrics)
-    app.router.add_get("/readyz", serve_readiness)
-    app.router.add_get("/healthz", serve_health)
-    app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(end_streams)
     return app
 
@@ -150,20 +108,6 @@ def _build_file_handler(file: PageFile) -> Callable[[web.Request], Awaitable[web
         return web.Response(body=file.body, content_type=file.content_type, charset="utf-8")
 
     return serve_file
-
-
-async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SECURITY_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-cache")
-    response.headers["Server"] = "readpool"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if host == "::" and socket.has_dualstack_ipv6():
-        return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-    if host == "::":
-        host = ""  # this machine has IPv4 only
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 async def _measure_loop_lag(stats: ScalerStats) -> None:

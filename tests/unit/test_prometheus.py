@@ -10,8 +10,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from readpool.replica_class import ReplicaClass
+from readpool.telemetry.exposition import expose
 from scaler.policy import Decision
-from scaler.prometheus import build_registry, expose
+from scaler.prometheus import build_registry
 from scaler.snapshot import FleetSnapshot
 from scaler.stats import ScalerStats
 from scaler.tip import Tip
