@@ -10,7 +10,14 @@ import click
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
-from scaler.settings import ScalerSettings, build_tls_files, parse_dns_server, parse_reference
+from scaler.settings import (
+    ScalerSettings,
+    build_pool_access,
+    build_tls_files,
+    parse_dns_server,
+    parse_namespaces,
+    parse_reference,
+)
 
 _EXAMPLES = """Examples:
 
@@ -22,6 +29,10 @@ _EXAMPLES = """Examples:
   On a laptop, with nodes at fixed addresses and a readable log:
     readpool scaler --allow-static-nodes --allow-loopback-nodes \\
         --listen 127.0.0.1:9090 --telemetry-listen 127.0.0.1:8080 --log-format console
+
+\b
+  Beside the controller, where triggers name ReadOnlyPools:
+    readpool scaler --pools
 
 \b
   With TLS from a mounted cert-manager Secret, and only for clients of its CA:
@@ -72,6 +83,18 @@ _FILE = click.Path(path_type=Path)
     help="A trusted node as evidence of the network's tip, for every fleet: core, rpc, horizon or archive. Repeatable; "
     "in the environment, separated by blanks.",
 )
+@option(
+    "--pools",
+    is_flag=True,
+    help="Accept triggers that name a `pool`, and read ReadOnlyPools from the API server for them.",
+)
+@option("--kubeconfig", type=_FILE, help="With --pools: how the API server is reached; else as the pod this runs in.")
+@option(
+    "--namespaces",
+    type=Parsed("NAME,NAME", parse_namespaces),
+    multiple=True,
+    help="With --pools: read the pools of these namespaces only. Repeatable.  [default: all]",
+)
 @option("--tls-cert", type=_FILE, help="Certificate chain, PEM. It and the two below are read again as they change.")
 @option("--tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
 @option(
@@ -100,7 +123,15 @@ _FILE = click.Path(path_type=Path)
     metavar="SECONDS",
     help="How long calls in flight may take to finish after SIGTERM.",
 )
-def scaler(tls_cert: Path | None, tls_key: Path | None, tls_client_ca: Path | None, **flags: Any) -> None:
+def scaler(
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    pools: bool,
+    kubeconfig: Path | None,
+    namespaces: tuple[tuple[str, ...], ...],
+    **flags: Any,
+) -> None:
     """Watch Stellar Core fleets and tell KEDA how many replicas they should have.
 
     Polls every node of every fleet that a trigger names, knows the network's tip, classes each replica, and answers
@@ -108,7 +139,11 @@ def scaler(tls_cert: Path | None, tls_key: Path | None, tls_client_ca: Path | No
     """
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else a port scan writes a line a connection, past our log
     try:
-        settings = ScalerSettings(tls=build_tls_files(tls_cert, tls_key, tls_client_ca), **flags)
+        settings = ScalerSettings(
+            tls=build_tls_files(tls_cert, tls_key, tls_client_ca),
+            pools=build_pool_access(kubeconfig, namespaces, pools=pools),
+            **flags,
+        )
         configure_logging(settings.log_format, settings.log_level)
         _run(settings)
     except SettingsError as error:

@@ -5,7 +5,7 @@ triggers that nobody asks for again must not stay.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import grpc
@@ -21,14 +21,27 @@ _Key = tuple[str, frozenset[tuple[str, str]]]
 
 
 class PoolTriggerError(TriggerError):
-    """A trigger by pool where no controller runs."""
+    """A trigger by pool, of a pool that this scaler does not read."""
 
 
 class Admission:
-    """Parses triggers and remembers both kinds of answers; the least recently asked for is forgotten first."""
+    """Parses triggers and remembers both kinds of answers; the least recently asked for is forgotten first.
 
-    def __init__(self, *, allow_static_nodes: bool, remembered_characters: int = _REMEMBERED_CHARACTERS) -> None:
+    Args:
+        allow_static_nodes: let in triggers that name nodes or references by URL.
+        pool_namespaces: let in triggers by pool of these namespaces, of any if it is empty; None lets in none.
+        remembered_characters: how much is remembered.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_static_nodes: bool,
+        pool_namespaces: Collection[str] | None = None,
+        remembered_characters: int = _REMEMBERED_CHARACTERS,
+    ) -> None:
         self._allow_static_nodes = allow_static_nodes
+        self._pool_namespaces = pool_namespaces
         self._limit = remembered_characters
         self._size = 0
         self._remembered: OrderedDict[_Key, Trigger | TriggerError] = OrderedDict()
@@ -41,7 +54,7 @@ class Admission:
         """Parse one trigger of the ScaledObject `namespace`/`name`; a refusal is logged once while it is remembered.
 
         Raises:
-            TriggerError: as `parse_trigger`; PoolTriggerError for a trigger by pool.
+            TriggerError: as `parse_trigger`; PoolTriggerError for a pool that this scaler does not read.
         """
         key = (namespace, frozenset(metadata.items()))
         known = self._remembered.get(key)
@@ -58,7 +71,7 @@ class Admission:
     async def admit(
         self, namespace: str, name: str, metadata: Mapping[str, str], context: grpc.aio.ServicerContext[Any, Any]
     ) -> Trigger:
-        """Parse one trigger, or end the call: INVALID_ARGUMENT with the reason, UNIMPLEMENTED for a pool."""
+        """Parse one trigger, or end the call: INVALID_ARGUMENT with the reason, UNIMPLEMENTED for a pool not read."""
         try:
             return self.parse(namespace, name, metadata)
         except PoolTriggerError as error:
@@ -70,14 +83,25 @@ class Admission:
         try:
             trigger = parse_trigger(namespace, dict(metadata), allow_static_nodes=self._allow_static_nodes)
             if isinstance(trigger.fleet.source, PoolSource):
-                raise PoolTriggerError(
-                    f"pool {trigger.fleet.source.name!r}: the trigger by pool comes with the controller; "
-                    "name the pool's headless Service with `service` and `port` instead"
-                )
+                self._check_pool(namespace, trigger.fleet.source.name)
         except TriggerError as error:
             _log.warning("triggerRefused", namespace=namespace, scaledObject=name, why=str(error))
             return error.with_traceback(None)
         return trigger
+
+    def _check_pool(self, namespace: str, name: str) -> None:
+        namespaces = self._pool_namespaces
+        if namespaces is None:
+            raise PoolTriggerError(
+                f"pool: {name!r} cannot be looked up, since this scaler reads no ReadOnlyPools; start it with --pools,"
+                " or name the pool's headless Service with service and port"
+            )
+        if namespaces and namespace not in namespaces:
+            read = ", ".join(sorted(namespaces))
+            raise PoolTriggerError(
+                f"pool: {name!r} is in namespace {namespace}, and this scaler reads the ReadOnlyPools of {read} only"
+                " (--namespaces)"
+            )
 
     def _remember(self, key: _Key, trigger: Trigger | TriggerError) -> None:
         self._remembered[key] = trigger

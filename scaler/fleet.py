@@ -39,13 +39,16 @@ class Fleet:
         spec: what its members are held to.
         settings: the process's.
         now: when the observation starts, in seconds.
+        after_sequence: the snapshots' numbers go on from here.
     """
 
-    def __init__(self, name: str, spec: FleetSpec, settings: FleetSettings, now: float) -> None:
+    def __init__(
+        self, name: str, spec: FleetSpec, settings: FleetSettings, now: float, after_sequence: int = 0
+    ) -> None:
         self._name = name
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
-        self._policy = PolicySettings(spec.bounds, spec.sustain_seconds)
+        self._policy = _build_policy(spec)
         self._remembered_seconds = self._thresholds.unreachable_polls * settings.poll_interval_seconds + 5.0
         self._moving_seconds = max(CURRENT_SECONDS, 2 * settings.poll_interval_seconds)
         self._memory = PolicyMemory()
@@ -58,7 +61,15 @@ class Fleet:
         self._network = spec.network
         self._tip: Tip | None = None
         self._looked_at = now
-        self._sequence = 0
+        self._sequence = after_sequence
+
+    def change_spec(self, spec: FleetSpec, now: float) -> None:
+        """Hold the same members to another spec from now on; all that was observed and learned stays."""
+        self._spec = spec
+        self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
+        self._policy = _build_policy(spec)
+        if spec.network is not None:
+            self._hold_to(spec.network, now)
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history."""
@@ -169,6 +180,10 @@ class Fleet:
         if not self._are_members_known:
             return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
         return decision
+
+
+def _build_policy(spec: FleetSpec) -> PolicySettings:
+    return PolicySettings(spec.bounds, spec.sustain_seconds, hold=spec.hold)
 
 
 def _build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: float) -> Claim:

@@ -7,13 +7,18 @@ Source: KEDA 2.21, pkg/scalers/external_scaler.go.
 import math
 
 from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, GetMetricsResponse, MetricSpec, MetricValue
-from scaler.trigger import Metric, Trigger
+from scaler.trigger import Metric, PoolSource, Trigger
 
 _INT64_MAXIMUM = 2**63 - 1
 
 
 def is_active(trigger: Trigger) -> bool:
-    """Say whether the pool should have replicas at all, whatever the nodes do: KEDA scales what is inactive to zero."""
+    """Say whether the pool should have replicas at all, whatever the nodes do: KEDA scales what is inactive to zero.
+
+    A ReadOnlyPool should, whatever it says: its minReplicas is at least 1.
+    """
+    if isinstance(trigger.fleet.source, PoolSource):
+        return True
     bounds = trigger.fleet.bounds
     return bounds.maximum > 0 and max(bounds.minimum, bounds.target) > 0
 

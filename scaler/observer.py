@@ -16,6 +16,7 @@ from readpool.v1.observer_pb2 import Snapshot, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverServicer
 from scaler.admission import Admission
 from scaler.fleets import Fleets, FleetsFullError
+from scaler.pool_grounds import POOL_DELETED
 from scaler.snapshot import FleetSnapshot
 from scaler.snapshot_message import build_snapshot_message
 from scaler.streams import Stream, Streams, TooManyStreams
@@ -79,7 +80,9 @@ class Observer(ObserverServicer):
             trigger = await self._admission.admit(asked.namespace, "", asked.metadata, context)
             return self._watch_one(trigger.fleet, stream)
         if target == "pool":
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "watching a pool comes with the controller; use trigger")
+            pool = request.pool
+            trigger = await self._admission.admit(pool.namespace, "", {"pool": pool.name}, context)
+            return self._watch_one(trigger.fleet, stream)
         return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target is given: trigger, pool or fleets")
 
     async def _watch_one(self, spec: FleetSpec, stream: Stream) -> AsyncIterator[Snapshot]:
@@ -87,7 +90,7 @@ class Observer(ObserverServicer):
             told = None
             while True:
                 told = Told(fleet, fleet.snapshot, self._clock())
-                yield build_snapshot_message(told.snapshot)
+                yield build_snapshot_message(told.snapshot, is_gone=is_of_deleted_pool(told.snapshot))
                 await self._wait_until_worth_telling(told, stream)
                 if stream.is_ending:
                     return
@@ -123,6 +126,11 @@ class Observer(ObserverServicer):
         if told is None or told.fleet is not fleet:
             return 0.0  # new, or dropped and asked for again
         return told.compute_rest_seconds(fleet.snapshot, self._clock(), self._interval_seconds)
+
+
+def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
+    """Say whether the fleet's pool was there and is gone."""
+    return snapshot.decision.reason == POOL_DELETED
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:

@@ -11,7 +11,7 @@ from math import ceil
 from scaler.capacity import Capacity, compute_bearing, learn
 from scaler.freshness import ReplicaStanding
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
-from scaler.policy_grounds import LOSES_SIGHT, find_missing_ground
+from scaler.policy_grounds import LOSES_SIGHT, MissingGround, find_missing_ground
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy_warmup import WarmUps, record_warm_ups
 from scaler.tip import Tip
@@ -79,6 +79,7 @@ class PolicySettings:
         wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
+        hold: why there is to be no decision, whatever is seen.
     """
 
     bounds: Bounds
@@ -93,6 +94,7 @@ class PolicySettings:
     wait_warm_ups: float = 1.0
     regret_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
+    hold: MissingGround | None = None
 
     def release(self, warm_up_seconds: float) -> ReleaseSettings:
         """Say when replicas that are no longer needed may go."""
@@ -152,10 +154,11 @@ def decide(
         now=now,
     )
     missing = find_missing_ground(facts, is_first=memory.surplus.held is None)
-    if missing is not None:
-        lost_now = missing.reason in LOSES_SIGHT
+    why = settings.hold or missing
+    if why is not None:
+        lost_now = missing is not None and missing.reason in LOSES_SIGHT
         since = now if lost_now else memory.grounded_since
-        decision = Decision(None, missing.reason, missing.message, catching_up=facts.catching_up)
+        decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
         return decision, replace(memory, grounded_since=since, unrest=replace(memory.unrest, at=now), warm_ups=warm_ups)
     capacity = learn(memory.capacity, standings, requests, now)
     bearing = compute_bearing(capacity, settings.look_ahead_warm_ups * facts.warm_up_seconds, settings.headroom)

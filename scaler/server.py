@@ -5,10 +5,12 @@ flight finished, all within the drain's bound; a second signal ends the process 
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 import grpc
@@ -22,7 +24,7 @@ from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
 from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.admission import Admission
 from scaler.external_scaler import ExternalScaler
-from scaler.fleets import Fleets
+from scaler.fleets import Fleets, PoolSpecs
 from scaler.garbage import collect_seldom
 from scaler.grpc_counts import RequestCounts
 from scaler.health import Health
@@ -64,7 +66,10 @@ class GrpcServer:
     """The gRPC port with its services; `port` is the one that is listened on, `is_serving` holds until the drain."""
 
     def __init__(self, settings: ScalerSettings, fleets: Fleets, stats: ScalerStats, clock: Clock) -> None:
-        admission = Admission(allow_static_nodes=settings.allow_static_nodes)
+        admission = Admission(
+            allow_static_nodes=settings.allow_static_nodes,
+            pool_namespaces=settings.pools.namespaces if settings.pools else None,
+        )
         self._streams = (Streams(_KEDA_STREAMS), Streams(_OBSERVER_STREAMS), Streams(_HEALTH_STREAMS))
         keda_streams, observer_streams, health_streams = self._streams
         self._counts = RequestCounts(stats)
@@ -111,8 +116,14 @@ async def serve(settings: ScalerSettings) -> None:
     """
     stopping = _watch_signals()
     _log.info("starting", version=version("readpool"), **_describe(settings))
+    async with _read_pools(settings) as pools:
+        await _serve(settings, pools, stopping)
+    _log.info("stopped")
+
+
+async def _serve(settings: ScalerSettings, pools: PoolSpecs | None, stopping: asyncio.Future[str]) -> None:
     clock, stats = steady_clock(), ScalerStats()
-    fleets = Fleets(_build_poll_settings(settings), clock, stats)
+    fleets = Fleets(_build_poll_settings(settings), clock, stats, pools)
     server = GrpcServer(settings, fleets, stats, clock)
     telemetry = await _start_telemetry(settings, fleets, server, stats, clock)
     await fleets.start()
@@ -132,7 +143,19 @@ async def serve(settings: ScalerSettings) -> None:
         collecting.cancel()
         await fleets.stop()
         await telemetry.stop()
-    _log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _read_pools(settings: ScalerSettings) -> AsyncIterator[PoolSpecs | None]:
+    if settings.pools is None:
+        yield None
+        return
+    from scaler.pool_fleet import ReferenceRules  # noqa: PLC0415 - as below
+    from scaler.pools import read_pools  # noqa: PLC0415 - without --pools nobody needs a client of the API server
+
+    rules = ReferenceRules(allow_any=settings.allow_static_nodes, trusted=settings.references)
+    async with read_pools(settings.pools.kubeconfig, settings.pools.namespaces, rules) as pools:
+        yield pools
 
 
 async def _start_telemetry(
@@ -194,6 +217,7 @@ def _describe(settings: ScalerSettings) -> dict[str, object]:
         "allowStaticNodes": settings.allow_static_nodes,
         "allowLoopbackNodes": settings.allow_loopback_nodes,
         "references": [f"{reference.kind}={reference.url}" for reference in settings.references],
+        "pools": "off" if settings.pools is None else ",".join(settings.pools.namespaces) or "all namespaces",
         "tls": "off" if tls is None else "on" if tls.client_ca is None else "mutual",
         "dnsServer": str(settings.dns_server) if settings.dns_server else "system",
         "clusterDomain": settings.cluster_domain,

@@ -30,6 +30,14 @@ class TlsFiles:
     client_ca: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PoolAccess:
+    """How ReadOnlyPools are read: by a kubeconfig, else as the pod that this runs in; of all namespaces or of some."""
+
+    kubeconfig: Path | None = None
+    namespaces: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalerSettings:
     """All that one scaler process is told.
@@ -44,6 +52,7 @@ class ScalerSettings:
     allow_static_nodes: bool = False
     allow_loopback_nodes: bool = False
     references: tuple[Reference, ...] = ()
+    pools: PoolAccess | None = None
     tls: TlsFiles | None = None
     dns_server: HostPort | None = None
     cluster_domain: str = "cluster.local"
@@ -77,6 +86,21 @@ def build_tls_files(certificate: Path | None, key: Path | None, client_ca: Path 
     return TlsFiles(certificate, key, client_ca)
 
 
+def build_pool_access(
+    kubeconfig: Path | None, namespaces: tuple[tuple[str, ...], ...], *, pools: bool
+) -> PoolAccess | None:
+    """Put the three flags on pools together; None where pools are not read.
+
+    Raises:
+        SettingsError: when a flag comes without the one it needs.
+    """
+    given = "--kubeconfig" if kubeconfig else "--namespaces" if namespaces else None
+    if not pools and given:
+        raise SettingsError(f"{given} needs --pools as well: nothing else of the scaler reads the API server")
+    every = (name for names in namespaces for name in names)
+    return PoolAccess(kubeconfig, tuple(dict.fromkeys(every))) if pools else None
+
+
 def parse_dns_server(text: str) -> HostPort:
     """Parse the address of a DNS server: an IP address, since a name would need a DNS server to be found.
 
@@ -106,6 +130,21 @@ def parse_reference(text: str) -> Reference:
     if not is_node_url(url):
         raise SettingsError(f"{url!r} in {text!r} is not {ALLOWED_URL}")
     return Reference(ProbeKind(kind), url)
+
+
+def parse_namespaces(text: str) -> tuple[str, ...]:
+    """Parse namespaces that are separated by commas.
+
+    Raises:
+        SettingsError: when one of them is no name of a namespace.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not _DNS_LABEL.fullmatch(name):
+            raise SettingsError(
+                f"{name!r} in {text!r} is not a namespace: 1 to 63 lower-case letters, digits and dashes within"
+            )
+    return names
 
 
 def _check_within(flag: str, value: float, bounds: tuple[float, float]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scaler.policy import Bounds
+from scaler.policy_grounds import MissingGround
 from scaler.probes.kinds import ProbeKind
 from scaler.trigger_values import Metadata, TriggerError, check_name
 
@@ -20,6 +21,7 @@ __all__ = [
     "ServiceSource",
     "Trigger",
     "TriggerError",
+    "build_pool_target",
     "parse_trigger",
 ]
 
@@ -87,7 +89,8 @@ class Reference:
 class FleetSpec:
     """Which nodes make a fleet and what they are held to. Triggers that agree on it share one observation.
 
-    `network` is the passphrase, None to go by what the nodes agree on.
+    `network` is the passphrase, None to go by what the nodes agree on. `hold` is why nothing is decided, whatever is
+    seen; a trigger by pool says no more than the pool's name, and what that stands for is found by scaler.pool_fleet.
     """
 
     namespace: str
@@ -98,6 +101,7 @@ class FleetSpec:
     references: tuple[Reference, ...] = ()
     lag_threshold: int = 1000
     sustain_seconds: float = 60.0
+    hold: MissingGround | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,11 @@ class Trigger:
     fleet: FleetSpec
     metric: Metric = Metric.DESIRED_REPLICAS
     target_value: float = 1.0
+
+
+def build_pool_target(namespace: str, name: str) -> FleetSpec:
+    """Build what a trigger by pool names: the pool's name, and no bounds of its own."""
+    return FleetSpec(namespace, PoolSource(name), Bounds(0, 0, 0))
 
 
 def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_nodes: bool) -> Trigger:
@@ -123,7 +132,7 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
     source = _take_source(keys, allow_static_nodes=allow_static_nodes)
     if isinstance(source, PoolSource):
         keys.refuse_rest("with pool, which brings bounds and thresholds of its own", _POOL_KEYS)
-        return Trigger(FleetSpec(namespace, source, Bounds(0, 0, 0)), metric, target_value)
+        return Trigger(build_pool_target(namespace, source.name), metric, target_value)
     fleet = FleetSpec(
         namespace=namespace,
         source=source,

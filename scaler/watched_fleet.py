@@ -22,7 +22,8 @@ class WatchedFleet:
 
     Args:
         name: NAMESPACE/SOURCE, unique in this process.
-        spec: which nodes, held to what.
+        asked: what triggers name.
+        spec: which nodes, held to what: as asked, or what the pool that is asked for stands for.
         settings: the fold's.
         poller: polls the members.
         clock: gives `now`.
@@ -30,6 +31,7 @@ class WatchedFleet:
 
     Attributes:
         snapshot: the latest one; always there, replaced as a whole.
+        spec: what it is held to at present.
         has_news: something was observed since that snapshot.
         leased_until: when it is dropped unless somebody asks again, in seconds.
         holders: streams that keep it.
@@ -38,6 +40,7 @@ class WatchedFleet:
     def __init__(
         self,
         name: str,
+        asked: FleetSpec,
         spec: FleetSpec,
         settings: FleetSettings,
         poller: Poller,
@@ -45,10 +48,12 @@ class WatchedFleet:
         note_news: "Callable[[WatchedFleet], None]",
     ) -> None:
         self.name = name
+        self.asked = asked
         self.spec = spec
         self.has_news = False
         self.leased_until = 0.0
         self.holders = 0
+        self._settings = settings
         self._poller = poller
         self._clock = clock
         self._note_news = note_news
@@ -74,6 +79,18 @@ class WatchedFleet:
         """Take what a reference said."""
         self.has_news = True
         self._fold.observe_reference(reference, outcome, now)
+
+    def hold_to(self, spec: FleetSpec) -> None:
+        """Hold it to another spec. What was observed stays, unless that was of other nodes than are meant now."""
+        now = self._clock()
+        if spec.source == self.spec.source:
+            self.spec = spec
+            self._fold.change_spec(spec, now)
+        else:
+            self.close()
+            self.spec = spec
+            self._fold = Fleet(self.name, spec, self._settings, now, self.snapshot.sequence)
+        self._tell_at_once()
 
     def set_members(self, members: Mapping[str, str], max_nodes: int) -> None:
         """Have these members polled from now on: name to base URL. Whoever stays keeps its history."""

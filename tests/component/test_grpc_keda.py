@@ -180,11 +180,11 @@ async def test_the_metric_spec_of_a_refused_trigger_is_the_default_so_that_keda_
 
 
 @pytest.mark.parametrize("method", REFUSING, ids=REFUSING_NAMES)
-async def test_a_trigger_by_pool_is_not_implemented_yet(keda: "ExternalScalerAsyncStub", method: Any) -> None:
+async def test_a_trigger_by_pool_is_refused_where_none_are_read(keda: "ExternalScalerAsyncStub", method: Any) -> None:
     ref = ScaledObjectRef(name="core", namespace="stellar", scalerMetadata={"pool": "core"})
     error = await refuse(method(keda, ref))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "comes with the controller" in (error.details() or "")
+    assert "start it with --pools" in (error.details() or "")
 
 
 async def test_streams_push_at_once_what_the_calls_answer(keda: "ExternalScalerAsyncStub") -> None:

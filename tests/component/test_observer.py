@@ -245,7 +245,7 @@ async def test_draining_ends_streams_with_ok() -> None:
     [
         pytest.param(WatchRequest(), "INVALID_ARGUMENT", "no target is given", id="no target"),
         pytest.param(
-            WatchRequest(pool=Pool(namespace="stellar", name="core")), "UNIMPLEMENTED", "controller", id="a pool"
+            WatchRequest(pool=Pool(namespace="stellar", name="core")), "UNIMPLEMENTED", "--pools", id="a pool"
         ),
         pytest.param(
             WatchRequest(trigger=Trigger(namespace="stellar", metadata={**TRIGGER, "nonsense": "1"})),
@@ -256,7 +256,7 @@ async def test_draining_ends_streams_with_ok() -> None:
         pytest.param(
             WatchRequest(trigger=Trigger(namespace="stellar", metadata={"pool": "core"})),
             "UNIMPLEMENTED",
-            "controller",
+            "--pools",
             id="a trigger by pool",
         ),
     ],

@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from scaler.admission import Admission, PoolTriggerError
-from scaler.trigger import ServiceSource, TriggerError
+from scaler.trigger import ServiceSource, TriggerError, build_pool_target
 
 GOOD = {"service": "core", "port": "11626", "targetReplicas": "3"}
 
@@ -39,9 +39,24 @@ def test_fixed_nodes_get_in_only_where_the_scaler_allows_them() -> None:
     assert Admission(allow_static_nodes=True).parse("stellar", "core", nodes)
 
 
-def test_a_trigger_by_pool_waits_for_the_controller() -> None:
-    with pytest.raises(PoolTriggerError, match="comes with the controller"):
-        Admission(allow_static_nodes=False).parse("stellar", "core", {"pool": "core"})
+@pytest.mark.parametrize(
+    ("namespaces", "why"),
+    [
+        pytest.param(None, "pool: 'core' .* start it with --pools", id="no pools are read"),
+        pytest.param(("b", "a"), r"'core' is in namespace stellar, .* of a, b only \(--namespaces\)", id="others"),
+    ],
+)
+def test_a_pool_that_is_not_read_is_refused_with_what_to_do_about_it(
+    namespaces: tuple[str, ...] | None, why: str
+) -> None:
+    with pytest.raises(PoolTriggerError, match=why):
+        Admission(allow_static_nodes=False, pool_namespaces=namespaces).parse("stellar", "core", {"pool": "core"})
+
+
+@pytest.mark.parametrize("namespaces", [(), ("stellar",), ("a", "stellar")])
+def test_a_pool_that_is_read_gets_in(namespaces: tuple[str, ...]) -> None:
+    admission = Admission(allow_static_nodes=False, pool_namespaces=namespaces)
+    assert admission.parse("stellar", "core", {"pool": "reads"}).fleet == build_pool_target("stellar", "reads")
 
 
 def test_what_is_remembered_stays_under_its_limit_and_the_least_recently_asked_for_goes_first() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scaler.keda_messages import build_metric_specs, build_metric_values, is_active
 from scaler.policy import Bounds
-from scaler.trigger import FleetSpec, Metric, ServiceSource, Trigger
+from scaler.trigger import FleetSpec, Metric, ServiceSource, Trigger, build_pool_target
 
 VALUES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 
@@ -62,3 +62,7 @@ def test_targets_are_never_rounded_to_none(target: float) -> None:
 )
 def test_a_pool_is_active_when_it_should_have_replicas(bounds: Bounds, expected: bool) -> None:
     assert is_active(build_trigger(bounds)) is expected
+
+
+def test_a_readonlypool_is_always_active_whatever_is_known_of_it() -> None:
+    assert is_active(Trigger(build_pool_target("stellar", "reads")))

@@ -12,10 +12,13 @@ from readpool.host_port import HostPort, SettingsError, parse_host_port
 from scaler.__main__ import scaler
 from scaler.probes.kinds import ProbeKind
 from scaler.settings import (
+    PoolAccess,
     ScalerSettings,
     TlsFiles,
+    build_pool_access,
     build_tls_files,
     parse_dns_server,
+    parse_namespaces,
     parse_reference,
 )
 from scaler.trigger import Reference
@@ -142,6 +145,34 @@ def test_tls_is_off_without_flags_and_mutual_with_all_three() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kubeconfig", "namespaces", "given"),
+    [(Path("kubeconfig"), (), "--kubeconfig"), (None, (("a",),), "--namespaces")],
+)
+def test_a_flag_on_pools_without_pools_is_refused(
+    kubeconfig: Path | None, namespaces: tuple[tuple[str, ...], ...], given: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{given} needs --pools as well"):
+        build_pool_access(kubeconfig, namespaces, pools=False)
+
+
+def test_pools_are_off_without_the_flag_and_of_all_namespaces_with_it_alone() -> None:
+    assert build_pool_access(None, (), pools=False) is None
+    assert build_pool_access(None, (), pools=True) == PoolAccess()
+
+
+def test_namespaces_add_up_each_once() -> None:
+    given = (parse_namespaces("a, b"), parse_namespaces("b,c"))
+    assert build_pool_access(None, given, pools=True) == PoolAccess(namespaces=("a", "b", "c"))
+
+
+@pytest.mark.parametrize("text", ["", "a,", "A", "a b", "a/b", "a" * 64, "-a"])
+def test_what_is_no_namespace_is_refused_with_the_text(text: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        parse_namespaces(text)
+    assert repr(text) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     ("change", "flag"),
     [
         ({"poll_interval_seconds": 0.0}, "--poll-interval 0 "),
@@ -175,6 +206,11 @@ def test_help_teaches_every_flag_with_its_environment_variable_and_examples() ->
         pytest.param([], {"READPOOL_LISTEN": "9090"}, "is not HOST:PORT", id="environment"),
         pytest.param([], {"READPOOL_REFERENCE": "horizon=https://h archive"}, "'archive' is not KIND=URL", id="second"),
         pytest.param(["--tls-key", "k"], {}, "--tls-key needs --tls-cert", id="two flags at odds"),
+        pytest.param([], {"READPOOL_NAMESPACES": "a,b"}, "--namespaces needs --pools", id="one without the other"),
+        pytest.param(["--pools", "--namespaces", "a,B"], {}, "'B' in 'a,B' is not a namespace", id="no namespace"),
+        pytest.param(
+            ["--pools", "--kubeconfig", "no-such-file"], {}, "--pools needs a cluster: no-such-file", id="lost"
+        ),
         pytest.param(["--poll-interval", "0"], {}, "--poll-interval 0 is not within 0.05 to 300", id="out of bounds"),
         pytest.param(["--log-format", "xml"], {}, "'xml' is not one of 'json', 'console'", id="no such choice"),
     ],

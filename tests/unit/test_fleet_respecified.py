@@ -1,0 +1,99 @@
+"""A fleet whose spec changes while it is watched, as a ReadOnlyPool's does: what is known of it stays known."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from readpool.replica_class import ReplicaClass
+from scaler.policy import Bounds
+from scaler.policy_grounds import MissingGround
+from scaler.snapshot import FleetSnapshot
+from scaler.trigger import FleetSpec
+from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, classes, desired
+
+NETWORK = StagedNetwork()
+PAUSE = MissingGround("Paused", "spec.paused is true.")
+OTHER_NETWORK = "Public Global Stellar Network ; September 2015"
+
+
+def watch(lag_of_last: int, spec: FleetSpec = SPEC) -> StagedFleet:
+    """Watch three replicas for two minutes, of which the last is so many ledgers behind."""
+    stage = StagedFleet(NETWORK.in_step, NETWORK.in_step, NETWORK.behind(lag_of_last), spec=spec)
+    stage.play(120)
+    return stage
+
+
+def change(stage: StagedFleet, **fields: Any) -> FleetSnapshot:
+    """Change the spec, and give the very next snapshot."""
+    stage.fleet.change_spec(replace(SPEC, **fields), stage.now)
+    return stage.fleet.snapshot(stage.now)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        pytest.param(Bounds(2, 5, 10), 5, id="more wanted"),
+        pytest.param(Bounds(4, 4, 10), 4, id="a higher minimum"),
+        pytest.param(Bounds(1, 2, 2), 2, id="a lower maximum"),
+        pytest.param(Bounds(1, 2, 10), 3, id="fewer wanted: none goes before that has lasted"),
+    ],
+)
+def test_new_bounds_hold_from_the_next_snapshot_on(bounds: Bounds, expected: int) -> None:
+    stage = watch(lag_of_last=0)
+    now = change(stage, bounds=bounds)
+    assert now.decision.desired == expected
+    assert now.bounds == bounds
+    assert set(classes(now).values()) == {ReplicaClass.FRESH}
+
+
+def test_a_lower_threshold_makes_a_laggard_within_two_polls_and_no_sooner() -> None:
+    stage = watch(lag_of_last=10)
+    assert set(classes(change(stage, lag_threshold=5)).values()) == {ReplicaClass.FRESH}
+    shown = stage.play(15)
+    assert classes(shown[-1])["core-2"] is ReplicaClass.LAGGING
+    assert None not in desired(shown)
+
+
+def test_how_long_a_replica_has_lagged_counts_when_the_patience_changes() -> None:
+    stage = watch(lag_of_last=0, spec=replace(SPEC, sustain_seconds=110.0))
+    stage.scripts["core-2"] = NETWORK.behind(50)
+    assert stage.play(100)[-1].decision.desired == 3
+    assert change(stage, sustain_seconds=60.0).decision.desired == 4
+
+
+def test_a_hold_is_told_in_place_of_any_number_and_what_was_seen_meanwhile_counts_after_it() -> None:
+    stage = watch(lag_of_last=0)
+    stage.scripts["core-2"] = NETWORK.behind(50)
+    assert change(stage, hold=PAUSE).decision.message == PAUSE.message
+    shown = stage.play(200)
+    assert {(s.decision.desired, s.decision.reason) for s in shown} == {(None, "Paused")}
+    assert classes(shown[-1])["core-2"] is ReplicaClass.LAGGING
+    assert change(stage).decision.desired == 4
+
+
+def test_the_reason_to_hold_is_told_even_where_nothing_is_known_of_the_replicas() -> None:
+    stage = StagedFleet(spec=replace(SPEC, hold=PAUSE))
+    assert stage.play(1)[0].decision.reason == "Paused"
+
+
+def test_a_network_lost_from_sight_in_a_pause_is_no_lack_after_it() -> None:
+    stage = watch(lag_of_last=0)
+    change(stage, hold=PAUSE)
+    halting = StagedNetwork(halts_at=stage.now, resumes_at=stage.now + 300)
+    stage.scripts = dict.fromkeys(stage.scripts, halting.in_step)
+    stage.play(310)
+    assert change(stage).decision.desired in {None, 3}
+    assert desired(stage.play(120)) <= {None, 3}
+
+
+def test_members_of_the_network_before_are_foreign_to_another_one() -> None:
+    stage = watch(lag_of_last=0)
+    change(stage, network=OTHER_NETWORK)
+    assert set(classes(stage.play(15)[-1]).values()) == {ReplicaClass.FOREIGN}
+
+
+def test_snapshots_go_on_counting() -> None:
+    stage = watch(lag_of_last=0)
+    before = stage.fleet.snapshot(stage.now).sequence
+    assert change(stage, lag_threshold=5).sequence == before + 1
