@@ -42,6 +42,7 @@ async def connect(kubeconfig: Path | None = None, *, context: str | None = None)
         NoKubernetes: where neither is there.
     """
     configuration = Configuration()
+    configuration.connection_pool_maxsize = 0  # no bound: each watch holds a connection, and each namespace has its own
     try:
         if kubeconfig is not None:
             await load_kube_config(str(kubeconfig), context, configuration)  # type: ignore[no-untyped-call]
@@ -107,8 +108,10 @@ class KubernetesClient:
         metadata = manifest["metadata"]
         return await self.request("PUT", kind.build_path(metadata["namespace"], metadata["name"]), body=manifest)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None) -> bool:
-        """Delete an object, in the background for what it owns; False where it was not there.
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None) -> Manifest | None:
+        """Delete an object, in the background for what it owns; None where it was not there.
+
+        The answer is the object where it takes its time to go, as a pod does, else a metav1.Status.
 
         With `uid`, only the very object: another of the same name stays (ApiError `is_conflict`).
         """
@@ -116,12 +119,11 @@ class KubernetesClient:
         if uid is not None:
             body["preconditions"] = {"uid": uid}
         try:
-            await self.request("DELETE", kind.build_path(namespace, name), body=body)
+            return await self.request("DELETE", kind.build_path(namespace, name), body=body)
         except ApiError as error:
             if error.is_gone:
-                return False
+                return None
             raise
-        return True
 
     async def serves(self, kind: Kind) -> bool:
         """Ask whether the cluster knows this kind now."""

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -24,6 +24,8 @@ _LOG = structlog.get_logger()
 Trim = Callable[[dict[str, Any]], dict[str, Any]]
 OnChange = Callable[[ObjectKey, Manifest], None]
 """Told the key and the newest state of what was added, changed or deleted."""
+FindMarks = Callable[[Manifest], Iterable[str]]
+"""Finds what an object can be looked up by, besides its name."""
 
 
 def without_managed_fields(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -32,8 +34,16 @@ def without_managed_fields(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+def find_owners(manifest: Manifest) -> Iterable[str]:
+    """Find the uids of an object's owners."""
+    return (owner["uid"] for owner in manifest["metadata"].get("ownerReferences") or ())
+
+
 class Informer:
     """The objects of one kind in one namespace, or in all of them (None).
+
+    What this process writes itself is put in by `observe` and `observe_deleted` at once, so that nobody decides from
+    what was there before his own write; what the watch brings of older versions than that is passed over.
 
     Attributes:
         synced: set once the first list is in; from then on the store is never empty for want of knowledge.
@@ -47,6 +57,7 @@ class Informer:
         *,
         selector: str | None = None,
         trim: Trim = without_managed_fields,
+        find_marks: FindMarks = find_owners,
     ) -> None:
         self.kind = kind
         self.synced = asyncio.Event()
@@ -55,7 +66,12 @@ class Informer:
         self._selector = selector
         self._trim = trim
         self._objects: dict[ObjectKey, Manifest] = {}
-        self._owned: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._find_marks = find_marks
+        self._marked: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._written: set[ObjectKey] = set()
+        """By this process, since the last list was asked for."""
+        self._deleted: dict[ObjectKey, str] = {}
+        """The uids of what this process deleted, until the watch has said so."""
         self._listeners: list[OnChange] = []
 
     def on_change(self, listener: OnChange) -> None:
@@ -66,9 +82,24 @@ class Informer:
         """Give one object as last seen."""
         return self._objects.get(ObjectKey(self.kind, namespace, name))
 
-    def list_owned(self, uid: str) -> Iterator[Manifest]:
-        """Give the objects that name the object of this uid as an owner."""
-        return (self._objects[key] for key in sorted(self._owned.get(uid, ()), key=lambda key: key[1:]))
+    def list_marked(self, mark: str) -> Iterator[Manifest]:
+        """Give the objects that have a mark, by default those owned by the object of this uid."""
+        return (self._objects[key] for key in sorted(self._marked.get(mark, ()), key=lambda key: key[1:]))
+
+    def observe(self, manifest: dict[str, Any]) -> None:
+        """Take what the server answered to a write as the newest that is known; listeners are not told."""
+        key = key_of(self.kind, manifest)
+        self._written.add(key)
+        if not self._is_older(key, manifest):
+            self._store(key, manifest)
+
+    def observe_deleted(self, key: ObjectKey, uid: str) -> None:
+        """Take an object for deleted; listeners are told when the watch says it."""
+        known = self._objects.get(key)
+        self._written.add(key)
+        if known is not None and known["metadata"].get("uid") == uid:
+            self._deleted[key] = uid
+            self._drop(key)
 
     def __iter__(self) -> Iterator[Manifest]:
         """Give all objects, in no order, as they are now."""
@@ -96,15 +127,20 @@ class Informer:
                     await asyncio.sleep(_compute_pause(failures, error))
 
     async def _relist(self) -> str:
-        """Take the whole list for what there is; whatever is not in it was deleted unseen."""
+        """Take the whole list for what there is; whatever is not in it was deleted unseen.
+
+        What was written while the list was under way may be newer than the list.
+        """
+        self._written.clear()
+        self._deleted.clear()
         listed, version = await self._client.list(self.kind, self._namespace, selector=self._selector)
         found = {key_of(self.kind, manifest): manifest for manifest in listed}
         for key in self._objects.keys() - found.keys():
-            self._remove(key, self._objects[key])
+            if not (key in self._written and _order_of(self._objects[key]) > _parse_order(version)):
+                self._remove(key, self._objects[key])
         for key, manifest in found.items():
-            known = self._objects.get(key)
-            if known is None or _version_of(known) != _version_of(manifest):
-                self._put(key, manifest)
+            if not (key in self._written and self._is_older(key, manifest)):
+                self._put_if_other(key, manifest)
         self.synced.set()
         return version
 
@@ -117,29 +153,56 @@ class Informer:
                 async for change, manifest in events:
                     version = _version_of(manifest)
                     if change == "DELETED":
-                        self._remove(key_of(self.kind, manifest), manifest)
+                        self._see_deleted(key_of(self.kind, manifest), manifest)
                     elif change != "BOOKMARK":
-                        self._put(key_of(self.kind, manifest), manifest)
+                        self._see(key_of(self.kind, manifest), manifest)
 
-    def _put(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
-        self._disown(key)
+    def _see(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
+        if not self._is_older(key, manifest):
+            self._put_if_other(key, manifest)
+
+    def _see_deleted(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
+        known = self._objects.get(key)
+        self._deleted.pop(key, None)
+        if known is not None and known["metadata"].get("uid") != manifest["metadata"].get("uid"):
+            return  # of its name there is another by now, which this process has made
+        self._remove(key, manifest)
+
+    def _is_older(self, key: ObjectKey, manifest: Manifest) -> bool:
+        """Tell whether more is known already. Versions of one kind are ordered numbers (KEP-5504)."""
+        known = self._objects.get(key)
+        if known is None:
+            return bool(self._deleted.get(key) == manifest["metadata"].get("uid", ""))
+        return _order_of(manifest) < _order_of(known)
+
+    def _put_if_other(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
+        known = self._objects.get(key)
+        if known is None or _version_of(known) != _version_of(manifest):
+            self._tell(key, self._store(key, manifest))
+
+    def _store(self, key: ObjectKey, manifest: dict[str, Any]) -> Manifest:
+        self._unmark(key)
         trimmed = self._trim(manifest)
         self._objects[key] = trimmed
-        for owner in trimmed["metadata"].get("ownerReferences", ()):
-            self._owned[owner["uid"]].add(key)
-        self._tell(key, trimmed)
+        for mark in self._find_marks(trimmed):
+            self._marked[mark].add(key)
+        return trimmed
 
     def _remove(self, key: ObjectKey, manifest: Manifest) -> None:
-        self._disown(key)
-        self._objects.pop(key, None)
+        self._drop(key)
         self._tell(key, manifest)
 
-    def _disown(self, key: ObjectKey) -> None:
-        for owner in self._objects.get(key, {}).get("metadata", {}).get("ownerReferences", ()):
-            owned = self._owned[owner["uid"]]
-            owned.discard(key)
-            if not owned:
-                del self._owned[owner["uid"]]
+    def _drop(self, key: ObjectKey) -> None:
+        self._unmark(key)
+        self._objects.pop(key, None)
+
+    def _unmark(self, key: ObjectKey) -> None:
+        known = self._objects.get(key)
+        for mark in self._find_marks(known) if known is not None else ():
+            marked = self._marked[mark]
+            marked.discard(key)
+            if not marked:
+                del self._marked[mark]
 
     def _tell(self, key: ObjectKey, manifest: Manifest) -> None:
         for listener in self._listeners:
@@ -148,6 +211,14 @@ class Informer:
 
 def _version_of(manifest: Manifest) -> str:
     return str(manifest["metadata"]["resourceVersion"])
+
+
+def _order_of(manifest: Manifest) -> int:
+    return _parse_order(_version_of(manifest))
+
+
+def _parse_order(version: str) -> int:
+    return int(version) if version.isascii() and version.isdigit() else 0
 
 
 def _compute_pause(failures: int, error: ApiError) -> float:

@@ -24,8 +24,10 @@ from readpool.kubernetes.kinds import LEASE, Manifest
 
 LEASE_SECONDS = 15
 """A leader that was killed is followed after this and one retry at most."""
-RENEW_SECONDS = 10
+RENEW_SECONDS = 9
 RETRY_SECONDS = 2
+_ANSWER_SECONDS = 3.0
+"""An answer that takes longer counts as none: a leader has to see that its time is up before another one leads."""
 _LOG = structlog.get_logger()
 
 
@@ -40,6 +42,7 @@ async def lead(
     working: set[asyncio.Task[None]] = set()
 
     async def started() -> None:
+        await _end(working)  # what a lost Lease has cancelled may still be at its last write
         _LOG.info("leading", lease=name, identity=identity)
         task = cast("asyncio.Task[None]", asyncio.current_task())
         working.add(task)
@@ -76,9 +79,12 @@ class JsonLeaseLock(BaseLock):
     async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
         """Fetch the record; (False, ApiException) where there is none or nobody answers, as the library expects it."""
         try:
-            self._lease = await self._client.get(LEASE, namespace, name)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._lease = await self._client.get(LEASE, namespace, name)
         except ApiError as error:
             return False, _as_library_error(error)
+        except TimeoutError:
+            return False, _as_library_error(ApiError(0, "Timeout", f"no answer within {_ANSWER_SECONDS} s"))
         if self._lease is None:
             return False, _as_library_error(ApiError(404, "NotFound", f"no Lease {namespace}/{name} yet"))
         return True, _read_record(self._lease["spec"])
@@ -116,7 +122,11 @@ class JsonLeaseLock(BaseLock):
             "renewTime": _to_utc(record.renew_time),
         }
         try:
-            self._lease = await write(LEASE, {**manifest, "spec": spec})
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._lease = await write(LEASE, {**manifest, "spec": spec})
+        except TimeoutError:
+            _LOG.warning("cannot hold the lease", lease=self.name, reason="Timeout")
+            return False
         except ApiError as error:
             log = _LOG.debug if error.is_conflict else _LOG.warning
             log("cannot hold the lease", lease=self.name, reason=error.reason, message=error.message)

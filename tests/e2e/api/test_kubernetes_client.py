@@ -161,9 +161,9 @@ async def test_an_informer_knows_who_owns_what(client: KubernetesClient, namespa
     informer = Informer(client, CONFIG_MAP, namespace)
     async with running(informer.run()):
         await client.create(CONFIG_MAP, owned)
-        await until(lambda: [m["metadata"]["name"] for m in informer.list_owned(uid)] == ["owned"])
+        await until(lambda: [m["metadata"]["name"] for m in informer.list_marked(uid)] == ["owned"])
         await client.delete(CONFIG_MAP, namespace, "owned")
-        await until(lambda: not list(informer.list_owned(uid)))
+        await until(lambda: not list(informer.list_marked(uid)))
 
 
 async def test_an_informer_sees_what_happened_while_the_api_server_was_away(
