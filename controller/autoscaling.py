@@ -8,9 +8,14 @@ from readpool.pool.status import Verdict
 
 
 def is_scaled_by_us(observed: ObservedPool) -> bool:
-    """Tell whether the pool should have a ScaledObject of ours."""
+    """Tell whether the pool should have a ScaledObject of ours.
+
+    None before spec.replicas is written: KEDA would set its minimum at once. And one of the user's that comes with the
+    pool, in the same file, is there by then; KEDA refuses a second one.
+    """
     is_wanted = observed.pool.spec.autoscaling.enabled and observed.capabilities.keda
-    return is_wanted and observed.other_scaled_object is None
+    is_begun = observed.pool.spec.replicas > 0 or observed.find(SCALED_OBJECT, observed.pool.name) is not None
+    return is_wanted and is_begun and observed.other_scaled_object is None
 
 
 def judge_autoscaling(observed: ObservedPool) -> Judgement:

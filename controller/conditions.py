@@ -3,7 +3,7 @@
 A condition's time is that of its last change of status: while that stays, so does the time, whatever the message says.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ class PoolFacts:
 
     Attributes:
         wanted: how many replicas there are to be; `present` and so on: how many there are.
+        is_applying: what replicas run is being written at the moment.
         waits_for: what a rollout waits for; empty where it waits for nothing.
         stalled: reason and message of what needs a person, None for nothing.
         fresh_enough: so many fresh ones are enough.
@@ -27,6 +28,7 @@ class PoolFacts:
         is_observed: the scaler has said anything of the pool, ever.
         autoscaling: verdict, reason and message; the plan knows which objects there are.
         shard_problems: None while there are no shards.
+        has_alerts: whether there is a PrometheusRule; None where none is asked for.
     """
 
     wanted: int
@@ -38,6 +40,7 @@ class PoolFacts:
     serving: int
     ground: Ground
     autoscaling: "Judgement"
+    is_applying: bool = False
     waits_for: str = ""
     stalled: tuple[str, str] | None = None
     is_paused: bool = False
@@ -46,6 +49,7 @@ class PoolFacts:
     silent_since: float | None = None
     has_query_server: bool = True
     shard_problems: tuple[ShardProblem, ...] | None = None
+    has_alerts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Judgement:
 def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
     """Say each condition of a pool."""
     sharded = () if facts.shard_problems is None else (_judge_shards(facts.shard_problems),)
+    alerting = () if facts.has_alerts is None else (_judge_alerting(facts.has_alerts),)
     return (
         _judge_ready(facts),
         _judge_reconciling(facts),
@@ -69,26 +74,39 @@ def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
         facts.autoscaling,
         _judge_routing(facts),
         *sharded,
+        *alerting,
     )
 
 
 def merge_conditions(
-    judgements: Iterable[Judgement], last: Iterable[Condition], generation: int, now: float
+    judgements: Iterable[Judgement],
+    last: Iterable[Condition],
+    generation: int,
+    now: float,
+    kept: Collection[str] = (),
 ) -> tuple[Condition, ...]:
-    """Give each judgement its times: the old one where the status is the old one."""
+    """Give each judgement its times: the old one where the status is the old one. Of the types `kept`, the last stands.
+
+    What the scaler told us stands for the moment in which we have started and not heard it yet.
+    """
     known: Mapping[str, Condition] = {condition.type: condition for condition in last}
     return tuple(
-        Condition(
-            type=one.type,
-            status=one.status,
-            reason=one.reason,
-            message=one.message,
-            last_transition_time=known[one.type].last_transition_time
-            if one.type in known and known[one.type].status is one.status
-            else to_timestamp(now),
-            observed_generation=generation,
-        )
+        known[one.type].model_copy(update={"observed_generation": generation})
+        if one.type in known and one.type in kept
+        else _merge(one, known.get(one.type), generation, now)
         for one in judgements
+    )
+
+
+def _merge(judgement: Judgement, last: Condition | None, generation: int, now: float) -> Condition:
+    is_same = last is not None and last.status is judgement.status
+    return Condition(
+        type=judgement.type,
+        status=judgement.status,
+        reason=judgement.reason,
+        message=judgement.message,
+        last_transition_time=last.last_transition_time if last is not None and is_same else to_timestamp(now),
+        observed_generation=generation,
     )
 
 
@@ -102,9 +120,14 @@ def _judge_reconciling(facts: PoolFacts) -> Judgement:
     if facts.is_paused:
         message = "spec.paused: replicas and weights stay as they are"
         return Judgement("Reconciling", Verdict.FALSE, reasons.PAUSED, message)
+    if facts.stalled is not None:
+        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, "see Stalled")
     if facts.present != facts.wanted:
         message = f"{facts.present} replicas are there, {facts.wanted} are to be"
         return Judgement("Reconciling", Verdict.TRUE, reasons.SCALING, message)
+    if facts.is_applying:
+        message = "what the replicas run is being written"
+        return Judgement("Reconciling", Verdict.TRUE, reasons.APPLYING, message)
     if facts.outdated:
         waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
         message = f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
@@ -119,11 +142,8 @@ def _judge_stalled(facts: PoolFacts) -> Judgement:
 
 
 def _judge_fresh(facts: PoolFacts) -> Judgement:
-    if facts.silent_since is not None:
-        message = f"the scaler has not been heard since {_say_time(facts.silent_since)}"
-        return Judgement("Fresh", Verdict.UNKNOWN, reasons.SCALER_SILENT, message)
-    if not facts.is_observed:
-        return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, "the scaler has said nothing of this pool yet")
+    if facts.silent_since is not None or not facts.is_observed:
+        return Judgement("Fresh", Verdict.UNKNOWN, *_explain_silence(facts))
     counted = f"{facts.fresh} of {facts.present} replicas are fresh, {facts.fresh_enough} are to be"
     if facts.is_halted:
         message = f"the network closes no ledgers; before that {counted}"
@@ -141,8 +161,17 @@ def _judge_routing(facts: PoolFacts) -> Judgement:
     if not facts.serving:
         return Judgement("Routing", Verdict.FALSE, reasons.NOBODY_SERVES, "no replica can be sent readers")
     status, reason, why = _ROUTING[facts.ground]
-    since = f" since {_say_time(facts.silent_since)}" if facts.silent_since is not None else ""
-    return Judgement("Routing", status, reason, f"{facts.serving} replicas serve: {why.format(since=since)}")
+    if facts.ground in (Ground.KEPT, Ground.NEUTRAL):
+        reason, silence = _explain_silence(facts)
+        why = f"{silence}, so {why}"
+    return Judgement("Routing", status, reason, f"{facts.serving} replicas serve: {why}")
+
+
+def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
+    """Say why nothing is known of the replicas: reason and sentence."""
+    if facts.silent_since is None:
+        return reasons.NOT_OBSERVED, "the scaler has said nothing of this pool yet"
+    return reasons.SCALER_SILENT, f"the scaler has not been heard since {_say_time(facts.silent_since)}"
 
 
 _ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
@@ -150,12 +179,8 @@ _ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
     Ground.ALIKE: (Verdict.TRUE, reasons.ALL_ALIKE, "loadBalancing is not enabled, so all alike"),
     Ground.NONE_FRESH: (Verdict.FALSE, reasons.NONE_FRESH, "nobody is fresh, so all that answer"),
     Ground.NONE_ANSWER: (Verdict.FALSE, reasons.NONE_ANSWER, "the scaler reaches nobody, so all that are ready"),
-    Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_SILENT, "the scaler is silent{since}, so weights stay"),
-    Ground.NEUTRAL: (
-        Verdict.UNKNOWN,
-        reasons.SCALER_SILENT,
-        "the scaler is silent{since}, so all that are ready, alike",
-    ),
+    Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_SILENT, "weights stay"),
+    Ground.NEUTRAL: (Verdict.UNKNOWN, reasons.SCALER_SILENT, "all that are ready, alike"),
     Ground.PAUSED: (Verdict.UNKNOWN, reasons.PAUSED, "the pool is paused, so weights stay"),
 }
 
@@ -167,6 +192,13 @@ def _judge_shards(problems: tuple[ShardProblem, ...]) -> Judgement:
     told = "; ".join(f"{one.replica}: {one.message}" if one.replica else one.message for one in problems[:_TOLD])
     more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
     return Judgement("Sharded", Verdict.FALSE, first.reason, told + more)
+
+
+def _judge_alerting(is_kept: bool) -> Judgement:
+    if is_kept:
+        return Judgement("Alerting", Verdict.TRUE, reasons.RULE_KEPT, "by a PrometheusRule of the pool's name")
+    message = "the cluster has no PrometheusRule; install the Prometheus operator, or set alerting to false"
+    return Judgement("Alerting", Verdict.FALSE, reasons.PROMETHEUS_MISSING, message)
 
 
 _TOLD = 5

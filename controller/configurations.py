@@ -1,5 +1,6 @@
 """Each replica's configuration as text, and which replicas run another one. From the pool to controller.core_config."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -59,7 +60,15 @@ def choose_config_hash(observed: ObservedPool, replica: Replica) -> str | None:
     if replica.config_hash is not None:
         return replica.config_hash
     text = _read_live(observed).get(config_key(replica.name))
-    return compute_hash(text) if text is not None else None
+    return hash_configuration(text) if text is not None else None
+
+
+def hash_configuration(text: str) -> str:
+    """Hash what a restart would bring into effect: how much history a new volume replays matters to no other."""
+    return compute_hash(_OF_NEW_VOLUMES.sub("", text))
+
+
+_OF_NEW_VOLUMES = re.compile(r"^CATCHUP_RECENT = [0-9]+\n", re.MULTILINE)
 
 
 def runs_another(observed: ObservedPool, replica: Replica, texts: Mapping[str, str]) -> bool:
@@ -67,7 +76,7 @@ def runs_another(observed: ObservedPool, replica: Replica, texts: Mapping[str, s
     text = texts.get(replica.name)
     if text is None or replica.config_hash is None or _read_live(observed).get(config_key(replica.name)) != text:
         return False
-    return replica.config_hash != compute_hash(text)
+    return replica.config_hash != hash_configuration(text)
 
 
 def _read_live(observed: ObservedPool) -> Mapping[str, str]:

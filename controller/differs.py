@@ -13,7 +13,14 @@ from controller.list_keys import index_items, keys_of_kind
 from readpool.kubernetes.kinds import Manifest
 from readpool.pool.quantity import parse_quantity
 
-_QUANTITIES = frozenset({"requests", "limits", "sizeLimit"})
+_QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor", "tolerance"})
+_LEFT_OUT = frozenset(
+    {
+        *("hostNetwork", "hostPID", "hostIPC", "hostPort", "stdin", "stdinOnce", "tty", "readOnly"),
+        *("initialDelaySeconds", "minReadySeconds"),
+    }
+)
+"""Fields that the API server leaves out where they are 0 or false (k8s.io/api: omitempty, and no pointer)."""
 _HASH_CHARACTERS = 16
 
 
@@ -53,7 +60,7 @@ def _holds(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_qu
 
 
 def _field_holds(name: str, wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], is_quantity: bool) -> bool:
-    if live is None and (wanted is None or wanted in ({}, [], "")):
+    if live is None and (wanted is None or wanted in ({}, [], "") or (name in _LEFT_OUT and not wanted)):
         return True  # the API server leaves out what is empty
     if name in keys and isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
         return _items_hold(wanted, live, name, keys)

@@ -1,6 +1,7 @@
 """The Observer's Snapshot as plain types, so that no decision knows of gRPC. Sits between the stream and the plan."""
 
 from collections.abc import Mapping
+from math import isfinite
 
 from controller.observed import FleetView, ReplicaView
 from readpool.replica_class import ReplicaClass
@@ -38,8 +39,14 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         ledger=replica.ledger if replica.HasField("ledger") else None,
         lag_ledgers=replica.lag if replica.HasField("lag") else None,
         ledgers_per_second=replica.rate if replica.HasField("rate") else None,
-        seconds_to_fresh=replica.seconds_to_fresh if replica.HasField("seconds_to_fresh") else None,
+        seconds_to_fresh=_read_seconds(replica),
         state=replica.state,
         detail=replica.detail,
         observed_at=replica.observed_at if replica.HasField("observed_at") else None,
     )
+
+
+def _read_seconds(replica: observer_pb2.Replica) -> float | None:
+    """Read how long a replica needs; never is as good as not known."""
+    seconds = replica.seconds_to_fresh
+    return seconds if replica.HasField("seconds_to_fresh") and isfinite(seconds) and seconds >= 0 else None

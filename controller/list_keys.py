@@ -19,6 +19,9 @@ POD_LIST_KEYS: dict[str, tuple[str, ...]] = {
     "volumeMounts": ("mountPath",),
     "volumeDevices": ("devicePath",),
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "schedulingGates": ("name",),
+    "resourceClaims": ("name",),
+    "claims": ("name",),
 }
 """Of a pod and its containers."""
 _BY_KIND: Mapping[str, Mapping[str, tuple[str, ...]]] = {

@@ -6,6 +6,7 @@ From observed replicas to controller.rollout and controller.replacement, and bac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controller import reasons
 from controller.configurations import choose_config_hash, runs_another
 from controller.labels import CONFIG_ANNOTATION, claim_name
 from controller.observed import ObservedPool
@@ -15,7 +16,8 @@ from controller.replicas import Replica
 from controller.rollout import RolloutReplica, RolloutStep, choose_restart
 from controller.shard_plan import build_annotations
 from controller.shards import ShardAssignment
-from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, ObjectKey
+from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, Manifest, ObjectKey
+from readpool.replica_class import ReplicaClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,19 @@ class PodDeletions:
 def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Mapping[str, str]) -> frozenset[str]:
     """Find the replicas whose pods are of an older template or configuration than the cluster has by now."""
     live = observed.find(STATEFUL_SET, observed.pool.name) or {}
-    status = live.get("status") or {}
     # Until its controller has seen the new template, the StatefulSet still names the old revision.
-    has_seen = status.get("observedGeneration", 0) >= live.get("metadata", {}).get("generation", 0)
-    revision = status.get("updateRevision") if has_seen else None
+    revision = (live.get("status") or {}).get("updateRevision") if has_seen_template(live) else None
     return frozenset(
         replica.name
         for replica in replicas
         if (revision and replica.revision and replica.revision != revision) or runs_another(observed, replica, texts)
     )
+
+
+def has_seen_template(stateful_set: Manifest) -> bool:
+    """Tell whether the StatefulSet's own controller has seen what it says now."""
+    seen: int = (stateful_set.get("status") or {}).get("observedGeneration", 0)
+    return seen >= int(stateful_set.get("metadata", {}).get("generation", 0))
 
 
 def plan_restart(replicas: Iterable[Replica], outdated: frozenset[str], wanted: int) -> RolloutStep:
@@ -74,14 +80,14 @@ def plan_deletions(
     """Plan the restart, or else a replacement; never both at once."""
     by_name = {replica.name: replica for replica in replicas}
     if restart is not None:
-        event = PoolEvent("RestartingReplica", f"{restart} gets its new version or configuration")
+        event = PoolEvent(reasons.RESTARTING_REPLICA, f"{restart} gets its new version or configuration")
         return PodDeletions({_pod_key(observed, restart): by_name[restart].uid}, (event,))
     if not observed.pool.spec.replacement.enabled:
         return PodDeletions()
     going = {one["metadata"]["name"] for one in observed.claims if one["metadata"].get("deletionTimestamp")}
-    halfway = [one for one in replicas if _claim(observed, one) in going and not one.is_terminating]
-    if halfway:  # the claim was deleted, and before the pod was, we were ended
-        return PodDeletions({_pod_key(observed, one.name): one.uid for one in halfway[:1]})
+    halfway = [one for one in replicas if one.ordinal < wanted and _claim(observed, one) in going]
+    if halfway:
+        return _finish_replacement(observed, replicas, halfway[0])
     return _plan_replacement(observed, by_name, going, wanted, now)
 
 
@@ -119,8 +125,16 @@ def _plan_replacement(
         if claim["metadata"]["name"] == name
     }
     message = f"{chosen} has lagged for more than {spec.after_seconds} s without gaining: it gets a new volume"
-    event = PoolEvent("ReplacingReplica", message, is_warning=True)
+    event = PoolEvent(reasons.REPLACING_REPLICA, message, is_warning=True)
     return PodDeletions(claims | {_pod_key(observed, chosen): replicas[chosen].uid}, (event,))
+
+
+def _finish_replacement(observed: ObservedPool, replicas: Iterable[Replica], halfway: Replica) -> PodDeletions:
+    """Delete the pod whose claim is going already: we were ended in between, or a person began it."""
+    is_spared = any(one.is_terminating for one in replicas) or not any(one.is_fresh for one in replicas)
+    if is_spared or halfway.replica_class not in (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE):
+        return PodDeletions()
+    return PodDeletions({_pod_key(observed, halfway.name): halfway.uid})
 
 
 def _to_lasting(observed: ObservedPool, replica: Replica, going: set[str]) -> LastingReplica:

@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from controller import reasons
 from readpool.pool.status import Condition, Verdict
 
-_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded")
+_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting")
 """Ready and Reconciling change with each pod; what they tell, other Events tell better."""
+_COUNTED = (reasons.ENOUGH_FRESH, reasons.TOO_FEW_FRESH)
+"""While replicas come, go or are restarted, one too few is fresh again and again."""
 _BAD_WHEN_TRUE = ("Stalled",)
 
 
@@ -21,17 +24,25 @@ class PoolEvent:
 
 def find_events(last: Iterable[Condition], now: Iterable[Condition]) -> tuple[PoolEvent, ...]:
     """Find what became of the conditions; of a pool that is new, only what is wrong at once."""
-    known = {condition.type: condition for condition in last}
+    known, new = ({condition.type: condition for condition in conditions} for conditions in (last, now))
+    is_moving = "Reconciling" in new and new["Reconciling"].status is Verdict.TRUE
     events = []
-    for condition in now:
+    for condition in new.values():
         before = known.get(condition.type)
-        if condition.type not in _TOLD:
+        if condition.type not in _TOLD or _is_told_elsewhere(condition, is_moving=is_moving):
             continue
         is_warning = _is_bad(condition)
         is_news = is_warning and condition.type in _BAD_WHEN_TRUE if before is None else _is_change(before, condition)
         if is_news:
             events.append(PoolEvent(condition.reason, f"{condition.type}: {condition.message}", is_warning))
     return tuple(events)
+
+
+def _is_told_elsewhere(condition: Condition, *, is_moving: bool) -> bool:
+    """Tell whether another Event says it: Routing that the scaler is silent, the restart of a replica the rest."""
+    if condition.type != "Fresh":
+        return False
+    return condition.reason == reasons.SCALER_SILENT or (is_moving and condition.reason in _COUNTED)
 
 
 def _is_change(before: Condition, now: Condition) -> bool:

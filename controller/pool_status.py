@@ -17,10 +17,12 @@ _DONE = re.compile(r"\(([0-9]{1,3})% done\)")
 
 
 def are_numbers_due(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> bool:
-    """Tell whether status may tell new numbers: the last ones are old enough, or a class or member is another."""
+    """Tell whether new numbers may be told: the last are old enough, or a class, a member or the spec is another."""
     last = observed.pool.status
     told = {one.replica_name: one.replica_class for one in last.replica_weights}
-    if last.observed_at is None or told != {replica.name: replica.replica_class for replica in replicas}:
+    if last.observed_at is None or last.observed_generation != observed.pool.generation:
+        return True
+    if told != {replica.name: replica.replica_class for replica in replicas}:
         return True
     return now - last.observed_at.timestamp() >= observed.pool.spec.load_balancing.update_interval_seconds
 

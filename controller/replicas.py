@@ -61,13 +61,22 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
 
 
 def _index_views(fleet: FleetView | None) -> Mapping[str, ReplicaView]:
-    """Index what the scaler says by pod name and by address."""
+    """Index what the scaler says by pod name, and by address where DNS told it no name."""
     replicas: Iterable[ReplicaView] = fleet.replicas if fleet is not None else ()
-    return {key: view for view in replicas for key in (view.name.split(".", maxsplit=1)[0], _host(view.address))}
+    ordered = sorted(replicas, key=lambda view: (view.observed_at or 0.0, view.since, view.name, view.address))
+    return {_name_view(view): view for view in ordered}
+
+
+def _name_view(view: ReplicaView) -> str:
+    """Name whom a view is of: the pod, or its address."""
+    host = _host(view.name)
+    return host if _is_address(host) else host.split(".", maxsplit=1)[0]
 
 
 def _host(address: str) -> str:
-    return address.rpartition(":")[0].strip("[]") or address
+    """Read the host of HOST:PORT; an address of IPv6 with a port stands in brackets."""
+    host, colon, _ = address.rpartition(":")
+    return host.strip("[]") if colon and (host.startswith("[") or ":" not in host) else address.strip("[]")
 
 
 def _is_address(host: str) -> bool:
@@ -76,11 +85,11 @@ def _is_address(host: str) -> bool:
 
 def _find_view(name: str, address: str, views: Mapping[str, ReplicaView]) -> ReplicaView | None:
     """Find what is said of a pod; what was said of one of the same name at another address was its predecessor's."""
-    view = views.get(address) if address else None
-    view = view or views.get(name)
-    if view is None or not _is_address(_host(view.address)):
-        return view
-    return view if _host(view.address) == address else None
+    for view in filter(None, map(views.get, (name, address))):
+        host = _host(view.address)
+        if host == address or not _is_address(host):
+            return view
+    return None
 
 
 def _read(pool: str, pod: Manifest, views: Mapping[str, ReplicaView]) -> Replica | None:

@@ -39,33 +39,45 @@ def choose_restart(replicas: Iterable[RolloutReplica], wanted: int) -> RolloutSt
     gone = [replica.name for replica in known if replica.is_terminating]
     if gone or len(known) < wanted:
         return RolloutStep(waits_for=f"{gone[0]} to end" if gone else "a pod that is still to be made")
-    fresh = [replica for replica in known if replica.replica_class is ReplicaClass.FRESH]
-    out_of_order = [one for one in outdated if _is_of_no_use(one)]
-    if out_of_order:
-        return RolloutStep(out_of_order[0].name)
+    of_no_use = [one for one in outdated if _is_of_no_use(one)]
+    if of_no_use:
+        return RolloutStep(of_no_use[0].name)
     on_the_way = [replica.name for replica in known if not replica.is_outdated and _is_on_the_way(replica)]
     if on_the_way:
         return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh")
+    fresh = [replica for replica in known if replica.replica_class is ReplicaClass.FRESH]
     return _choose_serving(outdated, fresh, wanted)
 
 
 def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutReplica], wanted: int) -> RolloutStep:
-    """Choose among those that may serve readers: laggards first, never the last fresh one of several."""
-    behind = [one for one in outdated if one.replica_class in (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP)]
+    """Choose among those that may serve readers: laggards first, never the last fresh one of several.
+
+    One of which nobody knows what it is counts as fresh, unless the kubelet has no answer of it either.
+    """
+    behind = [one for one in outdated if _is_behind(one)]
     if behind:
         return RolloutStep(behind[0].name)
-    if len(fresh) > 1 or wanted <= 1:
-        of_class = [one for one in outdated if one.replica_class is ReplicaClass.FRESH]
-        if of_class:
-            return RolloutStep(of_class[0].name)
-        return RolloutStep(waits_for=f"the scaler's word on {outdated[0].name}")
-    return RolloutStep(waits_for="a second fresh replica")
+    told = [one for one in outdated if one.replica_class is ReplicaClass.FRESH]
+    if told and (len(fresh) > 1 or wanted <= 1):
+        return RolloutStep(told[0].name)
+    if told:
+        return RolloutStep(waits_for="a second fresh replica")
+    return RolloutStep(waits_for=f"the scaler's word on {outdated[0].name}")
 
 
 def _is_of_no_use(replica: RolloutReplica) -> bool:
-    """Tell whether nobody loses anything by its restart: neither the scaler nor the kubelet has an answer of it."""
-    is_lost = replica.replica_class in (ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN)
-    return is_lost and not replica.is_ready
+    """Tell whether nobody loses anything by its restart: it is of another network, or answers nobody."""
+    is_silent = replica.replica_class is ReplicaClass.UNREACHABLE and not replica.is_ready
+    return is_silent or replica.replica_class is ReplicaClass.FOREIGN
+
+
+def _is_behind(replica: RolloutReplica) -> bool:
+    is_silent = replica.replica_class is ReplicaClass.UNKNOWN and not replica.is_ready
+    return is_silent or replica.replica_class in (
+        ReplicaClass.LAGGING,
+        ReplicaClass.CATCHING_UP,
+        ReplicaClass.UNREACHABLE,
+    )
 
 
 def _is_on_the_way(replica: RolloutReplica) -> bool:

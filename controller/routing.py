@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.observed import ObservedPool
+from controller.observed import ObservedPool, ReplicaView
 from controller.replicas import Replica
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
 from controller.weights import WeighedReplica, WeightSettings, compute_weights
@@ -65,7 +65,7 @@ def route(
     if ground is Ground.CLASSES and not may_shift and _are_serving(weights, routes) and _are_told(observed, candidates):
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
     if candidates and not any(weights.values()):
-        ground = Ground.NONE_ANSWER if ground in (Ground.CLASSES, Ground.NONE_FRESH, Ground.ALIKE) else Ground.NEUTRAL
+        ground = _INSTEAD.get(ground, Ground.NONE_ANSWER)
         weights = _weigh_alike(candidates, observed.pool.spec.load_balancing)
     endpoints = tuple(
         _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
@@ -73,6 +73,10 @@ def route(
         if weights.get(replica.name)
     )
     return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints)
+
+
+_INSTEAD = {Ground.PAUSED: Ground.PAUSED, Ground.KEPT: Ground.NEUTRAL, Ground.NEUTRAL: Ground.NEUTRAL}
+"""On what ground all serve that are ready, where otherwise nobody would."""
 
 
 def _weigh(
@@ -103,10 +107,13 @@ _AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
 
 
 def _read_settings(balancing: LoadBalancing) -> WeightSettings:
-    """Read the pool's weights; with FreshOnly a lagging replica has none while a fresh one is there."""
+    """Read the pool's weights; with FreshOnly a lagging replica has none while a fresh one is there.
+
+    A freshNodeWeight of 0 counts as 1: what is fresh is never worse than nothing.
+    """
     is_fresh_only = balancing.mode is RoutingMode.FRESH_ONLY
     lagging = 0 if is_fresh_only else balancing.lagging_node_weight
-    return WeightSettings(balancing.fresh_node_weight, lagging, balancing.max_load_factor)
+    return WeightSettings(max(1, balancing.fresh_node_weight), lagging, balancing.max_load_factor)
 
 
 def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
@@ -128,9 +135,14 @@ def _to_weighed(replica: Replica, last: Mapping[str, int], now: float) -> Weighe
         replica_class=replica.replica_class,
         lag_ledgers=view.lag_ledgers if view is not None else None,
         last_weight=last.get(replica.name),
-        is_stale=view is not None and now - max(view.since, view.observed_at or 0.0) > STALE_SECONDS,
+        is_stale=view is not None and now >= find_stale_time(view),
         has_ledgers=view is not None and (view.ledger or 0) > 1,
     )
+
+
+def find_stale_time(view: ReplicaView) -> float:
+    """Find when three polls will have passed since anything was heard of a replica."""
+    return max(view.since, view.observed_at or 0.0) + STALE_SECONDS
 
 
 def _are_serving(weights: Mapping[str, int], routes: Mapping[str, Route]) -> bool:

@@ -20,24 +20,34 @@ def build_claim_template(pool: ReadOnlyPool) -> dict[str, Any]:
     return {"metadata": {"name": VOLUME, "labels": build_labels(pool.name)}, "spec": _build_spec(pool.spec.storage)}
 
 
-def build_claims(pool: ReadOnlyPool, template: Manifest, ordinals: int, claims: Iterable[Manifest]) -> list[Manifest]:
-    """Build the claims that the StatefulSet would make or leave otherwise than storage says now.
+def build_new_claims(
+    pool: ReadOnlyPool, template: Manifest, ordinals: int, claims: Iterable[Manifest]
+) -> list[dict[str, Any]]:
+    """Build the claims that the StatefulSet would make otherwise than storage says now.
 
     `template` is the claim template of the StatefulSet as it is; `claims` are those that are there.
     """
-    there = {claim["metadata"]["name"]: claim for claim in claims}
     wanted = _build_spec(pool.spec.storage)
-    built: list[Manifest] = []
-    for name in (claim_name(pool.name, ordinal) for ordinal in range(ordinals)):
-        if name not in there:
-            if _is_other(template["spec"], wanted):
-                built.append(_build(pool, name, wanted))
-        elif _is_smaller(there[name]["spec"], wanted) and "deletionTimestamp" not in there[name]["metadata"]:
-            built.append(_build(pool, name, {"resources": wanted["resources"]}))
-    return built
+    if not _is_other(template["spec"], wanted):
+        return []
+    there = {claim["metadata"]["name"] for claim in claims}
+    names = (claim_name(pool.name, ordinal) for ordinal in range(ordinals))
+    return [_build(pool, name, wanted) for name in names if name not in there]
 
 
-def _build(pool: ReadOnlyPool, name: str, spec: Manifest) -> Manifest:
+def build_grown_claims(pool: ReadOnlyPool, ordinals: int, claims: Iterable[Manifest]) -> list[dict[str, Any]]:
+    """Build what makes claims grow that are smaller than storage says now."""
+    wanted = _build_spec(pool.spec.storage)
+    names = {claim_name(pool.name, ordinal) for ordinal in range(ordinals)}
+    return [
+        _build(pool, claim["metadata"]["name"], {"resources": wanted["resources"]})
+        for claim in claims
+        if claim["metadata"]["name"] in names and not claim["metadata"].get("deletionTimestamp")
+        if _is_smaller(claim["spec"], wanted)
+    ]
+
+
+def _build(pool: ReadOnlyPool, name: str, spec: Manifest) -> dict[str, Any]:
     metadata = {"name": name, "namespace": pool.namespace, "labels": build_labels(pool.name)}
     return {"apiVersion": PVC.api_version, "kind": PVC.name, "metadata": metadata, "spec": spec}
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 from controller.labels import FRESHNESS_LABEL, WEIGHT_ANNOTATION, build_metadata, read_annotations
@@ -66,7 +67,7 @@ def build_endpoint_slices(
     for freshness in Freshness:
         of_class = {endpoint.pod: endpoint for endpoint in wanted if endpoint.freshness is freshness}
         slices = _keep(of_class, f"{service}-{freshness}-", live)
-        _place(of_class, f"{service}-{freshness}-", slices)
+        _place(of_class, f"{service}-{freshness}-", slices, live)
         built += [_build(pool, service, port, freshness, one, zones) for one in slices if one.members]
     return built
 
@@ -115,20 +116,25 @@ def _choose_weight(members: Sequence[ReadEndpoint], current: int | None) -> int:
     return max(counted, key=lambda weight: (counted[weight], weight == current, weight), default=0)
 
 
-def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Slice]) -> None:
+def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Slice], live: Sequence[Manifest]) -> None:
     """Put everyone who is nowhere yet into the first slice of its weight that has room."""
     placed = {member.pod for one in slices for member in one.members}
-    numbers = {one.name for one in slices}
+    names = {one.name for one in slices}
+    families = {manifest["metadata"]["name"]: manifest.get("addressType") for manifest in live}
     for pod, endpoint in endpoints.items():
         if pod in placed:
             continue
         key = (endpoint.family, endpoint.weight)
         room = next((one for one in slices if one.key == key and len(one.members) < MAX_ENDPOINTS), None)
         if room is None:
-            name = next(name for i in range(len(slices) + 1) if (name := f"{prefix}{i}") not in numbers)
+            # A slice's family can never change, so the name of one that is to go is free for its own family alone.
+            numbered = (f"{prefix}{number}" for number in count())
+            name = next(
+                one for one in numbered if one not in names and families.get(one, endpoint.family) == endpoint.family
+            )
             room = _Slice(name, key)
             slices.append(room)
-            numbers.add(name)
+            names.add(name)
         room.members.append(endpoint)
 
 

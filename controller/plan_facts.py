@@ -1,0 +1,55 @@
+"""What do the conditions of a pool rest on? From what was observed and decided to controller.conditions' facts."""
+
+from collections.abc import Mapping, Sequence
+
+from controller import reasons
+from controller.autoscaling import judge_autoscaling
+from controller.conditions import PoolFacts
+from controller.core_config_version import has_query_server
+from controller.observed import ObservedPool
+from controller.replicas import Replica
+from controller.routing import Ground, Routing
+from controller.shards import ShardPlan
+from readpool.kubernetes.kinds import Manifest, ObjectKey
+
+
+def gather_facts(
+    observed: ObservedPool, wanted: int, replicas: Sequence[Replica], routing: Routing, shards: ShardPlan
+) -> PoolFacts:
+    """Gather the facts but for those of a rollout, which the plan adds."""
+    spec, fleet = observed.pool.spec, observed.current_fleet
+    return PoolFacts(
+        wanted=wanted,
+        present=len(replicas),
+        ready=sum(one.is_ready and not one.is_terminating for one in replicas if one.ordinal < wanted),
+        outdated=0,
+        fresh=sum(replica.is_fresh for replica in replicas),
+        fresh_enough=min(wanted, spec.target_replicas),
+        serving=len(routing.endpoints),
+        ground=routing.ground,
+        autoscaling=judge_autoscaling(observed),
+        is_paused=spec.paused,
+        is_halted=fleet is not None and fleet.is_halted,
+        is_observed=fleet is not None,
+        silent_since=observed.fleet_silent_since,
+        has_query_server=has_query_server(spec.version),
+        shard_problems=shards.problems if spec.shard_balancing.enabled else None,
+        has_alerts=observed.capabilities.prometheus if spec.alerting else None,
+    )
+
+
+def find_stall(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) -> tuple[str, str] | None:
+    """Find what needs a person: a name that is somebody else's, or an object that the API server does not take."""
+    taken = sorted((key for key in objects if key in observed.occupied), key=str)
+    if taken:
+        names = ", ".join(f"{key.kind.name} {key.name}" for key in taken)
+        return reasons.NAME_TAKEN, f"not of this pool, and in its way: {names}"
+    told = [f"{key.kind.name} {key.name}: {text}" for key, text in observed.refused.items() if key in objects]
+    return (reasons.REFUSED, "; ".join(sorted(told))) if told else None
+
+
+def list_kept_conditions(observed: ObservedPool, routing: Routing) -> tuple[str, ...]:
+    """List the conditions that stay as they are because the scaler has not been heard yet, as after our own start."""
+    if observed.current_fleet is not None or observed.fleet_silent_since is not None:
+        return ()
+    return ("Fresh", "Routing") if routing.ground is Ground.KEPT else ("Fresh",)

@@ -1,0 +1,83 @@
+"""Which objects should a pool own? Builders in, manifests by key out, in the order in which they need each other.
+
+Under controller.plan, which applies only those that differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controller.autoscaling import is_scaled_by_us
+from controller.configurations import Configurations
+from controller.differs import stamp
+from controller.gate import choose_ports
+from controller.observed import ObservedPool
+from controller.plan_settings import PlanSettings
+from controller.resources.claims import build_grown_claims, build_new_claims
+from controller.resources.config_map import build_config_map
+from controller.resources.disruption_budget import build_disruption_budget
+from controller.resources.endpoint_slices import build_endpoint_slices
+from controller.resources.network_policy import build_network_policy
+from controller.resources.nodes_service import build_nodes_service
+from controller.resources.prometheus_rule import build_prometheus_rule
+from controller.resources.read_service import build_read_service
+from controller.resources.scaled_object import build_scaled_object
+from controller.resources.stateful_set import build_stateful_set
+from controller.routing import Routing
+from readpool.kubernetes.kinds import (
+    ENDPOINT_SLICE,
+    PROMETHEUS_RULE,
+    SCALED_OBJECT,
+    STATEFUL_SET,
+    Manifest,
+    ObjectKey,
+    key_of,
+    kind_of,
+)
+
+_PRUNED = (ENDPOINT_SLICE, SCALED_OBJECT, PROMETHEUS_RULE)
+"""Kinds of which a pool may own more than it wants."""
+
+
+def build_objects(
+    observed: ObservedPool, wanted: int, configurations: Configurations, routing: Routing, settings: PlanSettings
+) -> dict[ObjectKey, dict[str, Any]]:
+    """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
+    pool = observed.pool
+    ports = choose_ports(pool.spec, settings.gate_image)
+    built = [
+        build_nodes_service(pool, ports),
+        build_read_service(pool),
+        build_network_policy(pool, ports, settings),
+        build_disruption_budget(pool),
+    ]
+    if configurations.stalled is None:
+        built += _build_replicas(observed, wanted, configurations.texts, settings)
+    built += build_endpoint_slices(pool, pool.name, ports.read, routing.endpoints, list_slices(observed))
+    if is_scaled_by_us(observed):
+        built.append(build_scaled_object(pool, settings))
+    if pool.spec.alerting and observed.capabilities.prometheus:
+        built.append(build_prometheus_rule(pool))
+    # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
+    built += build_grown_claims(pool, wanted, observed.claims)
+    return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
+
+
+def list_slices(observed: ObservedPool) -> list[Manifest]:
+    """List the EndpointSlices that are there."""
+    return [manifest for key, manifest in observed.children.items() if key.kind == ENDPOINT_SLICE]
+
+
+def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
+    """Find what the pool owns and no longer wants."""
+    return sorted((key for key in observed.children if key.kind in _PRUNED and key not in wanted), key=str)
+
+
+def _build_replicas(
+    observed: ObservedPool, wanted: int, texts: Mapping[str, str], settings: PlanSettings
+) -> Sequence[dict[str, Any]]:
+    """Build what replicas are made of: their configurations, volumes that have to be there before, the StatefulSet."""
+    pool = observed.pool
+    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name))
+    template = stateful_set["spec"]["volumeClaimTemplates"][0]
+    claims = build_new_claims(pool, template, wanted, observed.claims)
+    return [build_config_map(pool, texts), *claims, stateful_set]
