@@ -1,0 +1,160 @@
+"""A real API server takes every object of varied pools, and what it makes of them is nothing to write again."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from controller.differs import differs
+from controller.observed import Capabilities, ObservedPool
+from controller.plan import Plan, plan_pool
+from readpool.kubernetes.client import KubernetesClient, connect
+from readpool.kubernetes.kinds import POOL, PROMETHEUS_RULE, SCALED_OBJECT, Manifest, ObjectKey, key_of, kind_of
+from readpool.pool.spec import ReadOnlyPool, parse_pool
+from tests.cluster.waiting import wait_for
+from tests.e2e.api.api_server import ApiServer
+from tests.e2e.api.controller_objects import POOLS, PROMETHEUS_RULES, find_scaled_object_definition
+from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_fleet, build_pod
+from tests.unit.pool_manifests import build_manifest
+
+pytestmark = pytest.mark.timeout(180)
+MANAGER = "readpool-test"
+
+
+@pytest_asyncio.fixture
+async def client(api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
+    async with connect(api_server.kubeconfig) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def capabilities(api_server: ApiServer) -> Capabilities:
+    """Teach the API server the optional kinds, and give those that it knows by now."""
+    keda = find_scaled_object_definition()
+    for definition in filter(None, (keda, json.dumps(PROMETHEUS_RULES))):
+        api_server.access.kubectl("apply", "--server-side", "-f", "-", stdin=definition)
+    names = {"prometheusrules", *(("scaledobjects",) if keda else ())}
+    wait_for("the optional kinds to be served", lambda: names <= list_served(api_server), seconds=30, every=0.1)
+    return Capabilities(keda=keda is not None, prometheus=True)
+
+
+def list_served(server: ApiServer) -> set[str]:
+    names = server.access.kubectl("api-resources", "--cached=false", "-o", "name").split()
+    return {name.partition(".")[0] for name in names}
+
+
+async def make_pool(client: KubernetesClient, namespace: str, spec: Mapping[str, Any]) -> ReadOnlyPool:
+    """Make a pool, as somebody has scaled it to three replicas already."""
+    whole = {"version": "v22.4.1", "minReplicas": 2, "replicas": 3} | dict(spec)
+    return parse_pool(await client.create(POOL, build_manifest("pool", namespace, **whole)))
+
+
+def observe(pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest], capabilities: Capabilities) -> ObservedPool:
+    pods = tuple(build_pod(pool, ordinal) for ordinal in range(3))
+    fleet = build_fleet(pool, FRESH, FRESH, LAGGING)
+    return ObservedPool(pool, children, pods=pods, fleet=fleet, capabilities=capabilities)
+
+
+async def carry_out(client: KubernetesClient, plan: Plan) -> dict[ObjectKey, Manifest]:
+    applied = [await client.apply(kind_of(one), one, manager=MANAGER) for one in plan.apply]
+    return {key_of(kind_of(one), one): one for one in applied}
+
+
+def name_all(manifests: Mapping[ObjectKey, Manifest]) -> list[str]:
+    return [f"{key.kind.name} {key.name}" for key in manifests]
+
+
+@pytest.mark.parametrize("spec", POOLS.values(), ids=POOLS.keys())
+async def test_what_a_pool_needs_is_taken_and_is_nothing_to_write_again(
+    client: KubernetesClient, namespace: str, capabilities: Capabilities, spec: Mapping[str, Any]
+) -> None:
+    pool = await make_pool(client, namespace, spec)
+    plan = plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW)
+    live = await carry_out(client, plan)
+    assert [one["kind"] for one in plan.apply if differs(one, live[key_of(kind_of(one), one)])] == []
+    fetched = {key: await client.get(*key) or {} for key in live}
+    again = plan_pool(observe(pool, fetched, capabilities), SETTINGS, NOW)
+    assert (again.apply, again.delete) == ((), ())
+    second = await carry_out(client, plan)
+    assert {key: one["metadata"]["resourceVersion"] for key, one in second.items()} == {
+        key: one["metadata"]["resourceVersion"] for key, one in live.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "written"),
+    [
+        pytest.param({"version": "v23.0.0"}, {"StatefulSet pool", "ConfigMap pool-config"}, id="another version"),
+        pytest.param(
+            {"storage": {"size": "200Gi"}},
+            {*(f"PersistentVolumeClaim data-pool-{ordinal}" for ordinal in range(3)), "StatefulSet pool"},
+            id="larger volumes for those that are still to be made",
+        ),
+        pytest.param({"storage": {"retentionPolicy": "Retain"}}, {"StatefulSet pool"}, id="volumes that stay"),
+        pytest.param(
+            {"loadBalancing": {"freshNodeWeight": 50, "laggingNodeWeight": 5}},
+            {"EndpointSlice pool-fresh-0", "EndpointSlice pool-lagging-0"},
+            id="other weights",
+        ),
+        pytest.param({"paused": True}, {"ScaledObject pool"}, id="a pause"),
+    ],
+)
+async def test_a_change_of_the_spec_writes_what_it_concerns_and_the_api_server_takes_it(
+    client: KubernetesClient,
+    namespace: str,
+    capabilities: Capabilities,
+    change: Mapping[str, Any],
+    written: set[str],
+) -> None:
+    pool = await make_pool(client, namespace, {"loadBalancing": {"enabled": True}})
+    live = await carry_out(client, plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW))
+    changed = await client.merge(POOL, namespace, "pool", {"spec": change}, manager="somebody")
+    pool = replace(pool, spec=parse_pool(changed).spec)
+    after = await carry_out(client, plan_pool(observe(pool, live, capabilities), SETTINGS, NOW))
+    optional = set() if capabilities.keda else {"ScaledObject pool"}
+    assert set(name_all(after)) - optional <= written - optional
+    claims = tuple(one for key, one in after.items() if key.kind.name == "PersistentVolumeClaim")
+    settled = replace(observe(pool, live | after, capabilities), claims=claims)
+    assert plan_pool(settled, SETTINGS, NOW).apply == ()
+
+
+async def test_what_others_have_set_stays_and_what_they_have_taken_away_is_set_again(
+    client: KubernetesClient, namespace: str, capabilities: Capabilities
+) -> None:
+    pool = await make_pool(client, namespace, {})
+    live = await carry_out(client, plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW))
+    theirs = {"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "2"}}}
+    for key in live:
+        await client.merge(*key, theirs, manager="somebody")
+    touched = {key: await client.get(*key) or {} for key in live}
+    assert plan_pool(observe(pool, touched, capabilities), SETTINGS, NOW).apply == ()
+    for key in live:
+        await client.merge(*key, {"metadata": {"labels": {"stellar.org/pool": None}}}, manager="somebody")
+    touched = {key: await client.get(*key) or {} for key in live}
+    plan = plan_pool(observe(pool, touched, capabilities), SETTINGS, NOW)
+    mended = await carry_out(client, plan)
+    assert mended.keys() == live.keys()
+    assert {one["metadata"]["labels"]["theirs"] for one in mended.values()} == {"1"}
+    assert plan_pool(observe(pool, mended, capabilities), SETTINGS, NOW).apply == ()
+
+
+async def test_a_field_that_is_no_longer_wanted_goes(
+    client: KubernetesClient, namespace: str, capabilities: Capabilities
+) -> None:
+    pool = await make_pool(client, namespace, {"template": {"spec": {"nodeSelector": {"disk": "fast"}}}})
+    live = await carry_out(client, plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW))
+    pool = replace(pool, spec=pool.spec.model_copy(update={"template": {}}))
+    after = await carry_out(client, plan_pool(observe(pool, live, capabilities), SETTINGS, NOW))
+    assert name_all(after) == ["StatefulSet pool"]
+    assert all("nodeSelector" not in one["spec"]["template"]["spec"] for one in after.values())
+    assert plan_pool(observe(pool, live | after, capabilities), SETTINGS, NOW).apply == ()
+
+
+def test_every_kind_that_a_pool_may_own_was_tried(capabilities: Capabilities) -> None:
+    pool = parse_pool(build_manifest("pool", replicas=3, alerting=True))
+    kinds = {kind_of(one) for one in plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW).apply}
+    assert PROMETHEUS_RULE in kinds
+    assert (SCALED_OBJECT in kinds) is capabilities.keda
