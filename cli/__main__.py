@@ -9,6 +9,8 @@ import click
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: the scaler itself."),
     "top": ("cli.top", "top", "Show in a terminal what a scaler sees."),
+    "pools": ("cli.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
+    "explain": ("cli.explain", "explain", "Say why a pool is of its size."),
     "check": ("cli.check", "check", "Ask a scaler as KEDA does, and say whether it answers."),
     "demo": ("cli.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
 }
@@ -52,6 +54,8 @@ Examples:
   readpool demo --core stellar-core  the same on real stellar-core processes
   readpool scaler --help             how to run the scaler
   readpool top                       what the scaler at localhost:9090 sees
+  readpool pools -A                  the pools of a cluster
+  readpool explain readers           why is this pool of its size?
   readpool check scaler:9090         does it answer as KEDA asks?""",
 )
 @click.version_option(_version(), prog_name="readpool")

@@ -14,6 +14,7 @@ from rich.text import Text
 from cli.endpoint import Endpoint, build_endpoint, tls_options
 from cli.fleet_table import build_fleet
 from cli.observer_client import Connected, Event, ObserverError, Outage, watch
+from cli.page import print_page
 from readpool.v1 import observer_pb2 as pb
 
 # A scaler sends every fleet it has at once; after this much silence it has none to add.
@@ -130,12 +131,9 @@ async def _print_once(console: Console, endpoint: Endpoint, request: pb.WatchReq
     if board.outage or (board.fleets and not board.chosen()):
         click.echo(board.remark().removesuffix(" Trying again."), err=True)
         return 1
-    width = console.width if console.is_terminal else 200
-    page = Console(width=width, no_color=not console.is_terminal, highlight=False)
-    with page.capture() as drawn:
-        page.print(build_board(board, width=width, height=None, ascii_only=page.options.ascii_only))
-    for line in drawn.get().splitlines():
-        click.echo(line.rstrip())  # a table fills its width with blanks, which are in the way of grep and cut
+    print_page(
+        console, lambda *, width, ascii_only: build_board(board, width=width, height=None, ascii_only=ascii_only)
+    )
     return 0
 
 

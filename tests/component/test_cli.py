@@ -56,7 +56,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert run("--version") == (0, "readpool, version 0.1.0\n")
 
 
-@pytest.mark.parametrize("command", ["nope", "controller", "pools", "explain"])
+@pytest.mark.parametrize("command", ["nope", "controller"])
 def test_what_is_not_there_is_not_promised(command: str) -> None:
     code, out = run(command)
     assert code == 2

@@ -5,9 +5,8 @@ import os
 import pty
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -16,9 +15,8 @@ import pytest_asyncio
 from cli.endpoint import Endpoint
 from cli.observer_client import Connected, ObserverError, Outage, watch
 from readpool.v1 import observer_pb2 as pb
-from readpool.v1.observer_pb2_grpc import ObserverServicer, add_ObserverServicer_to_server
+from tests.component.playing_observer import PlayingObserver, serve
 
-Context = grpc.aio.ServicerContext[object, object]
 TOP = (sys.executable, "-m", "cli", "top")
 ALL = pb.WatchRequest(fleets=pb.Fleets())
 
@@ -38,35 +36,6 @@ def build_snapshot(fleet: str, *, sequence: int = 1, lag: int = 3) -> pb.Snapsho
         bounds=pb.Bounds(min_replicas=1, target_replicas=3, max_replicas=9),
         lag_threshold=10,
     )
-
-
-@dataclass
-class PlayingObserver(ObserverServicer):
-    """Sends what it is told to, then keeps the stream open until told to end it."""
-
-    snapshots: Sequence[pb.Snapshot] = ()
-    refusal: grpc.StatusCode | None = None
-    requests: list[pb.WatchRequest] = field(default_factory=list)
-    address: str = ""
-
-    async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.Snapshot]:  # noqa: N802  # the contract's name; an iterator, as grpc.aio has it
-        self.requests.append(request)
-        if self.refusal:
-            await context.abort(self.refusal, "not like that")
-        for snapshot in self.snapshots:
-            yield snapshot
-        await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def serve(observer: PlayingObserver, address: str = "127.0.0.1:0") -> AsyncIterator[PlayingObserver]:
-    server = grpc.aio.server()
-    add_ObserverServicer_to_server(observer, server)
-    port = server.add_insecure_port(address)
-    observer.address = f"127.0.0.1:{port}"
-    await server.start()
-    yield observer
-    await server.stop(None)
 
 
 @pytest_asyncio.fixture
