@@ -8,6 +8,7 @@ import click
 # Name, module, attribute, and the line that help shows without importing any of them.
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: the scaler itself."),
+    "controller": ("controller.__main__", "controller", "Look after ReadOnlyPools: the controller itself."),
     "top": ("cli.top", "top", "Show in a terminal what a scaler sees."),
     "pools": ("cli.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("cli.explain", "explain", "Say why a pool is of its size."),

@@ -87,19 +87,19 @@ class Informer:
         return (self._objects[key] for key in sorted(self._marked.get(mark, ()), key=lambda key: key[1:]))
 
     def observe(self, manifest: dict[str, Any]) -> None:
-        """Take what the server answered to a write as the newest that is known; listeners are not told."""
+        """Take what the server answered to a write as the newest that is known; the watch will not tell it again."""
         key = key_of(self.kind, manifest)
         self._written.add(key)
         if not self._is_older(key, manifest):
-            self._store(key, manifest)
+            self._put_if_other(key, manifest)
 
     def observe_deleted(self, key: ObjectKey, uid: str) -> None:
-        """Take an object for deleted; listeners are told when the watch says it."""
+        """Take an object for deleted: listeners are told now, and once more when the watch says it."""
         known = self._objects.get(key)
         self._written.add(key)
         if known is not None and known["metadata"].get("uid") == uid:
             self._deleted[key] = uid
-            self._drop(key)
+            self._remove(key, known)
 
     def __iter__(self) -> Iterator[Manifest]:
         """Give all objects, in no order, as they are now."""

@@ -56,11 +56,10 @@ def test_the_version_is_that_of_the_package() -> None:
     assert run("--version") == (0, "readpool, version 0.1.0\n")
 
 
-@pytest.mark.parametrize("command", ["nope", "controller"])
-def test_what_is_not_there_is_not_promised(command: str) -> None:
-    code, out = run(command)
+def test_what_is_not_there_is_not_promised() -> None:
+    code, out = run("nope")
     assert code == 2
-    assert f"No such command '{command}'" in out
+    assert "No such command 'nope'" in out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""One pool and all that is seen of it, gathered from the stores and the scaler's stream: no request, no waiting.
+
+What is remembered between two looks, because no store has it, is in a PoolMemory.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from controller.labels import POOL_LABEL
+from controller.observed import FleetView, ObservedPool
+from controller.pool_keys import PoolKey, mark_of_label, mark_of_target
+from controller.watches import Watches
+from readpool.kubernetes.kinds import (
+    CONFIG_MAP,
+    ENDPOINT_SLICE,
+    HTTP_ROUTE,
+    NETWORK_POLICY,
+    PDB,
+    POD,
+    PROMETHEUS_RULE,
+    PVC,
+    SCALED_OBJECT,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+    Manifest,
+    ObjectKey,
+    key_of,
+)
+from readpool.pool.spec import ReadOnlyPool
+
+OWNED = (
+    *(SERVICE, CONFIG_MAP, STATEFUL_SET, ENDPOINT_SLICE, NETWORK_POLICY, PDB),
+    *(SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE),
+)
+"""Kinds that a pool may own."""
+
+
+@dataclass(slots=True)
+class PoolMemory:
+    """What was learned of one pool by writing.
+
+    Attributes:
+        uid: of the pool that it was learned of.
+        occupied: names that the pool needs, and somebody else's object has.
+        refused: what the API server would not take, and what it said.
+        unsettled: how many times in a row there was something to write.
+    """
+
+    uid: str
+    occupied: frozenset[ObjectKey] = frozenset()
+    refused: Mapping[ObjectKey, str] = field(default_factory=dict)
+    unsettled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetWord:
+    """The scaler's last word on a pool, and since when it says nothing, in Unix seconds."""
+
+    fleet: FleetView | None = None
+    silent_since: float | None = None
+
+
+def observe_pool(
+    watches: Watches,
+    pool: ReadOnlyPool,
+    memory: PoolMemory,
+    word: FleetWord,
+    archived_ledgers: tuple[int, int] | None = None,
+) -> ObservedPool:
+    """Gather what a plan rests on."""
+    key = PoolKey(pool.namespace, pool.name)
+    children = dict(_find_children(watches, pool))
+    stateful_set = children.get(ObjectKey(STATEFUL_SET, pool.namespace, pool.name))
+    uid = stateful_set["metadata"]["uid"] if stateful_set is not None else ""
+    return ObservedPool(
+        pool=pool,
+        children=children,
+        pods=tuple(watches.list_marked(POD, pool.namespace, uid)),
+        claims=tuple(watches.list_marked(PVC, pool.namespace, mark_of_label(key))),
+        fleet=word.fleet,
+        fleet_silent_since=word.silent_since,
+        capabilities=watches.capabilities,
+        archived_ledgers=archived_ledgers,
+        other_scaled_object=_find_other_scaled_object(watches, key, children),
+        occupied=memory.occupied | frozenset(_find_occupied(watches, pool, children)),
+        refused=memory.refused,
+    )
+
+
+def is_ours(manifest: Manifest, pool: ReadOnlyPool) -> bool:
+    """Tell whether an object belongs to the pool: it owns it, or the object has its labels and no owner at all.
+
+    Without an owner are those that a pool left behind which was deleted with --cascade=orphan.
+    """
+    owners = manifest["metadata"].get("ownerReferences") or ()
+    if owners:
+        return any(owner["uid"] == pool.uid for owner in owners)
+    labels = manifest["metadata"].get("labels") or {}
+    return labels.get(POOL_LABEL) == pool.name and labels.get("app.kubernetes.io/managed-by") == "readpool"
+
+
+def _find_children(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[ObjectKey, Manifest]]:
+    for kind, manifest in _list_labelled(watches, pool):
+        if is_ours(manifest, pool):
+            yield key_of(kind, manifest), manifest
+    for kind in OWNED:  # those that have lost their label as well
+        for manifest in watches.list_marked(kind, pool.namespace, pool.uid):
+            yield key_of(kind, manifest), manifest
+
+
+def _find_occupied(watches: Watches, pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest]) -> Iterator[ObjectKey]:
+    """Find what has our labels and is not ours, such as what a pool of the same name has left to be collected."""
+    for kind, manifest in _list_labelled(watches, pool):
+        key = key_of(kind, manifest)
+        if key not in children and kind != SCALED_OBJECT:
+            yield key
+
+
+def _list_labelled(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Kind, Manifest]]:
+    mark = mark_of_label(PoolKey(pool.namespace, pool.name))
+    for kind in OWNED:
+        for manifest in watches.list_marked(kind, pool.namespace, mark):
+            yield kind, manifest
+
+
+def _find_other_scaled_object(watches: Watches, pool: PoolKey, children: Mapping[ObjectKey, Manifest]) -> str | None:
+    """Find a ScaledObject of the user's that scales the pool."""
+    targeting = watches.list_marked(SCALED_OBJECT, pool.namespace, mark_of_target(pool))
+    names = [one["metadata"]["name"] for one in targeting if key_of(SCALED_OBJECT, one) not in children]
+    return names[0] if names else None

@@ -1,0 +1,152 @@
+"""What the controller was started with: parsed and without contradictions before anything runs.
+
+Each flag of `readpool controller` ends up here; files are only named, whoever needs them reads them.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.plan_settings import PlanSettings
+from readpool.host_port import HostPort, SettingsError
+from readpool.public_networks import load_public_networks
+from readpool.telemetry.logging import LogFormat, LogLevel
+
+MAX_WORKERS = 64
+_TELEMETRY_LISTEN = HostPort("::", 8080)
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ScalerTls:
+    """PEM files: the authority that the scaler's certificate is of, and for mTLS our own certificate with its key."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that are given."""
+        return tuple(path for path in (self.ca, self.key, self.certificate) if path is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """All that one controller process is told.
+
+    Attributes:
+        namespaces: those whose pools are looked after; none given: all.
+        scaler_address: HOST:PORT that KEDA and this process ask.
+        scaler_tls: what is shown to the scaler and expected of it; None where it speaks plain text.
+        lease_namespace, lease_name: the Lease by which replicas of the controller agree who writes.
+        identity: this process's name in it.
+
+    Raises:
+        SettingsError: when a value cannot be.
+    """
+
+    scaler_address: str
+    scaler_namespace: str
+    scaler_labels: tuple[tuple[str, str], ...]
+    lease_namespace: str
+    lease_name: str
+    identity: str
+    kubeconfig: Path | None = None
+    namespaces: tuple[str, ...] = ()
+    scaler_authentication: str | None = None
+    scaler_tls: ScalerTls | None = None
+    gate_image: str | None = None
+    telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
+    workers: int = 8
+    log_format: LogFormat = LogFormat.JSON
+    log_level: LogLevel = LogLevel.INFO
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise SettingsError(f"--workers {self.workers} is not within 1 to {MAX_WORKERS}")
+        _check("--scaler-namespace", self.scaler_namespace, _NAMESPACE)
+        _check("--lease-namespace", self.lease_namespace, _NAMESPACE)
+        _check("--lease-name", self.lease_name, _NAME)
+        if self.scaler_authentication is not None:
+            _check("--scaler-authentication", self.scaler_authentication, _NAME)
+        if not self.identity:
+            raise SettingsError("--identity is empty; it has to name this process among the others")
+
+    def to_plan_settings(self) -> PlanSettings:
+        """Give what plans need of it."""
+        return PlanSettings(
+            networks=load_public_networks(),
+            scaler_address=self.scaler_address,
+            scaler_namespace=self.scaler_namespace,
+            scaler_labels=dict(self.scaler_labels),
+            scaler_authentication=self.scaler_authentication,
+            gate_image=self.gate_image,
+        )
+
+
+def parse_namespaces(text: str) -> tuple[str, ...]:
+    """Parse names of namespaces with commas between them; an empty text means all.
+
+    Raises:
+        SettingsError: for the first that is no namespace's name.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        _check("--namespaces", name, _NAMESPACE)
+    return tuple(dict.fromkeys(names))
+
+
+def parse_selector(text: str) -> tuple[tuple[str, str], ...]:
+    """Parse labels as KEY=VALUE with commas between them, at least one.
+
+    Raises:
+        SettingsError: when the text is not of that form.
+    """
+    labels = []
+    for part in text.split(","):
+        key, equals, value = part.strip().partition("=")
+        if not equals or not _LABEL.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise SettingsError(
+                f"{part.strip()!r} in {text!r} is not KEY=VALUE, such as app.kubernetes.io/name=readpool"
+            )
+        labels.append((key, value))
+    return tuple(labels)
+
+
+def parse_scaler_address(text: str) -> str:
+    """Parse HOST:PORT of the scaler, as KEDA takes it.
+
+    Raises:
+        SettingsError: when there is no host, or no port of 1 to 65535.
+    """
+    host, _, port = text.rpartition(":")
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 2**16
+    if not host or not is_port or any(character.isspace() or character == "/" for character in text):
+        raise SettingsError(f"{text!r} is not HOST:PORT, such as readpool-scaler.readpool.svc:9090")
+    return text
+
+
+def build_scaler_tls(ca: Path | None, certificate: Path | None, key: Path | None) -> ScalerTls | None:
+    """Put the three TLS flags together; None where TLS is off.
+
+    Raises:
+        SettingsError: when a flag comes without the one it needs, or a file is not there.
+    """
+    if (certificate is None) != (key is None):
+        given, lacking = ("--scaler-cert", "--scaler-key") if key is None else ("--scaler-key", "--scaler-cert")
+        raise SettingsError(f"{given} needs {lacking} as well: a certificate and its key go together")
+    tls = ScalerTls(ca, certificate, key)
+    for flag, path in (("--scaler-ca", ca), ("--scaler-cert", certificate), ("--scaler-key", key)):
+        if path is not None and not path.is_file():
+            raise SettingsError(f"{flag} {path}: there is no such file")
+    return tls if tls.files else None
+
+
+def _check(flag: str, value: str, pattern: re.Pattern[str]) -> None:
+    if not pattern.fullmatch(value):
+        raise SettingsError(f"{flag} {value!r} is not a name of Kubernetes: lower-case letters, digits and dashes")

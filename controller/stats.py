@@ -1,0 +1,35 @@
+"""What the controller counts of its own work; read at a scrape, written by the one event loop."""
+
+from collections import Counter
+
+from readpool.telemetry.histogram import Histogram
+
+RECONCILE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class ControllerStats:
+    """The process-wide counts.
+
+    Attributes:
+        reconciles: by outcome: "Settled" (nothing to write), "Written", "Failed", "NotUnderstood", "Gone".
+        reconcile_seconds: from taking a pool out of the queue to the last answer.
+        writes: by verb, kind and outcome: "OK" or the API server's reason.
+        events: by outcome: "Written", "Repeated" (counted in one that is there), "Dropped".
+    """
+
+    __slots__ = ("events", "reconcile_seconds", "reconciles", "writes")
+
+    def __init__(self) -> None:
+        self.reconciles: Counter[str] = Counter()
+        self.reconcile_seconds = Histogram(RECONCILE_SECONDS)
+        self.writes: Counter[tuple[str, str, str]] = Counter()
+        self.events: Counter[str] = Counter()
+
+    def count_reconcile(self, outcome: str, seconds: float) -> None:
+        """Count one look at a pool, and how long it took in seconds."""
+        self.reconciles[outcome] += 1
+        self.reconcile_seconds.observe(seconds)
+
+    def count_write(self, verb: str, kind: str, outcome: str) -> None:
+        """Count one write by what it was and how it ended."""
+        self.writes[verb, kind, outcome] += 1

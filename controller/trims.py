@@ -1,0 +1,40 @@
+"""What is kept of each object that is watched: what a plan reads. A thousand pools have ten thousand objects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_KEPT_METADATA = frozenset(
+    {
+        *("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"),
+        *("labels", "annotations", "ownerReferences"),
+    }
+)
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_KEPT_POD_STATUS = frozenset({"phase", "podIP", "conditions", "reason"})
+
+
+def trim(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Trim an object to its metadata that anybody reads, and all of its content."""
+    return {**_without_type(manifest), "metadata": _trim_metadata(manifest["metadata"])}
+
+
+def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Trim a pod: what it is made of is in its StatefulSet."""
+    status = manifest.get("status") or {}
+    return {
+        "metadata": _trim_metadata(manifest["metadata"]),
+        "spec": {"nodeName": (manifest.get("spec") or {}).get("nodeName")},
+        "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS},
+    }
+
+
+def _without_type(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in manifest.items() if name not in ("apiVersion", "kind")}
+
+
+def _trim_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: part for name, part in metadata.items() if name in _KEPT_METADATA}
+    annotations = kept.get("annotations")
+    if annotations and _LAST_APPLIED in annotations:
+        kept["annotations"] = {name: text for name, text in annotations.items() if name != _LAST_APPLIED}
+    return kept

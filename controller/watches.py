@@ -1,0 +1,220 @@
+"""All that the controller sees of a cluster: an informer a kind and namespace, those of optional kinds while served.
+
+Each change queues the pools that it concerns; controller.observe reads the stores.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from controller.labels import POOL_LABEL
+from controller.observed import Capabilities
+from controller.pool_keys import PoolKey, find_marks, find_pool_keys
+from controller.resources.endpoint_slices import MANAGED_BY
+from controller.trims import trim, trim_pod
+from readpool.kubernetes.client import KubernetesClient
+from readpool.kubernetes.errors import ApiError
+from readpool.kubernetes.informer import Informer, OnChange
+from readpool.kubernetes.kinds import (
+    CONFIG_MAP,
+    ENDPOINT_SLICE,
+    HTTP_ROUTE,
+    NETWORK_POLICY,
+    PDB,
+    POD,
+    POOL,
+    PROMETHEUS_RULE,
+    PVC,
+    SCALED_OBJECT,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+    Manifest,
+    ObjectKey,
+)
+
+_SELECTORS: Mapping[Kind, str | None] = {
+    POOL: None,
+    **dict.fromkeys((STATEFUL_SET, POD, PVC, SERVICE, CONFIG_MAP, NETWORK_POLICY, PDB), POOL_LABEL),
+    # Kubernetes makes slices of the headless Service, with the Service's labels.
+    ENDPOINT_SLICE: f"{POOL_LABEL},endpointslice.kubernetes.io/managed-by={MANAGED_BY}",
+    SCALED_OBJECT: None,  # a user's own may point at a pool
+    HTTP_ROUTE: POOL_LABEL,
+    PROMETHEUS_RULE: POOL_LABEL,
+}
+OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
+CHECK_SECONDS = 10.0
+"""How often the cluster is asked which optional kinds it serves: three small requests, which need no permission."""
+_LOG = structlog.get_logger()
+
+
+class Watches:
+    """The informers. `run` keeps them up to date; `synced` is set once each has its first list.
+
+    Args:
+        client: to the API server.
+        namespaces: those that are watched; none given: all.
+        on_pool: told which pool a change concerns, within the event loop.
+    """
+
+    def __init__(self, client: KubernetesClient, namespaces: Sequence[str], on_pool: Callable[[PoolKey], None]) -> None:
+        self._client = client
+        self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._on_pool = on_pool
+        self._informers: dict[Kind, dict[str | None, Informer]] = {
+            kind: self._build(kind) for kind in _SELECTORS if kind not in OPTIONAL
+        }
+        self.synced = asyncio.Event()
+        self._follows: dict[Kind, asyncio.Task[None]] = {}
+        self._listeners: list[OnChange] = []
+        self._is_writing = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Which optional kinds the cluster serves."""
+        served = self._informers
+        return Capabilities(
+            keda=SCALED_OBJECT in served, gateway_api=HTTP_ROUTE in served, prometheus=PROMETHEUS_RULE in served
+        )
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that are watched at present."""
+        return tuple(self._informers)
+
+    def get(self, key: ObjectKey) -> Manifest | None:
+        """Give one object as last seen."""
+        informer = self._find(key.kind, key.namespace)
+        return informer.get(key.namespace, key.name) if informer is not None else None
+
+    def list_marked(self, kind: Kind, namespace: str, mark: str) -> Iterator[Manifest]:
+        """Give the objects of a kind that have a mark of controller.pool_keys."""
+        informer = self._find(kind, namespace)
+        return informer.list_marked(mark) if informer is not None else iter(())
+
+    def list_pools(self) -> list[Manifest]:
+        """Give all pools."""
+        return [manifest for informer in self._informers[POOL].values() for manifest in informer]
+
+    def count(self, kind: Kind) -> int:
+        """Count the objects of a kind."""
+        return sum(map(len, self._informers.get(kind, {}).values()))
+
+    def observe(self, kind: Kind, manifest: dict[str, Any]) -> None:
+        """Take the answer to a write for what is there now."""
+        informer = self._find(kind, manifest["metadata"].get("namespace", ""))
+        if informer is not None:
+            with self._writing():
+                informer.observe(manifest)
+
+    def observe_deleted(self, key: ObjectKey, uid: str) -> None:
+        """Take an object for deleted."""
+        informer = self._find(key.kind, key.namespace)
+        if informer is not None:
+            with self._writing():
+                informer.observe_deleted(key, uid)
+
+    def on_change(self, listener: OnChange) -> None:
+        """Have `listener` called at each change of whatever kind, also at those that this process makes."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for kind in tuple(self._informers):
+                self._start(group, kind)
+            await self._check(group)
+            await self._wait_until_synced()
+            self.synced.set()
+            while True:
+                await asyncio.sleep(CHECK_SECONDS)
+                await self._check(group)
+
+    async def _check(self, group: asyncio.TaskGroup) -> None:
+        """Begin and end to watch optional kinds as the cluster begins and ends to serve them."""
+        for kind in OPTIONAL:
+            try:
+                is_served = await self._client.serves(kind)
+            except ApiError as error:
+                _LOG.debug("cannot tell whether a kind is served", kind=kind.name, reason=error.reason)
+                continue
+            if is_served and kind not in self._informers:
+                await self._begin(group, kind)
+            elif not is_served and kind in self._informers:
+                self._end(kind)
+
+    async def _begin(self, group: asyncio.TaskGroup, kind: Kind) -> None:
+        """Watch a kind; plans see it only once its first list is in."""
+        _LOG.info("watching an optional kind", kind=kind.name)
+        informers = self._build(kind)
+        self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_SECONDS):
+                for informer in informers.values():
+                    await informer.synced.wait()
+        if not all(informer.synced.is_set() for informer in informers.values()):
+            self._follows.pop(kind).cancel()  # it is checked again
+            return
+        self._informers[kind] = informers
+        self._queue_all()
+
+    def _end(self, kind: Kind) -> None:
+        _LOG.info("an optional kind is no longer served", kind=kind.name)
+        self._follows.pop(kind).cancel()
+        del self._informers[kind]
+        self._queue_all()
+
+    def _start(self, group: asyncio.TaskGroup, kind: Kind) -> None:
+        group.create_task(_follow(self._informers[kind].values()), name=f"informers of {kind.name}")
+
+    async def _wait_until_synced(self) -> None:
+        for informers in tuple(self._informers.values()):
+            for informer in informers.values():
+                await informer.synced.wait()
+
+    def _queue_all(self) -> None:
+        for manifest in self.list_pools():
+            self._on_pool(PoolKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+
+    def _find(self, kind: Kind, namespace: str) -> Informer | None:
+        informers = self._informers.get(kind, {})
+        return informers[None] if None in informers else informers.get(namespace)
+
+    def _build(self, kind: Kind) -> dict[str | None, Informer]:
+        return {namespace: self._build_one(kind, namespace) for namespace in self._namespaces}
+
+    def _build_one(self, kind: Kind, namespace: str | None) -> Informer:
+        informer = Informer(
+            self._client,
+            kind,
+            namespace,
+            selector=_SELECTORS[kind],
+            trim=trim_pod if kind == POD else trim,
+            find_marks=find_marks,
+        )
+        informer.on_change(self._hear)
+        return informer
+
+    def _hear(self, key: ObjectKey, manifest: Manifest) -> None:
+        for listener in self._listeners:
+            listener(key, manifest)
+        # Who writes looks again by himself, once he has written all of it.
+        for pool in () if self._is_writing else find_pool_keys(key.kind, manifest):
+            self._on_pool(pool)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._is_writing = True
+        try:
+            yield
+        finally:
+            self._is_writing = False
+
+
+async def _follow(informers: Iterable[Informer]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for informer in informers:
+            group.create_task(informer.run())

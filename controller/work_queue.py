@@ -1,0 +1,109 @@
+"""Which pool is looked at next? Keys, each at most once in the queue and at one worker at a time; after client-go's.
+
+A key that is added while it is worked on comes again afterwards; one that failed comes again ever more slowly.
+"""
+
+import asyncio
+import random
+from collections import deque
+
+from controller.pool_keys import PoolKey
+
+FIRST_RETRY_SECONDS = 0.2
+LAST_RETRY_SECONDS = 120.0
+
+
+class WorkQueue:
+    """The queue; for one event loop, made outside of it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[PoolKey] = deque()
+        self._wanted: set[PoolKey] = set()
+        self._worked_on: set[PoolKey] = set()
+        self._timers: dict[PoolKey, asyncio.TimerHandle] = {}
+        self._failures: dict[PoolKey, int] = {}
+        self._news = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        """Count the keys that wait for a worker."""
+        return len(self._waiting)
+
+    @property
+    def failing(self) -> int:
+        """How many keys failed when they were last worked on."""
+        return len(self._failures)
+
+    def add(self, key: PoolKey) -> None:
+        """Have a key worked on as soon as may be."""
+        self._cancel_timer(key)
+        if key in self._wanted:
+            return
+        self._wanted.add(key)
+        if key not in self._worked_on:
+            self._append(key)
+
+    def add_after(self, key: PoolKey, seconds: float) -> None:
+        """Have a key worked on after a time; of several times the soonest counts."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        timer = self._timers.get(key)
+        if key in self._wanted or (timer is not None and timer.when() <= due):
+            return
+        self._cancel_timer(key)
+        self._timers[key] = loop.call_at(due, self.add, key)
+
+    def retry(self, key: PoolKey, at_least_seconds: float = 0.0) -> int:
+        """Have a key that failed worked on again, after a time that doubles; give how often it has failed in a row."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        pause: float = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
+        spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        self.add_after(key, max(at_least_seconds, spread))
+        return failures
+
+    def succeed(self, key: PoolKey) -> None:
+        """Forget that a key has failed."""
+        self._failures.pop(key, None)
+
+    def forget(self, key: PoolKey) -> None:
+        """Forget all of a key that is no more, unless it has been added anew."""
+        self.succeed(key)
+        self._cancel_timer(key)
+
+    async def get(self) -> PoolKey:
+        """Wait for a key; the caller has to say `done` of it."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        key = self._waiting.popleft()
+        self._wanted.discard(key)
+        self._worked_on.add(key)
+        self._idle.clear()
+        return key
+
+    def done(self, key: PoolKey) -> None:
+        """Take a key as worked on; it waits again if it was added meanwhile."""
+        self._worked_on.discard(key)
+        if not self._worked_on:
+            self._idle.set()
+        if key in self._wanted:
+            self._append(key)
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no key is being worked on."""
+        await self._idle.wait()
+
+    def close(self) -> None:
+        """Drop what is to come later."""
+        for key in tuple(self._timers):
+            self._cancel_timer(key)
+
+    def _append(self, key: PoolKey) -> None:
+        self._waiting.append(key)
+        self._news.set()
+
+    def _cancel_timer(self, key: PoolKey) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
