@@ -5,37 +5,27 @@ ten minutes the scaler looks for that Service, as for every fleet that nobody as
 """
 
 import asyncio
-import socket
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from cli.answers import Answer, ask_until_settled, find_addresses, is_failed, say_unknown
+from cli.check_ready import SCHEME, ask_until_ready, describe_readiness
 from cli.endpoint import Endpoint, build_endpoint, open_channel, tls_options
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 
-RETRY_SECONDS = 0.5
 SERVICE = pb.DESCRIPTOR.services_by_name["ExternalScaler"].full_name
 TRIGGER = {"service": "readpool-check", "port": "11626", "targetReplicas": "1"}
 METRIC = "desiredReplicas"
 # Back-off would be shared with the channels of earlier tries.
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How one address answered: as it should, where `failure` is empty; `is_final` where asking again is in vain."""
-
-    address: str
-    failure: str = ""
-    is_final: bool = False
 
 
 @click.command(
@@ -44,9 +34,10 @@ class Answer:
 Examples:
   readpool check readpool-scaler.readpool:9090
   readpool check readpool-scaler.readpool:9090 --each
+  readpool check http://readpool-controller.readpool:8080/readyz
   readpool check scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
 )
-@click.argument("address", default="localhost:9090", envvar="READPOOL_SCALER", metavar="[HOST:PORT]")
+@click.argument("address", default="localhost:9090", envvar="READPOOL_SCALER", metavar="[HOST:PORT | URL]")
 @click.option("--each", is_flag=True, help="Ask every address behind HOST: each scaler of a headless Service.")
 @click.option(
     "--namespace",
@@ -67,21 +58,23 @@ Examples:
 def check(*, address: str, each: bool, namespace: str, timeout: float, **tls: Path | str | None) -> None:
     """Ask a scaler as KEDA does: is it SERVING, does it name metric and target, is a pool with a target active?
 
-    The address is the one for a ScaledObject's scalerAddress; localhost:9090 where none is given. The exit code is 0
-    when it answered as it should.
+    The address is the one for a ScaledObject's scalerAddress; localhost:9090 where none is given. A URL with http:// is
+    asked instead whether it is ready, as a controller's /readyz. The exit code is 0 when all answered as they should.
     """
+    if address.startswith(SCHEME):
+        answers = asyncio.run(ask_until_ready(address, timeout, each=each))
+        _tell(describe_readiness(address, answers), answers)
     host, colon, port = address.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()):
         raise click.UsageError(f"{address!r} is not HOST:PORT, such as readpool-scaler.readpool:9090.")
     endpoint = build_endpoint(address, **tls)
     answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, each=each))
-    click.echo(describe(address, answers), err=is_failed(answers))
+    _tell(describe(address, answers), answers)
+
+
+def _tell(line: str, answers: Sequence[Answer]) -> NoReturn:
+    click.echo(line, err=is_failed(answers))
     sys.exit(int(is_failed(answers)))
-
-
-def is_failed(answers: Sequence[Answer]) -> bool:
-    """Tell whether any address failed to answer as it should."""
-    return any(answer.failure for answer in answers)
 
 
 def describe(address: str, answers: Sequence[Answer]) -> str:
@@ -96,14 +89,12 @@ def describe(address: str, answers: Sequence[Answer]) -> str:
 
 
 async def ask_until_answered(endpoint: Endpoint, namespace: str, seconds: float, *, each: bool) -> list[Answer]:
-    """Ask, again and again while it may still come to answer, for at most so many seconds; give the last answers."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answers = await _ask_all(endpoint, namespace, deadline - time.monotonic(), each=each)
-        is_settled = not is_failed(answers) or any(answer.is_final for answer in answers)
-        if is_settled or time.monotonic() + RETRY_SECONDS >= deadline:
-            return answers
-        await asyncio.sleep(RETRY_SECONDS)
+    """Ask until a scaler, or each behind its name, answers as it should, for at most so many seconds."""
+
+    async def ask_all(left: float) -> list[Answer]:
+        return await _ask_all(endpoint, namespace, left, each=each)
+
+    return await ask_until_settled(ask_all, seconds)
 
 
 async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, *, each: bool) -> list[Answer]:
@@ -112,20 +103,9 @@ async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, *, each: 
     try:
         addresses = await find_addresses(endpoint.address)
     except OSError as error:
-        return [Answer(endpoint.address, f"no address is known for it: {error.strerror or error}")]
+        return [say_unknown(endpoint.address, error)]
     asking = (ask(_narrow(endpoint, address), address, namespace, seconds) for address in addresses)
     return list(await asyncio.gather(*asking))
-
-
-async def find_addresses(address: str) -> list[str]:
-    """Look up every IP:PORT behind HOST:PORT.
-
-    Raises:
-        OSError: there is none, or nobody to ask.
-    """
-    host, _, port = address.rpartition(":")
-    found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    return sorted({f"[{where[0]}]:{port}" if ":" in str(where[0]) else f"{where[0]}:{port}" for *_, where in found})
 
 
 def _narrow(endpoint: Endpoint, address: str) -> Endpoint:

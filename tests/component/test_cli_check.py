@@ -12,9 +12,11 @@ from typing import Any
 
 import grpc
 import pytest
+from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cli.check import Answer, ask, ask_until_answered, describe, find_addresses
+from cli.answers import Answer, find_addresses
+from cli.check import ask, ask_until_answered, describe
 from cli.endpoint import Endpoint
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import add_ExternalScalerServicer_to_server
@@ -210,3 +212,47 @@ async def test_a_name_that_nobody_knows_is_said_to_have_no_address() -> None:
 )
 def test_the_verdict_is_one_line(answers: list[Answer], line: str) -> None:
     assert describe("s:1", answers) == line
+
+
+@asynccontextmanager
+async def serve_readiness(*statuses: int) -> AsyncIterator[str]:
+    """Serve /readyz with these statuses, one after the other, the last one again and again; give its URL."""
+    left = list(statuses)
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=left.pop(0) if len(left) > 1 else left[0], text="watching\nPool")
+
+    app = web.Application()
+    app.router.add_get("/readyz", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    yield f"http://127.0.0.1:{port}/readyz"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("flags", [pytest.param((), id="one"), pytest.param(("--each",), id="each")])
+async def test_a_url_is_asked_whether_it_is_ready(flags: tuple[str, ...]) -> None:
+    async with serve_readiness(200) as url:
+        assert await run_check(url, *flags) == (0, f"{url} is ready.\n", "")
+
+
+async def test_it_waits_for_what_is_not_ready_yet() -> None:
+    async with serve_readiness(503, 503, 200) as url:
+        assert await run_check(url, "--timeout", "20") == (0, f"{url} is ready.\n", "")
+
+
+async def test_what_is_not_ready_is_told_with_what_it_says() -> None:
+    async with serve_readiness(503) as url:
+        code, out, err = await run_check(url, "--timeout", "0.6")
+    assert (code, out) == (1, "")
+    assert err == f"{url} is not ready. {url.split('/')[2]}: 503 watching Pool\n"
+
+
+async def test_where_nobody_listens_a_url_is_not_ready() -> None:
+    code, _, err = await run_check(f"http://localhost:{find_free_port()}/readyz", "--each", "--timeout", "0.6")
+    assert code == 1
+    assert "is not ready. " in err
+    assert "All connection attempts failed" in err
