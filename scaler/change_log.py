@@ -1,4 +1,4 @@
-"""What is logged of a fleet: each change of class, of the tip's health and of the desired number, once each.
+"""What is logged of a fleet: each change of class, of the tip's health, of the desired number or why, once each.
 
 Called with every snapshot; a poll in which nothing changed writes nothing.
 """
@@ -6,6 +6,7 @@ Called with every snapshot; a poll in which nothing changed writes nothing.
 import structlog
 
 from readpool.replica_class import ReplicaClass
+from scaler.policy import Decision
 from scaler.snapshot import FleetSnapshot
 from scaler.tip import Tip
 
@@ -20,7 +21,7 @@ class ChangeLog:
     def __init__(self, fleet: str) -> None:
         self._fleet = fleet
         self._classes: dict[str, ReplicaClass] = {}
-        self._decision: tuple[int | None, str] | None = None
+        self._decision: tuple[int | None, str] = (None, "")
         self._tip_health = "unknown"
         self._discovery_trouble = ""
 
@@ -32,17 +33,7 @@ class ChangeLog:
             ledger = snapshot.tip.ledger if snapshot.tip else None
             _log.info("tipChanged", fleet=self._fleet, was=self._tip_health, now=health, ledger=ledger)
             self._tip_health = health
-        decision = (snapshot.decision.desired, snapshot.decision.reason if snapshot.decision.desired is None else "")
-        if decision != self._decision:
-            _log.info(
-                "desiredChanged",
-                fleet=self._fleet,
-                was=self._decision[0] if self._decision else None,
-                now=snapshot.decision.desired,
-                reason=snapshot.decision.reason,
-                message=snapshot.decision.message,
-            )
-            self._decision = decision
+        self._note_decision(snapshot.decision)
 
     def note_discovery(self, trouble: str) -> None:
         """Log that discovery fails, once for each reason, and that it works again: an empty `trouble`."""
@@ -51,6 +42,20 @@ class ChangeLog:
         elif self._discovery_trouble and not trouble:
             _log.info("discoveryRecovered", fleet=self._fleet)
         self._discovery_trouble = trouble
+
+    def _note_decision(self, decision: Decision) -> None:
+        """Log a new number, or that it stays for another reason: more are wanted than may come at once, say."""
+        if (decision.desired, decision.reason) == self._decision:
+            return
+        _log.info(
+            "desiredChanged",
+            fleet=self._fleet,
+            was=self._decision[0],
+            now=decision.desired,
+            reason=decision.reason,
+            message=decision.message,
+        )
+        self._decision = (decision.desired, decision.reason)
 
     def _note_classes(self, snapshot: FleetSnapshot) -> None:
         classes = self._classes
