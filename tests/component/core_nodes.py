@@ -24,6 +24,7 @@ class CoreNode:
         self.polls = 0
         self._started_at = time.time()
         self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -36,12 +37,17 @@ class CoreNode:
         self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
 
     async def stop(self) -> None:
-        """Refuse connections from now on."""
+        """Refuse connections from now on, and end those that are open."""
         if self._server:
             self._server.close()
             await self._server.wait_closed()
+        for writer in tuple(self._writers):
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
             self.polls += 1
@@ -50,6 +56,9 @@ class CoreNode:
             writer.write(head.encode() + body)
             await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self._writers.discard(writer)
 
     def _build_info(self) -> dict[str, object]:
         now = time.time()
