@@ -1,14 +1,17 @@
 """What the tests on a real API server share: the server, once a session, and a namespace of its own for each test."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from readpool.pool.crd import CRD_NAME, render_crd
 from tests.cluster.needs import UnmetNeedError
 from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer, Programs, find_programs, run_api_server
+from tests.e2e.api.controller_stage import ControllerStage, set_stage
 from tests.strictness import skip_or_fail
 
 _NUMBERS = itertools.count(1)
@@ -37,6 +40,13 @@ def namespace(api_server: ApiServer) -> str:
     name = f"test-{next(_NUMBERS)}"
     api_server.access.kubectl("create", "namespace", name)
     return name
+
+
+@pytest_asyncio.fixture
+async def stage(api_server: ApiServer, namespace: str, tmp_path: Path) -> AsyncIterator[ControllerStage]:
+    """Give a namespace with all that a controller talks to."""
+    async with set_stage(api_server, namespace, tmp_path) as staged:
+        yield staged
 
 
 def install_crd(server: ApiServer) -> None:

@@ -1,0 +1,103 @@
+"""A scaler at the far end of real gRPC that says of each pool what a test tells it to."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import grpc
+
+from readpool.v1 import observer_pb2 as pb
+from readpool.v1.observer_pb2_grpc import ObserverServicer, add_ObserverServicer_to_server
+
+Context = grpc.aio.ServicerContext[object, object]
+PoolName = tuple[str, str]
+CLASSES = {
+    "fresh": pb.REPLICA_CLASS_FRESH,
+    "lagging": pb.REPLICA_CLASS_LAGGING,
+    "catchingUp": pb.REPLICA_CLASS_CATCHING_UP,
+    "unreachable": pb.REPLICA_CLASS_UNREACHABLE,
+    "unknown": pb.REPLICA_CLASS_UNKNOWN,
+}
+
+
+class ScriptedObserver(ObserverServicer):
+    """Sends each pool's newest snapshot at once and whenever it is another; a pool of which nothing is said, nothing.
+
+    Attributes:
+        port: on loopback.
+        watched: how many streams are open, by pool.
+        refusal: how every watch is answered instead.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.watched: defaultdict[PoolName, int] = defaultdict(int)
+        self.refusal: tuple[grpc.StatusCode, str] | None = None
+        self._snapshots: dict[PoolName, pb.Snapshot] = {}
+        self._news = asyncio.Condition()
+
+    async def say(self, namespace: str, name: str, snapshot: pb.Snapshot) -> None:
+        """Say something of a pool from now on."""
+        self._snapshots[namespace, name] = snapshot
+        async with self._news:
+            self._news.notify_all()
+
+    async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.Snapshot]:  # noqa: N802 - the proto's
+        """Stream what is said of one pool."""
+        if self.refusal is not None:
+            await context.abort(*self.refusal)
+        pool = (request.pool.namespace, request.pool.name)
+        self.watched[pool] += 1
+        told = None
+        try:
+            while True:
+                snapshot = self._snapshots.get(pool)
+                if snapshot is not None and snapshot is not told:
+                    told = snapshot
+                    yield snapshot
+                    continue
+                async with self._news:
+                    await self._news.wait()
+        finally:
+            self.watched[pool] -= 1
+
+
+def build_snapshot(
+    classes: Mapping[str, str],
+    at: float,
+    *,
+    tip: int = 1000,
+    desired: int | None = 5,
+    lags: Mapping[str, int] | None = None,
+) -> pb.Snapshot:
+    """Build a snapshot from each replica's class by name; `lags` of those that are not 0."""
+    replicas = [
+        pb.Replica(
+            name=name,
+            address=f"{name}:11626",
+            since=at,
+            ledger=tip - (lags or {}).get(name, 0),
+            lag=(lags or {}).get(name, 0),
+            state="Synced!",
+            observed_at=at,
+            **{"class": CLASSES[replica_class]},  # type: ignore[arg-type]
+        )
+        for name, replica_class in classes.items()
+    ]
+    decision = pb.Decision(desired_replicas=desired, reason="Steady") if desired is not None else pb.Decision()
+    return pb.Snapshot(at=at, replicas=replicas, tip=pb.Tip(ledger=tip, moved_at=at), decision=decision)
+
+
+@asynccontextmanager
+async def serve_observer(port: int = 0) -> AsyncIterator[ScriptedObserver]:
+    """Serve on a loopback port during the block."""
+    observer = ScriptedObserver()
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    add_ObserverServicer_to_server(observer, server)
+    observer.port = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        yield observer
+    finally:
+        await server.stop(None)
