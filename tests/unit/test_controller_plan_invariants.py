@@ -1,0 +1,267 @@
+"""What holds of plans whatever the pool, its replicas and the scaler's word are."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controller.observed import Capabilities
+from controller.plan import Plan, plan_pool
+from readpool.kubernetes.kinds import POD, PVC, Manifest
+from readpool.pool.status import dump_status
+from readpool.replica_class import ReplicaClass
+from tests.unit.observed_pools import EVERYTHING
+from tests.unit.pool_manifests import ARCHIVE
+from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld
+
+CLASSES = st.sampled_from(ReplicaClass)
+ARCHIVES = [ARCHIVE, "https://archive2.example.com"]
+SPECS = st.fixed_dictionaries(
+    {
+        "minReplicas": st.just(1),
+        "targetReplicas": st.integers(1, 5),
+        "maxReplicas": st.integers(5, 8),
+        "replicas": st.integers(0, 7),
+        "historyArchiveUrls": st.just(ARCHIVES),
+        "version": st.sampled_from(["v22.4.1", "v23.0.0", "v21.0.0"]),
+        "loadBalancing": st.fixed_dictionaries(
+            {
+                "enabled": st.booleans(),
+                "freshNodeWeight": st.sampled_from([0, 50, 100]),
+                "laggingNodeWeight": st.just(0),
+                "maxLoadFactor": st.sampled_from([0, 1, 2]),
+                "mode": st.sampled_from(["Weighted", "FreshOnly"]),
+            }
+        ).flatmap(lambda part: st.integers(0, part["freshNodeWeight"]).map(lambda w: part | {"laggingNodeWeight": w})),
+        "shardBalancing": st.fixed_dictionaries(
+            {
+                "enabled": st.booleans(),
+                "shardCount": st.integers(1, 3),
+                "strategy": st.sampled_from(["RoundRobin", "HashBased", "Manual", "LedgerRange"]),
+                "autoRebalance": st.booleans(),
+            }
+        ),
+        "storage": st.sampled_from([{"size": "100Gi"}, {"size": "200Gi"}, {"retentionPolicy": "Retain"}]),
+        "autoscaling": st.booleans().map(lambda on: {"enabled": on}),
+        "replacement": st.booleans().map(lambda on: {"enabled": on}),
+        "coreConfigOverride": st.sampled_from(["", "FAILURE_SAFETY = 0\n", "HTTP_PORT = 1\n"]),
+        "paused": st.sampled_from([False, False, False, True]),
+        "alerting": st.booleans(),
+    }
+)
+CAPABILITIES = st.sampled_from([EVERYTHING, EVERYTHING, Capabilities()])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What happens to a world in one turn: a change of the spec, of pods, of what the scaler says, of time."""
+
+    changed: Mapping[str, Any]
+    classes: tuple[ReplicaClass, ...]
+    unready: frozenset[int]
+    going: frozenset[int]
+    silent_for: float | None
+    is_halted: bool
+    seconds: float
+    settles: bool
+
+    def play(self, world: PoolWorld) -> None:
+        world.now += self.seconds
+        world.change(**self.changed)
+        if self.settles:
+            world.settle()
+        for ordinal, pod in enumerate(world.pods.values()):
+            pod["status"]["conditions"][0]["status"] = "False" if ordinal in self.unready else "True"
+            if ordinal in self.going:
+                pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        world.say(*self.classes, is_halted=self.is_halted)
+        world.silent_since = None if self.silent_for is None else world.now - self.silent_for
+
+
+ORDINALS = st.frozensets(st.integers(0, 6), max_size=2)
+TURNS = st.builds(
+    Turn,
+    changed=st.just({}) | SPECS.map(lambda spec: dict(list(spec.items())[-8:])),
+    classes=st.lists(CLASSES, max_size=7).map(tuple),
+    unready=ORDINALS,
+    going=st.just(frozenset()) | ORDINALS,
+    silent_for=st.sampled_from([None, None, None, 5.0, 60.0, 1000.0]),
+    is_halted=st.sampled_from([False, False, True]),
+    seconds=st.sampled_from([1.0, 31.0, 4000.0]),
+    settles=st.booleans(),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> PoolWorld:
+    """Draw a world with a past, in which something has just happened that no plan has seen."""
+    world = PoolWorld.make(**draw(SPECS))
+    world.capabilities = draw(CAPABILITIES)
+    world.rest()
+    for turn in draw(st.lists(TURNS, min_size=1, max_size=3)):
+        turn.play(world)
+        if draw(st.booleans()):
+            world.step()
+    draw(TURNS).play(world)
+    return world
+
+
+few = settings(max_examples=settings.default.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
+
+
+def list_alive(world: PoolWorld) -> dict[str, str]:
+    pods = {name: pod for name, pod in world.pods.items() if "deletionTimestamp" not in pod["metadata"]}
+    return {name: pod["status"]["podIP"] for name, pod in pods.items()}
+
+
+@few
+@given(worlds())
+def test_a_plan_that_is_carried_out_soon_leaves_nothing_to_do(world: PoolWorld) -> None:
+    plans = world.rest()
+    assert plans[-1].is_empty
+    assert all(not plan.events for plan in plans[len(plans) - 1 :])
+
+
+@few
+@given(worlds(), st.data())
+def test_wherever_it_is_ended_the_next_one_comes_to_the_same_state(world: PoolWorld, data: st.DataObject) -> None:
+    whole, ended = world.copy(), world.copy()
+    whole.rest()
+    writes = ended.list_writes(ended.plan())
+    for write in writes[: data.draw(st.integers(0, len(writes)))]:
+        write()
+    ended.rest()
+    assert ended.dump() == whole.dump()
+
+
+@few
+@given(worlds())
+def test_readers_have_somewhere_to_go_after_each_single_write(world: PoolWorld) -> None:
+    alive = list_alive(world)
+    before = world.read_endpoints()
+    was_served = any(alive.get(pod) == address for pod, (address, _) in before.items())
+    for write in world.list_writes(world.plan()):
+        write()
+        served = [pod for pod, (address, _) in world.read_endpoints().items() if alive.get(pod) == address]
+        assert served or not was_served
+    assert bool(world.read_endpoints()) is bool(alive)
+
+
+@few
+@given(worlds())
+def test_endpoints_are_of_pods_that_stay_and_their_weights_are_more_than_nothing(world: PoolWorld) -> None:
+    world.step()
+    alive = list_alive(world)
+    for pod, (address, weight) in world.read_endpoints().items():
+        assert alive[pod] == address
+        assert weight > 0
+    told = {row["replicaName"]: row["weight"] for row in world.status["replicaWeights"]}
+    assert told == dict.fromkeys(world.pods, 0) | {pod: weight for pod, (_, weight) in world.read_endpoints().items()}
+
+
+@few
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_what_was_seen_never_matters(world: PoolWorld, chance: random.Random) -> None:
+    observed = world.observe()
+    fleet = observed.fleet
+    shuffled = replace(
+        observed,
+        pods=tuple(chance.sample(observed.pods, len(observed.pods))),
+        claims=tuple(chance.sample(observed.claims, len(observed.claims))),
+        children=dict(chance.sample(list(observed.children.items()), len(observed.children))),
+        fleet=None
+        if fleet is None
+        else replace(fleet, replicas=tuple(chance.sample(fleet.replicas, len(fleet.replicas)))),
+    )
+    assert read(plan_pool(shuffled, world.settings, world.now)) == read(plan_pool(observed, world.settings, world.now))
+
+
+def read(plan: Plan) -> tuple[object, ...]:
+    """Read a plan, with that part of it sorted whose order has no meaning."""
+    grown: list[Manifest] = sorted(
+        (one for one in plan.apply if one["kind"] == PVC.name), key=lambda one: str(one["metadata"]["name"])
+    )
+    others = [one for one in plan.apply if one["kind"] != PVC.name]
+    return (others, grown, plan.delete, plan.status, plan.events, sorted(map(str, plan.pod_patches)), plan.replicas)
+
+
+@few
+@given(worlds())
+def test_at_most_one_pod_is_deleted_and_never_the_last_fresh_one_of_several(world: PoolWorld) -> None:
+    replicas = world.spec["replicas"] or len(world.pods)
+    plan = world.plan()
+    deleted = [key.name for key in plan.delete if key.kind == POD]
+    claims = [key.name for key in plan.delete if key.kind == PVC]
+    assert len(deleted) <= 1
+    assert claims in ([], [f"data-{name}" for name in deleted])
+    views = world.fleet.replicas if world.fleet is not None else ()
+    fresh = {view.name for view in views if view.replica_class is ReplicaClass.FRESH} & list_alive(world).keys()
+    for name in deleted:
+        assert not world.spec.get("paused")
+        assert plan.uids[next(key for key in plan.delete if key.kind == POD)] == world.pods[name]["metadata"]["uid"]
+        is_heard = world.silent_since is None or world.now - world.silent_since < 15
+        if is_heard and name in fresh and replicas > 1:
+            assert len(fresh) > 1
+            assert not claims
+
+
+@few
+@given(worlds())
+def test_a_pause_changes_neither_size_nor_weights(world: PoolWorld) -> None:
+    world.change(paused=True)
+    alive = list_alive(world)
+    before = {pod: weight for pod, (_, weight) in world.read_endpoints().items() if pod in alive}
+    size = world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] if STATEFUL_SET_KEY in world.objects else None
+    plan = world.step()
+    assert [key for key in plan.delete if key.kind in (POD, PVC)] == []
+    after = {pod: weight for pod, (_, weight) in world.read_endpoints().items()}
+    assert after == before or not before
+    if size is not None:
+        assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == size
+
+
+@few
+@given(worlds(), st.sampled_from([15.0, 60.0, 299.0]))
+def test_weights_stay_while_the_scaler_is_silent_and_then_are_all_alike(world: PoolWorld, seconds: float) -> None:
+    world.change(paused=False)
+    world.silent_since = world.now - seconds
+    alive = {name: pod["metadata"]["uid"] for name, pod in world.pods.items() if name in list_alive(world)}
+    kept = {
+        endpoint["targetRef"]["name"]: int(manifest["metadata"]["annotations"]["stellar.org/weight"])
+        for manifest in world.list_slices()
+        for endpoint in manifest["endpoints"]
+        if alive.get(endpoint["targetRef"]["name"]) == endpoint["targetRef"]["uid"]
+    }
+    world.rest()
+    after = {pod: weight for pod, (_, weight) in world.read_endpoints().items()}
+    kept = {pod: weight for pod, weight in kept.items() if pod in list_alive(world)}  # one may be restarted meanwhile
+    assert after == kept or not kept
+    world.now += 300
+    world.rest()
+    staying = list_alive(world).keys()
+    ready = {name for name in staying if world.pods[name]["status"]["conditions"][0]["status"] == "True"}
+    assert world.read_endpoints().keys() == (ready or staying)
+    assert len({weight for _, weight in world.read_endpoints().values()}) <= 1
+
+
+@few
+@given(worlds())
+def test_times_of_conditions_change_with_their_status_alone(world: PoolWorld) -> None:
+    before = {one["type"]: one for one in world.status["conditions"]}
+    world.rest()
+    for after in world.status["conditions"]:
+        assert after["observedGeneration"] == world.pool["metadata"]["generation"]
+        last = before.get(after["type"])
+        if last is not None and last["status"] == after["status"]:
+            assert after["lastTransitionTime"] == last["lastTransitionTime"]
+
+
+@few
+@given(worlds())
+def test_the_status_can_be_read_back_as_it_was_written(world: PoolWorld) -> None:
+    world.rest()
+    assert world.observe().pool.status.observed_generation == world.pool["metadata"]["generation"]
+    assert dump_status(world.observe().pool.status) == world.status
