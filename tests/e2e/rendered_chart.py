@@ -92,3 +92,14 @@ def list_pods(objects: Sequence[Object]) -> list[Object]:
     """List what becomes pods: their metadata and spec."""
     templates = [o["spec"]["template"] for o in objects if "template" in o.get("spec", {})]
     return templates + [o for o in objects if o["kind"] == "Pod"]
+
+
+def pod_of(objects: Sequence[Object], deployment: str) -> Any:
+    """Give the spec of the pods of a Deployment."""
+    return find(objects, "Deployment", deployment)["spec"]["template"]["spec"]
+
+
+def args_of(pod: Object) -> list[str]:
+    """Give the arguments of a pod's only container."""
+    (container,) = pod["containers"]
+    return list(container["args"])

@@ -7,25 +7,37 @@ import pytest
 import yaml
 
 from readpool import __version__
-from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, find, list_pods
+from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, args_of, find, list_pods, pod_of
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
-TLS = ("scaler.tls.enabled=true", "scaler.tls.secretName=scaler-tls")
-MUTUAL = (*TLS, "scaler.tls.clientCA.enabled=true")
+KEDA_TRUSTS = "controller.scalerAuthentication=keda-readpool"
+TLS = ("scaler.tls.enabled=true", "scaler.tls.secretName=scaler-tls", KEDA_TRUSTS)
+MUTUAL = (*TLS, "scaler.tls.clientCA.enabled=true", "controller.tls.clientSecretName=controller-tls")
 ISSUER = "scaler.tls.certManager.issuerRef.name=authority"
-ISSUED = ("scaler.tls.enabled=true", "scaler.tls.certManager.enabled=true", ISSUER)
+ISSUED = ("scaler.tls.enabled=true", "scaler.tls.certManager.enabled=true", ISSUER, KEDA_TRUSTS)
 ISSUED_MUTUAL = (*ISSUED, "scaler.tls.clientCA.enabled=true")
-EXTRAS = ("scaler.networkPolicy.enabled=true", "scaler.serviceMonitor.enabled=true", "commonLabels.team=stellar")
+EXTRAS = (
+    *(
+        f"{program}.{kind}.enabled=true"
+        for program in ("scaler", "controller")
+        for kind in ("networkPolicy", "serviceMonitor")
+    ),
+    "commonLabels.team=stellar",
+)
+ALONE = ("controller.enabled=false",)
 VARIANTS = [
     pytest.param((), id="defaults"),
     pytest.param(TLS, id="TLS"),
     pytest.param(MUTUAL, id="mTLS"),
     pytest.param((*ISSUED_MUTUAL, *EXTRAS), id="all of it"),
+    pytest.param((*EXTRAS, *ALONE), id="the scaler alone"),
+    pytest.param(("controller.namespaces={one,two}",), id="some namespaces"),
 ]
 KEDA_LOOKUP_SECONDS = 30
 """grpc-go looks a name up at most so often (internal/resolver/dns, MinResolutionInterval)."""
-CLUSTER_WIDE = {"CustomResourceDefinition"}
+CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+SCALER = "readpool-scaler"
 OWN_LABELS = {
     "app.kubernetes.io/name": "readpool",
     "app.kubernetes.io/instance": "readpool",
@@ -35,12 +47,7 @@ OWN_LABELS = {
 
 def scaler_of(objects: Sequence[Object]) -> Any:
     """Give the spec of the scaler's pods."""
-    return find(objects, "Deployment")["spec"]["template"]["spec"]
-
-
-def args_of(pod: Object) -> list[str]:
-    (container,) = pod["containers"]
-    return list(container["args"])
+    return pod_of(objects, SCALER)
 
 
 def test_the_linter_finds_nothing(helm: Helm) -> None:
@@ -55,10 +62,9 @@ def test_its_version_is_that_of_the_package() -> None:
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequence[str]) -> None:
     pods = list_pods(helm.render(*settings))
-    assert len(pods) == 2, "the scaler's and the test's"
+    assert len(pods) == (2 if ALONE[0] in settings else 4), "of each program, and of its test"
     for pod in pods:
         spec = pod["spec"]
-        assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
         assert spec["securityContext"] == {
             "runAsNonRoot": True,
@@ -79,36 +85,37 @@ def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequenc
             assert not any("hostPort" in port for port in container.get("ports", []))
 
 
-@pytest.mark.parametrize("settings", VARIANTS)
-def test_there_is_no_rbac_at_all_and_no_token(helm: Helm, settings: Sequence[str]) -> None:
-    objects = helm.render(*settings)
-    assert not [o for o in objects if o["apiVersion"].startswith("rbac.authorization.k8s.io")]
-    account = find(objects, "ServiceAccount")
-    assert account["automountServiceAccountToken"] is False
-    assert {pod["spec"]["serviceAccountName"] for pod in list_pods(objects)} == {account["metadata"]["name"]}
-
-
+@pytest.mark.parametrize("program", ["scaler", "controller"])
 @pytest.mark.parametrize("settings", [*VARIANTS, pytest.param(("nameOverride=eyes",), id="another name")])
-def test_every_selector_matches_the_scaler_and_not_the_test(helm: Helm, settings: Sequence[str]) -> None:
+def test_every_selector_matches_its_own_program_and_nothing_else(
+    helm: Helm, settings: Sequence[str], program: str
+) -> None:
     objects = helm.render(*settings)
-    deployment = find(objects, "Deployment")
+    ours = [o for o in objects if o["metadata"]["labels"].get("app.kubernetes.io/component") == program]
+    if program == "controller" and ALONE[0] in settings:
+        assert ours == []
+        return
+    deployment = find(ours, "Deployment")
     labels = deployment["spec"]["template"]["metadata"]["labels"].items()
-    tests = find(objects, "Pod")["metadata"]["labels"].items()
-    selectors = [deployment["spec"]["selector"]["matchLabels"], find(objects, "Service")["spec"]["selector"]]
-    selectors += [find(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
-    selectors += [spread["labelSelector"]["matchLabels"] for spread in scaler_of(objects)["topologySpreadConstraints"]]
-    selectors += [o["spec"]["podSelector"]["matchLabels"] for o in objects if o["kind"] == "NetworkPolicy"]
+    others = [pod["metadata"]["labels"].items() for pod in list_pods(objects) if pod != deployment["spec"]["template"]]
+    spreads = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    selectors = [deployment["spec"]["selector"]["matchLabels"], find(ours, "Service")["spec"]["selector"]]
+    selectors += [find(ours, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
+    selectors += [spread["labelSelector"]["matchLabels"] for spread in spreads]
+    selectors += [o["spec"]["podSelector"]["matchLabels"] for o in ours if o["kind"] == "NetworkPolicy"]
     assert all(selector.items() <= labels for selector in selectors)
-    assert not any(selector.items() <= tests for selector in selectors)
-    for monitor in (o for o in objects if o["kind"] == "ServiceMonitor"):
-        service = find(objects, "Service")["metadata"]["labels"]
+    assert not any(selector.items() <= other for selector in selectors for other in others)
+    for monitor in (o for o in ours if o["kind"] == "ServiceMonitor"):
+        service = find(ours, "Service")["metadata"]["labels"]
         assert monitor["spec"]["selector"]["matchLabels"].items() <= service.items()
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_object_carries_the_usual_labels_and_the_namespace(helm: Helm, settings: Sequence[str]) -> None:
     for thing in helm.render(*settings):
-        assert thing["metadata"].get("namespace") == (None if thing["kind"] in CLUSTER_WIDE else "readpool")
+        elsewhere = {"one", "two"} if thing["kind"] in {"Role", "RoleBinding"} else set()
+        expected = {None} if thing["kind"] in CLUSTER_WIDE else {"readpool", *elsewhere}
+        assert thing["metadata"].get("namespace") in expected
         assert {
             "app.kubernetes.io/name": "readpool",
             "app.kubernetes.io/instance": "readpool",
@@ -124,16 +131,18 @@ def test_labels_of_a_user_reach_everything_and_never_replace_ours(helm: Helm) ->
     settings = [ours.format(name) for name in ("name", "instance", "component")]
     objects = helm.render(*settings, "commonLabels.team=stellar", "scaler.podLabels.app\\.kubernetes\\.io/name=theirs")
     assert all(o["metadata"]["labels"]["team"] == "stellar" for o in [*objects, *list_pods(objects)])
-    assert OWN_LABELS.items() <= find(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+    assert OWN_LABELS.items() <= find(objects, "Deployment", SCALER)["spec"]["template"]["metadata"]["labels"].items()
 
 
 def test_a_new_chart_with_the_same_image_restarts_nothing(helm: Helm) -> None:
-    assert "helm.sh/chart" not in find(helm.render(), "Deployment")["spec"]["template"]["metadata"]["labels"]
+    deployments = [o for o in helm.render() if o["kind"] == "Deployment"]
+    assert len(deployments) == 2
+    assert not [one for one in deployments if "helm.sh/chart" in one["spec"]["template"]["metadata"]["labels"]]
 
 
 def test_the_service_gives_keda_the_address_of_every_ready_scaler(helm: Helm) -> None:
     objects = helm.render("scaler.service.port=9191")
-    spec = find(objects, "Service", "readpool-scaler")["spec"]
+    spec = find(objects, "Service", SCALER)["spec"]
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", False)
     (container,) = scaler_of(objects)["containers"]
     assert {port["name"]: port["port"] for port in spec["ports"]} == {"grpc": 9191, "telemetry": 8080}
@@ -155,11 +164,11 @@ def test_a_scaler_is_ready_within_a_second_of_answering_and_probed_without_tls(h
 
 def test_an_update_or_a_drain_takes_no_scaler_that_is_not_replaced(helm: Helm) -> None:
     objects = helm.render()
-    deployment = find(objects, "Deployment")["spec"]
+    deployment = find(objects, "Deployment", SCALER)["spec"]
     assert deployment["replicas"] == 2
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     assert deployment["minReadySeconds"] > KEDA_LOOKUP_SECONDS
-    assert find(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert find(objects, "PodDisruptionBudget", SCALER)["spec"]["maxUnavailable"] == 1
     spread = deployment["template"]["spec"]["topologySpreadConstraints"]
     assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
@@ -173,7 +182,7 @@ def test_an_update_or_a_drain_takes_no_scaler_that_is_not_replaced(helm: Helm) -
     ],
 )
 def test_a_pod_that_ends_leaves_dns_before_it_drains(helm: Helm, kubernetes: str, hook: Object) -> None:
-    pod = scaler_of(helm.render("crds.install=false", kubernetes=kubernetes))
+    pod = scaler_of(helm.render("crds.install=false", *ALONE, kubernetes=kubernetes))
     (container,) = pod["containers"]
     assert container["lifecycle"]["preStop"] == hook
     assert "--drain-seconds=10" in container["args"]
@@ -210,14 +219,16 @@ def test_the_image_is_of_the_charts_own_version_unless_said_otherwise(helm: Helm
 
 
 def test_where_the_cluster_chooses_the_user_the_chart_names_none(helm: Helm) -> None:
-    settings = [f"scaler.podSecurityContext.{key}=null" for key in ("runAsUser", "runAsGroup", "fsGroup")]
+    users = ("runAsUser", "runAsGroup", "fsGroup")
+    settings = [f"{program}.podSecurityContext.{key}=null" for program in ("scaler", "controller") for key in users]
     for pod in list_pods(helm.render(*settings)):
         assert set(pod["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
 
 
 def test_no_name_grows_too_long(helm: Helm) -> None:
     objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, f"fullnameOverride={'long-' * 12}er")
-    assert max(len(o["metadata"]["name"]) for o in objects) <= 63
+    names = [o["metadata"]["name"] for o in objects if not o["apiVersion"].startswith("rbac.")]  # those may have 253
+    assert 60 <= max(map(len, names)) <= 63
 
 
 def test_a_second_release_in_the_namespace_meets_nothing_of_the_first(helm: Helm) -> None:
@@ -236,8 +247,10 @@ def test_a_cluster_that_is_too_old_is_refused(helm: Helm) -> None:
 
 def test_a_cluster_that_is_too_old_for_pools_gets_the_scaler_alone(helm: Helm) -> None:
     with pytest.raises(RefusedError, match=r"ReadOnlyPool needs Kubernetes 1\.29 or newer; set it to false"):
-        helm.render(kubernetes="1.28.9")
-    assert helm.render("crds.install=false", kubernetes="1.28.9")
+        helm.render(*ALONE, kubernetes="1.28.9")
+    with pytest.raises(RefusedError, match=r"controller.enabled: ReadOnlyPool needs Kubernetes 1\.29 or newer"):
+        helm.render("crds.install=false", kubernetes="1.28.9")
+    assert helm.render("crds.install=false", *ALONE, kubernetes="1.28.9")
 
 
 def test_the_definition_of_pools_outlives_the_release_unless_said_otherwise(helm: Helm) -> None:

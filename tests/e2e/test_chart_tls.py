@@ -11,8 +11,9 @@ from tests.e2e.rendered_chart import Helm, Object, RefusedError, find
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
 ON, MUTUAL = "scaler.tls.enabled=true", "scaler.tls.clientCA.enabled=true"
-GIVEN = (ON, "scaler.tls.secretName=given")
-ISSUED = (ON, "scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=authority")
+ALONE = "controller.enabled=false"
+GIVEN = (ON, "scaler.tls.secretName=given", ALONE)
+ISSUED = (ON, ALONE, "scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=authority")
 SERVER_FILES, CLIENT_FILES, AUTHORITY = ["tls.crt", "tls.key"], ["tls.crt", "tls.key"], ["ca.crt"]
 SERVING = ["--tls-cert=/tls/tls.crt", "--tls-key=/tls/tls.key"]
 DEMANDING = [*SERVING, "--tls-client-ca=/client-ca/ca.crt"]
@@ -63,7 +64,7 @@ def list_mounts(pod: Object) -> Mounts:
     ],
 )
 def test_the_scaler_serves_with(helm: Helm, settings: Sequence[str], flags: list[str], mounts: Mounts) -> None:
-    pod = find(helm.render(*settings), "Deployment")["spec"]["template"]["spec"]
+    pod = find(helm.render(*settings), "Deployment", "readpool-scaler")["spec"]["template"]["spec"]
     assert list_tls_flags(pod) == flags
     assert list_mounts(pod) == mounts
 
@@ -95,7 +96,7 @@ def test_the_scaler_serves_with(helm: Helm, settings: Sequence[str], flags: list
     ],
 )
 def test_helm_test_asks_with(helm: Helm, settings: Sequence[str], flags: list[str], mounts: Mounts) -> None:
-    pod = find(helm.render(*settings), "Pod")
+    pod = find(helm.render(*settings), "Pod", "readpool-scaler-check")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert pod["spec"]["restartPolicy"] == "Never"
     (container,) = pod["spec"]["containers"]
@@ -169,7 +170,7 @@ def test_half_a_setting_is_refused(helm: Helm, settings: Sequence[str], sentence
 def test_the_notes_show_the_scaled_object_to_write(
     helm: Helm, settings: Sequence[str], trigger: dict[str, str], parameters: list[str]
 ) -> None:
-    notes = helm.render_notes("scaler.service.port=9191", *settings)
+    notes = helm.render_notes("scaler.service.port=9191", ALONE, *settings)
     start, end = notes.index("apiVersion:"), notes.index("What the scaler sees")
     shown: list[Any] = list(yaml.safe_load_all(notes[start:end]))
     (external,) = shown[0]["spec"]["triggers"]

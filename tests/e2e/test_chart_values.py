@@ -1,6 +1,7 @@
 """The chart's values: what is misspelt or out of bounds is refused by name, and each is explained where people look."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from readpool.pool.spec import parse_pool
 from scaler.trigger import parse_trigger
 from tests.e2e.rendered_chart import CHART, Helm, RefusedError, find
 
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 LONGEST_SHOWN = 40
+ALONE = "controller.enabled=false"
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "chart.md"
 
 
@@ -71,6 +74,19 @@ def show_default(value: Any) -> str:
             id="killed while it drains",
         ),
         pytest.param("scaler.telemetry.port=9090", ["are both 9090"], id="one port for both"),
+        pytest.param("controller.replicsa=3", ["'/controller'", "'replicsa' not allowed"], id="misspelt below"),
+        pytest.param("controller.replicas=-1", ["'/controller/replicas'", "want 0"], id="too few controllers"),
+        pytest.param("controller.namespaces=stellar", ["'/controller/namespaces'", "want array"], id="no list"),
+        pytest.param("controller.namespaces={a,a}", ["'/controller/namespaces'", "are equal"], id="a namespace twice"),
+        pytest.param("controller.namespaces={A_b}", ["'/controller/namespaces/0'"], id="no namespace"),
+        pytest.param("controller.telemetry.port=80", ["want 1,024"], id="not for nobody either"),
+        pytest.param("controller.logFormat=xml", ["must be one of 'json', 'console'"], id="no such format"),
+        pytest.param("controller.scalerAuthentication=Not_A_Name", ["'/controller/scalerAuthentication'"], id="name"),
+        pytest.param("controller.extraRules[0].verbs={get}", ["missing properties"], id="a rule for nothing"),
+        pytest.param(
+            "controller.serviceAccount.create=false", ["name an account that exists"], id="no account to run under"
+        ),
+        pytest.param("gate.imag=envoy", ["'/gate'", "'imag' not allowed"], id="misspelt gate"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(helm: Helm, setting: str, sentences: list[str]) -> None:
@@ -89,36 +105,54 @@ def test_a_wrong_value_is_refused_by_name(helm: Helm, setting: str, sentences: l
         pytest.param("scaler.affinity.nodeAffinity.x=1", id="anything of the cluster's own"),
         pytest.param("scaler.topologySpread=null", id="no spread"),
         pytest.param("scaler.tls.certManager.issuerRef.group=awspca.example", id="another kind of issuer"),
+        pytest.param("controller.replicas=0", id="no controller for the moment"),
+        pytest.param("gate.image=", id="no gate"),
     ],
 )
 def test_what_is_right_is_accepted(helm: Helm, setting: str) -> None:
     assert helm.render(setting)
 
 
+def list_kinds(helm: Helm, *settings: str) -> Counter[str]:
+    return Counter(o["kind"] for o in helm.render(*settings))
+
+
 def test_a_switch_takes_its_object_away(helm: Helm) -> None:
-    kinds = {o["kind"] for o in helm.render()}
-    assert kinds == {
-        "CustomResourceDefinition",
-        "Deployment",
-        "Service",
-        "ServiceAccount",
-        "PodDisruptionBudget",
-        "Pod",
-    }
+    alone = Counter(["Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Pod"])
+    definition = Counter(["CustomResourceDefinition"])
+    rights = Counter({"ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 1, "RoleBinding": 1})
+    assert list_kinds(helm) == definition + alone + alone + rights
+    assert list_kinds(helm, ALONE) == definition + alone
     off = ("serviceAccount.create=false", "scaler.podDisruptionBudget.enabled=false", "crds.install=false")
-    assert {o["kind"] for o in helm.render(*off)} == {"Deployment", "Service", "Pod"}
-    on = ("scaler.networkPolicy.enabled=true", "scaler.serviceMonitor.enabled=true")
-    assert {o["kind"] for o in helm.render(*on)} == kinds | {"NetworkPolicy", "ServiceMonitor"}
+    assert list_kinds(helm, ALONE, *off) == Counter(["Deployment", "Service", "Pod"])
+    others = ("controller.serviceAccount.create=false", "controller.serviceAccount.name=there")
+    both = list_kinds(helm, *off, *others, "controller.podDisruptionBudget.enabled=false")
+    assert both == rights + Counter(["Deployment", "Service", "Pod"] * 2)
+    on = ("networkPolicy.enabled=true", "serviceMonitor.enabled=true")
+    for program in ("scaler", "controller"):
+        added = list_kinds(helm, *(f"{program}.{one}" for one in on)) - list_kinds(helm)
+        assert added == Counter(["NetworkPolicy", "ServiceMonitor"])
 
 
-def test_a_network_policy_admits_keda_the_test_and_prometheus_and_nobody_else(helm: Helm) -> None:
+def test_a_network_policy_admits_keda_the_test_the_controller_and_prometheus_and_nobody_else(helm: Helm) -> None:
     grpc, telemetry = find(helm.render("scaler.networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"]
-    keda, test = grpc["from"]
+    keda, *ours = grpc["from"]
     assert keda == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
-    assert test["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scaler-test"
+    components = [one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in ours]
+    assert components == ["scaler-test", "controller"]
     assert [port["port"] for port in grpc["ports"]] == ["grpc"]
     assert telemetry["from"] == VALUES["scaler"]["networkPolicy"]["telemetryFrom"]
     assert [port["port"] for port in telemetry["ports"]] == ["telemetry"]
+    (grpc, _) = find(helm.render("scaler.networkPolicy.enabled=true", ALONE), "NetworkPolicy")["spec"]["ingress"]
+    assert len(grpc["from"]) == 2
+
+
+def test_the_controllers_network_policy_admits_the_test_and_prometheus_to_the_one_port(helm: Helm) -> None:
+    (rule,) = find(helm.render("controller.networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"]
+    test, *monitoring = rule["from"]
+    assert test["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "controller-test"
+    assert monitoring == VALUES["controller"]["networkPolicy"]["telemetryFrom"]
+    assert rule["ports"] == [{"port": "telemetry", "protocol": "TCP"}]
 
 
 def test_every_key_that_is_not_known_is_refused_wherever_it_stands() -> None:
@@ -129,8 +163,8 @@ def test_every_value_is_in_the_schema_with_a_sentence_and_the_other_way_round() 
     leaves = list(list_leaves(VALUES, SCHEMA))
     assert [path for path, _, sentence in leaves if not sentence.endswith(".")] == []
     assert set(SCHEMA["properties"]) - set(VALUES) == {"global"}
-    missing = set(SCHEMA["properties"]["scaler"]["properties"]) - set(VALUES["scaler"])
-    assert missing == set()
+    for program in ("scaler", "controller", "gate", "crds"):
+        assert set(SCHEMA["properties"][program]["properties"]) == set(VALUES[program])
 
 
 def test_the_guide_lists_every_value_with_its_default_and_what_the_schema_says() -> None:
@@ -140,7 +174,19 @@ def test_the_guide_lists_every_value_with_its_default_and_what_the_schema_says()
 
 
 def test_the_notes_show_a_trigger_that_the_scaler_accepts(helm: Helm) -> None:
-    notes = helm.render_notes()
+    notes = helm.render_notes(ALONE)
     shown = yaml.safe_load(notes[notes.index("apiVersion:") : notes.index("What the scaler sees")])
     (trigger,) = shown["spec"]["triggers"]
     assert parse_trigger(shown["metadata"]["namespace"], trigger["metadata"], allow_static_nodes=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "namespace"), [((), "stellar"), (("controller.namespaces={one,two}",), "one")], ids=["all", "some"]
+)
+def test_with_the_controller_they_show_a_pool_of_a_namespace_that_it_looks_after(
+    helm: Helm, settings: tuple[str, ...], namespace: str
+) -> None:
+    notes = helm.render_notes(*settings)
+    pool = parse_pool(yaml.safe_load(notes[notes.index("apiVersion:") : notes.index("EOF\n\n")]))
+    assert pool.namespace == namespace
+    assert f"readpool explain {pool.name} --namespace {namespace}" in notes

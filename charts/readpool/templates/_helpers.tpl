@@ -4,15 +4,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Cut at 48, so that the longest suffix still makes a name of 63. */}}
+{{/* Cut at 45, so that the longest suffix still makes a name of 63. */}}
 {{- define "readpool.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" }}
 {{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 48 | trimSuffix "-" }}
+{{- .Release.Name | trunc 45 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -37,6 +37,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "readpool.scaler.selectorLabels" -}}
 {{ include "readpool.selectorLabels" . }}
 app.kubernetes.io/component: scaler
+{{- end }}
+
+{{/* The same as k=v,k=v: by them a pool's NetworkPolicy admits the scalers. */}}
+{{- define "readpool.scaler.selectorPairs" -}}
+{{- $pairs := list }}
+{{- range $key, $value := include "readpool.scaler.selectorLabels" . | fromYaml }}
+{{- $pairs = append $pairs (printf "%s=%s" $key $value) }}
+{{- end }}
+{{- join "," $pairs }}
 {{- end }}
 
 {{- define "readpool.scaler.labels" -}}

@@ -44,13 +44,20 @@ class OwnRelease:
         return fetch_series(self.access, self.namespace, pod, name)
 
 
-def install_own_release(access: Access, namespace: str, image: str, scaler: dict[str, Any]) -> OwnRelease:
-    """Install the chart with these values under `scaler`, polling each second, and wait until it is ready."""
+def install_own_release(
+    access: Access, namespace: str, image: str, scaler: dict[str, Any], **others: Any
+) -> OwnRelease:
+    """Install the chart with these values under `scaler`, polling each second, and wait until it is ready.
+
+    Without a controller, unless the other values say so: no two releases may look after the same pools.
+    """
     repository, _, tag = image.rpartition(":")
     values = {
         "image": {"repository": repository, "tag": tag},
         "crds": {"install": False},  # one for the whole cluster, and of several releases only one could own it
+        "controller": {"enabled": False},
         "scaler": {"pollInterval": 1, "preStopSleepSeconds": 0, "resources": {"requests": {"cpu": "10m"}}, **scaler},
+        **others,
     }
     access.helm(
         *("upgrade", "--install", "readpool", str(CHART), "--namespace", namespace, "--values", "-"),

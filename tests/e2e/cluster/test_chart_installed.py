@@ -22,6 +22,8 @@ VARIANTS = [
             "scaler.tls.secretName=servers",
             "scaler.tls.clientCA.enabled=true",
             "scaler.tls.testClientSecretName=clients",
+            "controller.scalerAuthentication=keda",
+            "controller.networkPolicy.enabled=true",
             "scaler.references={horizon=https://horizon.example}",
             "commonLabels.team=stellar",
         ),
@@ -52,6 +54,7 @@ def test_the_api_server_knows_every_field_and_warns_of_none(
         *("apply", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-"), stdin=manifests
     )
     assert "deployment.apps/readpool-scaler created" in applied
+    assert "deployment.apps/readpool-controller created" in applied
 
 
 def test_helm_test_asks_each_of_two_scalers_in_a_restricted_namespace(cluster: ProvidedCluster, namespace: str) -> None:

@@ -1,0 +1,114 @@
+{{/* What the controller's templates share: its names and labels, its rights, and how it gets to the scaler. */}}
+
+{{- define "readpool.controller.fullname" -}}
+{{ include "readpool.fullname" . }}-controller
+{{- end }}
+
+{{- define "readpool.controller.selectorLabels" -}}
+{{ include "readpool.selectorLabels" . }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- define "readpool.controller.labels" -}}
+{{ include "readpool.labels" . }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- define "readpool.controller.testSelectorLabels" -}}
+{{ include "readpool.selectorLabels" . }}
+app.kubernetes.io/component: controller-test
+{{- end }}
+
+{{- define "readpool.controller.serviceAccountName" -}}
+{{- $account := .Values.controller.serviceAccount }}
+{{- if $account.create }}
+{{- default (include "readpool.controller.fullname" .) $account.name }}
+{{- else }}
+{{- $account.name }}
+{{- end }}
+{{- end }}
+
+{{/* For `helm test`: the one address of all that are ready. */}}
+{{- define "readpool.controller.url" -}}
+http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{{ int .Values.controller.telemetry.port }}/readyz
+{{- end }}
+
+{{/* "true" where cert-manager issues the controller's certificate: it can, where the servers' authority is the clients'. */}}
+{{- define "readpool.controller.issuesClient" -}}
+{{- $tls := .Values.scaler.tls }}
+{{- if and .Values.controller.enabled $tls.enabled $tls.clientCA.enabled $tls.certManager.enabled (not $tls.clientCA.secretName) (not .Values.controller.tls.clientSecretName) }}true{{ end }}
+{{- end }}
+
+{{/* The Secret with the certificate that the controller shows to the scaler; empty where none is demanded. */}}
+{{- define "readpool.controller.clientSecretName" -}}
+{{- if include "readpool.controller.issuesClient" . }}
+{{- include "readpool.controller.fullname" . }}-client-tls
+{{- else if and .Values.scaler.tls.enabled .Values.scaler.tls.clientCA.enabled }}
+{{- .Values.controller.tls.clientSecretName | default .Values.scaler.tls.testClientSecretName }}
+{{- end }}
+{{- end }}
+
+{{/* What pools are made of, by what is done to it. Whoever applies needs create and patch; get tells whose a name is. */}}
+{{- define "readpool.controller.rules" -}}
+- apiGroups: [stellar.org]
+  resources: [readonlypools]
+  verbs: [list, watch, patch]
+- apiGroups: [stellar.org]
+  resources: [readonlypools/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [get, list, watch, create, patch]
+# Annotations of replicas; a replica of an older version or configuration is deleted when its turn has come.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch, patch, delete]
+# Deleted where a replica is given up and gets a new volume.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [prometheusrules]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- with .Values.controller.extraRules }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What the schema cannot say: values that need each other. */}}
+{{- define "readpool.controller.checkValues" -}}
+{{- $tls := .Values.scaler.tls }}
+{{- if semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version }}
+{{- fail "controller.enabled: ReadOnlyPool needs Kubernetes 1.29 or newer; set it to false for the scaler alone" }}
+{{- end }}
+{{- if and (not .Values.controller.serviceAccount.create) (not .Values.controller.serviceAccount.name) }}
+{{- fail "controller.serviceAccount.create is false: name an account that exists in controller.serviceAccount.name" }}
+{{- end }}
+{{- if and $tls.enabled (not .Values.controller.scalerAuthentication) }}
+{{- fail "scaler.tls.enabled: name in controller.scalerAuthentication the ClusterTriggerAuthentication by which KEDA trusts the scaler, for the ScaledObjects of pools; docs/chart.md shows one" }}
+{{- end }}
+{{- if and $tls.enabled $tls.clientCA.enabled (not (include "readpool.controller.clientSecretName" .)) }}
+{{- fail "scaler.tls.clientCA.enabled: the controller has no certificate to show to the scaler; name a Secret with tls.crt and tls.key in controller.tls.clientSecretName" }}
+{{- end }}
+{{- end }}
