@@ -43,7 +43,7 @@ _SERVICES = (
 )
 _KEDA_STREAMS = 10_000
 """Two for each trigger of type external-push."""
-_OBSERVER_STREAMS = 100
+_OBSERVER_STREAMS = 4_000
 _HEALTH_STREAMS = 1_000
 _CALLS = 16_384
 """Beyond all streams there is room for calls: KEDA sends everything over one connection."""

@@ -19,6 +19,7 @@ from scaler.admission import Admission
 from scaler.change_counter import ChangeCounter
 from scaler.observer import Observer
 from scaler.policy import Bounds, Decision
+from scaler.pool_grounds import POOL_DELETED
 from scaler.snapshot import FleetSnapshot
 from scaler.streams import Streams
 from scaler.trigger import FleetSpec, ServiceSource
@@ -98,11 +99,14 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serve_observer(
-    *snapshots: FleetSnapshot, interval_seconds: float = NEVER_SECONDS, limit: int = 10
+    *snapshots: FleetSnapshot,
+    interval_seconds: float = NEVER_SECONDS,
+    limit: int = 10,
+    pool_namespaces: tuple[str, ...] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve for as long as the block runs."""
     fleets, streams = ScriptedFleets(*snapshots), Streams(limit)
-    admission = Admission(allow_static_nodes=False)
+    admission = Admission(allow_static_nodes=False, pool_namespaces=pool_namespaces)
     observer = Observer(cast("Fleets", fleets), admission, streams, interval_seconds, steady_clock())
     server = grpc.aio.server()
     add_ObserverServicer_to_server(observer, server)
@@ -118,7 +122,7 @@ async def serve_observer(
 
 async def read(stream: Any) -> Snapshot:
     """Read the next message, which must come soon."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         message = await stream.read()
     assert isinstance(message, Snapshot)
     return message
@@ -204,6 +208,25 @@ async def test_a_stream_too_many_is_refused_until_another_ends() -> None:
         first.cancel()
         await wait_until(lambda: len(served.streams) == 1)
         await read(served.observer.Watch(ALL))
+
+
+async def test_a_thousand_streams_over_one_connection_are_each_told_within_seconds() -> None:
+    async with serve_observer(make_three_fresh(), limit=1000) as served, asyncio.timeout(30):
+        streams = [served.observer.Watch(BY_TRIGGER) for _ in range(1000)]
+        await asyncio.gather(*map(read, streams))
+        served.fleets.put(make_lagging())
+        assert {snapshot.sequence for snapshot in await asyncio.gather(*map(read, streams))} == {2}
+
+
+async def test_the_last_snapshot_of_a_deleted_pool_is_marked_and_the_stream_goes_on() -> None:
+    deleted = make_snapshot("stellar/core", decision=Decision(None, POOL_DELETED, "The ReadOnlyPool was deleted."))
+    async with serve_observer(make_three_fresh(), pool_namespaces=()) as served:
+        stream = served.observer.Watch(WatchRequest(pool=Pool(namespace="stellar", name="core")))
+        assert (await read(stream)).gone is False
+        served.fleets.put(deleted)
+        assert (await read(stream)).gone is True
+        served.fleets.put(make_three_fresh())
+        assert (await read(stream)).gone is False
 
 
 async def test_fleets_that_come_are_told_and_those_that_go_are_told_as_gone() -> None:

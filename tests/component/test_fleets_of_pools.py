@@ -1,0 +1,167 @@
+"""Fleets of pools whose specs the test sets: what goes on, what is asked anew and what is let go as a pool changes."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+from readpool.clock import steady_clock
+from readpool.replica_class import ReplicaClass
+from scaler.fleets import Fleets
+from scaler.policy import Bounds
+from scaler.policy_grounds import MissingGround
+from scaler.pool_grounds import POOL_DELETED, POOL_NOT_FOUND
+from scaler.probes.kinds import ProbeKind
+from scaler.trigger import FleetSpec, NodesSource, Reference, build_pool_target
+from tests.component.hostile_servers import run_node
+from tests.component.polling import FAST, HonestNode, build_spec, classes, wait_until
+
+READS = build_pool_target("tests", "reads")
+OTHER = build_pool_target("tests", "other")
+
+
+class ScriptedPools:
+    """Pools in the shape of scaler.fleets.PoolSpecs; one that the test does not put is not found."""
+
+    def __init__(self) -> None:
+        self.specs: dict[FleetSpec, FleetSpec] = {}
+        self.asked_with: list[FleetSpec | None] = []
+        self._note_pool: Callable[[str, str], None] | None = None
+        self._note_all: Callable[[], None] | None = None
+
+    def derive(self, asked: FleetSpec, before: FleetSpec | None) -> FleetSpec:
+        self.asked_with.append(before)
+        return self.specs.get(asked, hold(asked, POOL_NOT_FOUND))
+
+    def on_change(self, note_pool: Callable[[str, str], None], note_all: Callable[[], None]) -> None:
+        self._note_pool, self._note_all = note_pool, note_all
+
+    def put(self, asked: FleetSpec, spec: FleetSpec) -> None:
+        """Have a pool say something else."""
+        self.specs[asked] = spec
+        assert self._note_pool
+        self._note_pool(asked.namespace, "reads" if asked is READS else "other")
+
+    def read_all(self) -> None:
+        """Have all pools read at last."""
+        assert self._note_all
+        self._note_all()
+
+
+def hold(spec: FleetSpec, reason: str) -> FleetSpec:
+    return replace(spec, hold=MissingGround(reason, "As the test says."))
+
+
+@dataclass(frozen=True)
+class Running:
+    """Fleets under observation, of pools that the test sets."""
+
+    fleets: Fleets
+    pools: ScriptedPools
+
+
+@contextlib.asynccontextmanager
+async def run(lease_seconds: float = 600.0) -> AsyncIterator[Running]:
+    """Run fleets for as long as the block runs."""
+    pools = ScriptedPools()
+    fleets = Fleets(replace(FAST, lease_seconds=lease_seconds), steady_clock(), pools=pools)
+    await fleets.start()
+    try:
+        yield Running(fleets, pools)
+    finally:
+        await fleets.stop()
+
+
+async def test_a_pool_that_appears_is_observed_under_the_name_it_had() -> None:
+    async with run_node(HonestNode().handler) as url, run() as running:
+        fleet = running.fleets.watch(READS)
+        assert (fleet.name, fleet.snapshot.decision.reason) == ("tests/reads", POOL_NOT_FOUND)
+        running.pools.put(READS, build_spec(url))
+        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
+        assert running.fleets.watch(READS) is fleet
+        assert fleet.snapshot.bounds == Bounds(1, 3, 10)
+
+
+async def test_a_change_leaves_polls_and_what_is_known_alone() -> None:
+    node = HonestNode()
+    async with run_node(node.handler) as url, run() as running:
+        running.pools.specs[READS] = build_spec(url)
+        fleet = running.fleets.watch(READS)
+        await wait_until(lambda: fleet.snapshot.decision.desired == 3)
+        before, asked = fleet.snapshot, len(node.asked_at)
+        for threshold in range(1, 50):
+            running.pools.put(READS, build_spec(url, lag_threshold=threshold))
+        await wait_until(lambda: fleet.snapshot.lag_threshold == 49)
+        assert fleet.snapshot.decision.desired == 3
+        assert fleet.snapshot.replicas[0].standing.since == before.replicas[0].standing.since
+        assert fleet.snapshot.sequence > before.sequence
+        assert len(node.asked_at) <= asked + 1
+
+
+async def test_the_nodes_of_a_pool_and_of_a_trigger_beside_it_are_polled_once() -> None:
+    node = HonestNode()
+    async with run_node(node.handler) as url, run() as running:
+        running.pools.specs[READS] = build_spec(url)
+        fleets = [running.fleets.watch(READS), running.fleets.watch(build_spec(url))]
+        await wait_until(lambda: all(classes(fleet) == [ReplicaClass.FRESH] for fleet in fleets))
+        await wait_until(lambda: len(node.asked_at) >= 5)
+        pauses = [later - sooner for sooner, later in zip(node.asked_at[1:], node.asked_at[2:], strict=False)]
+        assert min(pauses) > FAST.interval_seconds / 2
+
+
+async def test_references_come_and_go_with_the_pool() -> None:
+    first, second = HonestNode(), HonestNode()
+    async with run_node(first.handler) as one, run_node(second.handler) as two, run() as running:
+        references = [Reference(ProbeKind.CORE, url) for url in (one, two)]
+        fleet = running.fleets.watch(READS)
+        running.pools.put(READS, build_spec(references=(references[0],)))
+        await wait_until(lambda: first.asked_at and fleet.snapshot.tip)
+        running.pools.put(READS, build_spec(references=(references[1],)))
+        asked = len(first.asked_at)
+        await wait_until(lambda: len(second.asked_at) >= 3)
+        assert len(first.asked_at) <= asked + 1
+        assert fleet.snapshot.tip
+
+
+async def test_a_deleted_pool_is_no_longer_polled_and_its_fleet_goes_unless_somebody_asks() -> None:
+    node = HonestNode()
+    async with run_node(node.handler) as url, run(lease_seconds=4.0) as running:
+        running.pools.specs[READS] = build_spec(url)
+        fleet = running.fleets.watch(READS)
+        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
+        running.pools.put(READS, hold(READS, POOL_DELETED))
+        asked = len(node.asked_at)
+        await wait_until(lambda: not running.fleets.all(), seconds=2.0)
+        assert len(node.asked_at) <= asked + 1
+
+
+async def test_a_stream_keeps_the_fleet_of_a_deleted_pool_until_it_ends() -> None:
+    async with run_node(HonestNode().handler) as url, run(lease_seconds=4.0) as running:
+        running.pools.specs[READS] = build_spec(url)
+        with running.fleets.hold(READS) as fleet:
+            await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
+            running.pools.put(READS, hold(READS, POOL_DELETED))
+            gone = await fleet.next_snapshot(fleet.snapshot.sequence)
+            assert (gone.decision.reason, gone.replicas) == (POOL_DELETED, ())
+            running.pools.put(READS, build_spec(url))
+            await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
+            running.pools.put(READS, hold(READS, POOL_DELETED))
+        await wait_until(lambda: not running.fleets.all(), seconds=2.0)
+
+
+async def test_once_all_pools_are_read_each_fleet_learns_what_its_pool_says() -> None:
+    async with run() as running:
+        fleets = [running.fleets.watch(asked) for asked in (READS, OTHER, build_spec("http://127.0.0.1:9"))]
+        running.pools.specs |= {READS: build_spec(lag_threshold=5), OTHER: build_spec(lag_threshold=6)}
+        running.pools.read_all()
+        assert [fleet.spec.lag_threshold for fleet in fleets] == [5, 6, 1000]
+        assert [before.source if before else None for before in running.pools.asked_with[2:]] == [
+            READS.source,
+            OTHER.source,
+        ]
+
+
+async def test_a_pool_that_nobody_asks_for_costs_nothing() -> None:
+    async with run() as running:
+        running.pools.put(READS, FleetSpec("tests", NodesSource(("http://127.0.0.1:9",)), Bounds(1, 1, 1)))
+        assert running.fleets.all() == ()
+        assert running.pools.asked_with == []
