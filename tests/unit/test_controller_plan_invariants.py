@@ -13,29 +13,31 @@ from controller.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import POD, PVC, Manifest
 from readpool.pool.status import dump_status
 from readpool.replica_class import ReplicaClass
-from tests.unit.observed_pools import EVERYTHING
+from tests.unit.observed_pools import EVERYTHING, FRESH, LAGGING
 from tests.unit.pool_manifests import ARCHIVE
 from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld
 
-CLASSES = st.sampled_from(ReplicaClass)
+MOST_REPLICAS = 7
+CLASSES = st.sampled_from([*ReplicaClass, FRESH, FRESH, LAGGING])
+TOLD = st.lists(CLASSES, min_size=MOST_REPLICAS - 1, max_size=MOST_REPLICAS).map(tuple)
 ARCHIVES = [ARCHIVE, "https://archive2.example.com"]
 SPECS = st.fixed_dictionaries(
     {
         "minReplicas": st.just(1),
         "targetReplicas": st.integers(1, 5),
         "maxReplicas": st.integers(5, 8),
-        "replicas": st.integers(0, 7),
+        "replicas": st.integers(0, MOST_REPLICAS),
         "historyArchiveUrls": st.just(ARCHIVES),
         "version": st.sampled_from(["v22.4.1", "v23.0.0", "v21.0.0"]),
         "loadBalancing": st.fixed_dictionaries(
             {
-                "enabled": st.booleans(),
-                "freshNodeWeight": st.sampled_from([0, 50, 100]),
-                "laggingNodeWeight": st.just(0),
+                "enabled": st.sampled_from([True, True, False]),
                 "maxLoadFactor": st.sampled_from([0, 1, 2]),
                 "mode": st.sampled_from(["Weighted", "FreshOnly"]),
-            }
-        ).flatmap(lambda part: st.integers(0, part["freshNodeWeight"]).map(lambda w: part | {"laggingNodeWeight": w})),
+            },
+            optional={"laggingNodeWeight": st.integers(0, 50), "freshNodeWeight": st.integers(50, 100)},
+        )
+        | st.just({"enabled": True, "freshNodeWeight": 0, "laggingNodeWeight": 0}),
         "shardBalancing": st.fixed_dictionaries(
             {
                 "enabled": st.booleans(),
@@ -46,11 +48,21 @@ SPECS = st.fixed_dictionaries(
         ),
         "storage": st.sampled_from([{"size": "100Gi"}, {"size": "200Gi"}, {"retentionPolicy": "Retain"}]),
         "autoscaling": st.booleans().map(lambda on: {"enabled": on}),
-        "replacement": st.booleans().map(lambda on: {"enabled": on}),
+        "replacement": st.booleans().map(lambda on: {"enabled": on, "afterSeconds": 3600}),
         "coreConfigOverride": st.sampled_from(["", "FAILURE_SAFETY = 0\n", "HTTP_PORT = 1\n"]),
         "paused": st.sampled_from([False, False, False, True]),
         "alerting": st.booleans(),
     }
+)
+CHANGED = (
+    "replicas",
+    "version",
+    "version",
+    "loadBalancing",
+    "shardBalancing",
+    "storage",
+    "alerting",
+    "coreConfigOverride",
 )
 CAPABILITIES = st.sampled_from([EVERYTHING, EVERYTHING, Capabilities()])
 
@@ -84,10 +96,10 @@ class Turn:
 ORDINALS = st.frozensets(st.integers(0, 6), max_size=2)
 TURNS = st.builds(
     Turn,
-    changed=st.just({}) | SPECS.map(lambda spec: dict(list(spec.items())[-8:])),
-    classes=st.lists(CLASSES, max_size=7).map(tuple),
+    changed=st.just({}) | st.builds(lambda spec, name: {name: spec[name]}, SPECS, st.sampled_from(CHANGED)),
+    classes=TOLD,
     unready=ORDINALS,
-    going=st.just(frozenset()) | ORDINALS,
+    going=st.sampled_from([frozenset(), frozenset(), frozenset({1})]),
     silent_for=st.sampled_from([None, None, None, 5.0, 60.0, 1000.0]),
     is_halted=st.sampled_from([False, False, True]),
     seconds=st.sampled_from([1.0, 31.0, 4000.0]),
@@ -98,18 +110,22 @@ TURNS = st.builds(
 @st.composite
 def worlds(draw: st.DrawFn) -> PoolWorld:
     """Draw a world with a past, in which something has just happened that no plan has seen."""
-    world = PoolWorld.make(**draw(SPECS))
+    world = PoolWorld.make(**(draw(SPECS) | {"coreConfigOverride": ""}))
     world.capabilities = draw(CAPABILITIES)
     world.rest()
-    for turn in draw(st.lists(TURNS, min_size=1, max_size=3)):
+    world.settle()
+    world.say(*draw(TOLD))
+    world.rest()
+    for turn in draw(st.lists(TURNS, max_size=2)):
         turn.play(world)
         if draw(st.booleans()):
             world.step()
+            world.see_stateful_set()
     draw(TURNS).play(world)
     return world
 
 
-few = settings(max_examples=settings.default.max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=settings().max_examples // 3, suppress_health_check=[HealthCheck.too_slow])
 
 
 def list_alive(world: PoolWorld) -> dict[str, str]:
@@ -189,8 +205,15 @@ def read(plan: Plan) -> tuple[object, ...]:
 
 
 @few
-@given(worlds())
-def test_at_most_one_pod_is_deleted_and_never_the_last_fresh_one_of_several(world: PoolWorld) -> None:
+@given(worlds(), st.booleans(), TURNS)
+def test_at_most_one_pod_is_deleted_and_never_the_last_fresh_one_of_several(
+    world: PoolWorld, is_new_version: bool, turn: Turn
+) -> None:
+    if is_new_version:
+        world.change(version="v24.0.0", coreConfigOverride="", paused=False)
+        world.step()
+        world.see_stateful_set()
+        turn.play(world)
     replicas = world.spec["replicas"] or len(world.pods)
     plan = world.plan()
     deleted = [key.name for key in plan.delete if key.kind == POD]
