@@ -1,0 +1,145 @@
+"""Which replica is restarted next: those of no use first, then laggards, fresh ones last and never the last of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.rollout import RolloutReplica, choose_restart
+from readpool.replica_class import ReplicaClass
+from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, UNKNOWN, UNREACHABLE
+
+
+def old(replica_class: ReplicaClass, *, is_ready: bool = True) -> RolloutReplica:
+    return build(replica_class, is_outdated=True, is_ready=is_ready)
+
+
+def new(replica_class: ReplicaClass, *, is_ready: bool = True) -> RolloutReplica:
+    return build(replica_class, is_outdated=False, is_ready=is_ready)
+
+
+def build(
+    replica_class: ReplicaClass, *, is_outdated: bool, is_ready: bool = True, is_going: bool = False, ordinal: int = 0
+) -> RolloutReplica:
+    return RolloutReplica(
+        f"pool-{ordinal}",
+        ordinal,
+        replica_class,
+        is_ready=is_ready,
+        is_terminating=is_going,
+        is_outdated=is_outdated,
+    )
+
+
+def number(replicas: list[RolloutReplica]) -> list[RolloutReplica]:
+    return [
+        build(
+            one.replica_class,
+            is_outdated=one.is_outdated,
+            is_ready=one.is_ready,
+            is_going=one.is_terminating,
+            ordinal=ordinal,
+        )
+        for ordinal, one in enumerate(replicas)
+    ]
+
+
+GOING = build(FRESH, is_outdated=False, is_going=True)
+TABLE = {
+    "nothing is outdated": ([new(FRESH), new(LAGGING)], None, ""),
+    "the highest ordinal first": ([old(FRESH), old(FRESH), old(FRESH)], 2, ""),
+    "the next when the last is fresh again": ([old(FRESH), old(FRESH), new(FRESH)], 1, ""),
+    "not while the last catches up": ([old(FRESH), old(FRESH), new(CATCHING_UP)], None, "pool-2 to be fresh"),
+    "not while the last is not observed": ([old(FRESH), old(FRESH), new(UNKNOWN)], None, "pool-2 to be fresh"),
+    "not while the last does not start": (
+        [old(FRESH), old(FRESH), new(UNREACHABLE, is_ready=False)],
+        None,
+        "pool-2 to be fresh",
+    ),
+    "not while the kubelet has no answer of it": (
+        [old(FRESH), new(FRESH, is_ready=False), new(FRESH)],
+        None,
+        "pool-1 to be fresh",
+    ),
+    "one that lags after its restart is back": ([old(FRESH), old(FRESH), new(LAGGING)], 1, ""),
+    "laggards before fresh ones": ([old(LAGGING), old(FRESH), old(FRESH)], 0, ""),
+    "those that catch up as well": ([old(FRESH), old(CATCHING_UP), old(FRESH)], 1, ""),
+    "never the last fresh one of several": ([old(FRESH), new(LAGGING)], None, "a second fresh replica"),
+    "the only one of a pool of one": ([old(FRESH)], 0, ""),
+    "not while a pod is going": ([old(FRESH), old(FRESH), GOING], None, "pool-2 to end"),
+    "one that answers nobody goes first": ([old(UNREACHABLE, is_ready=False), old(LAGGING), old(FRESH)], 0, ""),
+    "and does not wait for others": ([old(UNREACHABLE, is_ready=False), new(CATCHING_UP)], 0, ""),
+    "one of another network is of no use, ready or not": ([old(FOREIGN), new(CATCHING_UP)], 0, ""),
+    "one that only the scaler does not reach waits for its turn": (
+        [old(UNREACHABLE), new(CATCHING_UP)],
+        None,
+        "pool-1 to be fresh",
+    ),
+    "and has it before fresh ones": ([old(UNREACHABLE), old(FRESH), old(FRESH)], 0, ""),
+    "the scaler is silent": ([old(UNKNOWN), old(UNKNOWN)], None, "the scaler's word on pool-1"),
+    "the scaler is silent and the kubelet has no answer": ([old(UNKNOWN), old(UNKNOWN, is_ready=False)], 1, ""),
+    "but only one of them": (
+        [old(UNKNOWN, is_ready=False), new(UNKNOWN, is_ready=False)],
+        None,
+        "pool-1 to be fresh",
+    ),
+    "all lag": ([old(LAGGING), old(LAGGING)], 1, ""),
+}
+
+
+@pytest.mark.parametrize(("replicas", "restarted", "waits_for"), TABLE.values(), ids=TABLE.keys())
+def test_the_next_restart_and_what_it_waits_for(
+    replicas: list[RolloutReplica], restarted: int | None, waits_for: str
+) -> None:
+    step = choose_restart(number(replicas), len(replicas))
+    assert step.restart == (None if restarted is None else f"pool-{restarted}")
+    assert step.waits_for == waits_for
+
+
+def test_nothing_is_restarted_while_a_pod_is_still_to_be_made() -> None:
+    step = choose_restart(number([old(FRESH), old(FRESH)]), 3)
+    assert (step.restart, step.waits_for) == (None, "a pod that is still to be made")
+
+
+replicas = st.lists(
+    st.builds(
+        build,
+        st.sampled_from(ReplicaClass),
+        is_outdated=st.booleans(),
+        is_ready=st.booleans(),
+        is_going=st.sampled_from([False, False, False, True]),
+    ),
+    max_size=6,
+).map(number)
+
+
+@given(replicas, st.integers(1, 7), st.randoms(use_true_random=False))
+def test_no_restart_takes_the_last_fresh_one_or_a_second_one(
+    known: list[RolloutReplica], wanted: int, chance: object
+) -> None:
+    step = choose_restart(known, wanted)
+    shuffled = list(known)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert choose_restart(shuffled, wanted) == step
+    if step.restart is None:
+        assert bool(step.waits_for) is any(one.is_outdated and not one.is_terminating for one in known)
+        return
+    chosen = next(one for one in known if one.name == step.restart)
+    others = [one for one in known if one is not chosen]
+    assert chosen.is_outdated
+    assert not any(one.is_terminating for one in known)
+    assert len(known) >= wanted
+    may_be_fresh = chosen.replica_class is FRESH or (chosen.replica_class is UNKNOWN and chosen.is_ready)
+    if may_be_fresh and wanted > 1:
+        assert any(one.replica_class is FRESH for one in others)
+        assert all(one.is_outdated or one.replica_class in (FRESH, LAGGING) for one in others)
+
+
+@given(st.lists(st.sampled_from(ReplicaClass), min_size=1, max_size=6))
+def test_a_rollout_ends_where_each_restarted_replica_becomes_fresh(classes: list[ReplicaClass]) -> None:
+    known = number([old(one, is_ready=one is not UNKNOWN) for one in classes])
+    for _ in classes:
+        step = choose_restart(known, len(known))
+        if step.restart is None:
+            break
+        known = number([new(FRESH) if one.name == step.restart else one for one in known])
+    assert not any(one.is_outdated for one in known)
