@@ -121,7 +121,9 @@ Global___Trigger: _TypeAlias = Trigger  # noqa: Y015
 
 @_typing.final
 class Pool(_message.Message):
-    """A ReadOnlyPool."""
+    """A ReadOnlyPool. It need not be there yet: until it is, the snapshots have no replicas, and `decision` says why. What
+    it says holds from the next snapshot on after it was changed, and nothing that was observed is forgotten.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -191,7 +193,9 @@ class Snapshot(_message.Message):
     lag_threshold: _builtins.int
     """Ledgers behind the tip from which a replica counts as lagging."""
     gone: _builtins.bool
-    """True in the last snapshot of a fleet that is no longer observed (only in a watch of Fleets)."""
+    """True in the last snapshot of a fleet that is no longer observed: in a watch of Fleets, of one that was dropped; in
+    a watch of a Pool, while the pool is deleted. That stream stays open, for a pool of the same name may come.
+    """
     @_builtins.property
     def tip(self) -> Global___Tip: ...
     @_builtins.property

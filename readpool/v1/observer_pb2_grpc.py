@@ -48,7 +48,8 @@ class ObserverServicer:
         """Watch sends each watched fleet's snapshot at once, then again at every change of class, tip health or desired
         replicas, and with new numbers at most once a poll interval.
 
-        Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool where no controller runs.
+        Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
+        read (it runs without --pools, or with --namespaces of others); RESOURCE_EXHAUSTED for a stream or a fleet too many.
         A fleet that cannot be observed is not an error: its snapshot says why in `decision`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -35,7 +35,8 @@ class ObserverStub:
     """Watch sends each watched fleet's snapshot at once, then again at every change of class, tip health or desired
     replicas, and with new numbers at most once a poll interval.
 
-    Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool where no controller runs.
+    Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
+    read (it runs without --pools, or with --namespaces of others); RESOURCE_EXHAUSTED for a stream or a fleet too many.
     A fleet that cannot be observed is not an error: its snapshot says why in `decision`.
     """
 
@@ -46,7 +47,8 @@ class ObserverAsyncStub(ObserverStub):
     """Watch sends each watched fleet's snapshot at once, then again at every change of class, tip health or desired
     replicas, and with new numbers at most once a poll interval.
 
-    Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool where no controller runs.
+    Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
+    read (it runs without --pools, or with --namespaces of others); RESOURCE_EXHAUSTED for a stream or a fleet too many.
     A fleet that cannot be observed is not an error: its snapshot says why in `decision`.
     """
 
@@ -60,7 +62,8 @@ class ObserverServicer(metaclass=_abc_1.ABCMeta):
         """Watch sends each watched fleet's snapshot at once, then again at every change of class, tip health or desired
         replicas, and with new numbers at most once a poll interval.
 
-        Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool where no controller runs.
+        Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
+        read (it runs without --pools, or with --namespaces of others); RESOURCE_EXHAUSTED for a stream or a fleet too many.
         A fleet that cannot be observed is not an error: its snapshot says why in `decision`.
         """
 

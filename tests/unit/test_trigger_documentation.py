@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scaler import trigger
+from scaler import pool_grounds, trigger
 from scaler.probes.kinds import ProbeKind
 from scaler.trigger import FleetSpec, Metric, Trigger
 from tests.unit.test_trigger import refuse
@@ -57,6 +57,15 @@ def test_every_metric_kind_of_node_and_public_network_is_named() -> None:
     assert set(re.findall(r"`([a-z]+)`", ROWS["references"][2])) == set(ProbeKind)
     assert set(re.findall(r"`([a-z]+)`", ROWS["probe"][2])) == set(ProbeKind) - {ProbeKind.ARCHIVE}
     assert set(re.findall(r"`([A-Z]\w+)`", ROWS["network"][2])) == set(trigger.PASSPHRASES)
+
+
+def test_every_reason_to_hold_a_pool_is_explained() -> None:
+    section = TEXT.partition("\n## A pool\n")[2].partition("\n## ")[0]
+    explained = [
+        name for line in re.findall(r"^- (.*?):", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
+    ]
+    reasons = {value for name, value in vars(pool_grounds).items() if name.isupper()}
+    assert reasons <= set(explained)
 
 
 def test_the_most_nodes_and_references_are_those_of_the_code() -> None:
