@@ -68,7 +68,8 @@ def build_endpoint_slices(
         of_class = {endpoint.pod: endpoint for endpoint in wanted if endpoint.freshness is freshness}
         slices = _keep(of_class, f"{service}-{freshness}-", live)
         _place(of_class, f"{service}-{freshness}-", slices, live)
-        built += [_build(pool, service, port, freshness, one, zones) for one in slices if one.members]
+        slices.sort(key=lambda one: (len(one.name), one.name))
+        built += [_build(pool, service, port, freshness, one, zones) for one in slices]
     return built
 
 
