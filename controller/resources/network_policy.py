@@ -1,4 +1,4 @@
-"""NetworkPolicy NAME: peers and readers come in from anywhere, GET /info is for the scaler's pods alone.
+"""NetworkPolicy NAME: peers and readers come in from anywhere, what the scaler asks is for its pods alone.
 
 Without a gate the port of /info is Core's command port, an admin port, and this policy is the only guard before it.
 """
@@ -24,6 +24,7 @@ def build_network_policy(pool: ReadOnlyPool, ports: PodPorts, settings: PlanSett
         }
         for namespace in _find_scaler_namespaces(pool, settings)
     ]
+    asked = (ports.info, ports.stats)
     return {
         "apiVersion": NETWORK_POLICY.api_version,
         "kind": NETWORK_POLICY.name,
@@ -33,7 +34,7 @@ def build_network_policy(pool: ReadOnlyPool, ports: PodPorts, settings: PlanSett
             "policyTypes": ["Ingress"],
             "ingress": [
                 {"ports": [{"port": port, "protocol": "TCP"} for port in (ports.peer, ports.read)]},
-                {"from": scalers, "ports": [{"port": ports.info, "protocol": "TCP"}]},
+                {"from": scalers, "ports": [{"port": port, "protocol": "TCP"} for port in asked if port is not None]},
             ],
         },
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.core_config import CoreSettings
-from controller.gate import build_gate, choose_ports
+from controller.gate import DRAIN_SECONDS, build_drain, build_gate, choose_ports, has_gate
 from controller.labels import VOLUME, build_labels, build_selector, config_map_name
 from controller.list_keys import POD_LIST_KEYS, index_items
 from controller.plan_settings import PlanSettings
@@ -42,7 +42,7 @@ def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, 
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": TERMINATION_SECONDS,
+            "terminationGracePeriodSeconds": TERMINATION_SECONDS + (0 if gate is None else DRAIN_SECONDS),
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": NOBODY,
@@ -129,10 +129,11 @@ def _build_prepare(pool: ReadOnlyPool) -> dict[str, Any]:
 def _build_core(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     """Build Core's container. It has no liveness probe: Core blocks for up to a minute at times, and recovers."""
     ports = choose_ports(pool.spec, settings.gate_image)
-    named = {"peer": ports.peer, "info": ports.info, "read": ports.read}
-    if build_gate(pool.spec, settings.gate_image) is not None:
-        named = {"peer": ports.peer}
+    is_gated = has_gate(pool.spec, settings.gate_image)
+    named = {"peer": ports.peer} | ({} if is_gated else {"info": ports.info, "read": ports.read})
+    drain = {"lifecycle": build_drain()} if is_gated else {}
     return _build_container(pool, CORE) | {
+        **drain,
         "command": ["stellar-core", "--conf", _CONFIG, "run"],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
         "readinessProbe": {

@@ -1,0 +1,180 @@
+"""Which requests pass the gate, port by port? Envoy's listeners, for controller.gate_config.
+
+A request passes when its method and its whole path, as sent, are the very ones named here. Nothing is decoded, joined
+or shortened first, so what Core's own parser might make of another spelling does not matter.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+INFO_CLUSTER = "info"
+QUERY_CLUSTER = "query"
+ADMIN_CLUSTER = "admin"
+
+INFO_PATH = "/info"
+READ_PATHS = ("/getledgerentryraw", "/getledgerentry")
+"""All that Core's query server answers, in any version (src/main/QueryServer.cpp)."""
+STATS_PATH = "/stats/prometheus"
+READY_PATH = "/ready"
+DRAIN_PATH = "/drain"
+"""For Core's preStop hook: answers when readers are gone. Images of Envoy have no shell to sleep in."""
+LEAVE_PATH = "/leave"
+"""For the gate's own: a little later, so that Core's hook is not cut off."""
+READERS_STATS = r"^http\.read\.downstream_(cx_active|rq_(active|time|total|[1-5]xx))$"
+"""What the statistics port tells of, of all that Envoy counts."""
+
+MOST_BODY_BYTES = 256 * 1024
+"""A thousand keys or more. Core itself would take 10 MiB, in memory."""
+MOST_READERS = 1024
+MOST_WATCHERS = 64
+CONNECTION_SECONDS = 10
+"""A reader's connection is asked to end by the next answer after so long: whoever holds one moves with the weights."""
+DRAIN_SECONDS = 15
+"""How long a replica that goes answers on: until routers have heard of it and readers' connections have ended."""
+INFO_SECONDS = 30
+QUERY_SECONDS = 10
+_LEAVE_SECONDS = DRAIN_SECONDS + 2
+_HEADERS_SECONDS = 5
+_REQUEST_SECONDS = 10
+_IDLE_SECONDS = 300
+_HTTP = "type.googleapis.com/envoy.extensions.filters"
+
+
+@dataclass(frozen=True, slots=True)
+class GatePorts:
+    """Where the gate listens: for the scaler, for readers, for whoever wants its statistics."""
+
+    info: int = 11627
+    read: int = 11628
+    stats: int = 11629
+
+
+def listener_name(port: str) -> str:
+    """Name the listener of one of the gate's ports, as its statistics and limits call it."""
+    return f"gate_{port}"
+
+
+def build_info_listener(host: str, ports: GatePorts) -> dict[str, Any]:
+    """Build the port of GET /info. Core takes no more of it than the path: it must not even have a query string."""
+    routes = [_pass("GET", INFO_PATH, {"cluster": INFO_CLUSTER, "timeout": f"{INFO_SECONDS}s"})]
+    refused = _refuse(f"This port answers GET {INFO_PATH} and nothing else.")
+    return _build_listener("info", host, ports.info, [*routes, refused], [_build_body_limit(1)])
+
+
+def build_read_listener(host: str, ports: GatePorts) -> dict[str, Any]:
+    """Build the port of readers: the query server's paths by POST."""
+    route = {"cluster": QUERY_CLUSTER, "timeout": f"{QUERY_SECONDS}s"}
+    routes = [_pass("POST", path, route) for path in READ_PATHS]
+    refused = _refuse(f"This port answers POST {' and POST '.join(READ_PATHS)} and nothing else.")
+    limits = {
+        "common_http_protocol_options": _build_connection_limits()
+        | {"max_connection_duration": f"{CONNECTION_SECONDS}s"},
+        "http1_safe_max_connection_duration": True,
+    }
+    return _build_listener("read", host, ports.read, [*routes, refused], [_build_body_limit(MOST_BODY_BYTES)], limits)
+
+
+def build_stats_listener(host: str, ports: GatePorts) -> dict[str, Any]:
+    """Build the port of the gate itself: its statistics of readers, its readiness, and a wait for those that end."""
+    admin = {"cluster": ADMIN_CLUSTER, "timeout": "5s"}
+    routes = [
+        _pass("GET", STATS_PATH, admin | {"prefix_rewrite": f"{STATS_PATH}?filter={READERS_STATS}"}),
+        _pass("GET", READY_PATH, admin),
+        _wait(DRAIN_PATH, DRAIN_SECONDS),
+        _wait(LEAVE_PATH, _LEAVE_SECONDS),
+        _refuse(f"This port answers GET {STATS_PATH}, {READY_PATH}, {DRAIN_PATH} and {LEAVE_PATH}, and nothing else."),
+    ]
+    fault = _build_filter("fault", "HTTPFault")
+    limits = {"request_timeout": f"{2 * _LEAVE_SECONDS}s"}
+    return _build_listener("stats", host, ports.stats, routes, [_build_body_limit(1), fault], limits)
+
+
+def _match(method: str, path: str) -> dict[str, Any]:
+    """Match a method and a whole path; `:path` has the query string in it, so that there can be none."""
+    exactly = {":method": method, ":path": path}
+    headers = [{"name": name, "string_match": {"exact": value}} for name, value in exactly.items()]
+    return {"path": path, "headers": headers}
+
+
+def _pass(method: str, path: str, route: Mapping[str, Any]) -> dict[str, Any]:
+    return {"match": _match(method, path), "route": dict(route)}
+
+
+def _wait(path: str, seconds: int) -> dict[str, Any]:
+    """Answer after so many seconds."""
+    delay = {"fixed_delay": f"{seconds}s", "percentage": {"numerator": 100}}
+    fault = {"@type": f"{_HTTP}.http.fault.v3.HTTPFault", "delay": delay}
+    return {
+        "match": _match("GET", path),
+        "direct_response": _answer(200, "Drained."),
+        "typed_per_filter_config": {"envoy.filters.http.fault": fault},
+    }
+
+
+def _refuse(sentence: str) -> dict[str, Any]:
+    return {"match": {"prefix": "/"}, "direct_response": _answer(403, sentence)}
+
+
+def _answer(status: int, sentence: str) -> dict[str, Any]:
+    return {"status": status, "body": {"inline_string": f"{sentence}\n"}}
+
+
+def _build_filter(name: str, message: str, **settings: Any) -> dict[str, Any]:
+    return {
+        "name": f"envoy.filters.http.{name}",
+        "typed_config": {"@type": f"{_HTTP}.http.{name}.v3.{message}", **settings},
+    }
+
+
+def _build_body_limit(most_bytes: int) -> dict[str, Any]:
+    """Take a body in whole before Core sees any of it: it knows no chunks, and slow senders would hold its threads."""
+    return _build_filter("buffer", "Buffer", max_request_bytes=most_bytes)
+
+
+def _build_connection_limits() -> dict[str, Any]:
+    return {
+        "idle_timeout": f"{_IDLE_SECONDS}s",
+        "headers_with_underscores_action": "REJECT_REQUEST",
+        "max_headers_count": 64,
+    }
+
+
+def _build_listener(
+    name: str,
+    host: str,
+    port: int,
+    routes: Iterable[Mapping[str, Any]],
+    filters: Iterable[Mapping[str, Any]],
+    limits: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    router = _build_filter("router", "Router", suppress_envoy_headers=True)
+    connections: dict[str, Any] = {
+        "@type": f"{_HTTP}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": name,
+        "codec_type": "HTTP1",
+        "route_config": {"virtual_hosts": [{"name": name, "domains": ["*"], "routes": list(routes)}]},
+        "http_filters": [*filters, router],
+        "http_protocol_options": {"allow_absolute_url": False},
+        "common_http_protocol_options": _build_connection_limits(),
+        "max_request_headers_kb": 8,
+        "request_headers_timeout": f"{_HEADERS_SECONDS}s",
+        "request_timeout": f"{_REQUEST_SECONDS}s",
+        "stream_idle_timeout": f"{2 * INFO_SECONDS}s",
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "use_remote_address": True,
+        "skip_xff_append": True,
+        "generate_request_id": False,
+        "server_header_transformation": "PASS_THROUGH",
+    }
+    manager = {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": connections | dict(limits or {}),
+    }
+    return {
+        "name": listener_name(name),
+        "address": {"socket_address": {"address": host, "port_value": port}},
+        "per_connection_buffer_limit_bytes": 64 * 1024,
+        "ignore_global_conn_limit": name != "read",
+        "filter_chains": [{"filters": [manager]}],
+    }
