@@ -20,7 +20,7 @@ from tests.unit.observed_pools import EVERYTHING, NOW, SETTINGS, VERSION, build_
 from tests.unit.pool_manifests import build_manifest
 
 MOST_ROUNDS = 5
-WEIGHED = {"loadBalancing": {"enabled": True}}
+WEIGHED: dict[str, Any] = {"loadBalancing": {"enabled": True}}
 STATEFUL_SET_KEY = ObjectKey(STATEFUL_SET, "default", "pool")
 SCALED_OBJECT_KEY = ObjectKey(SCALED_OBJECT, "default", "pool")
 _DEFAULTS: dict[str, dict[str, Any]] = {

@@ -1,0 +1,146 @@
+"""Is there anything to apply? What others have added and the server has filled in is not; what we no longer want is."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.differs import compute_hash, differs, stamp
+from controller.list_keys import index_items, keys_of_kind
+
+
+def build(spec: Any, kind: str = "StatefulSet") -> dict[str, Any]:
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "pool"}, "spec": spec}
+
+
+def is_other(wanted: Any, live: Any, kind: str = "StatefulSet") -> bool:
+    stamped = stamp(build(wanted, kind))
+    return differs(stamped, build(live, kind) | {"metadata": stamped["metadata"], "status": {"any": "thing"}})
+
+
+SAME: dict[str, tuple[Any, Any]] = {
+    "equal": ({"a": 1, "b": ["x"]}, {"a": 1, "b": ["x"]}),
+    "filled in by the server": ({"a": 1}, {"a": 1, "dnsPolicy": "ClusterFirst"}),
+    "empty, and left out by the server": ({"a": {}, "b": [], "c": "", "d": None}, {}),
+    "nothing, and left out by the server": ({"hostNetwork": False, "initialDelaySeconds": 0}, {}),
+    "a quantity written otherwise": (
+        {"requests": {"cpu": "0.5", "memory": 1024}},
+        {"requests": {"cpu": "500m", "memory": "1Ki"}},
+    ),
+    "a container more": (
+        {"containers": [{"name": "a", "image": "x"}]},
+        {"containers": [{"name": "sidecar"}, {"name": "a", "image": "x", "tty": True}]},
+    ),
+    "containers in another order": (
+        {"containers": [{"name": "a"}, {"name": "b"}]},
+        {"containers": [{"name": "b"}, {"name": "a"}]},
+    ),
+    "a port with its protocol filled in": (
+        {"containers": [{"name": "a", "ports": [{"containerPort": 1}]}]},
+        {"containers": [{"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}]}]},
+    ),
+}
+OTHER: dict[str, tuple[Any, Any]] = {
+    "another value": ({"a": 1}, {"a": 2}),
+    "a value that is gone": ({"a": 1}, {}),
+    "a part that is gone": ({"a": {"b": 1}}, {"a": None}),
+    "a truth for a number": ({"a": 1}, {"a": True}),
+    "a false that means something and is gone": ({"automountServiceAccountToken": False}, {}),
+    "a longer list": ({"tolerations": [{"key": "a"}]}, {"tolerations": [{"key": "a"}, {"key": "b"}]}),
+    "a list in another order": ({"command": ["a", "b"]}, {"command": ["b", "a"]}),
+    "a container that is gone": ({"containers": [{"name": "a"}]}, {"containers": [{"name": "b"}]}),
+    "a container of another image": (
+        {"containers": [{"name": "a", "image": "x"}]},
+        {"containers": [{"name": "a", "image": "y"}]},
+    ),
+    "another quantity": ({"limits": {"cpu": "1"}}, {"limits": {"cpu": "1001m"}}),
+    "a quantity that is none": ({"limits": {"cpu": "much"}}, {"limits": {"cpu": "1"}}),
+    "a list that is no list": ({"containers": [{"name": "a"}]}, {"containers": "a"}),
+    "items without their key": ({"containers": [{"image": "x"}]}, {"containers": [{"image": "y"}]}),
+}
+
+
+@pytest.mark.parametrize(("wanted", "live"), SAME.values(), ids=SAME.keys())
+def test_nothing_is_to_be_written_where_it_is(wanted: Any, live: Any) -> None:
+    assert not is_other(wanted, live)
+
+
+@pytest.mark.parametrize(("wanted", "live"), OTHER.values(), ids=OTHER.keys())
+def test_it_is_to_be_written_where_it_is(wanted: Any, live: Any) -> None:
+    assert is_other(wanted, live)
+
+
+def test_what_is_not_there_is_to_be_written() -> None:
+    assert differs(stamp(build({})), None)
+
+
+def test_a_field_that_is_no_longer_wanted_is_seen_by_the_hash_of_what_was_applied() -> None:
+    before, after = stamp(build({"a": 1, "b": 2})), stamp(build({"a": 1}))
+    assert differs(after, before)
+    assert not differs(after, after)
+
+
+def test_what_others_have_added_to_metadata_is_left_alone() -> None:
+    wanted = stamp(build({"a": 1}))
+    metadata = wanted["metadata"]
+    theirs = metadata | {"labels": {"x": "y"}, "annotations": metadata["annotations"] | {"note": "z"}, "uid": "u"}
+    assert not differs(wanted, wanted | {"metadata": theirs})
+
+
+def test_an_owner_that_another_has_added_is_left_alone_and_ours_is_missed() -> None:
+    ours, theirs = {"uid": "1", "name": "pool"}, {"uid": "2", "name": "other"}
+    wanted = build({})
+    wanted["metadata"]["ownerReferences"] = [ours]
+    wanted = stamp(wanted)
+    assert not differs(wanted, wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [theirs, ours]}})
+    assert differs(wanted, wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [theirs]}})
+
+
+def test_ports_go_by_other_keys_in_a_service_than_in_a_pod() -> None:
+    assert keys_of_kind("Service")["ports"] == ("port", "protocol")
+    assert keys_of_kind("StatefulSet")["ports"] == ("containerPort", "protocol")
+    assert "ports" not in keys_of_kind("EndpointSlice")
+    ports = [{"port": 1, "name": "a"}, {"port": 2, "name": "b"}]
+    assert not is_other({"ports": ports}, {"ports": [{**one, "protocol": "TCP"} for one in reversed(ports)]}, "Service")
+    assert is_other({"ports": ports}, {"ports": ports[::-1]}, "EndpointSlice")
+
+
+@pytest.mark.parametrize("items", [["a"], [{}], [{"name": "a"}, {"name": "a"}], [{"name": {}}]])
+def test_what_no_list_by_key_can_hold_is_not_indexed(items: list[Any]) -> None:
+    assert index_items(items, ("name",)) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "containers", "name", "limits"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(st.sampled_from(["a", "b", "containers", "limits"]), JSON, max_size=4)
+
+
+@given(OBJECTS, st.dictionaries(st.sampled_from(["theirs", "more"]), JSON))
+def test_what_was_applied_is_never_to_be_applied_again_whatever_others_add(wanted: Any, added: Any) -> None:
+    stamped = stamp(build(wanted))
+    live = stamped | {"spec": stamped["spec"] | added, "status": added}
+    assert not differs(stamped, live)
+
+
+@given(OBJECTS, OBJECTS)
+def test_two_wishes_with_one_hash_are_one_wish(one: Any, other: Any) -> None:
+    assert (compute_hash(one) == compute_hash(other)) is (_normal(one) == _normal(other))
+
+
+def _normal(value: Any) -> Any:
+    """Tell true from 1 and false from 0, as JSON does."""
+    if isinstance(value, dict):
+        return {key: _normal(part) for key, part in value.items()}
+    return [_normal(part) for part in value] if isinstance(value, list) else (type(value).__name__, value)
+
+
+@given(st.permutations(["a", "b", "c", "d"]))
+def test_the_order_of_keys_does_not_matter(names: list[str]) -> None:
+    assert compute_hash(dict.fromkeys(names, 1)) == compute_hash(dict.fromkeys(sorted(names), 1))
