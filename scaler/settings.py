@@ -133,12 +133,12 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_namespaces(text: str) -> tuple[str, ...]:
-    """Parse namespaces that are separated by commas.
+    """Parse namespaces with commas between them; an empty text means all.
 
     Raises:
         SettingsError: when one of them is no name of a namespace.
     """
-    names = tuple(name.strip() for name in text.split(","))
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in names:
         if not _DNS_LABEL.fullmatch(name):
             raise SettingsError(
