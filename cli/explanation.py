@@ -111,7 +111,7 @@ def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
     autoscaling = _find_condition(pool, "Autoscaling")
     if autoscaling is not None and autoscaling.status is Verdict.FALSE:
         message = autoscaling.message.rstrip(".") or autoscaling.reason
-        return (f"Nobody scales it by that: {message}; spec.replicas stays at {pool.spec.replicas}.",)
+        return (f"Nobody scales it: {message}; spec.replicas stays at {pool.spec.replicas}.",)
     if desired is None or desired == pool.spec.replicas:
         return ()
     asked, settings = pool.spec.replicas, pool.spec.autoscaling

@@ -72,10 +72,10 @@ class Shelf:
 @click.command(
     epilog="""\b
 Examples:
-  readpool pools                       the pools of the context's namespace
-  readpool pools -A                    those of all namespaces
-  readpool pools readers -n stellar -r with a line a replica
-  readpool pools -A --watch            again every two seconds
+  readpool pools                        the pools of the context's namespace
+  readpool pools -A                     those of all namespaces
+  readpool pools readers -n stellar -r  with a line a replica
+  readpool pools -A --watch             again every two seconds
   readpool pools -A -o json | jq '.items[].status.conditions'"""
 )
 @click.argument("pool", required=False)

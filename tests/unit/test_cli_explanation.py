@@ -103,7 +103,7 @@ def test_where_it_is_not_the_status_has_to_do(status: dict[str, Any], sentence: 
             7,
             {},
             {"conditions": build_conditions(NO_KEDA)},
-            "Nobody scales it by that: the cluster has no KEDA; spec.replicas stays at 5.",
+            "Nobody scales it: the cluster has no KEDA; spec.replicas stays at 5.",
             id="nobody scales",
         ),
         pytest.param(
