@@ -33,7 +33,7 @@ def parse_fleet_view(message: observer_pb2.Snapshot) -> FleetView:
 def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
     return ReplicaView(
         name=replica.name,
-        address=replica.address,
+        address=_read_host_port(replica.address),
         replica_class=_CLASSES.get(getattr(replica, "class"), ReplicaClass.UNKNOWN),
         since=replica.since,
         ledger=replica.ledger if replica.HasField("ledger") else None,
@@ -44,6 +44,11 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         detail=replica.detail,
         observed_at=replica.observed_at if replica.HasField("observed_at") else None,
     )
+
+
+def _read_host_port(address: str) -> str:
+    """Read HOST:PORT from the URL that the scaler asks."""
+    return address.partition("://")[2].partition("/")[0] or address
 
 
 def _read_seconds(replica: observer_pb2.Replica) -> float | None:

@@ -274,6 +274,7 @@ class Replica(_message.Message):
     name: _builtins.str
     """The pod's name where DNS tells it, else its address."""
     address: _builtins.str
+    """The URL it is asked at, without the path."""
     since: _builtins.float
     """Unix time in seconds since when it has been of this class."""
     ledger: _builtins.int

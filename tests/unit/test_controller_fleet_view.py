@@ -1,0 +1,56 @@
+"""What the scaler says on the wire as the plan reads it, from a message as a scaler sends it."""
+
+import math
+
+import pytest
+
+from controller.fleet_view import parse_fleet_view
+from controller.observed import ReplicaView
+from readpool.replica_class import ReplicaClass
+from readpool.v1 import observer_pb2
+
+
+def build_message(**replica: object) -> observer_pb2.Snapshot:
+    message = observer_pb2.Snapshot(at=1000.0)
+    one = message.replicas.add(name="core-0", address="http://10.0.0.7:11627")
+    for field, value in replica.items():
+        setattr(one, field, value)
+    return message
+
+
+def parse_replica(**replica: object) -> ReplicaView:
+    (view,) = parse_fleet_view(build_message(**replica)).replicas
+    return view
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("http://10.0.0.7:11627", "10.0.0.7:11627"),
+        ("https://[fd00::7]:11627/", "[fd00::7]:11627"),
+        ("http://core-0.core-nodes.readers.svc:11627", "core-0.core-nodes.readers.svc:11627"),
+        ("10.0.0.7:11627", "10.0.0.7:11627"),
+    ],
+)
+def test_an_address_is_read_from_the_url_that_is_asked(sent: str, read: str) -> None:
+    assert parse_replica(address=sent).address == read
+
+
+def test_what_is_not_sent_is_not_known() -> None:
+    view = parse_replica()
+    assert view == ReplicaView("core-0", "10.0.0.7:11627", ReplicaClass.UNKNOWN)
+    fleet = parse_fleet_view(build_message())
+    assert (fleet.tip_ledger, fleet.desired_replicas, fleet.is_halted) == (None, None, False)
+
+
+@pytest.mark.parametrize("name", observer_pb2.ReplicaClass.keys())
+def test_each_class_has_its_own(name: str) -> None:
+    message = build_message()
+    setattr(message.replicas[0], "class", observer_pb2.ReplicaClass.Value(name))
+    words = name.removeprefix("REPLICA_CLASS_").replace("UNSPECIFIED", "UNKNOWN").replace("_", "").lower()
+    assert parse_fleet_view(message).replicas[0].replica_class.value.lower() == words
+
+
+@pytest.mark.parametrize(("sent", "read"), [(30.5, 30.5), (0.0, 0.0), (math.inf, None), (math.nan, None), (-1.0, None)])
+def test_a_time_that_never_comes_is_not_known(sent: float, read: float | None) -> None:
+    assert parse_replica(seconds_to_fresh=sent).seconds_to_fresh == read
