@@ -7,6 +7,7 @@ holds it.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from typing import Protocol
 
 import structlog
@@ -157,6 +158,8 @@ class Fleets:
         if spec == fleet.spec:
             return
         self._sources.change(fleet, spec)
+        why, bounds = spec.hold.reason if spec.hold else "", spec.bounds
+        _log.info("poolChanged", fleet=fleet.name, bounds=astuple(bounds), lagThreshold=spec.lag_threshold, hold=why)
         if was_deleted(spec):
             fleet.leased_until = 0.0
 

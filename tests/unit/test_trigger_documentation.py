@@ -5,13 +5,17 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scaler import pool_grounds, trigger
+from scaler.pool_fleet import ReferenceRules, derive_fleet
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger import FleetSpec, Metric, Trigger
+from scaler.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
 from tests.unit.test_trigger import refuse
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "scaledobject.md").read_text()
+FOLDER = Path(__file__).resolve().parents[2]
+TEXT = (FOLDER / "docs" / "scaledobject.md").read_text()
+EXAMPLES = sorted((FOLDER / "examples").glob("scaledobject-*.yaml"))
 ROWS = {
     cells[0].strip(" `"): [cell.strip() for cell in cells[1:]]
     for cells in (line.strip("|").split("|") for line in TEXT.splitlines() if re.match(r"\| `[A-Za-z]+` \|", line))
@@ -66,6 +70,29 @@ def test_every_reason_to_hold_a_pool_is_explained() -> None:
     ]
     reasons = {value for name, value in vars(pool_grounds).items() if name.isupper()}
     assert reasons <= set(explained)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_triggers_of_every_example_are_understood(example: Path) -> None:
+    manifests = [manifest for manifest in yaml.safe_load_all(example.read_text()) if manifest["kind"] == "ScaledObject"]
+    assert manifests
+    for manifest in manifests:
+        for asked in manifest["spec"]["triggers"]:
+            if asked["type"].startswith("external"):
+                parse_trigger(manifest["metadata"]["namespace"], asked["metadata"], allow_static_nodes=False)
+
+
+def test_the_pool_of_the_example_is_understood_and_has_the_bounds_of_its_scaledobject() -> None:
+    pool, scaled = yaml.safe_load_all((FOLDER / "examples" / "scaledobject-pool.yaml").read_text())
+    asked = parse_trigger("stellar", scaled["spec"]["triggers"][0]["metadata"], allow_static_nodes=False).fleet
+    fleet = derive_fleet(asked, pool, ReferenceRules())
+    assert fleet.hold is None
+    assert (fleet.bounds.minimum, fleet.bounds.maximum) == (
+        scaled["spec"]["minReplicaCount"],
+        scaled["spec"]["maxReplicaCount"],
+    )
+    assert asked == build_pool_target("stellar", pool["metadata"]["name"])
+    assert scaled["spec"]["scaleTargetRef"]["name"] == pool["metadata"]["name"]
 
 
 def test_the_most_nodes_and_references_are_those_of_the_code() -> None:
