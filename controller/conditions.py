@@ -164,7 +164,7 @@ def _judge_routing(facts: PoolFacts) -> Judgement:
     if facts.ground in (Ground.KEPT, Ground.NEUTRAL):
         reason, silence = _explain_silence(facts)
         why = f"{silence}, so {why}"
-    return Judgement("Routing", status, reason, f"{facts.serving} replicas serve: {why}")
+    return Judgement("Routing", status, reason, f"{facts.serving} of {facts.present} replicas serve: {why}")
 
 
 def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
