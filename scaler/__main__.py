@@ -10,10 +10,10 @@ import click
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
+from readpool.tls_files import build_tls_files
 from scaler.settings import (
     ScalerSettings,
     build_pool_access,
-    build_tls_files,
     parse_dns_server,
     parse_namespaces,
     parse_reference,

@@ -21,6 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from readpool.clock import Clock, steady_clock
 from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
+from readpool.server_tls import build_server_credentials
 from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.admission import Admission
 from scaler.external_scaler import ExternalScaler
@@ -34,7 +35,6 @@ from scaler.settings import ScalerSettings
 from scaler.stats import ScalerStats
 from scaler.streams import Streams
 from scaler.telemetry import TelemetryServer, start_telemetry
-from scaler.tls import build_server_credentials
 
 _log = structlog.get_logger(__name__)
 _SERVICES = (

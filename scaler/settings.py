@@ -10,6 +10,7 @@ from pathlib import Path
 
 from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel
+from readpool.tls_files import TlsFiles
 from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.probes.kinds import ProbeKind
 from scaler.trigger import Reference
@@ -19,15 +20,6 @@ DRAIN_SECONDS = (0.0, 600.0)
 _LISTEN = HostPort("::", 9090)
 _TELEMETRY_LISTEN = HostPort("::", 8080)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files, as a cert-manager Secret has them: tls.crt, tls.key; and ca.crt where clients must show one."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +61,6 @@ class ScalerSettings:
                 f"--cluster-domain {self.cluster_domain!r} is not a domain name such as cluster.local "
                 "(lower-case letters, digits and dashes between dots)"
             )
-
-
-def build_tls_files(certificate: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
-    """Put the three TLS flags together; None where TLS is off.
-
-    Raises:
-        SettingsError: when a flag comes without the one it needs.
-    """
-    if certificate is None and key is None and client_ca is None:
-        return None
-    if certificate is None or key is None:
-        given = "--tls-cert" if certificate else "--tls-key" if key else "--tls-client-ca"
-        lacking = " and ".join(flag for flag, path in (("--tls-cert", certificate), ("--tls-key", key)) if path is None)
-        raise SettingsError(f"{given} needs {lacking} as well: TLS takes a certificate and its key")
-    return TlsFiles(certificate, key, client_ca)
 
 
 def build_pool_access(

@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.host_port import HostPort, SettingsError, parse_host_port
+from readpool.tls_files import TlsFiles, build_tls_files
 from scaler.__main__ import scaler
 from scaler.probes.kinds import ProbeKind
 from scaler.settings import (
     PoolAccess,
     ScalerSettings,
-    TlsFiles,
     build_pool_access,
-    build_tls_files,
     parse_dns_server,
     parse_namespaces,
     parse_reference,

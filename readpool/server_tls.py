@@ -1,4 +1,4 @@
-"""The gRPC port's certificates: read at start, and read again at the first handshake after their files changed.
+"""A gRPC port's certificates: read at start, and read again at the first handshake after their files changed.
 
 A mounted Secret is swapped as a whole, a hand-made pair is written file by file: whatever does not fit together yet is
 left alone and the old pair goes on serving. Connections that stand are never touched.
@@ -14,7 +14,7 @@ import grpc
 import structlog
 
 from readpool.host_port import SettingsError
-from scaler.settings import TlsFiles
+from readpool.tls_files import TlsFiles
 
 _log = structlog.get_logger(__name__)
 _Stamp = tuple[tuple[int, ...], ...]
@@ -93,19 +93,19 @@ def _load(files: TlsFiles) -> _Loaded:
     """Read and check the files; what was checked is what is returned, even while somebody writes."""
     stamp = _stamp(files)
     _check_pair(files)
-    key, certificate = _read("--tls-key", files.key), _read("--tls-cert", files.certificate)
+    key, certificate = _read(f"{files.flags}-key", files.key), _read(f"{files.flags}-cert", files.certificate)
     client_ca = None
     if files.client_ca is not None:
-        _check_client_ca(files.client_ca)
-        client_ca = _read("--tls-client-ca", files.client_ca)
+        _check_certificates(f"{files.flags}-client-ca", files.client_ca)
+        client_ca = _read(f"{files.flags}-client-ca", files.client_ca)
     if _stamp(files) != stamp:
-        raise TlsFilesError(f"--tls-cert {files.certificate}: the files changed while they were read")
+        raise TlsFilesError(f"{files.flags}-cert {files.certificate}: the files changed while they were read")
     return _Loaded(stamp, grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca))
 
 
 def _stamp(files: TlsFiles) -> _Stamp:
-    named = (("--tls-cert", files.certificate), ("--tls-key", files.key), ("--tls-client-ca", files.client_ca))
-    return tuple(_stamp_one(flag, path) for flag, path in named if path is not None)
+    named = (("cert", files.certificate), ("key", files.key), ("client-ca", files.client_ca))
+    return tuple(_stamp_one(f"{files.flags}-{flag}", path) for flag, path in named if path is not None)
 
 
 def _stamp_one(flag: str, path: Path) -> tuple[int, ...]:
@@ -124,20 +124,17 @@ def _read(flag: str, path: Path) -> bytes:
 
 
 def _check_pair(files: TlsFiles) -> None:
-    _check_certificates("--tls-cert", files.certificate)
+    certificate, key = f"{files.flags}-cert", f"{files.flags}-key"
+    _check_certificates(certificate, files.certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # Without the password function a key with a passphrase would ask for it on the terminal.
         context.load_cert_chain(files.certificate, files.key, password=lambda: "")
     except (OSError, ValueError) as error:
         if "KEY_VALUES_MISMATCH" in str(error):
-            raise TlsFilesError(f"--tls-key {files.key} does not belong to --tls-cert {files.certificate}") from None
+            raise TlsFilesError(f"{key} {files.key} does not belong to {certificate} {files.certificate}") from None
         what = error if isinstance(error, OSError) and error.filename else "is not a PEM private key without passphrase"
-        _raise("--tls-key", files.key, what)
-
-
-def _check_client_ca(path: Path) -> None:
-    _check_certificates("--tls-client-ca", path)
+        _raise(key, files.key, what)
 
 
 def _check_certificates(flag: str, path: Path) -> None:
