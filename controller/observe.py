@@ -45,12 +45,16 @@ class PoolMemory:
         occupied: names that the pool needs, and somebody else's object has.
         refused: what the API server would not take, and what it said.
         unsettled: how many times in a row there was something to write.
+        to_write: how much there was to write when it was last looked at.
+        has_progressed: less than the time before.
     """
 
     uid: str
     occupied: frozenset[ObjectKey] = frozenset()
     refused: Mapping[ObjectKey, str] = field(default_factory=dict)
     unsettled: int = 0
+    to_write: int = 0
+    has_progressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Controller:
         self._clock = clock
         self._stats = ControllerStats()
         self._leading: _Leading | None = None
-        self.watches = Watches(client, settings.namespaces, self._queue)
+        self.watches = Watches(client, settings.namespaces, self._queue, settings.check_seconds)
 
     @property
     def is_ready(self) -> bool:

@@ -75,6 +75,11 @@ class Reconciler:
             self._stats.count_reconcile(outcome, time.monotonic() - began)
         return again
 
+    def has_progressed(self, key: PoolKey) -> bool:
+        """Tell whether a pool had less left to write the last time than the time before."""
+        memory = self._memories.get(key)
+        return memory is not None and memory.has_progressed
+
     async def _reconcile(self, key: PoolKey) -> tuple[str, float | None]:
         manifest = self._watches.get(ObjectKey(POOL, key.namespace, key.name))
         if manifest is None:
@@ -91,6 +96,8 @@ class Reconciler:
         applied = {key_of(kind_of(one), one) for one in plan.apply}
         memory.refused = {key: why for key, why in memory.refused.items() if key in applied}
         plan, observed = self._plan_again(plan, observed, refused=memory.refused)
+        to_write = _count_writes(plan)
+        memory.has_progressed, memory.to_write = to_write < memory.to_write, to_write
         if plan.is_empty and not observed.occupied:
             memory.unsettled = 0
             return "Settled", plan.again_in_seconds
@@ -186,6 +193,11 @@ def merge_not_understood(manifest: Manifest, message: str, now: float) -> list[A
     if last.get("status") != Verdict.TRUE:
         stalled["lastTransitionTime"] = to_timestamp(now).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [*(one for one in found if one.get("type") != "Stalled"), stalled]
+
+
+def _count_writes(plan: Plan) -> int:
+    one_by_one = len(plan.apply) + len(plan.delete) + len(plan.pod_patches)
+    return one_by_one + (plan.replicas is not None) + plan.is_status_changed
 
 
 def _choose_recheck(plan: Plan, memory: PoolMemory) -> float:

@@ -44,6 +44,7 @@ class ControllerSettings:
         scaler_tls: what is shown to the scaler and expected of it; None where it speaks plain text.
         lease_namespace, lease_name: the Lease by which replicas of the controller agree who writes.
         identity: this process's name in it.
+        check_seconds: how often the cluster is asked which optional kinds it serves; no flag sets it.
 
     Raises:
         SettingsError: when a value cannot be.
@@ -62,6 +63,7 @@ class ControllerSettings:
     gate_image: str | None = None
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
     workers: int = 8
+    check_seconds: float = 10.0
     log_format: LogFormat = LogFormat.JSON
     log_level: LogLevel = LogLevel.INFO
 

@@ -48,6 +48,7 @@ _SELECTORS: Mapping[Kind, str | None] = {
 OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
 CHECK_SECONDS = 10.0
 """How often the cluster is asked which optional kinds it serves: three small requests, which need no permission."""
+_FIRST_LIST_SECONDS = 10.0
 _LOG = structlog.get_logger()
 
 
@@ -58,12 +59,20 @@ class Watches:
         client: to the API server.
         namespaces: those that are watched; none given: all.
         on_pool: told which pool a change concerns, within the event loop.
+        check_seconds: how often the cluster is asked which optional kinds it serves.
     """
 
-    def __init__(self, client: KubernetesClient, namespaces: Sequence[str], on_pool: Callable[[PoolKey], None]) -> None:
+    def __init__(
+        self,
+        client: KubernetesClient,
+        namespaces: Sequence[str],
+        on_pool: Callable[[PoolKey], None],
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
         self._client = client
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
         self._on_pool = on_pool
+        self._check_seconds = check_seconds
         self._informers: dict[Kind, dict[str | None, Informer]] = {
             kind: self._build(kind) for kind in _SELECTORS if kind not in OPTIONAL
         }
@@ -130,7 +139,7 @@ class Watches:
             await self._wait_until_synced()
             self.synced.set()
             while True:
-                await asyncio.sleep(CHECK_SECONDS)
+                await asyncio.sleep(self._check_seconds)
                 await self._check(group)
 
     async def _check(self, group: asyncio.TaskGroup) -> None:
@@ -152,7 +161,7 @@ class Watches:
         informers = self._build(kind)
         self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CHECK_SECONDS):
+            async with asyncio.timeout(_FIRST_LIST_SECONDS):
                 for informer in informers.values():
                     await informer.synced.wait()
         if not all(informer.synced.is_set() for informer in informers.values()):

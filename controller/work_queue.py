@@ -11,10 +11,12 @@ from controller.pool_keys import PoolKey
 
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 120.0
+PATIENCE_SECONDS = 1.0
+"""A key that failed is left alone for so long, or as long as was asked for, whatever happens to it meanwhile."""
 
 
 class WorkQueue:
-    """The queue; for one event loop, made outside of it."""
+    """The queue; for one event loop."""
 
     def __init__(self) -> None:
         self._waiting: deque[PoolKey] = deque()
@@ -22,6 +24,7 @@ class WorkQueue:
         self._worked_on: set[PoolKey] = set()
         self._timers: dict[PoolKey, asyncio.TimerHandle] = {}
         self._failures: dict[PoolKey, int] = {}
+        self._not_before: dict[PoolKey, float] = {}
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -37,6 +40,10 @@ class WorkQueue:
 
     def add(self, key: PoolKey) -> None:
         """Have a key worked on as soon as may be."""
+        now, not_before = asyncio.get_running_loop().time(), self._not_before.get(key, 0.0)
+        if now < not_before:
+            self.add_after(key, not_before - now)
+            return
         self._cancel_timer(key)
         if key in self._wanted:
             return
@@ -52,19 +59,23 @@ class WorkQueue:
         if key in self._wanted or (timer is not None and timer.when() <= due):
             return
         self._cancel_timer(key)
-        self._timers[key] = loop.call_at(due, self.add, key)
+        self._timers[key] = loop.call_at(due, self._fall_due, key)
 
     def retry(self, key: PoolKey, at_least_seconds: float = 0.0) -> int:
         """Have a key that failed worked on again, after a time that doubles; give how often it has failed in a row."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         pause: float = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
         spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        least = max(at_least_seconds, min(spread, PATIENCE_SECONDS))
+        self._not_before[key] = asyncio.get_running_loop().time() + least
+        self._wanted.discard(key)
         self.add_after(key, max(at_least_seconds, spread))
         return failures
 
     def succeed(self, key: PoolKey) -> None:
         """Forget that a key has failed."""
         self._failures.pop(key, None)
+        self._not_before.pop(key, None)
 
     def forget(self, key: PoolKey) -> None:
         """Forget all of a key that is no more, unless it has been added anew."""
@@ -98,6 +109,10 @@ class WorkQueue:
         """Drop what is to come later."""
         for key in tuple(self._timers):
             self._cancel_timer(key)
+
+    def _fall_due(self, key: PoolKey) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
 
     def _append(self, key: PoolKey) -> None:
         self._waiting.append(key)

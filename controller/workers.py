@@ -64,6 +64,8 @@ class Workers:
         try:
             again = await self._reconciler.reconcile(key)
         except ApiError as error:
+            if self._reconciler.has_progressed(key):
+                self._queue.succeed(key)
             failures = self._queue.retry(key, error.retry_after_seconds or 0.0)
             log = _LOG.warning if failures == 1 else _LOG.debug
             log("cannot reconcile", pool=str(key), reason=error.reason, why=error.message, status=error.status)

@@ -54,6 +54,7 @@ class ApiRelay:
         delay_seconds: before each request but watches goes on.
         writes_left: so many writes go on, of others than the Lease; later ones are held for ever. None: all.
         held: set when a write is held.
+        hold_watches: while it is not set, what watches bring waits.
     """
 
     url: str = ""
@@ -63,12 +64,13 @@ class ApiRelay:
     delay_seconds: float = 0.0
     writes_left: int | None = None
     held: asyncio.Event = field(default_factory=asyncio.Event)
+    hold_watches: asyncio.Event | None = None
     user: str | None = None
     _streams: set[web.StreamResponse] = field(default_factory=set)
 
     @property
     def writes(self) -> list[Asked]:
-        """All writes that were answered, but those of Leases."""
+        """All writes that were answered, also with a refusal, but those of Leases."""
         return [asked for asked, _ in self.answered if asked.is_write and not asked.is_of_lease]
 
     @property
@@ -111,6 +113,19 @@ class ApiRelay:
             self._streams.discard(stream)
 
 
+def refuse(status: int, reason: str, **headers: str) -> web.Response:
+    """Build an answer of an API server that refuses."""
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "reason": reason,
+        "code": status,
+        "message": reason,
+    }
+    return web.json_response(body, status=status, headers=headers)
+
+
 @contextlib.asynccontextmanager
 async def run_relay(server: ApiServer, folder: Path) -> AsyncIterator[ApiRelay]:
     """Run a relay before `server` during the block; its kubeconfig is `folder`/relay.kubeconfig."""
@@ -149,6 +164,7 @@ async def _answer(
         await asyncio.sleep(relay.delay_seconds)
     answer = relay.meddle(asked) if relay.meddle is not None else None
     if answer is not None:
+        relay.answered.append((asked, answer.status))
         return answer
     await relay.hold_if_spent(asked)
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _DROPPED}
@@ -177,5 +193,7 @@ async def _pass_on(
     await stream.prepare(request)
     with relay.streaming(stream), contextlib.suppress(ConnectionError):
         async for piece in found.content.iter_any():
+            if relay.hold_watches is not None:
+                await relay.hold_watches.wait()
             await stream.write(piece)
     return stream

@@ -1,7 +1,6 @@
 """What the controller makes of a pool and keeps so, on a real API server: children, sizes, weights, status, Events."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from readpool.kubernetes.kinds import (
     Kind,
 )
 from tests.e2e.api.controller_stage import USER, ControllerStage
+from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 CHILDREN = {
@@ -26,7 +26,6 @@ CHILDREN = {
     NETWORK_POLICY: ("pool",),
     PDB: ("pool",),
 }
-BALANCED: dict[str, Any] = {"loadBalancing": {"enabled": True}, "version": "v23.0.0"}
 
 
 async def test_a_pool_gets_all_that_it_stands_for_and_owns_it(stage: ControllerStage) -> None:
@@ -214,37 +213,6 @@ async def test_shards_are_on_the_pods_and_in_status(stage: ControllerStage) -> N
         await stage.until(are_told, "each pod to have its shard")
         status = (await stage.read(POOL, "pool"))["status"]
     assert [one["shardId"] for one in status["shardAssignments"]] == [0, 1, 0, 1, 0]
-
-
-def running_pool(stage: ControllerStage, **spec: Any) -> "RunningPool":
-    return RunningPool(stage, spec or BALANCED)
-
-
-class RunningPool:
-    """A controller with a pool that is ready, fresh and settled."""
-
-    def __init__(self, stage: ControllerStage, spec: dict[str, Any]) -> None:
-        self._stage = stage
-        self._spec = spec
-        self._controller = stage.controller()
-
-    async def __aenter__(self) -> None:
-        await self._controller.__aenter__()
-        await self._stage.apply(**self._spec)
-        await self._stage.until(lambda: has_replicas(self._stage, 5), "a StatefulSet")
-        await self._stage.cluster.run_pods("pool")
-        await self._stage.say()
-        await self._stage.until_condition("Ready", status="True")
-        await self._stage.until_weights({f"pool-{i}": 100 for i in range(5)})
-        await self._stage.until_quiet()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._controller.__aexit__(*error)  # type: ignore[arg-type]
-
-
-async def has_replicas(stage: ControllerStage, count: int) -> bool:
-    found = await stage.get(STATEFUL_SET, "pool")
-    return found is not None and found["spec"]["replicas"] == count
 
 
 async def has_type(stage: ControllerStage, wanted: str) -> bool:
