@@ -1,0 +1,107 @@
+"""Each replica's configuration: what stalls a pool, and which change of it a restart is worth."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.configurations import (
+    Configurations,
+    build_configurations,
+    choose_config_hash,
+    hash_configuration,
+    runs_another,
+)
+from controller.observed import ObservedPool
+from controller.plan_settings import PlanSettings
+from controller.replicas import read_replicas
+from controller.resources.config_map import build_config_map
+from tests.unit.observed_pools import FRESH, SETTINGS, build_pod, build_pool, index, observe
+from tests.unit.pool_manifests import ARCHIVE
+
+
+def build(observed: ObservedPool, wanted: int = 2, settings: PlanSettings = SETTINGS) -> Configurations:
+    return build_configurations(observed, wanted, {}, settings)
+
+
+def hold(observed: ObservedPool, texts: Any, noted: str | None = None) -> ObservedPool:
+    """Let the ConfigMap hold these texts, and the pod have noted a hash."""
+    pod = build_pod(observed.pool, 0, annotations={} if noted is None else {"stellar.org/config": noted})
+    return replace(observed, children=index([build_config_map(observed.pool, texts)]), pods=(pod,))
+
+
+def test_each_replica_that_is_wanted_has_a_file_of_its_own() -> None:
+    texts = build(observe(build_pool())).texts
+    assert list(texts) == ["pool-0", "pool-1"]
+    assert "# Replica 1." in texts["pool-1"]
+    config_map = build_config_map(build_pool(), texts)
+    assert config_map["data"].keys() == {"pool-0.cfg", "pool-1.cfg"}
+
+
+STALLS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "an override that moves a port": (
+        {"coreConfigOverride": "HTTP_PORT = 1\n"},
+        "ConfigurationRefused",
+        "coreConfigOverride: HTTP_PORT",
+    ),
+    "a network of which nothing is known": (
+        {"network": "Custom", "networkPassphrase": "x", "historyArchiveUrls": [ARCHIVE]},
+        "ConfigurationRefused",
+        "QUORUM_SET",
+    ),
+    "more than a ConfigMap holds": (
+        {"coreConfigOverride": f'NOTES = "{"x" * 60_000}"\n'},
+        "ConfigurationTooLarge",
+        "fit into a ConfigMap",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "reason", "part"), STALLS.values(), ids=STALLS.keys())
+def test_a_pool_stalls_over(spec: dict[str, Any], reason: str, part: str) -> None:
+    found = build(observe(build_pool(**spec)), wanted=20)
+    assert found.texts == {}
+    assert found.stalled is not None
+    assert found.stalled[0] == reason
+    assert part in found.stalled[1]
+
+
+def test_a_network_that_the_installation_does_not_know_is_refused() -> None:
+    found = build(observe(build_pool()), settings=PlanSettings({}))
+    assert found.stalled == ("ConfigurationRefused", "network: nothing is known of Testnet")
+
+
+def test_a_pod_is_noted_once_with_what_the_config_map_holds() -> None:
+    observed = observe(build_pool(), FRESH)
+    texts = build(observed, 1).texts
+    held = hold(observed, texts)
+    assert choose_config_hash(held, read_replicas(held)[0]) == hash_configuration(texts["pool-0"])
+    noted = hold(observed, texts, "before")
+    assert choose_config_hash(noted, read_replicas(noted)[0]) == "before"
+    assert choose_config_hash(observed, read_replicas(observed)[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("noted", "is_written", "runs"),
+    [
+        pytest.param("other", True, True, id="it started with another one"),
+        pytest.param("other", False, False, id="the new one is not written yet"),
+        pytest.param("same", True, False, id="it started with this one"),
+        pytest.param(None, True, False, id="nobody has noted what it started with"),
+    ],
+)
+def test_a_replica_runs_another_configuration_when(noted: str | None, is_written: bool, runs: bool) -> None:
+    observed = observe(build_pool(), FRESH)
+    texts = build(observed, 1).texts
+    note = hash_configuration(texts["pool-0"]) if noted == "same" else noted
+    held = hold(observed, texts if is_written else {"pool-0": "old"}, note)
+    assert runs_another(held, read_replicas(held)[0], texts) is runs
+    assert not runs_another(held, read_replicas(held)[0], {})
+
+
+def test_how_much_history_a_new_volume_replays_is_not_worth_a_restart_and_all_else_is() -> None:
+    text = "A = 1\nCATCHUP_COMPLETE = false\nCATCHUP_RECENT = 4096\nB = 2\n"
+    assert hash_configuration(text) == hash_configuration(text.replace("4096", "8192"))
+    assert hash_configuration(text) != hash_configuration(text.replace("B = 2", "B = 3"))
+    assert hash_configuration(text) != hash_configuration(text.replace("false", "true"))
+    assert hash_configuration('X = "CATCHUP_RECENT = 1"\n') != hash_configuration('X = "CATCHUP_RECENT = 2"\n')
