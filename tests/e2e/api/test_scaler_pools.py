@@ -1,6 +1,7 @@
 """Triggers by pool on a real API server: pools that come, change, pause, break and go, and the API server as well."""
 
 import asyncio
+import contextlib
 import http.client
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest_asyncio
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.kinds import POOL
 from readpool.v1.observer_pb2 import REPLICA_CLASS_FRESH, REPLICA_CLASS_LAGGING, Fleets, WatchRequest
+from tests.cluster.access import KubectlError
+from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.pool_stage import POLL_SECONDS, PoolStage, PoolStream, apply_pool, run_pool_stage
 
@@ -188,6 +191,7 @@ def _admit_reader(api_server: ApiServer, namespace: str, folder: Path) -> Path:
     kubectl("create", "serviceaccount", "scaler", "-n", namespace)
     kubectl("create", "role", "scaler", "-n", namespace, "--verb=list,watch", "--resource=readonlypools.stellar.org")
     kubectl("create", "rolebinding", "scaler", "-n", namespace, "--role=scaler", f"--serviceaccount={namespace}:scaler")
+    wait_for("the role to be in force", lambda: _may_watch(api_server, namespace), seconds=30, every=0.1)
     token = kubectl("create", "token", "scaler", "-n", namespace).strip()
     kubeconfig = folder / "kubeconfig"
     authority = api_server.certificates / "ca.crt"
@@ -198,6 +202,14 @@ def _admit_reader(api_server: ApiServer, namespace: str, folder: Path) -> Path:
         encoding="utf-8",
     )
     return kubeconfig
+
+
+def _may_watch(api_server: ApiServer, namespace: str) -> bool:
+    account = f"--as=system:serviceaccount:{namespace}:scaler"
+    with contextlib.suppress(KubectlError):  # whose answer is no
+        api_server.access.kubectl("auth", "can-i", "watch", "readonlypools.stellar.org", "-n", namespace, account)
+        return True
+    return False
 
 
 def _scrape(address: str) -> str:
