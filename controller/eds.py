@@ -1,0 +1,132 @@
+"""Which endpoints does Envoy have for a pool, and how much does each weigh? EndpointSlices in, an assignment out.
+
+A pure function of the slices, so that every replica of the controller says the same, under the same version.
+controller.eds_messages encodes it.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from controller.labels import WEIGHT_ANNOTATION, read_annotations
+from readpool.kubernetes.kinds import Manifest
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+NEUTRAL_WEIGHT = 1
+"""Of a slice that says none: it is not ours, and all that say none weigh the same."""
+MOST_WEIGHT = 1_000_000
+"""Envoy adds the weights of a locality up, within 32 bits."""
+_VERSION_DIGITS = 16
+
+
+class Health(StrEnum):
+    """What Envoy is told of an endpoint. One that does not serve is left out instead."""
+
+    HEALTHY = "HEALTHY"
+    DRAINING = "DRAINING"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EdsEndpoint:
+    """An address that readers are sent to."""
+
+    address: str
+    port: int
+    weight: int
+    health: Health = Health.HEALTHY
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """The endpoints of one zone; "" where none is known. It weighs what they weigh together."""
+
+    zone: str
+    endpoints: tuple[EdsEndpoint, ...]
+
+    @property
+    def weight(self) -> int:
+        """Give the sum of its endpoints' weights, so that Envoys that weigh localities find the same shares."""
+        return sum(endpoint.weight for endpoint in self.endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """All endpoints of a pool, zone by zone."""
+
+    localities: tuple[Locality, ...] = ()
+
+
+def resource_name(namespace: str, service: str) -> str:
+    """Name what Envoy subscribes to: the pool's read Service."""
+    return f"{namespace}/{service}"
+
+
+def resource_of(manifest: Manifest) -> str | None:
+    """Name the resource that a slice belongs to; None for a slice of no Service."""
+    metadata = manifest["metadata"]
+    service = (metadata.get("labels") or {}).get(SERVICE_LABEL)
+    return resource_name(metadata.get("namespace", ""), service) if service else None
+
+
+def build_assignment(slices: Iterable[Manifest]) -> Assignment:
+    """Build the assignment of a Service from all its slices, in whatever order they come.
+
+    While an endpoint moves from one slice to another it may be in both; then the lower weight holds, so that a replica
+    that begins to lag loses its share with the first of the two writes.
+    """
+    least: dict[tuple[str, int], tuple[EdsEndpoint, str]] = {}
+    for manifest in slices:
+        weight = read_weight(manifest)
+        for endpoint, zone in _read_endpoints(manifest, weight) if weight else ():
+            key = (endpoint.address, endpoint.port)
+            if key not in least or _rank(endpoint, zone) < _rank(*least[key]):
+                least[key] = (endpoint, zone)
+    zones: defaultdict[str, list[EdsEndpoint]] = defaultdict(list)
+    for endpoint, zone in least.values():
+        zones[zone].append(endpoint)
+    return Assignment(tuple(Locality(zone, tuple(sorted(zones[zone]))) for zone in sorted(zones)))
+
+
+def compute_version(assignment: Assignment) -> str:
+    """Compute the version of an assignment from what is in it, so that it outlives the process that serves it."""
+    localities = assignment.localities
+    whole = [(one.zone, [(e.address, e.port, e.weight, str(e.health)) for e in one.endpoints]) for one in localities]
+    return hashlib.sha256(repr(whole).encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+def read_weight(manifest: Manifest) -> int:
+    """Read the weight that a slice carries, within what Envoy takes; 0 means that nobody in it is wanted."""
+    text = read_annotations(manifest).get(WEIGHT_ANNOTATION, "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WEIGHT))
+    return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT
+
+
+def _rank(endpoint: EdsEndpoint, zone: str) -> tuple[int, bool, str]:
+    return endpoint.weight, endpoint.health is Health.HEALTHY, zone
+
+
+def _read_endpoints(manifest: Manifest, weight: int) -> Iterable[tuple[EdsEndpoint, str]]:
+    port = _read_port(manifest)
+    if port is None or manifest.get("addressType") == "FQDN":
+        return
+    for endpoint in manifest.get("endpoints") or ():
+        health = _read_health(endpoint.get("conditions") or {})
+        addresses = endpoint.get("addresses")
+        if health and addresses:  # the API gives no meaning to a second address
+            yield EdsEndpoint(addresses[0], port, weight, health), endpoint.get("zone") or ""
+
+
+def _read_port(manifest: Manifest) -> int | None:
+    ports = manifest.get("ports") or ()
+    return next((port["port"] for port in ports if port.get("port")), None)
+
+
+def _read_health(conditions: Mapping[str, Any]) -> Health | None:
+    """Read the health of an endpoint; what is not said means ready, as the API has it."""
+    if conditions.get("terminating"):
+        return Health.DRAINING if conditions.get("serving") is not False else None
+    is_ready = conditions.get("ready")
+    return None if is_ready is False else Health.HEALTHY

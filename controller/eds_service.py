@@ -1,0 +1,149 @@
+"""Envoy's EndpointDiscoveryService v3 over the store: both variants, each stream told what changed as it changes.
+
+What is owed to whom is decided in controller.eds_subscription; here requests are read and answers written.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import grpc
+import structlog
+from envoy.service.discovery.v3 import discovery_pb2
+
+from controller.eds_messages import TYPE_URL
+from controller.eds_store import EdsStore
+from controller.eds_subscription import Answer, Subscription
+
+_LOG = structlog.get_logger(__name__)
+_MOST_TOLD = 1000
+_Take = Callable[[Subscription, Any], None]
+_Encode = Callable[[Answer], Any]
+
+
+class EdsService:
+    """The servicer. Streams wait until the store is ready: until then their Envoys go on as they are."""
+
+    def __init__(self, store: EdsStore) -> None:
+        self._store = store
+        self._told: set[tuple[str, str]] = set()
+        self._wakes: set[asyncio.Event] = set()
+        self._is_ending = False
+
+    @property
+    def streams(self) -> int:
+        """Count the streams."""
+        return len(self._wakes)
+
+    def end_all(self) -> None:
+        """End all streams, as one that is done does; later ones end at once."""
+        self._is_ending = True
+        for wake in self._wakes:
+            wake.set()
+
+    async def StreamEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        """Serve the state-of-the-world variant."""
+        async for answer in self._serve(requests, context, self._take_whole, self._encode_whole):
+            yield answer
+
+    async def DeltaEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        """Serve the delta variant."""
+        async for answer in self._serve(requests, context, self._take_delta, self._encode_delta):
+            yield answer
+
+    async def FetchEndpoints(self, request: Any, context: Any) -> Any:
+        """Answer once, for clients that poll."""
+        await _check_type(request, context)
+        await self._store.ready.wait()
+        names = tuple(request.resource_names) or tuple(sorted(self._store.names()))
+        return self._encode_whole(Answer("", names))
+
+    async def _serve(
+        self, requests: AsyncIterator[Any], context: Any, take: _Take, encode: _Encode
+    ) -> AsyncIterator[Any]:
+        subscription, wake = Subscription(), asyncio.Event()
+
+        def note(name: str) -> None:
+            if subscription.note_change(name):
+                wake.set()
+
+        reading = asyncio.create_task(self._read(requests, context, partial(take, subscription), wake))
+        reading.add_done_callback(lambda _: wake.set())
+        self._wakes.add(wake)
+        try:
+            with self._store.watching(note):
+                while not reading.done() and not self._is_ending:
+                    await wake.wait()
+                    wake.clear()
+                    while subscription.is_behind:
+                        answer = subscription.build_answer(self._store.version_of)
+                        if answer is not None:
+                            yield encode(answer)
+            if reading.done():
+                await reading
+        finally:
+            self._wakes.discard(wake)
+            reading.cancel()
+
+    async def _read(
+        self, requests: AsyncIterator[Any], context: Any, take: Callable[[Any], None], wake: asyncio.Event
+    ) -> None:
+        await self._store.ready.wait()
+        node = ""
+        async for request in requests:
+            await _check_type(request, context)
+            node = request.node.id or node
+            self._tell_refusal(node, request)
+            take(request)
+            wake.set()
+
+    def _take_whole(self, subscription: Subscription, request: Any) -> None:
+        subscription.take_whole_request(request.resource_names, request.response_nonce, self._store.names())
+
+    def _take_delta(self, subscription: Subscription, request: Any) -> None:
+        subscription.take_delta_request(
+            request.resource_names_subscribe,
+            request.resource_names_unsubscribe,
+            request.initial_resource_versions,
+            self._store.names(),
+        )
+
+    def _encode_whole(self, answer: Answer) -> Any:
+        resources = [self._store.get(name) for name in answer.names]
+        versions = ",".join(resource.version for resource in resources)
+        return discovery_pb2.DiscoveryResponse(
+            version_info=hashlib.sha256(versions.encode()).hexdigest()[:16],
+            resources=[resource.message for resource in resources],
+            type_url=TYPE_URL,
+            nonce=answer.nonce,
+        )
+
+    def _encode_delta(self, answer: Answer) -> Any:
+        resources = [(name, self._store.get(name)) for name in answer.names]
+        return discovery_pb2.DeltaDiscoveryResponse(
+            resources=[
+                discovery_pb2.Resource(name=name, version=one.version, resource=one.message) for name, one in resources
+            ],
+            removed_resources=answer.removed,
+            type_url=TYPE_URL,
+            nonce=answer.nonce,
+        )
+
+    def _tell_refusal(self, node: str, request: Any) -> None:
+        """Say once that an Envoy refuses what it was sent; it goes on with what it had."""
+        if not request.HasField("error_detail"):
+            return
+        refusal = (node, request.error_detail.message)
+        if refusal not in self._told:
+            if len(self._told) >= _MOST_TOLD:
+                self._told.clear()
+            self._told.add(refusal)
+            _LOG.warning("edsRefused", node=node, why=request.error_detail.message)
+
+
+async def _check_type(request: Any, context: Any) -> None:
+    if request.type_url not in {"", TYPE_URL}:
+        what = f"type_url is {request.type_url!r}; this service has {TYPE_URL} alone"
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, what)

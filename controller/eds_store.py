@@ -1,0 +1,71 @@
+"""The assignments of all pools as they are now, ready to be sent; controller.eds_service serves them.
+
+Written by controller.eds_feed, from the slices. Encoded once for all the Envoys that ask.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from google.protobuf.any_pb2 import Any as PackedMessage
+
+from controller.eds import Assignment, compute_version
+from controller.eds_messages import encode_assignment
+
+_EMPTY = Assignment()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An assignment with its version, encoded."""
+
+    version: str
+    message: PackedMessage
+
+
+class EdsStore:
+    """The newest assignment of each pool.
+
+    Attributes:
+        ready: set once all that there is, is known: before that a pool that is there would seem to have no endpoints.
+    """
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self._resources: dict[str, Resource] = {}
+        self._watchers: set[Callable[[str], None]] = set()
+
+    def update(self, name: str, assignment: Assignment | None) -> None:
+        """Put an assignment in place of an older one; None for a pool that is gone. Watchers hear of what changed."""
+        version = compute_version(assignment) if assignment is not None else None
+        if version == self.version_of(name):
+            return
+        if assignment is None or version is None:
+            del self._resources[name]
+        else:
+            self._resources[name] = Resource(version, encode_assignment(name, assignment))
+        for watcher in tuple(self._watchers):
+            watcher(name)
+
+    def version_of(self, name: str) -> str | None:
+        """Give the version of a pool's assignment; None for a pool that is not there."""
+        found = self._resources.get(name)
+        return found.version if found else None
+
+    def get(self, name: str) -> Resource:
+        """Give a pool's assignment; a pool that is not there has no endpoints."""
+        return self._resources.get(name) or Resource(compute_version(_EMPTY), encode_assignment(name, _EMPTY))
+
+    def names(self) -> frozenset[str]:
+        """Name the pools that there are."""
+        return frozenset(self._resources)
+
+    @contextlib.contextmanager
+    def watching(self, watcher: Callable[[str], None]) -> Iterator[None]:
+        """Have `watcher` told the name of each pool whose assignment changes, for as long as the block runs."""
+        self._watchers.add(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.discard(watcher)
