@@ -99,7 +99,7 @@ def plan_patches(
     for replica in replicas:
         if replica.is_terminating:
             continue
-        wanted = build_annotations(observed.pool, assignments.get(replica.name))
+        wanted = build_annotations(observed.pool, assignments.get(replica.name), replica.annotations)
         config = choose_config_hash(observed, replica)
         wanted |= {CONFIG_ANNOTATION: config} if config is not None else {}
         changed = {name: text for name, text in wanted.items() if replica.annotations.get(name) != text}

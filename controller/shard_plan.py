@@ -44,15 +44,23 @@ def plan_shards(observed: ObservedPool, replicas: Iterable[Replica], wanted: int
     return assign_shards(members, settings, _read_last(pool))
 
 
-def build_annotations(pool: ReadOnlyPool, assignment: ShardAssignment | None) -> dict[str, str | None]:
-    """Build a pod's annotations; None takes one away. With Manual the shard's number is the user's to write."""
-    is_manual = pool.spec.shard_balancing.enabled and str(pool.spec.shard_balancing.strategy) == ShardStrategy.MANUAL
+def build_annotations(
+    pool: ReadOnlyPool, assignment: ShardAssignment | None, present: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Build a pod's annotations; None takes one away.
+
+    With Manual the shard's number is the user's to write, and so it is before shardBalancing is enabled: `present` are
+    the annotations that the pod has, and beside one of ours stands an archive.
+    """
+    balancing = pool.spec.shard_balancing
+    is_manual = ShardStrategy(balancing.strategy) is ShardStrategy.MANUAL
+    is_theirs = is_manual if balancing.enabled else ARCHIVE_ANNOTATION not in present
     ledger_range = assignment.ledger_range if assignment is not None else None
     annotations: dict[str, str | None] = {
         ARCHIVE_ANNOTATION: assignment.archive_url if assignment is not None else None,
         RANGE_ANNOTATION: str(ledger_range) if ledger_range is not None else None,
     }
-    if not is_manual:
+    if not is_theirs:
         annotations[SHARD_ANNOTATION] = str(assignment.shard_id) if assignment is not None else None
     return annotations
 
