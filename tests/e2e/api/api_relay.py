@@ -143,8 +143,10 @@ async def run_relay(server: ApiServer, folder: Path) -> AsyncIterator[ApiRelay]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         relay.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         write_plain_kubeconfig(folder / "relay.kubeconfig", relay.url)
-        yield relay
-        await runner.cleanup()
+        try:
+            yield relay
+        finally:
+            await runner.cleanup()
 
 
 def write_plain_kubeconfig(path: Path, url: str) -> None:
