@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from readpool.pool.crd import CRD_NAME, render_crd
 from tests.cluster.access import Access, KubectlError
 from tests.cluster.provided import ProvidedCluster
 from tests.component.certificates import Authority
@@ -62,6 +63,28 @@ def test_helm_test_asks_each_of_two_scalers_in_a_restricted_namespace(cluster: P
     install_own_release(cluster.access, namespace, cluster.images.readpool, {})
     said = run_helm_test(cluster.access, namespace)
     assert f"All 2 scalers at readpool-scaler.{namespace}:9090 answer as KEDA asks" in said
+
+
+def test_helm_test_asks_the_controllers_too_in_a_namespace_that_they_have_roles_for(
+    cluster: ProvidedCluster, namespace: str
+) -> None:
+    restrict(cluster.access, namespace)
+    define_pools(cluster.access)
+    controller = {"namespaces": [namespace], "resources": {"requests": {"cpu": "10m"}}}
+    install_own_release(cluster.access, namespace, cluster.images.readpool, {}, controller=controller)
+    said = run_helm_test(cluster.access, namespace)
+    assert f"All 2 scalers at readpool-scaler.{namespace}:9090 answer as KEDA asks" in said
+    assert f"All 2 at http://readpool-controller.{namespace}:8080/readyz are ready" in said
+    lease = cluster.access.get("lease", "readpool-controller", namespace)
+    assert lease is not None
+    assert lease["spec"]["holderIdentity"].startswith("readpool-controller-")
+
+
+def define_pools(access: Access) -> None:
+    """Have the cluster know ReadOnlyPools: of several releases only one may bring their definition."""
+    if access.get("crd", CRD_NAME) is None:
+        access.kubectl("apply", "-f", "-", stdin=render_crd())
+    access.kubectl("wait", f"crd/{CRD_NAME}", "--for=condition=Established", "--timeout=30s")
 
 
 def test_helm_test_shows_a_client_certificate_where_one_is_demanded(cluster: ProvidedCluster, namespace: str) -> None:
