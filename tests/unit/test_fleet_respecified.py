@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
 from scaler.policy import Bounds
-from scaler.policy_grounds import MissingGround
+from scaler.policy_grounds import NOT_YET_SUSTAINED, MissingGround
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import FleetSpec
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, classes, desired
@@ -97,3 +99,37 @@ def test_snapshots_go_on_counting() -> None:
     stage = watch(lag_of_last=0)
     before = stage.fleet.snapshot(stage.now).sequence
     assert change(stage, lag_threshold=5).sequence == before + 1
+
+
+BOUNDS = st.builds(
+    lambda sizes: Bounds(*sorted(sizes)), st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+)
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "bounds": BOUNDS,
+        "lag_threshold": st.integers(1, 60),
+        "sustain_seconds": st.floats(1.0, 300.0),
+        "hold": st.just(PAUSE),
+    },
+)
+STEPS = st.lists(st.tuples(CHANGES, st.integers(0, 40), st.integers(0, 80)), max_size=8)
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_however_a_spec_changes_each_answer_is_within_the_bounds_of_the_day_or_says_why_not(
+    steps: list[tuple[dict[str, Any], int, int]],
+) -> None:
+    stage = watch(lag_of_last=0)
+    for fields, lag, seconds in steps:
+        stage.scripts["core-2"] = NETWORK.behind(lag)
+        spec = replace(SPEC, **fields)
+        for snapshot in (change(stage, **fields), *stage.play(seconds)):
+            assert snapshot.bounds == spec.bounds
+            if spec.hold is not None:
+                assert (snapshot.decision.desired, snapshot.decision.reason) == (None, PAUSE.reason)
+            elif snapshot.decision.desired is None:
+                assert snapshot.decision.reason == NOT_YET_SUSTAINED
+            else:
+                assert spec.bounds.minimum <= snapshot.decision.desired <= spec.bounds.maximum
