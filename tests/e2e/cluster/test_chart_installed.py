@@ -10,6 +10,7 @@ import pytest
 from readpool.pool.crd import CRD_NAME, render_crd
 from tests.cluster.access import Access, KubectlError
 from tests.cluster.provided import ProvidedCluster
+from tests.cluster.waiting import wait_for
 from tests.component.certificates import Authority
 from tests.e2e.cluster.own_release import CHART, install_own_release
 from tests.e2e.cluster.tls_secrets import build_keda_secret
@@ -104,3 +105,32 @@ def test_helm_test_shows_a_client_certificate_where_one_is_demanded(cluster: Pro
     with pytest.raises(KubectlError, match="readpool-scaler-check"):
         run_helm_test(cluster.access, namespace)
     assert "does not answer as KEDA asks" in cluster.access.logs(namespace, "readpool-scaler-check", "check")
+
+
+def test_the_controller_hears_a_scaler_that_demands_a_client_certificate(
+    cluster: ProvidedCluster, namespace: str
+) -> None:
+    authority = Authority("scalers and clients")
+    server, client = authority.issue(host=f"readpool-scaler.{namespace}"), authority.issue("controller")
+    cluster.access.apply(
+        build_keda_secret("servers", authority.root, server),
+        build_keda_secret("controllers", authority.root, client),
+        namespace=namespace,
+    )
+    define_pools(cluster.access)
+    tls = {"enabled": True, "secretName": "servers", "clientCA": {"enabled": True}}
+    controller = {
+        "namespaces": [namespace],
+        "replicas": 1,
+        "resources": {"requests": {"cpu": "10m"}},
+        "scalerAuthentication": "keda",
+        "tls": {"clientSecretName": "controllers"},
+    }
+    install_own_release(cluster.access, namespace, cluster.images.readpool, {"tls": tls}, controller=controller)
+    selector = "app.kubernetes.io/component=controller"
+    (pod,) = (one["metadata"]["name"] for one in cluster.access.list("pods", namespace, selector))
+    wait_for(
+        "the controller to hear the scaler",
+        lambda: "connected to the scaler" in cluster.access.logs(namespace, pod, "controller"),
+        seconds=60,
+    )
