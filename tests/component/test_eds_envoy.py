@@ -1,0 +1,184 @@
+"""A real Envoy, subscribed to the real server by the example's bootstrap: shares, speed, returns, refusals."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from controller.eds import Assignment, EdsEndpoint, Health, Locality
+from controller.eds_server import EdsServer
+from controller.eds_store import EdsStore
+from readpool.host_port import HostPort
+from tests.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
+from tests.envoy_binary import require_envoy
+from tests.weighted_backends import Reader, compute_share_error, name_addresses, read_many, run_backends
+
+REQUESTS = 10_000
+MOST_POINTS = 1.0
+BOTH = pytest.mark.parametrize("variant", [WHOLE, DELTA])
+SETTLED_SECONDS = 10.0
+
+
+@pytest.fixture
+def store() -> EdsStore:
+    store = EdsStore()
+    store.ready.set()
+    return store
+
+
+@contextlib.asynccontextmanager
+async def run_server(store: EdsStore, port: int = 0) -> AsyncIterator[EdsServer]:
+    server = EdsServer(HostPort("127.0.0.1", port), store)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def wait_for_answers(router: Router, wanted: set[str]) -> None:
+    """Read until exactly these replicas answer, as seen over a few dozen requests."""
+    async with asyncio.timeout(SETTLED_SECONDS):
+        while set(await read_some(router)) != wanted:
+            pass
+
+
+async def read_some(router: Router) -> Counter[str]:
+    async with Reader(router.port) as reader:
+        for _ in range(50):
+            await reader.ask()
+    return reader.answered + Counter(dict.fromkeys(reader.failures, 1))
+
+
+MIXES = [
+    pytest.param(2, [100, 10], DELTA, id="2, one lags"),
+    pytest.param(5, [100, 100, 100, 100, 10], WHOLE, id="5, one lags"),
+    pytest.param(20, [100] * 12 + [55] * 5 + [10] * 3, DELTA, id="20, three weights"),
+]
+
+
+@pytest.mark.parametrize(("count", "weights", "variant"), MIXES)
+async def test_each_replica_gets_the_share_of_its_weight(
+    store: EdsStore, tmp_path: Path, count: int, weights: list[int], variant: str
+) -> None:
+    addresses = name_addresses(count)
+    wanted = dict(zip(addresses, weights, strict=True))
+    async with run_backends(addresses) as port, run_server(store) as server:
+        store.update(POOL, assign(wanted, port))
+        async with run_router(require_envoy(), tmp_path, server.port, variant) as router:
+            answered = await read_many(router.port, REQUESTS)
+    assert answered.total() == REQUESTS
+    assert compute_share_error(answered, wanted) <= MOST_POINTS
+
+
+@BOTH
+async def test_traffic_follows_a_change_of_weights_within_a_second_and_no_request_fails(
+    store: EdsStore, tmp_path: Path, variant: str
+) -> None:
+    one, two = name_addresses(2)
+    async with run_backends([one, two]) as port, run_server(store) as server:
+        store.update(POOL, assign({one: 1000, two: 1}, port))
+        async with run_router(require_envoy(), tmp_path, server.port, variant) as router, Reader(router.port) as reader:
+            heavy, light = one, two
+            for _ in range(10):
+                heavy, light = light, heavy
+                begun = time.monotonic()
+                store.update(POOL, assign({heavy: 1000, light: 1}, port))
+                moved = await wait_until_moved(reader, heavy)
+                assert moved - begun < 1.0
+            assert reader.failures == []
+
+
+async def wait_until_moved(reader: Reader, heavy: str, in_a_row: int = 20) -> float:
+    """Read until the heavy replica answers many times in a row; gives when the first of these answers came."""
+    first, count = 0.0, 0
+    async with asyncio.timeout(SETTLED_SECONDS):
+        while count < in_a_row:
+            if await reader.ask() == heavy:
+                first = first if count else time.monotonic()
+                count += 1
+            else:
+                count = 0
+    return first
+
+
+@BOTH
+async def test_requests_go_on_while_the_server_is_away_and_weights_follow_when_it_is_back(
+    store: EdsStore, tmp_path: Path, variant: str
+) -> None:
+    one, two = name_addresses(2)
+    async with run_backends([one, two]) as port:
+        store.update(POOL, assign({one: 100}, port))
+        async with (
+            run_server(store) as server,
+            run_router(require_envoy(), tmp_path, server.port, variant) as router,
+            asyncio.TaskGroup() as group,
+        ):
+            reader, is_reading = Reader(router.port), True
+            group.create_task(reader.ask_while(lambda: is_reading))
+            await server.stop()
+            assert set(await read_some(router)) == {one}
+            store.update(POOL, assign({two: 100}, port))
+            async with run_server(store, server.port):
+                await wait_for_answers(router, {two})
+                is_reading = False
+    assert reader.failures == []
+    assert set(reader.answered) == {one, two}
+
+
+@BOTH
+async def test_a_pool_that_is_not_there_yet_is_served_as_soon_as_it_comes_and_not_after_it_goes(
+    store: EdsStore, tmp_path: Path, variant: str
+) -> None:
+    (one,) = name_addresses(1)
+    async with (
+        run_backends([one]) as port,
+        run_server(store) as server,
+        run_router(require_envoy(), tmp_path, server.port, variant) as router,
+    ):
+        assert set(await read_some(router)) == {"503"}
+        store.update(POOL, assign({one: 100}, port))
+        await wait_for_answers(router, {one})
+        store.update(POOL, None)
+        await wait_for_answers(router, {"503"})
+
+
+@BOTH
+async def test_envoy_keeps_what_it_has_when_it_refuses_what_comes_and_takes_what_follows(
+    store: EdsStore, tmp_path: Path, variant: str
+) -> None:
+    one, two = name_addresses(2)
+    async with run_backends([one, two]) as port, run_server(store) as server:
+        store.update(POOL, assign({one: 100}, port))
+        async with run_router(require_envoy(), tmp_path, server.port, variant) as router:
+            with capture_logs() as logged:
+                store.update(POOL, Assignment((Locality("", (EdsEndpoint("no-address", port, 1),)),)))
+                async with asyncio.timeout(SETTLED_SECONDS):
+                    while not logged:  # noqa: ASYNC110 - the log is what is waited for
+                        await asyncio.sleep(0.01)
+            assert [entry["event"] for entry in logged] == ["edsRefused"]
+            assert "no-address" in logged[0]["why"]
+            assert set(await read_some(router)) == {one}
+            store.update(POOL, assign({two: 100}, port))
+            await wait_for_answers(router, {two})
+
+
+async def test_zones_and_draining_reach_envoy(store: EdsStore, tmp_path: Path) -> None:
+    one, two = name_addresses(2)
+    async with run_backends([one, two]) as port, run_server(store) as server:
+        zones = (
+            Locality("a", (EdsEndpoint(one, port, 100),)),
+            Locality("b", (EdsEndpoint(two, port, 100, Health.DRAINING),)),
+        )
+        store.update(POOL, Assignment(zones))
+        async with run_router(require_envoy(), tmp_path, server.port) as router:
+            assert set(await read_some(router)) == {one}
+            told = await router.envoy.ask_admin("/clusters")
+    assert f"pool::{one}:{port}::zone::a" in told
+    assert f"pool::{two}:{port}::zone::b" in told
+    assert f"pool::{two}:{port}::health_flags::/eds_status_draining" in told
