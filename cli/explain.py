@@ -110,8 +110,10 @@ async def ask_scaler(endpoint: Endpoint, pool: ReadOnlyPool) -> tuple[ScalerWord
                     return None, event.sentence.removesuffix(" Trying again.")
     except ObserverError as error:
         return None, f"The scaler at {error}"
-    except OSError as error:  # TimeoutError among them
-        return None, f"The scaler at {endpoint.address} said nothing within {SCALER_SECONDS:.0f} s. {error}".rstrip()
+    except TimeoutError:
+        return None, f"The scaler at {endpoint.address} said nothing within {SCALER_SECONDS:.0f} s."
+    except OSError as error:
+        raise click.ClickException(f"The scaler at {endpoint.address} cannot be asked: {error}") from error
     return None, f"The scaler at {endpoint.address} said nothing."
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.rendered_chart import Helm, Object, RefusedError, find
+from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, find
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
 ON, MUTUAL = "scaler.tls.enabled=true", "scaler.tls.clientCA.enabled=true"
 ALONE = "controller.enabled=false"
+EXAMPLE = CHART.parents[1] / "examples" / "values-mtls.yaml"
 GIVEN = (ON, "scaler.tls.secretName=given", ALONE)
 ISSUED = (ON, ALONE, "scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=authority")
 SERVER_FILES, CLIENT_FILES, AUTHORITY = ["tls.crt", "tls.key"], ["tls.crt", "tls.key"], ["ca.crt"]
@@ -157,6 +158,16 @@ def test_certificates_are_asked_for(helm: Helm, settings: Sequence[str], names: 
 def test_half_a_setting_is_refused(helm: Helm, settings: Sequence[str], sentence: str) -> None:
     with pytest.raises(RefusedError, match=sentence):
         helm.render(*settings)
+
+
+def test_the_example_is_all_of_it(helm: Helm) -> None:
+    where = ("--namespace", "readpool", "--kube-version", KUBERNETES)
+    objects = list(yaml.safe_load_all(helm.run("template", "readpool", str(CHART), *where, "--values", str(EXAMPLE))))
+    for program in ("readpool-scaler", "readpool-controller"):
+        assert {o["kind"] for o in objects if o["metadata"]["name"] == program} >= {"NetworkPolicy", "ServiceMonitor"}
+    named = [o["metadata"]["name"] for o in objects if o["kind"] == "Certificate"]
+    assert named == ["readpool-controller-client", "readpool-scaler", "readpool-scaler-client"]
+    assert not [o for o in objects if o["kind"].startswith("Cluster")]
 
 
 @pytest.mark.parametrize(
