@@ -1,4 +1,4 @@
-"""Images of one binary each: the static ones of the cluster on nothing, stellar-core on the base of debian_base.py.
+"""Images of one binary each: the static ones of the cluster on nothing, stellar-core and Envoy on a Debian base.
 
 Their tags come from what is in them, so that a node never mistakes an older one for this.
 """
@@ -57,11 +57,21 @@ def build_binary_image(binaries: Binaries, name: str, progress: Progress) -> Pat
 
 def build_core_image(binary: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
     """Give the reference and the archive of the image of a stellar-core, written unless the cache has it."""
-    with binary.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    reference = f"localhost/stellar-core:{compute_key([_RECIPE, NEXT, digest, base.digest])[:TAG_DIGITS]}"
+    reference = f"localhost/stellar-core:{_compute_tag(binary, base, NEXT)}"
     write = partial(_write, reference, {"/usr/local/bin/stellar-core": binary}, (base,), also=(reference + NEXT,))
     return reference, _keep(reference, write, progress)
+
+
+def build_gate_image(envoy: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
+    """Give the reference and the archive of the image of an Envoy, written unless the cache has it."""
+    reference = f"localhost/envoy:{_compute_tag(envoy, base)}"
+    return reference, _keep(reference, partial(_write, reference, {"/usr/local/bin/envoy": envoy}, (base,)), progress)
+
+
+def _compute_tag(binary: Path, base: Layer, *more: str) -> str:
+    with binary.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return compute_key([_RECIPE, *more, digest, base.digest])[:TAG_DIGITS]
 
 
 def _keep(reference: str, write: partial[None], progress: Progress) -> Path:

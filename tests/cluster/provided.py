@@ -2,8 +2,9 @@
 
 READPOOL_CLUSTER names one of ours that is to be used, brought up where it is not, and left as it is afterwards.
 
-Settings of another cluster: READPOOL_IMAGE and READPOOL_CORE_IMAGE, the images' names there; or READPOOL_LOAD_IMAGE, a
-command with {} in place of an archive, by which ours are brought to it (`kind load image-archive {}`).
+Settings of another cluster: READPOOL_IMAGE, READPOOL_CORE_IMAGE and READPOOL_GATE_IMAGE, the images' names there; or
+READPOOL_LOAD_IMAGE, a command with {} in place of an archive, by which ours are brought to it (`kind load
+image-archive {}`).
 """
 
 import contextlib
@@ -29,10 +30,14 @@ MOST_INSTANCES = 100
 
 @dataclass(frozen=True, slots=True)
 class ImageReferences:
-    """The images that tests put into pods, as the cluster calls them; `core` is None where there is no stellar-core."""
+    """The images that tests put into pods, as the cluster calls them.
+
+    `core` and `gate` are None where there is no stellar-core and no Envoy.
+    """
 
     readpool: str
     core: str | None
+    gate: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
         if was_running:
             for archive in images.archives:  # what is there already takes no time
                 instance.import_image(archive)
-        references = ImageReferences(images.readpool, images.core)
+        references = ImageReferences(images.readpool, images.core, images.gate)
         yield ProvidedCluster(instance.access, instance.faults, references, True, instance.folders.audit_log)
     finally:
         if named:
@@ -108,10 +113,11 @@ def _find_images(progress: Progress) -> ImageReferences:
                 "With KUBECONFIG, give READPOOL_IMAGE, the name of an image that the cluster has or can pull, "
                 "or READPOOL_LOAD_IMAGE, a command that loads an archive in place of {} (kind load image-archive {})."
             )
-        return ImageReferences(named, os.environ.get("READPOOL_CORE_IMAGE"))
+        return ImageReferences(named, os.environ.get("READPOOL_CORE_IMAGE"), os.environ.get("READPOOL_GATE_IMAGE"))
     images = build_images(build_all(PROGRAMS, progress), progress)
     for archive in images.archives:
         command = [part.replace("{}", str(archive)) for part in shlex.split(load)]
         run_reported(command, f"loading {archive.name}", progress)
     core = os.environ.get("READPOOL_CORE_IMAGE") or images.core
-    return ImageReferences(os.environ.get("READPOOL_IMAGE") or images.readpool, core)
+    gate = os.environ.get("READPOOL_GATE_IMAGE") or images.gate
+    return ImageReferences(os.environ.get("READPOOL_IMAGE") or images.readpool, core, gate)

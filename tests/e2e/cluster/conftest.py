@@ -82,7 +82,7 @@ def module_namespace(cluster: ProvidedCluster, request: pytest.FixtureRequest) -
 @pytest.fixture(scope="session")
 def scaler_release(cluster: ProvidedCluster) -> OwnRelease:
     """Install the scalers that tests share; it goes with the cluster, or with the next session's."""
-    return shared_release.install_shared_release(cluster.access, cluster.images.readpool)
+    return shared_release.install_shared_release(cluster.access, cluster.images)
 
 
 @pytest.fixture(scope="session")

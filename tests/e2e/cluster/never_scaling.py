@@ -79,7 +79,7 @@ def delete_scaler(stage: Stage) -> Iterator[None]:
     try:
         yield
     finally:
-        install_shared_release(access, stage.cluster.images.readpool)
+        install_shared_release(access, stage.cluster.images)
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""A ReadOnlyPool of real stellar-core in the cluster: its manifest, and what is seen of it and of all that it owns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.cluster.access import Access
+from tests.cluster.waiting import wait_for
+from tests.e2e.cluster.core_configuration import HISTORY_PORT, PEER_PORT, VALIDATOR_KEY
+from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.keda_view import KedaView
+from tests.e2e.cluster.scaled_fleet import Lack
+
+Manifest = dict[str, Any]
+CORE = "stellar-core"
+"""The container that runs stellar-core, in each pod of a pool."""
+SETTLED_SECONDS = 180.0
+LAG_THRESHOLD = 10
+POOL_LABEL = "stellar.org/pool"
+WEIGHT = "stellar.org/weight"
+_OVERRIDE = """\
+ALLOW_LOCALHOST_FOR_TESTING = true
+ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING = true
+UNSAFE_QUORUM = true
+FAILURE_SAFETY = 0
+TARGET_PEER_CONNECTIONS = 1
+PREFERRED_PEERS = ["{peer}"]
+[QUORUM_SET]
+THRESHOLD_PERCENT = 100
+VALIDATORS = ["{account}"]
+"""
+"""The accelerated network of the tests, which the controller cannot know."""
+
+
+def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
+    """Build a pool that follows the network, three replicas as a rule; `spec` goes over it, field by field."""
+    image, _, tag = network.image.rpartition(":")
+    host = network.network.validator_host
+    ours: Manifest = {
+        "network": "Custom",
+        "networkPassphrase": network.network.passphrase,
+        "image": image,
+        "version": tag,
+        "minReplicas": 1,
+        "targetReplicas": 3,
+        "maxReplicas": 6,
+        "autoscaling": {"sustainSeconds": 10, "scaleDownStabilizationSeconds": 10},
+        "loadBalancing": {"enabled": True, "lagThreshold": LAG_THRESHOLD, "updateIntervalSeconds": 5},
+        "historyArchiveUrls": [f"http://{host}:{HISTORY_PORT}"],
+        "coreConfigOverride": _OVERRIDE.format(peer=f"{host}:{PEER_PORT}", account=VALIDATOR_KEY.account),
+        "resources": {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "256Mi"}},
+        "storage": {"storageClass": "standard", "size": "64Mi"},
+        "template": {"spec": {"terminationGracePeriodSeconds": 5}},
+    }
+    return {
+        "apiVersion": "stellar.org/v1alpha1",
+        "kind": "ReadOnlyPool",
+        "metadata": {"name": name},
+        "spec": ours | spec,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """One pool as its owner sees it."""
+
+    access: Access
+    namespace: str
+    name: str
+
+    @property
+    def keda(self) -> KedaView:
+        """Its ScaledObject and the HPA."""
+        return KedaView(self.access, self.namespace, self.name)
+
+    def pool(self) -> Manifest:
+        """Give it as it is now; empty while it is not there."""
+        return self.access.get("readonlypool", self.name, self.namespace) or {}
+
+    def status(self) -> Manifest:
+        """Give its status; empty while it has none."""
+        status: Manifest = self.pool().get("status") or {}
+        return status
+
+    def condition(self, kind: str) -> Manifest:
+        """Give a condition of it; empty while it has none."""
+        return next((one for one in self.status().get("conditions") or () if one["type"] == kind), {})
+
+    def pods(self) -> list[Manifest]:
+        """List its pods that are not on their way out, by name."""
+        found = self.access.list("pods", self.namespace, f"{POOL_LABEL}={self.name}")
+        there = (pod for pod in found if "deletionTimestamp" not in pod["metadata"])
+        return sorted(there, key=lambda pod: str(pod["metadata"]["name"]))
+
+    def pod(self, ordinal: int) -> str:
+        """Name a replica."""
+        return f"{self.name}-{ordinal}"
+
+    def replica(self, pod: str) -> Manifest:
+        """Give what status says of a replica; empty while it says nothing."""
+        return next((one for one in self.status().get("replicaWeights") or () if one["replicaName"] == pod), {})
+
+    def routed(self) -> dict[str, int]:
+        """Give the weight of each pod that readers are sent to, from the EndpointSlices of the read Service."""
+        slices = self.access.list("endpointslices", self.namespace, f"kubernetes.io/service-name={self.name}")
+        return {
+            endpoint["targetRef"]["name"]: int(part["metadata"]["annotations"][WEIGHT])
+            for part in slices
+            for endpoint in part.get("endpoints") or ()
+        }
+
+    def events(self, reason: str) -> list[Manifest]:
+        """List the Events of it with this reason."""
+        found = self.access.list("events.events.k8s.io", self.namespace)
+        return [one for one in found if one.get("reason") == reason and one["regarding"].get("name") == self.name]
+
+    def wait_for(self, what: str, is_so: Callable[[], object], seconds: float = SETTLED_SECONDS) -> None:
+        """Wait until something is so; what status says goes into the error."""
+        try:
+            wait_for(f"{self.namespace}/{self.name}: {what}", is_so, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; status: {self.status()}") from error
+
+    def wait_until_fresh(self, replicas: int, seconds: float = SETTLED_SECONDS) -> None:
+        """Wait until it has this many replicas, all of them ready and fresh, and nothing is to be done."""
+
+        def find() -> Lack | bool:
+            status = self.status()
+            counts = [status.get(f"{which}Replicas") for which in ("current", "ready", "fresh")]
+            if counts != [replicas] * 3:
+                return Lack(f"current, ready, fresh: {counts}")
+            unlike = [kind for kind, wanted in _SETTLED.items() if self.condition(kind).get("status") != wanted]
+            return Lack(f"{unlike} not as they are when it is settled") if unlike else True
+
+        self.wait_for(f"{replicas} fresh replicas", find, seconds)
+
+
+_SETTLED = {"Ready": "True", "Reconciling": "False", "Stalled": "False", "Fresh": "True", "Routing": "True"}
+
+
+def apply_pool(access: Access, namespace: str, manifest: Manifest) -> PoolView:
+    """Apply a pool as its owner does."""
+    access.apply(manifest, namespace=namespace)
+    return PoolView(access, namespace, str(manifest["metadata"]["name"]))

@@ -1,0 +1,102 @@
+"""The controller's role is what it needs and no more: it was refused nothing, and has used each right that it has.
+
+Runs after the stories of pools, by its name, and judges what the audit log has of them; what those had no occasion for
+is done here first.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.provided import ProvidedCluster
+from tests.e2e.cluster.controller_role import Right, list_asked, list_granted
+from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.own_release import OwnRelease
+from tests.e2e.cluster.read_only_pool import PoolView, apply_pool, build_pool
+from tests.strictness import skip_where_impossible
+
+ACCOUNT = "readpool-controller"
+SEEN_SECONDS = 90.0
+RULES = "prometheusrules.monitoring.coreos.com"
+SELDOM = {
+    *(Right(verb, "", "persistentvolumeclaims") for verb in ("create", "patch", "delete")),
+}
+"""For volumes that grow, start from a snapshot, or are given up: tests/e2e/api does that, where no replica waits."""
+
+
+@pytest.fixture(scope="module")
+def pool(
+    cluster: ProvidedCluster, module_namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
+) -> PoolView:
+    assert scaler_release.pods()
+    sizes = {"targetReplicas": 1, "minReplicas": 1, "maxReplicas": 2}
+    view = apply_pool(cluster.access, module_namespace, build_pool("core", core_network, alerting=True, **sizes))
+    view.wait_until_fresh(1)
+    return view
+
+
+@pytest.fixture
+def prometheus_rules(cluster: ProvidedCluster) -> Iterator[None]:
+    """Bring the kind of the Prometheus operator while the test runs, where the cluster lacks it."""
+    if cluster.access.get("crd", RULES) is not None:
+        skip_where_impossible("take away a kind that this cluster has")
+    cluster.access.apply(build_definition())
+    cluster.access.kubectl("wait", f"crd/{RULES}", "--for=condition=Established", "--timeout=30s")
+    yield
+    cluster.access.delete("crd", RULES)
+
+
+@pytest.mark.usefixtures("prometheus_rules")
+def test_an_optional_kind_is_used_once_the_cluster_has_it(cluster: ProvidedCluster, pool: PoolView) -> None:
+    def find_rules() -> list[Any]:
+        return cluster.access.list(RULES, pool.namespace)
+
+    pool.wait_for("it has a PrometheusRule", find_rules, SEEN_SECONDS)
+    change(pool, {"alerting": False})
+    pool.wait_for("it has none any more", lambda: not find_rules(), SEEN_SECONDS)
+
+
+def test_its_scaled_object_comes_and_goes_as_the_pool_says(pool: PoolView) -> None:
+    pool.wait_for("it is there", pool.keda.scaled_object)
+    change(pool, {"autoscaling": {"enabled": False}})
+    pool.wait_for("it is gone", lambda: not pool.keda.scaled_object(), SEEN_SECONDS)
+    assert pool.condition("Autoscaling")["reason"] == "Disabled"
+    change(pool, {"autoscaling": {"enabled": True}})
+    pool.wait_for("it is there again", pool.keda.scaled_object, SEEN_SECONDS)
+
+
+def test_the_controller_was_refused_nothing_and_has_used_each_right(
+    cluster: ProvidedCluster, pool: PoolView, scaler_release: OwnRelease
+) -> None:
+    if cluster.audit_log is None:
+        skip_where_impossible("this cluster keeps no audit log for tests")
+    assert pool.status()
+    asked, refused = list_asked(cluster.audit_log, ACCOUNT)
+    assert refused == []
+    granted = list_granted(cluster.access, scaler_release.namespace, ACCOUNT)
+    assert sorted(granted - asked - SELDOM) == []
+
+
+def change(pool: PoolView, spec: dict[str, Any]) -> None:
+    patch = json.dumps({"spec": spec})
+    pool.access.kubectl("patch", "rop", pool.name, f"--namespace={pool.namespace}", "--type=merge", f"--patch={patch}")
+
+
+def build_definition() -> dict[str, Any]:
+    """Build a definition of PrometheusRule that takes anything."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "PrometheusRule", "listKind": "PrometheusRuleList", "plural": "prometheusrules"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": RULES},
+        "spec": {
+            "group": "monitoring.coreos.com",
+            "names": names | {"singular": "prometheusrule"},
+            "scope": "Namespaced",
+            "versions": [version],
+        },
+    }
