@@ -20,6 +20,8 @@ BENCHMARKS = {
     "polling": ("polls_per_cpu_second", "polls_ratio_to_httpx"),
     "nodes_10000": ("nodes_10000_cores", "nodes_10000_rss_mb", "poll_burst_ratio", "cost_ratio_10000_to_100"),
     "get_metrics": ("get_metrics_p99_ms",),
+    "gate": ("gate_added_p99_ms",),
+    "eds": ("eds_first_push_ms", "eds_rss_mb", "share_error_max_points", "shift_envoy_p99_ms"),
 }
 LOOP_LAGS = ("nodes_10000_loop_lag_p99_ms", "get_metrics_loop_lag_p99_ms")
 """The event loop's lag under each load; `loop_lag_p99_ms` is the larger one: the bound holds throughout."""

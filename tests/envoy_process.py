@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import secrets
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import aiohttp
 
 START_SECONDS = 20.0
 END_SECONDS = 10.0
@@ -31,11 +31,20 @@ class EnvoyProcess:
         """Ask the admin interface for a path; give the body.
 
         Raises:
-            aiohttp.ClientError: while it does not listen.
+            OSError: while it does not listen.
         """
-        connector = aiohttp.UnixConnector(path="\0" + self._admin.removeprefix("@"))
-        async with aiohttp.ClientSession("http://admin", connector=connector) as session, session.get(path) as answer:
-            return await answer.text()
+        return await asyncio.to_thread(self._ask_admin, path)
+
+    def _ask_admin(self, path: str) -> str:
+        connection = http.client.HTTPConnection("admin")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(END_SECONDS)
+            connection.sock.connect("\0" + self._admin.removeprefix("@"))
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
     async def read_counters(self, pattern: str) -> dict[str, int]:
         """Read the counters and gauges whose names match a regular expression, by their names."""
@@ -63,7 +72,7 @@ class EnvoyProcess:
     async def _is_live(self) -> bool:
         try:
             return (await self.ask_admin("/ready")).strip() == "LIVE"
-        except aiohttp.ClientError:
+        except OSError:
             return False
 
 

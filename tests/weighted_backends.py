@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Self
 
 _REQUEST = b"POST /getledgerentryraw HTTP/1.1\r\nHost: pool\r\nContent-Length: 0\r\n\r\n"
 _ID_LENGTH = 15
+MOVED_SECONDS = 10.0
 
 
 def name_addresses(count: int) -> list[str]:
@@ -127,3 +129,16 @@ def compute_share_error(answered: Counter[str], weights: dict[str, int]) -> floa
     """Compute the largest difference between a replica's share and its weight's share, in percentage points."""
     total, whole = answered.total(), sum(weights.values())
     return max(abs(answered[one] / total - weight / whole) * 100 for one, weight in weights.items())
+
+
+async def wait_until_moved(reader: Reader, heavy: str, in_a_row: int = 20) -> float:
+    """Read until the heavy replica answers many times in a row; gives when the first of these answers came."""
+    first, count = 0.0, 0
+    async with asyncio.timeout(MOVED_SECONDS):
+        while count < in_a_row:
+            if await reader.ask() == heavy:
+                first = first if count else time.monotonic()
+                count += 1
+            else:
+                count = 0
+    return first

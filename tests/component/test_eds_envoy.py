@@ -16,7 +16,14 @@ from controller.eds_store import EdsStore
 from readpool.host_port import HostPort
 from tests.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
 from tests.envoy_binary import require_envoy
-from tests.weighted_backends import Reader, compute_share_error, name_addresses, read_many, run_backends
+from tests.weighted_backends import (
+    Reader,
+    compute_share_error,
+    name_addresses,
+    read_many,
+    run_backends,
+    wait_until_moved,
+)
 
 REQUESTS = 10_000
 MOST_POINTS = 1.0
@@ -92,19 +99,6 @@ async def test_traffic_follows_a_change_of_weights_within_a_second_and_no_reques
                 moved = await wait_until_moved(reader, heavy)
                 assert moved - begun < 1.0
             assert reader.failures == []
-
-
-async def wait_until_moved(reader: Reader, heavy: str, in_a_row: int = 20) -> float:
-    """Read until the heavy replica answers many times in a row; gives when the first of these answers came."""
-    first, count = 0.0, 0
-    async with asyncio.timeout(SETTLED_SECONDS):
-        while count < in_a_row:
-            if await reader.ask() == heavy:
-                first = first if count else time.monotonic()
-                count += 1
-            else:
-                count = 0
-    return first
 
 
 @BOTH
