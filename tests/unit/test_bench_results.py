@@ -15,6 +15,11 @@ PROMISED = {
     "get_metrics_p99_ms",
     "loop_lag_p99_ms",
     "cost_ratio_10000_to_100",
+    "gate_added_p99_ms",
+    "eds_first_push_ms",
+    "eds_rss_mb",
+    "share_error_max_points",
+    "shift_envoy_p99_ms",
 }
 
 
