@@ -28,12 +28,17 @@ class ScriptedObserver(ObserverServicer):
         port: on loopback.
         watched: how many streams are open, by pool.
         refusal: how every watch is answered instead.
+        asked: how many watches were begun.
+        peers: from where.
     """
 
     def __init__(self) -> None:
         self.port = 0
         self.watched: defaultdict[PoolName, int] = defaultdict(int)
         self.refusal: tuple[grpc.StatusCode, str] | None = None
+        self.asked = 0
+        self.peers: set[str] = set()
+        self._server: grpc.aio.Server | None = None
         self._snapshots: dict[PoolName, pb.Snapshot] = {}
         self._news = asyncio.Condition()
 
@@ -43,8 +48,26 @@ class ScriptedObserver(ObserverServicer):
         async with self._news:
             self._news.notify_all()
 
+    async def start(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
+        """Serve on a loopback port."""
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        add_ObserverServicer_to_server(self, self._server)
+        address = f"localhost:{port}" if credentials is not None else f"127.0.0.1:{port}"
+        if credentials is not None:
+            self.port = self._server.add_secure_port(address, credentials)
+        else:
+            self.port = self._server.add_insecure_port(address)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """End all streams, and close the port."""
+        if self._server is not None:
+            await self._server.stop(None)
+
     async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.Snapshot]:  # noqa: N802 - the proto's
         """Stream what is said of one pool."""
+        self.asked += 1
+        self.peers.add(context.peer())
         if self.refusal is not None:
             await context.abort(*self.refusal)
         pool = (request.pool.namespace, request.pool.name)
@@ -90,14 +113,13 @@ def build_snapshot(
 
 
 @asynccontextmanager
-async def serve_observer(port: int = 0) -> AsyncIterator[ScriptedObserver]:
+async def serve_observer(
+    port: int = 0, credentials: grpc.ServerCredentials | None = None
+) -> AsyncIterator[ScriptedObserver]:
     """Serve on a loopback port during the block."""
     observer = ScriptedObserver()
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    add_ObserverServicer_to_server(observer, server)
-    observer.port = server.add_insecure_port(f"127.0.0.1:{port}")
-    await server.start()
+    await observer.start(port, credentials)
     try:
         yield observer
     finally:
-        await server.stop(None)
+        await observer.stop()

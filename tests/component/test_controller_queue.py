@@ -1,0 +1,99 @@
+"""The controller's queue: each pool once, at one worker at a time, later where it failed or was asked to wait."""
+
+import asyncio
+
+import pytest
+
+from controller.pool_keys import PoolKey
+from controller.work_queue import WorkQueue
+
+A, B = PoolKey("n", "a"), PoolKey("n", "b")
+SOON_SECONDS = 2.0
+
+
+@pytest.fixture
+async def queue() -> WorkQueue:
+    return WorkQueue()
+
+
+async def take(queue: WorkQueue) -> PoolKey:
+    return await asyncio.wait_for(queue.get(), SOON_SECONDS)
+
+
+async def is_empty_for(queue: WorkQueue, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(queue.get(), seconds)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_a_pool_that_is_added_often_is_worked_on_once(queue: WorkQueue) -> None:
+    for key in (A, B, A, A):
+        queue.add(key)
+    assert [await take(queue), await take(queue)] == [A, B]
+    assert len(queue) == 0
+
+
+async def test_a_pool_that_is_added_while_it_is_worked_on_comes_again_afterwards(queue: WorkQueue) -> None:
+    queue.add(A)
+    assert await take(queue) == A
+    queue.add(A)
+    assert len(queue) == 0
+    queue.done(A)
+    assert await take(queue) == A
+
+
+async def test_of_several_times_the_soonest_counts(queue: WorkQueue) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    queue.add_after(A, 60.0)
+    queue.add_after(A, 0.1)
+    queue.add_after(A, 30.0)
+    assert await take(queue) == A
+    assert 0.09 <= loop.time() - began < SOON_SECONDS
+    queue.done(A)
+    assert await is_empty_for(queue, 0.2)
+
+
+async def test_what_happens_now_does_not_wait_for_a_later_time(queue: WorkQueue) -> None:
+    queue.add_after(A, 60.0)
+    queue.add(A)
+    assert await take(queue) == A
+
+
+async def test_pauses_double_while_a_pool_goes_on_failing_and_begin_anew_after_a_success(queue: WorkQueue) -> None:
+    assert [queue.retry(A) for _ in range(3)] == [1, 2, 3]
+    assert queue.failing == 1
+    queue.succeed(A)
+    assert queue.retry(A) == 1
+
+
+async def test_a_throttled_pool_is_left_alone_whatever_happens_to_it_meanwhile(queue: WorkQueue) -> None:
+    loop = asyncio.get_running_loop()
+    queue.add(A)
+    await take(queue)
+    began = loop.time()
+    queue.add(A)
+    queue.retry(A, at_least_seconds=0.5)
+    queue.done(A)
+    queue.add(A)
+    assert await take(queue) == A
+    assert loop.time() - began >= 0.49
+
+
+async def test_a_pool_that_is_forgotten_does_not_come_back(queue: WorkQueue) -> None:
+    queue.retry(A)
+    queue.forget(A)
+    assert queue.failing == 0
+    assert await is_empty_for(queue, 0.4)
+
+
+async def test_the_queue_says_when_nobody_works(queue: WorkQueue) -> None:
+    queue.add(A)
+    await take(queue)
+    waiting = asyncio.create_task(queue.wait_until_idle())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    queue.done(A)
+    await asyncio.wait_for(waiting, SOON_SECONDS)
