@@ -120,5 +120,5 @@ def say_refusal(error: ApiError) -> str:
     if error.status == 401:  # noqa: PLR2004 - Unauthorized
         return "The cluster does not know who you are: the credentials in the kubeconfig are wrong or have expired."
     if error.status == 403:  # noqa: PLR2004 - Forbidden
-        return f"The cluster does not let you: {error.message}. A Role for it: get, list on {POOL.plural}.{POOL.group}."
+        return f"The cluster does not let you: {error.message}. A Role for it: list on {POOL.plural}.{POOL.group}."
     return f"The cluster refuses. {error}"

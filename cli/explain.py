@@ -88,11 +88,11 @@ async def find_pool(client: KubernetesClient, namespace: str, name: str) -> Mani
         click.ClickException: it is not there; the sentence names some that are.
         ApiError: the cluster refuses, or knows no pools.
     """
-    found = await client.get(POOL, namespace, name)
-    if found is not None:
-        return found
-    others, _ = await client.list(POOL, namespace)
-    names = sorted(one["metadata"]["name"] for one in others)
+    listed, _ = await client.list(POOL, namespace)  # who may list may not get, as the scaler itself
+    pools = {one["metadata"]["name"]: one for one in listed}
+    if name in pools:
+        return pools[name]
+    names = sorted(pools)
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     there = f"there is {', '.join(names[:MAX_NAMES])}{more}" if names else "there are none; see `readpool pools -A`"
     raise click.ClickException(f"No pool {name} in namespace {namespace}; {there}.")

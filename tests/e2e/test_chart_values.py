@@ -189,4 +189,5 @@ def test_with_the_controller_they_show_a_pool_of_a_namespace_that_it_looks_after
     notes = helm.render_notes(*settings)
     pool = parse_pool(yaml.safe_load(notes[notes.index("apiVersion:") : notes.index("EOF\n\n")]))
     assert pool.namespace == namespace
-    assert f"readpool explain {pool.name} --namespace {namespace}" in notes
+    assert f"-- readpool explain {pool.name} -n {namespace}" in notes
+    assert f"-- readpool pools {'-A' if namespace == 'stellar' else '-n one'}" in notes

@@ -107,7 +107,7 @@ async def test_who_may_not_look_is_told_what_they_need(api_server: ApiServer, po
     code, out, err = await run(api_server, "pools", "-n", pool, kubeconfig=kubeconfig)
     assert (code, out) == (1, "")
     assert "The cluster does not let you: readonlypools.stellar.org is forbidden" in err
-    assert "get, list on readonlypools.stellar.org." in err
+    assert "A Role for it: list on readonlypools.stellar.org." in err
 
 
 async def test_a_cluster_without_the_definition_is_told_from_one_without_pools(
