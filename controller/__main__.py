@@ -11,13 +11,14 @@ import click
 from controller.plan_settings import PlanSettings
 from controller.settings import (
     ControllerSettings,
+    build_eds_settings,
     build_scaler_tls,
     parse_namespaces,
     parse_scaler_address,
     parse_selector,
 )
 from readpool.flags import Parsed, choice, option
-from readpool.host_port import SettingsError, parse_host_port
+from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
 
 _EXAMPLES = """Examples:
@@ -88,6 +89,14 @@ _FILE = click.Path(path_type=Path)
 @option("--scaler-key", type=_FILE, help="Its private key, PEM, without passphrase.")
 @option("--gate-image", metavar="IMAGE", help="Envoy's image, for the gate of pools that name none themselves.")
 @option(
+    "--eds-listen",
+    type=Parsed("HOST:PORT", parse_host_port),
+    help="Serve endpoint discovery for Envoy here, from every controller, such as [::]:18000. Without it: nowhere.",
+)
+@option("--eds-tls-cert", type=_FILE, help="Its certificate chain, PEM. It and the next two are read as they change.")
+@option("--eds-tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@option("--eds-tls-client-ca", type=_FILE, help="Demand a certificate of this authority from every Envoy, PEM.")
+@option(
     "--lease-namespace",
     default="readpool",
     help="Where the Lease is by which several controllers agree who writes.",
@@ -108,7 +117,16 @@ _FILE = click.Path(path_type=Path)
 @option("--workers", type=int, default=8, help="How many pools are worked on at a time.")
 @option("--log-format", type=choice(LogFormat), default="json", help="An object a line, or lines for people.")
 @option("--log-level", type=choice(LogLevel), default="info", help="From where on events are logged.")
-def controller(scaler_ca: Path | None, scaler_cert: Path | None, scaler_key: Path | None, **flags: Any) -> None:
+def controller(
+    scaler_ca: Path | None,
+    scaler_cert: Path | None,
+    scaler_key: Path | None,
+    eds_listen: HostPort | None,
+    eds_tls_cert: Path | None,
+    eds_tls_key: Path | None,
+    eds_tls_client_ca: Path | None,
+    **flags: Any,
+) -> None:
     """Look after ReadOnlyPools: everything that they stand for in the cluster, and their status.
 
     Makes and keeps each pool's StatefulSet, Services, weighted EndpointSlices, configuration, budget, policy and
@@ -117,7 +135,11 @@ def controller(scaler_ca: Path | None, scaler_cert: Path | None, scaler_key: Pat
     """
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its own lines go past our log
     try:
-        settings = ControllerSettings(scaler_tls=build_scaler_tls(scaler_ca, scaler_cert, scaler_key), **flags)
+        settings = ControllerSettings(
+            scaler_tls=build_scaler_tls(scaler_ca, scaler_cert, scaler_key),
+            eds=build_eds_settings(eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca),
+            **flags,
+        )
         configure_logging(settings.log_format, settings.log_level)
         _run(settings)
     except SettingsError as error:

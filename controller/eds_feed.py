@@ -9,33 +9,35 @@ from collections import defaultdict
 
 from controller.eds import build_assignment, resource_of
 from controller.eds_store import EdsStore
-from readpool.kubernetes.informer import Informer
-from readpool.kubernetes.kinds import Manifest, ObjectKey
+from controller.watches import Watches
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 
 SETTLE_SECONDS = 0.02
 
 
 class EdsFeed:
-    """Keeps a store in step with the slices of an informer."""
+    """Keeps a store in step with the slices of all pools that are watched. To be made before the watches run."""
 
-    def __init__(self, informer: Informer, store: EdsStore) -> None:
-        self._informer = informer
+    def __init__(self, watches: Watches, store: EdsStore) -> None:
+        self._watches = watches
         self._store = store
         self._slices: defaultdict[str, dict[ObjectKey, Manifest]] = defaultdict(dict)
         self._resources: dict[ObjectKey, str] = {}
         self._changed: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
-        informer.on_change(self._note)
+        watches.on_change(self._note)
 
     async def run(self) -> None:
-        """Say when the store knows all there is, which is after the first list. From then on it follows by itself."""
-        await self._informer.synced.wait()
+        """Say when the store knows all there is, which is after the first lists. From then on it follows by itself."""
+        await self._watches.synced.wait()
         self._settle()
         self._store.ready.set()
 
     def _note(self, key: ObjectKey, manifest: Manifest) -> None:
         """Note one change; a slice may also have come to belong to another Service."""
-        is_there = self._informer.get(key.namespace, key.name) is not None
+        if key.kind != ENDPOINT_SLICE:
+            return
+        is_there = self._watches.get(key) is not None
         resource = resource_of(manifest) if is_there else None
         former = self._resources.pop(key, None)
         if former is not None:

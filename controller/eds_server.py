@@ -3,16 +3,25 @@
 Every replica of the controller runs one, leader or not: what it serves comes from the API alone.
 """
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
 import grpc
+import structlog
 from envoy.service.endpoint.v3 import eds_pb2, eds_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from controller.eds_feed import EdsFeed
 from controller.eds_service import EdsService
 from controller.eds_store import EdsStore
+from controller.settings import EdsSettings
+from controller.watches import Watches
 from readpool.host_port import HostPort, SettingsError
 from readpool.server_tls import build_server_credentials
 from readpool.tls_files import TlsFiles
 
+_LOG = structlog.get_logger()
 _SERVICE = eds_pb2.DESCRIPTOR.services_by_name["EndpointDiscoveryService"].full_name
 _MOST_STREAMS = 20_000
 """An Envoy may open one for each cluster that it has."""
@@ -51,6 +60,26 @@ class EdsServer:
         """End all streams: Envoys go on with what they have, and turn to another replica."""
         self.service.end_all()
         await self._server.stop(grace=_LAST_ANSWERS_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def serve_eds(settings: EdsSettings, watches: Watches) -> AsyncIterator[None]:
+    """Serve during the block what `watches`, which do not run yet, will see.
+
+    Raises:
+        SettingsError: as EdsServer.
+    """
+    store = EdsStore()
+    feed = EdsFeed(watches, store)
+    server = EdsServer(settings.listen, store, settings.tls)
+    await server.start()
+    _LOG.info("serving endpoint discovery", listen=str(HostPort(settings.listen.host, server.port)))
+    following = asyncio.create_task(feed.run(), name="endpoint discovery")
+    try:
+        yield
+    finally:
+        following.cancel()
+        await server.stop()
 
 
 def _listen(server: grpc.aio.Server, listen: HostPort, tls: TlsFiles | None) -> int:

@@ -175,9 +175,12 @@ async def serve(settings: ControllerSettings) -> None:
 
 async def _serve(client: KubernetesClient, settings: ControllerSettings, stopping: "asyncio.Future[str]") -> None:
     controller = Controller(client, settings, steady_clock())
-    async with serve_telemetry(
-        settings.telemetry_listen, controller.build_collector(), lambda: controller.is_ready and not stopping.done()
-    ) as telemetry:
+    async with (
+        serve_telemetry(
+            settings.telemetry_listen, controller.build_collector(), lambda: controller.is_ready and not stopping.done()
+        ) as telemetry,
+        _serving_eds(settings, controller.watches),
+    ):
         work = asyncio.create_task(controller.run(), name="controller")
         _LOG.info("serving", telemetry=str(telemetry), cpuSeconds=round(time.process_time(), 2))
         both: set[asyncio.Future[Any]] = {work, stopping}
@@ -187,6 +190,14 @@ async def _serve(client: KubernetesClient, settings: ControllerSettings, stoppin
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
+
+
+def _serving_eds(settings: ControllerSettings, watches: Watches) -> contextlib.AbstractAsyncContextManager[None]:
+    if settings.eds is None:
+        return contextlib.nullcontext()
+    from controller.eds_server import serve_eds  # noqa: PLC0415 - Envoy's messages take long to load
+
+    return serve_eds(settings.eds, watches)
 
 
 def _describe(settings: ControllerSettings) -> dict[str, object]:
@@ -199,5 +210,6 @@ def _describe(settings: ControllerSettings) -> dict[str, object]:
         "identity": settings.identity,
         "telemetryListen": str(settings.telemetry_listen),
         "gateImage": settings.gate_image or "none",
+        "edsListen": "off" if settings.eds is None else str(settings.eds.listen),
         "workers": settings.workers,
     }

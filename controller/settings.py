@@ -11,6 +11,7 @@ from controller.plan_settings import PlanSettings
 from readpool.host_port import HostPort, SettingsError
 from readpool.public_networks import load_public_networks
 from readpool.telemetry.logging import LogFormat, LogLevel
+from readpool.tls_files import TlsFiles, build_tls_files
 
 MAX_WORKERS = 64
 _TELEMETRY_LISTEN = HostPort("::", 8080)
@@ -34,6 +35,14 @@ class ScalerTls:
         return tuple(path for path in (self.ca, self.key, self.certificate) if path is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class EdsSettings:
+    """Where Envoys are told of endpoints; `tls` is None where they are told in plain text."""
+
+    listen: HostPort
+    tls: TlsFiles | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerSettings:
     """All that one controller process is told.
@@ -44,6 +53,7 @@ class ControllerSettings:
         scaler_tls: what is shown to the scaler and expected of it; None where it speaks plain text.
         lease_namespace, lease_name: the Lease by which replicas of the controller agree who writes.
         identity: this process's name in it.
+        eds: where Envoy's endpoint discovery is served; None where it is not.
         check_seconds: how often the cluster is asked which optional kinds it serves; no flag sets it.
 
     Raises:
@@ -61,6 +71,7 @@ class ControllerSettings:
     scaler_authentication: str | None = None
     scaler_tls: ScalerTls | None = None
     gate_image: str | None = None
+    eds: EdsSettings | None = None
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
     workers: int = 8
     check_seconds: float = 10.0
@@ -147,6 +158,20 @@ def build_scaler_tls(ca: Path | None, certificate: Path | None, key: Path | None
         if path is not None and not path.is_file():
             raise SettingsError(f"{flag} {path}: there is no such file")
     return tls if tls.files else None
+
+
+def build_eds_settings(
+    listen: HostPort | None, certificate: Path | None, key: Path | None, client_ca: Path | None
+) -> EdsSettings | None:
+    """Put the four flags on endpoint discovery together; None where it is off.
+
+    Raises:
+        SettingsError: when a flag comes without the one it needs.
+    """
+    tls = build_tls_files(certificate, key, client_ca, "--eds-tls")
+    if listen is None and tls is not None:
+        raise SettingsError("--eds-tls-cert needs --eds-listen as well: without it there is nothing to serve")
+    return EdsSettings(listen, tls) if listen is not None else None
 
 
 def _check(flag: str, value: str, pattern: re.Pattern[str]) -> None:

@@ -1,0 +1,74 @@
+"""Endpoint discovery from real controllers on a real API server: both replicas serve it, the leader and the other."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from readpool.kubernetes.kinds import POOL, STATEFUL_SET
+from tests.component.eds_client import EdsClient, open_stream, read_weights
+from tests.e2e.api.controller_stage import ControllerStage
+from tests.e2e.api.running_pool import BALANCED, has_replicas
+from tests.gate_process import take_ports
+
+pytestmark = pytest.mark.timeout(180)
+SECONDS = 30.0
+
+
+@contextlib.asynccontextmanager
+async def listen(port: int, *names: str) -> AsyncIterator[EdsClient]:
+    """Subscribe to pools of a controller that may only just have been started."""
+    async with contextlib.AsyncExitStack() as stack:
+        async with asyncio.timeout(SECONDS):
+            while True:
+                stream = await stack.enter_async_context(open_stream(port, is_delta=True))
+                try:
+                    await stream.change(*names)
+                    break
+                except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                    await asyncio.sleep(0.1)
+        yield stream
+
+
+async def wait_for(stream: EdsClient, name: str, weights: list[int]) -> list[str]:
+    """Read until a pool's endpoints have these weights; gives their addresses."""
+    last: dict[str, int] | None = None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SECONDS):
+            while last is None or sorted(last.values()) != sorted(weights):
+                last = read_weights(await asyncio.wait_for(stream.call.read(), SECONDS)).get(name, last)
+            return sorted(last)
+    raise AssertionError(f"not within {SECONDS} s: {weights}; the last were {last}")
+
+
+async def test_every_replica_of_the_controller_tells_envoys_of_the_same_weights_as_they_change(
+    stage: ControllerStage,
+) -> None:
+    ports = take_ports(2)
+    name = f"{stage.namespace}/pool"
+    async with contextlib.AsyncExitStack() as stack:
+        for i, port in enumerate(ports):
+            await stack.enter_async_context(
+                stage.process("--identity", f"replica-{i}", "--eds-listen", f"127.0.0.1:{port}")
+            )
+        streams = [await stack.enter_async_context(listen(port, name)) for port in ports]
+        await asyncio.gather(*(wait_for(stream, name, []) for stream in streams))
+        await stage.apply(**BALANCED)
+        await stage.until(lambda: has_replicas(stage, 5), "a StatefulSet")
+        await stage.cluster.run_pods("pool")
+        await stage.say()
+        first, second = await asyncio.gather(*(wait_for(stream, name, [100] * 5) for stream in streams))
+        assert first == second
+        await stage.say(classes={"pool-0": "lagging"})
+        await asyncio.gather(*(wait_for(stream, name, [10, 100, 100, 100, 100]) for stream in streams))
+        assert await stage.get(STATEFUL_SET, "pool") is not None
+        await stage.client.delete(POOL, stage.namespace, "pool")
+        await delete_slices(stage)
+        await asyncio.gather(*(wait_for(stream, name, []) for stream in streams))
+
+
+async def delete_slices(stage: ControllerStage) -> None:
+    """Delete what the garbage collector would, which an API server alone has not."""
+    stage.server.access.kubectl("delete", "endpointslices", "--all", "--namespace", stage.namespace)
