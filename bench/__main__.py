@@ -20,6 +20,10 @@ BENCHMARKS = {
     "polling": ("polls_per_cpu_second", "polls_ratio_to_httpx"),
     "nodes_10000": ("nodes_10000_cores", "nodes_10000_rss_mb", "poll_burst_ratio", "cost_ratio_10000_to_100"),
     "get_metrics": ("get_metrics_p99_ms",),
+    "pools": (
+        *("pools_1000_cold_s", "pool_change_p99_ms", "controller_rss_mb", "pool_cost_ratio_1000_to_10"),
+        "steady_writes_5min",
+    ),
     "gate": ("gate_added_p99_ms",),
     "eds": ("eds_first_push_ms", "eds_rss_mb", "share_error_max_points", "shift_envoy_p99_ms"),
 }

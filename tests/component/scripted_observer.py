@@ -48,6 +48,12 @@ class ScriptedObserver(ObserverServicer):
         async with self._news:
             self._news.notify_all()
 
+    async def say_all(self, snapshots: Mapping[PoolName, pb.Snapshot]) -> None:
+        """Say something of many pools."""
+        self._snapshots.update(snapshots)
+        async with self._news:
+            self._news.notify_all()
+
     async def start(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
         """Serve on a loopback port."""
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
