@@ -21,7 +21,7 @@ ACCOUNT = "readpool-controller"
 SEEN_SECONDS = 90.0
 RULES = "prometheusrules.monitoring.coreos.com"
 SELDOM = {
-    *(Right(verb, "", "persistentvolumeclaims") for verb in ("create", "patch", "delete")),
+    *(Right(verb, "", "persistentvolumeclaims") for verb in ("get", "create", "patch", "delete")),
 }
 """For volumes that grow, start from a snapshot, or are given up: tests/e2e/api does that, where no replica waits."""
 
