@@ -52,7 +52,8 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
     """Weigh all replicas of a pool, by name; 0 is no traffic. The order of `replicas` does not matter.
 
     With a bound, what is over the most a replica may have goes to the least lagging ones that serve (the idea of
-    consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam, 2016); the sum of the weights stays.
+    consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam, 2016); the sum of the weights stays. An
+    unknown one that keeps its weight has no part in that: bounded again and again, it would dwindle.
     """
     known = sorted(replicas, key=_by_lag)
     weights = {replica.name: _weigh(replica, settings) for replica in known}
@@ -61,7 +62,10 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
         # A pool that starts empty: what serves nothing yet is better than nobody to ask.
         able = [r for r in answering if r.has_ledgers] or answering
         weights |= {r.name: max(1, settings.lagging_weight) for r in able}
-    return _bound(weights, settings.max_load_factor) if settings.max_load_factor else weights
+    if not settings.max_load_factor:
+        return weights
+    shared = {r.name: weights[r.name] for r in known if r.replica_class is not ReplicaClass.UNKNOWN or r.is_stale}
+    return weights | _bound(shared, settings.max_load_factor)
 
 
 def _weigh(replica: WeighedReplica, settings: WeightSettings) -> int:

@@ -139,8 +139,8 @@ class PoolWorld:
         """
         plans = []
         for _ in range(MOST_ROUNDS):
-            plans.append(self.step())
             self.see_stateful_set()
+            plans.append(self.step())
             if plans[-1].is_empty:
                 return plans
         last = plans[-1]
@@ -277,4 +277,5 @@ def _strip(manifest: dict[str, Any]) -> dict[str, Any]:
         status.pop(name, None)
     for condition in status.get("conditions", ()):
         condition.pop("observedGeneration", None)
+        condition.pop("lastTransitionTime", None)  # a status that was written in between has one of its own
     return stripped

@@ -64,6 +64,11 @@ TABLE = {
     "laggards before fresh ones": ([old(LAGGING), old(FRESH), old(FRESH)], 0, ""),
     "those that catch up as well": ([old(FRESH), old(CATCHING_UP), old(FRESH)], 1, ""),
     "never the last fresh one of several": ([old(FRESH), new(LAGGING)], None, "a second fresh replica"),
+    "even if the kubelet has no answer of it": (
+        [old(FRESH, is_ready=False), new(LAGGING)],
+        None,
+        "a second fresh replica",
+    ),
     "the only one of a pool of one": ([old(FRESH)], 0, ""),
     "not while a pod is going": ([old(FRESH), old(FRESH), GOING], None, "pool-2 to end"),
     "one that answers nobody goes first": ([old(UNREACHABLE, is_ready=False), old(LAGGING), old(FRESH)], 0, ""),

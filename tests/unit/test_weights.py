@@ -1,5 +1,7 @@
 """What traffic each replica gets, by tables, and what holds for every pool."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,9 +126,18 @@ def test_a_foreign_or_unreachable_replica_gets_nothing(replicas: list[WeighedRep
 def test_the_bound_keeps_the_sum_and_holds(replicas: list[WeighedReplica], s: WeightSettings, factor: float) -> None:
     free = compute_weights(replicas, WeightSettings(s.fresh_weight, s.lagging_weight, 0))
     bounded = compute_weights(replicas, WeightSettings(s.fresh_weight, s.lagging_weight, factor))
+    for kept in (r.name for r in replicas if r.replica_class is UNKNOWN and not r.is_stale):
+        assert bounded.pop(kept) == free.pop(kept)
     serving = sum(weight > 0 for weight in free.values())
     assert sum(bounded.values()) == sum(free.values())
     assert all(weight <= factor * sum(free.values()) / serving + 1 for weight in bounded.values() if weight)
+
+
+@given(any_pool, any_settings)
+def test_weights_that_are_in_force_stay_in_force(replicas: list[WeighedReplica], s: WeightSettings) -> None:
+    weights = compute_weights(replicas, s)
+    again = compute_weights([replace(r, last_weight=weights[r.name]) for r in replicas], s)
+    assert again == weights
 
 
 @given(any_pool, any_settings, st.randoms(use_true_random=False))
