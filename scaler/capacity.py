@@ -44,7 +44,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What has been learned; what was borne is worth keeping over a restart.
+    """What has been learned. What one replica bears outlives this process where something keeps it: see find_borne.
 
     Attributes:
         borne: requests/s at which replicas began to fall behind, newest last.
@@ -102,12 +102,17 @@ def _follow(load: Load | None, level: float, now: float) -> Load:
     return Load(smooth, load.trend + (1 - exp(-elapsed / _TREND_SECONDS)) * (slope - load.trend), now)
 
 
-def compute_bearing(capacity: Capacity, ahead_seconds: float, headroom: float) -> int:
+def find_borne(capacity: Capacity, known: float | None) -> float | None:
+    """Find what one replica bears, in requests/s: as learned here, else as `known` before; None where neither is."""
+    return compute_borne(capacity.borne) if capacity.borne else known
+
+
+def compute_bearing(load: Load | None, borne: float | None, ahead_seconds: float, headroom: float) -> int:
     """Compute how many replicas the load needs, `ahead_seconds` from now if it grows; 0 where too little is known."""
-    if capacity.load is None or not capacity.borne:
+    if load is None or not borne:
         return 0
-    ahead = capacity.load.level + max(0.0, capacity.load.trend) * ahead_seconds
-    return ceil(ahead / (headroom * compute_borne(capacity.borne)))
+    ahead = load.level + max(0.0, load.trend) * ahead_seconds
+    return ceil(ahead / (headroom * borne))
 
 
 def compute_borne(borne: tuple[float, ...]) -> float:

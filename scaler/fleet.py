@@ -183,7 +183,12 @@ class Fleet:
 
 
 def _build_policy(spec: FleetSpec) -> PolicySettings:
-    return PolicySettings(spec.bounds, spec.sustain_seconds, hold=spec.hold)
+    return PolicySettings(
+        spec.bounds,
+        spec.sustain_seconds,
+        hold=spec.hold,
+        learned_requests_per_replica=spec.learned_requests_per_replica,
+    )
 
 
 def _build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: float) -> Claim:

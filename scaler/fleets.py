@@ -7,7 +7,7 @@ holds it.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Protocol
 
 import structlog
@@ -157,9 +157,10 @@ class Fleets:
         spec = self._derive(fleet.asked, fleet.spec)
         if spec == fleet.spec:
             return
+        before = fleet.spec
         self._sources.change(fleet, spec)
-        why, bounds = spec.hold.reason if spec.hold else "", spec.bounds
-        _log.info("poolChanged", fleet=fleet.name, bounds=astuple(bounds), lagThreshold=spec.lag_threshold, hold=why)
+        if replace(spec, learned_requests_per_replica=before.learned_requests_per_replica) != before:
+            _log_pool(fleet)
         if was_deleted(spec):
             fleet.leased_until = 0.0
 
@@ -178,3 +179,14 @@ class Fleets:
         del self._fleets[fleet.asked]
         _log.info("fleetDropped", fleet=fleet.name)
         self._sequence.advance()
+
+
+def _log_pool(fleet: WatchedFleet) -> None:
+    spec = fleet.spec
+    _log.info(
+        "poolChanged",
+        fleet=fleet.name,
+        bounds=astuple(spec.bounds),
+        lagThreshold=spec.lag_threshold,
+        hold=spec.hold.reason if spec.hold else "",
+    )

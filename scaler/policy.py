@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 
-from scaler.capacity import Capacity, compute_bearing, learn
+from scaler.capacity import Capacity, compute_bearing, find_borne, learn
 from scaler.freshness import ReplicaStanding
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
 from scaler.policy_grounds import LOSES_SIGHT, MissingGround, find_missing_ground
@@ -50,6 +50,7 @@ class Decision:
         lacking: replicas that lag, do not answer or do not catch up for good.
         catching_up: replicas on their way to fresh.
         bearing: replicas that the request rate needs by what has been learned; 0 when unknown.
+        learned_requests_per_replica: requests/s that one replica bears; None when unknown.
     """
 
     desired: int | None
@@ -58,6 +59,7 @@ class Decision:
     lacking: int = 0
     catching_up: int = 0
     bearing: int = 0
+    learned_requests_per_replica: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class PolicySettings:
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
         hold: why there is to be no decision, whatever is seen.
+        learned_requests_per_replica: requests/s that one replica bore, as was learned before this process; counts until
+            it has learned for itself.
     """
 
     bounds: Bounds
@@ -95,6 +99,7 @@ class PolicySettings:
     regret_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
     hold: MissingGround | None = None
+    learned_requests_per_replica: float | None = None
 
     def release(self, warm_up_seconds: float) -> ReleaseSettings:
         """Say when replicas that are no longer needed may go."""
@@ -161,10 +166,13 @@ def decide(
         decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
         return decision, replace(memory, grounded_since=since, unrest=replace(memory.unrest, at=now), warm_ups=warm_ups)
     capacity = learn(memory.capacity, standings, requests, now)
-    bearing = compute_bearing(capacity, settings.look_ahead_warm_ups * facts.warm_up_seconds, settings.headroom)
+    borne = find_borne(capacity, settings.learned_requests_per_replica)
+    ahead_seconds = settings.look_ahead_warm_ups * facts.warm_up_seconds
+    bearing = compute_bearing(capacity.load, borne, ahead_seconds, settings.headroom)
     unrest = follow_unrest(memory.unrest, facts.ailing, settings.unrest_sustains * settings.sustain_seconds, now)
     decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, now)
-    return decision, PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity)
+    memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity)
+    return replace(decision, learned_requests_per_replica=borne), memory
 
 
 def _size_pool(

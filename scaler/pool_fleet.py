@@ -83,6 +83,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         lag_threshold=spec.load_balancing.lag_threshold,
         sustain_seconds=float(spec.autoscaling.sustain_seconds),
         hold=_find_hold(pool) or refused,
+        learned_requests_per_replica=pool.status.learned_requests_per_replica,
     )
 
 

@@ -20,6 +20,7 @@ from scaler.trigger import FleetSpec, PoolSource
 
 _AFTER_FAULT_SECONDS = 30.0
 _KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "deletionTimestamp")
+_KEPT_STATUS = ("learnedRequestsPerReplica",)
 _log = structlog.get_logger(__name__)
 
 
@@ -114,7 +115,10 @@ async def _keep_reading(informer: Informer) -> None:
 
 
 def _trim(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Keep what a fleet is made of; status is the larger part of a pool, and says nothing here."""
-    metadata = manifest["metadata"]
-    kept = {field: metadata[field] for field in _KEPT_METADATA if field in metadata}
-    return {"metadata": kept, "spec": manifest.get("spec")}
+    """Keep what a fleet is made of; of the status, the larger part of a pool, that is only what was learned."""
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    return {
+        "metadata": {field: metadata[field] for field in _KEPT_METADATA if field in metadata},
+        "spec": manifest.get("spec"),
+        "status": {field: status[field] for field in _KEPT_STATUS if field in status},
+    }

@@ -63,6 +63,7 @@ def _build_decision(decision: Decision) -> observer_pb2.Decision:
         lacking=decision.lacking,
         catching_up=decision.catching_up,
         bearing=decision.bearing,
+        learned_requests_per_replica=decision.learned_requests_per_replica,
     )
 
 

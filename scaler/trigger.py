@@ -91,6 +91,7 @@ class FleetSpec:
 
     `network` is the passphrase, None to go by what the nodes agree on. `hold` is why nothing is decided, whatever is
     seen; a trigger by pool says no more than the pool's name, and what that stands for is found by scaler.pool_fleet.
+    What was learned before of a replica's requests/s stands in the pool, too.
     """
 
     namespace: str
@@ -102,6 +103,7 @@ class FleetSpec:
     lag_threshold: int = 1000
     sustain_seconds: float = 60.0
     hold: MissingGround | None = None
+    learned_requests_per_replica: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

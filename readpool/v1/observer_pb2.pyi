@@ -341,6 +341,7 @@ class Decision(_message.Message):
     LACKING_FIELD_NUMBER: _builtins.int
     CATCHING_UP_FIELD_NUMBER: _builtins.int
     BEARING_FIELD_NUMBER: _builtins.int
+    LEARNED_REQUESTS_PER_REPLICA_FIELD_NUMBER: _builtins.int
     desired_replicas: _builtins.int
     """Absent when there is no ground to decide on; `reason` and `message` then say why."""
     reason: _builtins.str
@@ -351,6 +352,10 @@ class Decision(_message.Message):
     catching_up: _builtins.int
     bearing: _builtins.int
     """Replicas needed for the request rate, from learned capacity; 0 when unknown."""
+    learned_requests_per_replica: _builtins.float
+    """Requests a second that one replica has been seen to bear before it fell behind; absent while not known. Of a pool,
+    what its status says counts until this scaler has learned for itself.
+    """
     def __init__(
         self,
         *,
@@ -360,14 +365,20 @@ class Decision(_message.Message):
         lacking: _builtins.int = ...,
         catching_up: _builtins.int = ...,
         bearing: _builtins.int = ...,
+        learned_requests_per_replica: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "desired_replicas", b"desired_replicas"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "desired_replicas", b"desired_replicas", "learned_requests_per_replica", b"learned_requests_per_replica"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "bearing", b"bearing", "catching_up", b"catching_up", "desired_replicas", b"desired_replicas", "lacking", b"lacking", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "bearing", b"bearing", "catching_up", b"catching_up", "desired_replicas", b"desired_replicas", "lacking", b"lacking", "learned_requests_per_replica", b"learned_requests_per_replica", "message", b"message", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__desired_replicas: _TypeAlias = _typing.Literal["desired_replicas"]  # noqa: Y015
     _WhichOneofArgType__desired_replicas: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__learned_requests_per_replica: _TypeAlias = _typing.Literal["learned_requests_per_replica"]  # noqa: Y015
+    _WhichOneofArgType__learned_requests_per_replica: _TypeAlias = _typing.Literal["_learned_requests_per_replica", b"_learned_requests_per_replica"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__desired_replicas) -> _WhichOneofReturnType__desired_replicas | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learned_requests_per_replica) -> _WhichOneofReturnType__learned_requests_per_replica | None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
 

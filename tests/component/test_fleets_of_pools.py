@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+import structlog.testing
+
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from scaler.fleets import Fleets
@@ -95,6 +97,20 @@ async def test_a_change_leaves_polls_and_what_is_known_alone() -> None:
         assert fleet.snapshot.replicas[0].standing.since == before.replicas[0].standing.since
         assert fleet.snapshot.sequence > before.sequence
         assert len(node.asked_at) <= asked + 1
+
+
+async def test_what_was_learned_changes_nothing_else_and_is_no_line_in_the_log() -> None:
+    async with run_node(HonestNode().handler) as url, run() as running:
+        running.pools.specs[READS] = build_spec(url)
+        fleet = running.fleets.watch(READS)
+        await wait_until(lambda: fleet.snapshot.decision.desired == 3)
+        with structlog.testing.capture_logs() as lines:
+            running.pools.put(READS, build_spec(url, learned_requests_per_replica=450.0))
+            await wait_until(lambda: fleet.snapshot.decision.learned_requests_per_replica == 450.0)
+        assert lines == []
+        with structlog.testing.capture_logs() as lines:
+            running.pools.put(READS, build_spec(url, lag_threshold=7))
+        assert [(line["event"], line["lagThreshold"]) for line in lines] == [("poolChanged", 7)]
 
 
 async def test_the_nodes_of_a_pool_and_of_a_trigger_beside_it_are_polled_once() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.capacity import Capacity, Load, compute_bearing, compute_borne, learn
+from scaler.capacity import Capacity, Load, compute_bearing, compute_borne, find_borne, learn
 from scaler.freshness import ReplicaStanding
 
 BEFORE = -600.0
@@ -23,6 +23,10 @@ def learned(*moments: tuple[float, dict[str, ReplicaStanding], dict[str, float]]
     for now, standings, requests in moments:
         capacity = learn(capacity, standings, requests, now)
     return capacity
+
+
+def bearing_of(capacity: Capacity, headroom: float, known: float | None = None) -> int:
+    return compute_bearing(capacity.load, find_borne(capacity, known), 900.0, headroom)
 
 
 STEADY = (0.0, {"a": fresh(), "b": fresh(), "c": fresh()}, {"a": 900.0, "b": 910.0, "c": 880.0})
@@ -68,16 +72,24 @@ def test_without_a_request_rate_nothing_is_learned_and_nothing_forgotten() -> No
     known = Capacity(borne=(900.0,), load=Load(1000.0, 0.0, 0.0))
     capacity = learn(known, {"a": lagging()}, None, 10.0)
     assert capacity.borne == (900.0,)
-    assert compute_bearing(capacity, 900.0, 0.85) == 0
+    assert bearing_of(capacity, headroom=0.85) == 0
 
 
 def test_bearing_is_what_the_load_needs_a_warm_up_ahead() -> None:
     steady = Capacity(borne=(900.0,), load=Load(4500.0, 0.0, 0.0))
     growing = Capacity(borne=(900.0,), load=Load(4500.0, 1.0, 0.0))
     shrinking = Capacity(borne=(900.0,), load=Load(4500.0, -1.0, 0.0))
-    assert [compute_bearing(c, 900.0, 1.0) for c in (steady, growing, shrinking)] == [5, 6, 5]
-    assert compute_bearing(steady, 900.0, 0.85) == 6
-    assert compute_bearing(Capacity(load=steady.load), 900.0, 0.85) == 0
+    assert [bearing_of(c, headroom=1.0) for c in (steady, growing, shrinking)] == [5, 6, 5]
+    assert bearing_of(steady, headroom=0.85) == 6
+    assert bearing_of(Capacity(load=steady.load), headroom=0.85) == 0
+
+
+def test_what_was_learned_before_counts_until_something_is_learned_here() -> None:
+    load = Load(4500.0, 0.0, 0.0)
+    assert bearing_of(Capacity(load=load), headroom=1.0, known=450.0) == 10
+    assert bearing_of(Capacity(borne=(900.0,), load=load), headroom=1.0, known=450.0) == 5
+    assert bearing_of(Capacity(), headroom=1.0, known=450.0) == 0
+    assert bearing_of(Capacity(load=load), headroom=1.0, known=0.0) == 0
 
 
 def test_traffic_that_jumps_does_not_raise_what_is_believed_to_be_borne() -> None:
@@ -90,4 +102,4 @@ def test_bearing_is_never_negative_however_the_load_falls(steps: list[tuple[floa
     for seconds, load in steps:
         now += seconds
         capacity = learn(capacity, {"a": fresh()}, {"a": load}, now)
-        assert compute_bearing(capacity, 900.0, 0.85) >= 0
+        assert bearing_of(capacity, headroom=0.85) >= 0

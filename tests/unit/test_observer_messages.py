@@ -70,6 +70,7 @@ def test_no_tip_and_no_ground_are_absent_rather_than_zero() -> None:
     )
     assert not message.HasField("tip")
     assert not message.decision.HasField("desired_replicas")
+    assert not message.decision.HasField("learned_requests_per_replica")
     assert message.decision.reason == "NoTip"
     assert message.gone
 

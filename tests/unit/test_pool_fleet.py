@@ -77,6 +77,11 @@ def test_the_fleet_is_held_to_what_the_pool_says(spec: dict[str, Any], expected:
     assert derive(ANY, **spec) == replace(derive(), **expected)
 
 
+def test_what_was_learned_of_a_replica_is_read_from_the_status() -> None:
+    manifest = build_manifest("reads", "stellar") | {"status": {"learnedRequestsPerReplica": 450.5}}
+    assert derive_fleet(ASKED, manifest, NONE) == replace(derive(), learned_requests_per_replica=450.5)
+
+
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_whatever_the_api_server_accepts_is_a_fleet_without_a_hold(spec: dict[str, Any]) -> None:
     assert derive(ANY, **spec).hold is None

@@ -30,7 +30,9 @@ async def test_a_trigger_that_comes_before_its_pool_is_ready_without_help_once_i
     ref = stage.build_ref(metric="maxLag", targetValue="2")
     (spec,) = (await stage.keda.GetMetricSpec(ref)).metricSpecs
     assert (spec.metricName, spec.targetSizeFloat) == ("maxLag", 2.0)
-    assert (await stage.keda.IsActive(ref)).result is True
+    active = await stage.keda.IsActive(ref)
+    assert active.result is True
+    assert await stage.keda.StreamIsActive(ref).read() == active
     await stage.ask_until(f"UNAVAILABLE PoolNotFound: There is no ReadOnlyPool {stage.namespace}/reads.")
     await stage.apply()
     await stage.ask_until(3.0)
@@ -120,6 +122,17 @@ async def test_a_pause_holds_whatever_is_asked_and_ends_with_what_was_seen_meanw
     await stage.ask_until(4.0)
 
 
+async def test_what_was_learned_of_a_pool_is_read_from_its_status(stage: PoolStage) -> None:
+    await stage.apply()
+    stream = stage.watch()
+    assert not (await stream.read_until("OnTarget")).decision.HasField("learned_requests_per_replica")
+    status = {"status": {"learnedRequestsPerReplica": 450.5}}
+    await stage.client.merge(POOL, stage.namespace, "reads", status, manager="controller", subresource="status")
+    while not (told := (await stream.read()).decision).HasField("learned_requests_per_replica"):
+        pass
+    assert (told.learned_requests_per_replica, told.desired_replicas) == (450.5, 3)
+
+
 async def test_references_of_a_pool_need_the_operators_leave(stage: PoolStage) -> None:
     await stage.apply(references=[{"type": "horizon", "url": "https://horizon.example.com"}])
     await stage.ask_until("UNAVAILABLE ReferencesNotAllowed: spec.references[0]: horizon=https://horizon.example.com")
@@ -181,7 +194,7 @@ async def test_a_scaler_of_some_namespaces_needs_no_more_than_to_list_and_watch_
         await stage.apply(namespace="default")
         refusal = await stage.ask(namespace="default")
         assert str(refusal).startswith("UNIMPLEMENTED pool: 'reads' is in namespace default, and this scaler reads")
-        assert not stage.scaler.events_named("cannot watch")
+        assert [event["message"] for event in stage.scaler.events_named("cannot watch")] == []
         assert await stage.client.delete(POOL, "default", "reads")
 
 
