@@ -13,7 +13,7 @@ from controller.gate_config import GateSettings, build_gate_config
 from controller.gate_listeners import GatePorts
 from tests.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
 
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from controller.gate_listeners import MOST_BODY_BYTES, READ_PATHS
+from controller.gate_listeners import (
+    CONNECTION_SECONDS,
+    DRAIN_PATH,
+    DRAIN_SECONDS,
+    LEAVE_PATH,
+    MOST_BODY_BYTES,
+    READ_PATHS,
+)
 from tests.component.gate_stage import QUESTION, Stage, run_stage
 from tests.envoy_binary import require_envoy
 from tests.gate_process import build_request, read_status, run_gate, send
@@ -150,3 +157,17 @@ async def test_where_core_is_gone_readers_are_told_at_once(tmp_path: Path) -> No
             (gate.ports.read, build_request("POST", READ_PATHS[0], QUESTION)),
         ):
             assert read_status(await send(port, request)) == 503
+
+
+async def test_the_hook_of_core_is_answered_when_kept_connections_have_ended_and_that_of_the_gate_after_it(
+    stage: Stage,
+) -> None:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    async def wait_at(path: str) -> float:
+        assert read_status(await send(stage.gate.ports.stats, build_request("GET", path))) == 200
+        return loop.time() - begun
+
+    drained, left = await asyncio.gather(wait_at(DRAIN_PATH), wait_at(LEAVE_PATH))
+    assert CONNECTION_SECONDS < DRAIN_SECONDS <= drained < left
