@@ -109,6 +109,16 @@ def test_the_headless_service_tells_of_all_replicas_and_balances_nothing(built: 
     assert [port["name"] for port in spec["ports"]] == ["info", "peer"]
 
 
+def test_with_a_gate_the_command_port_is_behind_no_service_and_open_to_nobody() -> None:
+    built = build_all(**SPECS["a gate"])
+    opened = [one["spec"] for name, one in built.items() if name.split()[0] in {"Service", "NetworkPolicy"}]
+    slices = [one["ports"] for one in built.values() if one["kind"] == "EndpointSlice"]
+    assert slices
+    assert str(COMMAND_PORT) not in f"{opened} {slices}"
+    core = next(one for one in list_containers(built) if one["name"] == "stellar-core")
+    assert COMMAND_PORT not in [port["containerPort"] for port in core["ports"]]
+
+
 def test_without_a_gate_the_scaler_alone_may_come_to_the_command_port() -> None:
     pool = build_pool(gate={"enabled": False})
     anyone, scalers = build_network_policy(pool, choose_ports(pool.spec, None), SETTINGS)["spec"]["ingress"]
