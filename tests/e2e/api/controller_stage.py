@@ -16,7 +16,7 @@ from typing import Any
 
 from controller.process import Controller
 from controller.settings import ControllerSettings
-from readpool.clock import steady_clock
+from readpool.clock import Clock, steady_clock
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, Kind, Manifest
 from tests.component.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
@@ -37,6 +37,7 @@ class ControllerStage:
 
     Attributes:
         client: of the API server, as its administrator, past the relay.
+        clock: the controller's, where it runs within the test.
         folder: for files; the relay's kubeconfig is `folder`/relay.kubeconfig.
     """
 
@@ -46,6 +47,7 @@ class ControllerStage:
     relay: ApiRelay
     observer: ScriptedObserver
     folder: Path
+    clock: Clock = field(default_factory=steady_clock)
     cluster: PlayedCluster = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,7 +119,9 @@ class ControllerStage:
     async def say(self, pool: str = "pool", **changes: Any) -> None:
         """Have the scaler say that the pool's five replicas are fresh, but for `classes` and what else is given."""
         classes = {f"{pool}-{ordinal}": "fresh" for ordinal in range(5)} | changes.pop("classes", {})
-        await self.observer.say(self.namespace, pool, build_snapshot(classes, time.time(), **changes))
+        await self.observer.say(
+            self.namespace, pool, build_snapshot(classes, changes.pop("at", time.time()), **changes)
+        )
 
     def build_settings(self, **changes: Any) -> ControllerSettings:
         """Build the settings of a controller on this stage."""
@@ -134,9 +138,9 @@ class ControllerStage:
 
     @contextlib.asynccontextmanager
     async def controller(self, **changes: Any) -> AsyncIterator[Controller]:
-        """Run a controller within the test during the block."""
+        """Run a controller within the test during the block; `changes` are of its settings."""
         async with connect(self.folder / "relay.kubeconfig") as client:
-            controller = Controller(client, self.build_settings(**changes), steady_clock())
+            controller = Controller(client, self.build_settings(**changes), self.clock)
             work = asyncio.create_task(controller.run())
             try:
                 yield controller

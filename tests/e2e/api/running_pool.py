@@ -1,4 +1,4 @@
-"""A controller with a pool whose five replicas are ready and fresh, when there is nothing more to write."""
+"""A controller with a pool whose replicas are ready and fresh, when there is nothing more to write."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -13,15 +13,15 @@ FRESH = {f"pool-{ordinal}": 100 for ordinal in range(5)}
 
 
 @contextlib.asynccontextmanager
-async def running_pool(stage: ControllerStage, **spec: Any) -> AsyncIterator[Controller]:
+async def running_pool(stage: ControllerStage, replicas: int = 5, **spec: Any) -> AsyncIterator[Controller]:
     """Run both during the block; the pool is BALANCED where nothing else is said."""
     async with stage.controller() as controller:
         await stage.apply(**(spec or BALANCED))
-        await stage.until(lambda: has_replicas(stage, 5), "a StatefulSet")
+        await stage.until(lambda: has_replicas(stage, replicas), "a StatefulSet")
         await stage.cluster.run_pods("pool")
         await stage.say()
         await stage.until_condition("Ready", status="True")
-        await stage.until_weights(FRESH)
+        await stage.until_weights({f"pool-{ordinal}": 100 for ordinal in range(replicas)})
         await stage.until_quiet()
         yield controller
 

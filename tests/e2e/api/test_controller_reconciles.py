@@ -1,6 +1,7 @@
 """What the controller makes of a pool and keeps so, on a real API server: children, sizes, weights, status, Events."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -200,7 +201,7 @@ async def test_events_tell_of_a_lack_once_and_of_its_end(stage: ControllerStage)
 
 async def test_shards_are_on_the_pods_and_in_status(stage: ControllerStage) -> None:
     archives = ["https://archive1.example.com", "https://archive2.example.com"]
-    sharded = {"shardBalancing": {"enabled": True, "shardCount": 2}, "historyArchiveUrls": archives}
+    sharded: dict[str, Any] = {"shardBalancing": {"enabled": True, "shardCount": 2}, "historyArchiveUrls": archives}
     async with running_pool(stage, **BALANCED, **sharded):
 
         async def read() -> list[str]:
