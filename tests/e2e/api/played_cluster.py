@@ -63,6 +63,8 @@ class PlayedCluster:
             await self._client.create(
                 PVC, {"apiVersion": PVC.api_version, "kind": PVC.name, "metadata": metadata, "spec": spec}
             )
+        bound = {"status": {"phase": "Bound"}}
+        await self._client.merge(PVC, self._namespace, name, bound, manager="binder", subresource="status")
 
     async def _tell_revision(self, stateful_set: Manifest) -> None:
         name, generation = stateful_set["metadata"]["name"], stateful_set["metadata"]["generation"]
