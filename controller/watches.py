@@ -76,6 +76,7 @@ class Watches:
         self._informers: dict[Kind, dict[str | None, Informer]] = {
             kind: self._build(kind) for kind in _SELECTORS if kind not in OPTIONAL
         }
+        self._beginning: dict[Kind, dict[str | None, Informer]] = {}
         self.synced = asyncio.Event()
         self._follows: dict[Kind, asyncio.Task[None]] = {}
         self._listeners: list[OnChange] = []
@@ -152,28 +153,27 @@ class Watches:
                 continue
             if is_served and kind not in self._informers:
                 await self._begin(group, kind)
-            elif not is_served and kind in self._informers:
+            elif not is_served and kind in self._follows:
                 self._end(kind)
 
     async def _begin(self, group: asyncio.TaskGroup, kind: Kind) -> None:
-        """Watch a kind; plans see it only once its first list is in."""
-        _LOG.info("watching an optional kind", kind=kind.name)
-        informers = self._build(kind)
-        self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
+        """Watch a kind; plans see it only once its first list is in, which may take until we are allowed to list it."""
+        if kind not in self._beginning:
+            informers = self._beginning[kind] = self._build(kind)
+            self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LIST_SECONDS):
-                for informer in informers.values():
+                for informer in self._beginning[kind].values():
                     await informer.synced.wait()
-        if not all(informer.synced.is_set() for informer in informers.values()):
-            self._follows.pop(kind).cancel()  # it is checked again
-            return
-        self._informers[kind] = informers
-        self._queue_all()
+                _LOG.info("watching an optional kind", kind=kind.name)
+                self._informers[kind] = self._beginning.pop(kind)
+                self._queue_all()
 
     def _end(self, kind: Kind) -> None:
         _LOG.info("an optional kind is no longer served", kind=kind.name)
         self._follows.pop(kind).cancel()
-        del self._informers[kind]
+        self._beginning.pop(kind, None)
+        self._informers.pop(kind, None)
         self._queue_all()
 
     def _start(self, group: asyncio.TaskGroup, kind: Kind) -> None:
