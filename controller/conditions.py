@@ -24,6 +24,7 @@ class PoolFacts:
         waits_for: what a rollout waits for; empty where it waits for nothing.
         stalled: reason and message of what needs a person, None for nothing.
         fresh_enough: so many fresh ones are enough.
+        unknown: so many are not observed yet, and may be fresh.
         silent_since: since when the scaler cannot be heard.
         is_observed: the scaler has said anything of the pool, ever.
         autoscaling: verdict, reason and message; the plan knows which objects there are.
@@ -40,6 +41,7 @@ class PoolFacts:
     serving: int
     ground: Ground
     autoscaling: "Judgement"
+    unknown: int = 0
     is_applying: bool = False
     waits_for: str = ""
     stalled: tuple[str, str] | None = None
@@ -150,8 +152,16 @@ def _judge_fresh(facts: PoolFacts) -> Judgement:
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
         return Judgement("Fresh", Verdict.TRUE, reasons.ENOUGH_FRESH, counted)
+    if may_be_fresh(facts):
+        message = f"{counted}; {facts.unknown} are not observed yet"
+        return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
     reason = reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH
     return Judgement("Fresh", Verdict.FALSE, reason, counted)
+
+
+def may_be_fresh(facts: PoolFacts) -> bool:
+    """Tell whether it hangs on replicas that are not observed whether enough are fresh."""
+    return facts.fresh < facts.fresh_enough <= facts.fresh + facts.unknown
 
 
 def _judge_routing(facts: PoolFacts) -> Judgement:

@@ -102,7 +102,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         is_applying=_is_applying(observed, apply),
         stalled=configurations.stalled or find_stall(observed, objects),
     )
-    last, kept = observed.pool.status.conditions, list_kept_conditions(observed, routing)
+    last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
     told_shards = to_status(shards.assignments)
     status = build_status(observed, replicas, routing.weights, told_shards, conditions, are_due=are_due)

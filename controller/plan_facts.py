@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from controller import reasons
 from controller.autoscaling import judge_autoscaling
-from controller.conditions import PoolFacts
+from controller.conditions import PoolFacts, may_be_fresh
 from controller.core_config_version import has_query_server
 from controller.observed import ObservedPool
 from controller.replicas import Replica
-from controller.routing import Ground, Routing
+from controller.routing import Ground, Routing, find_stale_time
 from controller.shards import ShardPlan
 from readpool.kubernetes.kinds import Manifest, ObjectKey
+from readpool.replica_class import ReplicaClass
 
 
 def gather_facts(
@@ -25,6 +26,7 @@ def gather_facts(
         outdated=0,
         fresh=sum(replica.is_fresh for replica in replicas),
         fresh_enough=min(wanted, spec.target_replicas),
+        unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
         serving=len(routing.endpoints),
         ground=routing.ground,
         autoscaling=judge_autoscaling(observed),
@@ -48,8 +50,15 @@ def find_stall(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) ->
     return (reasons.REFUSED, "; ".join(sorted(told))) if told else None
 
 
-def list_kept_conditions(observed: ObservedPool, routing: Routing) -> tuple[str, ...]:
-    """List the conditions that stay as they are because the scaler has not been heard yet, as after our own start."""
-    if observed.current_fleet is not None or observed.fleet_silent_since is not None:
-        return ()
-    return ("Fresh", "Routing") if routing.ground is Ground.KEPT else ("Fresh",)
+def list_kept_conditions(
+    observed: ObservedPool, replicas: Sequence[Replica], facts: PoolFacts, now: float
+) -> tuple[str, ...]:
+    """List the conditions that stay as they are for a moment.
+
+    After our own start the scaler has not been heard yet; after its start it has not asked the replicas yet.
+    """
+    if observed.current_fleet is None and observed.fleet_silent_since is None:
+        return ("Fresh", "Routing") if facts.ground is Ground.KEPT else ("Fresh",)
+    unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
+    is_new = any(one.view is not None and find_stale_time(one.view) > now for one in unknown)
+    return ("Fresh",) if is_new and may_be_fresh(facts) else ()

@@ -8,11 +8,12 @@ import pytest
 from controller import reasons
 from controller.conditions import Judgement, PoolFacts, judge, merge_conditions
 from controller.plan_facts import list_kept_conditions
-from controller.routing import Ground, Routing
+from controller.replicas import read_replicas
+from controller.routing import Ground
 from controller.shards import ShardProblem
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, Verdict
-from tests.unit.observed_pools import NOW, build_fleet, build_pool, observe
+from tests.unit.observed_pools import NOW, UNKNOWN, build_fleet, build_pool, build_view, observe
 
 BY_KEDA = Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, "by KEDA")
 FINE = PoolFacts(
@@ -91,6 +92,16 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
         {"fresh": 3, "fresh_enough": 3},
         "Fresh",
         ("True", "EnoughFresh", "3 of 5 replicas are fresh, 3 are to be"),
+    ),
+    "those that are not observed may be fresh": (
+        {"fresh": 3, "unknown": 2},
+        "Fresh",
+        ("Unknown", "NotObserved", "3 of 5 replicas are fresh, 5 are to be; 2 are not observed yet"),
+    ),
+    "even those that are not observed would be too few": (
+        {"fresh": 3, "unknown": 1},
+        "Fresh",
+        ("False", "TooFewFresh", "3 of 5 replicas are fresh, 5 are to be"),
     ),
     "the network stands still": (
         {"is_halted": True, "fresh": 4},
@@ -221,7 +232,27 @@ def test_what_the_scaler_told_stands_while_it_has_not_been_heard_yet() -> None:
         pytest.param(True, NOW, Ground.KEPT, (), id="it is silent"),
     ],
 )
-def test_which_conditions_stand(is_heard: bool, since: float | None, ground: Ground, kept: tuple[str, ...]) -> None:
+def test_which_conditions_stand_after_our_start(
+    is_heard: bool, since: float | None, ground: Ground, kept: tuple[str, ...]
+) -> None:
     pool = build_pool()
     seen = observe(pool, fleet=build_fleet(pool) if is_heard else None, fleet_silent_since=since)
-    assert list_kept_conditions(seen, Routing(ground, {}, ())) == kept
+    assert list_kept_conditions(seen, (), replace(FINE, ground=ground), NOW) == kept
+
+
+@pytest.mark.parametrize(
+    ("since", "facts", "kept"),
+    [
+        pytest.param(NOW - 14, {"fresh": 0, "unknown": 5}, ("Fresh",), id="for three polls"),
+        pytest.param(NOW - 15, {"fresh": 0, "unknown": 5}, (), id="and no longer"),
+        pytest.param(NOW, {"fresh": 5, "unknown": 1}, (), id="not where enough are fresh anyway"),
+        pytest.param(NOW, {"fresh": 0, "unknown": 1}, (), id="not where they would be too few"),
+    ],
+)
+def test_freshness_stands_while_the_scaler_has_just_begun_to_ask(
+    since: float, facts: dict[str, Any], kept: tuple[str, ...]
+) -> None:
+    pool = build_pool()
+    view = build_view(pool, 0, UNKNOWN, since=since, observed_at=None)
+    seen = observe(pool, UNKNOWN, fleet=replace(build_fleet(pool), replicas=(view,)))
+    assert list_kept_conditions(seen, read_replicas(seen), replace(FINE, **facts), NOW) == kept

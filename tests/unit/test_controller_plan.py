@@ -8,7 +8,7 @@ import pytest
 from controller.observed import Capabilities
 from controller.plan import plan_pool
 from readpool.kubernetes.kinds import POD, PVC, SERVICE, ObjectKey
-from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW
+from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNKNOWN
 from tests.unit.pool_world import SCALED_OBJECT_KEY, STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted, name_writes
 
 
@@ -192,3 +192,30 @@ def test_a_plan_says_when_time_alone_will_change_it() -> None:
     world.now += 285
     world.rest()
     assert world.plan().again_in_seconds is None
+
+
+def test_a_scaler_that_has_just_started_moves_nothing_and_tells_nobody() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, LAGGING, **WEIGHED)
+    before, told = world.read_endpoints(), world.read_condition("Fresh")
+    world.now += 60
+    world.say(UNKNOWN, UNKNOWN, UNKNOWN)
+    assert world.fleet is not None
+    unasked = tuple(replace(view, since=world.now, observed_at=None) for view in world.fleet.replicas)
+    world.fleet = replace(world.fleet, replicas=unasked)
+    for _ in range(3):
+        plan = world.step()
+        assert (plan.apply, plan.delete, plan.events) == ((), (), ())
+        world.now += 4
+    assert (world.read_endpoints(), world.read_condition("Fresh")) == (before, told)
+
+
+def test_a_controller_that_has_just_started_moves_nothing_and_tells_nobody() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, LAGGING, **WEIGHED)
+    world.now += 60
+    world.fleet, world.silent_since = None, world.now
+    for _ in range(3):
+        assert world.plan().is_empty
+        world.now += 4
+    world.say(FRESH, FRESH, LAGGING)
+    world.silent_since = None
+    assert world.plan().is_empty
