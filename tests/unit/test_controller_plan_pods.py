@@ -107,6 +107,7 @@ def test_a_replica_that_never_recovers_loses_its_volume_and_one_that_was_begun_i
     plan = world.plan()
     assert name_deleted(plan) == ["PersistentVolumeClaim data-pool-2", "Pod pool-2"]
     assert "ReplacingReplica" in [event.reason for event in plan.events]
+    assert list(plan.uids.values()) == ["data-pool-2-3", "pool-2-3"]
     world.list_writes(plan)[-3]()  # the claim alone; the pod and the status were not reached
     assert world.claims["data-pool-2"]["metadata"]["deletionTimestamp"]
     again = world.step()
@@ -139,3 +140,46 @@ def test_volumes_grow_and_new_ones_are_made_large_beforehand_where_the_template_
     world.rest()
     sizes = {name: claim["spec"]["resources"]["requests"]["storage"] for name, claim in world.claims.items()}
     assert set(sizes.values()) == {"200Gi"}
+
+
+def test_while_the_network_stands_still_nobody_gets_a_new_volume() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True})
+    world.say(FRESH, FRESH, LAGGING, is_halted=True)
+    assert world.plan().delete == ()
+    world.say(FRESH, FRESH, LAGGING)
+    world.silent_since = world.now - 60
+    assert world.plan().delete == ()
+
+
+def test_a_replacement_that_was_begun_waits_for_another_fresh_replica() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, replacement={"enabled": True})
+    world.claims["data-pool-1"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    world.say(LAGGING, LAGGING)
+    assert name_deleted(world.plan()) == ["EndpointSlice pool-fresh-0"]
+    world.say(FRESH, LAGGING)
+    assert name_deleted(world.plan()) == ["Pod pool-1"]
+
+
+def test_replicas_that_are_scaled_away_are_not_restarted_first() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, LAGGING)
+    world.change(version="v23.0.0", replicas=2)
+    world.step()
+    world.see_stateful_set()
+    assert name_deleted(world.step()) == ["Pod pool-1"]
+
+
+def test_a_replica_that_is_scaled_away_gets_no_new_volume() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True})
+    world.change(replicas=2)
+    world.say(FRESH, FRESH, LAGGING)
+    assert world.plan().delete == ()
+
+
+def test_nobody_is_restarted_before_the_stateful_set_has_been_seen() -> None:
+    world = PoolWorld.begin(FRESH, FRESH)
+    del world.objects[STATEFUL_SET_KEY]["status"]
+    world.step()
+    assert world.read_condition("Reconciling") == ("True", "Applying")
+    world.change(version="v23.0.0")
+    world.step()
+    assert world.step().delete == ()
