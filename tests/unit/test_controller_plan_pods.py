@@ -103,6 +103,8 @@ def test_a_pod_made_while_we_were_away_is_noted_with_the_configuration_it_starte
 
 def test_a_replica_that_never_recovers_loses_its_volume_and_one_that_was_begun_is_finished() -> None:
     world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True})
+    world.say(LAGGING, FRESH, FRESH)
+    assert list(world.plan().uids.values()) == ["data-pool-0-1", "pool-0-1"]
     world.say(FRESH, FRESH, LAGGING)
     plan = world.plan()
     assert name_deleted(plan) == ["PersistentVolumeClaim data-pool-2", "Pod pool-2"]
