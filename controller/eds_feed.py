@@ -1,18 +1,20 @@
 """From EndpointSlices as they change to the assignments that are served: gathers each Service's slices, and no others.
 
-An endpoint that changes its class moves from one slice to another by two writes. What comes within a moment is taken
-together, so that it is rarely seen in neither.
+An endpoint that changes its class leaves one slice and enters another by two writes, and may be in neither between
+them. So what comes within a moment is taken together, and an endpoint that is missing is waited for a little longer.
 """
 
 import asyncio
 from collections import defaultdict
 
-from controller.eds import build_assignment, resource_of
+from controller.eds import Assignment, build_assignment, resource_of
 from controller.eds_store import EdsStore
 from controller.watches import Watches
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 
-SETTLE_SECONDS = 0.02
+SETTLE_SECONDS = 0.01
+MISSING_SECONDS = 0.25
+_Addresses = frozenset[tuple[str, int]]
 
 
 class EdsFeed:
@@ -23,15 +25,23 @@ class EdsFeed:
         self._store = store
         self._slices: defaultdict[str, dict[ObjectKey, Manifest]] = defaultdict(dict)
         self._resources: dict[ObjectKey, str] = {}
-        self._changed: set[str] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._told: dict[str, _Addresses] = {}
+        self._due: dict[str, asyncio.TimerHandle] = {}
+        self._missing_since: dict[str, float] = {}
         watches.on_change(self._note)
 
     async def run(self) -> None:
         """Say when the store knows all there is, which is after the first lists. From then on it follows by itself."""
         await self._watches.synced.wait()
-        self._settle()
+        for resource in tuple(self._slices):
+            self._tell(resource)
         self._store.ready.set()
+
+    def stop(self) -> None:
+        """Follow no more."""
+        for timer in self._due.values():
+            timer.cancel()
+        self._due.clear()
 
     def _note(self, key: ObjectKey, manifest: Manifest) -> None:
         """Note one change; a slice may also have come to belong to another Service."""
@@ -42,19 +52,47 @@ class EdsFeed:
         former = self._resources.pop(key, None)
         if former is not None:
             self._slices[former].pop(key, None)
-            self._changed.add(former)
         if resource is not None:
             self._resources[key] = resource
             self._slices[resource][key] = manifest
-            self._changed.add(resource)
-        if self._changed and self._timer is None and self._store.ready.is_set():
-            self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
+        if self._store.ready.is_set():
+            for changed in {former, resource} - {None}:
+                self._settle_within(str(changed), SETTLE_SECONDS)
 
-    def _settle(self) -> None:
-        self._timer = None
-        changed, self._changed = self._changed, set()
-        for resource in changed:
-            slices = self._slices[resource]
-            self._store.update(resource, build_assignment(slices.values()) if slices else None)
-            if not slices:
-                del self._slices[resource]
+    def _settle_within(self, resource: str, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        due = self._due.get(resource)
+        if due is not None and due.when() <= loop.time() + seconds:
+            return
+        if due is not None:
+            due.cancel()
+        self._due[resource] = loop.call_later(seconds, self._settle, resource)
+
+    def _settle(self, resource: str) -> None:
+        """Tell what there is; or wait for what is missing, but not for ever."""
+        del self._due[resource]
+        assignment = build_assignment(self._slices[resource].values())
+        if self._told.get(resource, frozenset()) <= _read_addresses(assignment):
+            self._tell(resource)
+            return
+        now = asyncio.get_running_loop().time()
+        left = self._missing_since.setdefault(resource, now) + MISSING_SECONDS - now
+        if left <= 0:
+            self._tell(resource)
+        else:
+            self._settle_within(resource, left)
+
+    def _tell(self, resource: str) -> None:
+        self._missing_since.pop(resource, None)
+        slices = self._slices[resource]
+        assignment = build_assignment(slices.values())
+        self._store.update(resource, assignment if slices else None)
+        if slices:
+            self._told[resource] = _read_addresses(assignment)
+        else:
+            del self._slices[resource]
+            self._told.pop(resource, None)
+
+
+def _read_addresses(assignment: Assignment) -> _Addresses:
+    return frozenset((e.address, e.port) for locality in assignment.localities for e in locality.endpoints)

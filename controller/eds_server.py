@@ -79,6 +79,7 @@ async def serve_eds(settings: EdsSettings, watches: Watches) -> AsyncIterator[No
         yield
     finally:
         following.cancel()
+        feed.stop()
         await server.stop()
 
 

@@ -69,6 +69,26 @@ async def test_every_replica_of_the_controller_tells_envoys_of_the_same_weights_
         await asyncio.gather(*(wait_for(stream, name, []) for stream in streams))
 
 
+async def test_what_the_scaler_says_is_told_to_envoys_within_a_second(stage: ControllerStage) -> None:
+    (port,) = take_ports(1)
+    name = f"{stage.namespace}/pool"
+    async with stage.process("--eds-listen", f"127.0.0.1:{port}"), listen(port, name) as stream:
+        await stage.apply(**BALANCED)
+        await stage.until(lambda: has_replicas(stage, 5), "a StatefulSet")
+        await stage.cluster.run_pods("pool")
+        await stage.say()
+        await wait_for(stream, name, [100] * 5)
+        await stage.until_quiet()
+        loop, seconds = asyncio.get_running_loop(), []
+        for turn in range(10):
+            weights, classes = ([100] * 4 + [10], {"pool-0": "lagging"}) if turn % 2 == 0 else ([100] * 5, {})
+            begun = loop.time()
+            await stage.say(classes=classes)
+            await wait_for(stream, name, weights)
+            seconds.append(loop.time() - begun)
+    assert max(seconds) < 1.0, seconds
+
+
 async def delete_slices(stage: ControllerStage) -> None:
     """Delete what the garbage collector would, which an API server alone has not."""
     stage.server.access.kubectl("delete", "endpointslices", "--all", "--namespace", stage.namespace)
