@@ -1,5 +1,7 @@
 """What becomes of replicas and their volumes when the pool changes, or one never recovers, or there is a pause."""
 
+from dataclasses import replace
+
 import pytest
 
 from readpool.kubernetes.kinds import POD, PVC, ObjectKey
@@ -108,7 +110,7 @@ def test_a_replica_that_never_recovers_loses_its_volume_and_one_that_was_begun_i
     world.say(FRESH, FRESH, LAGGING)
     plan = world.plan()
     assert name_deleted(plan) == ["PersistentVolumeClaim data-pool-2", "Pod pool-2"]
-    assert "ReplacingReplica" in [event.reason for event in plan.events]
+    assert [event.is_warning for event in plan.events if event.reason == "ReplacingReplica"] == [True]
     assert list(plan.uids.values()) == ["data-pool-2-3", "pool-2-3"]
     world.list_writes(plan)[-3]()  # the claim alone; the pod and the status were not reached
     assert world.claims["data-pool-2"]["metadata"]["deletionTimestamp"]
@@ -175,6 +177,18 @@ def test_a_replica_that_is_scaled_away_gets_no_new_volume() -> None:
     world.change(replicas=2)
     world.say(FRESH, FRESH, LAGGING)
     assert world.plan().delete == ()
+    world.claims["data-pool-2"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert world.plan().delete == ()
+
+
+def test_a_replica_that_has_begun_to_lag_gets_no_new_volume_yet() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True, "afterSeconds": 600})
+    world.say(FRESH, FRESH, LAGGING)
+    assert world.fleet is not None
+    *others, lagging = world.fleet.replicas
+    for seconds, is_replaced in ((599, False), (600, True)):
+        world.fleet = replace(world.fleet, replicas=(*others, replace(lagging, since=world.now - seconds)))
+        assert bool(world.plan().uids) is is_replaced
 
 
 def test_nobody_is_restarted_before_the_stateful_set_has_been_seen() -> None:
