@@ -63,7 +63,7 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
             "--disable-hot-restart",  # and with it the memory that processes of Envoy share
         ],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
-        "readinessProbe": ready | {"periodSeconds": 5, "failureThreshold": 3},
+        "readinessProbe": ready | {"initialDelaySeconds": 1, "periodSeconds": 5, "failureThreshold": 3},
         "livenessProbe": ready | {"periodSeconds": 10, "failureThreshold": 12},
         "lifecycle": build_drain(LEAVE_PATH),
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
