@@ -7,7 +7,7 @@ as plain JSON, and lets go of it at the end, so that a rolling update waits for 
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -31,23 +31,31 @@ _ANSWER_SECONDS = 3.0
 _LOG = structlog.get_logger()
 
 
+class WorkEndedError(Exception):
+    """Who leads has stopped working, though the Lease is held; the cause is what it failed with."""
+
+
 async def lead(
     client: KubernetesClient, namespace: str, name: str, identity: str, work: Callable[[], Awaitable[None]]
 ) -> None:
     """Run `work` whenever this process holds the Lease; cancel it when the Lease is lost, and stand again.
 
     Runs until cancelled, and then lets go of the Lease. `identity` names this process among the others.
+
+    Raises:
+        WorkEndedError: when `work` ends by itself or fails; the Lease is let go, since nobody works behind it.
     """
     lock = JsonLeaseLock(client, namespace, name, identity)
     working: set[asyncio.Task[None]] = set()
+    ended = asyncio.Event()
 
     async def started() -> None:
-        await _end(working)  # what a lost Lease has cancelled may still be at its last write
         _LOG.info("leading", lease=name, identity=identity)
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        working.add(task)
-        task.add_done_callback(working.discard)
-        await work()
+        working.add(cast("asyncio.Task[None]", asyncio.current_task()))
+        try:
+            await work()
+        finally:
+            ended.set()
 
     async def stopped() -> None:
         _LOG.warning("no longer leading", lease=name, identity=identity)
@@ -55,17 +63,39 @@ async def lead(
     try:
         while True:
             election = LeaderElection(Config(lock, LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS, started, stopped))
-            await election.run()
+            await _run_election(election, ended, working)
+            await _end(working)  # what a lost Lease has cancelled may still be at its last write
+            working.clear()
+            ended.clear()
     finally:
         await _end(working)  # the library leaves them running when it is cancelled itself
         with contextlib.suppress(ApiError, TimeoutError):
             await asyncio.wait_for(lock.release(), RETRY_SECONDS)
 
 
-async def _end(tasks: set["asyncio.Task[None]"]) -> None:
-    for task in tasks:
+async def _run_election(election: LeaderElection, ended: asyncio.Event, working: set["asyncio.Task[None]"]) -> None:
+    """Run an election until its term is over, which ends the work; if the work ends first, raise WorkEndedError."""
+    running = asyncio.create_task(election.run())
+    ending = asyncio.create_task(ended.wait())
+    try:
+        await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running}, timeout=_ANSWER_SECONDS)
+        if not running.done():
+            raise WorkEndedError from next((_find_fault(work) for work in working), None)
+        await running
+    finally:
+        await _end({running, ending})
+
+
+def _find_fault(work: "asyncio.Task[None]") -> BaseException | None:
+    return work.exception() if work.done() and not work.cancelled() else None
+
+
+async def _end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    ended = tuple(tasks)
+    for task in ended:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*ended, return_exceptions=True)
 
 
 class JsonLeaseLock(BaseLock):
