@@ -192,3 +192,16 @@ def test_the_lag_of_the_day_shifts_the_bound_only_when_an_update_is_due() -> Non
     turned = lags(1, 0, 3000, 2000)
     assert decide(turned, routes, may_shift=False).weights == before.weights
     assert decide(turned, routes, may_shift=True).weights != before.weights
+
+
+def test_a_change_of_class_or_of_who_serves_shifts_weights_before_an_update_is_due() -> None:
+    seen = lags(0, 1, 2000, 3000)
+    routes = {one.pod: Route(one.uid, one.weight, one.freshness) for one in decide(seen).endpoints}
+    first = {one.pod: Route(one.uid, 1, one.freshness) for one in decide(seen).endpoints}
+    assert decide(seen, first, may_shift=False).weights == dict.fromkeys(routes, 1)
+    told = [row.model_copy(update={"replica_class": LAGGING}) for row in seen.pool.status.replica_weights]
+    status = seen.pool.status.model_copy(update={"replica_weights": tuple(told)})
+    changed = replace(seen, pool=replace(seen.pool, status=status))
+    assert decide(changed, first, may_shift=False).weights == decide(seen).weights
+    del first["pool-3"]
+    assert decide(seen, first, may_shift=False).weights == decide(seen).weights
