@@ -148,7 +148,7 @@ class Storage(Part):
     size: Quantity = "100Gi"
     """Size of each replica's volume. Can grow later where the StorageClass allows it, never shrink."""
     retention_policy: RetentionPolicy = RetentionPolicy.DELETE
-    """What becomes of the volumes when the pool is deleted: Delete or Retain."""
+    """What becomes of the volumes when the pool is deleted or a replica is scaled away: Delete or Retain."""
     data_source: DataSource | None = None
     """A VolumeSnapshot or claim that new replicas start from, so that they are fresh in minutes rather than hours.
     Replicas that are there already keep their volumes."""
