@@ -4,7 +4,7 @@ A condition's time is that of its last change of status: while that stays, so do
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from controller import reasons
@@ -29,6 +29,7 @@ class PoolFacts:
         is_observed: the scaler has said anything of the pool, ever.
         autoscaling: verdict, reason and message; the plan knows which objects there are.
         shard_problems: None while there are no shards.
+        lacks_gateway_api: an HTTPRoute is asked for, and the cluster does not know that kind.
         has_alerts: whether there is a PrometheusRule; None where none is asked for.
     """
 
@@ -51,6 +52,7 @@ class PoolFacts:
     silent_since: float | None = None
     has_query_server: bool = True
     shard_problems: tuple[ShardProblem, ...] | None = None
+    lacks_gateway_api: bool = False
     has_alerts: bool | None = None
 
 
@@ -74,7 +76,7 @@ def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
         _judge_stalled(facts),
         _judge_fresh(facts),
         facts.autoscaling,
-        _judge_routing(facts),
+        _judge_route(facts, _judge_routing(facts)),
         *sharded,
         *alerting,
     )
@@ -175,6 +177,16 @@ def _judge_routing(facts: PoolFacts) -> Judgement:
         reason, silence = _explain_silence(facts)
         why = f"{silence}, so {why}"
     return Judgement("Routing", status, reason, f"{facts.serving} of {facts.present} replicas serve: {why}")
+
+
+def _judge_route(facts: PoolFacts, routing: Judgement) -> Judgement:
+    """Say that there is no HTTPRoute where one is asked for, beside what else there is to say of routing."""
+    if not facts.lacks_gateway_api:
+        return routing
+    message = f"{routing.message}; the cluster has no HTTPRoute: install the Gateway API, or take httpRoute away"
+    if routing.status is not Verdict.TRUE:
+        return replace(routing, message=message)
+    return Judgement(routing.type, Verdict.FALSE, reasons.GATEWAY_API_MISSING, message)
 
 
 def _explain_silence(facts: PoolFacts) -> tuple[str, str]:

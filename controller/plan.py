@@ -13,7 +13,7 @@ from controller.configurations import build_configurations
 from controller.differs import differs
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
-from controller.plan_objects import build_objects, find_unwanted, list_slices
+from controller.plan_objects import build_objects, find_unwanted
 from controller.plan_settings import PlanSettings
 from controller.pod_plan import (
     PodDeletions,
@@ -27,7 +27,7 @@ from controller.pod_plan import (
 from controller.pool_events import PoolEvent, find_events
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
-from controller.resources.endpoint_slices import read_routes
+from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.rollout import RolloutStep
 from controller.routing import STALE_SECONDS, Ground, Routing, find_stale_time, route
 from controller.shard_plan import plan_shards, to_status
@@ -84,7 +84,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     shards = plan_shards(observed, replicas, wanted)
     configurations = build_configurations(observed, wanted, shards.assignments, settings)
     are_due = are_numbers_due(observed, replicas, now)
-    routes = read_routes(list_slices(observed))
+    routes = read_routes(list_slices(observed.children, observed.pool.name))
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due)
     outdated = find_outdated(observed, replicas, configurations.texts)
     step, deletions = _plan_pods(observed, replicas, outdated, wanted, now)

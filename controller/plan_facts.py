@@ -8,6 +8,7 @@ from controller.conditions import PoolFacts, may_be_fresh
 from controller.core_config_version import has_query_server
 from controller.observed import ObservedPool
 from controller.replicas import Replica
+from controller.route_objects import is_route_missed
 from controller.routing import Ground, Routing, find_stale_time
 from controller.shards import ShardPlan
 from readpool.kubernetes.kinds import Manifest, ObjectKey
@@ -36,6 +37,7 @@ def gather_facts(
         silent_since=observed.fleet_silent_since,
         has_query_server=has_query_server(spec.version),
         shard_problems=shards.problems if spec.shard_balancing.enabled else None,
+        lacks_gateway_api=is_route_missed(observed),
         has_alerts=observed.capabilities.prometheus if spec.alerting else None,
     )
 

@@ -15,18 +15,22 @@ from controller.plan_settings import PlanSettings
 from controller.resources.claims import build_grown_claims, build_new_claims
 from controller.resources.config_map import build_config_map
 from controller.resources.disruption_budget import build_disruption_budget
-from controller.resources.endpoint_slices import build_endpoint_slices
+from controller.resources.endpoint_slices import Freshness, build_endpoint_slices, list_slices
+from controller.resources.http_route import class_service_name
 from controller.resources.network_policy import build_network_policy
 from controller.resources.nodes_service import build_nodes_service
 from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.read_service import build_read_service
 from controller.resources.scaled_object import build_scaled_object
 from controller.resources.stateful_set import build_stateful_set
+from controller.route_objects import build_route_objects
 from controller.routing import Routing
 from readpool.kubernetes.kinds import (
     ENDPOINT_SLICE,
+    HTTP_ROUTE,
     PROMETHEUS_RULE,
     SCALED_OBJECT,
+    SERVICE,
     STATEFUL_SET,
     Manifest,
     ObjectKey,
@@ -34,8 +38,8 @@ from readpool.kubernetes.kinds import (
     kind_of,
 )
 
-_PRUNED = (ENDPOINT_SLICE, SCALED_OBJECT, PROMETHEUS_RULE)
-"""Kinds of which a pool may own more than it wants."""
+_PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
+"""Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
 def build_objects(
@@ -52,7 +56,10 @@ def build_objects(
     ]
     if configurations.stalled is None:
         built += _build_replicas(observed, wanted, configurations.texts, settings)
-    built += build_endpoint_slices(pool, pool.name, ports.read, routing.endpoints, list_slices(observed))
+    built += build_endpoint_slices(
+        pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
+    )
+    built += build_route_objects(observed, ports.read, routing.endpoints)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
@@ -62,14 +69,12 @@ def build_objects(
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
 
 
-def list_slices(observed: ObservedPool) -> list[Manifest]:
-    """List the EndpointSlices that are there."""
-    return [manifest for key, manifest in observed.children.items() if key.kind == ENDPOINT_SLICE]
-
-
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
     """Find what the pool owns and no longer wants."""
-    return sorted((key for key in observed.children if key.kind in _PRUNED and key not in wanted), key=str)
+    classes = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
+    owned = (key for key in observed.children if key.kind != SERVICE or key.name in classes)
+    unwanted = (key for key in owned if key.kind in _PRUNED and key not in wanted)
+    return sorted(unwanted, key=lambda key: (_PRUNED.index(key.kind), str(key)))
 
 
 def _build_replicas(

@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.labels import FRESHNESS_LABEL, WEIGHT_ANNOTATION, build_metadata, read_annotations
 from controller.resources.read_service import PORT_NAME
-from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
 
 MAX_ENDPOINTS = 100
@@ -71,6 +71,13 @@ def build_endpoint_slices(
         slices.sort(key=lambda one: (len(one.name), one.name))
         built += [_build(pool, service, port, freshness, one, zones) for one in slices]
     return built
+
+
+def list_slices(children: Mapping[ObjectKey, Manifest], service: str) -> list[Manifest]:
+    """List the slices of a Service among what a pool owns, by their names, which are ours to give."""
+    prefixes = tuple(f"{service}-{freshness}-" for freshness in Freshness)
+    slices = (manifest for key, manifest in children.items() if key.kind == ENDPOINT_SLICE)
+    return [one for one in slices if one["metadata"]["name"].rpartition("-")[0] + "-" in prefixes]
 
 
 @dataclass(frozen=True, slots=True)

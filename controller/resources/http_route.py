@@ -1,10 +1,11 @@
 """HTTPRoute NAME, and the Services NAME-fresh and NAME-lagging that it spreads reads over: for gateways and meshes.
 
 A backend of a route is a Service, and all endpoints of a Service are alike to it. So each class has a Service of its
-own, which weighs what its endpoints weigh together. Not made by the plan yet.
+own, which weighs what its endpoints weigh together. controller.route_objects says in which order they are written.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controller.gate import READ_PORT
@@ -16,6 +17,8 @@ from readpool.pool.spec import HttpRoute, ParentRef, ReadOnlyPool
 
 MOST_WEIGHT = 1_000_000
 """What the Gateway API takes."""
+_ALIKE = 1
+"""The weight of an endpoint within its class: a new weight concerns the route alone, and moves nobody."""
 
 
 def class_service_name(pool_name: str, freshness: Freshness) -> str:
@@ -41,12 +44,12 @@ def build_class_slices(
     pool: ReadOnlyPool,
     freshness: Freshness,
     port: int,
-    endpoints: Iterable[ReadEndpoint],
+    members: Iterable[ReadEndpoint],
     live: Sequence[Manifest],
 ) -> list[dict[str, Any]]:
-    """Build the slices of a class's Service; `live` are those that it has."""
-    of_class = [endpoint for endpoint in endpoints if endpoint.freshness is freshness]
-    return build_endpoint_slices(pool, class_service_name(pool.name, freshness), port, of_class, live)
+    """Build the slices of a class's Service from those who are to be in it; `live` are those that it has."""
+    alike = [replace(member, freshness=freshness, weight=_ALIKE) for member in members]
+    return build_endpoint_slices(pool, class_service_name(pool.name, freshness), port, alike, live)
 
 
 def build_http_route(pool: ReadOnlyPool, route: HttpRoute, endpoints: Iterable[ReadEndpoint]) -> dict[str, Any]:
@@ -89,7 +92,9 @@ def compute_backend_weights(endpoints: Iterable[ReadEndpoint]) -> Mapping[Freshn
 def _build_parent(pool: ReadOnlyPool, parent: ParentRef) -> dict[str, Any]:
     """Build a parent with the API's own defaults written out, so that nothing differs from what it gives back."""
     kind = parent.kind or "Gateway"
-    group = parent.group if parent.group is not None else HTTP_ROUTE.group
+    group = parent.group
+    if group is None:
+        group = "" if kind == SERVICE.name else HTTP_ROUTE.group
     named = {"sectionName": parent.section_name, "port": parent.port}
     return {
         "group": group,

@@ -19,7 +19,7 @@ GRANTED = {
     ("stellar.org", "readonlypools"): {"list", "watch", "patch"},
     ("stellar.org", "readonlypools/status"): {"patch"},
     ("apps", "statefulsets"): {*KEPT},
-    ("", "services"): {*KEPT},
+    ("", "services"): {*KEPT, "delete"},
     ("", "configmaps"): {*KEPT},
     ("", "pods"): {"list", "watch", "patch", "delete"},
     ("", "persistentvolumeclaims"): {*KEPT, "delete"},

@@ -201,9 +201,10 @@ class PoolWorld:
         """Read a condition's status and reason."""
         return next((one["status"], one["reason"]) for one in self.status["conditions"] if one["type"] == kind)
 
-    def list_slices(self) -> list[dict[str, Any]]:
-        """List the EndpointSlices."""
-        return [manifest for key, manifest in self.objects.items() if key.kind == ENDPOINT_SLICE]
+    def list_slices(self, service: str = "pool") -> list[dict[str, Any]]:
+        """List the EndpointSlices of a Service, as whoever routes finds them."""
+        slices = [manifest for key, manifest in self.objects.items() if key.kind == ENDPOINT_SLICE]
+        return [one for one in slices if one["metadata"]["labels"]["kubernetes.io/service-name"] == service]
 
     def dump(self) -> str:
         """Write down all that there is, but for what counts writes."""

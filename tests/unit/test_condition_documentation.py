@@ -80,6 +80,7 @@ def list_facts() -> Iterator[PoolFacts]:
         *({name: value} for name, value in (("ready", 1), ("present", 4), ("outdated", 1), ("serving", 0))),
         *({name: True} for name in ("is_applying", "is_paused", "is_halted")),
         {"has_query_server": False},
+        {"lacks_gateway_api": True},
     ]
     silent = [{}, {"is_observed": False}, {"is_observed": False, "silent_since": NOW}]
     fine: dict[str, Any] = dict.fromkeys(("wanted", "present", "ready", "fresh", "fresh_enough", "serving"), 3)

@@ -83,6 +83,11 @@ def test_backends_keep_the_shares_of_their_replicas(endpoints: list[ReadEndpoint
             id="a listener elsewhere",
         ),
         pytest.param(
+            {"name": "pool", "kind": "Service"},
+            {"group": "", "kind": "Service", "namespace": "default", "name": "pool"},
+            id="a Service, whose group nobody writes",
+        ),
+        pytest.param(
             {"name": "pool", "kind": "Service", "group": "", "port": 11628},
             {"group": "", "kind": "Service", "namespace": "default", "name": "pool", "port": 11628},
             id="the pool's own Service, for a mesh",
@@ -102,13 +107,20 @@ def test_the_route_is_attached_as_the_pool_says(parent: dict[str, Any], built: d
 
 def test_each_class_has_a_service_without_selector_and_slices_of_its_own() -> None:
     pool, endpoints = build_pool(), build_endpoints(2, 1)
-    found: dict[str, list[str]] = {}
-    for freshness in Freshness:
+    for freshness, members in ((FRESH, endpoints[:2]), (LAGGING, endpoints[2:])):
         service = build_class_service(pool, freshness)
         assert "selector" not in service["spec"]
-        slices = build_class_slices(pool, freshness, 11628, endpoints, [])
+        slices = build_class_slices(pool, freshness, 11628, members, [])
         names = {one["metadata"]["labels"]["kubernetes.io/service-name"] for one in slices}
-        assert names == {service["metadata"]["name"]}
-        found[service["metadata"]["name"]] = [e["targetRef"]["name"] for one in slices for e in one["endpoints"]]
-        assert build_class_slices(pool, freshness, 11628, endpoints, slices) == slices
-    assert found == {"pool-fresh": ["pool-0", "pool-1"], "pool-lagging": ["pool-2"]}
+        assert names == {service["metadata"]["name"]} == {f"pool-{freshness}"}
+        told = [endpoint["targetRef"]["name"] for one in slices for endpoint in one["endpoints"]]
+        assert told == [member.pod for member in members]
+        assert build_class_slices(pool, freshness, 11628, members, slices) == slices
+
+
+def test_within_a_class_all_are_alike_so_that_a_weight_moves_nobody() -> None:
+    before, after = build_endpoints(3, 0, (100, 10)), build_endpoints(3, 0, (50, 5))
+    after[1] = build_endpoint(1, FRESH, 70)  # by the bound on its load
+    slices = build_class_slices(build_pool(), FRESH, 11628, before, [])
+    assert build_class_slices(build_pool(), FRESH, 11628, after, slices) == slices
+    assert compute_backend_weights(after)[FRESH] == 170

@@ -60,8 +60,12 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
-  resources: [services, configmaps]
+  resources: [configmaps]
   verbs: [get, list, watch, create, patch]
+# Deleted are those of an HTTPRoute that is no longer asked for.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
 # Annotations of replicas; a replica of an older version or configuration is deleted when its turn has come.
 - apiGroups: [""]
   resources: [pods]

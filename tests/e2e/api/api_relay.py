@@ -170,6 +170,7 @@ async def _answer(
         return answer
     await relay.hold_if_spent(asked)
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _DROPPED}
+    headers["Accept-Encoding"] = "identity"  # what is long comes packed otherwise, and goes on as it comes
     if relay.user is not None:
         headers["Impersonate-User"] = relay.user
     body = await request.read()

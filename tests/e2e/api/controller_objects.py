@@ -87,6 +87,17 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
         "imagePullSecrets": [{"name": "registry"}],
     },
     "weights": {"loadBalancing": {"enabled": True, "maxLoadFactor": 2, "laggingNodeWeight": 20}},
+    "routes of a Gateway and of a mesh": {
+        "loadBalancing": {
+            "enabled": True,
+            "httpRoute": {
+                "parentRefs": [
+                    {"name": "edge", "namespace": "gateways", "sectionName": "https"},
+                    {"name": "pool", "kind": "Service", "port": 11628},
+                ]
+            },
+        }
+    },
     "scaled on load as well": {
         "autoscaling": {
             "scaleDownStabilizationSeconds": 0,

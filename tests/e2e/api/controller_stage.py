@@ -110,6 +110,7 @@ class ControllerStage:
         return {
             endpoint["targetRef"]["name"]: int(one["metadata"]["annotations"]["stellar.org/weight"])
             for one in slices
+            if one["metadata"]["labels"]["kubernetes.io/service-name"] == one["metadata"]["labels"]["stellar.org/pool"]
             for endpoint in one["endpoints"]
         }
 

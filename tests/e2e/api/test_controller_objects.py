@@ -1,7 +1,7 @@
 """A real API server takes every object of varied pools, and what it makes of them is nothing to write again."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,22 @@ from controller.differs import differs
 from controller.observed import Capabilities, ObservedPool
 from controller.plan import Plan, plan_pool
 from readpool.kubernetes.client import KubernetesClient, connect
-from readpool.kubernetes.kinds import POOL, PROMETHEUS_RULE, SCALED_OBJECT, Manifest, ObjectKey, key_of, kind_of
+from readpool.kubernetes.kinds import (
+    HTTP_ROUTE,
+    POOL,
+    PROMETHEUS_RULE,
+    SCALED_OBJECT,
+    Manifest,
+    ObjectKey,
+    key_of,
+    kind_of,
+)
 from readpool.pool.spec import ReadOnlyPool, parse_pool
+from tests.cluster.needs import UnmetNeedError
 from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.controller_objects import POOLS, PROMETHEUS_RULES, find_scaled_object_definition
+from tests.e2e.api.gateway_definitions import read_http_route_definition
 from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_fleet, build_pod
 from tests.unit.pool_manifests import build_manifest
 
@@ -31,14 +42,27 @@ async def client(api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
 
 
 @pytest.fixture(scope="module")
-def capabilities(api_server: ApiServer) -> Capabilities:
-    """Teach the API server the optional kinds, and give those that it knows by now."""
-    keda = find_scaled_object_definition()
-    for definition in filter(None, (keda, json.dumps(PROMETHEUS_RULES))):
+def capabilities(api_server: ApiServer) -> Iterator[Capabilities]:
+    """Teach the API server the optional kinds for as long as these tests run, and give those that it knows."""
+    keda, routes = find_scaled_object_definition(), find_http_route_definition()
+    for definition in filter(None, (keda, routes, json.dumps(PROMETHEUS_RULES))):
         api_server.access.kubectl("apply", "--server-side", "-f", "-", stdin=definition)
-    names = {"prometheusrules", *(("scaledobjects",) if keda else ())}
+    names = {"prometheusrules", *(("scaledobjects",) if keda else ()), *(("httproutes",) if routes else ())}
     wait_for("the optional kinds to be served", lambda: names <= list_served(api_server), seconds=30, every=0.1)
-    return Capabilities(keda=keda is not None, prometheus=True)
+    yield Capabilities(keda=keda is not None, gateway_api=routes is not None, prometheus=True)
+    taught = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
+    api_server.access.kubectl(
+        *("delete", "customresourcedefinitions", "--ignore-not-found"),
+        *(f"{kind.plural}.{kind.group}" for kind in taught),
+    )
+    wait_for("none of them to be served", lambda: not names & list_served(api_server), seconds=30, every=0.1)
+
+
+def find_http_route_definition() -> str | None:
+    try:
+        return read_http_route_definition()
+    except UnmetNeedError:
+        return None
 
 
 def list_served(server: ApiServer) -> set[str]:
@@ -100,6 +124,14 @@ async def test_what_a_pool_needs_is_taken_and_is_nothing_to_write_again(
             id="other weights",
         ),
         pytest.param({"paused": True}, {"ScaledObject pool"}, id="a pause"),
+        pytest.param(
+            {"loadBalancing": {"httpRoute": {"parentRefs": [{"name": "another"}, {"name": "edge"}]}}},
+            {
+                *("HTTPRoute pool", "Service pool-fresh", "Service pool-lagging"),
+                *("EndpointSlice pool-fresh-fresh-0", "EndpointSlice pool-lagging-lagging-0"),
+            },
+            id="a route",
+        ),
     ],
 )
 async def test_a_change_of_the_spec_writes_what_it_concerns_and_the_api_server_takes_it(
@@ -154,7 +186,9 @@ async def test_a_field_that_is_no_longer_wanted_goes(
 
 
 def test_every_kind_that_a_pool_may_own_was_tried(capabilities: Capabilities) -> None:
-    pool = parse_pool(build_manifest("pool", replicas=3, alerting=True))
+    route = POOLS["routes of a Gateway and of a mesh"]
+    pool = parse_pool(build_manifest("pool", replicas=3, alerting=True, **route))
     kinds = {kind_of(one) for one in plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW).apply}
     assert PROMETHEUS_RULE in kinds
     assert (SCALED_OBJECT in kinds) is capabilities.keda
+    assert (HTTP_ROUTE in kinds) is capabilities.gateway_api

@@ -1,0 +1,73 @@
+"""Which objects does loadBalancing.httpRoute add to a pool's, in which order? No reader falls between two writes.
+
+Whoever changes its class is first put where it goes to, then the route is told, then it is taken from where it was. A
+slice that gains some and loses others gains first; the next plan, which follows at once, finds nobody to gain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller.observed import ObservedPool
+from controller.resources.endpoint_slices import Freshness, ReadEndpoint, list_slices, read_routes
+from controller.resources.http_route import (
+    build_class_service,
+    build_class_slices,
+    build_http_route,
+    class_service_name,
+)
+from readpool.kubernetes.kinds import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """A class's Service: who is to be in it, who is in it still and wanted in the other, what slices it has."""
+
+    freshness: Freshness
+    wanted: Sequence[ReadEndpoint]
+    leaving: Sequence[ReadEndpoint]
+    gains: bool
+    live: Sequence[Manifest]
+
+    @property
+    def members(self) -> Sequence[ReadEndpoint]:
+        """Who is to be in it after the next write."""
+        return [*self.wanted, *self.leaving] if self.gains else self.wanted
+
+    @property
+    def is_before_route(self) -> bool:
+        """Whether its slices have to be there when the route is told."""
+        return self.gains or not self.leaving
+
+
+def is_route_missed(observed: ObservedPool) -> bool:
+    """Tell whether a route is asked for, and the cluster does not know what that is."""
+    return observed.pool.spec.load_balancing.http_route is not None and not observed.capabilities.gateway_api
+
+
+def build_route_objects(
+    observed: ObservedPool, port: int, endpoints: Sequence[ReadEndpoint]
+) -> Sequence[dict[str, Any]]:
+    """Build Services, slices and route in the order of their writing; nothing where no route is asked for or known."""
+    pool, route = observed.pool, observed.pool.spec.load_balancing.http_route
+    if route is None or not observed.capabilities.gateway_api:
+        return []
+    classes = [_find_class(observed, freshness, endpoints) for freshness in Freshness]
+    slices: Mapping[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for one in classes:
+        slices[one.is_before_route].extend(build_class_slices(pool, one.freshness, port, one.members, one.live))
+    services = [build_class_service(pool, freshness) for freshness in Freshness]
+    return [*services, *slices[True], build_http_route(pool, route, endpoints), *slices[False]]
+
+
+def _find_class(observed: ObservedPool, freshness: Freshness, endpoints: Sequence[ReadEndpoint]) -> _Class:
+    live = list_slices(observed.children, class_service_name(observed.pool.name, freshness))
+    there = {(pod, one.uid) for pod, one in read_routes(live).items()}
+    wanted = [one for one in endpoints if one.freshness is freshness]
+    return _Class(
+        freshness,
+        wanted,
+        leaving=[one for one in endpoints if one.freshness is not freshness and (one.pod, one.uid) in there],
+        gains=any((one.pod, one.uid) not in there for one in wanted),
+        live=live,
+    )

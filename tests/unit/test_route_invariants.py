@@ -1,0 +1,57 @@
+"""What holds of a pool's HTTPRoute whatever the pool, its replicas and the scaler's word are."""
+
+from hypothesis import given
+
+from controller.resources.http_route import MOST_WEIGHT
+from tests.unit.drawn_worlds import few, list_alive, worlds
+from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_backends
+from tests.unit.pool_world import PoolWorld
+
+
+def list_reached(world: PoolWorld) -> set[str]:
+    """List who is sent readers by the HTTPRoute and is alive."""
+    alive = list_alive(world)
+    backends = [addresses for weight, addresses in read_backends(world).values() if weight]
+    return {pod for one in backends for pod, address in one.items() if alive.get(pod) == address}
+
+
+@few
+@given(worlds())
+def test_no_reader_of_the_route_falls_between_two_writes(world: PoolWorld) -> None:
+    first = world.copy()
+    first.rest()
+    staying = list_reached(world) & list_reached(first)
+    for _ in range(4):
+        missed = list_empty_backends(world)
+        for write in world.list_writes(world.plan()):
+            write()
+            assert HTTP_ROUTE_KEY not in first.objects or list_reached(world) >= staying
+            assert list_empty_backends(world) <= missed or not list_alive(world)
+    assert bool(list_reached(world)) is (HTTP_ROUTE_KEY in world.objects and bool(list_alive(world)))
+
+
+def list_empty_backends(world: PoolWorld) -> set[str]:
+    """List the Services that readers are sent to and nobody is behind."""
+    alive = list_alive(world)
+    backends = read_backends(world).items()
+    return {
+        name
+        for name, (weight, addresses) in backends
+        if weight and not any(alive.get(pod) == address for pod, address in addresses.items())
+    }
+
+
+@few
+@given(worlds())
+def test_the_route_gives_each_class_the_share_that_its_replicas_weigh(world: PoolWorld) -> None:
+    world.rest()
+    assert (HTTP_ROUTE_KEY in world.objects) is (
+        "httpRoute" in world.spec["loadBalancing"] and world.capabilities.gateway_api
+    )
+    backends, weights = read_backends(world), world.read_endpoints()
+    for name, (weight, addresses) in backends.items():
+        assert 0 <= weight <= MOST_WEIGHT
+        assert weight == sum(weights[pod][1] for pod in addresses) or not weights
+        assert all(weights[pod][0] == address for pod, address in addresses.items()), name
+    told = [pod for _, addresses in backends.values() for pod in addresses]
+    assert sorted(told) == sorted(weights) or not backends
