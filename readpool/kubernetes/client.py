@@ -159,7 +159,7 @@ class KubernetesClient:
                     raise parse_error(status.get("code", 500), json.dumps(status).encode(), None)
                 yield event["type"], event["object"]
         finally:
-            answer.close()
+            _abort(answer)
 
     async def request(
         self,
@@ -203,6 +203,14 @@ class KubernetesClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(error) from error
         return response
+
+
+def _abort(answer: aiohttp.ClientResponse) -> None:
+    """Give up an answer that has no end: a farewell by TLS waits for the server, and the event loop may end before."""
+    transport = answer.connection.transport if answer.connection is not None else None
+    answer.close()
+    if transport is not None:
+        transport.abort()
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
