@@ -32,7 +32,7 @@ class Stopping(Exception):  # noqa: N818 - no error
 
 
 class Applier:
-    """Writes to the API server. `stop` lets a write that has begun end, and begins none.
+    """Writes to the API server. `stop` lets a write that has begun end, and begins none: then `is_stopping`.
 
     Every call may raise ApiError, and Stopping.
     """
@@ -41,11 +41,11 @@ class Applier:
         self._client = client
         self._watches = watches
         self._stats = stats
-        self._is_stopping = False
+        self.is_stopping = False
 
     def stop(self) -> None:
         """Begin no further write."""
-        self._is_stopping = True
+        self.is_stopping = True
 
     async def find_occupied(self, plan: Plan, observed: ObservedPool) -> frozenset[ObjectKey]:
         """Look whether somebody else has the names of what is to be made, and of what was found taken before.
@@ -145,7 +145,7 @@ class Applier:
         self._watches.observe(POOL, answer)
 
     async def _write(self, verb: str, kind: Kind, write: Callable[[], Awaitable[Any]]) -> Any:
-        if self._is_stopping:
+        if self.is_stopping:
             raise Stopping
         try:
             answer = await write()

@@ -60,6 +60,15 @@ class Workers:
             finally:
                 self._queue.done(key)
 
+    def _go_on_unless_stopping(self) -> None:
+        """Go on where a library has cancelled a request of its own and let that out; raise where we are meant."""
+        task = asyncio.current_task()
+        if self._applier.is_stopping or task is None:
+            raise asyncio.CancelledError
+        while task.cancelling():
+            task.uncancel()
+        _LOG.exception("cancelled by nobody of ours")
+
     async def _reconcile(self, key: PoolKey) -> None:
         try:
             again = await self._reconciler.reconcile(key)
@@ -71,6 +80,9 @@ class Workers:
             log("cannot reconcile", pool=str(key), reason=error.reason, why=error.message, status=error.status)
         except Stopping:
             raise
+        except asyncio.CancelledError:
+            self._go_on_unless_stopping()
+            self._queue.retry(key)
         except Exception:  # noqa: BLE001 - a pool that breaks our own code is to break no other
             failures = self._queue.retry(key)
             if failures == 1:

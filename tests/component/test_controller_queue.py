@@ -6,6 +6,8 @@ import pytest
 
 from controller.pool_keys import PoolKey
 from controller.work_queue import WorkQueue
+from controller.workers import Workers
+from readpool.kubernetes.errors import ApiError
 
 A, B = PoolKey("n", "a"), PoolKey("n", "b")
 SOON_SECONDS = 2.0
@@ -97,3 +99,50 @@ async def test_the_queue_says_when_nobody_works(queue: WorkQueue) -> None:
     assert not waiting.done()
     queue.done(A)
     await asyncio.wait_for(waiting, SOON_SECONDS)
+
+
+class OddReconciler:
+    """Reconciles as it is told to: with what a library lets out, what our own code does wrong, what a server says."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self._errors = list(errors)
+        self.calls = 0
+
+    def has_progressed(self, _key: PoolKey) -> bool:
+        return False
+
+    async def reconcile(self, _key: PoolKey) -> float | None:
+        self.calls += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        return None
+
+
+class Stop:
+    """As much of an Applier as workers know."""
+
+    is_stopping = False
+
+    def stop(self) -> None:
+        self.is_stopping = True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncio.CancelledError(), ValueError("ours"), ApiError(500, "InternalError", "")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_one_look_ends_with_the_workers_go_on_and_look_again(
+    queue: WorkQueue, error: BaseException
+) -> None:
+    reconciler = OddReconciler(error)
+    workers = Workers(queue, reconciler, Stop(), 1)  # type: ignore[arg-type]
+    working = asyncio.create_task(workers.run())
+    queue.add(A)
+    async with asyncio.timeout(5):
+        while reconciler.calls < 2:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert not working.done()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert working.cancelled()
