@@ -14,7 +14,12 @@ _PINS = Path(__file__).resolve().parents[2] / "pins" / "gateway-api"
 
 
 def read_http_route_definition() -> str:
-    """Read the definition of HTTPRoute, as YAML.
+    """Read the definition of HTTPRoute, as YAML; as read_definition."""
+    return read_definition("httproutes")
+
+
+def read_definition(plural: str) -> str:
+    """Read the definition of one kind, as YAML.
 
     Raises:
         UnmetNeedError: where there is no Go, or the module cannot be fetched.
@@ -34,4 +39,4 @@ def read_http_route_definition() -> str:
         proxy = os.environ.get("GOPROXY") or "the default GOPROXY"
         raise UnmetNeedError(f"The Gateway API cannot be fetched from {proxy}: {error}") from error
     folder = Path(json.loads(told)["Dir"]) / "config" / "crd" / "standard"
-    return (folder / "gateway.networking.k8s.io_httproutes.yaml").read_text(encoding="utf-8")
+    return (folder / f"gateway.networking.k8s.io_{plural}.yaml").read_text(encoding="utf-8")

@@ -3,15 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 
-from readpool.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, POOL, SERVICE
+from controller.resources.http_route import build_http_route
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, POOL, SERVICE, Kind
+from readpool.pool.spec import parse_pool
 from tests.cluster.needs import UnmetNeedError
 from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.gateway_definitions import read_http_route_definition
+from tests.e2e.api.gateway_definitions import read_definition, read_http_route_definition
 from tests.e2e.api.open_definitions import remove
 from tests.e2e.api.running_pool import FRESH, has_replicas
 from tests.strictness import skip_or_fail
@@ -21,6 +25,7 @@ ROUTED: dict[str, Any] = {
     "loadBalancing": {"enabled": True, "httpRoute": {"parentRefs": [{"name": "edge"}]}},
     "version": "v23.0.0",
 }
+GATEWAY = Kind(HTTP_ROUTE.group, "v1", "gateways", "Gateway")
 LAGS: dict[str, Any] = {"classes": {"pool-4": "lagging"}, "lags": {"pool-4": 3000}}
 
 
@@ -39,6 +44,27 @@ async def define_routes(stage: ControllerStage) -> None:
         skip_or_fail(str(error))
     await asyncio.to_thread(stage.server.access.kubectl, "apply", "--server-side", "-f", "-", stdin=definition)
     await stage.until(lambda: stage.client.serves(HTTP_ROUTE), "HTTPRoutes to be served")
+
+
+FOLDER = Path(__file__).resolve().parents[3] / "examples"
+EXAMPLES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("readonlypool-*.yaml"))}
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
+async def test_the_examples_are_taken_and_so_are_their_routes(stage: ControllerStage, example: str) -> None:
+    await define_routes(stage)
+    kubectl = stage.server.access.kubectl
+    kubectl("apply", "--server-side", "-f", "-", stdin=await asyncio.to_thread(read_definition, "gateways"))
+    await stage.until(lambda: stage.client.serves(GATEWAY), "Gateways to be served")
+    parts = [part for part in yaml.safe_load_all(example) if part]
+    for part in parts:
+        part["metadata"]["namespace"] = stage.namespace
+        kubectl("create", "-f", "-", stdin=yaml.safe_dump(part))
+    pool = parse_pool(await stage.read(POOL, "mainnet-readers"))
+    asked = pool.spec.load_balancing.http_route
+    assert asked is not None
+    await stage.client.apply(HTTP_ROUTE, build_http_route(pool, asked, ()), manager=USER)
+    await remove(stage.client, GATEWAY)
 
 
 async def read_backends(stage: ControllerStage) -> dict[str, tuple[int, list[str]]]:
