@@ -1,10 +1,13 @@
 """Two controllers, real processes: one writes; the other follows when it is killed, and at once when it ends well."""
 
 import asyncio
+import json
 import signal
 import time
 from asyncio.subprocess import Process
+from typing import Any
 
+import aiohttp
 import pytest
 
 from readpool.kubernetes.kinds import LEASE, SERVICE, STATEFUL_SET
@@ -93,3 +96,27 @@ async def _until_following(stage: ControllerStage) -> None:
 
 async def _is_writing(stage: ControllerStage) -> bool:
     return any(one.is_write and not one.is_of_lease for one in stage.relay.asked)
+
+
+async def test_its_port_says_that_it_is_ready_and_what_it_has_written(stage: ControllerStage) -> None:
+    async with stage.process() as process, aiohttp.ClientSession() as session:
+        await stage.apply()
+        await stage.until_there(STATEFUL_SET, "pool")
+        await stage.until_quiet()
+        url = f"http://{_read_log(stage, 'serving')['telemetry']}"
+        for path in ("/readyz", "/healthz"):
+            async with session.get(url + path) as answer:
+                assert answer.status == 200
+        async with session.get(f"{url}/metrics") as answer:
+            told = dict(line.rsplit(" ", 1) for line in (await answer.text()).splitlines() if not line.startswith("#"))
+        assert float(told["readpool_controller_leading"]) == 1
+        assert float(told['readpool_controller_objects{kind="ReadOnlyPool"}']) == 1
+        assert float(told['readpool_controller_writes_total{kind="StatefulSet",outcome="OK",verb="apply"}']) == 1
+        assert float(told["readpool_controller_watched_pools"]) == 1
+        assert process.returncode is None
+
+
+def _read_log(stage: ControllerStage, event: str) -> dict[str, Any]:
+    lines = (json.loads(line) for line in (stage.folder / "log").read_text().splitlines())
+    found: dict[str, Any] = next(line for line in lines if line["event"] == event)
+    return found
