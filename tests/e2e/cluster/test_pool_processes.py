@@ -109,6 +109,9 @@ def test_an_api_server_that_restarts_loses_nothing(cluster: ProvidedCluster, ste
     )
     assert steady.routed() == before
     assert {pod["metadata"]["uid"] for pod in steady.pods()} == replicas
+    for deployment in ("keda-operator", "keda-metrics-apiserver"):  # which may not have survived it as we have
+        wait = ("rollout", "status", f"deployment/{deployment}", "--namespace=keda", "--timeout=90s")
+        cluster.access.kubectl(*wait, timeout=100)
 
 
 def is_answering(access: Access) -> bool:
