@@ -6,9 +6,6 @@ flight finished, all within the drain's bound; a second signal ends the process 
 
 import asyncio
 import contextlib
-import os
-import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -22,6 +19,7 @@ from readpool.clock import Clock, steady_clock
 from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
 from readpool.server_tls import build_server_credentials
+from readpool.signals import watch_signals
 from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.admission import Admission
 from scaler.external_scaler import ExternalScaler
@@ -114,7 +112,7 @@ async def serve(settings: ScalerSettings) -> None:
     Raises:
         SettingsError: when it cannot start with these settings: TLS files, addresses in use.
     """
-    stopping = _watch_signals()
+    stopping = watch_signals()
     _log.info("starting", version=version("readpool"), **_describe(settings))
     async with _read_pools(settings) as pools:
         await _serve(settings, pools, stopping)
@@ -179,22 +177,6 @@ def _listen(server: grpc.aio.Server, settings: ScalerSettings) -> int:
         return server.add_secure_port(address, build_server_credentials(settings.tls))
     except RuntimeError as error:
         raise SettingsError(f"--listen {address} cannot be listened on: {error}") from None
-
-
-def _watch_signals() -> asyncio.Future[str]:
-    """Give a future that the first signal fulfils; the second one ends the process."""
-    loop = asyncio.get_running_loop()
-    stopping: asyncio.Future[str] = loop.create_future()
-
-    def stop(number: signal.Signals) -> None:
-        if stopping.done():
-            sys.stdout.flush()
-            os._exit(128 + number)  # whoever asks twice wants no more waiting
-        stopping.set_result(number.name)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
-    return stopping
 
 
 def _build_poll_settings(settings: ScalerSettings) -> PollSettings:
