@@ -1,9 +1,11 @@
 """What holds of a pool's HTTPRoute whatever the pool, its replicas and the scaler's word are."""
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.resources.http_route import MOST_WEIGHT
-from tests.unit.drawn_worlds import few, list_alive, worlds
+from readpool.replica_class import ReplicaClass
+from tests.unit.drawn_worlds import CLASSES, few, list_alive, worlds
 from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_backends
 from tests.unit.pool_world import PoolWorld
 
@@ -28,6 +30,31 @@ def test_no_reader_of_the_route_falls_between_two_writes(world: PoolWorld) -> No
             assert HTTP_ROUTE_KEY not in first.objects or list_reached(world) >= staying
             assert list_empty_backends(world) <= missed or not list_alive(world)
     assert bool(list_reached(world)) is (HTTP_ROUTE_KEY in world.objects and bool(list_alive(world)))
+
+
+MOST_WRITES = 12
+ROUTED = {"loadBalancing": {"enabled": True, "httpRoute": {"parentRefs": [{"name": "edge"}]}}}
+TURNS = st.lists(
+    st.tuples(st.lists(CLASSES, min_size=4, max_size=4), st.integers(0, MOST_WRITES)), min_size=2, max_size=4
+)
+
+
+@few
+@given(TURNS)
+def test_nor_does_one_where_classes_change_before_a_plan_is_at_its_end(
+    turns: list[tuple[list[ReplicaClass], int]],
+) -> None:
+    world = PoolWorld.begin(*turns[0][0], **ROUTED)
+    for classes, written in [*turns[1:], (turns[-1][0], MOST_WRITES), (turns[-1][0], MOST_WRITES)]:
+        world.say(*classes)
+        whole = world.copy()
+        whole.rest()
+        staying = list_reached(world) & list_reached(whole)
+        for write in world.list_writes(world.plan())[:written]:
+            write()
+            assert list_reached(world) >= staying
+            assert not list_empty_backends(world)
+    assert world.plan().apply == ()
 
 
 def list_empty_backends(world: PoolWorld) -> set[str]:
