@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from controller.labels import WEIGHT_ANNOTATION, read_annotations
+from controller.labels import POOL_LABEL, WEIGHT_ANNOTATION, read_annotations
 from readpool.kubernetes.kinds import Manifest
 
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -65,10 +65,12 @@ def resource_name(namespace: str, service: str) -> str:
 
 
 def resource_of(manifest: Manifest) -> str | None:
-    """Name the resource that a slice belongs to; None for a slice of no Service."""
+    """Name the resource that a slice belongs to; None for a slice of no Service, or of a backend of an HTTPRoute."""
     metadata = manifest["metadata"]
-    service = (metadata.get("labels") or {}).get(SERVICE_LABEL)
-    return resource_name(metadata.get("namespace", ""), service) if service else None
+    labels = metadata.get("labels") or {}
+    service = labels.get(SERVICE_LABEL)
+    is_of_pool = labels.get(POOL_LABEL, service) == service
+    return resource_name(metadata.get("namespace", ""), service) if service and is_of_pool else None
 
 
 def build_assignment(slices: Iterable[Manifest]) -> Assignment:

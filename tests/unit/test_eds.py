@@ -81,6 +81,9 @@ def test_a_resource_is_named_by_namespace_and_service() -> None:
     without = build_slice([ONE])
     del without["metadata"]["labels"]
     assert resource_of(without) is None
+    of_route = build_slice([ONE], service="pool-fresh")
+    of_route["metadata"]["labels"]["stellar.org/pool"] = "pool"
+    assert resource_of(of_route) is None
 
 
 def test_the_version_goes_by_content_alone() -> None:
