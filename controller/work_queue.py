@@ -6,6 +6,7 @@ A key that is added while it is worked on comes again afterwards; one that faile
 import asyncio
 import random
 from collections import deque
+from typing import NamedTuple
 
 from controller.pool_keys import PoolKey
 
@@ -15,6 +16,13 @@ PATIENCE_SECONDS = 1.0
 """A key that failed is left alone for so long, or as long as was asked for, whatever happens to it meanwhile."""
 
 
+class _Timer(NamedTuple):
+    """When a key falls due, by the loop's clock; uvloop's handles do not always know it themselves."""
+
+    due: float
+    handle: asyncio.Handle
+
+
 class WorkQueue:
     """The queue; for one event loop."""
 
@@ -22,7 +30,7 @@ class WorkQueue:
         self._waiting: deque[PoolKey] = deque()
         self._wanted: set[PoolKey] = set()
         self._worked_on: set[PoolKey] = set()
-        self._timers: dict[PoolKey, asyncio.TimerHandle] = {}
+        self._timers: dict[PoolKey, _Timer] = {}
         self._failures: dict[PoolKey, int] = {}
         self._not_before: dict[PoolKey, float] = {}
         self._news = asyncio.Event()
@@ -56,10 +64,10 @@ class WorkQueue:
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         timer = self._timers.get(key)
-        if key in self._wanted or (timer is not None and timer.when() <= due):
+        if key in self._wanted or (timer is not None and timer.due <= due):
             return
         self._cancel_timer(key)
-        self._timers[key] = loop.call_at(due, self._fall_due, key)
+        self._timers[key] = _Timer(due, loop.call_at(due, self._fall_due, key))
 
     def retry(self, key: PoolKey, at_least_seconds: float = 0.0) -> int:
         """Have a key that failed worked on again, after a time that doubles; give how often it has failed in a row."""
@@ -121,4 +129,4 @@ class WorkQueue:
     def _cancel_timer(self, key: PoolKey) -> None:
         timer = self._timers.pop(key, None)
         if timer is not None:
-            timer.cancel()
+            timer.handle.cancel()

@@ -18,6 +18,9 @@ _LOOPS = {
     "test_poller.py": _UVLOOP,
     "test_fleets.py": _UVLOOP,
     "test_references.py": _UVLOOP,
+    "test_controller_queue.py": _BOTH,
+    "test_controller_streams.py": _UVLOOP,
+    "test_controller_archives.py": _UVLOOP,
 }
 
 

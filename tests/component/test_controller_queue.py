@@ -58,6 +58,13 @@ async def test_of_several_times_the_soonest_counts(queue: WorkQueue) -> None:
     assert await is_empty_for(queue, 0.2)
 
 
+async def test_what_falls_due_at_once_is_no_other(queue: WorkQueue) -> None:
+    queue.add_after(A, 0.0)
+    queue.add_after(A, 0.0001)
+    queue.add_after(A, 5.0)
+    assert await take(queue) == A
+
+
 async def test_what_happens_now_does_not_wait_for_a_later_time(queue: WorkQueue) -> None:
     queue.add_after(A, 60.0)
     queue.add(A)

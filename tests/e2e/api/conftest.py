@@ -1,11 +1,13 @@
 """What the tests on a real API server share: the server, once a session, and a namespace of its own for each test."""
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from readpool.pool.crd import render_crd
 from tests.cluster.needs import UnmetNeedError
@@ -15,6 +17,13 @@ from tests.e2e.api.controller_stage import ControllerStage, set_stage
 from tests.strictness import skip_or_fail
 
 _NUMBERS = itertools.count(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the controller on the loop that it runs on as a process."""
+    is_controller = item.path.name.startswith("test_controller_")
+    return {"uvloop": uvloop.new_event_loop} if is_controller else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session")
