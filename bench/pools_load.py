@@ -29,6 +29,7 @@ _MANAGER = "bench"
 _SPEC: dict[str, Any] = {"loadBalancing": {"enabled": True}, "version": "v23.0.0"}
 _DEADLINE_SECONDS = 900.0
 _QUIET_SECONDS = 3.0
+_LOG_TAIL_CHARACTERS = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class PoolLoad:
         self._pools = Informer(client, POOL, None)
         self._stateful_sets = Informer(client, STATEFUL_SET, None)
         self._slices = Informer(client, ENDPOINT_SLICE, None, selector="stellar.org/pool")
+        self._child: asyncio.subprocess.Process | None = None
         self._process: psutil.Process | None = None
 
     async def prepare(self) -> None:
@@ -84,8 +86,8 @@ class PoolLoad:
         for informer in (self._pools, self._stateful_sets):
             await informer.synced.wait()
         began = time.monotonic()
-        process = await self._start()
-        self._process = psutil.Process(process.pid)
+        self._child = await self._start()
+        self._process = psutil.Process(self._child.pid)
         await self._until(self._are_made, 0.05)
         seconds = time.monotonic() - began
         if not self._names:
@@ -140,9 +142,10 @@ class PoolLoad:
 
     async def stop(self) -> None:
         """End the controller."""
-        if self._process is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self._process.send_signal(signal.SIGKILL)
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(signal.SIGKILL)
+            await self._child.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
         command = [sys.executable, "-m", "controller", "--kubeconfig", str(self._server.kubeconfig)]
@@ -177,7 +180,9 @@ class PoolLoad:
 
     async def _until(self, holds: Any, every_seconds: float) -> None:
         async with asyncio.timeout(_DEADLINE_SECONDS):
-            while not holds():  # noqa: ASYNC110 - what holds is in an informer's store
+            while not holds():
+                if self._child is not None and self._child.returncode is not None:
+                    raise RuntimeError((self._folder / "controller.log").read_text()[-_LOG_TAIL_CHARACTERS:])
                 await asyncio.sleep(every_seconds)
 
 

@@ -24,6 +24,7 @@ from readpool.v1.observer_pb2_grpc import ObserverStub
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 10.0
 _LOG = structlog.get_logger()
+Queue = Callable[[PoolKey], None]
 QueueAfter = Callable[[PoolKey, float], None]
 
 
@@ -51,12 +52,14 @@ class FleetStreams:
 
     Args:
         link: to the scaler.
-        queue_after: queues a pool after so many seconds.
+        queue: queues a pool of which something has changed.
+        queue_after: queues a pool after so many seconds, behind all of those.
         clock: Unix seconds.
     """
 
-    def __init__(self, link: ScalerLink, queue_after: QueueAfter, clock: Clock) -> None:
+    def __init__(self, link: ScalerLink, queue: Queue, queue_after: QueueAfter, clock: Clock) -> None:
         self._link = link
+        self._queue = queue
         self._queue_after = queue_after
         self._clock = clock
         self._streams: dict[PoolKey, _Stream] = {}
@@ -132,7 +135,7 @@ class FleetStreams:
         self._told.clear()
         if was_silent or last is None or _shape(last) != _shape(fleet):
             stream.numbers_at = now
-            self._queue_after(stream.key, 0.0)
+            self._queue(stream.key)
             return
         rest_seconds = stream.numbers_at + stream.interval_seconds - now
         if rest_seconds <= 0:

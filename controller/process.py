@@ -104,7 +104,7 @@ class _Leading:
         self._watches = watches
         self.queue = WorkQueue()
         self.link = ScalerLink(settings.scaler_address, settings.scaler_tls)
-        self.streams = FleetStreams(self.link, self.queue.add_after, clock)
+        self.streams = FleetStreams(self.link, self.queue.add, self.queue.add_after, clock)
         self.archives = Archives(self.queue.add, clock)
         self.recorder = EventRecorder(client, settings.identity, stats, clock)
         applier = Applier(client, watches, stats)
@@ -121,7 +121,8 @@ class _Leading:
     async def _resync(self) -> None:
         while True:
             for manifest in self._watches.list_pools():
-                self.queue.add(PoolKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+                key = PoolKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+                self.queue.add(key, is_urgent=False)
             await asyncio.sleep(RESYNC_SECONDS)
 
 

@@ -1,6 +1,7 @@
 """Which pool is looked at next? Keys, each at most once in the queue and at one worker at a time; after client-go's.
 
-A key that is added while it is worked on comes again afterwards; one that failed comes again ever more slowly.
+What has happened goes before what has only fallen due. A key that is added while it is worked on comes again after that;
+one that failed comes again ever more slowly.
 """
 
 import asyncio
@@ -27,8 +28,10 @@ class WorkQueue:
     """The queue; for one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: deque[PoolKey] = deque()
-        self._wanted: set[PoolKey] = set()
+        self._urgent: deque[PoolKey] = deque()
+        self._routine: deque[PoolKey] = deque()
+        self._wanted: dict[PoolKey, bool] = {}
+        """Whether it is urgent, by key; a key in a deque that is not here was taken already."""
         self._worked_on: set[PoolKey] = set()
         self._timers: dict[PoolKey, _Timer] = {}
         self._failures: dict[PoolKey, int] = {}
@@ -38,26 +41,26 @@ class WorkQueue:
         self._idle.set()
 
     def __len__(self) -> int:
-        """Count the keys that wait for a worker."""
-        return len(self._waiting)
+        """Count the keys that are to be worked on."""
+        return len(self._wanted)
 
     @property
     def failing(self) -> int:
         """How many keys failed when they were last worked on."""
         return len(self._failures)
 
-    def add(self, key: PoolKey) -> None:
-        """Have a key worked on as soon as may be."""
+    def add(self, key: PoolKey, *, is_urgent: bool = True) -> None:
+        """Have a key worked on as soon as may be; what is not urgent, after all that is."""
         now, not_before = asyncio.get_running_loop().time(), self._not_before.get(key, 0.0)
         if now < not_before:
             self.add_after(key, not_before - now)
             return
         self._cancel_timer(key)
-        if key in self._wanted:
-            return
-        self._wanted.add(key)
-        if key not in self._worked_on:
-            self._append(key)
+        known = self._wanted.get(key)
+        if known is None or (is_urgent and not known):
+            self._wanted[key] = is_urgent
+            if key not in self._worked_on:
+                self._append(key)
 
     def add_after(self, key: PoolKey, seconds: float) -> None:
         """Have a key worked on after a time; of several times the soonest counts."""
@@ -76,7 +79,7 @@ class WorkQueue:
         spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
         least = max(at_least_seconds, min(spread, PATIENCE_SECONDS))
         self._not_before[key] = asyncio.get_running_loop().time() + least
-        self._wanted.discard(key)
+        self._wanted.pop(key, None)
         self.add_after(key, max(at_least_seconds, spread))
         return failures
 
@@ -92,11 +95,9 @@ class WorkQueue:
 
     async def get(self) -> PoolKey:
         """Wait for a key; the caller has to say `done` of it."""
-        while not self._waiting:
+        while (key := self._take()) is None:
             self._news.clear()
             await self._news.wait()
-        key = self._waiting.popleft()
-        self._wanted.discard(key)
         self._worked_on.add(key)
         self._idle.clear()
         return key
@@ -120,11 +121,20 @@ class WorkQueue:
 
     def _fall_due(self, key: PoolKey) -> None:
         self._timers.pop(key, None)
-        self.add(key)
+        self.add(key, is_urgent=False)
 
     def _append(self, key: PoolKey) -> None:
-        self._waiting.append(key)
+        (self._urgent if self._wanted[key] else self._routine).append(key)
         self._news.set()
+
+    def _take(self) -> PoolKey | None:
+        """Take the next key; one that has become urgent meanwhile is in both deques."""
+        for waiting in (self._urgent, self._routine):
+            while waiting:
+                key = waiting.popleft()
+                if key not in self._worked_on and self._wanted.pop(key, None) is not None:
+                    return key
+        return None
 
     def _cancel_timer(self, key: PoolKey) -> None:
         timer = self._timers.pop(key, None)

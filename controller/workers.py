@@ -53,6 +53,7 @@ class Workers:
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
+            await asyncio.sleep(0)  # a thousand pools at which nothing is to do are not to keep the loop from all else
             try:
                 await self._reconcile(key)
             except Stopping:

@@ -37,11 +37,23 @@ async def test_a_pool_that_is_added_often_is_worked_on_once(queue: WorkQueue) ->
     assert len(queue) == 0
 
 
+async def test_what_has_happened_goes_before_what_has_fallen_due(queue: WorkQueue) -> None:
+    c = PoolKey("n", "c")
+    for key in (A, B, c):
+        queue.add(key, is_urgent=False)
+    queue.add(c)
+    queue.add(c, is_urgent=False)
+    assert len(queue) == 3
+    assert [await take(queue) for _ in range(3)] == [c, A, B]
+    queue.done(c)
+    assert await is_empty_for(queue, 0.05)
+
+
 async def test_a_pool_that_is_added_while_it_is_worked_on_comes_again_afterwards(queue: WorkQueue) -> None:
     queue.add(A)
     assert await take(queue) == A
     queue.add(A)
-    assert len(queue) == 0
+    assert await is_empty_for(queue, 0.05)
     queue.done(A)
     assert await take(queue) == A
 

@@ -25,14 +25,21 @@ class Listener:
     """Streams to one scaler, and what they have queued: pool and seconds."""
 
     def __init__(self, address: str, tls: ScalerTls | None = None) -> None:
+        self.changed: list[PoolKey] = []
         self.queued: list[tuple[PoolKey, float]] = []
         self.link = ScalerLink(address, tls)
-        self.streams = FleetStreams(self.link, lambda key, seconds: self.queued.append((key, seconds)), time.time)
+        self.streams = FleetStreams(self.link, self._queue, self._queue_after, time.time)
+
+    def _queue(self, key: PoolKey) -> None:
+        self.changed.append(key)
+
+    def _queue_after(self, key: PoolKey, seconds: float) -> None:
+        self.queued.append((key, seconds))
 
     @property
     def at_once(self) -> int:
-        """How often a pool was queued for now."""
-        return sum(seconds == 0 for _, seconds in self.queued)
+        """How often a pool was queued because something had changed."""
+        return len(self.changed)
 
 
 @asynccontextmanager
