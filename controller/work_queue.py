@@ -1,6 +1,6 @@
 """Which pool is looked at next? Keys, each at most once in the queue and at one worker at a time; after client-go's.
 
-What has happened goes before what has only fallen due. A key that is added while it is worked on comes again after that;
+What has happened goes before what has only fallen due. A key that is added while it is worked on comes again later;
 one that failed comes again ever more slowly.
 """
 

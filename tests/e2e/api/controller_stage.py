@@ -5,7 +5,6 @@ The controller runs within the test, or as a process of its own where it is to b
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -158,7 +157,7 @@ class ControllerStage:
         command += ["--kubeconfig", str(self.folder / "relay.kubeconfig"), "--scaler", settings.scaler_address]
         command += ["--namespaces", self.namespace, "--lease-namespace", self.namespace, *flags]
         with (self.folder / "log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=os.environ)
+            process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         try:
             yield process
         finally:
