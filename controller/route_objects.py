@@ -16,7 +16,7 @@ from controller.resources.http_route import (
     build_http_route,
     class_service_name,
 )
-from readpool.kubernetes.kinds import Manifest
+from readpool.kubernetes.kinds import SERVICE, Manifest, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,22 @@ def is_route_missed(observed: ObservedPool) -> bool:
 def build_route_objects(
     observed: ObservedPool, port: int, endpoints: Sequence[ReadEndpoint]
 ) -> Sequence[dict[str, Any]]:
-    """Build Services, slices and route in the order of their writing; nothing where no route is asked for or known."""
+    """Build Services, slices and route in the order of their writing; nothing where no route is asked for or known.
+
+    Where a Service of that name is somebody else's, only that Service is given, for the stall that it is: our slices
+    would put our replicas behind it, and our route would send readers to theirs.
+    """
     pool, route = observed.pool, observed.pool.spec.load_balancing.http_route
     if route is None or not observed.capabilities.gateway_api:
         return []
+    services = [build_class_service(pool, freshness) for freshness in Freshness]
+    taken = [service for service in services if key_of(SERVICE, service) in observed.occupied]
+    if taken:
+        return taken
     classes = [_find_class(observed, freshness, endpoints) for freshness in Freshness]
     slices: Mapping[bool, list[dict[str, Any]]] = {True: [], False: []}
     for one in classes:
         slices[one.is_before_route].extend(build_class_slices(pool, one.freshness, port, one.members, one.live))
-    services = [build_class_service(pool, freshness) for freshness in Freshness]
     return [*services, *slices[True], build_http_route(pool, route, endpoints), *slices[False]]
 
 

@@ -1,11 +1,13 @@
 """What an HTTPRoute adds to a pool: what is written when, so that no reader falls between two writes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.observed import Capabilities
-from controller.plan import Plan
+from controller.plan import Plan, plan_pool
+from readpool.kubernetes.kinds import SERVICE, ObjectKey
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, EVERYTHING, FRESH, LAGGING
 from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_backends
@@ -116,6 +118,19 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
     world.rest()
     assert world.read_condition("Routing") == ("True", "ByFreshness")
     assert read_members(world) == {"pool-fresh": (200, ["pool-0", "pool-1"]), "pool-lagging": (10, ["pool-2"])}
+
+
+def test_nothing_goes_behind_a_service_of_somebody_elses() -> None:
+    world = begin(FRESH, FRESH, LAGGING)
+    taken = ObjectKey(SERVICE, "default", "pool-lagging")
+    del world.objects[taken]
+    observed = replace(world.observe(), occupied=frozenset({taken}))
+    plan = plan_pool(observed, world.settings, world.now)
+    assert name_writes(plan) == []
+    assert name_deleted(plan) == [ROUTE, F, L, "Service pool-fresh"]
+    stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
+    assert stalled["message"].endswith("Service pool-lagging")
 
 
 def test_hostnames_that_a_user_adds_to_the_route_are_left_alone() -> None:
