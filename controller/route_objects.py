@@ -50,13 +50,16 @@ def build_route_objects(
 ) -> Sequence[dict[str, Any]]:
     """Build Services, slices and route in the order of their writing; nothing where no route is asked for or known.
 
+    Services that there are stay while a route is asked for: that its kind is not known may be a moment's error, and the
+    route goes on sending readers to them.
     Where a Service of that name is somebody else's, only that Service is given, for the stall that it is: our slices
     would put our replicas behind it, and our route would send readers to theirs.
     """
     pool, route = observed.pool, observed.pool.spec.load_balancing.http_route
-    if route is None or not observed.capabilities.gateway_api:
-        return []
     services = [build_class_service(pool, freshness) for freshness in Freshness]
+    is_known = observed.capabilities.gateway_api
+    if route is None or not (is_known or any(key_of(SERVICE, service) in observed.children for service in services)):
+        return []
     taken = [service for service in services if key_of(SERVICE, service) in observed.occupied]
     if taken:
         return taken
@@ -64,7 +67,8 @@ def build_route_objects(
     slices: Mapping[bool, list[dict[str, Any]]] = {True: [], False: []}
     for one in classes:
         slices[one.is_before_route].extend(build_class_slices(pool, one.freshness, port, one.members, one.live))
-    return [*services, *slices[True], build_http_route(pool, route, endpoints), *slices[False]]
+    routes = [build_http_route(pool, route, endpoints)] if is_known else []
+    return [*services, *slices[True], *routes, *slices[False]]
 
 
 def _find_class(observed: ObservedPool, freshness: Freshness, endpoints: Sequence[ReadEndpoint]) -> _Class:

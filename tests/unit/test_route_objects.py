@@ -107,6 +107,7 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
     assert read_backends(world) == {}
     assert world.read_condition("Routing") == ("False", "GatewayApiMissing")
     assert [event.reason for event in plan.events] == ["GatewayApiMissing"]
+    assert name_deleted(plan) == []  # it may only seem so, and the route live on
     assert len(world.read_endpoints()) == 3
     world.say(LAGGING, LAGGING, LAGGING)
     world.rest()
@@ -118,6 +119,14 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
     world.rest()
     assert world.read_condition("Routing") == ("True", "ByFreshness")
     assert read_members(world) == {"pool-fresh": (200, ["pool-0", "pool-1"]), "pool-lagging": (10, ["pool-2"])}
+
+
+def test_a_cluster_that_never_had_the_kind_gets_no_services_for_it() -> None:
+    world = PoolWorld.make(**ROUTED)
+    world.capabilities = Capabilities(keda=True, prometheus=True)
+    world.rest()
+    assert {key.name for key in world.objects if key.kind == SERVICE} == {"pool", "pool-nodes"}
+    assert world.read_condition("Routing")[0] == "False"
 
 
 def test_nothing_goes_behind_a_service_of_somebody_elses() -> None:
