@@ -25,12 +25,14 @@ EXTRAS = (
     ),
     "commonLabels.team=stellar",
 )
+ROUTED = ("router.enabled=true", "router.pools[0].namespace=stellar", "router.pools[0].name=readers")
 ALONE = ("controller.enabled=false",)
 VARIANTS = [
     pytest.param((), id="defaults"),
     pytest.param(TLS, id="TLS"),
     pytest.param(MUTUAL, id="mTLS"),
-    pytest.param((*ISSUED_MUTUAL, *EXTRAS), id="all of it"),
+    pytest.param((*ISSUED_MUTUAL, *EXTRAS, *ROUTED), id="all of it"),
+    pytest.param(ROUTED, id="a router"),
     pytest.param((*EXTRAS, *ALONE), id="the scaler alone"),
     pytest.param(("controller.namespaces={one,two}",), id="some namespaces"),
 ]
@@ -62,7 +64,8 @@ def test_its_version_is_that_of_the_package() -> None:
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequence[str]) -> None:
     pods = list_pods(helm.render(*settings))
-    assert len(pods) == (2 if ALONE[0] in settings else 4), "of each program, and of its test"
+    expected = (2 if ALONE[0] in settings else 4) + (ROUTED[0] in settings)
+    assert len(pods) == expected, "of each program, and of its test; and the router"
     for pod in pods:
         spec = pod["spec"]
         assert spec["enableServiceLinks"] is False
@@ -74,7 +77,9 @@ def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequenc
             "seccompProfile": {"type": "RuntimeDefault"},
         }
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        assert {"secret"} >= {kind for volume in spec.get("volumes", []) for kind in volume if kind != "name"}
+        assert {"secret", "configMap"} >= {
+            kind for volume in spec.get("volumes", []) for kind in volume if kind != "name"
+        }
         for container in spec.get("initContainers", []) + spec["containers"]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -85,14 +90,14 @@ def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequenc
             assert not any("hostPort" in port for port in container.get("ports", []))
 
 
-@pytest.mark.parametrize("program", ["scaler", "controller"])
+@pytest.mark.parametrize("program", ["scaler", "controller", "router"])
 @pytest.mark.parametrize("settings", [*VARIANTS, pytest.param(("nameOverride=eyes",), id="another name")])
 def test_every_selector_matches_its_own_program_and_nothing_else(
     helm: Helm, settings: Sequence[str], program: str
 ) -> None:
     objects = helm.render(*settings)
     ours = [o for o in objects if o["metadata"]["labels"].get("app.kubernetes.io/component") == program]
-    if program == "controller" and ALONE[0] in settings:
+    if (program == "controller" and ALONE[0] in settings) or (program == "router" and ROUTED[0] not in settings):
         assert ours == []
         return
     deployment = find(ours, "Deployment")
@@ -220,20 +225,21 @@ def test_the_image_is_of_the_charts_own_version_unless_said_otherwise(helm: Helm
 
 def test_where_the_cluster_chooses_the_user_the_chart_names_none(helm: Helm) -> None:
     users = ("runAsUser", "runAsGroup", "fsGroup")
-    settings = [f"{program}.podSecurityContext.{key}=null" for program in ("scaler", "controller") for key in users]
-    for pod in list_pods(helm.render(*settings)):
+    programs = ("scaler", "controller", "router")
+    settings = [f"{program}.podSecurityContext.{key}=null" for program in programs for key in users]
+    for pod in list_pods(helm.render(*ROUTED, *settings)):
         assert set(pod["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
 
 
 def test_no_name_grows_too_long(helm: Helm) -> None:
-    objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, f"fullnameOverride={'long-' * 12}er")
+    objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, *ROUTED, f"fullnameOverride={'long-' * 12}er")
     names = [o["metadata"]["name"] for o in objects if not o["apiVersion"].startswith("rbac.")]  # those may have 253
     assert 60 <= max(map(len, names)) <= 63
 
 
 def test_a_second_release_in_the_namespace_meets_nothing_of_the_first(helm: Helm) -> None:
     def names(release: str) -> set[tuple[str, str]]:
-        objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, "crds.install=false", release=release)
+        objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, *ROUTED, "crds.install=false", release=release)
         return {(o["kind"], o["metadata"]["name"]) for o in objects}
 
     assert not names("readpool") & names("another")

@@ -87,6 +87,8 @@ def show_default(value: Any) -> str:
             "controller.serviceAccount.create=false", ["name an account that exists"], id="no account to run under"
         ),
         pytest.param("gate.imag=envoy", ["'/gate'", "'imag' not allowed"], id="misspelt gate"),
+        pytest.param("router.pools[0].name=readers", ["'/router/pools/0'", "missing property"], id="half a pool"),
+        pytest.param("router.service.port=80", ["'/router/service/port'", "want 1,024"], id="not for nobody either"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(helm: Helm, setting: str, sentences: list[str]) -> None:
@@ -132,6 +134,8 @@ def test_a_switch_takes_its_object_away(helm: Helm) -> None:
     for program in ("scaler", "controller"):
         added = list_kinds(helm, *(f"{program}.{one}" for one in on)) - list_kinds(helm)
         assert added == Counter(["NetworkPolicy", "ServiceMonitor"])
+    routed = list_kinds(helm, "router.enabled=true", "router.pools[0].namespace=a", "router.pools[0].name=b")
+    assert routed - list_kinds(helm) == Counter(["Deployment", "Service", "PodDisruptionBudget", "ConfigMap"])
 
 
 def test_a_network_policy_admits_keda_the_test_the_controller_and_prometheus_and_nobody_else(helm: Helm) -> None:
@@ -163,7 +167,7 @@ def test_every_value_is_in_the_schema_with_a_sentence_and_the_other_way_round() 
     leaves = list(list_leaves(VALUES, SCHEMA))
     assert [path for path, _, sentence in leaves if not sentence.endswith(".")] == []
     assert set(SCHEMA["properties"]) - set(VALUES) == {"global"}
-    for program in ("scaler", "controller", "gate", "crds"):
+    for program in ("scaler", "controller", "gate", "router", "crds"):
         assert set(SCHEMA["properties"][program]["properties"]) == set(VALUES[program])
 
 

@@ -48,6 +48,19 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 {{- end }}
 {{- end }}
 
+{{/* "true" where endpoint discovery is served. */}}
+{{- define "readpool.controller.servesEds" -}}
+{{- if or .Values.controller.eds.enabled .Values.router.enabled }}true{{ end }}
+{{- end }}
+
+{{/* The Secret with the authority of the Envoys; empty where no certificate is demanded of them. */}}
+{{- define "readpool.controller.edsClientCASecretName" -}}
+{{- $tls := .Values.controller.eds.tls }}
+{{- if and (include "readpool.controller.servesEds" .) $tls.enabled $tls.clientCA.enabled }}
+{{- $tls.clientCA.secretName | default $tls.secretName }}
+{{- end }}
+{{- end }}
+
 {{/* What pools are made of, by what is done to it. Whoever applies needs create and patch; get tells whose a name is. */}}
 {{- define "readpool.controller.rules" -}}
 - apiGroups: [stellar.org]
@@ -114,5 +127,15 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 {{- end }}
 {{- if and $tls.enabled $tls.clientCA.enabled (not (include "readpool.controller.clientSecretName" .)) }}
 {{- fail "scaler.tls.clientCA.enabled: the controller has no certificate to show to the scaler; name a Secret with tls.crt and tls.key in controller.tls.clientSecretName" }}
+{{- end }}
+{{- $eds := .Values.controller.eds }}
+{{- if and $eds.tls.enabled (not $eds.tls.secretName) }}
+{{- fail "controller.eds.tls.enabled: name a Secret with tls.crt and tls.key in controller.eds.tls.secretName" }}
+{{- end }}
+{{- if and $eds.tls.clientCA.enabled (not $eds.tls.enabled) }}
+{{- fail "controller.eds.tls.clientCA.enabled needs controller.eds.tls.enabled=true" }}
+{{- end }}
+{{- if and (include "readpool.controller.servesEds" .) (eq (int $eds.port) (int .Values.controller.telemetry.port)) }}
+{{- fail (printf "controller.eds.port and controller.telemetry.port are both %d: the pod listens on both" (int $eds.port)) }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,42 @@
+{{/* What the router's templates share: its names and labels, and what its values need of each other. */}}
+
+{{- define "readpool.router.fullname" -}}
+{{ include "readpool.fullname" . }}-router
+{{- end }}
+
+{{- define "readpool.router.selectorLabels" -}}
+{{ include "readpool.selectorLabels" . }}
+app.kubernetes.io/component: router
+{{- end }}
+
+{{- define "readpool.router.labels" -}}
+{{ include "readpool.labels" . }}
+app.kubernetes.io/component: router
+{{- end }}
+
+{{/* The Secret with the certificate that it shows to controllers; empty where none is demanded. */}}
+{{- define "readpool.router.clientSecretName" -}}
+{{- $tls := .Values.controller.eds.tls }}
+{{- if and $tls.enabled $tls.clientCA.enabled }}{{ .Values.router.edsClientSecretName }}{{ end }}
+{{- end }}
+
+{{/* What the schema cannot say: values that need each other. */}}
+{{- define "readpool.router.checkValues" -}}
+{{- $router := .Values.router }}
+{{- $tls := .Values.controller.eds.tls }}
+{{- if not .Values.controller.enabled }}
+{{- fail "router.enabled needs controller.enabled=true: the controllers tell it the endpoints" }}
+{{- end }}
+{{- if not $router.pools }}
+{{- fail "router.enabled: name in router.pools the pools that it leads to, such as [{namespace: stellar, name: readers}]" }}
+{{- end }}
+{{- if not .Values.gate.image }}
+{{- fail "router.enabled: name an image of Envoy in gate.image" }}
+{{- end }}
+{{- if eq (int $router.service.port) (int $router.telemetry.port) }}
+{{- fail (printf "router.service.port and router.telemetry.port are both %d: the pod listens on both" (int $router.service.port)) }}
+{{- end }}
+{{- if and $tls.enabled $tls.clientCA.enabled (not $router.edsClientSecretName) }}
+{{- fail "controller.eds.tls.clientCA.enabled: the router has no certificate to show to the controllers; name a Secret with tls.crt and tls.key in router.edsClientSecretName" }}
+{{- end }}
+{{- end }}

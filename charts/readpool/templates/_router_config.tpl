@@ -1,0 +1,235 @@
+{{/* Envoy's bootstrap for the router, as examples/envoy-eds.yaml explains it: a cluster for each pool, told by the controllers. */}}
+
+{{- define "readpool.router.config" -}}
+admin:
+  # An abstract socket: there is no port for it.
+  address: {pipe: {path: "@readpool-router-admin"}}
+static_resources:
+  listeners:
+    - name: readers
+      address: {socket_address: {address: 0.0.0.0, port_value: {{ int .Values.router.service.port }}}}
+      per_connection_buffer_limit_bytes: 1048576
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                {{- include "readpool.router.readers" . | nindent 16 }}
+    - name: telemetry
+      address: {socket_address: {address: 0.0.0.0, port_value: {{ int .Values.router.telemetry.port }}}}
+      ignore_global_conn_limit: true
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                {{- include "readpool.router.telemetry" . | nindent 16 }}
+  clusters:
+    {{- range .Values.router.pools }}
+    - name: {{ .namespace }}/{{ .name }}
+      {{- include "readpool.router.pool" . | nindent 6 }}
+    {{- end }}
+    - name: controllers
+      {{- include "readpool.router.controllers" . | nindent 6 }}
+    - name: admin
+      type: STATIC
+      load_assignment:
+        cluster_name: admin
+        endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: "@readpool-router-admin"}}}}]}]
+# Envoy's own watch over its threads, in place of a liveness probe: while no controller answers it is not ready, and waits.
+watchdogs:
+  main_thread_watchdog: {kill_timeout: 60s}
+  worker_watchdog: {kill_timeout: 60s}
+overload_manager:
+  resource_monitors:
+    - name: envoy.resource_monitors.global_downstream_max_connections
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+        max_active_downstream_connections: 4096
+{{- end }}
+
+{{/* Where readers come in. */}}
+{{- define "readpool.router.readers" -}}
+"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+stat_prefix: readers
+use_remote_address: true
+server_header_transformation: PASS_THROUGH
+generate_request_id: false
+strip_any_host_port: true
+request_headers_timeout: 5s
+common_http_protocol_options:
+  idle_timeout: 300s
+  headers_with_underscores_action: REJECT_REQUEST
+  # Kept connections end by an answer that says so, so that one which is about to end has none left.
+  max_connection_duration: 10s
+http1_safe_max_connection_duration: true
+route_config:
+  virtual_hosts:
+    {{- $root := . }}
+    {{- $isAlone := eq (len .Values.router.pools) 1 }}
+    {{- range .Values.router.pools }}
+    {{- $host := printf "%s.%s" .name .namespace }}
+    - name: {{ .namespace }}/{{ .name }}
+      {{- if $isAlone }}
+      domains: ["*"]
+      {{- else }}
+      domains: [{{ $host }}, {{ $host }}.svc, {{ $host }}.svc.{{ $root.Values.scaler.clusterDomain }}]
+      {{- end }}
+      routes:
+        - match: {prefix: /}
+          route:
+            cluster: {{ .namespace }}/{{ .name }}
+            timeout: {{ int $root.Values.router.timeoutSeconds }}s
+            # A query changes nothing, so it may be asked again, of another replica, where none has answered.
+            retry_policy:
+              retry_on: connect-failure,refused-stream,reset-before-request
+              num_retries: 2
+              host_selection_retry_max_attempts: 5
+              retry_host_predicate:
+                - name: envoy.retry_host_predicates.previous_hosts
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
+    {{- end }}
+    {{- if not $isAlone }}
+    - name: none
+      domains: ["*"]
+      routes:
+        - match: {prefix: /}
+          direct_response:
+            status: 404
+            body: {inline_string: "No such pool here: the Host has to be NAME.NAMESPACE of one that the router leads to.\n"}
+    {{- end }}
+http_filters:
+  - name: envoy.filters.http.router
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+      suppress_envoy_headers: true
+{{- end }}
+
+{{/* Metrics, readiness, and a wait for a pod that is to end: images of Envoy have no shell to sleep in. */}}
+{{- define "readpool.router.telemetry" -}}
+"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+stat_prefix: telemetry
+generate_request_id: false
+route_config:
+  virtual_hosts:
+    - name: telemetry
+      domains: ["*"]
+      routes:
+        {{- range $path, $asked := dict "/metrics" "/stats/prometheus" "/ready" "/ready" }}
+        - match: {path: {{ $path }}, headers: [{name: ":method", string_match: {exact: GET}}]}
+          route: {cluster: admin, timeout: 5s, prefix_rewrite: {{ $asked }}}
+        {{- end }}
+        - match: {path: /drain}
+          direct_response: {status: 200, body: {inline_string: "Drained.\n"}}
+          typed_per_filter_config:
+            envoy.filters.http.fault:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+              delay: {fixed_delay: {{ int .Values.router.drainSeconds }}s, percentage: {numerator: 100}}
+        - match: {prefix: /}
+          direct_response: {status: 404, body: {inline_string: "This port answers /metrics, /ready and /drain.\n"}}
+http_filters:
+  - name: envoy.filters.http.fault
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+  - name: envoy.filters.http.router
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+{{- end }}
+
+{{/* The replicas of a pool. */}}
+{{- define "readpool.router.pool" -}}
+type: EDS
+connect_timeout: 1s
+lb_policy: ROUND_ROBIN # by weights, exactly
+eds_cluster_config:
+  service_name: {{ .namespace }}/{{ .name }}
+  eds_config:
+    resource_api_version: V3
+    # It is not ready before it has been told.
+    initial_fetch_timeout: 0s
+    api_config_source:
+      api_type: DELTA_GRPC
+      transport_api_version: V3
+      grpc_services: [{envoy_grpc: {cluster_name: controllers}}]
+common_lb_config:
+  update_merge_window: 0s
+track_cluster_stats: {per_endpoint_stats: true}
+circuit_breakers:
+  thresholds:
+    - max_connections: 4096
+      max_pending_requests: 4096
+      max_requests: 4096
+      retry_budget: {budget_percent: {value: 20}, min_retry_concurrency: 10}
+# One that cannot be reached is left alone for a while. What a replica answers, even that it is busy, is no reason: it would
+# only burden the others.
+outlier_detection:
+  split_external_local_origin_errors: true
+  consecutive_local_origin_failure: 5
+  enforcing_consecutive_5xx: 0
+  enforcing_consecutive_gateway_failure: 0
+  enforcing_success_rate: 0
+  enforcing_local_origin_success_rate: 0
+  interval: 1s
+  base_ejection_time: 5s
+  max_ejection_time: 30s
+  max_ejection_percent: 50
+{{- end }}
+
+{{/* The controllers, which tell the endpoints. */}}
+{{- define "readpool.router.controllers" -}}
+{{- $name := include "readpool.controller.fullname" . }}
+{{- $host := printf "%s.%s.svc" $name .Release.Namespace }}
+{{- $tls := .Values.controller.eds.tls -}}
+type: STRICT_DNS
+connect_timeout: 1s
+load_assignment:
+  cluster_name: controllers
+  endpoints:
+    - lb_endpoints:
+        - endpoint: {address: {socket_address: {address: {{ $host }}, port_value: {{ int .Values.controller.eds.port }}}}}
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    explicit_http_config:
+      http2_protocol_options:
+        # Finds a controller that went without a word, and turns to another.
+        connection_keepalive: {interval: 10s, timeout: 5s}
+{{- if $tls.enabled }}
+transport_socket:
+  name: envoy.transport_sockets.tls
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+    sni: {{ $host }}
+    common_tls_context:
+      alpn_protocols: [h2]
+      {{- if include "readpool.router.clientSecretName" . }}
+      tls_certificate_sds_secret_configs:
+        - {name: client, sds_config: {path_config_source: {path: /etc/envoy/client.yaml}}}
+      {{- end }}
+      validation_context_sds_secret_config: {name: authority, sds_config: {path_config_source: {path: /etc/envoy/authority.yaml}}}
+{{- end }}
+{{- end }}
+
+{{/* Certificates, as Envoy reads them again when the mounted Secrets change. */}}
+{{- define "readpool.router.authority" -}}
+{{- $name := printf "%s.%s" (include "readpool.controller.fullname" .) .Release.Namespace -}}
+resources:
+  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+    name: authority
+    validation_context:
+      trusted_ca: {filename: /eds-ca/ca.crt}
+      watched_directory: {path: /eds-ca}
+      match_typed_subject_alt_names:
+        {{- range list $name (printf "%s.svc" $name) (printf "%s.svc.%s" $name .Values.scaler.clusterDomain) }}
+        - {san_type: DNS, matcher: {exact: {{ . }}}}
+        {{- end }}
+{{- end }}
+
+{{- define "readpool.router.client" -}}
+resources:
+  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+    name: client
+    tls_certificate:
+      certificate_chain: {filename: /eds-client/tls.crt}
+      private_key: {filename: /eds-client/tls.key}
+      watched_directory: {path: /eds-client}
+{{- end }}
