@@ -27,7 +27,15 @@ def parse_fleet_view(message: observer_pb2.Snapshot) -> FleetView:
         desired_replicas=decision.desired_replicas if decision.HasField("desired_replicas") else None,
         reason=decision.reason,
         message=decision.message,
+        learned_requests_per_replica=_read_learned(decision),
     )
+
+
+def _read_learned(decision: observer_pb2.Decision) -> float | None:
+    """Read what one replica bears; status takes no other than a number of zero or more."""
+    learned = decision.learned_requests_per_replica
+    is_told = decision.HasField("learned_requests_per_replica")
+    return learned if is_told and isfinite(learned) and learned >= 0 else None
 
 
 def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:

@@ -45,6 +45,7 @@ class FleetView:
         tip_ledger: the network's newest ledger, None while not known.
         is_halted: the network has closed none for so long that lag is frozen.
         desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
+        learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
     """
 
     at: float
@@ -54,6 +55,7 @@ class FleetView:
     desired_replicas: int | None = None
     reason: str = ""
     message: str = ""
+    learned_requests_per_replica: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,9 @@ def _read_percent(detail: str) -> int | None:
 def _count_numbers(fleet: FleetView, replicas: Sequence[Replica]) -> dict[str, object]:
     ledgers = [one.view.ledger for one in replicas if one.view is not None and one.view.ledger is not None]
     lags = [one.view.lag_ledgers for one in replicas if one.view is not None and one.view.lag_ledgers is not None]
-    return {
+    learned = fleet.learned_requests_per_replica
+    kept = {} if learned is None else {"learned_requests_per_replica": learned}  # a scaler that knows none forgets none
+    return kept | {
         "network_latest_ledger": fleet.tip_ledger,
         "average_ledger_sequence": sum(ledgers) // len(ledgers) if ledgers else None,
         "average_lag": sum(lags) // len(lags) if lags else None,

@@ -54,3 +54,13 @@ def test_each_class_has_its_own(name: str) -> None:
 @pytest.mark.parametrize(("sent", "read"), [(30.5, 30.5), (0.0, 0.0), (math.inf, None), (math.nan, None), (-1.0, None)])
 def test_a_time_that_never_comes_is_not_known(sent: float, read: float | None) -> None:
     assert parse_replica(seconds_to_fresh=sent).seconds_to_fresh == read
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [(None, None), (87.5, 87.5), (math.nan, None), (math.inf, None), (-1.0, None)]
+)
+def test_what_a_replica_bears_is_a_number_or_not_known(sent: float | None, read: float | None) -> None:
+    message = build_message()
+    if sent is not None:
+        message.decision.learned_requests_per_replica = sent
+    assert parse_fleet_view(message).learned_requests_per_replica == read

@@ -149,3 +149,10 @@ def test_weights_and_readiness_are_told_at_once() -> None:
 def test_what_another_has_learned_into_status_stays() -> None:
     pool = replace(build_pool(), status=PoolStatus(learned_requests_per_replica=12.5))
     assert write(observe(pool, FRESH)).learned_requests_per_replica == 12.5
+
+
+def test_what_the_scaler_has_learned_is_kept_for_the_next_one() -> None:
+    knows = tell(observe(build_pool(), FRESH), FRESH, learned_requests_per_replica=87.5)
+    assert write(knows).learned_requests_per_replica == 87.5
+    forgets = tell(settle(knows), FRESH, at=NOW + 60, ahead=12)
+    assert write(forgets, NOW + 60).learned_requests_per_replica == 87.5
