@@ -1,6 +1,5 @@
 """The command `controller`: flags and environment to settings, then the process. Nothing heavy comes in before that."""
 
-import asyncio
 import os
 import socket
 from pathlib import Path
@@ -17,6 +16,7 @@ from controller.settings import (
     parse_scaler_address,
     parse_selector,
 )
+from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
@@ -149,12 +149,7 @@ def controller(
 def _run(settings: ControllerSettings) -> None:
     from controller.process import serve  # noqa: PLC0415 - `--help` and bad flags need no gRPC
 
-    try:
-        import uvloop  # noqa: PLC0415 - as above
-    except ImportError:  # it exists for Linux and macOS only
-        asyncio.run(serve(settings))
-    else:
-        uvloop.run(serve(settings))
+    run(serve(settings))
 
 
 if __name__ == "__main__":

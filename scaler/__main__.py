@@ -1,12 +1,12 @@
 """The command `scaler`: flags and environment to settings, then the process. Nothing heavy is imported before that."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
@@ -153,12 +153,7 @@ def scaler(
 def _run(settings: ScalerSettings) -> None:
     from scaler.server import serve  # noqa: PLC0415 - `--help` and bad flags need no gRPC
 
-    try:
-        import uvloop  # noqa: PLC0415 - as above
-    except ImportError:  # it exists for Linux and macOS only
-        asyncio.run(serve(settings))
-    else:
-        uvloop.run(serve(settings))
+    run(serve(settings))
 
 
 if __name__ == "__main__":

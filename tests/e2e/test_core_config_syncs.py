@@ -18,6 +18,7 @@ from simulator.core_config import HISTORY
 from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from simulator.core_process import CoreProcess
 from tests.e2e.history_archive import ArchiveServer, serve_archive
+from tests.private_override import build_private_override
 from tests.stellar_core_binary import require_stellar_core
 
 SYNC_SECONDS = 90.0
@@ -26,17 +27,6 @@ FIRST_CHECKPOINT_ENDS = 7  # of an accelerated network
 NOBODY_THERE = "http://127.0.0.1:9"
 ELSEWHERE = "127.0.0.2"
 NO_SUCH_ACCOUNT = b"AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="
-PRIVATE_OVERRIDE = """
-ALLOW_LOCALHOST_FOR_TESTING = true
-ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING = true
-UNSAFE_QUORUM = true
-FAILURE_SAFETY = 0
-TARGET_PEER_CONNECTIONS = 1
-PREFERRED_PEERS = ["{peer}"]
-[QUORUM_SET]
-THRESHOLD_PERCENT = 100
-VALIDATORS = ["{account}"]
-"""
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,7 +38,7 @@ class Replica:
         ports, query = network._take_ports(), network._take_port()
         self.ports = CorePorts(ports.peer, ports.http, query)
         peer = f"127.0.0.1:{network._validator_ports.peer}"
-        override = PRIVATE_OVERRIDE.format(peer=peer, account=network._key.account)
+        override = build_private_override(peer, network._key.account)
         there = replace(settings, override=override, data_folder=str(folder / "node"), ports=self.ports)
         assignment = ShardAssignment(0, settings.archives[0], ledgers)
         config = build_core_config(there, 0, assignment, NetworkFacts(network.network))

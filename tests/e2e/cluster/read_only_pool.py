@@ -10,6 +10,7 @@ from tests.e2e.cluster.core_configuration import HISTORY_PORT, PEER_PORT, VALIDA
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import KedaView
 from tests.e2e.cluster.scaled_fleet import Lack
+from tests.private_override import build_private_override
 
 Manifest = dict[str, Any]
 CORE = "stellar-core"
@@ -18,18 +19,6 @@ SETTLED_SECONDS = 180.0
 LAG_THRESHOLD = 10
 POOL_LABEL = "stellar.org/pool"
 WEIGHT = "stellar.org/weight"
-_OVERRIDE = """\
-ALLOW_LOCALHOST_FOR_TESTING = true
-ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING = true
-UNSAFE_QUORUM = true
-FAILURE_SAFETY = 0
-TARGET_PEER_CONNECTIONS = 1
-PREFERRED_PEERS = ["{peer}"]
-[QUORUM_SET]
-THRESHOLD_PERCENT = 100
-VALIDATORS = ["{account}"]
-"""
-"""The accelerated network of the tests, which the controller cannot know."""
 
 
 def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
@@ -47,7 +36,7 @@ def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
         "autoscaling": {"sustainSeconds": 10, "scaleDownStabilizationSeconds": 10},
         "loadBalancing": {"enabled": True, "lagThreshold": LAG_THRESHOLD, "updateIntervalSeconds": 5},
         "historyArchiveUrls": [f"http://{host}:{HISTORY_PORT}"],
-        "coreConfigOverride": _OVERRIDE.format(peer=f"{host}:{PEER_PORT}", account=VALIDATOR_KEY.account),
+        "coreConfigOverride": build_private_override(f"{host}:{PEER_PORT}", VALIDATOR_KEY.account),
         "resources": {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "256Mi"}},
         "storage": {"storageClass": "standard", "size": "64Mi"},
         "template": {"spec": {"terminationGracePeriodSeconds": 5}},
