@@ -1,0 +1,50 @@
+"""The router of the shared release before one pool: installed beside what is there, asked, and taken away."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.cluster.provided import ProvidedCluster
+from tests.e2e.cluster.own_release import fetch_series
+from tests.e2e.cluster.read_only_pool import PoolView
+from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release
+
+ROUTER = "service/readpool-router"
+ROUTER_PORT = 11628
+_ENDPOINT_REQUESTS = "envoy_cluster_endpoint_rq_total"
+_COMPONENT = "app.kubernetes.io/component=router"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRouter:
+    """The routers before a pool; `address` is where readers go from here."""
+
+    pool: PoolView
+    address: str
+
+    def count_requests(self) -> dict[str, int]:
+        """Count the requests that the routers have sent to each pod of the pool that is there."""
+        found = self.pool.access.list("pods", NAMESPACE, _COMPONENT)
+        routers = [one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"]]
+        series = [fetch_series(self.pool.access, NAMESPACE, name, _ENDPOINT_REQUESTS) for name in routers]
+        addresses = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in self.pool.pods()}
+        return {
+            pod: sum(int(count) for one in series for labels, count in one.items() if f'"{address}:' in labels)
+            for pod, address in addresses.items()
+        }
+
+
+@contextlib.contextmanager
+def run_pool_router(cluster: ProvidedCluster, pool: PoolView) -> Iterator[PoolRouter]:
+    """Have two routers before a pool while the block runs."""
+    values = {
+        "enabled": True,
+        "pools": [{"namespace": pool.namespace, "name": pool.name}],
+        "resources": {"requests": {"cpu": "10m"}},
+    }
+    install_shared_release(cluster.access, cluster.images, router=values)
+    try:
+        with cluster.access.port_forward(NAMESPACE, ROUTER, ROUTER_PORT) as address:
+            yield PoolRouter(pool, address)
+    finally:
+        install_shared_release(cluster.access, cluster.images)

@@ -1,0 +1,90 @@
+"""Readers that ask a pool at a steady rate, however long answers take, and what became of each request."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+EVERY_SECONDS = 0.05
+ANSWER_SECONDS = 30.0
+NO_SUCH_ACCOUNT = "AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that is over: when it was sent, how long it took, and what is wrong with its answer; "" is nothing."""
+
+    sent_at: float
+    seconds: float
+    failure: str
+
+
+@dataclass
+class Asked:
+    """What became of the requests, in the order of their ends."""
+
+    requests: list[Request] = field(default_factory=list)
+
+    def failed(self, since: float = 0.0) -> list[Request]:
+        """List those that failed, of the ones sent since a moment of time.monotonic()."""
+        return [one for one in self.requests if one.failure and one.sent_at >= since]
+
+    def sent(self, since: float = 0.0) -> int:
+        """Count those sent since a moment of time.monotonic()."""
+        return sum(one.sent_at >= since for one in self.requests)
+
+    def __str__(self) -> str:
+        """Tell how many there were, and what was wrong with how many."""
+        slowest = max((one.seconds for one in self.requests if not one.failure), default=0.0)
+        wrong = dict(Counter(one.failure for one in self.failed()))
+        return f"{len(self.failed())} of {len(self.requests)} failed, the slowest answer took {slowest:.2f} s {wrong}"
+
+
+@contextlib.contextmanager
+def keep_reading(address: str, every_seconds: float = EVERY_SECONDS) -> Iterator[Asked]:
+    """Ask at this rate during the block, from a thread of its own; at its end all requests are over."""
+    asked, is_over = Asked(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_read(address, every_seconds, is_over.is_set, asked)))
+    thread.start()
+    try:
+        yield asked
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def read_times(address: str, times: int) -> Asked:
+    """Ask so many times, in haste."""
+    left = iter(range(times))
+    asked = Asked()
+    asyncio.run(_read(address, EVERY_SECONDS / 10, lambda: next(left, None) is None, asked))
+    return asked
+
+
+def fail_on(requests: Sequence[Request], asked: Asked) -> None:
+    """Fail a test where any of these requests is there."""
+    assert not requests, f"{requests[:5]}; {asked}"
+
+
+async def _read(address: str, every_seconds: float, is_over: Callable[[], bool], asked: Asked) -> None:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
+    async with httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=limits) as client, asyncio.TaskGroup() as group:
+        while not is_over():
+            group.create_task(_ask(client, address, asked))
+            await asyncio.sleep(every_seconds)
+
+
+async def _ask(client: httpx.AsyncClient, address: str, asked: Asked) -> None:
+    sent_at, failure = time.monotonic(), ""
+    try:
+        answer = await client.post(f"http://{address}/getledgerentryraw", data={"key": NO_SUCH_ACCOUNT})
+        if answer.status_code != httpx.codes.OK or answer.json()["ledgerSeq"] <= 1:
+            failure = f"{answer.status_code}: {answer.text[:80]}"
+    except httpx.HTTPError as error:
+        failure = repr(error)
+    asked.requests.append(Request(sent_at, time.monotonic() - sent_at, failure))

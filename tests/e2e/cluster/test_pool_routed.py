@@ -1,0 +1,174 @@
+"""Readers go through the chart's router to a pool: by weights, whatever becomes of replicas and of our processes."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.provided import ProvidedCluster
+from tests.cluster.waiting import wait_for
+from tests.core_commands import CORE_COMMANDS
+from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.own_release import OwnRelease
+from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_pool_router
+from tests.e2e.cluster.read_only_pool import CORE, apply_pool, build_pool
+from tests.e2e.cluster.steady_readers import fail_on, keep_reading, read_times
+from tests.envoy_binary import require_envoy
+
+TARGET = 3
+SHARE_POINTS = 5.0
+REQUESTS = 300
+TOLD_SECONDS = 1.0
+"""From a changed EndpointSlice, as it is seen here, until the routers go by it: milliseconds, on a machine at rest."""
+NOTICED_SECONDS = 60.0
+BACK_SECONDS = 120.0
+LEASE = "readpool-controller"
+LED_SECONDS = 40.0
+OBSERVED_SECONDS = 3.0
+PYTHON = "/opt/readpool/bin/python"
+PORTS = (11626, 11627, 11628, 11629, 11630)
+ASK_ALL = """
+import http.client, json, sys
+hosts, ports, commands = json.loads(sys.argv[1])
+answered = {}
+for host in hosts:
+    for port in ports:
+        for method in ("GET", "POST"):
+            for command in commands:
+                connection = http.client.HTTPConnection(host, port, timeout=10)
+                try:
+                    connection.request(method, "/" + command)
+                    answered[f"{method} {host}:{port}/{command}"] = connection.getresponse().status
+                except ConnectionRefusedError:
+                    answered[f"{method} {host}:{port}/{command}"] = 0
+                finally:
+                    connection.close()
+print(json.dumps(answered))
+"""
+REFUSED, FORBIDDEN, OK = 0, 403, 200
+
+
+@pytest.fixture(scope="module")
+def router(
+    cluster: ProvidedCluster, module_namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
+) -> Iterator[PoolRouter]:
+    """Put routers before a pool of three, and wait until all three are fresh."""
+    assert scaler_release.pods()
+    if cluster.images.gate is None:
+        require_envoy()  # skips with the reason
+    template = {"spec": {"terminationGracePeriodSeconds": 30}}
+    scaling = {"enabled": False, "sustainSeconds": 10}
+    pool = apply_pool(
+        cluster.access, module_namespace, build_pool("core", core_network, autoscaling=scaling, template=template)
+    )
+    with run_pool_router(cluster, pool) as router:
+        pool.wait_until_fresh(TARGET)
+        yield router
+
+
+@pytest.fixture
+def whole(router: PoolRouter) -> PoolRouter:
+    """Have all replicas fresh before the test."""
+    router.pool.wait_until_fresh(TARGET)
+    return router
+
+
+def test_all_replicas_serve_by_their_weights(whole: PoolRouter) -> None:
+    assert whole.pool.routed() == {whole.pool.pod(ordinal): 100 for ordinal in range(TARGET)}
+    shares = measure_shares(whole)
+    print(f"shares of {REQUESTS}: {shares}")  # noqa: T201 - figures for whoever runs with -s
+    assert max(abs(share - 100 / TARGET) for share in shares.values()) <= SHARE_POINTS
+
+
+def test_no_request_goes_to_a_replica_that_stands_still_once_that_is_seen(
+    cluster: ProvidedCluster, whole: PoolRouter
+) -> None:
+    pool, pod = whole.pool, whole.pool.pod(1)
+    with keep_reading(whole.address) as asked:
+        began = time.monotonic()
+        cluster.faults.stop_process(pool.namespace, pod, CORE)
+        try:
+            pool.wait_for("nobody is sent to it", lambda: pod not in pool.routed(), NOTICED_SECONDS)
+            noticed = time.monotonic()
+            time.sleep(TOLD_SECONDS)
+            told, before = time.monotonic(), whole.count_requests()
+            wait_for("a hundred requests", lambda: asked.sent(told) >= 100, NOTICED_SECONDS)
+            after = whole.count_requests()
+        finally:
+            cluster.faults.continue_process(pool.namespace, pod, CORE)
+        pool.wait_until_fresh(TARGET, BACK_SECONDS)
+    print(f"noticed after {noticed - began:.1f} s; {asked}; since then {asked.sent(told)}")  # noqa: T201
+    fail_on(asked.failed(told), asked)
+    assert after[pod] == before[pod]
+    assert sum(after.values()) - sum(before.values()) >= 50
+
+    def find_share() -> bool:
+        return abs(measure_shares(whole)[pod] - 100 / TARGET) <= SHARE_POINTS
+
+    pool.wait_for("it has its share again", find_share, BACK_SECONDS)
+
+
+def test_no_request_fails_when_the_leading_controller_is_killed(
+    cluster: ProvidedCluster, whole: PoolRouter, scaler_release: OwnRelease
+) -> None:
+    where = f"--namespace={scaler_release.namespace}"
+
+    def read_leader() -> str:
+        lease = cluster.access.get("lease", LEASE, scaler_release.namespace) or {"spec": {}}
+        return str(lease["spec"].get("holderIdentity") or "")
+
+    leader = read_leader()
+    with keep_reading(whole.address) as asked:
+        cluster.access.kubectl("delete", "pod", leader, where, "--grace-period=0", "--force")
+        wait_for("another to lead", lambda: read_leader() not in {"", leader}, LED_SECONDS)
+        time.sleep(OBSERVED_SECONDS)  # that nothing happens shows in no condition
+    print(asked)  # noqa: T201
+    fail_on(asked.failed(), asked)
+
+
+def test_no_command_of_core_is_reached_from_another_pod(whole: PoolRouter, scaler_release: OwnRelease) -> None:
+    access, scaler = whole.pool.access, scaler_release.pods()[0]
+
+    def ask(hosts: list[str], ports: tuple[int, ...], commands: tuple[str, ...]) -> dict[str, int]:
+        words = (PYTHON, "-I", "-c", ASK_ALL, json.dumps([hosts, ports, commands]))
+        answers: dict[str, int] = json.loads(
+            access.exec(scaler_release.namespace, scaler, *words, container="scaler", timeout=120)
+        )
+        return answers
+
+    addresses = [pod["status"]["podIP"] for pod in whole.pool.pods()]
+    assert set(ask(addresses, (11627,), ("info",)).values()) == {OK, FORBIDDEN}, "by GET it is let in, by POST not"
+    answers = ask(addresses, PORTS, CORE_COMMANDS) | ask(
+        [f"readpool-router.{scaler_release.namespace}"], (ROUTER_PORT,), CORE_COMMANDS
+    )
+    queries = [one for one in answers if one.startswith("POST") and "11628/getledgerentry" in one]
+    reached = {one: status for one, status in answers.items() if status not in {REFUSED, FORBIDDEN}}
+    assert len(answers) == 2 * len(CORE_COMMANDS) * (TARGET * len(PORTS) + 1)
+    assert reached.keys() <= set(queries), "these are no commands there, but what readers ask"
+
+
+def test_no_request_fails_while_all_replicas_are_replaced(whole: PoolRouter) -> None:
+    pool = whole.pool
+    before = {pod["metadata"]["uid"] for pod in pool.pods()}
+    template = {"metadata": {"annotations": {"readpool.test/turn": "2"}}}
+    with keep_reading(whole.address) as asked:
+        began = time.monotonic()
+        patch = json.dumps({"spec": {"template": template}})
+        where = f"--namespace={pool.namespace}"
+        pool.access.kubectl("patch", "rop", pool.name, where, "--type=merge", f"--patch={patch}")
+        pool.wait_for("it sets about it", lambda: pool.condition("Reconciling").get("status") == "True")
+        pool.wait_until_fresh(TARGET, 3 * BACK_SECONDS)
+    print(f"replaced within {time.monotonic() - began:.0f} s; {asked}")  # noqa: T201
+    assert not before & {pod["metadata"]["uid"] for pod in pool.pods()}
+    fail_on(asked.failed(), asked)
+
+
+def measure_shares(router: PoolRouter) -> dict[str, float]:
+    """Send requests, and give each pod's share of them in percent."""
+    before = router.count_requests()
+    asked = read_times(router.address, REQUESTS)
+    fail_on(asked.failed(), asked)
+    after = router.count_requests()
+    counts = {pod: after[pod] - before[pod] for pod in after}
+    return {pod: 100 * count / sum(counts.values()) for pod, count in counts.items()}
