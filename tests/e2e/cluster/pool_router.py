@@ -12,6 +12,7 @@ from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release
 ROUTER = "service/readpool-router"
 ROUTER_PORT = 11628
 _ENDPOINT_REQUESTS = "envoy_cluster_endpoint_rq_total"
+_CONNECTED = "envoy_cluster_control_plane_connected_state"
 _COMPONENT = "app.kubernetes.io/component=router"
 
 
@@ -22,11 +23,21 @@ class PoolRouter:
     pool: PoolView
     address: str
 
+    def routers(self) -> list[str]:
+        """Name the routers' pods that are not on their way out."""
+        found = self.pool.access.list("pods", NAMESPACE, _COMPONENT)
+        return [one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"]]
+
+    def is_told(self) -> bool:
+        """Tell whether each router is connected to a controller."""
+        return all(one and min(one.values()) == 1 for one in self._fetch(_CONNECTED))
+
+    def _fetch(self, name: str) -> list[dict[str, float]]:
+        return [fetch_series(self.pool.access, NAMESPACE, router, name) for router in self.routers()]
+
     def count_requests(self) -> dict[str, int]:
         """Count the requests that the routers have sent to each pod of the pool that is there."""
-        found = self.pool.access.list("pods", NAMESPACE, _COMPONENT)
-        routers = [one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"]]
-        series = [fetch_series(self.pool.access, NAMESPACE, name, _ENDPOINT_REQUESTS) for name in routers]
+        series = self._fetch(_ENDPOINT_REQUESTS)
         addresses = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in self.pool.pods()}
         return {
             pod: sum(int(count) for one in series for labels, count in one.items() if f'"{address}:' in labels)
