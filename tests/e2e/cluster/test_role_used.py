@@ -6,20 +6,24 @@ is done here first.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.cluster.needs import UnmetNeedError
 from tests.cluster.provided import ProvidedCluster
+from tests.e2e.api.gateway_definitions import read_http_route_definition
 from tests.e2e.cluster.controller_role import Right, list_asked, list_granted
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import PoolView, apply_pool, build_pool
-from tests.strictness import skip_where_impossible
+from tests.strictness import skip_or_fail, skip_where_impossible
 
 ACCOUNT = "readpool-controller"
 SEEN_SECONDS = 90.0
 RULES = "prometheusrules.monitoring.coreos.com"
+ROUTES = "httproutes.gateway.networking.k8s.io"
 SELDOM = {
     *(Right(verb, "", "persistentvolumeclaims") for verb in ("get", "create", "patch", "delete")),
 }
@@ -37,25 +41,55 @@ def pool(
     return view
 
 
-@pytest.fixture
-def prometheus_rules(cluster: ProvidedCluster) -> Iterator[None]:
-    """Bring the kind of the Prometheus operator while the test runs, where the cluster lacks it."""
-    if cluster.access.get("crd", RULES) is not None:
+@contextmanager
+def bring_kind(cluster: ProvidedCluster, name: str, definition: dict[str, Any] | str) -> Iterator[None]:
+    """Bring an optional kind while the block runs, where the cluster lacks it."""
+    if cluster.access.get("crd", name) is not None:
         skip_where_impossible("take away a kind that this cluster has")
-    cluster.access.apply(build_definition())
-    cluster.access.kubectl("wait", f"crd/{RULES}", "--for=condition=Established", "--timeout=30s")
-    yield
-    cluster.access.delete("crd", RULES)
+    cluster.access.apply(definition)
+    cluster.access.kubectl("wait", f"crd/{name}", "--for=condition=Established", "--timeout=30s")
+    try:
+        yield
+    finally:
+        cluster.access.delete("crd", name)
 
 
-@pytest.mark.usefixtures("prometheus_rules")
-def test_an_optional_kind_is_used_once_the_cluster_has_it(cluster: ProvidedCluster, pool: PoolView) -> None:
+def test_alerts_are_kept_once_the_cluster_has_their_kind(cluster: ProvidedCluster, pool: PoolView) -> None:
     def find_rules() -> list[Any]:
         return cluster.access.list(RULES, pool.namespace)
 
-    pool.wait_for("it has a PrometheusRule", find_rules, SEEN_SECONDS)
-    change(pool, {"alerting": False})
-    pool.wait_for("it has none any more", lambda: not find_rules(), SEEN_SECONDS)
+    with bring_kind(cluster, RULES, build_definition()):
+        pool.wait_for("it has a PrometheusRule", find_rules, SEEN_SECONDS)
+        change(pool, {"alerting": False})
+        pool.wait_for("it has none any more", lambda: not find_rules(), SEEN_SECONDS)
+
+
+def test_a_route_is_kept_once_the_cluster_has_its_kind(cluster: ProvidedCluster, pool: PoolView) -> None:
+    try:
+        definition = read_http_route_definition()
+    except UnmetNeedError as error:
+        skip_or_fail(str(error))
+
+    def list_backends() -> list[tuple[str, int]]:
+        routes = cluster.access.list(ROUTES, pool.namespace)
+        backends = [one for route in routes for rule in route["spec"]["rules"] for one in rule["backendRefs"]]
+        return [(one["name"], one["weight"]) for one in backends]
+
+    with bring_kind(cluster, ROUTES, definition):
+        change(pool, {"loadBalancing": {"httpRoute": {"parentRefs": [{"name": "edge"}]}}})
+        pool.wait_for(
+            "its fresh replica has all the weight",
+            lambda: list_backends() == [("core-fresh", 100), ("core-lagging", 0)],
+            SEEN_SECONDS,
+        )
+        change(pool, {"loadBalancing": {"httpRoute": None}})
+        pool.wait_for("it has no route any more", lambda: not cluster.access.list(ROUTES, pool.namespace), SEEN_SECONDS)
+        pool.wait_for("nor the Services of one", lambda: not find_class_services(pool), SEEN_SECONDS)
+
+
+def find_class_services(pool: PoolView) -> list[str]:
+    names = [one["metadata"]["name"] for one in pool.access.list("services", pool.namespace)]
+    return [name for name in names if name.endswith(("-fresh", "-lagging"))]
 
 
 def test_its_scaled_object_comes_and_goes_as_the_pool_says(pool: PoolView) -> None:
