@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
-from readpool.kubernetes.kinds import POOL, STATEFUL_SET
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, STATEFUL_SET
 from tests.component.eds_client import EdsClient, open_stream, read_weights
 from tests.e2e.api.controller_stage import ControllerStage
 from tests.e2e.api.running_pool import BALANCED, has_replicas
@@ -15,6 +15,7 @@ from tests.gate_process import take_ports
 
 pytestmark = pytest.mark.timeout(180)
 SECONDS = 30.0
+COLLECT_SECONDS = 1.0
 
 
 @contextlib.asynccontextmanager
@@ -65,8 +66,8 @@ async def test_every_replica_of_the_controller_tells_envoys_of_the_same_weights_
         await asyncio.gather(*(wait_for(stream, name, [10, 100, 100, 100, 100]) for stream in streams))
         assert await stage.get(STATEFUL_SET, "pool") is not None
         await stage.client.delete(POOL, stage.namespace, "pool")
-        await delete_slices(stage)
-        await asyncio.gather(*(wait_for(stream, name, []) for stream in streams))
+        async with collect_garbage(stage):
+            await asyncio.gather(*(wait_for(stream, name, []) for stream in streams))
 
 
 async def test_what_the_scaler_says_is_told_to_envoys_within_a_second(stage: ControllerStage) -> None:
@@ -89,6 +90,21 @@ async def test_what_the_scaler_says_is_told_to_envoys_within_a_second(stage: Con
     assert max(seconds) < 1.0, seconds
 
 
-async def delete_slices(stage: ControllerStage) -> None:
-    """Delete what the garbage collector would, which an API server alone has not."""
-    stage.server.access.kubectl("delete", "endpointslices", "--all", "--namespace", stage.namespace)
+@contextlib.asynccontextmanager
+async def collect_garbage(stage: ControllerStage) -> AsyncIterator[None]:
+    """Delete slices again and again, as a garbage collector would, which an API server alone has not.
+
+    A controller that has not heard yet that the pool is gone makes what it misses anew.
+    """
+
+    async def collect() -> None:
+        while True:
+            await stage.client.request("DELETE", ENDPOINT_SLICE.build_path(stage.namespace))
+            await asyncio.sleep(COLLECT_SECONDS)
+
+    collecting = asyncio.create_task(collect())
+    try:
+        yield
+    finally:
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
