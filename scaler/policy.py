@@ -81,6 +81,7 @@ class PolicySettings:
         wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
+        release_share: so much of the pool may go at a time, and always one: what nobody misses shows in who is left.
         hold: why there is to be no decision, whatever is seen.
         learned_requests_per_replica: requests/s that one replica bore, as was learned before this process; counts until
             it has learned for itself.
@@ -98,13 +99,14 @@ class PolicySettings:
     wait_warm_ups: float = 1.0
     regret_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
+    release_share: float = 0.1
     hold: MissingGround | None = None
     learned_requests_per_replica: float | None = None
 
     def release(self, warm_up_seconds: float) -> ReleaseSettings:
         """Say when replicas that are no longer needed may go."""
         wait_seconds = self.wait_warm_ups * warm_up_seconds
-        return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds)
+        return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
 
     @property
     def surge(self) -> int:

@@ -14,11 +14,13 @@ class ReleaseSettings:
         wait_seconds: fewer must have been enough for this long.
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
+        largest_share: so much of the pool may go at a time, and always one.
     """
 
     wait_seconds: float
     regret_seconds: float
     longest_wait_seconds: float
+    largest_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def hold_or_release(
     wait = min(settings.wait_seconds * 2.0**surplus.regrets, settings.longest_wait_seconds)
     if not may_release or now - calm_since < wait:
         return held, replace(surplus, held=held, calm_since=calm_since, calm_peak=peak)
-    return peak, replace(surplus, held=peak, calm_since=None, calm_peak=0, released_at=now)
+    left = max(peak, held - max(1, int(settings.largest_share * held)))
+    return left, replace(surplus, held=left, calm_since=None, calm_peak=0, released_at=now)
 
 
 def _judge_last_release(surplus: Surplus, wanted: int, settings: ReleaseSettings, now: float) -> Surplus:

@@ -1,11 +1,12 @@
 """When replicas that are no longer needed may go, by stories, and what holds for all of them."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
 
-SETTINGS = ReleaseSettings(wait_seconds=100.0, regret_seconds=3600.0, longest_wait_seconds=800.0)
+SETTINGS = ReleaseSettings(wait_seconds=100.0, regret_seconds=3600.0, longest_wait_seconds=800.0, largest_share=0.1)
 
 
 def follow(wanted: list[tuple[float, int]], surplus: Surplus | None = None) -> tuple[list[int], Surplus]:
@@ -32,6 +33,16 @@ def test_a_want_in_between_starts_the_wait_anew() -> None:
 
 def test_the_most_that_was_wanted_meanwhile_is_kept() -> None:
     assert follow([(0, 8), (1, 5), (50, 7), (101, 5)])[0] == [8, 8, 8, 7]
+    assert follow([(0, 40), (1, 20), (50, 39), (101, 20)])[0] == [40, 40, 40, 39]
+
+
+def test_few_go_at_a_time_and_the_next_after_another_wait() -> None:
+    assert follow([(0, 8), (1, 5), (101, 5), (102, 5), (201, 5), (202, 5)])[0] == [8, 8, 7, 7, 7, 6]
+
+
+@pytest.mark.parametrize(("held", "left"), [(2, 1), (9, 8), (19, 18), (20, 18), (49, 45), (100, 90)])
+def test_a_tenth_goes_at_a_time_and_always_one(held: int, left: int) -> None:
+    assert follow([(0, held), (1, 1), (101, 1)])[0][-1] == left
 
 
 def test_a_regretted_release_doubles_the_wait_and_one_that_proved_right_forgets_it() -> None:
