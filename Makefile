@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster browser demo bench policy-bench lock clean image \
-	cluster-images cluster-up cluster-down cluster-shell cluster-status
+	e2e-cluster-pools e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
 help: ## Show this
@@ -49,9 +49,21 @@ e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	$(PYTEST) tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 2) --dist loadfile \
 		--junitxml=artifacts/e2e-local.xml $(ARGS)
 
-e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: ours, or that of KUBECONFIG (docs/cluster.md)
+# Most of it is waiting, so two clusters of ours at once take half as long; a cluster that is given takes all in turn.
+e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: two of ours, or that of KUBECONFIG (docs/cluster.md)
 	@mkdir -p artifacts
-	$(PYTEST) tests/e2e/cluster --junitxml=artifacts/e2e-cluster.xml $(ARGS)
+	@echo 'on two clusters at once, about 20 minutes; each tells its part when it has ended'
+	@$(MAKE) --no-print-directory $(if $(KUBECONFIG)$(READPOOL_CLUSTER),-j1,-j2 --output-sync=target) e2e-cluster-pools e2e-cluster-scaler
+
+CLUSTER_TESTS := $(sort $(wildcard tests/e2e/cluster/test_*.py))
+# The test of the controller's role judges by what the stories of pools did on the same cluster.
+WITH_POOLS    := $(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS))
+
+e2e-cluster-pools:
+	$(PYTEST) $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
+
+e2e-cluster-scaler:
+	$(PYTEST) $(filter-out $(WITH_POOLS),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
 # What cannot be built here is said; the tests that need it then skip with the reason, or fail in a strict run.
 cluster-images: setup
