@@ -166,12 +166,13 @@ async def test_a_pair_half_written_or_mismatched_leaves_the_old_one_and_is_logge
         (contents / "tls.crt").unlink()
         for _ in range(3):
             assert await is_served(scaler, trusted)
+        write_secret(tmp_path, other.issue(), other.root)
+        await wait_until_served(scaler, build_credentials(other.root))
+        assert not await is_served(scaler, trusted)
+        scaler.wait_for("tlsReloaded")  # the log is read by then up to here
         whys = [event["why"] for event in scaler.events_named("tlsKeptOld")]
         assert len(whys) == 3
         assert "does not belong to" in whys[0]
         assert "holds no readable PEM certificate" in whys[1]
         assert "No such file" in whys[2]
-        write_secret(tmp_path, other.issue(), other.root)
-        await wait_until_served(scaler, build_credentials(other.root))
-        assert not await is_served(scaler, trusted)
         assert len(scaler.events_named("tlsReloaded")) == 1
