@@ -63,7 +63,7 @@ async def test_core_is_asked_only_so_much_at_once_and_the_rest_is_refused_at_onc
     statuses = [read_status(answer) for answer in answers]
     assert stage.query.most_connections <= 64
     assert set(statuses) == {200, 503}
-    assert statuses.count(200) >= 300  # at once or in line
+    assert statuses.count(200) >= 256  # in line; where 64 of them were let through before all had come, those as well
 
 
 async def test_readers_that_hold_all_their_connections_do_not_shut_out_the_scaler(stage: Stage) -> None:
