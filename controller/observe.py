@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from controller.labels import POOL_LABEL
 from controller.observed import FleetView, ObservedPool
 from controller.pool_keys import PoolKey, mark_of_label, mark_of_target
-from controller.watches import Watches
+from controller.watches import OPTIONAL, Watches
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
-    HTTP_ROUTE,
     NETWORK_POLICY,
     PDB,
     POD,
-    PROMETHEUS_RULE,
     PVC,
     SCALED_OBJECT,
     SERVICE,
@@ -29,10 +27,7 @@ from readpool.kubernetes.kinds import (
 )
 from readpool.pool.spec import ReadOnlyPool
 
-OWNED = (
-    *(SERVICE, CONFIG_MAP, STATEFUL_SET, ENDPOINT_SLICE, NETWORK_POLICY, PDB),
-    *(SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE),
-)
+OWNED = (SERVICE, CONFIG_MAP, STATEFUL_SET, ENDPOINT_SLICE, NETWORK_POLICY, PDB, *OPTIONAL)
 """Kinds that a pool may own."""
 
 

@@ -74,7 +74,7 @@ def start_cluster(folders: Folders, contents: Contents, progress: Progress) -> N
         imports = [pool.submit(import_image, namespaces, archive) for archive in contents.archives]
         stages.done("namespaces, etcd, the API server and containerd started")
         access = build_access(folders, namespaces)
-        _wait(parts, "the API server to be ready", lambda: _is_serving(access))
+        _wait(parts, "the API server to be ready", lambda: is_serving(access))
         stages.done("the API server is ready")
         _start_rest(folders, contents, parts)
         _wait(parts, "the namespace kube-system", lambda: _has_namespaces(access))
@@ -187,7 +187,8 @@ def _start_rest(folders: Folders, contents: Contents, parts: Parts) -> None:
     parts.start("volumes", provisioner)
 
 
-def _is_serving(access: Access) -> bool:
+def is_serving(access: Access) -> bool:
+    """Tell whether the API server answers and is ready."""
     try:
         return access.kubectl("get", "--raw", "/readyz").strip() == "ok"
     except KubectlError:

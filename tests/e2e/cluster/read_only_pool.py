@@ -1,5 +1,6 @@
 """A ReadOnlyPool of real stellar-core in the cluster: its manifest, and what is seen of it and of all that it owns."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,13 @@ class PoolView:
         """List the Events of it with this reason."""
         found = self.access.list("events.events.k8s.io", self.namespace)
         return [one for one in found if one.get("reason") == reason and one["regarding"].get("name") == self.name]
+
+    def change(self, spec: Manifest) -> None:
+        """Merge a part of a spec into the pool's, as `kubectl edit` would."""
+        patch = json.dumps({"spec": spec})
+        self.access.kubectl(
+            "patch", "rop", self.name, f"--namespace={self.namespace}", "--type=merge", f"--patch={patch}"
+        )
 
     def wait_for(self, what: str, is_so: Callable[[], object], seconds: float = SETTLED_SECONDS) -> None:
         """Wait until something is so; what status says goes into the error."""

@@ -1,12 +1,11 @@
 """Our own processes come and go, a pool is paused, and nothing of it moves."""
 
-import json
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.access import Access, KubectlError
+from tests.cluster.lifecycle import is_serving
 from tests.cluster.provided import ProvidedCluster
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CoreNetwork
@@ -82,7 +81,7 @@ def test_without_scalers_weights_stay_and_status_says_since_when(
 
 def test_a_paused_pool_keeps_replicas_and_weights_whatever_happens(cluster: ProvidedCluster, steady: PoolView) -> None:
     before, pod = steady.routed(), steady.pod(1)
-    pause(steady, paused=True)
+    steady.change({"paused": True})
     steady.wait_for("it says so", lambda: steady.condition("Routing").get("reason") == "Paused")
     cluster.faults.stop_process(steady.namespace, pod, CORE)
     try:
@@ -92,7 +91,7 @@ def test_a_paused_pool_keeps_replicas_and_weights_whatever_happens(cluster: Prov
         assert steady.status()["currentReplicas"] == TARGET
     finally:
         cluster.faults.continue_process(steady.namespace, pod, CORE)
-        pause(steady, paused=False)
+        steady.change({"paused": False})
 
 
 def test_an_api_server_that_restarts_loses_nothing(cluster: ProvidedCluster, steady: PoolView) -> None:
@@ -100,7 +99,7 @@ def test_an_api_server_that_restarts_loses_nothing(cluster: ProvidedCluster, ste
         skip_where_impossible("the parts of this cluster cannot be restarted")
     before, replicas = steady.routed(), {pod["metadata"]["uid"] for pod in steady.pods()}
     cluster.faults.restart_part("kube-apiserver")
-    wait_for("the API server to answer", lambda: is_answering(cluster.access), NOTICED_SECONDS)
+    wait_for("the API server to answer", lambda: is_serving(cluster.access), NOTICED_SECONDS)
     cluster.access.kubectl("delete", "service", f"{steady.name}-nodes", f"--namespace={steady.namespace}")
     wait_for(
         "the controller to work again",
@@ -114,18 +113,6 @@ def test_an_api_server_that_restarts_loses_nothing(cluster: ProvidedCluster, ste
         cluster.access.kubectl(*wait, timeout=100)
 
 
-def is_answering(access: Access) -> bool:
-    try:
-        return access.kubectl("get", "--raw", "/readyz") == "ok"
-    except KubectlError:
-        return False
-
-
 def read_leader(pool: PoolView, namespace: str) -> str:
     lease = pool.access.get("lease", LEASE, namespace) or {"spec": {}}
     return str(lease["spec"].get("holderIdentity") or "")
-
-
-def pause(pool: PoolView, *, paused: bool) -> None:
-    patch = json.dumps({"spec": {"paused": paused}})
-    pool.access.kubectl("patch", "rop", pool.name, f"--namespace={pool.namespace}", "--type=merge", f"--patch={patch}")

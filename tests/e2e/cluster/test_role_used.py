@@ -4,7 +4,6 @@ Runs after the stories of pools, by its name, and judges what the audit log has 
 is done here first.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -60,7 +59,7 @@ def test_alerts_are_kept_once_the_cluster_has_their_kind(cluster: ProvidedCluste
 
     with bring_kind(cluster, RULES, build_definition()):
         pool.wait_for("it has a PrometheusRule", find_rules, SEEN_SECONDS)
-        change(pool, {"alerting": False})
+        pool.change({"alerting": False})
         pool.wait_for("it has none any more", lambda: not find_rules(), SEEN_SECONDS)
 
 
@@ -76,13 +75,13 @@ def test_a_route_is_kept_once_the_cluster_has_its_kind(cluster: ProvidedCluster,
         return [(one["name"], one["weight"]) for one in backends]
 
     with bring_kind(cluster, ROUTES, definition):
-        change(pool, {"loadBalancing": {"httpRoute": {"parentRefs": [{"name": "edge"}]}}})
+        pool.change({"loadBalancing": {"httpRoute": {"parentRefs": [{"name": "edge"}]}}})
         pool.wait_for(
             "its fresh replica has all the weight",
             lambda: list_backends() == [("core-fresh", 100), ("core-lagging", 0)],
             SEEN_SECONDS,
         )
-        change(pool, {"loadBalancing": {"httpRoute": None}})
+        pool.change({"loadBalancing": {"httpRoute": None}})
         pool.wait_for("it has no route any more", lambda: not cluster.access.list(ROUTES, pool.namespace), SEEN_SECONDS)
         pool.wait_for("nor the Services of one", lambda: not find_class_services(pool), SEEN_SECONDS)
 
@@ -94,10 +93,10 @@ def find_class_services(pool: PoolView) -> list[str]:
 
 def test_its_scaled_object_comes_and_goes_as_the_pool_says(pool: PoolView) -> None:
     pool.wait_for("it is there", pool.keda.scaled_object)
-    change(pool, {"autoscaling": {"enabled": False}})
+    pool.change({"autoscaling": {"enabled": False}})
     pool.wait_for("it is gone", lambda: not pool.keda.scaled_object(), SEEN_SECONDS)
     assert pool.condition("Autoscaling")["reason"] == "Disabled"
-    change(pool, {"autoscaling": {"enabled": True}})
+    pool.change({"autoscaling": {"enabled": True}})
     pool.wait_for("it is there again", pool.keda.scaled_object, SEEN_SECONDS)
 
 
@@ -111,11 +110,6 @@ def test_the_controller_was_refused_nothing_and_has_used_each_right(
     assert refused == []
     granted = list_granted(cluster.access, scaler_release.namespace, ACCOUNT)
     assert sorted(granted - asked - SELDOM) == []
-
-
-def change(pool: PoolView, spec: dict[str, Any]) -> None:
-    patch = json.dumps({"spec": spec})
-    pool.access.kubectl("patch", "rop", pool.name, f"--namespace={pool.namespace}", "--type=merge", f"--patch={patch}")
 
 
 def build_definition() -> dict[str, Any]:
