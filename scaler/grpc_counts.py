@@ -74,6 +74,7 @@ class RequestCounts(grpc.aio.ServerInterceptor):
     def _begin(self, name: str, context: _Context) -> None:
         self._in_flight += 1
         self._idle.clear()
+        self._stats.begin_grpc_request(name)
 
         def count(ended: Any) -> None:
             code = "CANCELLED" if ended.cancelled() else _CODES.get(_number(ended.code()), "UNKNOWN")

@@ -185,6 +185,11 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
     requests = CounterMetricFamily("readpool_grpc_requests", "Finished gRPC requests.", labels=["method", "code"])
     for (method, code), count in stats.grpc_requests.items():
         requests.add_metric([method, code], count)
-    yield from (polls, requests)
+    in_flight = GaugeMetricFamily(
+        "readpool_grpc_in_flight_requests", "Unfinished gRPC requests, open streams included.", labels=["method"]
+    )
+    for method, count in stats.grpc_requests_in_flight.items():
+        in_flight.add_metric([method], count)
+    yield from (polls, requests, in_flight)
     yield build_histogram("readpool_poll_duration_seconds", "From a poll's start to its outcome.", stats.poll_seconds)
     yield build_histogram("readpool_event_loop_lag_seconds", "How late the event loop woke up.", stats.loop_lag_seconds)

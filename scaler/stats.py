@@ -21,15 +21,17 @@ class ScalerStats:
         polls: by outcome: "Answered", or the reason of the PollFailure. Reasons are constants of ours, so they are few.
         poll_seconds: from the start of a poll to its outcome.
         grpc_requests: by method name ("GetMetrics") and status code name ("OK", "UNAVAILABLE").
+        grpc_requests_in_flight: by method name; a stream is in flight for as long as it is open.
         loop_lag_seconds: how much later than asked for the event loop woke up.
     """
 
-    __slots__ = ("grpc_requests", "loop_lag_seconds", "poll_seconds", "polls")
+    __slots__ = ("grpc_requests", "grpc_requests_in_flight", "loop_lag_seconds", "poll_seconds", "polls")
 
     def __init__(self) -> None:
         self.polls: Counter[str] = Counter()
         self.poll_seconds = Histogram(POLL_SECONDS)
         self.grpc_requests: Counter[tuple[str, str]] = Counter()
+        self.grpc_requests_in_flight: Counter[str] = Counter()
         self.loop_lag_seconds = Histogram(LOOP_LAG_SECONDS)
 
     def count_poll(self, outcome: str, seconds: float) -> None:
@@ -37,6 +39,11 @@ class ScalerStats:
         self.polls[outcome] += 1
         self.poll_seconds.observe(seconds)
 
+    def begin_grpc_request(self, method: str) -> None:
+        """Count one gRPC request in flight, until it is counted as finished."""
+        self.grpc_requests_in_flight[method] += 1
+
     def count_grpc_request(self, method: str, code: str) -> None:
         """Count one finished gRPC request by its method's name and its status code's name."""
+        self.grpc_requests_in_flight[method] -= 1
         self.grpc_requests[method, code] += 1

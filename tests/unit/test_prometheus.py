@@ -57,6 +57,8 @@ def _make_stats() -> ScalerStats:
     stats.count_poll("Answered", 0.002)
     stats.count_poll("Answered", 0.3)
     stats.count_poll("Timeout", 99.0)
+    for method in ("GetMetrics", "StreamIsActive", "StreamIsActive"):
+        stats.begin_grpc_request(method)
     stats.count_grpc_request("GetMetrics", "UNAVAILABLE")
     return stats
 
@@ -154,6 +156,8 @@ async def test_the_scalers_own_counts_are_told() -> None:
     assert values[_key("readpool_polls_total", outcome="Answered")] == 2
     assert values[_key("readpool_polls_total", outcome="Timeout")] == 1
     assert values[_key("readpool_grpc_requests_total", method="GetMetrics", code="UNAVAILABLE")] == 1
+    assert values[_key("readpool_grpc_in_flight_requests", method="GetMetrics")] == 0
+    assert values[_key("readpool_grpc_in_flight_requests", method="StreamIsActive")] == 2
     assert values[_key("readpool_poll_duration_seconds_bucket", le="0.0025")] == 1
     assert values[_key("readpool_poll_duration_seconds_bucket", le="10.0")] == 2
     assert values[_key("readpool_poll_duration_seconds_bucket", le="+Inf")] == 3

@@ -60,21 +60,18 @@ def test_fleets_asked_for_by_pull_by_push_and_by_the_old_contract_take_the_same_
             view.wait_for_replicas(TARGET, SCALED_SECONDS)
     steps = {name: record.values for name, record in records.items()}
     assert steps == {name: [TARGET, TARGET + 1, TARGET] for name in views}
-    cluster.access.delete("scaledobject", PUSHED, namespace)  # whose streams are not to end while others' are counted
 
 
 def test_a_pushed_scaled_object_holds_both_streams_open_until_it_is_deleted(
     cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease
 ) -> None:
+    none, one_each = dict.fromkeys(STREAMS, 0.0), dict.fromkeys(STREAMS, 1.0)
+    wait_for("earlier streams to end", lambda: count_open_streams(scaler_release) == none, START_SECONDS)
     view = start_fleet(cluster, scaler_release, namespace, PUSHED)
     view.wait_until_ready(START_SECONDS)
-    before = count_ended_streams(scaler_release)
+    wait_for("one of each stream", lambda: count_open_streams(scaler_release) == one_each, START_SECONDS)
     cluster.access.delete("scaledobject", PUSHED, namespace)
-    wait_for(
-        "each of its streams to end",
-        lambda: count_ended_streams(scaler_release) == {name: count + 1 for name, count in before.items()},
-        START_SECONDS,
-    )
+    wait_for("each of its streams to end", lambda: count_open_streams(scaler_release) == none, START_SECONDS)
 
 
 def set_lag_of_first(views: Mapping[str, KedaView], lag_ledgers: int) -> None:
@@ -83,10 +80,10 @@ def set_lag_of_first(views: Mapping[str, KedaView], lag_ledgers: int) -> None:
         set_light_node(view.access, view.namespace, f"{name}-0", {"lag_ledgers": lag_ledgers})
 
 
-def count_ended_streams(release: OwnRelease) -> dict[str, float]:
-    """Count the streams that have ended, by method, over all scalers."""
-    ended = [release.fetch_series(pod, "readpool_grpc_requests_total") for pod in release.pods()]
+def count_open_streams(release: OwnRelease) -> dict[str, float]:
+    """Count the streams that are open, by method, over all scalers."""
+    in_flight = [release.fetch_series(pod, "readpool_grpc_in_flight_requests") for pod in release.pods()]
     return {
-        name: sum(value for series in ended for labels, value in series.items() if f'"{name}"' in labels)
+        name: sum(value for series in in_flight for labels, value in series.items() if f'"{name}"' in labels)
         for name in STREAMS
     }
