@@ -11,10 +11,12 @@ from typing import Any
 from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations
 from controller.differs import differs
+from controller.draining import choose_size, find_surplus
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
 from controller.plan_objects import build_objects, find_unwanted
 from controller.plan_settings import PlanSettings
+from controller.plan_times import choose_delay, find_due_time, find_times
 from controller.pod_plan import (
     PodDeletions,
     PodPatch,
@@ -29,12 +31,11 @@ from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.rollout import RolloutStep
-from controller.routing import STALE_SECONDS, Ground, Routing, find_stale_time, route
+from controller.routing import STALE_SECONDS, route
 from controller.shard_plan import plan_shards, to_status
-from readpool.kubernetes.kinds import CONFIG_MAP, STATEFUL_SET, Manifest, ObjectKey, kind_of
+from readpool.kubernetes.kinds import CONFIG_MAP, POD, STATEFUL_SET, Manifest, ObjectKey, kind_of
 from readpool.pool.spec import PoolSpec
 from readpool.pool.status import dump_status
-from readpool.replica_class import ReplicaClass
 
 _OF_REPLICAS = (CONFIG_MAP, STATEFUL_SET)
 """Kinds that say what replicas run."""
@@ -42,13 +43,14 @@ _OF_REPLICAS = (CONFIG_MAP, STATEFUL_SET)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order: patch pods, apply, delete, write replicas, write status, tell events.
+    """What to do, in this order: patch pods, apply, delete, shrink, write replicas, write status, tell events.
 
     Pods come first because their patches note the configuration that they started with, before there is another one.
 
     Attributes:
         apply: manifests for server-side apply, only those that differ, in the order in which they need each other.
-        delete: what to delete; where `uids` has a key, only the object of that uid.
+        delete: what to delete, slices before pods; where `uids` has a key, only the object of that uid.
+        shrink: the StatefulSet where it gets fewer replicas: those that go are in no slice by then.
         replicas: to write to spec.replicas of the pool, None to leave it.
         status: the whole status; to be written only if `is_status_changed`.
         again_in_seconds: plan again then, even if nothing happens; None: only when something does.
@@ -58,6 +60,7 @@ class Plan:
     is_status_changed: bool = False
     apply: tuple[Manifest, ...] = ()
     delete: tuple[ObjectKey, ...] = ()
+    shrink: tuple[Manifest, ...] = ()
     uids: Mapping[ObjectKey, str] = field(default_factory=dict)
     replicas: int | None = None
     pod_patches: tuple[PodPatch, ...] = ()
@@ -68,9 +71,14 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return (
-            not (self.apply or self.delete or self.pod_patches or self.events or self.is_status_changed)
+            not (self.applied or self.delete or self.pod_patches or self.events or self.is_status_changed)
             and self.replicas is None
         )
+
+    @property
+    def applied(self) -> tuple[Manifest, ...]:
+        """All manifests that are to be applied."""
+        return (*self.apply, *self.shrink)
 
 
 def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Plan:
@@ -81,14 +89,20 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     observed = _forgive_short_silence(observed, now)
     wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
-    shards = plan_shards(observed, replicas, wanted)
-    configurations = build_configurations(observed, wanted, shards.assignments, settings)
+    running = _read_size(observed)
+    size = choose_size(replicas, wanted, running)
+    shards = plan_shards(observed, replicas, size)
+    configurations = build_configurations(observed, size, shards.assignments, settings)
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
-    routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due)
     outdated = find_outdated(observed, replicas, configurations.texts)
-    step, deletions = _plan_pods(observed, replicas, outdated, wanted, now)
-    objects = build_objects(observed, wanted, configurations, routing, settings)
+    step, deletions = _plan_pods(observed, replicas, outdated, size, now)
+    deleted = {key.name for key in deletions.uids if key.kind == POD}
+    if deleted:  # one of those that stay: the others may be all that serve until it is back
+        size = max(size, running or 0)
+    going = deleted | (find_surplus(replicas, size) if not observed.pool.spec.paused else frozenset())
+    routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
+    objects = build_objects(observed, size, configurations, routing, settings)
     apply = [
         manifest
         for key, manifest in objects.items()
@@ -109,16 +123,17 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     return Plan(
         status=dump_status(status),
         is_status_changed=status != observed.pool.status,
-        apply=tuple(apply),
+        apply=tuple(one for one in apply if not _is_shrunk(observed, one)),
+        shrink=tuple(one for one in apply if _is_shrunk(observed, one)),
         delete=(*find_unwanted(observed, objects), *deletions.uids),
         uids=deletions.uids,
         replicas=to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
         events=(*deletions.events, *find_events(last, conditions)),
-        again_in_seconds=_choose_delay(
+        again_in_seconds=choose_delay(
             (
-                _find_due_time(observed, are_due=are_due),
-                *_find_times(observed, silent_since, replicas, routing, settings),
+                find_due_time(observed, are_due=are_due),
+                *find_times(observed, silent_since, replicas, routing, settings),
             ),
             now,
         ),
@@ -132,14 +147,19 @@ def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:
     manifest was put in place of the whole pool, for those.
     """
     spec = observed.pool.spec
-    live = observed.find(STATEFUL_SET, observed.pool.name)
-    running = live["spec"].get("replicas") if live is not None else None
+    running = _read_size(observed)
     if spec.paused and running is not None:
         return running, None
     if spec.replicas == 0:
         start = _clamp(running or spec.target_replicas, spec)
         return start, start
     return _clamp(spec.replicas, spec), None
+
+
+def _read_size(observed: ObservedPool) -> int | None:
+    """Read how many replicas the StatefulSet has now."""
+    live = observed.find(STATEFUL_SET, observed.pool.name)
+    return live["spec"].get("replicas") if live is not None else None
 
 
 def _clamp(replicas: int, spec: PoolSpec) -> int:
@@ -163,38 +183,14 @@ def _plan_pods(
     return step, plan_deletions(observed, replicas, step.restart, wanted, now)
 
 
+def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
+    """Tell whether a manifest is the StatefulSet's, with fewer replicas than it has."""
+    running = _read_size(observed)
+    return kind_of(manifest) == STATEFUL_SET and running is not None and manifest["spec"]["replicas"] < running
+
+
 def _is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
     """Tell whether it is not known yet which replicas run something else than they should."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
     is_written = any(kind_of(manifest) in _OF_REPLICAS for manifest in apply)
     return is_written or (live is not None and not has_seen_template(live))
-
-
-def _find_due_time(observed: ObservedPool, *, are_due: bool) -> float | None:
-    """Find when numbers may be told again."""
-    told_at = observed.pool.status.observed_at
-    if are_due or told_at is None or observed.current_fleet is None:
-        return None
-    return told_at.timestamp() + observed.pool.spec.load_balancing.update_interval_seconds
-
-
-def _find_times(
-    observed: ObservedPool,
-    silent_since: float | None,
-    replicas: Sequence[Replica],
-    routing: Routing,
-    settings: PlanSettings,
-) -> list[float]:
-    """Find when time alone changes weights: a silence counts, weights turn neutral, what is not known is stale."""
-    times = []
-    if silent_since is not None and observed.fleet_silent_since is None:
-        times.append(silent_since + STALE_SECONDS)
-    if routing.ground is Ground.KEPT and observed.fleet_silent_since is not None:
-        times.append(observed.fleet_silent_since + settings.neutral_after_seconds)
-    unknown = [one.view for one in replicas if one.view is not None and one.replica_class is ReplicaClass.UNKNOWN]
-    return times + [find_stale_time(view) for view in unknown]
-
-
-def _choose_delay(times: Sequence[float | None], now: float) -> float | None:
-    delays = [at - now for at in times if at is not None and at > now]
-    return min(delays, default=None)

@@ -54,12 +54,13 @@ def build_objects(
         build_network_policy(pool, ports, settings),
         build_disruption_budget(pool),
     ]
-    if configurations.stalled is None:
-        built += _build_replicas(observed, wanted, configurations.texts, settings)
+    # Before the StatefulSet: whoever goes loses its readers first.
     built += build_endpoint_slices(
         pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
     )
     built += build_route_objects(observed, ports.read, routing.endpoints)
+    if configurations.stalled is None:
+        built += _build_replicas(observed, wanted, configurations.texts, settings)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:

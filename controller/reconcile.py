@@ -93,7 +93,7 @@ class Reconciler:
         memory = self._remember(key, pool)
         observed = self._observe(key, pool, memory)
         plan = plan_pool(observed, self._settings, self._clock())
-        applied = {key_of(kind_of(one), one) for one in plan.apply}
+        applied = {key_of(kind_of(one), one) for one in plan.applied}
         memory.refused = {key: why for key, why in memory.refused.items() if key in applied}
         plan, observed = self._plan_again(plan, observed, refused=memory.refused)
         to_write = _count_writes(plan)
@@ -137,6 +137,9 @@ class Reconciler:
         memory.refused = await self._applier.apply_all(plan.apply, observed)
         plan, observed = self._plan_again(plan, observed, refused=memory.refused)
         await self._applier.delete_all(plan)
+        if plan.shrink:
+            memory.refused = {**memory.refused, **await self._applier.apply_all(plan.shrink, observed)}
+            plan, observed = self._plan_again(plan, observed, refused=memory.refused)
         if plan.replicas is not None:
             await self._applier.write_replicas(pool, version, plan.replicas)
         if plan.is_status_changed:
@@ -196,7 +199,7 @@ def merge_not_understood(manifest: Manifest, message: str, now: float) -> list[A
 
 
 def _count_writes(plan: Plan) -> int:
-    one_by_one = len(plan.apply) + len(plan.delete) + len(plan.pod_patches)
+    one_by_one = len(plan.applied) + len(plan.delete) + len(plan.pod_patches)
     return one_by_one + (plan.replicas is not None) + plan.is_status_changed
 
 

@@ -48,6 +48,11 @@ class Replica:
         return self.replica_class is ReplicaClass.FRESH and not self.is_terminating
 
     @property
+    def has_ledgers(self) -> bool:
+        """Whether it has closed ledgers of the network's, so that there is something to read."""
+        return self.view is not None and (self.view.ledger or 0) > 1
+
+    @property
     def is_candidate(self) -> bool:
         """Whether readers can be sent to it at all."""
         return bool(self.address) and not self.is_terminating

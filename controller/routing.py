@@ -5,9 +5,11 @@ readers have somewhere to go as long as one pod has an address.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.draining import leave_out
 from controller.observed import ObservedPool, ReplicaView
 from controller.replicas import Replica
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
@@ -55,12 +57,14 @@ def route(
     now: float,
     *,
     may_shift: bool = True,
+    going: AbstractSet[str] = frozenset(),
 ) -> Routing:
     """Decide the weights of all replicas that are there.
 
     `routes` are those in force. Without `may_shift` only a change of class changes a weight, not the lag of the day.
+    `going` are about to be ended, and have none as soon as somebody who stays can serve.
     """
-    candidates = [replica for replica in replicas if replica.is_candidate]
+    candidates = leave_out([replica for replica in replicas if replica.is_candidate], going)
     ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
     if ground is Ground.CLASSES and not may_shift and _are_serving(weights, routes) and _are_told(observed, candidates):
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
@@ -136,7 +140,7 @@ def _to_weighed(replica: Replica, last: Mapping[str, int], now: float) -> Weighe
         lag_ledgers=view.lag_ledgers if view is not None else None,
         last_weight=last.get(replica.name),
         is_stale=view is not None and now >= find_stale_time(view),
-        has_ledgers=view is not None and (view.ledger or 0) > 1,
+        has_ledgers=replica.has_ledgers,
     )
 
 

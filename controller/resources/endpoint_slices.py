@@ -1,7 +1,8 @@
 """EndpointSlices NAME-fresh-0, NAME-lagging-0 …: one weight a slice, since an endpoint has no field for it.
 
 Membership is stable: an endpoint stays where it is while its class and weight are those of its slice; a slice goes by
-the weight that most of its members have, so that a new freshNodeWeight is one annotation and no move.
+the weight that most of its members have, so that a new freshNodeWeight is one annotation and no move. Whoever moves is
+put into its new slice before it is taken from the old one: kube-proxy looks at each slice by itself.
 """
 
 from collections import Counter
@@ -57,8 +58,9 @@ class _Slice:
 def build_endpoint_slices(
     pool: ReadOnlyPool, service: str, port: int, endpoints: Iterable[ReadEndpoint], live: Sequence[Manifest]
 ) -> list[dict[str, Any]]:
-    """Build the slices of a Service from all its endpoints; live ones that are not among them are to be deleted.
+    """Build the slices of a Service from all its endpoints, in the order in which they are to be written.
 
+    Live ones that are not among them are to be deleted, after that.
     `live` are the slices that the Service has now, from which members move only with cause.
     """
     wanted = sorted(endpoints, key=lambda endpoint: (len(endpoint.pod), endpoint.pod))
@@ -70,7 +72,7 @@ def build_endpoint_slices(
         _place(of_class, f"{service}-{freshness}-", slices, live)
         slices.sort(key=lambda one: (len(one.name), one.name))
         built += [_build(pool, service, port, freshness, one, zones) for one in slices]
-    return built
+    return _order(built, live)
 
 
 def list_slices(children: Mapping[ObjectKey, Manifest], service: str) -> list[Manifest]:
@@ -179,6 +181,26 @@ def _read_zones(live: Iterable[Manifest]) -> dict[str, str]:
     """Read which zone each node is in, as far as slices have said it; a node does not change its zone."""
     endpoints = [endpoint for manifest in live for endpoint in manifest.get("endpoints") or ()]
     return {e["nodeName"]: e["zone"] for e in endpoints if e.get("nodeName") and e.get("zone")}
+
+
+def _order(built: Iterable[dict[str, Any]], live: Iterable[Manifest]) -> list[dict[str, Any]]:
+    """Put slices that gain members before those that lose some.
+
+    Where two exchange members, one write cannot be before the other: then the lagging slice is first, so that it is a
+    replica that gets better which is nowhere for a moment, and one that gets worse loses its share at once.
+    """
+    before = {one["metadata"]["name"]: _read_pods(one) for one in live}
+
+    def rank(one: Manifest) -> tuple[bool, bool, bool]:
+        there, wanted = before.get(one["metadata"]["name"], frozenset()), _read_pods(one)
+        return not wanted - there, bool(there - wanted), _read_freshness(one) is Freshness.FRESH
+
+    return sorted(built, key=rank)
+
+
+def _read_pods(manifest: Manifest) -> frozenset[tuple[str, str]]:
+    targets = [one.get("targetRef") or {} for one in manifest.get("endpoints") or ()]
+    return frozenset((target.get("name", ""), target.get("uid", "")) for target in targets)
 
 
 def _read_freshness(manifest: Manifest) -> Freshness:

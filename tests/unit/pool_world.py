@@ -118,6 +118,7 @@ class PoolWorld:
         writes: list[Callable[[], None]] = [lambda p=p: self._patch(p.name, p.annotations) for p in plan.pod_patches]  # type: ignore[misc]
         writes += [lambda m=m: self._apply(m) for m in plan.apply]  # type: ignore[misc]
         writes += [lambda k=k: self._delete(k) for k in plan.delete]  # type: ignore[misc]
+        writes += [lambda m=m: self._apply(m) for m in plan.shrink]  # type: ignore[misc]
         if plan.replicas is not None:
             writes.append(lambda: self.change(replicas=plan.replicas))
         if plan.is_status_changed:
@@ -144,7 +145,7 @@ class PoolWorld:
             if plans[-1].is_empty:
                 return plans
         last = plans[-1]
-        raise AssertionError(f"no rest: {last.apply} {last.delete} {last.pod_patches} {last.events} {last.status}")
+        raise AssertionError(f"no rest: {last.applied} {last.delete} {last.pod_patches} {last.events} {last.status}")
 
     def see_stateful_set(self) -> None:
         """Let the StatefulSet's controller see its newest template; the revision is a hash of it."""
@@ -245,7 +246,7 @@ class PoolWorld:
 
 def name_writes(plan: Plan) -> list[str]:
     """Name what a plan applies, in its order."""
-    return [f"{one['kind']} {one['metadata']['name']}" for one in plan.apply]
+    return [f"{one['kind']} {one['metadata']['name']}" for one in plan.applied]
 
 
 def name_deleted(plan: Plan) -> list[str]:

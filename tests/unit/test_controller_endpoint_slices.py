@@ -162,6 +162,33 @@ def test_a_slice_that_somebody_has_broken_stops_nothing(broken: dict[str, Any]) 
     assert read(build([endpoint(0)], [broken | {"addressType": "IPv4"}])) == {"pool-fresh-0": (100, ["pool-0"])}
 
 
+def test_whoever_moves_is_in_its_new_slice_before_it_leaves_the_old_one() -> None:
+    live = build([endpoint(0), endpoint(1), endpoint(2, 10, lagging=True)])
+    lags = build([endpoint(0), endpoint(1, 10, lagging=True), endpoint(2, 10, lagging=True)], live)
+    assert [one["metadata"]["name"] for one in lags] == ["pool-lagging-0", "pool-fresh-0"]
+    recovers = build([endpoint(0), endpoint(1), endpoint(2)], live)
+    assert [one["metadata"]["name"] for one in recovers] == ["pool-fresh-0"]  # the other is deleted, after it
+    exchanged = build([endpoint(0), endpoint(2), endpoint(1, 10, lagging=True)], live)
+    assert [one["metadata"]["name"] for one in exchanged] == ["pool-lagging-0", "pool-fresh-0"]
+
+
+MOVES = st.lists(st.booleans(), min_size=6, max_size=6)
+
+
+@given(MOVES, MOVES)
+def test_nobody_is_nowhere_between_two_writes_where_all_who_move_go_one_way(
+    before: list[bool], after: list[bool]
+) -> None:
+    drawn = [[endpoint(i, 10 if lags else 100, lagging=lags) for i, lags in enumerate(one)] for one in (before, after)]
+    live, wanted = build(drawn[0]), build(drawn[1], build(drawn[0]))
+    ways = {(was, lags) for was, lags in zip(before, after, strict=True) if was != lags}
+    there = {one["metadata"]["name"]: one for one in live}
+    for manifest in wanted:
+        there[manifest["metadata"]["name"]] = manifest
+        reached = {pod for _, pods in read(list(there.values())).values() for pod in pods}
+        assert len(reached) == len(before) or len(ways) == 2
+
+
 ENDPOINTS = st.dictionaries(
     st.integers(0, 320),
     st.tuples(st.sampled_from([100, 100, 100, 10, 7]), st.booleans(), st.sampled_from(["", "", "", "fd00::5"])),
@@ -182,7 +209,8 @@ def test_every_endpoint_is_in_one_slice_of_its_own_kind_whatever_was_there(
     built = build(endpoints, live)
     shuffled = (chance.sample(endpoints, len(endpoints)), chance.sample(live, len(live)))
     assert build(*shuffled) == built
-    assert build(endpoints, built) == built
+    assert read(build(endpoints, built)) == read(built)
+    assert count_changed(built, build(endpoints, built)) == 0
     placed: dict[str, Mapping[str, Any]] = {}
     for manifest in built:
         assert 0 < len(manifest["endpoints"]) <= MAX_ENDPOINTS

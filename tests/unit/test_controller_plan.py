@@ -82,7 +82,7 @@ def test_a_change_of_class_moves_the_weight_at_once_and_writes_two_slices() -> N
     world = PoolWorld.begin(FRESH, FRESH, FRESH, **WEIGHED)
     world.now += 1
     world.say(FRESH, LAGGING, FRESH)
-    assert name_writes(world.step()) == ["EndpointSlice pool-fresh-0", "EndpointSlice pool-lagging-0"]
+    assert name_writes(world.step()) == ["EndpointSlice pool-lagging-0", "EndpointSlice pool-fresh-0"]
     assert {pod: weight for pod, (_, weight) in world.read_endpoints().items()} == {
         "pool-0": 100,
         "pool-1": 10,

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ CHANGE = {
     "historyArchiveUrls": ARCHIVES,
     "loadBalancing": {"enabled": True, "freshNodeWeight": 50},
 }
+FIFTY = {"pool-0": 50}
 _OF_THE_MOMENT = frozenset(
     {
         *("resourceVersion", "uid", "managedFields", "creationTimestamp", "generation", "observedGeneration"),
@@ -98,6 +99,40 @@ async def test_killed_between_any_two_writes_of_a_change(api_server: ApiServer, 
     await a_few_at_once(interrupt, writes)
 
 
+async def test_killed_between_any_two_writes_of_a_scale_in(api_server: ApiServer, tmp_path: Path) -> None:
+    weights = {f"pool-{ordinal}": 100 for ordinal in range(3)}
+
+    async def begin(stage: ControllerStage) -> None:
+        # Without a lag in numbers: status tells averages once an interval, and may or may not have told these.
+        await stage.say(classes={"pool-4": "lagging"})
+        await stage.until_weights({f"pool-{ordinal}": 10 if ordinal == 4 else 100 for ordinal in range(5)})
+        await stage.until_quiet()
+
+    async def scale_in(stage: ControllerStage) -> None:
+        await stage.client.merge(POOL, stage.namespace, "pool", {"spec": {"replicas": 3}}, manager=USER)
+
+    async with new_stage(api_server, tmp_path, "smaller-whole") as stage:
+        async with running_pool(stage):
+            await begin(stage)
+            before = len(stage.relay.writes)
+            await scale_in(stage)
+            await until_at_rest(stage, weights)
+        whole, writes = await read_state(stage), len(stage.relay.writes) - before
+    assert writes >= 3
+
+    async def interrupt(number: int) -> None:
+        async with new_stage(api_server, tmp_path, f"smaller-{number}") as stage:
+            async with running_pool(stage):
+                await begin(stage)
+            await scale_in(stage)
+            await kill_after(stage, number, has_pods=True)
+            async with stage.controller():
+                await until_at_rest(stage, weights)
+            assert await read_state(stage) == whole, f"killed after {number} writes"
+
+    await a_few_at_once(interrupt, writes)
+
+
 async def a_few_at_once(work: Callable[[int], Awaitable[None]], count: int) -> None:
     """Do the work for each number below `count`; most of it is waiting."""
     numbers = iter(range(count))
@@ -136,7 +171,7 @@ async def kill_after(stage: ControllerStage, writes: int, *, has_pods: bool) -> 
     )
 
 
-async def until_at_rest(stage: ControllerStage) -> None:
+async def until_at_rest(stage: ControllerStage, weights: Mapping[str, int] = FIFTY) -> None:
     """Wait until all pods are restarted that had to be, playing who makes them anew."""
     async with asyncio.timeout(SECONDS):
         while True:
@@ -144,7 +179,7 @@ async def until_at_rest(stage: ControllerStage) -> None:
             written = len(stage.relay.writes)
             await asyncio.sleep(0.7)
             is_quiet = written == len(stage.relay.writes)
-            if is_quiet and await _is_reconciled(stage) and await stage.read_weights() == {"pool-0": 50}:
+            if is_quiet and await _is_reconciled(stage) and await stage.read_weights() == weights:
                 return
 
 
