@@ -17,6 +17,8 @@ from cli.columns import choose_columns
 from readpool.v1 import observer_pb2 as pb
 
 BAR_WIDTH = 14
+_OF_NO_POOL = ("PoolNotFound", "PoolDeleted")
+"""Reasons of a decision on a pool that a trigger names and that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,16 @@ def build_fleet(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only:
 
 
 def build_headline(snapshot: pb.Snapshot) -> Text:
-    """Build the line with the fleet's name, its tip and its size."""
+    """Build the line with the fleet's name, its tip and its size; a pool that is not there has neither."""
     decision, bounds = snapshot.decision, snapshot.bounds
+    name = (make_printable(snapshot.fleet), "bold")
+    if decision.reason in _OF_NO_POOL:
+        return Text.assemble(name, "  ", ("the pool is not there", "yellow"))
     desired = str(decision.desired_replicas) if decision.HasField("desired_replicas") else "not known"
-    line = Text.assemble((make_printable(snapshot.fleet), "bold"), "  ", build_tip(snapshot), "  ")
+    line = Text.assemble(name, "  ", build_tip(snapshot), "  ")
     line.append(f"replicas {len(snapshot.replicas)}, desired {desired}")
-    line.append(f" ({bounds.min_replicas} to {bounds.max_replicas}, target {bounds.target_replicas})", "dim")
+    if bounds.max_replicas:  # nothing is known of them while the API server has not told of the pool
+        line.append(f" ({bounds.min_replicas} to {bounds.max_replicas}, target {bounds.target_replicas})", "dim")
     return line
 
 

@@ -49,6 +49,20 @@ def draw(renderable: RenderableType, width: int = 120) -> str:
     return capture.get()
 
 
+@pytest.mark.parametrize("reason", ["PoolNotFound", "PoolDeleted"])
+def test_a_pool_that_is_not_there_is_said_not_to_be(reason: str) -> None:
+    message = "There is no ReadOnlyPool stellar/core."
+    fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason=reason, message=message))
+    headline, sentence, *_ = draw(build_fleet(fleet, width=120, max_rows=5)).splitlines()
+    assert headline.rstrip() == "stellar/core  the pool is not there"
+    assert sentence.rstrip() == message
+
+
+def test_bounds_that_are_not_known_yet_are_not_shown_as_none() -> None:
+    fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason="PoolsNotRead", message="Not read yet."))
+    assert "(0 to 0" not in draw(build_fleet(fleet, width=120, max_rows=5))
+
+
 EVERY_CLASS = [build_replica(f"core-{number}", number, lag=number * 3) for number in LOOKS]
 
 
