@@ -16,6 +16,7 @@ from controller.eds_feed import EdsFeed
 from controller.eds_service import EdsService
 from controller.eds_store import EdsStore
 from controller.settings import EdsSettings
+from controller.stats import ControllerStats, EdsStats
 from controller.watches import Watches
 from readpool.host_port import HostPort, SettingsError
 from readpool.server_tls import build_server_credentials
@@ -39,14 +40,17 @@ _OPTIONS = (
 
 
 class EdsServer:
-    """Serves a store; `port` is the one that is listened on.
+    """Serves a store; `port` is the one that is listened on, `stats` counts what is told.
 
     Raises:
         SettingsError: when the address cannot be listened on, or the TLS files cannot be served with.
     """
 
-    def __init__(self, listen: HostPort, store: EdsStore, tls: TlsFiles | None = None) -> None:
-        self.service = EdsService(store)
+    def __init__(
+        self, listen: HostPort, store: EdsStore, tls: TlsFiles | None = None, stats: EdsStats | None = None
+    ) -> None:
+        self.stats = stats or EdsStats()
+        self.service = EdsService(store, self.stats)
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_STREAMS)
         eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
         reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
@@ -63,15 +67,15 @@ class EdsServer:
 
 
 @contextlib.asynccontextmanager
-async def serve_eds(settings: EdsSettings, watches: Watches) -> AsyncIterator[None]:
+async def serve_eds(settings: EdsSettings, watches: Watches, stats: ControllerStats) -> AsyncIterator[None]:
     """Serve during the block what `watches`, which do not run yet, will see.
 
     Raises:
         SettingsError: as EdsServer.
     """
-    store = EdsStore()
+    store, stats.eds = EdsStore(), EdsStats()
     feed = EdsFeed(watches, store)
-    server = EdsServer(settings.listen, store, settings.tls)
+    server = EdsServer(settings.listen, store, settings.tls, stats.eds)
     await server.start()
     _LOG.info("serving endpoint discovery", listen=str(HostPort(settings.listen.host, server.port)))
     following = asyncio.create_task(feed.run(), name="endpoint discovery")

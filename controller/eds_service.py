@@ -16,6 +16,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from controller.eds_messages import TYPE_URL
 from controller.eds_store import EdsStore
 from controller.eds_subscription import Answer, Subscription
+from controller.stats import EdsStats
 
 _LOG = structlog.get_logger(__name__)
 _MOST_TOLD = 1000
@@ -26,16 +27,12 @@ _Encode = Callable[[Answer], Any]
 class EdsService:
     """The servicer. Streams wait until the store is ready: until then their Envoys go on as they are."""
 
-    def __init__(self, store: EdsStore) -> None:
+    def __init__(self, store: EdsStore, stats: EdsStats) -> None:
         self._store = store
+        self._stats = stats
         self._told: set[tuple[str, str]] = set()
         self._wakes: set[asyncio.Event] = set()
         self._is_ending = False
-
-    @property
-    def streams(self) -> int:
-        """Count the streams."""
-        return len(self._wakes)
 
     def end_all(self) -> None:
         """End all streams, as one that is done does; later ones end at once."""
@@ -46,17 +43,20 @@ class EdsService:
     async def StreamEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Serve the state-of-the-world variant."""
         async for answer in self._serve(requests, context, self._take_whole, self._encode_whole):
+            self._stats.pushes["Whole"] += 1
             yield answer
 
     async def DeltaEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Serve the delta variant."""
         async for answer in self._serve(requests, context, self._take_delta, self._encode_delta):
+            self._stats.pushes["Delta"] += 1
             yield answer
 
     async def FetchEndpoints(self, request: Any, context: Any) -> Any:
         """Answer once, for clients that poll."""
         await _check_type(request, context)
         await self._store.ready.wait()
+        self._stats.pushes["Fetch"] += 1
         names = tuple(request.resource_names) or tuple(sorted(self._store.names()))
         return self._encode_whole(Answer("", names))
 
@@ -72,6 +72,7 @@ class EdsService:
         reading = asyncio.create_task(self._read(requests, context, partial(take, subscription), wake))
         reading.add_done_callback(lambda _: wake.set())
         self._wakes.add(wake)
+        self._stats.streams += 1
         try:
             with self._store.watching(note):
                 while not reading.done() and not self._is_ending:
@@ -85,6 +86,7 @@ class EdsService:
                 await reading
         finally:
             self._wakes.discard(wake)
+            self._stats.streams -= 1
             reading.cancel()
 
     async def _read(
@@ -135,6 +137,7 @@ class EdsService:
         """Say once that an Envoy refuses what it was sent; it goes on with what it had."""
         if not request.HasField("error_detail"):
             return
+        self._stats.refusals += 1
         refusal = (node, request.error_detail.message)
         if refusal not in self._told:
             if len(self._told) >= _MOST_TOLD:

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from controller.stats import ControllerStats
+from controller.stats import ControllerStats, EdsStats
 from readpool.telemetry.exposition import build_histogram
 
 
@@ -44,6 +44,8 @@ class ControllerCollector(Collector):
         """Yield each family."""
         yield from _collect_gauges(self._read_gauges())
         yield from _collect_stats(self._stats)
+        if self._stats.eds is not None:
+            yield from _collect_eds(self._stats.eds)
 
 
 def _collect_gauges(gauges: Gauges) -> Iterator[Metric]:
@@ -78,4 +80,19 @@ def _collect_stats(stats: ControllerStats) -> Iterator[Metric]:
         "readpool_controller_reconcile_duration_seconds",
         "From taking a pool out of the queue to the last answer.",
         stats.reconcile_seconds,
+    )
+
+
+def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "readpool_controller_eds_streams", "Streams of Envoys that are open.", value=float(stats.streams)
+    )
+    pushes = CounterMetricFamily(
+        "readpool_controller_eds_pushes", "Answers sent to Envoys, by the variant of the protocol.", labels=["variant"]
+    )
+    for variant, count in stats.pushes.items():
+        pushes.add_metric([variant], count)
+    yield pushes
+    yield CounterMetricFamily(
+        "readpool_controller_eds_refusals", "Answers that an Envoy refused (NACK).", value=stats.refusals
     )

@@ -43,7 +43,7 @@ class Controller:
         self._client = client
         self._settings = settings
         self._clock = clock
-        self._stats = ControllerStats()
+        self.stats = ControllerStats()
         self._leading: _Leading | None = None
         self.watches = Watches(client, settings.namespaces, self._queue, settings.check_seconds)
 
@@ -54,7 +54,7 @@ class Controller:
 
     def build_collector(self) -> ControllerCollector:
         """Build what Prometheus reads."""
-        return ControllerCollector(self._stats, self._read_gauges)
+        return ControllerCollector(self.stats, self._read_gauges)
 
     async def run(self) -> None:
         """Watch, and lead whenever the Lease is ours."""
@@ -67,7 +67,7 @@ class Controller:
 
     async def _lead(self) -> None:
         """Look after all pools until cancelled."""
-        async with lead_pools(self._client, self.watches, self._settings, self._stats, self._clock) as leading:
+        async with lead_pools(self._client, self.watches, self._settings, self.stats, self._clock) as leading:
             self._leading = leading
             try:
                 await leading.run()
@@ -180,7 +180,7 @@ async def _serve(client: KubernetesClient, settings: ControllerSettings, stoppin
         serve_telemetry(
             settings.telemetry_listen, controller.build_collector(), lambda: controller.is_ready and not stopping.done()
         ) as telemetry,
-        _serving_eds(settings, controller.watches),
+        _serving_eds(settings, controller.watches, controller.stats),
     ):
         work = asyncio.create_task(controller.run(), name="controller")
         _LOG.info("serving", telemetry=str(telemetry), cpuSeconds=round(time.process_time(), 2))
@@ -193,12 +193,14 @@ async def _serve(client: KubernetesClient, settings: ControllerSettings, stoppin
             await work
 
 
-def _serving_eds(settings: ControllerSettings, watches: Watches) -> contextlib.AbstractAsyncContextManager[None]:
+def _serving_eds(
+    settings: ControllerSettings, watches: Watches, stats: ControllerStats
+) -> contextlib.AbstractAsyncContextManager[None]:
     if settings.eds is None:
         return contextlib.nullcontext()
     from controller.eds_server import serve_eds  # noqa: PLC0415 - Envoy's messages take long to load
 
-    return serve_eds(settings.eds, watches)
+    return serve_eds(settings.eds, watches, stats)
 
 
 def _describe(settings: ControllerSettings) -> dict[str, object]:

@@ -7,6 +7,23 @@ from readpool.telemetry.histogram import Histogram
 RECONCILE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+class EdsStats:
+    """What was told to Envoys.
+
+    Attributes:
+        streams: that are open, one or more of each Envoy.
+        pushes: answers that were sent, by the variant of the protocol: "Whole", "Delta", or "Fetch" for one that polls.
+        refusals: answers that an Envoy refused, each time; it goes on with what it had.
+    """
+
+    __slots__ = ("pushes", "refusals", "streams")
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self.pushes: Counter[str] = Counter(Whole=0, Delta=0, Fetch=0)
+        self.refusals = 0
+
+
 class ControllerStats:
     """The process-wide counts.
 
@@ -15,15 +32,17 @@ class ControllerStats:
         reconcile_seconds: from taking a pool out of the queue to the last answer.
         writes: by verb, kind and outcome: "OK" or the API server's reason.
         events: by outcome: "Written", "Repeated" (counted in one that is there), "Dropped".
+        eds: of endpoint discovery; None where that is not served.
     """
 
-    __slots__ = ("events", "reconcile_seconds", "reconciles", "writes")
+    __slots__ = ("eds", "events", "reconcile_seconds", "reconciles", "writes")
 
     def __init__(self) -> None:
         self.reconciles: Counter[str] = Counter()
         self.reconcile_seconds = Histogram(RECONCILE_SECONDS)
         self.writes: Counter[tuple[str, str, str]] = Counter()
         self.events: Counter[str] = Counter()
+        self.eds: EdsStats | None = None
 
     def count_reconcile(self, outcome: str, seconds: float) -> None:
         """Count one look at a pool, and how long it took in seconds."""

@@ -127,6 +127,18 @@ async def test_a_refusal_is_logged_once_and_nothing_is_sent_again_until_it_chang
                 assert await stream.is_quiet()
     told = [entry for entry in logged if entry["event"] == "edsRefused"]
     assert [(entry["node"], entry["why"]) for entry in told] == [("test", "malformed IP address")]
+    assert (server.stats.refusals, server.stats.pushes) == (4, {"Whole": 2, "Delta": 2, "Fetch": 0})
+
+
+@pytest.mark.parametrize("is_delta", [False, True])
+async def test_streams_are_counted_while_they_are_open(server: EdsServer, *, is_delta: bool) -> None:
+    async with open_stream(server.port, is_delta=is_delta) as stream:
+        await (stream.change("default/a") if is_delta else stream.want("default/a"))
+        await stream.read()
+        assert server.stats.streams == 1
+    async with asyncio.timeout(5):
+        while server.stats.streams:  # noqa: ASYNC110 - gRPC tells nobody when it is through
+            await asyncio.sleep(0.01)
 
 
 async def test_another_type_is_refused_by_name(server: EdsServer) -> None:
@@ -168,7 +180,7 @@ async def test_hundreds_of_streams_each_hear_of_their_own(store: EdsStore, serve
         for name in names:
             store.update(name, weigh(n1=2))
     async with asyncio.timeout(5):
-        while server.service.streams:  # noqa: ASYNC110 - gRPC tells nobody when it is through
+        while server.stats.streams:  # noqa: ASYNC110 - gRPC tells nobody when it is through
             await asyncio.sleep(0.01)
 
 

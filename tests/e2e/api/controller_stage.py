@@ -5,6 +5,7 @@ The controller runs within the test, or as a process of its own where it is to b
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 import time
@@ -112,6 +113,12 @@ class ControllerStage:
             if one["metadata"]["labels"]["kubernetes.io/service-name"] == one["metadata"]["labels"]["stellar.org/pool"]
             for endpoint in one["endpoints"]
         }
+
+    def read_log(self, event: str) -> dict[str, Any]:
+        """Read the first line of a process's log with this event."""
+        lines = (json.loads(line) for line in (self.folder / "log").read_text().splitlines())
+        found: dict[str, Any] = next(line for line in lines if line["event"] == event)
+        return found
 
     async def _has_weights(self, weights: Mapping[str, int]) -> bool:
         return await self.read_weights() == weights

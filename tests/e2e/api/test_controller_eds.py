@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import aiohttp
 import grpc
 import pytest
 
@@ -88,6 +89,33 @@ async def test_what_the_scaler_says_is_told_to_envoys_within_a_second(stage: Con
             await wait_for(stream, name, weights)
             seconds.append(loop.time() - begun)
     assert max(seconds) < 1.0, seconds
+
+
+async def test_its_metrics_tell_of_streams_answers_and_refusals(stage: ControllerStage) -> None:
+    (port,) = take_ports(1)
+    flags, name = ("--eds-listen", f"127.0.0.1:{port}"), f"{stage.namespace}/pool"
+    async with stage.process(*flags), listen(port, name) as stream, aiohttp.ClientSession() as session:
+        answer = await asyncio.wait_for(stream.call.read(), SECONDS)
+        await stream.change(after=answer, refusing="malformed IP address")
+        url = f"http://{stage.read_log('serving')['telemetry']}/metrics"
+
+        async def read_metrics() -> dict[str, float]:
+            async with session.get(url) as found:
+                lines = (await found.text()).splitlines()
+            told = (line.rsplit(" ", 1) for line in lines if "_controller_eds_" in line and not line.startswith("#"))
+            return {name.removeprefix("readpool_controller_eds_"): float(value) for name, value in told}
+
+        async def are_told() -> bool:
+            told = await read_metrics()
+            return told == {
+                "streams": 1.0,
+                "refusals_total": 1.0,
+                'pushes_total{variant="Delta"}': 1.0,
+                'pushes_total{variant="Whole"}': 0.0,
+                'pushes_total{variant="Fetch"}': 0.0,
+            }
+
+        await stage.until(are_told, "one stream, one answer, one refusal")
 
 
 @contextlib.asynccontextmanager

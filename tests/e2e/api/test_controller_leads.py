@@ -1,11 +1,9 @@
 """Two controllers, real processes: one writes; the other follows when it is killed, and at once when it ends well."""
 
 import asyncio
-import json
 import signal
 import time
 from asyncio.subprocess import Process
-from typing import Any
 
 import aiohttp
 import pytest
@@ -103,7 +101,7 @@ async def test_its_port_says_that_it_is_ready_and_what_it_has_written(stage: Con
         await stage.apply()
         await stage.until_there(STATEFUL_SET, "pool")
         await stage.until_quiet()
-        url = f"http://{_read_log(stage, 'serving')['telemetry']}"
+        url = f"http://{stage.read_log('serving')['telemetry']}"
         for path in ("/readyz", "/healthz"):
             async with session.get(url + path) as answer:
                 assert answer.status == 200
@@ -114,9 +112,3 @@ async def test_its_port_says_that_it_is_ready_and_what_it_has_written(stage: Con
         assert float(told['readpool_controller_writes_total{kind="StatefulSet",outcome="OK",verb="apply"}']) == 1
         assert float(told["readpool_controller_watched_pools"]) == 1
         assert process.returncode is None
-
-
-def _read_log(stage: ControllerStage, event: str) -> dict[str, Any]:
-    lines = (json.loads(line) for line in (stage.folder / "log").read_text().splitlines())
-    found: dict[str, Any] = next(line for line in lines if line["event"] == event)
-    return found
