@@ -1,7 +1,9 @@
 """The router in the chart: a bootstrap that Envoy takes, told by the controllers, and drained before it ends."""
 
+import contextlib
 import json
 import subprocess
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tests.eds_router import assign
 from tests.envoy_binary import require_envoy
 from tests.envoy_process import name_admin_socket, run_envoy
 from tests.gate_process import take_ports
-from tests.weighted_backends import Reader, run_backends
+from tests.weighted_backends import Reader, run_backends, wait_until_moved
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
@@ -146,6 +148,49 @@ async def test_it_routes_by_what_a_controller_tells_over_mutual_tls(helm: Helm, 
                         await reader.ask()
         assert reader.failures == []
         assert reader.answered == {addresses[0]: 60, addresses[1]: 20}
+    finally:
+        await server.stop()
+
+
+async def test_it_follows_certificates_that_are_renewed_while_it_runs(helm: Helm, tmp_path: Path) -> None:
+    folders = [tmp_path / "server", tmp_path / "client"]
+    write_pairs(folders, Authority("first"))
+    tls = TlsFiles(folders[0] / "tls.crt", folders[0] / "tls.key", folders[0] / "ca.crt", "--eds-tls")
+    store, (port,) = EdsStore(), take_ports(1)
+    store.ready.set()
+    config, readers = place_router(helm.render(*ONE, *MUTUAL), tmp_path, port)
+    addresses = ["127.0.1.1", "127.0.1.2", "127.0.1.3"]
+    async with contextlib.AsyncExitStack() as stack:
+        backends = await stack.enter_async_context(run_backends(addresses))
+        store.update("stellar/readers", assign({addresses[0]: 1}, backends))
+        async with serving(store, port, tls):
+            envoy = await stack.enter_async_context(run_envoy(require_envoy(), config, tmp_path, NODE))
+            await envoy.wait_until_live()
+            reader = await stack.enter_async_context(Reader(readers))
+            await wait_until_moved(reader, addresses[0])
+        # By an authority that neither side has known: whoever had not read it again would be refused by the other.
+        write_pairs(folders, Authority("second"))
+        store.update("stellar/readers", assign({addresses[1]: 1}, backends))
+        async with serving(store, port, tls):
+            await wait_until_moved(reader, addresses[1])
+            store.update("stellar/readers", assign({addresses[2]: 1}, backends))
+            await wait_until_moved(reader, addresses[2])
+        assert reader.failures == []
+
+
+def write_pairs(folders: Sequence[Path], authority: Authority) -> None:
+    """Write the Secrets of both sides, as the kubelet does when they are renewed."""
+    for folder, pair in zip(folders, (authority.issue(host=HOST), authority.issue("envoy")), strict=True):
+        write_secret(folder, pair, authority.root)
+
+
+@contextlib.asynccontextmanager
+async def serving(store: EdsStore, port: int, tls: TlsFiles) -> AsyncIterator[None]:
+    """Serve endpoint discovery during the block, as one replica of the controller does until it ends."""
+    server = EdsServer(HostPort("127.0.0.1", port), store, tls)
+    await server.start()
+    try:
+        yield
     finally:
         await server.stop()
 
