@@ -26,6 +26,7 @@ __all__ = [
     "PodPorts",
     "build_drain",
     "build_gate",
+    "build_wait",
     "choose_ports",
     "has_gate",
 ]
@@ -73,6 +74,11 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
             "capabilities": {"drop": ["ALL"]},
         },
     }
+
+
+def build_wait() -> dict[str, Any]:
+    """Build the lifecycle of Core without a gate: its image has a shell's tools, as its preparation needs them too."""
+    return {"preStop": {"exec": {"command": ["sleep", str(DRAIN_SECONDS)]}}}
 
 
 def build_drain(path: str = DRAIN_PATH) -> dict[str, Any]:

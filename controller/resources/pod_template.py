@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.core_config import CoreSettings
-from controller.gate import DRAIN_SECONDS, build_drain, build_gate, choose_ports, has_gate
+from controller.gate import DRAIN_SECONDS, build_drain, build_gate, build_wait, choose_ports, has_gate
 from controller.labels import VOLUME, build_labels, build_selector, config_map_name
 from controller.list_keys import POD_LIST_KEYS, index_items
 from controller.plan_settings import PlanSettings
@@ -42,7 +42,7 @@ def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, 
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": TERMINATION_SECONDS + (0 if gate is None else DRAIN_SECONDS),
+            "terminationGracePeriodSeconds": TERMINATION_SECONDS + DRAIN_SECONDS,
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": NOBODY,
@@ -65,17 +65,21 @@ def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, 
 
 
 def merge_template(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge a partial template over ours: objects by field, list-maps by key, everything else replaced."""
+    """Merge a partial template over ours: objects by field, list-maps by key, everything else and hooks replaced."""
     merged = dict(ours)
     for name, part in theirs.items():
         found = merged.get(name)
-        if isinstance(found, Mapping) and isinstance(part, Mapping):
+        if isinstance(found, Mapping) and isinstance(part, Mapping) and name not in _ONE_OF_SEVERAL:
             merged[name] = merge_template(found, part)
         elif isinstance(found, list) and isinstance(part, list) and name in POD_LIST_KEYS:
             merged[name] = _merge_items(found, part, POD_LIST_KEYS[name])
         elif part is not None or found is None:
             merged[name] = part
     return merged
+
+
+_ONE_OF_SEVERAL = ("preStop", "postStart")
+"""Of exec, httpGet and sleep a hook has one: theirs beside ours would be refused."""
 
 
 def _merge_items(ours: list[Any], theirs: list[Any], keys: tuple[str, ...]) -> list[Any]:
@@ -131,9 +135,8 @@ def _build_core(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     ports = choose_ports(pool.spec, settings.gate_image)
     is_gated = has_gate(pool.spec, settings.gate_image)
     named = {"peer": ports.peer} | ({} if is_gated else {"info": ports.info, "read": ports.read})
-    drain = {"lifecycle": build_drain()} if is_gated else {}
     return _build_container(pool, CORE) | {
-        **drain,
+        "lifecycle": build_drain() if is_gated else build_wait(),
         "command": ["stellar-core", "--conf", _CONFIG, "run"],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
         "readinessProbe": {

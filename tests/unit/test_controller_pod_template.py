@@ -92,6 +92,12 @@ def test_a_template_adds_to_ours_and_goes_over_it_field_by_field() -> None:
     assert core["securityContext"]["readOnlyRootFilesystem"] is True
 
 
+def test_a_hook_of_the_template_takes_the_place_of_ours_since_a_hook_does_one_thing() -> None:
+    hook = {"preStop": {"sleep": {"seconds": 5}}}
+    template = build(template={"spec": {"containers": [{"name": "stellar-core", "lifecycle": hook}]}})
+    assert find(template)["lifecycle"] == hook
+
+
 @pytest.mark.parametrize(
     "theirs",
     [

@@ -69,8 +69,13 @@ def test_core_and_its_gate_answer_on_while_readers_go_elsewhere() -> None:
     assert core["lifecycle"] == {"preStop": {"httpGet": {"path": "/drain", "port": 11629}}}
     assert gate["lifecycle"] == {"preStop": {"httpGet": {"path": "/leave", "port": 11629}}}
     assert pod["terminationGracePeriodSeconds"] == TERMINATION_SECONDS + DRAIN_SECONDS
-    (core,) = build_pod(None)["containers"]
-    assert "lifecycle" not in core
+
+
+def test_without_a_gate_core_waits_by_the_tools_of_its_own_image() -> None:
+    pod = build_pod(None)
+    (core,) = pod["containers"]
+    assert core["lifecycle"] == {"preStop": {"exec": {"command": ["sleep", str(DRAIN_SECONDS)]}}}
+    assert pod["terminationGracePeriodSeconds"] == TERMINATION_SECONDS + DRAIN_SECONDS
 
 
 def test_only_the_scaler_may_ask_for_statistics() -> None:
