@@ -75,7 +75,7 @@ class Applier:
             try:
                 answer = await self._write("apply", kind, partial(self._client.apply, kind, manifest, manager=MANAGER))
             except ApiError as error:
-                if not error.is_for_good:
+                if not error.is_for_good or error.is_of_ending_namespace:
                     raise
                 refused[key] = error.message
                 _LOG.warning("refused", kind=kind.name, pool=_name(observed.pool), why=error.message)

@@ -42,6 +42,7 @@ class PoolMemory:
         unsettled: how many times in a row there was something to write.
         to_write: how much there was to write when it was last looked at.
         has_progressed: less than the time before.
+        is_ending: its namespace is being deleted, and it with that: nothing more is done for it.
     """
 
     uid: str
@@ -50,6 +51,7 @@ class PoolMemory:
     unsettled: int = 0
     to_write: int = 0
     has_progressed: bool = False
+    is_ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from controller.pool_keys import PoolKey
 from controller.stats import ControllerStats
 from controller.watches import Watches
 from readpool.clock import Clock
+from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.errors import PoolError
 from readpool.pool.scalars import to_timestamp
@@ -91,6 +92,8 @@ class Reconciler:
             await self._tell_not_understood(manifest, error)
             return "NotUnderstood", None
         memory = self._remember(key, pool)
+        if memory.is_ending:
+            return "Gone", None
         observed = self._observe(key, pool, memory)
         plan = plan_pool(observed, self._settings, self._clock())
         applied = {key_of(kind_of(one), one) for one in plan.applied}
@@ -101,7 +104,15 @@ class Reconciler:
         if plan.is_empty and not observed.occupied:
             memory.unsettled = 0
             return "Settled", plan.again_in_seconds
-        plan = await self._carry_out(plan, observed, memory, manifest["metadata"]["resourceVersion"])
+        try:
+            plan = await self._carry_out(plan, observed, memory, manifest["metadata"]["resourceVersion"])
+        except ApiError as error:
+            if not error.is_of_ending_namespace:
+                raise
+            memory.is_ending = True
+            self._streams.forget(key)
+            _LOG.info("namespace is being deleted", pool=str(key))
+            return "Gone", None
         memory.unsettled += 1
         return "Written", _choose_recheck(plan, memory)
 

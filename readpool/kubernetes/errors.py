@@ -1,6 +1,8 @@
 """How the API server says no, and what a caller can do about it. Pure: from a status and a body."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 
 class ApiError(Exception):
@@ -10,14 +12,23 @@ class ApiError(Exception):
         status: the HTTP status; 0 where no answer came at all.
         reason: CamelCase, as in metav1.Status: NotFound, Conflict, AlreadyExists, Invalid, Forbidden, Expired.
         retry_after_seconds: how long the server asks to be left alone, None where it does not say.
+        causes: what the reason comes of, CamelCase, as in metav1.StatusCause.
     """
 
-    def __init__(self, status: int, reason: str, message: str, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        retry_after_seconds: float | None = None,
+        causes: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__(f"{reason}: {message}" if message else reason)
         self.status = status
         self.reason = reason
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.causes = causes
 
     @property
     def is_gone(self) -> bool:
@@ -28,6 +39,11 @@ class ApiError(Exception):
     def is_conflict(self) -> bool:
         """True where someone else was first: the object was changed, or there is one of this name already."""
         return self.status == 409  # noqa: PLR2004 - Conflict
+
+    @property
+    def is_of_ending_namespace(self) -> bool:
+        """True where nothing can be made any more, since the whole namespace is being deleted."""
+        return "NamespaceTerminating" in self.causes  # k8s.io/api/core/v1, NamespaceTerminatingCause
 
     @property
     def is_expired(self) -> bool:
@@ -42,6 +58,7 @@ class ApiError(Exception):
 
 def parse_error(status: int, body: bytes, retry_after: str | None) -> ApiError:
     """Parse an answer that is no success: a metav1.Status, or whatever a proxy in between has written."""
+    causes: frozenset[str] = frozenset()
     reason, message = f"Http{status}", body[:500].decode(errors="replace").strip()
     try:
         answer = json.loads(body)
@@ -49,7 +66,16 @@ def parse_error(status: int, body: bytes, retry_after: str | None) -> ApiError:
         answer = None
     if isinstance(answer, dict) and answer.get("kind") == "Status":
         reason, message = str(answer.get("reason") or reason), str(answer.get("message") or message)
-    return ApiError(status, reason, message, _parse_seconds(retry_after))
+        causes = frozenset(_read_causes(answer.get("details")))
+    return ApiError(status, reason, message, _parse_seconds(retry_after), causes)
+
+
+def _read_causes(details: Any) -> Iterator[str]:
+    """Read metav1.StatusDetails, as far as it is that."""
+    causes = details.get("causes") if isinstance(details, dict) else None
+    for cause in causes if isinstance(causes, list) else ():
+        if isinstance(cause, dict) and isinstance(cause.get("reason"), str):
+            yield cause["reason"]
 
 
 def _parse_seconds(text: str | None) -> float | None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
-from readpool.kubernetes.kinds import SERVICE, STATEFUL_SET
-from tests.e2e.api.api_relay import Asked, refuse
+from readpool.kubernetes.kinds import CONFIG_MAP, NETWORK_POLICY, SERVICE, STATEFUL_SET
+from tests.e2e.api.api_relay import FORBIDDEN, Asked, refuse
 from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.running_pool import FRESH, has_replicas, running_pool
 
@@ -150,3 +151,26 @@ async def _is_long(expired: list[str]) -> bool:
 
 async def _are_watching(stage: ControllerStage) -> bool:
     return sum(one.is_watch for one in stage.relay.asked) >= 9
+
+
+async def test_a_namespace_that_is_being_deleted_is_left_to_end(stage: ControllerStage) -> None:
+    with capture_logs() as logged:
+        async with running_pool(stage):
+            before = len(stage.relay.answered)
+            await stage.client.request("DELETE", f"/api/v1/namespaces/{stage.namespace}")
+            await stage.client.delete(SERVICE, stage.namespace, "pool")
+            await stage.until(lambda: are_told(stage), "the API server to refuse")
+            for kind in (STATEFUL_SET, NETWORK_POLICY, CONFIG_MAP):
+                name = "pool-config" if kind is CONFIG_MAP else "pool"
+                await stage.client.delete(kind, stage.namespace, name)
+            await stage.say(classes={"pool-1": "lagging"})
+            await stage.until_quiet()
+            refused = [one for one, status in stage.relay.answered[before:] if status == FORBIDDEN and one.is_write]
+    assert [one.path.rpartition("/")[2] for one in refused] == ["pool"]
+    told = [entry for entry in logged if "namespace" in entry["event"]]
+    assert [(entry["event"], entry["log_level"]) for entry in told] == [("namespace is being deleted", "info")]
+    assert [entry for entry in logged if entry["log_level"] in ("warning", "error")] == []
+
+
+async def are_told(stage: ControllerStage) -> bool:
+    return bool(stage.relay.forbidden)
