@@ -85,7 +85,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     """Plan everything of one pool; of one that is being deleted, nothing: the garbage collector takes what it owned."""
     if observed.pool.deletion_timestamp is not None:
         return Plan(dump_status(observed.pool.status))
-    silent_since = observed.fleet_silent_since
+    pool, refused, silent_since = observed.pool, observed.refused, observed.fleet_silent_since
     observed = _forgive_short_silence(observed, now)
     wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
@@ -100,7 +100,10 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
         size = max(size, running or 0)
-    going = deleted | (find_surplus(replicas, size) if not observed.pool.spec.paused else frozenset())
+    # Where the StatefulSet cannot be written, nobody goes; and a pause freezes weights whoever was to go before it.
+    is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
+    surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
+    going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
     objects = build_objects(observed, size, configurations, routing, settings)
     apply = [

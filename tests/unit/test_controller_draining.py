@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from controller.draining import choose_size, find_surplus, leave_out
 from controller.labels import parse_ordinal
+from controller.plan import plan_pool
 from controller.replicas import Replica, read_replicas
 from readpool.replica_class import ReplicaClass
 from tests.unit.drawn_worlds import few, list_alive, worlds
@@ -163,6 +164,22 @@ def test_a_scale_in_that_is_taken_back_moves_nobody_who_stays() -> None:
         world.change(replicas=3)
         assert name_writes(world.step())[0] == "EndpointSlice pool-fresh-0"
         assert world.read_endpoints() == before
+
+
+def test_nobody_loses_readers_by_a_scale_in_that_cannot_be_written() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, **WEIGHED)
+    before = world.read_endpoints()
+    world.change(replicas=2, coreConfigOverride="HTTP_PORT = 1\n")
+    world.rest()
+    assert world.read_condition("Stalled")[0] == "True"
+    assert world.read_endpoints() == before
+    world.change(coreConfigOverride="")
+    refused = replace(world.observe(), refused={STATEFUL_SET_KEY: "no"})
+    plan = plan_pool(refused, world.settings, world.now)
+    assert [one["kind"] for one in plan.shrink] == ["StatefulSet"]
+    assert "EndpointSlice" not in {one["kind"] for one in plan.apply}
+    assert name_all(world)[-1] == "StatefulSet pool"
+    assert world.read_endpoints().keys() == {"pool-0", "pool-1"}
 
 
 def test_a_pause_keeps_the_weights_of_those_that_were_to_go() -> None:
