@@ -45,6 +45,9 @@ _OBSERVER_STREAMS = 4_000
 _HEALTH_STREAMS = 1_000
 _CALLS = 16_384
 """Beyond all streams there is room for calls: KEDA sends everything over one connection."""
+_CONNECTION_SECONDS = 60.0
+"""Clients look the Service's name up again when a connection ends; one with all it needs never would, and a scaler that
+comes later would not be asked. So no connection takes new calls for longer; streams on it live on."""
 _LAST_ANSWERS_SECONDS = 0.5
 """For the answers of finished calls to leave the process."""
 _OPTIONS = (
@@ -63,7 +66,15 @@ _OPTIONS = (
 class GrpcServer:
     """The gRPC port with its services; `port` is the one that is listened on, `is_serving` holds until the drain."""
 
-    def __init__(self, settings: ScalerSettings, fleets: Fleets, stats: ScalerStats, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: ScalerSettings,
+        fleets: Fleets,
+        stats: ScalerStats,
+        clock: Clock,
+        *,
+        connection_seconds: float = _CONNECTION_SECONDS,
+    ) -> None:
         admission = Admission(
             allow_static_nodes=settings.allow_static_nodes,
             pool_namespaces=settings.pools.namespaces if settings.pools else None,
@@ -73,7 +84,8 @@ class GrpcServer:
         self._counts = RequestCounts(stats)
         self._health = Health(_SERVICES, health_streams)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
-        self._server = grpc.aio.server(interceptors=[self._counts], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
+        options = (*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000)))
+        self._server = grpc.aio.server(interceptors=[self._counts], options=options, maximum_concurrent_rpcs=_CALLS)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
             ExternalScaler(fleets, admission, keda_streams), self._server
         )

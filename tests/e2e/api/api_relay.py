@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from readpool.kubernetes.errors import parse_error
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.rights import Right, read_rights
 
@@ -50,6 +51,7 @@ class ApiRelay:
     Attributes:
         url: where the relay answers, in plain HTTP.
         asked: all requests so far, in order; `answered` those whose answer has come, with its status.
+        forbidden: what was refused for want of a right.
         meddle: gives the answer to a request in the server's place, or None.
         delay_seconds: before each request but watches goes on.
         writes_left: so many writes go on, of others than the Lease; later ones are held for ever. None: all.
@@ -60,6 +62,7 @@ class ApiRelay:
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     answered: list[tuple[Asked, int]] = field(default_factory=list)
+    forbidden: list[Asked] = field(default_factory=list)
     meddle: Meddle | None = None
     delay_seconds: float = 0.0
     writes_left: int | None = None
@@ -81,11 +84,6 @@ class ApiRelay:
             for asked, status in self.answered
             for right in read_rights(asked.method, asked.path, asked.query, status)
         }
-
-    @property
-    def forbidden(self) -> list[Asked]:
-        """What was refused for want of a right."""
-        return [asked for asked, status in self.answered if status == FORBIDDEN]
 
     def cut_watches(self) -> None:
         """End the connections of all watches that are open."""
@@ -190,8 +188,12 @@ async def _pass_on(
     relay: ApiRelay, asked: Asked, request: web.Request, found: aiohttp.ClientResponse
 ) -> web.StreamResponse:
     headers = {name: found.headers[name] for name in ("Content-Type", "Retry-After") if name in found.headers}
-    if not asked.is_watch:
-        return web.Response(status=found.status, body=await found.read(), headers=headers)
+    if not asked.is_watch or found.status == FORBIDDEN:
+        body = await found.read()
+        # Nobody may make anything in a namespace that is being deleted, as those of other tests are.
+        if found.status == FORBIDDEN and not parse_error(FORBIDDEN, body, None).is_of_ending_namespace:
+            relay.forbidden.append(asked)
+        return web.Response(status=found.status, body=body, headers=headers)
     stream = web.StreamResponse(status=found.status, headers=headers)
     await stream.prepare(request)
     with relay.streaming(stream), contextlib.suppress(ConnectionError):

@@ -173,4 +173,4 @@ async def test_a_namespace_that_is_being_deleted_is_left_to_end(stage: Controlle
 
 
 async def are_told(stage: ControllerStage) -> bool:
-    return bool(stage.relay.forbidden)
+    return any(status == FORBIDDEN for _, status in stage.relay.answered)
