@@ -42,8 +42,9 @@ class Health(health_pb2_grpc.HealthServicer):
         """Send the status at once and NOT_SERVING at the drain, then end."""
         try:
             with self._streams.admit() as stream:
+                was_serving = self._is_serving  # before it is told: the drain may begin while that is on its way
                 yield health_pb2.HealthCheckResponse(status=self._status(request.service))
-                if self._is_serving:
+                if was_serving:
                     await stream.until_end()
                     yield health_pb2.HealthCheckResponse(status=self._status(request.service))
         except TooManyStreams as error:
