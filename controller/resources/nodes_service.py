@@ -12,7 +12,8 @@ from readpool.pool.spec import ReadOnlyPool
 
 
 def build_nodes_service(pool: ReadOnlyPool, ports: PodPorts) -> dict[str, Any]:
-    """Build the headless Service with the ports `info` and `peer`."""
+    """Build the headless Service with the ports `info` and `peer`, and `stats` where a gate tells of readers."""
+    named = {"info": ports.info, "peer": ports.peer, "stats": ports.stats}
     return {
         "apiVersion": SERVICE.api_version,
         "kind": SERVICE.name,
@@ -23,7 +24,8 @@ def build_nodes_service(pool: ReadOnlyPool, ports: PodPorts) -> dict[str, Any]:
             "selector": build_selector(pool.name),
             "ports": [
                 {"name": name, "port": number, "targetPort": number, "protocol": "TCP"}
-                for name, number in (("info", ports.info), ("peer", ports.peer))
+                for name, number in named.items()
+                if number is not None
             ],
         },
     }

@@ -13,6 +13,7 @@ from controller.observed import Capabilities
 from controller.plan import plan_pool
 from controller.plan_settings import PlanSettings
 from controller.resources.network_policy import build_network_policy
+from controller.resources.nodes_service import build_nodes_service
 from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.scaled_object import build_scaled_object
 from readpool.kubernetes.kinds import KINDS, kind_of
@@ -106,7 +107,23 @@ def test_the_headless_service_tells_of_all_replicas_and_balances_nothing(built: 
     spec = built["Service pool-nodes"]["spec"]
     assert spec["clusterIP"] == "None"
     assert spec["publishNotReadyAddresses"] is True
-    assert [port["name"] for port in spec["ports"]] == ["info", "peer"]
+    assert [port["name"] for port in spec["ports"]][:2] == ["info", "peer"]
+
+
+def test_where_there_is_a_gate_the_scaler_finds_its_statistics_and_is_let_in_to_them() -> None:
+    pool = build_pool(**SPECS["a gate"])
+    ports = choose_ports(pool.spec, None)
+    named = {port["name"]: port["port"] for port in build_nodes_service(pool, ports)["spec"]["ports"]}
+    anyone, scalers = build_network_policy(pool, ports, SETTINGS)["spec"]["ingress"]
+    assert named == {"info": 11627, "peer": 11625, "stats": 11629}
+    assert [port["port"] for port in scalers["ports"]] == [11627, 11629]
+    assert 11629 not in [port["port"] for port in anyone["ports"]]
+
+
+def test_without_a_gate_there_are_no_statistics_to_find() -> None:
+    pool = build_pool(gate={"enabled": False})
+    service = build_nodes_service(pool, choose_ports(pool.spec, "envoyproxy/envoy:distroless-v1.40.0"))
+    assert [port["name"] for port in service["spec"]["ports"]] == ["info", "peer"]
 
 
 def test_with_a_gate_the_command_port_is_behind_no_service_and_open_to_nobody() -> None:

@@ -28,7 +28,7 @@ def test_readers_requests_failures_and_times_are_read_and_nothing_else() -> None
     assert parse_gate(TEXT.encode()) == GateReport(12, 2, 11, ((0.5, 3), (1.0, 4), (inf, 11)))
 
 
-def test_a_gate_that_nobody_has_asked_yet_has_no_times() -> None:
+def test_times_that_are_not_told_are_no_reason_to_refuse_the_rest() -> None:
     assert parse_gate(TOTAL.encode()) == GateReport(12, 0, 0)
 
 
