@@ -12,8 +12,11 @@ from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
+from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
+from scaler.readers import find_rates
+from scaler.request_window import RequestWindow, advance_window, find_figures
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, compute_tip
 from scaler.trigger import FleetSpec, Reference
@@ -55,6 +58,7 @@ class Fleet:
         self._observed_since = now
         self._addresses: dict[str, str] = {}
         self._standings: dict[str, ReplicaStanding] = {}
+        self._windows: dict[str, RequestWindow] = {}
         self._references: dict[Reference, tuple[NodeReport, float]] = {}
         self._are_members_known = False
         self._discovery_trouble = ""
@@ -80,6 +84,7 @@ class Fleet:
         kept = self._standings
         new = ReplicaStanding(since=now, first_seen=now)
         self._standings = {name: kept.get(name, new) for name in names}
+        self._windows = {name: window for name, window in self._windows.items() if name in members}
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
         """Take that the members could not be found: those that are known stay."""
@@ -101,6 +106,15 @@ class Fleet:
             self._standings[name] = after
         return after.replica_class is not standing.replica_class
 
+    def observe_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
+        """Take what the gate beside a member said; of one that fails, the last word counts until it is too old."""
+        if isinstance(outcome, GateReport) and name in self._standings:
+            self._windows[name] = advance_window(self._windows.get(name, RequestWindow()), outcome, now)
+
+    def forget_gate(self, name: str) -> None:
+        """Take that a member has no gate, or another one than before."""
+        self._windows.pop(name, None)
+
     def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what a reference said; of one that fails, the last word counts until it is too old."""
         if isinstance(outcome, NodeReport):
@@ -109,6 +123,7 @@ class Fleet:
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
         self._look_around(now)
+        replicas = self._list_replicas(now)
         decision, self._memory = decide(
             self._standings,
             self._tip,
@@ -116,6 +131,7 @@ class Fleet:
             memory=self._memory,
             settings=self._policy,
             now=now,
+            requests=find_rates(replicas),
         )
         self._sequence += 1
         return FleetSnapshot(
@@ -125,11 +141,19 @@ class Fleet:
             at=now,
             network=self._network,
             tip=self._tip,
-            replicas=tuple(Replica(name, self._addresses[name], s) for name, s in self._standings.items()),
+            replicas=replicas,
             decision=self._say_why_none(decision),
             bounds=self._spec.bounds,
             lag_threshold=self._spec.lag_threshold,
             counts=Counter(standing.replica_class for standing in self._standings.values()),
+        )
+
+    def _list_replicas(self, now: float) -> tuple[Replica, ...]:
+        oldest = now - self._remembered_seconds
+        figures = {name: find_figures(window, oldest) for name, window in self._windows.items()}
+        return tuple(
+            Replica(name, self._addresses[name], standing, figures.get(name))
+            for name, standing in self._standings.items()
         )
 
     def _look_around(self, now: float) -> None:

@@ -8,9 +8,10 @@ one.
 import asyncio
 import heapq
 import ssl
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -21,7 +22,8 @@ from scaler.fetch import FetchLimits, NodeClient, OwnLimitError, build_failure, 
 from scaler.http_exchange import ExchangeError, ReceiveBudget
 from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, is_too_late
 from scaler.poll_settings import PollSettings
-from scaler.probes import parse
+from scaler.probes import parse_answer
+from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure, ProbeError
 from scaler.probes.requests import build_request
@@ -43,10 +45,13 @@ _SUSPENSION_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-class Listener(Protocol):
-    """Whoever watches nodes, each under a name of its own."""
+_Report_contra = TypeVar("_Report_contra", bound=NodeReport | GateReport, contravariant=True)
 
-    def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
+
+class Listener(Protocol[_Report_contra]):
+    """Whoever watches nodes, or gates, each under a name of its own."""
+
+    def receive(self, name: str, outcome: _Report_contra | PollFailure, now: float) -> None:
         """Take what came of one poll. Must not wait."""
 
 
@@ -62,7 +67,7 @@ class PolledNode:
     phase: float
     client: NodeClient | None
     refusal: PollFailure | None
-    listeners: dict[tuple[Listener, str], None] = field(default_factory=dict)
+    listeners: dict[tuple[Listener[Any], str], None] = field(default_factory=dict)
     poll: asyncio.Task[None] | None = None
     is_faulty: bool = False
 
@@ -81,6 +86,7 @@ class Poller:
         self._budget = ReceiveBudget()
         self._tls = tls
         self._nodes: dict[tuple[ProbeKind, str], PolledNode] = {}
+        self._kinds: Counter[ProbeKind] = Counter()
         self._due: list[tuple[float, int, PolledNode]] = []
         self._order = count()
         self._next_first_look = 0.0
@@ -90,8 +96,13 @@ class Poller:
 
     @property
     def node_count(self) -> int:
-        """Number of nodes that are polled."""
-        return len(self._nodes)
+        """Number of nodes that are polled, without the gates beside them."""
+        return len(self._nodes) - self.gate_count
+
+    @property
+    def gate_count(self) -> int:
+        """Number of gates that are polled."""
+        return self._kinds[ProbeKind.GATE]
 
     async def start(self) -> None:
         """Start polling whatever is subscribed, now and later."""
@@ -109,20 +120,22 @@ class Poller:
             if node.client is not None:
                 node.client.close()
         self._nodes.clear()
+        self._kinds.clear()
         self._due.clear()
 
-    def subscribe(self, kind: ProbeKind, url: str, listener: Listener, name: str) -> None:
-        """Have a node polled, and its outcomes told to `listener` under `name`.
+    def subscribe(self, kind: ProbeKind, url: str, listener: Listener[Any], name: str) -> None:
+        """Have a node polled, and its outcomes told to `listener` under `name`: a gate's are reports of its own kind.
 
         Its first poll comes within the interval.
         """
         node = self._nodes.get((kind, url))
         if node is None:
             node = self._nodes[kind, url] = self._build_node(kind, url)
+            self._kinds[kind] += 1
             self._schedule_first(node)
         node.listeners[listener, name] = None
 
-    def unsubscribe(self, kind: ProbeKind, url: str, listener: Listener, name: str) -> None:
+    def unsubscribe(self, kind: ProbeKind, url: str, listener: Listener[Any], name: str) -> None:
         """Tell `listener` no more; a node that nobody listens to is no longer polled."""
         node = self._nodes.get((kind, url))
         if node is None:
@@ -130,6 +143,7 @@ class Poller:
         node.listeners.pop((listener, name), None)
         if not node.listeners:
             del self._nodes[kind, url]
+            self._kinds[kind] -= 1
             if node.poll is not None:
                 node.poll.cancel()
             elif node.client is not None:
@@ -197,15 +211,16 @@ class Poller:
             if not node.listeners and node.client is not None:
                 node.client.close()
         seconds = loop.time() - started
-        if isinstance(outcome, PollFailure):
-            if seconds > self._limits.total_seconds + _SUSPENSION_SECONDS:
-                return  # says nothing of the node
-            self._stats.count_poll(outcome.reason, seconds)
+        if isinstance(outcome, PollFailure) and seconds > self._limits.total_seconds + _SUSPENSION_SECONDS:
+            return  # says nothing of the node
+        reason = outcome.reason if isinstance(outcome, PollFailure) else "Answered"
+        if node.kind is ProbeKind.GATE:
+            self._stats.gate_polls[reason] += 1
         else:
-            self._stats.count_poll("Answered", seconds)
+            self._stats.count_poll(reason, seconds)
         self._tell(node, outcome)
 
-    def _tell(self, node: PolledNode, outcome: NodeReport | PollFailure) -> None:
+    def _tell(self, node: PolledNode, outcome: NodeReport | GateReport | PollFailure) -> None:
         now = self._clock()
         for listener, name in tuple(node.listeners):
             try:
@@ -213,13 +228,13 @@ class Poller:
             except Exception as error:  # noqa: BLE001 - a fault in one fleet keeps nothing from the others
                 _note_fault(node, error)
 
-    async def _observe(self, node: PolledNode) -> NodeReport | PollFailure:
+    async def _observe(self, node: PolledNode) -> NodeReport | GateReport | PollFailure:
         if node.client is None:
             return node.refusal or build_failure("BadAddress", "not a URL that can be asked")
         try:
             addresses = await self._locate(node.client.question.host)
             body = await node.client.fetch(addresses, self._limits, self._budget, self._tls)
-            return parse(node.kind, body)
+            return parse_answer(node.kind, body)
         except ExchangeError as error:
             return build_failure(error.reason, str(error))
         except ProbeError as error:

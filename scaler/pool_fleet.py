@@ -29,6 +29,8 @@ from scaler.trigger import PASSPHRASES, FleetSpec, PoolSource, Reference, Servic
 
 _NODES_PORT = "info"
 """The port of the pool's headless Service at which its replicas tell of themselves."""
+_STATS_PORT = "stats"
+"""That at which their gates tell of readers: not in the Service where nobody has named an image for the gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         sustain_seconds=float(spec.autoscaling.sustain_seconds),
         hold=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
+        stats_port=_STATS_PORT if spec.gate.enabled else None,
     )
 
 

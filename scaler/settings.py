@@ -12,7 +12,7 @@ from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel
 from readpool.tls_files import TlsFiles
 from scaler.node_urls import ALLOWED_URL, is_node_url
-from scaler.probes.kinds import ProbeKind
+from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
 from scaler.trigger import Reference
 
 POLL_INTERVAL_SECONDS = (0.05, 300.0)
@@ -101,8 +101,8 @@ def parse_reference(text: str) -> Reference:
         SettingsError: when the kind is unknown or the URL is not one that a node may have.
     """
     kind, equals, url = text.partition("=")
-    kinds = ", ".join(ProbeKind)
-    if not equals or kind not in tuple(ProbeKind):
+    kinds = ", ".join(REFERENCE_KINDS)
+    if not equals or kind not in REFERENCE_KINDS:
         raise SettingsError(f"{text!r} is not KIND=URL with a KIND of {kinds}")
     if not is_node_url(url):
         raise SettingsError(f"{url!r} in {text!r} is not {ALLOWED_URL}")

@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
 from scaler.policy import Bounds, Decision
+from scaler.request_figures import RequestFigures
 from scaler.tip import Tip
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One replica of a fleet: its name (the pod's where DNS tells it), where it was asked, and where it stands."""
+    """One replica of a fleet: its name (the pod's where DNS tells it), where it was asked, and where it stands.
+
+    `requests` is what its readers met with, as the gate beside it tells; None while that is not known.
+    """
 
     name: str
     address: str
     standing: ReplicaStanding
+    requests: RequestFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)

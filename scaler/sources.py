@@ -4,6 +4,7 @@ Between the fleets, which say what is asked for, and discovery, poller and refer
 """
 
 import asyncio
+import contextlib
 
 from readpool.clock import Clock
 from scaler.discovery import Discovery, DiscoveryError
@@ -38,6 +39,7 @@ class Sources:
         self.poller = Poller(settings, clock, self._discovery, stats, tls)
         self._references = References(settings, clock, self._discovery, tls)
         self._followers: dict[WatchedFleet, asyncio.Task[None]] = {}
+        self._gate_followers: dict[WatchedFleet, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Start asking; fleets can be followed before and after."""
@@ -45,21 +47,24 @@ class Sources:
 
     async def stop(self) -> None:
         """Give up what is under way and close all connections."""
-        for follower in self._followers.values():
+        followers = (*self._followers.values(), *self._gate_followers.values())
+        for follower in followers:
             follower.cancel()
-        await asyncio.gather(*self._followers.values(), return_exceptions=True)
+        await asyncio.gather(*followers, return_exceptions=True)
         await self._references.stop()
         await self.poller.stop()
 
     def follow(self, fleet: WatchedFleet) -> None:
-        """Have the fleet's references asked, its members found and these polled."""
+        """Have the fleet's references asked, its members and their gates found and these polled."""
         for reference in self._list_references(fleet.spec):
             self._references.subscribe(reference, fleet)
         self._follow_members(fleet)
+        self._follow_gates(fleet)
 
     def leave(self, fleet: WatchedFleet) -> None:
         """Do nothing more for this fleet."""
         self._leave_members(fleet)
+        self._leave_gates(fleet)
         for reference in self._list_references(fleet.spec):
             self._references.unsubscribe(reference, fleet)
         fleet.close()
@@ -76,6 +81,9 @@ class Sources:
         if spec.source != before.source:
             self._leave_members(fleet)
             self._follow_members(fleet)
+        if (spec.source, spec.stats_port) != (before.source, before.stats_port):
+            self._leave_gates(fleet)
+            self._follow_gates(fleet)
 
     def _list_references(self, spec: FleetSpec) -> dict[Reference, None]:
         return dict.fromkeys((*spec.references, *self._settings.references))
@@ -91,6 +99,20 @@ class Sources:
 
     def _leave_members(self, fleet: WatchedFleet) -> None:
         follower = self._followers.pop(fleet, None)
+        if follower is not None:
+            follower.cancel()
+
+    def _follow_gates(self, fleet: WatchedFleet) -> None:
+        source, port = fleet.spec.source, fleet.spec.stats_port
+        fleet.set_gates({}, self._settings.max_nodes)
+        if isinstance(source, ServiceSource) and isinstance(port, str):
+            named = ServiceSource(source.name, port)
+            self._gate_followers[fleet] = asyncio.create_task(
+                self._look_up_gates(fleet, named), name=f"gates {fleet.name}"
+            )
+
+    def _leave_gates(self, fleet: WatchedFleet) -> None:
+        follower = self._gate_followers.pop(fleet, None)
         if follower is not None:
             follower.cancel()
 
@@ -114,7 +136,20 @@ class Sources:
                     fleet.set_members(membership.members, self._settings.max_nodes)
             await asyncio.sleep(self._compute_lookup_period())
 
+    async def _look_up_gates(self, fleet: WatchedFleet, source: ServiceSource) -> None:
+        """Look up where a Service's gates tell of readers, again and again; that there are none is an answer too."""
+        membership = Membership()
+        while True:
+            with contextlib.suppress(DiscoveryError):  # what is known stays; the look-up of members says what is wrong
+                found = await self._discovery.find_members(fleet.spec.namespace, source)
+                membership = advance_membership(membership, found)
+                if not membership.is_doubted:
+                    fleet.set_gates(membership.members, self._settings.max_nodes)
+            await asyncio.sleep(self._compute_lookup_period())
+
     def _compute_lookup_period(self) -> float:
         """Compute the seconds between two look-ups of one Service: an interval, or more where there are very many."""
-        cost_seconds = _SECONDS_PER_LOOKUP * len(self._followers) + _SECONDS_PER_MEMBER * self.poller.node_count
+        lookups = len(self._followers) + len(self._gate_followers)
+        members = self.poller.node_count + self.poller.gate_count
+        cost_seconds = _SECONDS_PER_LOOKUP * lookups + _SECONDS_PER_MEMBER * members
         return max(self._settings.interval_seconds, cost_seconds / _LOOKUP_SHARE)

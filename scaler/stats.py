@@ -19,16 +19,18 @@ class ScalerStats:
 
     Attributes:
         polls: by outcome: "Answered", or the reason of the PollFailure. Reasons are constants of ours, so they are few.
+        gate_polls: the same of the gates beside the nodes, which tell of readers.
         poll_seconds: from the start of a poll to its outcome.
         grpc_requests: by method name ("GetMetrics") and status code name ("OK", "UNAVAILABLE").
         grpc_requests_in_flight: by method name; a stream is in flight for as long as it is open.
         loop_lag_seconds: how much later than asked for the event loop woke up.
     """
 
-    __slots__ = ("grpc_requests", "grpc_requests_in_flight", "loop_lag_seconds", "poll_seconds", "polls")
+    __slots__ = ("gate_polls", "grpc_requests", "grpc_requests_in_flight", "loop_lag_seconds", "poll_seconds", "polls")
 
     def __init__(self) -> None:
         self.polls: Counter[str] = Counter()
+        self.gate_polls: Counter[str] = Counter()
         self.poll_seconds = Histogram(POLL_SECONDS)
         self.grpc_requests: Counter[tuple[str, str]] = Counter()
         self.grpc_requests_in_flight: Counter[str] = Counter()

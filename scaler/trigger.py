@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
-from scaler.probes.kinds import ProbeKind
+from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
 from scaler.trigger_values import Metadata, TriggerError, check_name
 
 __all__ = [
@@ -91,7 +91,8 @@ class FleetSpec:
 
     `network` is the passphrase, None to go by what the nodes agree on. `hold` is why nothing is decided, whatever is
     seen; a trigger by pool says no more than the pool's name, and what that stands for is found by scaler.pool_fleet.
-    What was learned before of a replica's requests/s stands in the pool, too.
+    What was learned before of a replica's requests/s stands in the pool, too. `stats_port` is where the gate beside
+    each node tells of its readers: a number, or the name of the Service's port; None where nobody tells.
     """
 
     namespace: str
@@ -104,6 +105,7 @@ class FleetSpec:
     sustain_seconds: float = 60.0
     hold: MissingGround | None = None
     learned_requests_per_replica: float | None = None
+    stats_port: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
         sustain_seconds=keys.take_number(
             "sustainSeconds", 60.0, minimum=MIN_SUSTAIN_SECONDS, maximum=MAX_SUSTAIN_SECONDS
         ),
+        stats_port=_take_stats_port(keys, source),
     )
     keys.refuse_rest("with nodes", _NODES_KEYS)
     return Trigger(fleet, metric, target_value)
@@ -153,7 +156,7 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
 
 _POOL_KEYS = ("pool", "metric", "targetValue")
 _KEYS = (
-    *("service", "nodes", "port", "probe", "network", "references", "lagThreshold", "sustainSeconds"),
+    *("service", "nodes", "port", "statsPort", "probe", "network", "references", "lagThreshold", "sustainSeconds"),
     *("targetReplicas", "minReplicas", "maxReplicas"),
     *_POOL_KEYS,
 )
@@ -177,6 +180,13 @@ def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource |
     return NodesSource(keys.take_urls("nodes", MAX_NODES))
 
 
+def _take_stats_port(keys: Metadata, source: ServiceSource | NodesSource) -> int | str | None:
+    port = keys.find_port("statsPort")
+    if isinstance(port, str) and isinstance(source, NodesSource):
+        raise TriggerError(f"statsPort: {port!r} is not allowed; with nodes, whose ports have no names, give a number")
+    return port
+
+
 def _take_bounds(keys: Metadata) -> Bounds:
     target = keys.take_whole("targetReplicas", None, minimum=0, maximum=MAX_REPLICAS)
     minimum = keys.take_whole("minReplicas", target, minimum=0, maximum=MAX_REPLICAS)
@@ -195,7 +205,7 @@ def _take_network(keys: Metadata) -> str | None:
 
 
 def _take_references(keys: Metadata, *, allow_static_nodes: bool) -> tuple[Reference, ...]:
-    pairs = keys.take_pairs("references", MAX_REFERENCES, kinds=tuple(ProbeKind))
+    pairs = keys.take_pairs("references", MAX_REFERENCES, kinds=REFERENCE_KINDS)
     if pairs and not allow_static_nodes:
         raise TriggerError(
             "references: not allowed here, since they make the scaler fetch addresses of a tenant's"

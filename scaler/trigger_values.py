@@ -71,12 +71,12 @@ class Metadata:
 
     def take_port(self, key: str) -> int | str:
         """Take a port's number, or its name (IANA_SVC_NAME, at most 15 characters with a letter)."""
-        value = self._demand(key)
-        if _PORT_NAME.fullmatch(value):
-            return value
-        if not _WHOLE.fullmatch(value) or not 1 <= int(value) <= _HIGHEST_PORT:
-            raise _refuse(key, value, f"a port number from 1 to {_HIGHEST_PORT}, or the name of the Service's port")
-        return int(value)
+        return _parse_port(key, self._demand(key))
+
+    def find_port(self, key: str) -> int | str | None:
+        """Take a port's number or name, where one is given."""
+        value = self._take(key)
+        return None if value is None else _parse_port(key, value)
 
     def take_whole(self, key: str, default: int | None, *, minimum: int, maximum: int) -> int:
         """Take a whole number; without a default it must be given."""
@@ -147,6 +147,14 @@ class Metadata:
         if value is None:
             raise TriggerError(f"{key}: missing; it has to be given")
         return value
+
+
+def _parse_port(key: str, value: str) -> int | str:
+    if _PORT_NAME.fullmatch(value):
+        return value
+    if not _WHOLE.fullmatch(value) or not 1 <= int(value) <= _HIGHEST_PORT:
+        raise _refuse(key, value, f"a port number from 1 to {_HIGHEST_PORT}, or the name of the Service's port")
+    return int(value)
 
 
 def _check_url(key: str, url: str) -> None:

@@ -11,7 +11,10 @@ from readpool.clock import Clock
 from scaler.change_counter import ChangeCounter
 from scaler.change_log import ChangeLog
 from scaler.fleet import Fleet, FleetSettings
+from scaler.gate_addresses import match_gates, place_gates
+from scaler.gate_watch import GateWatch
 from scaler.poller import Poller
+from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import FleetSpec, NodesSource, Reference
@@ -58,6 +61,8 @@ class WatchedFleet:
         self._clock = clock
         self._note_news = note_news
         self._members: dict[str, str] = {}
+        self._gates = GateWatch(poller, self)
+        self._found_gates: Mapping[str, str] = {}
         self._fold = Fleet(name, spec, settings, clock())
         self._changed = ChangeCounter()
         self._change_log = ChangeLog(name)
@@ -79,6 +84,15 @@ class WatchedFleet:
         """Take what a reference said."""
         self.has_news = True
         self._fold.observe_reference(reference, outcome, now)
+
+    def receive_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
+        """Take what the gate beside a member said of its readers."""
+        self.has_news = True
+        self._fold.observe_gate(name, outcome, now)
+
+    def forget_gate(self, name: str) -> None:
+        """Take that a member has no gate, or another one than before."""
+        self._fold.forget_gate(name)
 
     def hold_to(self, spec: FleetSpec) -> None:
         """Hold it to another spec. What was observed stays, unless that was of other nodes than are meant now."""
@@ -105,9 +119,15 @@ class WatchedFleet:
             self._poller.subscribe(self.spec.probe, url, self, name)
         for name, url in removed.items():
             self._poller.unsubscribe(self.spec.probe, url, self, name)
+        self._poll_gates(max_nodes)
         self._change_log.note_discovery("")
         if added or removed:
             self._tell_at_once()
+
+    def set_gates(self, found: Mapping[str, str], max_nodes: int) -> None:
+        """Have the gates that DNS names, name to base URL, polled beside the members; none where it names none."""
+        self._found_gates = found
+        self._poll_gates(max_nodes)
 
     def note_discovery_failed(self, why: str) -> None:
         """Take that the members could not be found; those that are known stay."""
@@ -127,6 +147,12 @@ class WatchedFleet:
         for name, url in self._members.items():
             self._poller.unsubscribe(self.spec.probe, url, self, name)
         self._members = {}
+        self._gates.close()
+
+    def _poll_gates(self, max_nodes: int) -> None:
+        port, members = self.spec.stats_port, self._members
+        gates = place_gates(members, port) if isinstance(port, int) else match_gates(members, self._found_gates)
+        self._gates.poll(gates, max_nodes)
 
     def _tell_at_once(self) -> None:
         self.has_news = True

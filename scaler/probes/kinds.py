@@ -11,3 +11,9 @@ class ProbeKind(StrEnum):
     HORIZON = "horizon"
     ARCHIVE = "archive"
     """A reference only."""
+    GATE = "gate"
+    """Beside a node, telling of its readers: neither a fleet nor a reference is made of it."""
+
+
+REFERENCE_KINDS = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON, ProbeKind.ARCHIVE)
+"""What can be evidence of the tip."""

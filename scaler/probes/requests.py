@@ -11,6 +11,7 @@ _PATHS = {
     ProbeKind.RPC: "",
     ProbeKind.HORIZON: "/",
     ProbeKind.ARCHIVE: "/.well-known/stellar-history.json",
+    ProbeKind.GATE: "/stats/prometheus",
 }
 
 

@@ -39,7 +39,14 @@ def message(spec: FleetSpec) -> str:
 
 def test_the_least_pool_is_held_to_the_defaults_of_its_definition() -> None:
     assert derive() == FleetSpec(
-        "stellar", NODES, Bounds(3, 5, 20), ProbeKind.CORE, TESTNET, lag_threshold=1000, sustain_seconds=60.0
+        "stellar",
+        NODES,
+        Bounds(3, 5, 20),
+        ProbeKind.CORE,
+        TESTNET,
+        lag_threshold=1000,
+        sustain_seconds=60.0,
+        stats_port="stats",
     )
 
 
@@ -58,6 +65,7 @@ SAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"network": "Custom", "networkPassphrase": "Standalone Network ; February 2017"},
         {"network": "Standalone Network ; February 2017"},
     ),
+    "that no gate tells of readers": ({"gate": {"enabled": False}}, {"stats_port": None}),
     "its references": (
         {"references": [HORIZON, {"type": "archive", "url": ARCHIVE}]},
         {

@@ -19,7 +19,7 @@ from tests.unit.test_probe_archive import STATE
 from tests.unit.test_probe_horizon import ROOT
 from tests.unit.test_probe_rpc import HEALTHY
 
-KINDS = tuple(ProbeKind)
+KINDS = tuple(kind for kind in ProbeKind if kind is not ProbeKind.GATE)
 REAL: tuple[tuple[ProbeKind, dict[str, Any]], ...] = (
     *((ProbeKind.CORE, answers.read_document(name)) for name in answers.NAMES),
     (ProbeKind.RPC, HEALTHY),

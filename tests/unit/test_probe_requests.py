@@ -11,6 +11,7 @@ GETS = {
     ProbeKind.CORE: "/info",
     ProbeKind.HORIZON: "/",
     ProbeKind.ARCHIVE: "/.well-known/stellar-history.json",
+    ProbeKind.GATE: "/stats/prometheus",
 }
 
 

@@ -22,7 +22,7 @@ SERVICE = {"service": "core", "port": "11626", "targetReplicas": "3"}
 NODES = {"nodes": "http://10.0.0.1:11626", "targetReplicas": "3"}
 POOL = {"pool": "core"}
 NODES_KEYS = (
-    "nodes, probe, network, references, lagThreshold, sustainSeconds, "
+    "nodes, statsPort, probe, network, references, lagThreshold, sustainSeconds, "
     "targetReplicas, minReplicas, maxReplicas, metric, targetValue"
 )
 
@@ -62,6 +62,7 @@ def test_every_key_that_is_given_is_taken() -> None:
         "references": "rpc=http://r:8000,archive=https://a/x,archive=https://b",
         "lagThreshold": "12",
         "sustainSeconds": "7.5",
+        "statsPort": "11629",
         "targetReplicas": "4",
         "minReplicas": "0",
         "maxReplicas": "9",
@@ -79,6 +80,7 @@ def test_every_key_that_is_given_is_taken() -> None:
             references=(*archives, Reference(ProbeKind.RPC, "http://r:8000")),
             lag_threshold=12,
             sustain_seconds=7.5,
+            stats_port=11629,
         ),
         Metric.P90_LAG,
         0.5,
@@ -133,6 +135,7 @@ def test_bounds_that_are_not_given_follow_the_target(given: dict[str, str], boun
 )
 def test_a_port_is_a_number_or_a_name(port: str, taken: int | str) -> None:
     assert parse({**SERVICE, "port": port}).fleet.source == ServiceSource("core", taken)
+    assert parse({**SERVICE, "statsPort": port}).fleet.stats_port == taken
 
 
 def test_kedas_own_keys_are_let_through_either_way() -> None:
@@ -172,6 +175,14 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
         {**NODES, "port": "1"},
         f"port: '1' is not allowed with nodes; allowed there are {NODES_KEYS}",
     ),
+    "a stats port by name with nodes": (
+        {**NODES, "statsPort": "stats"},
+        "statsPort: 'stats' is not allowed; with nodes, whose ports have no names, give a number",
+    ),
+    "a stats port that is none": ({**NODES, "statsPort": "65536"}, "statsPort: '65536' is not allowed; it has to be"),
+    "a stats port with a pool": ({**POOL, "statsPort": "1"}, "statsPort: '1' is not allowed with pool"),
+    "a gate as reference": ({**NODES, "references": "gate=http://a"}, "references: 'gate=http://a' is not allowed"),
+    "a gate as node": ({**NODES, "probe": "gate"}, "probe: 'gate' is not allowed; it has to be one of core, rpc"),
     "bounds with a pool": (
         {**POOL, "targetReplicas": "3"},
         "targetReplicas: '3' is not allowed with pool, which brings bounds and thresholds of its own; allowed there",

@@ -1,0 +1,20 @@
+"""Which replicas do readers reach, and is it known of each what they ask? Pure; asked by the fleet and the metrics."""
+
+from collections.abc import Sequence
+
+from readpool.replica_class import ReplicaClass
+from scaler.snapshot import Replica
+
+
+def list_serving(replicas: Sequence[Replica]) -> list[Replica]:
+    """List the replicas that readers reach: those fresh or lagging; where nobody is, all that are on their way."""
+    serving = [one for one in replicas if one.standing.replica_class in (ReplicaClass.FRESH, ReplicaClass.LAGGING)]
+    return serving or [one for one in replicas if one.standing.replica_class is ReplicaClass.CATCHING_UP]
+
+
+def find_rates(replicas: Sequence[Replica]) -> dict[str, float] | None:
+    """Find the requests/s of each replica that tells them; None unless all that serve do: a part is no load."""
+    serving = list_serving(replicas)
+    if not serving or any(one.requests is None for one in serving):
+        return None
+    return {one.name: one.requests.requests_per_second for one in replicas if one.requests is not None}
