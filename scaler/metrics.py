@@ -3,17 +3,22 @@
 Between the snapshot and the answer to KEDA.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import ceil
 
 from readpool.replica_class import ReplicaClass
 from scaler.policy_grounds import NOT_YET_SUSTAINED
+from scaler.probes.fields import clean
 from scaler.probes.report import NodeReport
+from scaler.readers import find_requests, list_serving
+from scaler.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import Metric
 
 NOTHING_TO_MEASURE = "NothingToMeasure"
-"""No replica that has been fresh tells its ledger, so there is no lag to speak of."""
+"""No replica that has been fresh tells its ledger, so there is no lag to speak of; or no reader was answered."""
+REQUESTS_UNKNOWN = "RequestsUnknown"
+"""Not every replica that serves has a gate that has told what its readers meet with."""
 
 
 class NoGround(Exception):  # noqa: N818 - not a fault: there is nothing to say
@@ -91,6 +96,41 @@ def _compute_average(snapshot: FleetSnapshot) -> float:
     return sum(lags) / len(lags)
 
 
+def _gather_requests(snapshot: FleetSnapshot) -> Collection[RequestFigures]:
+    """Gather what the gates tell of readers; of some of those that serve alone it would be too little."""
+    requests = find_requests(snapshot.replicas)
+    if requests is None:
+        raise NoGround(REQUESTS_UNKNOWN, _explain_silence(snapshot))
+    return requests.values()
+
+
+def _explain_silence(snapshot: FleetSnapshot) -> str:
+    serving = list_serving(snapshot.replicas)
+    silent = [replica.name for replica in serving if replica.requests is None]
+    if not serving:
+        return "No replica serves, so there are no requests to measure."
+    if len(silent) == len(serving):
+        return "No gate has told what readers meet with; a pool has gates where an image of Envoy is named for them."
+    return (
+        f"{len(silent)} of {len(serving)} replicas that serve have not told what readers meet with: {clean(silent[0])}."
+    )
+
+
+def _sum_requests(snapshot: FleetSnapshot) -> float:
+    return compute_rate(_gather_requests(snapshot))
+
+
+def _compute_error_percent(snapshot: FleetSnapshot) -> float:
+    return compute_error_percent(_gather_requests(snapshot))
+
+
+def _compute_latency(snapshot: FleetSnapshot) -> float:
+    latency_ms = compute_latency_p90(_gather_requests(snapshot))
+    if latency_ms is None:
+        raise NoGround(NOTHING_TO_MEASURE, "No reader was answered in the last minute, so there is no time to measure.")
+    return latency_ms
+
+
 _COMPUTED: Mapping[Metric, Callable[[FleetSnapshot], float]] = {
     Metric.DESIRED_REPLICAS: _count_desired,
     Metric.FRESH_REPLICAS: _count_fresh,
@@ -99,4 +139,7 @@ _COMPUTED: Mapping[Metric, Callable[[FleetSnapshot], float]] = {
     Metric.MAX_LAG: _compute_max,
     Metric.P90_LAG: _compute_p90,
     Metric.AVERAGE_LAG: _compute_average,
+    Metric.REQUESTS_PER_SECOND: _sum_requests,
+    Metric.REQUEST_LATENCY_P90: _compute_latency,
+    Metric.REQUEST_ERROR_PERCENT: _compute_error_percent,
 }

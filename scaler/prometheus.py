@@ -14,6 +14,8 @@ from prometheus_client.registry import Collector
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import build_histogram, build_process_registry
 from scaler.page_feed import MAX_NAME, MAX_WORDS, clean_words, compute_lags
+from scaler.readers import find_requests
+from scaler.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.stats import ScalerStats
 
@@ -75,6 +77,21 @@ _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], .
         "readpool_bearing_replicas",
         "Replicas that the request rate needs, by what was learned; 0 when unknown.",
         lambda snapshot: snapshot.decision.bearing,
+    ),
+    (
+        "readpool_requests_per_second",
+        "Readers' requests a second, all replicas together; absent unless each that serves tells its own.",
+        lambda snapshot: _compute_of_requests(snapshot, compute_rate),
+    ),
+    (
+        "readpool_request_latency_p90_seconds",
+        "The time that nine in ten answers to readers did not exceed; absent while not known.",
+        lambda snapshot: _compute_of_requests(snapshot, _compute_latency_seconds),
+    ),
+    (
+        "readpool_request_error_ratio",
+        "The share of answers to readers that failed; absent while not known.",
+        lambda snapshot: _compute_of_requests(snapshot, lambda figures: compute_error_percent(figures) / 100.0),
     ),
     ("readpool_min_replicas", "Lower bound of the fleet's size.", lambda snapshot: snapshot.bounds.minimum),
     ("readpool_target_replicas", "Fresh replicas that are wanted.", lambda snapshot: snapshot.bounds.target),
@@ -151,6 +168,18 @@ def _collect_fleets(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
         yield gauge
 
 
+def _compute_of_requests(
+    snapshot: FleetSnapshot, compute: Callable[[Iterable[RequestFigures]], float | None]
+) -> float | None:
+    requests = find_requests(snapshot.replicas)
+    return None if requests is None else compute(requests.values())
+
+
+def _compute_latency_seconds(figures: Iterable[RequestFigures]) -> float | None:
+    latency_ms = compute_latency_p90(figures)
+    return None if latency_ms is None else latency_ms / 1000.0
+
+
 def _collect_replicas(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
     labels = ["fleet", "replica"]
     info = InfoMetricFamily("readpool_replica", "The replica's class.", labels=labels)
@@ -182,6 +211,9 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
     polls = CounterMetricFamily("readpool_polls", "Polls of nodes, by outcome.", labels=["outcome"])
     for outcome, count in stats.polls.items():
         polls.add_metric([outcome], count)
+    gates = CounterMetricFamily("readpool_gate_polls", "Polls of gates, by outcome.", labels=["outcome"])
+    for outcome, count in stats.gate_polls.items():
+        gates.add_metric([outcome], count)
     requests = CounterMetricFamily("readpool_grpc_requests", "Finished gRPC requests.", labels=["method", "code"])
     for (method, code), count in stats.grpc_requests.items():
         requests.add_metric([method, code], count)
@@ -190,6 +222,6 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
     )
     for method, count in stats.grpc_requests_in_flight.items():
         in_flight.add_metric([method], count)
-    yield from (polls, requests, in_flight)
+    yield from (polls, gates, requests, in_flight)
     yield build_histogram("readpool_poll_duration_seconds", "From a poll's start to its outcome.", stats.poll_seconds)
     yield build_histogram("readpool_event_loop_lag_seconds", "How late the event loop woke up.", stats.loop_lag_seconds)

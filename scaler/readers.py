@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from readpool.replica_class import ReplicaClass
+from scaler.request_figures import RequestFigures
 from scaler.snapshot import Replica
 
 
@@ -12,9 +13,15 @@ def list_serving(replicas: Sequence[Replica]) -> list[Replica]:
     return serving or [one for one in replicas if one.standing.replica_class is ReplicaClass.CATCHING_UP]
 
 
-def find_rates(replicas: Sequence[Replica]) -> dict[str, float] | None:
-    """Find the requests/s of each replica that tells them; None unless all that serve do: a part is no load."""
+def find_requests(replicas: Sequence[Replica]) -> dict[str, RequestFigures] | None:
+    """Find the figures of each replica that tells them; None unless all that serve do: a part of the load is none."""
     serving = list_serving(replicas)
     if not serving or any(one.requests is None for one in serving):
         return None
-    return {one.name: one.requests.requests_per_second for one in replicas if one.requests is not None}
+    return {one.name: one.requests for one in replicas if one.requests is not None}
+
+
+def find_rates(replicas: Sequence[Replica]) -> dict[str, float] | None:
+    """Find the requests/s of each replica that tells them, as `find_requests` does."""
+    requests = find_requests(replicas)
+    return None if requests is None else {name: one.requests_per_second for name, one in requests.items()}

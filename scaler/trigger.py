@@ -53,6 +53,13 @@ class Metric(StrEnum):
     MAX_LAG = "maxLag"
     P90_LAG = "p90Lag"
     AVERAGE_LAG = "averageLag"
+    REQUESTS_PER_SECOND = "requestsPerSecond"
+    REQUEST_LATENCY_P90 = "requestLatencyP90Milliseconds"
+    REQUEST_ERROR_PERCENT = "requestErrorPercent"
+
+
+REQUEST_METRICS = frozenset((Metric.REQUESTS_PER_SECOND, Metric.REQUEST_LATENCY_P90, Metric.REQUEST_ERROR_PERCENT))
+"""What gates tell of readers, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
         sustain_seconds=keys.take_number(
             "sustainSeconds", 60.0, minimum=MIN_SUSTAIN_SECONDS, maximum=MAX_SUSTAIN_SECONDS
         ),
-        stats_port=_take_stats_port(keys, source),
+        stats_port=_take_stats_port(keys, source, metric),
     )
     keys.refuse_rest("with nodes", _NODES_KEYS)
     return Trigger(fleet, metric, target_value)
@@ -180,8 +187,10 @@ def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource |
     return NodesSource(keys.take_urls("nodes", MAX_NODES))
 
 
-def _take_stats_port(keys: Metadata, source: ServiceSource | NodesSource) -> int | str | None:
+def _take_stats_port(keys: Metadata, source: ServiceSource | NodesSource, metric: Metric) -> int | str | None:
     port = keys.find_port("statsPort")
+    if port is None and metric in REQUEST_METRICS:
+        raise TriggerError(f"statsPort: missing; {metric} is what the gates at that port tell of readers")
     if isinstance(port, str) and isinstance(source, NodesSource):
         raise TriggerError(f"statsPort: {port!r} is not allowed; with nodes, whose ports have no names, give a number")
     return port

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
 from scaler import policy_grounds
-from scaler.metrics import NOTHING_TO_MEASURE, NoGround, compute_metric
+from scaler.metrics import NOTHING_TO_MEASURE, REQUESTS_UNKNOWN, NoGround, compute_metric
 from scaler.policy import Decision
 from scaler.probes.report import NodeReport
+from scaler.request_figures import RequestFigures
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.trigger import Metric
 from tests.component.scripted_fleets import make_replica, make_snapshot
@@ -20,6 +21,7 @@ from tests.component.scripted_fleets import make_replica, make_snapshot
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN
 LAG_METRICS = (Metric.MAX_LAG, Metric.P90_LAG, Metric.AVERAGE_LAG)
+REQUEST_METRICS = (Metric.REQUESTS_PER_SECOND, Metric.REQUEST_ERROR_PERCENT, Metric.REQUEST_LATENCY_P90)
 COUNTS = (Metric.FRESH_REPLICAS, Metric.LAGGING_REPLICAS, Metric.LAGGING_PERCENT)
 GROUNDS = (
     policy_grounds.NO_REPLICAS,
@@ -31,9 +33,23 @@ GROUNDS = (
 Member = tuple[ReplicaClass, int | None]
 
 
+def timed(rate: float, fast: float = 0.0) -> RequestFigures:
+    """Give figures of so many answers a second, some within 10 ms; the rest fail after 10 to 20."""
+    return RequestFigures(rate, rate, rate - fast, ((10.0, fast), (20.0, rate), (math.inf, rate)))
+
+
+FAST, SLOW = timed(90.0, fast=90.0), timed(10.0)
+
+
 def build(*members: Member, desired: int | None = 3, reason: str = "OnTarget") -> FleetSnapshot:
     replicas = [make_replica(f"core-{number}", kind, lag) for number, (kind, lag) in enumerate(members)]
     return make_snapshot("stellar/core", *replicas, decision=Decision(desired, reason, "because"))
+
+
+def tell(snapshot: FleetSnapshot, *figures: RequestFigures | None) -> FleetSnapshot:
+    """Have the gates beside the replicas tell these figures, in turn."""
+    replicas = [replace(one, requests=told) for one, told in zip(snapshot.replicas, figures, strict=False)]
+    return replace(snapshot, replicas=(*replicas, *snapshot.replicas[len(replicas) :]))
 
 
 def silence(replica: Replica) -> Replica:
@@ -122,12 +138,15 @@ def test_without_ground_no_metric_is_given_and_the_reason_is(metric: Metric, rea
 
 @pytest.mark.parametrize("metric", list(Metric))
 def test_what_is_only_not_sustained_yet_can_be_counted_but_not_decided(metric: Metric) -> None:
-    snapshot = build((FRESH, 0), (LAGGING, 2000), desired=None, reason=policy_grounds.NOT_YET_SUSTAINED)
+    undecided = build((FRESH, 0), (LAGGING, 2000), desired=None, reason=policy_grounds.NOT_YET_SUSTAINED)
+    snapshot = tell(undecided, SLOW, FAST)
     if metric is Metric.DESIRED_REPLICAS:
         with pytest.raises(NoGround, match=policy_grounds.NOT_YET_SUSTAINED):
             compute_metric(snapshot, metric)
     else:
-        assert compute_metric(snapshot, metric) == compute_metric(build((FRESH, 0), (LAGGING, 2000)), metric)
+        assert compute_metric(snapshot, metric) == compute_metric(
+            tell(build((FRESH, 0), (LAGGING, 2000)), SLOW, FAST), metric
+        )
 
 
 @pytest.mark.parametrize("metric", LAG_METRICS)
@@ -147,6 +166,59 @@ def test_one_that_tells_no_ledger_is_not_the_whole_network_behind(metric: Metric
         compute_metric(replace(silent, replicas=silent.replicas[1:]), metric)
 
 
+TOLD: dict[str, tuple[FleetSnapshot, tuple[float, float, float]]] = {
+    "one replica": (tell(build((FRESH, 0)), FAST), (90.0, 0.0, 9.0)),
+    "rates are summed, errors are of sums, times are merged": (
+        tell(build((FRESH, 0), (LAGGING, 2000)), FAST, SLOW),
+        (100.0, 10.0, 10.0),
+    ),
+    "eight fast answers to one slow one do not hide it": (
+        tell(build((FRESH, 0), (FRESH, 0)), timed(80.0, fast=80.0), SLOW),
+        (90.0, 100.0 / 9, 11.0),
+    ),
+    "those that do not serve need not tell": (
+        tell(build((FRESH, 0), (UNREACHABLE, None), (CATCHING_UP, 9), (UNKNOWN, None)), FAST),
+        (90.0, 0.0, 9.0),
+    ),
+    "and count where they do": (tell(build((FRESH, 0), (CATCHING_UP, 9)), FAST, SLOW), (100.0, 10.0, 10.0)),
+    "where nobody is fresh those on their way serve": (tell(build((CATCHING_UP, 9)), FAST), (90.0, 0.0, 9.0)),
+}
+
+
+@pytest.mark.parametrize(("snapshot", "expected"), TOLD.values(), ids=TOLD.keys())
+def test_what_readers_meet_with_is_of_all_replicas_together(
+    snapshot: FleetSnapshot, expected: tuple[float, float, float]
+) -> None:
+    measured = [compute_metric(snapshot, metric) for metric in REQUEST_METRICS]
+    assert measured == [pytest.approx(value) for value in expected]
+
+
+UNTOLD: dict[str, tuple[FleetSnapshot, str]] = {
+    "nobody": (build((FRESH, 0), (FRESH, 0)), "No gate has told"),
+    "all but one": (
+        tell(build((FRESH, 0), (FRESH, 0), (LAGGING, 2000)), FAST, SLOW),
+        "1 of 3 replicas that serve have not told what readers meet with: core-2.",
+    ),
+    "nobody serves": (tell(build((UNREACHABLE, None)), FAST), "No replica serves"),
+}
+
+
+@pytest.mark.parametrize("metric", REQUEST_METRICS)
+@pytest.mark.parametrize(("snapshot", "why"), UNTOLD.values(), ids=UNTOLD.keys())
+def test_a_part_of_the_load_is_not_taken_for_the_whole(snapshot: FleetSnapshot, why: str, metric: Metric) -> None:
+    with pytest.raises(NoGround, match=why) as nothing:
+        compute_metric(snapshot, metric)
+    assert nothing.value.reason == REQUESTS_UNKNOWN
+
+
+def test_while_nobody_asks_nobody_is_failed_and_no_time_is_measured() -> None:
+    idle = tell(build((FRESH, 0)), timed(0.0))
+    assert compute_metric(idle, Metric.REQUESTS_PER_SECOND) == 0.0
+    assert compute_metric(idle, Metric.REQUEST_ERROR_PERCENT) == 0.0
+    with pytest.raises(NoGround, match=NOTHING_TO_MEASURE):
+        compute_metric(idle, Metric.REQUEST_LATENCY_P90)
+
+
 MEMBERS = st.lists(
     st.tuples(st.sampled_from(list(ReplicaClass)), st.one_of(st.none(), st.integers(0, 53_201_446))), max_size=12
 )
@@ -163,17 +235,25 @@ def compute(snapshot: FleetSnapshot, metric: Metric) -> float | str:
         return nothing.reason
 
 
-@given(MEMBERS, DECISIONS)
+FIGURES = st.lists(
+    st.none() | st.tuples(st.floats(0, 1e9), st.floats(0, 1)).map(lambda drawn: timed(drawn[0], drawn[0] * drawn[1])),
+    max_size=12,
+)
+
+
+@given(MEMBERS, DECISIONS, FIGURES)
 def test_there_is_a_number_exactly_when_there_is_ground_and_it_is_one_that_keda_takes(
-    members: list[Member], decision: Decision
+    members: list[Member], decision: Decision, figures: list[RequestFigures | None]
 ) -> None:
-    snapshot = replace(build(*members), decision=decision)
+    snapshot = tell(replace(build(*members), decision=decision), *figures)
     has_lag = any(kind in (FRESH, LAGGING) and lag is not None for kind, lag in members)
     is_counted = decision.desired is not None or decision.reason == policy_grounds.NOT_YET_SUSTAINED
     for metric in Metric:
         value = compute(snapshot, metric)
         is_known = decision.desired is not None if metric is Metric.DESIRED_REPLICAS else is_counted
-        if isinstance(value, str):
+        if isinstance(value, str) and metric in REQUEST_METRICS:
+            assert not is_known or value in {REQUESTS_UNKNOWN, NOTHING_TO_MEASURE}
+        elif isinstance(value, str):
             assert not is_known or (metric in LAG_METRICS and not has_lag)
             assert value == (NOTHING_TO_MEASURE if is_known else decision.reason)
         else:
@@ -182,9 +262,11 @@ def test_there_is_a_number_exactly_when_there_is_ground_and_it_is_one_that_keda_
             assert 0 <= value < math.inf
 
 
-@given(MEMBERS, st.randoms(use_true_random=False))
-def test_the_order_of_replicas_never_matters(members: list[Member], chance: object) -> None:
-    snapshot = build(*members)
+@given(MEMBERS, FIGURES, st.randoms(use_true_random=False))
+def test_the_order_of_replicas_never_matters(
+    members: list[Member], figures: list[RequestFigures | None], chance: object
+) -> None:
+    snapshot = tell(build(*members), *figures)
     shuffled = replace(snapshot, replicas=tuple(chance.sample(snapshot.replicas, len(members))))  # type: ignore[attr-defined]
     assert [compute(shuffled, metric) for metric in Metric] == [compute(snapshot, metric) for metric in Metric]
 

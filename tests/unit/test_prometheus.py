@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,25 @@ from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import expose
 from scaler.policy import Decision
 from scaler.prometheus import build_registry
+from scaler.request_figures import RequestFigures
 from scaler.snapshot import FleetSnapshot
 from scaler.stats import ScalerStats
 from scaler.tip import Tip
 from tests.component.scripted_fleets import NOW, TIP, make_replica, make_snapshot, make_three_fresh
 
-_UNITS = ("ledgers", "replicas", "seconds", "bytes", "ratio", "info", "ledger", "fleets", "polls", "requests")
+_UNITS = (
+    "ledgers",
+    "replicas",
+    "seconds",
+    "bytes",
+    "ratio",
+    "info",
+    "ledger",
+    "fleets",
+    "polls",
+    "requests",
+    "per_second",
+)
 _FLAGS = (
     "readpool_tip_stalled",
     "readpool_tip_halted",
@@ -57,6 +72,7 @@ def _make_stats() -> ScalerStats:
     stats.count_poll("Answered", 0.002)
     stats.count_poll("Answered", 0.3)
     stats.count_poll("Timeout", 99.0)
+    stats.gate_polls["ConnectionRefused"] += 1
     for method in ("GetMetrics", "StreamIsActive", "StreamIsActive"):
         stats.begin_grpc_request(method)
     stats.count_grpc_request("GetMetrics", "UNAVAILABLE")
@@ -129,11 +145,26 @@ async def test_what_is_not_known_has_no_series_rather_than_a_zero() -> None:
         "tip_halted",
         "max_lag_ledgers",
         "desired_replicas",
+        "requests_per_second",
+        "request_latency_p90_seconds",
+        "request_error_ratio",
     )
     for name in absent:
         assert _key(f"readpool_{name}", **fleet) not in values
     assert values[_key("readpool_decision_grounded", **fleet)] == 0
     assert values[_key("readpool_decision_info", reason="NoReplicas", **fleet)] == 1
+
+
+async def test_what_readers_meet_with_is_told_where_all_that_serve_tell_it() -> None:
+    figures = RequestFigures(20.0, 20.0, 5.0, ((10.0, 20.0), (inf, 20.0)))
+    replicas = [replace(one, requests=figures) for one in make_three_fresh().replicas]
+    values = await _values(make_snapshot("stellar/core", *replicas), stats=_make_stats())
+    assert values[_key("readpool_requests_per_second", fleet="stellar/core")] == 60.0
+    assert values[_key("readpool_request_latency_p90_seconds", fleet="stellar/core")] == pytest.approx(0.009)
+    assert values[_key("readpool_request_error_ratio", fleet="stellar/core")] == 0.25
+    assert values[_key("readpool_gate_polls_total", outcome="ConnectionRefused")] == 1
+    part = await _values(make_snapshot("stellar/core", *replicas[:2], make_replica("core-2", ReplicaClass.LAGGING, 9)))
+    assert _key("readpool_requests_per_second", fleet="stellar/core") not in part
 
 
 @pytest.mark.parametrize(("bound", "enabled"), [(3, 1), (2, 0)])

@@ -94,7 +94,8 @@ def test_a_pool_brings_its_own_bounds() -> None:
 
 @pytest.mark.parametrize("metric", list(Metric))
 def test_every_metric_can_be_asked_for(metric: Metric) -> None:
-    assert parse({**SERVICE, "metric": metric.value}).metric is metric
+    assert parse({**SERVICE, "statsPort": "stats", "metric": metric.value}).metric is metric
+    assert parse({**POOL, "metric": metric.value}).metric is metric
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,10 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "a stats port with a pool": ({**POOL, "statsPort": "1"}, "statsPort: '1' is not allowed with pool"),
     "a gate as reference": ({**NODES, "references": "gate=http://a"}, "references: 'gate=http://a' is not allowed"),
     "a gate as node": ({**NODES, "probe": "gate"}, "probe: 'gate' is not allowed; it has to be one of core, rpc"),
+    "a metric of readers that nobody tells of": (
+        {**SERVICE, "metric": "requestErrorPercent"},
+        "statsPort: missing; requestErrorPercent is what the gates at that port tell of readers",
+    ),
     "bounds with a pool": (
         {**POOL, "targetReplicas": "3"},
         "targetReplicas: '3' is not allowed with pool, which brings bounds and thresholds of its own; allowed there",

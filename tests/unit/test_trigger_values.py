@@ -17,6 +17,7 @@ from scaler.trigger import (
     MAX_TARGET_VALUE,
     MIN_SUSTAIN_SECONDS,
     MIN_TARGET_VALUE,
+    REQUEST_METRICS,
     Metric,
     NodesSource,
     PoolSource,
@@ -29,7 +30,7 @@ from tests.unit.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 KEYS = (
     *("service", "nodes", "pool", "port", "probe", "network", "references", "lagThreshold", "sustainSeconds"),
-    *("targetReplicas", "minReplicas", "maxReplicas", "metric", "targetValue"),
+    *("targetReplicas", "minReplicas", "maxReplicas", "metric", "targetValue", "statsPort"),
 )
 WHOLE = ["", " ", "-1", "+1", "1.0", "1e3", "0x10", "one", "1 000", "1_000", "٣", "²", "NaN", "inf", "null", "1" * 400]
 NUMBERS = ["", "-1", "+1", "0", "0.0009", ".5", "1.", "1e3", "nan", "inf", "-inf", "1,5", "1_0", "٣", "0x1", "1" * 400]
@@ -58,8 +59,9 @@ MALFORMED: dict[str, list[str]] = {
     "targetValue": [*NUMBERS, "1000000000.1"],
     "service": NAMES,
     "port": ["", "0", "65536", "-1", "1.5", "A", "a_b", "-a", "a-", "x" * 16, "1-2", "٣", "a.b", "9" * 400],
-    "probe": ["", "Core", "archive", "info", "core,rpc"],
-    "metric": ["", "DesiredReplicas", "desiredreplicas", "lag", "maxLag ,p90Lag", "requestsPerSecond", "x" * 400],
+    "statsPort": ["", "0", "65536", "-1", "1.5", "A", "a_b", "-a", "x" * 16, "a.b"],
+    "probe": ["", "Core", "archive", "gate", "info", "core,rpc"],
+    "metric": ["", "DesiredReplicas", "desiredreplicas", "lag", "maxLag ,p90Lag", "requestspersecond", "x" * 400],
     "network": ["", " ", "x" * 201, "a\x00b", "a\nb", "a\u202eb", "\ud800"],
 }
 
@@ -137,7 +139,8 @@ GOOD = {
     "sustainSeconds": st.integers(1, 86_400_000).map(write_thousandths),
     "minReplicas": st.integers(0, 20).map(str),
     "maxReplicas": st.integers(0, 20).map(str),
-    "metric": st.sampled_from(list(Metric)).map(str),
+    "metric": st.sampled_from([metric for metric in Metric if metric not in REQUEST_METRICS]).map(str),
+    "statsPort": st.integers(1, 65535).map(str),
     "targetValue": st.integers(1, 10**12).map(write_thousandths),
 }
 NEARLY_GOOD = st.builds(
@@ -163,7 +166,9 @@ def check(trigger: Trigger, *, allow: bool) -> None:
     assert 1 <= fleet.lag_threshold <= MAX_LAG_THRESHOLD
     assert MIN_SUSTAIN_SECONDS <= fleet.sustain_seconds <= MAX_SUSTAIN_SECONDS
     assert MIN_TARGET_VALUE <= trigger.target_value <= MAX_TARGET_VALUE
-    assert fleet.probe is not ProbeKind.ARCHIVE
+    assert fleet.probe not in {ProbeKind.ARCHIVE, ProbeKind.GATE}
+    assert ProbeKind.GATE not in {reference.kind for reference in fleet.references}
+    assert fleet.stats_port is None or isinstance(fleet.stats_port, str) or 1 <= fleet.stats_port <= 65535
     assert fleet.network is None or 0 < len(fleet.network) <= 200
     assert len(set(fleet.references)) == len(fleet.references) <= MAX_REFERENCES
     assert trigger.metric in Metric
