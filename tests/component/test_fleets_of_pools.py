@@ -13,7 +13,9 @@ from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
 from scaler.pool_grounds import POOL_DELETED, POOL_NOT_FOUND
 from scaler.probes.kinds import ProbeKind
+from scaler.readers import find_rates
 from scaler.trigger import FleetSpec, NodesSource, Reference, build_pool_target
+from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import run_node
 from tests.component.polling import FAST, HonestNode, build_spec, classes, wait_until
 
@@ -136,6 +138,22 @@ async def test_references_come_and_go_with_the_pool() -> None:
         await wait_until(lambda: len(second.asked_at) >= 3)
         assert len(first.asked_at) <= asked + 1
         assert fleet.snapshot.tip
+
+
+async def test_a_gate_that_is_switched_off_is_left_alone_and_asked_again_when_it_is_back() -> None:
+    async with run_node(HonestNode().handler) as url, run_gates(40.0) as (gate,), run() as running:
+        gated = build_spec(url, stats_port=gate.port)
+        running.pools.specs[READS] = gated
+        fleet = running.fleets.watch(READS)
+        await wait_until(lambda: find_rates(fleet.snapshot.replicas))
+        before = fleet.snapshot.replicas[0].standing.since
+        running.pools.put(READS, replace(gated, stats_port=None))
+        await wait_until(lambda: not find_rates(fleet.snapshot.replicas), seconds=1.0)
+        asked = len(gate.asked)
+        running.pools.put(READS, gated)
+        await wait_until(lambda: find_rates(fleet.snapshot.replicas))
+        assert len(gate.asked) > asked
+        assert fleet.snapshot.replicas[0].standing.since == before
 
 
 async def test_a_deleted_pool_is_no_longer_polled_and_its_fleet_goes_unless_somebody_asks() -> None:
