@@ -14,7 +14,7 @@ from controller.observed import ObservedPool, ReplicaView
 from controller.replicas import Replica
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
 from controller.weights import WeighedReplica, WeightSettings, compute_weights
-from readpool.pool.spec import LoadBalancing, RoutingMode
+from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
 from readpool.replica_class import ReplicaClass
 
 STALE_SECONDS = 15.0
@@ -102,7 +102,7 @@ def _weigh(
     if not balancing.enabled:
         return Ground.ALIKE, _weigh_alike(answering, balancing)
     last = _read_last(candidates, routes)
-    weights = compute_weights((_to_weighed(r, last, now) for r in candidates), _read_settings(balancing))
+    weights = compute_weights((_to_weighed(r, last, now) for r in candidates), _read_settings(observed.pool.spec))
     is_none_fresh = not any(weights[r.name] for r in answering if r.replica_class in _AS_GOOD_AS_FRESH)
     return (Ground.NONE_FRESH if is_none_fresh else Ground.CLASSES), weights
 
@@ -110,14 +110,18 @@ def _weigh(
 _AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
 
 
-def _read_settings(balancing: LoadBalancing) -> WeightSettings:
-    """Read the pool's weights; with FreshOnly a lagging replica has none while a fresh one is there.
+def _read_settings(spec: PoolSpec) -> WeightSettings:
+    """Read the pool's weights. A lagging replica has none while targetReplicas are fresh, with FreshOnly while one is.
 
     A freshNodeWeight of 0 counts as 1: what is fresh is never worse than nothing.
     """
-    is_fresh_only = balancing.mode is RoutingMode.FRESH_ONLY
-    lagging = 0 if is_fresh_only else balancing.lagging_node_weight
-    return WeightSettings(max(1, balancing.fresh_node_weight), lagging, balancing.max_load_factor)
+    balancing = spec.load_balancing
+    return WeightSettings(
+        max(1, balancing.fresh_node_weight),
+        0 if balancing.mode is RoutingMode.FRESH_ONLY else balancing.lagging_node_weight,
+        balancing.max_load_factor,
+        enough_fresh=spec.target_replicas,
+    )
 
 
 def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
-First the class decides, then the load bound: moving traffic off the laggards must not topple the fresh ones one after
-the other. Always somewhere to go: where nobody is fresh, all that can answer a read serve.
+First the class decides: as many fresh ones as there are to be need no laggard beside them. Then the load bound: moving
+traffic off the laggards must not topple the fresh ones one after the other. Always somewhere to go: where nobody is
+fresh, all that can answer a read serve.
 """
 
 from collections.abc import Iterable
@@ -20,11 +21,13 @@ class WeightSettings:
         lagging_weight: of a lagging one (laggingNodeWeight).
         max_load_factor: no replica is given more than this many times the even share; 0 for no bound, which
             the model days show to be no worse (docs/policy.md).
+        enough_fresh: beside so many fresh ones a lagging one gets nothing; 0 for never.
     """
 
     fresh_weight: int = 100
     lagging_weight: int = 10
     max_load_factor: float = 0.0
+    enough_fresh: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
     """
     known = sorted(replicas, key=_by_lag)
     weights = {replica.name: _weigh(replica, settings) for replica in known}
+    if 0 < settings.enough_fresh <= sum(r.replica_class is ReplicaClass.FRESH for r in known):
+        weights |= {r.name: 0 for r in known if r.replica_class is ReplicaClass.LAGGING}
     if not any(weights[r.name] for r in known if _is_fresh(r)):
         answering = [r for r in known if _answers(r)]
         # A pool that starts empty: what serves nothing yet is better than nobody to ask.

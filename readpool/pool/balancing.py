@@ -73,7 +73,8 @@ class LoadBalancing(Part):
     fresh_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 100
     """Weight of a replica that is within lagThreshold of the network's newest ledger."""
     lagging_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 10
-    """Weight of a replica that was fresh and has fallen behind; 0 takes it out while a fresh one is there."""
+    """Weight of a replica that was fresh and has fallen behind, while fewer than targetReplicas are fresh; beside so
+    many it has none. 0 takes it out as soon as a fresh one is there."""
     lag_threshold: Annotated[int, Field(ge=1, le=MAX_LAG_THRESHOLD)] = 1000
     """Ledgers behind the network's newest from which a replica counts as lagging. A ledger closes about each 5 s,
     so 12 is a minute. Holds for scaling as well, and while loadBalancing is not enabled."""

@@ -44,6 +44,12 @@ def list_weights(routing: Routing) -> list[int]:
 
 TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], Ground]] = {
     "weights follow freshness": (WEIGHED, [FRESH, LAGGING, CATCHING_UP], [100, 10, 0], Ground.CLASSES),
+    "laggards are left out while as many as there are to be are fresh": (
+        WEIGHED | {"minReplicas": 1, "targetReplicas": 2},
+        [FRESH, FRESH, LAGGING],
+        [100, 100, 0],
+        Ground.CLASSES,
+    ),
     "FreshOnly leaves laggards out while one is fresh": (FRESH_ONLY, [FRESH, LAGGING], [100, 0], Ground.CLASSES),
     "FreshOnly serves by laggards where nobody is": (FRESH_ONLY, [LAGGING, CATCHING_UP], [1, 1], Ground.NONE_FRESH),
     "nobody fresh": (WEIGHED, [LAGGING, UNREACHABLE], [10, 0], Ground.NONE_FRESH),

@@ -88,6 +88,24 @@ def test_what_is_over_the_bound_goes_to_the_least_lagging(
     assert list(dict(sorted(weighed.items())).values()) == weights
 
 
+@pytest.mark.parametrize(
+    ("classes", "enough", "weights"),
+    [
+        pytest.param([FRESH, FRESH, LAGGING], 2, [100, 100, 0], id="as many as there are to be: none for who lags"),
+        pytest.param([FRESH, FRESH, LAGGING], 3, [100, 100, 10], id="one too few"),
+        pytest.param([FRESH, UNKNOWN, LAGGING], 2, [100, 100, 10], id="one that nothing is heard of is not enough"),
+        pytest.param([LAGGING, LAGGING], 0, [10, 10], id="none are to be, and none is fresh"),
+        pytest.param([FRESH, LAGGING], 0, [100, 10], id="never enough"),
+    ],
+)
+def test_beside_enough_fresh_ones_a_lagging_one_gets_nothing(
+    classes: list[ReplicaClass], enough: int, weights: list[int]
+) -> None:
+    replicas = [replace(one, is_stale=True) for one in pool(*classes)]
+    weighed = compute_weights(replicas, WeightSettings(enough_fresh=enough))
+    assert list(dict(sorted(weighed.items())).values()) == weights
+
+
 any_replica = st.builds(
     WeighedReplica,
     st.sampled_from([f"core-{i}" for i in range(12)]),
@@ -99,7 +117,11 @@ any_replica = st.builds(
 )
 any_pool = st.lists(any_replica, max_size=12, unique_by=lambda r: r.name)
 any_settings = st.builds(
-    WeightSettings, st.integers(1, 100), st.integers(0, 100), st.just(0.0) | st.floats(1, 5, allow_nan=False)
+    WeightSettings,
+    st.integers(1, 100),
+    st.integers(0, 100),
+    st.just(0.0) | st.floats(1, 5, allow_nan=False),
+    st.integers(0, 12),
 )
 
 
@@ -124,8 +146,8 @@ def test_a_foreign_or_unreachable_replica_gets_nothing(replicas: list[WeighedRep
 
 @given(any_pool, any_settings, st.floats(1, 5, allow_nan=False))
 def test_the_bound_keeps_the_sum_and_holds(replicas: list[WeighedReplica], s: WeightSettings, factor: float) -> None:
-    free = compute_weights(replicas, WeightSettings(s.fresh_weight, s.lagging_weight, 0))
-    bounded = compute_weights(replicas, WeightSettings(s.fresh_weight, s.lagging_weight, factor))
+    free = compute_weights(replicas, replace(s, max_load_factor=0))
+    bounded = compute_weights(replicas, replace(s, max_load_factor=factor))
     for kept in (r.name for r in replicas if r.replica_class is UNKNOWN and not r.is_stale):
         assert bounded.pop(kept) == free.pop(kept)
     serving = sum(weight > 0 for weight in free.values())
