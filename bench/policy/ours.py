@@ -74,6 +74,7 @@ class OurScaling:
             failed_polls=sight.failed,
             first_seen=sight.first_seen,
             became_fresh_after=sight.became_fresh_after,
+            ailing_since=sight.ailing_since,
         )
 
 

@@ -17,6 +17,7 @@ class Sight:
     """One replica as it is seen; the names are those of the scaler's ReplicaStanding."""
 
     __slots__ = (
+        "ailing_since",
         "became_fresh_after",
         "began",
         "dissenting",
@@ -53,6 +54,7 @@ class Sight:
         self.dissenting = 0
         self.failed = 0
         self.became_fresh_after: float | None = None
+        self.ailing_since: float | None = None
 
     def seconds_to_fresh(self, lag_threshold: int) -> float | None:
         """Until it will be fresh at the rate it gains; None when it does not gain or is fresh."""
@@ -101,7 +103,15 @@ class Sight:
         else:
             dissents, becomes = lag <= _RETURN_RATIO * lag_threshold, FRESH
         self.dissenting = self.dissenting + 1 if dissents else 0
+        if was is FRESH:
+            self._note_ailing(now, is_ailing=dissents)
         return self.dissenting >= _AGREEING_POLLS and self._become(becomes, now)
+
+    def _note_ailing(self, now: float, *, is_ailing: bool) -> None:
+        if not is_ailing:
+            self.ailing_since = None
+        elif self.ailing_since is None:
+            self.ailing_since = now
 
     def _become(self, replica_class: ReplicaClass, now: float) -> bool:
         changed = replica_class is not self.replica_class
@@ -110,5 +120,6 @@ class Sight:
                 self.became_fresh_after = now - self.began
             self.replica_class = replica_class
             self.since = now
+            self._note_ailing(now, is_ailing=replica_class in (LAGGING, UNREACHABLE))
         self.dissenting = 0
         return changed
