@@ -10,16 +10,13 @@ from math import ceil, exp
 
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
+from scaler.overload import ADVANCES_RATE, TOGETHER_SECONDS
 
 _REMEMBERED = 16
-_ADVANCES_RATE = 0.02
-"""Ledgers/s, a tenth of what a network closes: a replica that applies fewer is stuck, not busy."""
 _IN_STEP_LEDGERS = 2
 """Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
 _SETTLED_SECONDS = 60.0
 """A replica that has only just become fresh tells nothing: its share of the load is still changing."""
-_TOGETHER_SECONDS = 600.0
-"""One replica that falls behind tells of that replica; two that share the load, within this time, tell of the load."""
 _LEVEL_SECONDS = 60.0
 _TREND_SECONDS = 900.0
 
@@ -69,7 +66,7 @@ def learn(
     for name, standing in sorted(standings.items()):
         if standing.replica_class is ReplicaClass.LAGGING:
             served = capacity.in_step.get(name, 0.0)
-            if served > 0.0 and (standing.rate or 0.0) >= _ADVANCES_RATE:
+            if served > 0.0 and (standing.rate or 0.0) >= ADVANCES_RATE:
                 capacity = _count(capacity, Onset(name, now, served))
         elif standing.replica_class is ReplicaClass.FRESH:
             in_step[name] = requests.get(name, 0.0) if _keeps_pace(standing, now) else capacity.in_step.get(name, 0.0)
@@ -86,7 +83,7 @@ def _keeps_pace(standing: ReplicaStanding, now: float) -> bool:
 def _count(capacity: Capacity, onset: Onset) -> Capacity:
     """Believe an onset that has company, and the one that was alone before it."""
     alone = capacity.alone
-    if alone is None or alone.name == onset.name or onset.at - alone.at > _TOGETHER_SECONDS:
+    if alone is None or alone.name == onset.name or onset.at - alone.at > TOGETHER_SECONDS:
         return replace(capacity, alone=onset)
     return replace(capacity, borne=(*capacity.borne, alone.requests, onset.requests)[-_REMEMBERED:], alone=None)
 

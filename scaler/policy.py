@@ -10,6 +10,7 @@ from math import ceil
 
 from scaler.capacity import Capacity, compute_bearing, find_borne, learn
 from scaler.freshness import ReplicaStanding
+from scaler.overload import Overload, watch_overload
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
 from scaler.policy_grounds import LOSES_SIGHT, MissingGround, find_missing_ground
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
@@ -79,6 +80,8 @@ class PolicySettings:
         headroom: share of what a replica has been seen to bear that it is planned to serve.
         look_ahead_warm_ups: so many warm-ups ahead the load is to be borne, if it goes on growing.
         wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
+        overload_wait_seconds: or for this long, where overload called for some of them and nobody knows what a replica
+            bears: that all is calm may be what they do.
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
         release_share: so much of the pool may go at a time, and always one: what nobody misses shows in who is left.
@@ -97,15 +100,17 @@ class PolicySettings:
     headroom: float = 0.85
     look_ahead_warm_ups: float = 1.0
     wait_warm_ups: float = 1.0
+    overload_wait_seconds: float = 2 * 3600.0
     regret_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
     release_share: float = 0.1
     hold: MissingGround | None = None
     learned_requests_per_replica: float | None = None
 
-    def release(self, warm_up_seconds: float) -> ReleaseSettings:
+    def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
         """Say when replicas that are no longer needed may go."""
-        wait_seconds = self.wait_warm_ups * warm_up_seconds
+        least_seconds = self.overload_wait_seconds if fears_overload else 0.0
+        wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
         return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
 
     @property
@@ -124,6 +129,7 @@ class PolicyMemory:
         unrest: how many ail on the average.
         warm_ups: how long new replicas took to be fresh.
         capacity: what a replica has been seen to bear.
+        overload: whether overload was seen since the target was last enough.
     """
 
     grounded_since: float | None = None
@@ -131,6 +137,7 @@ class PolicyMemory:
     unrest: Unrest = field(default_factory=Unrest)
     warm_ups: WarmUps = field(default_factory=WarmUps)
     capacity: Capacity = field(default_factory=Capacity)
+    overload: Overload = field(default_factory=Overload)
 
 
 def decide(
@@ -172,13 +179,23 @@ def decide(
     ahead_seconds = settings.look_ahead_warm_ups * facts.warm_up_seconds
     bearing = compute_bearing(capacity.load, borne, ahead_seconds, settings.headroom)
     unrest = follow_unrest(memory.unrest, facts.ailing, settings.unrest_sustains * settings.sustain_seconds, now)
-    decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, now)
-    memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity)
+    overload = watch_overload(memory.overload, standings, now)
+    release = settings.release(warm_up_seconds, fears_overload=not bearing and overload.seen_at is not None)
+    decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, release, now)
+    if surplus.held is not None and surplus.held <= settings.bounds.target and not facts.ailing and not unrest.lacking:
+        overload = replace(overload, seen_at=None)
+    memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=borne), memory
 
 
 def _size_pool(
-    facts: Facts, unrest: Unrest, bearing: int, surplus: Surplus, settings: PolicySettings, now: float
+    facts: Facts,
+    unrest: Unrest,
+    bearing: int,
+    surplus: Surplus,
+    settings: PolicySettings,
+    release: ReleaseSettings,
+    now: float,
 ) -> tuple[Decision, Surplus]:
     """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
     bounds = settings.bounds
@@ -191,7 +208,7 @@ def _size_pool(
         replace(surplus, held=held),
         min(clamped, limit),
         may_release=facts.unknown == 0,
-        settings=settings.release(facts.warm_up_seconds),
+        settings=release,
         now=now,
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))

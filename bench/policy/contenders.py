@@ -29,11 +29,19 @@ _BOUND = WeightSettings(max_load_factor=2.0)
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of scaling, made anew for each day, and the weights that it has."""
+    """One way of scaling, made anew for each day, and the weights that it has.
+
+    `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped.
+    """
 
     name: str
     make: Callable[[Day], Scaling]
     weights: WeightSettings = _WEIGHTS
+    spares_readers: bool = True
+
+    def weigh(self, day: Day) -> WeightSettings:
+        """Give the weights of a day's pool."""
+        return replace(self.weights, enough_fresh=day.target if self.spares_readers else 0)
 
 
 def _bounds(day: Day) -> Bounds:
@@ -45,10 +53,13 @@ def _ours(
     change: Callable[[PolicySettings], PolicySettings] = lambda s: s,
     blindness: Blindness | None = None,
     weights: WeightSettings = _WEIGHTS,
+    *,
+    spares_readers: bool = True,
 ) -> Contender:
-    return Contender(
-        name, lambda day: OurScaling(change(PolicySettings(_bounds(day))), blindness or Blindness()), weights
-    )
+    def make(day: Day) -> Scaling:
+        return OurScaling(change(PolicySettings(_bounds(day))), blindness or Blindness())
+
+    return Contender(name, make, weights, spares_readers)
 
 
 _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
@@ -57,6 +68,7 @@ _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
     "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf),
     "surge": lambda s: replace(s, surge_ratio=100.0),
     "wait": lambda s: replace(s, wait_warm_ups=0.0),
+    "wait after overload": lambda s: replace(s, overload_wait_seconds=0.0),
     "regret": lambda s: replace(s, regret_seconds=0.0),
     "small steps down": lambda s: replace(s, release_share=1.0),
 }
@@ -102,7 +114,9 @@ def list_contenders() -> list[Contender]:
         *(_ours(WITHOUT + name, change) for name, change in (_GUARDS | _RATE_GUARDS).items()),
         _ours(WITHOUT + "halt", blindness=Blindness(halts=True)),
         _ours(WITHOUT + "own restart", blindness=Blindness(own_restarts=True)),
+        _ours(WITHOUT + "sparing readers", spares_readers=False),
         _ours(WITH + "load bound of 2", weights=_BOUND),
         *(_ours(BLIND_WITHOUT + name, change, no_rate) for name, change in _GUARDS.items()),
+        _ours(BLIND_WITHOUT + "sparing readers", blindness=no_rate, spares_readers=False),
         _ours(BLIND_WITH + "load bound of 2", blindness=no_rate, weights=_BOUND),
     ]
