@@ -4,7 +4,7 @@ Between the fleets, which say what is asked for, and discovery, poller and refer
 """
 
 import asyncio
-import contextlib
+from collections.abc import Callable, Mapping
 
 from readpool.clock import Clock
 from scaler.discovery import Discovery, DiscoveryError
@@ -21,6 +21,8 @@ _SECONDS_PER_LOOKUP, _SECONDS_PER_MEMBER = 0.002, 0.0002
 """What a look-up costs of a core, roughly: dnspython takes its time over each record."""
 _LOOKUP_SHARE = 0.1
 """Of a core, for all look-ups together; beyond it Services are looked up less often than each interval."""
+_MEMBERS, _GATES = "members", "gates"
+"""What is looked up of a fleet."""
 
 
 class Sources:
@@ -38,8 +40,7 @@ class Sources:
         self._discovery = Discovery(settings)
         self.poller = Poller(settings, clock, self._discovery, stats, tls)
         self._references = References(settings, clock, self._discovery, tls)
-        self._followers: dict[WatchedFleet, asyncio.Task[None]] = {}
-        self._gate_followers: dict[WatchedFleet, asyncio.Task[None]] = {}
+        self._followers: dict[tuple[WatchedFleet, str], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Start asking; fleets can be followed before and after."""
@@ -47,10 +48,9 @@ class Sources:
 
     async def stop(self) -> None:
         """Give up what is under way and close all connections."""
-        followers = (*self._followers.values(), *self._gate_followers.values())
-        for follower in followers:
+        for follower in self._followers.values():
             follower.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
+        await asyncio.gather(*self._followers.values(), return_exceptions=True)
         await self._references.stop()
         await self.poller.stop()
 
@@ -63,8 +63,8 @@ class Sources:
 
     def leave(self, fleet: WatchedFleet) -> None:
         """Do nothing more for this fleet."""
-        self._leave_members(fleet)
-        self._leave_gates(fleet)
+        self._leave(fleet, _MEMBERS)
+        self._leave(fleet, _GATES)
         for reference in self._list_references(fleet.spec):
             self._references.unsubscribe(reference, fleet)
         fleet.close()
@@ -79,10 +79,10 @@ class Sources:
         for reference in wanted:
             self._references.subscribe(reference, fleet)  # of those that are known already it hears the last word again
         if spec.source != before.source:
-            self._leave_members(fleet)
+            self._leave(fleet, _MEMBERS)
             self._follow_members(fleet)
         if (spec.source, spec.stats_port) != (before.source, before.stats_port):
-            self._leave_gates(fleet)
+            self._leave(fleet, _GATES)
             self._follow_gates(fleet)
 
     def _list_references(self, spec: FleetSpec) -> dict[Reference, None]:
@@ -93,26 +93,18 @@ class Sources:
         if isinstance(source, NodesSource):
             self._set_fixed_members(fleet, source)
         elif isinstance(source, ServiceSource):
-            self._followers[fleet] = asyncio.create_task(
-                self._look_up_members(fleet, source), name=f"discovery {fleet.name}"
-            )
-
-    def _leave_members(self, fleet: WatchedFleet) -> None:
-        follower = self._followers.pop(fleet, None)
-        if follower is not None:
-            follower.cancel()
+            look_up = self._look_up(fleet, source, fleet.set_members, fleet.note_discovery_failed)
+            self._followers[fleet, _MEMBERS] = asyncio.create_task(look_up, name=f"{_MEMBERS} of {fleet.name}")
 
     def _follow_gates(self, fleet: WatchedFleet) -> None:
         source, port = fleet.spec.source, fleet.spec.stats_port
         fleet.set_gates({}, self._settings.max_nodes)
         if isinstance(source, ServiceSource) and isinstance(port, str):
-            named = ServiceSource(source.name, port)
-            self._gate_followers[fleet] = asyncio.create_task(
-                self._look_up_gates(fleet, named), name=f"gates {fleet.name}"
-            )
+            look_up = self._look_up(fleet, ServiceSource(source.name, port), fleet.set_gates, _pass_over)
+            self._followers[fleet, _GATES] = asyncio.create_task(look_up, name=f"{_GATES} of {fleet.name}")
 
-    def _leave_gates(self, fleet: WatchedFleet) -> None:
-        follower = self._gate_followers.pop(fleet, None)
+    def _leave(self, fleet: WatchedFleet, what: str) -> None:
+        follower = self._followers.pop((fleet, what), None)
         if follower is not None:
             follower.cancel()
 
@@ -122,34 +114,32 @@ class Sources:
         else:
             fleet.set_members(name_nodes(source.urls), self._settings.max_nodes)
 
-    async def _look_up_members(self, fleet: WatchedFleet, source: ServiceSource) -> None:
-        """Look up a Service's members again and again; what DNS fails to say changes nothing."""
+    async def _look_up(
+        self,
+        fleet: WatchedFleet,
+        source: ServiceSource,
+        take: Callable[[Mapping[str, str], int], None],
+        note_failed: Callable[[str], None],
+    ) -> None:
+        """Look up who is at a Service's port again and again; what DNS fails to say changes nothing."""
         membership = Membership()
         while True:
             try:
                 found = await self._discovery.find_members(fleet.spec.namespace, source)
             except DiscoveryError as error:
-                fleet.note_discovery_failed(str(error))
+                note_failed(str(error))
             else:
                 membership = advance_membership(membership, found)
                 if not membership.is_doubted:
-                    fleet.set_members(membership.members, self._settings.max_nodes)
-            await asyncio.sleep(self._compute_lookup_period())
-
-    async def _look_up_gates(self, fleet: WatchedFleet, source: ServiceSource) -> None:
-        """Look up where a Service's gates tell of readers, again and again; that there are none is an answer too."""
-        membership = Membership()
-        while True:
-            with contextlib.suppress(DiscoveryError):  # what is known stays; the look-up of members says what is wrong
-                found = await self._discovery.find_members(fleet.spec.namespace, source)
-                membership = advance_membership(membership, found)
-                if not membership.is_doubted:
-                    fleet.set_gates(membership.members, self._settings.max_nodes)
+                    take(membership.members, self._settings.max_nodes)
             await asyncio.sleep(self._compute_lookup_period())
 
     def _compute_lookup_period(self) -> float:
         """Compute the seconds between two look-ups of one Service: an interval, or more where there are very many."""
-        lookups = len(self._followers) + len(self._gate_followers)
         members = self.poller.node_count + self.poller.gate_count
-        cost_seconds = _SECONDS_PER_LOOKUP * lookups + _SECONDS_PER_MEMBER * members
+        cost_seconds = _SECONDS_PER_LOOKUP * len(self._followers) + _SECONDS_PER_MEMBER * members
         return max(self._settings.interval_seconds, cost_seconds / _LOOKUP_SHARE)
+
+
+def _pass_over(why: str) -> None:
+    """Leave it to the look-up of members, at the same DNS, to say what is wrong; what is known of gates stays."""
