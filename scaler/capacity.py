@@ -10,7 +10,7 @@ from math import ceil, exp
 
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
-from scaler.overload import ADVANCES_RATE, TOGETHER_SECONDS
+from scaler.overload import falls_behind, is_company
 
 _REMEMBERED = 16
 _IN_STEP_LEDGERS = 2
@@ -64,9 +64,9 @@ def learn(
         return replace(capacity, load=None)
     in_step = {}
     for name, standing in sorted(standings.items()):
-        if standing.replica_class is ReplicaClass.LAGGING:
+        if falls_behind(standing):
             served = capacity.in_step.get(name, 0.0)
-            if served > 0.0 and (standing.rate or 0.0) >= ADVANCES_RATE:
+            if served > 0.0:
                 capacity = _count(capacity, Onset(name, now, served))
         elif standing.replica_class is ReplicaClass.FRESH:
             in_step[name] = requests.get(name, 0.0) if _keeps_pace(standing, now) else capacity.in_step.get(name, 0.0)
@@ -83,7 +83,7 @@ def _keeps_pace(standing: ReplicaStanding, now: float) -> bool:
 def _count(capacity: Capacity, onset: Onset) -> Capacity:
     """Believe an onset that has company, and the one that was alone before it."""
     alone = capacity.alone
-    if alone is None or alone.name == onset.name or onset.at - alone.at > TOGETHER_SECONDS:
+    if alone is None or not is_company((alone.name, alone.at), onset.name, onset.at):
         return replace(capacity, alone=onset)
     return replace(capacity, borne=(*capacity.borne, alone.requests, onset.requests)[-_REMEMBERED:], alone=None)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
 
-ADVANCES_RATE = 0.02
+_ADVANCES_RATE = 0.02
 """Ledgers/s, a tenth of what a network closes: a replica that applies fewer is stuck, not busy."""
-TOGETHER_SECONDS = 600.0
+_TOGETHER_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,19 @@ def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding],
     """Note who has fallen behind since the last look; the order of `standings` does not matter."""
     alone, seen_at = overload.alone, overload.seen_at
     for name in sorted(overload.fresh):
-        if name in standings and _falls_behind(standings[name]):
-            if alone is not None and alone[0] != name and now - alone[1] <= TOGETHER_SECONDS:
+        if name in standings and falls_behind(standings[name]):
+            if alone is not None and is_company(alone, name, now):
                 seen_at = now
             alone = (name, now)
     fresh = frozenset(name for name, one in standings.items() if one.replica_class is ReplicaClass.FRESH)
     return Overload(fresh, alone, seen_at)
 
 
-def _falls_behind(standing: ReplicaStanding) -> bool:
-    return standing.replica_class is ReplicaClass.LAGGING and (standing.rate or 0.0) >= ADVANCES_RATE
+def falls_behind(standing: ReplicaStanding) -> bool:
+    """Tell whether a replica lags for want of time: it still advances."""
+    return standing.replica_class is ReplicaClass.LAGGING and (standing.rate or 0.0) >= _ADVANCES_RATE
+
+
+def is_company(alone: tuple[str, float], name: str, now: float) -> bool:
+    """Tell whether a replica that falls behind now shares the load with another one, that did so at a time before."""
+    return alone[0] != name and now - alone[1] <= _TOGETHER_SECONDS
