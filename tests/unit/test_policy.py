@@ -11,22 +11,17 @@ from scaler.freshness import ReplicaStanding
 from scaler.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy_release import Surplus
 from scaler.tip import Tip
+from tests.unit.policy_turns import NOW, SETTINGS, pool, sizes
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN
-NOW = 10_000.0
 TIP = Tip(ledger=5000, moved_at=NOW - 2)
-SETTINGS = PolicySettings(Bounds(3, 5, 20))
 
 
 def standing(
     replica_class: ReplicaClass, seconds: float = 3600.0, seconds_to_fresh: float | None = None
 ) -> ReplicaStanding:
     return ReplicaStanding(replica_class, since=NOW - seconds, seconds_to_fresh=seconds_to_fresh)
-
-
-def pool(*standings: ReplicaStanding) -> dict[str, ReplicaStanding]:
-    return {f"core-{i}": s for i, s in enumerate(standings)}
 
 
 def decided(
@@ -186,19 +181,6 @@ def test_a_replica_that_was_there_before_us_tells_no_warm_up() -> None:
     assert (
         decided(pool(F, F, F, F, newcomer(joined_seconds_ago=7190), standing(CATCHING_UP, 5000)), held=5).lacking == 1
     )
-
-
-def sizes(
-    pools: list[dict[str, ReplicaStanding]], seconds: float, settings: PolicySettings = SETTINGS
-) -> list[int | None]:
-    """Decide on one pool after the other, `seconds` apart, after one on which nothing ails."""
-    memory, desired = PolicyMemory(surplus=Surplus(held=5)), []
-    for turn, standings in enumerate(pools):
-        now = NOW + turn * seconds
-        tip = Tip(5000 + turn, now)
-        decision, memory = decide(standings, tip, observed_since=0.0, memory=memory, settings=settings, now=now)
-        desired.append(decision.desired)
-    return desired
 
 
 def test_laggards_that_take_turns_count_though_none_lags_for_long() -> None:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from scaler.policy import PolicyMemory, decide
-from tests.unit.test_policy import NOW, SETTINGS, TIP, F, decided, pool
+from tests.unit.policy_turns import NOW, SETTINGS, pool
+from tests.unit.test_policy import TIP, F, decided
 
 
 def test_what_was_learned_before_a_restart_bears_the_load_after_it_and_is_told_on() -> None:
