@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations
-from controller.differs import differs
+from controller.differs import differs, stamp
 from controller.draining import choose_size, find_surplus
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
@@ -30,6 +30,7 @@ from controller.pool_events import PoolEvent, find_events
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
+from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
 from controller.routing import STALE_SECONDS, route
 from controller.shard_plan import plan_shards, to_status
@@ -96,12 +97,15 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     outdated = find_outdated(observed, replicas, configurations.texts)
+    # Where the StatefulSet cannot be written, nobody goes.
+    is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
     step, deletions = _plan_pods(observed, replicas, outdated, size, now)
+    if deletions.begins_replacement and not is_stuck and _is_changing(observed, settings):
+        deletions = PodDeletions()  # all are restarted for the change, this one too, whoever is ended in between
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
         size = max(size, running or 0)
-    # Where the StatefulSet cannot be written, nobody goes; and a pause freezes weights whoever was to go before it.
-    is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
+    # A pause freezes weights whoever was to go before it.
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
     going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
@@ -184,6 +188,15 @@ def _plan_pods(
         return RolloutStep(), PodDeletions()
     step = plan_restart(replicas, outdated, wanted)
     return step, plan_deletions(observed, replicas, step.restart, wanted, now)
+
+
+def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
+    """Tell whether the StatefulSet is to be written for more than its size, or its controller has not seen it yet."""
+    live = observed.find(STATEFUL_SET, observed.pool.name)
+    if live is None:
+        return True
+    wanted = build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)
+    return not has_seen_template(live) or differs(stamp(wanted), live)
 
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:

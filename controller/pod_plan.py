@@ -36,6 +36,11 @@ class PodDeletions:
     uids: Mapping[ObjectKey, str] = field(default_factory=dict)
     events: tuple[PoolEvent, ...] = ()
 
+    @property
+    def begins_replacement(self) -> bool:
+        """Whether a replica's volume is given up."""
+        return any(key.kind == PVC for key in self.uids)
+
 
 def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Mapping[str, str]) -> frozenset[str]:
     """Find the replicas whose pods are of an older template or configuration than the cluster has by now."""

@@ -199,3 +199,17 @@ def test_nobody_is_restarted_before_the_stateful_set_has_been_seen() -> None:
     world.change(version="v23.0.0")
     world.step()
     assert world.step().delete == ()
+
+
+def test_a_replacement_that_is_due_waits_for_a_change_of_all_replicas() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True, "afterSeconds": 60})
+    world.now += 100
+    world.say(FRESH, FRESH, LAGGING)
+    world.fleet = world.fleet and replace(
+        world.fleet, replicas=tuple(replace(view, since=world.now - 90) for view in world.fleet.replicas)
+    )
+    assert {key.kind for key in world.plan().uids} == {POD, PVC}
+    world.change(version="v23.0.0")
+    assert not world.step().uids
+    world.see_stateful_set()
+    assert {key.name: key.kind for key in world.plan().uids} == {"pool-2": POD}
