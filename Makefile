@@ -40,7 +40,8 @@ demo: setup ## Watch a simulated fleet fall behind, grow, recover and shrink, in
 
 test: setup ## Run the unit and component tests: two to three minutes
 	@mkdir -p artifacts
-	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal --junitxml=artifacts/test.xml $(ARGS)
+	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal -o faulthandler_timeout=180 \
+		--junitxml=artifacts/test.xml $(ARGS)
 
 e2e: e2e-local e2e-cluster ## Run the slow and real: stellar-core, a browser, the demo, then a real cluster with KEDA
 

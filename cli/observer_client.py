@@ -81,7 +81,8 @@ async def watch(endpoint: Endpoint, request: pb.WatchRequest) -> AsyncIterator[E
 async def _connect(endpoint: Endpoint) -> AsyncIterator[grpc.aio.Channel]:
     """A channel of its own each time: gRPC's own back-off would wait for minutes where a person watches."""
     async with open_channel(endpoint) as channel:
-        await asyncio.wait_for(_wait_until_ready(channel), CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await _wait_until_ready(channel)
         yield channel
 
 

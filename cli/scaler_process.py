@@ -93,7 +93,8 @@ async def _end(process: Process) -> None:
     with suppress(ProcessLookupError):  # it has ended
         process.terminate()
     try:
-        await asyncio.wait_for(asyncio.shield(process.wait()), STOP_SECONDS)
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
     except (TimeoutError, asyncio.CancelledError):
         with suppress(ProcessLookupError):
             process.kill()

@@ -142,7 +142,8 @@ async def _gather(endpoint: Endpoint, request: pb.WatchRequest, board: Board) ->
     events = watch(endpoint, request)
     while True:
         try:
-            event = await asyncio.wait_for(anext(events), QUIET_SECONDS if board.is_connected else None)
+            async with asyncio.timeout(QUIET_SECONDS if board.is_connected else None):
+                event = await anext(events)
         except TimeoutError:
             return
         if board.take(event) or board.outage:

@@ -4,6 +4,7 @@ A certificate that is replaced on disk is read when the next connection is made;
 """
 
 import asyncio
+import contextlib
 
 import grpc
 import structlog
@@ -105,7 +106,6 @@ async def _wait_for_change(channel: grpc.aio.Channel, state: grpc.ChannelConnect
     if state is grpc.ChannelConnectivity.READY:
         await channel.wait_for_state_change(state)
         return
-    try:
-        await asyncio.wait_for(channel.wait_for_state_change(state), _CHECK_SECONDS)
-    except TimeoutError:
-        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await channel.wait_for_state_change(state)

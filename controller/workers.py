@@ -45,7 +45,8 @@ class Workers:
     async def _let_go(self, tasks: set["asyncio.Task[None]"]) -> None:
         """Let the workers finish the write that they are at, and end them."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.wait_until_idle(), LAST_WRITES_SECONDS)
+            async with asyncio.timeout(LAST_WRITES_SECONDS):
+                await self._queue.wait_until_idle()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

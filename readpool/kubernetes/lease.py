@@ -70,7 +70,8 @@ async def lead(
     finally:
         await _end(working)  # the library leaves them running when it is cancelled itself
         with contextlib.suppress(ApiError, TimeoutError):
-            await asyncio.wait_for(lock.release(), RETRY_SECONDS)
+            async with asyncio.timeout(RETRY_SECONDS):
+                await lock.release()
 
 
 async def _run_election(election: LeaderElection, ended: asyncio.Event, working: set["asyncio.Task[None]"]) -> None:

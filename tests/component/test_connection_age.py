@@ -59,7 +59,6 @@ def open_channel(names: FakeDns, port: int) -> grpc.aio.Channel:
     options = [
         ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
         ("grpc.dns_min_time_between_resolutions_ms", 100),
-        ("grpc.enable_retries", 0),
     ]
     return grpc.aio.insecure_channel(f"dns://127.0.0.1:{names.port}/{NAME}:{port}", options)
 

@@ -127,6 +127,41 @@ async def test_a_pool_that_is_forgotten_is_asked_for_no_more(observer: ScriptedO
         assert len(listener.streams) == 0
 
 
+class ChangingChannel:
+    """A channel that never connects, and whose state changes when a test says so."""
+
+    def __init__(self) -> None:
+        self._change = asyncio.Event()
+
+    def change(self) -> None:
+        """Wake who waits now, and nobody who comes later."""
+        self._change.set()
+        self._change.clear()
+
+    def get_state(self, *, try_to_connect: bool) -> grpc.ChannelConnectivity:
+        assert try_to_connect
+        return grpc.ChannelConnectivity.CONNECTING
+
+    async def wait_for_state_change(self, _state: grpc.ChannelConnectivity) -> None:
+        await self._change.wait()
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_link_that_is_cancelled_while_its_state_changes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = ChangingChannel()
+    monkeypatch.setattr(grpc.aio, "insecure_channel", lambda *_: channel)
+    link = asyncio.create_task(ScalerLink("scaler:6000", None).run())
+    await asyncio.sleep(0.05)
+    channel.change()
+    await asyncio.sleep(0)  # what waited has heard of it, and who waits for that has not
+    link.cancel()
+    done, _ = await asyncio.wait({link}, timeout=3.0)
+    assert done, "the cancellation was lost"
+    assert link.cancelled()
+
+
 async def test_many_pools_share_one_connection(observer: ScriptedObserver) -> None:
     async with listen(f"127.0.0.1:{observer.port}") as listener:
         keys = [PoolKey("n", f"pool-{number}") for number in range(300)]
