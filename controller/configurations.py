@@ -1,7 +1,7 @@
 """Each replica's configuration as text, and which replicas run another one. From the pool to controller.core_config."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller import reasons
@@ -15,7 +15,7 @@ from controller.replicas import Replica
 from controller.resources.config_map import MAX_BYTES, config_key, count_bytes
 from controller.shard_plan import find_archived_ledgers
 from controller.shards import ShardAssignment
-from readpool.kubernetes.kinds import CONFIG_MAP
+from readpool.kubernetes.kinds import CONFIG_MAP, ObjectKey
 from readpool.networks import NetworkFacts
 from readpool.pool.spec import Network, ReadOnlyPool
 
@@ -77,6 +77,14 @@ def runs_another(observed: ObservedPool, replica: Replica, texts: Mapping[str, s
     if text is None or replica.config_hash is None or _read_live(observed).get(config_key(replica.name)) != text:
         return False
     return replica.config_hash != hash_configuration(text)
+
+
+def is_to_be_written(observed: ObservedPool, replicas: Iterable[Replica], texts: Mapping[str, str]) -> bool:
+    """Tell whether the ConfigMap is about to say something else of a replica that is there, as far as it can be."""
+    live, key = _read_live(observed), config_map_name(observed.pool.name)
+    if ObjectKey(CONFIG_MAP, observed.pool.namespace, key) in observed.refused:
+        return False
+    return any(live.get(config_key(one.name)) != texts[one.name] for one in replicas if one.name in texts)
 
 
 def _read_live(observed: ObservedPool) -> Mapping[str, str]:

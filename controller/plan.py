@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.conditions import judge, merge_conditions
-from controller.configurations import build_configurations
+from controller.configurations import build_configurations, is_to_be_written
 from controller.differs import differs, stamp
 from controller.draining import choose_size, find_surplus
 from controller.observed import ObservedPool
@@ -100,8 +100,12 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     # Where the StatefulSet cannot be written, nobody goes.
     is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
     step, deletions = _plan_pods(observed, replicas, outdated, size, now)
-    if deletions.begins_replacement and not is_stuck and _is_changing(observed, settings):
-        deletions = PodDeletions()  # all are restarted for the change, this one too, whoever is ended in between
+    if (
+        deletions.begins_replacement
+        and not is_stuck
+        and (is_to_be_written(observed, replicas, configurations.texts) or _is_changing(observed, settings))
+    ):
+        deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
         size = max(size, running or 0)

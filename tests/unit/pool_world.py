@@ -171,6 +171,14 @@ class PoolWorld:
                 if name not in self.pods:
                     self._make_pod(ordinal, name)
 
+    def is_settled(self) -> bool:
+        """Whether nobody comes or goes, and the scaler can be heard and calls all of them fresh."""
+        sizes = [stateful_set["spec"]["replicas"] for stateful_set in self._list_stateful_sets()]
+        views = self.fleet.replicas if self.fleet is not None and not self.fleet.is_halted else ()
+        fresh = [view.name for view in views if view.replica_class is ReplicaClass.FRESH]
+        is_going = any(map(_is_going, (*self.pods.values(), *self.claims.values())))
+        return not is_going and sizes == [len(self.pods)] and len(fresh) == len(self.pods) and not self.silent_since
+
     def _end_claims(self) -> None:
         used = {claim_name("pool", int(name.rpartition("-")[2])) for name in self.pods}
         for name in [name for name, claim in self.claims.items() if _is_going(claim) and name not in used]:

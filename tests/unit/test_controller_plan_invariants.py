@@ -1,6 +1,7 @@
 """What holds of plans whatever the pool, its replicas and the scaler's word are."""
 
 import random
+import re
 from dataclasses import replace
 
 from hypothesis import given
@@ -11,7 +12,7 @@ from controller.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import POD, PVC, Manifest
 from readpool.pool.status import dump_status
 from readpool.replica_class import ReplicaClass
-from tests.unit.drawn_worlds import TURNS, Turn, few, list_alive, worlds
+from tests.unit.drawn_worlds import MOST_REPLICAS, TURNS, Turn, few, list_alive, worlds
 from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld
 
 
@@ -25,14 +26,33 @@ def test_a_plan_that_is_carried_out_soon_leaves_nothing_to_do(world: PoolWorld) 
 
 @few
 @given(worlds(), st.data())
-def test_wherever_it_is_ended_the_next_one_comes_to_the_same_state(world: PoolWorld, data: st.DataObject) -> None:
+def test_wherever_it_is_ended_the_next_one_comes_to_the_same_end(world: PoolWorld, data: st.DataObject) -> None:
     whole, ended = world.copy(), world.copy()
     whole.rest()
     writes = ended.list_writes(ended.plan())
     for write in writes[: data.draw(st.integers(0, len(writes)))]:
         write()
-    ended.rest()
-    assert ended.dump() == whole.dump()
+    assert read_end(ended) == read_end(whole)
+
+
+def read_end(world: PoolWorld) -> str:
+    """Go on until all is done and everybody is back and fresh; read what there is then, but for which pods it took.
+
+    Who is restarted first, and whether before or after a scale-in, may depend on who was there when somebody was ended.
+    """
+    for _ in range(4 * MOST_REPLICAS):
+        if len(world.rest()) == 1 and world.is_settled():
+            return OF_ONE_POD.sub("", world.dump())
+        world.now += 31
+        world.silent_since = None
+        world.settle()
+        for pod in world.pods.values():
+            pod["status"]["conditions"][0]["status"] = "True"
+        world.say(*[ReplicaClass.FRESH] * len(world.pods))
+    raise AssertionError(f"no end: {world.status}")
+
+
+OF_ONE_POD = re.compile(r'"(uid|generation|stellar\.org/applied|lastTransitionTime|observedAt)": .*|10\.1\.\d+\.\d+')
 
 
 @few

@@ -201,7 +201,12 @@ def test_nobody_is_restarted_before_the_stateful_set_has_been_seen() -> None:
     assert world.step().delete == ()
 
 
-def test_a_replacement_that_is_due_waits_for_a_change_of_all_replicas() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"version": "v23.0.0"}, {"coreConfigOverride": "FAILURE_SAFETY = 0\n"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_replacement_that_is_due_waits_for_a_change_of_what_replicas_run(change: dict[str, str]) -> None:
     world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True, "afterSeconds": 60})
     world.now += 100
     world.say(FRESH, FRESH, LAGGING)
@@ -209,7 +214,7 @@ def test_a_replacement_that_is_due_waits_for_a_change_of_all_replicas() -> None:
         world.fleet, replicas=tuple(replace(view, since=world.now - 90) for view in world.fleet.replicas)
     )
     assert {key.kind for key in world.plan().uids} == {POD, PVC}
-    world.change(version="v23.0.0")
+    world.change(**change)
     assert not world.step().uids
     world.see_stateful_set()
     assert {key.name: key.kind for key in world.plan().uids} == {"pool-2": POD}

@@ -19,6 +19,7 @@ CORE = "stellar-core"
 SETTLED_SECONDS = 180.0
 LAG_THRESHOLD = 10
 POOL_LABEL = "stellar.org/pool"
+SERVICE_LABEL = "kubernetes.io/service-name"
 WEIGHT = "stellar.org/weight"
 
 
@@ -79,8 +80,7 @@ class PoolView:
     def pods(self) -> list[Manifest]:
         """List its pods that are not on their way out, by name."""
         found = self.access.list("pods", self.namespace, f"{POOL_LABEL}={self.name}")
-        there = (pod for pod in found if "deletionTimestamp" not in pod["metadata"])
-        return sorted(there, key=lambda pod: str(pod["metadata"]["name"]))
+        return _choose_staying(found)
 
     def pod(self, ordinal: int) -> str:
         """Name a replica."""
@@ -92,12 +92,16 @@ class PoolView:
 
     def routed(self) -> dict[str, int]:
         """Give the weight of each pod that readers are sent to, from the EndpointSlices of the read Service."""
-        slices = self.access.list("endpointslices", self.namespace, f"kubernetes.io/service-name={self.name}")
-        return {
-            endpoint["targetRef"]["name"]: int(part["metadata"]["annotations"][WEIGHT])
-            for part in slices
-            for endpoint in part.get("endpoints") or ()
-        }
+        return _read_weights(self.access.list("endpointslices", self.namespace, f"{SERVICE_LABEL}={self.name}"))
+
+    def look(self) -> tuple[list[Manifest], Manifest, dict[str, int]]:
+        """Give its pods, its status and who is routed to, by one call: as near to one moment as can be."""
+        found = self.access.list("pods,readonlypools,endpointslices", self.namespace)
+        pods, pools, slices = ([one for one in found if one["kind"] == kind] for kind in _LOOKED_AT)
+        ours = [pod for pod in pods if pod["metadata"]["labels"].get(POOL_LABEL) == self.name]
+        status = next((pool.get("status") or {} for pool in pools if pool["metadata"]["name"] == self.name), {})
+        read = [part for part in slices if part["metadata"]["labels"].get(SERVICE_LABEL) == self.name]
+        return _choose_staying(ours), status, _read_weights(read)
 
     def events(self, reason: str) -> list[Manifest]:
         """List the Events of it with this reason."""
@@ -132,7 +136,23 @@ class PoolView:
         self.wait_for(f"{replicas} fresh replicas", find, seconds)
 
 
+_LOOKED_AT = ("Pod", "ReadOnlyPool", "EndpointSlice")
 _SETTLED = {"Ready": "True", "Reconciling": "False", "Stalled": "False", "Fresh": "True", "Routing": "True"}
+
+
+def _choose_staying(pods: list[Manifest]) -> list[Manifest]:
+    """Choose those that are not on their way out, by name."""
+    staying = (pod for pod in pods if "deletionTimestamp" not in pod["metadata"])
+    return sorted(staying, key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def _read_weights(slices: list[Manifest]) -> dict[str, int]:
+    """Read the weight of each pod that is in a slice."""
+    return {
+        endpoint["targetRef"]["name"]: int(part["metadata"]["annotations"][WEIGHT])
+        for part in slices
+        for endpoint in part.get("endpoints") or ()
+    }
 
 
 def apply_pool(access: Access, namespace: str, manifest: Manifest) -> PoolView:

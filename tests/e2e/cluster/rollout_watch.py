@@ -61,9 +61,10 @@ def watch_rollout(pool: PoolView) -> Iterator[RolloutSeen]:
 
     def look() -> None:
         while not is_over.wait(EVERY_SECONDS):
-            ready = tuple(pod["metadata"]["name"] for pod in pool.pods() if _is_ready(pod))
-            classes = tuple(one["replicaClass"] for one in pool.status()["replicaWeights"])
-            seen.note(Look(ready, classes, tuple(sorted(pool.routed()))))
+            pods, status, weights = pool.look()
+            ready = tuple(pod["metadata"]["name"] for pod in pods if _is_ready(pod))
+            classes = tuple(one["replicaClass"] for one in status["replicaWeights"])
+            seen.note(Look(ready, classes, tuple(sorted(weights))))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

@@ -81,8 +81,8 @@ def test_a_new_version_rolls_through_with_at_most_one_fresh_replica_away(unscale
     assert not set(after.values()) & set(before.values())
     images = {pod["spec"]["containers"][0]["image"] for pod in unscaled.pods()}
     assert {image.rpartition(":")[2] for image in images} == {version}
-    assert seen.most_away == 1, seen
-    assert seen.fewest_routed >= TARGET - 1, seen
+    assert seen.most_away == 1, str(seen)
+    assert seen.fewest_routed >= TARGET - 1, str(seen)
 
 
 def test_one_apply_of_a_pool_and_its_scaled_object_is_enough_and_grows_when_one_lags(
