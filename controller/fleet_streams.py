@@ -1,6 +1,6 @@
 """What the scaler says of each pool: a stream a pool, opened anew whenever it ends; controller.observe reads the words.
 
-A change of class, of members or of the decision queues the pool at once; numbers, as often as the pool wants them told.
+Another class, doubt, member or decision queues the pool at once; numbers, as often as the pool wants them told.
 """
 
 import asyncio
@@ -156,5 +156,5 @@ class FleetStreams:
 
 def _shape(fleet: FleetView) -> tuple[object, ...]:
     """Give all of a snapshot but its numbers."""
-    replicas = tuple((one.name, one.address, one.replica_class) for one in fleet.replicas)
+    replicas = tuple((one.name, one.address, one.replica_class, one.is_doubted) for one in fleet.replicas)
     return replicas, fleet.is_halted, fleet.desired_replicas, fleet.tip_ledger is None

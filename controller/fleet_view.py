@@ -51,6 +51,7 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         state=replica.state,
         detail=replica.detail,
         observed_at=replica.observed_at if replica.HasField("observed_at") else None,
+        is_doubted=replica.doubted,
     )
 
 

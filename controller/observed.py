@@ -21,6 +21,7 @@ class ReplicaView:
         since: Unix seconds since when it has been of this class.
         ledgers_per_second: over the last polls.
         observed_at: Unix seconds of its last answer.
+        is_doubted: it is fresh, and its last answer speaks against that.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ReplicaView:
     state: str = ""
     detail: str = ""
     observed_at: float | None = None
+    is_doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

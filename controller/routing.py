@@ -111,7 +111,9 @@ _AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
 
 
 def _read_settings(spec: PoolSpec) -> WeightSettings:
-    """Read the pool's weights. A lagging replica has none while targetReplicas are fresh, with FreshOnly while one is.
+    """Read the pool's weights. A laggard, or who may be one, has none while targetReplicas are fresh.
+
+    With FreshOnly a laggard has none while one is.
 
     A freshNodeWeight of 0 counts as 1: what is fresh is never worse than nothing.
     """
@@ -145,6 +147,7 @@ def _to_weighed(replica: Replica, last: Mapping[str, int], now: float) -> Weighe
         last_weight=last.get(replica.name),
         is_stale=view is not None and now >= find_stale_time(view),
         has_ledgers=replica.has_ledgers,
+        is_doubted=view is not None and view.is_doubted,
     )
 
 

@@ -1,6 +1,7 @@
 """What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
-First the class decides: as many fresh ones as there are to be need no laggard beside them. Then the load bound: moving
+First the class decides: as many fresh ones as there are to be need no laggard beside them, and nobody who may turn out
+to be one. Then the load bound: moving
 traffic off the laggards must not topple the fresh ones one after the other. Always somewhere to go: where nobody is
 fresh, all that can answer a read serve.
 """
@@ -21,7 +22,7 @@ class WeightSettings:
         lagging_weight: of a lagging one (laggingNodeWeight).
         max_load_factor: no replica is given more than this many times the even share; 0 for no bound, which
             the model days show to be no worse (docs/policy.md).
-        enough_fresh: beside so many fresh ones a lagging one gets nothing; 0 for never.
+        enough_fresh: beside so many fresh ones, none in doubt, a lagging one and one in doubt get nothing; 0: never.
     """
 
     fresh_weight: int = 100
@@ -41,6 +42,7 @@ class WeighedReplica:
         last_weight: what it had before, None for a newcomer.
         is_stale: nothing was heard of it for three polls.
         has_ledgers: it has closed ledgers of the network's; a newcomer that has not answers, but has nothing to read.
+        is_doubted: it is fresh, and its last answer speaks against that.
     """
 
     name: str
@@ -49,6 +51,7 @@ class WeighedReplica:
     last_weight: int | None = None
     is_stale: bool = False
     has_ledgers: bool = True
+    is_doubted: bool = False
 
 
 def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings) -> dict[str, int]:
@@ -60,8 +63,9 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
     """
     known = sorted(replicas, key=_by_lag)
     weights = {replica.name: _weigh(replica, settings) for replica in known}
-    if 0 < settings.enough_fresh <= sum(r.replica_class is ReplicaClass.FRESH for r in known):
-        weights |= {r.name: 0 for r in known if r.replica_class is ReplicaClass.LAGGING}
+    certain = sum(r.replica_class is ReplicaClass.FRESH and not r.is_doubted for r in known)
+    if 0 < settings.enough_fresh <= certain:
+        weights |= {r.name: 0 for r in known if r.replica_class is ReplicaClass.LAGGING or r.is_doubted}
     if not any(weights[r.name] for r in known if _is_fresh(r)):
         answering = [r for r in known if _answers(r)]
         # A pool that starts empty: what serves nothing yet is better than nobody to ask.

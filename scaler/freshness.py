@@ -77,6 +77,11 @@ class ReplicaStanding:
     advanced_at: float | None = None
     ailing_since: float | None = None
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether it is fresh, and its last answer speaks against that."""
+        return self.replica_class is ReplicaClass.FRESH and self.dissenting_polls > 0
+
 
 def advance(
     standing: ReplicaStanding,

@@ -134,13 +134,13 @@ def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
-    """Say whether a class, the set of replicas, the tip's health, the decision or the bounds changed."""
+    """Say whether a class or a doubt, the set of replicas, the tip's health, the decision or the bounds changed."""
     return _build_standing(before) != _build_standing(after)
 
 
 def _build_standing(snapshot: FleetSnapshot) -> tuple[object, ...]:
     return (
-        tuple((replica.name, replica.standing.replica_class) for replica in snapshot.replicas),
+        tuple((one.name, one.standing.replica_class, one.standing.is_doubted) for one in snapshot.replicas),
         snapshot.tip and (snapshot.tip.is_stalled, snapshot.tip.is_halted),
         (snapshot.decision.desired, snapshot.decision.reason),
         (snapshot.bounds, snapshot.lag_threshold, snapshot.network),

@@ -50,6 +50,7 @@ def _build_replica(replica: Replica) -> observer_pb2.Replica:
         state=report.state if report else "",
         detail=standing.detail,
         observed_at=standing.observed_at,
+        doubted=standing.is_doubted,
     )
     setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
     return message

@@ -31,13 +31,15 @@ _BOUND = WeightSettings(max_load_factor=2.0)
 class Contender:
     """One way of scaling, made anew for each day, and the weights that it has.
 
-    `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped.
+    `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped; `heeds_doubts`: nor a
+    fresh one whose last poll speaks against it.
     """
 
     name: str
     make: Callable[[Day], Scaling]
     weights: WeightSettings = _WEIGHTS
     spares_readers: bool = True
+    heeds_doubts: bool = True
 
     def weigh(self, day: Day) -> WeightSettings:
         """Give the weights of a day's pool."""
@@ -55,11 +57,12 @@ def _ours(
     weights: WeightSettings = _WEIGHTS,
     *,
     spares_readers: bool = True,
+    heeds_doubts: bool = True,
 ) -> Contender:
     def make(day: Day) -> Scaling:
         return OurScaling(change(PolicySettings(_bounds(day))), blindness or Blindness())
 
-    return Contender(name, make, weights, spares_readers)
+    return Contender(name, make, weights, spares_readers, heeds_doubts)
 
 
 _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
@@ -115,8 +118,10 @@ def list_contenders() -> list[Contender]:
         _ours(WITHOUT + "halt", blindness=Blindness(halts=True)),
         _ours(WITHOUT + "own restart", blindness=Blindness(own_restarts=True)),
         _ours(WITHOUT + "sparing readers", spares_readers=False),
+        _ours(WITHOUT + "heeding doubts", heeds_doubts=False),
         _ours(WITH + "load bound of 2", weights=_BOUND),
         *(_ours(BLIND_WITHOUT + name, change, no_rate) for name, change in _GUARDS.items()),
         _ours(BLIND_WITHOUT + "sparing readers", blindness=no_rate, spares_readers=False),
+        _ours(BLIND_WITHOUT + "heeding doubts", blindness=no_rate, heeds_doubts=False),
         _ours(BLIND_WITH + "load bound of 2", blindness=no_rate, weights=_BOUND),
     ]

@@ -36,7 +36,7 @@ Results = dict[str, list[DayResult]]
 def live_day(contender: Contender, seed: int) -> DayResult:
     """Live one day through."""
     day = draw_day(seed)
-    m = PoolDay(day, contender.make(day), make_weigh(contender.weigh(day))).live()
+    m = PoolDay(day, contender.make(day), make_weigh(contender.weigh(day), heeds_doubts=contender.heeds_doubts)).live()
     return DayResult(
         seed=seed,
         is_outgrown=day.peak_share > 0.9,

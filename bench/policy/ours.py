@@ -78,16 +78,21 @@ class OurScaling:
         )
 
 
-def make_weigh(settings: WeightSettings) -> Weigh:
+def make_weigh(settings: WeightSettings, *, heeds_doubts: bool = True) -> Weigh:
     """Make the controller's weights out of what is seen; for every contender the same, so that only scaling differs."""
 
     def weigh(sights: Mapping[str, Sight], last: Mapping[str, int]) -> dict[str, int]:
-        return compute_weights(
-            (
-                WeighedReplica(name, s.replica_class, s.lag_ledgers, last.get(name), s.failed >= 3, s.ledger > 0)
-                for name, s in sights.items()
-            ),
-            settings,
+        return compute_weights((_to_weighed(name, sight, last.get(name)) for name, sight in sights.items()), settings)
+
+    def _to_weighed(name: str, sight: Sight, last_weight: int | None) -> WeighedReplica:
+        return WeighedReplica(
+            name,
+            sight.replica_class,
+            sight.lag_ledgers,
+            last_weight,
+            is_stale=sight.failed >= 3,
+            has_ledgers=sight.ledger > 0,
+            is_doubted=heeds_doubts and sight.is_doubted,
         )
 
     return weigh

@@ -271,6 +271,7 @@ class Replica(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     OBSERVED_AT_FIELD_NUMBER: _builtins.int
+    DOUBTED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The pod's name where DNS tells it, else its address."""
     address: _builtins.str
@@ -290,6 +291,8 @@ class Replica(_message.Message):
     """What the node says of its own catch-up, or why it could not be asked."""
     observed_at: _builtins.float
     """Unix time in seconds of its last answer; absent while it has not answered."""
+    doubted: _builtins.bool
+    """It is fresh, and its last answer speaks against that; the next one may confirm it."""
     def __init__(
         self,
         *,
@@ -303,10 +306,11 @@ class Replica(_message.Message):
         state: _builtins.str = ...,
         detail: _builtins.str = ...,
         observed_at: _builtins.float | None = ...,
+        doubted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "address", b"address", "class", b"class", "detail", b"detail", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "address", b"address", "class", b"class", "detail", b"detail", "doubted", b"doubted", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lag: _TypeAlias = _typing.Literal["lag"]  # noqa: Y015
     _WhichOneofArgType__lag: _TypeAlias = _typing.Literal["_lag", b"_lag"]  # noqa: Y015

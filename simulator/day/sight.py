@@ -36,6 +36,11 @@ class Sight:
         """It was in step with the network at the last poll, and has been for some."""
         return self.lag_ledgers == 0 and not self.dissenting and not self.failed and self.restarts >= 0
 
+    @property
+    def is_doubted(self) -> bool:
+        """It is fresh by name, and its last answer speaks against that."""
+        return self.replica_class is FRESH and self.dissenting > 0
+
     def __init__(self, now: float) -> None:
         self.first_seen = now
         self.forget(now)
@@ -102,10 +107,12 @@ class Sight:
             dissents, becomes = lag >= lag_threshold, LAGGING
         else:
             dissents, becomes = lag <= _RETURN_RATIO * lag_threshold, FRESH
+        was_doubted = self.is_doubted
         self.dissenting = self.dissenting + 1 if dissents else 0
         if was is FRESH:
             self._note_ailing(now, is_ailing=dissents)
-        return self.dissenting >= _AGREEING_POLLS and self._become(becomes, now)
+        changed = self.dissenting >= _AGREEING_POLLS and self._become(becomes, now)
+        return changed or was_doubted != self.is_doubted
 
     def _note_ailing(self, now: float, *, is_ailing: bool) -> None:
         if not is_ailing:

@@ -90,6 +90,17 @@ async def test_a_class_queues_at_once_and_numbers_as_often_as_asked(observer: Sc
         await until(lambda: listener.at_once == 2)
 
 
+async def test_a_doubt_about_a_fresh_one_queues_at_once_and_so_does_its_end(observer: ScriptedObserver) -> None:
+    async with listen(f"127.0.0.1:{observer.port}") as listener:
+        listener.streams.watch(KEY, 3600.0)
+        for turn, is_doubted in enumerate((False, True, True, False), start=1000):
+            snapshot = build_snapshot(FIVE, time.time(), tip=turn)
+            snapshot.replicas[2].doubted = is_doubted
+            await observer.say(*KEY, snapshot)
+            await until(lambda t=turn: _tip(listener) == t)  # type: ignore[misc]
+        assert listener.at_once == 3
+
+
 async def test_a_scaler_that_was_lost_is_found_again_and_what_it_said_is_kept_meanwhile() -> None:
     async with serve_observer() as first, listen(f"127.0.0.1:{first.port}") as listener:
         listener.streams.watch(KEY, 30.0)

@@ -43,6 +43,11 @@ def test_what_is_not_sent_is_not_known() -> None:
     assert (fleet.tip_ledger, fleet.desired_replicas, fleet.is_halted) == (None, None, False)
 
 
+@pytest.mark.parametrize("is_doubted", [True, False])
+def test_a_doubt_is_read(is_doubted: bool) -> None:
+    assert parse_replica(doubted=is_doubted).is_doubted is is_doubted
+
+
 @pytest.mark.parametrize("name", observer_pb2.ReplicaClass.keys())
 def test_each_class_has_its_own(name: str) -> None:
     message = build_message()

@@ -25,12 +25,8 @@ THRESHOLDS = Thresholds(lag_ledgers=12)
 def test_the_models_sight_classes_a_replica_as_the_scaler_does() -> None:
     replica, sight, standing = ModelReplica(0, pace=1.0), Sight(0.0), ReplicaStanding()
     replica.ledger = 100_000.0
-    faults, differing, late, in_sync = (
-        list(FAULTS),
-        0,
-        0,
-        0,
-    )  # Core says that it is in sync only once it was, since it started
+    faults, differing, late, doubted = list(FAULTS), 0, 0, 0
+    in_sync = 0  # Core says that it is in sync only once it was, since it started
     for step in range(STEPS_PER_DAY):
         now, tip = float(step * STEP_SECONDS), 100_000 + step
         replica.load = 400.0 if 6 < now / 3600 < 9 else 750.0
@@ -49,7 +45,10 @@ def test_the_models_sight_classes_a_replica_as_the_scaler_does() -> None:
             outcome = NodeReport(int(replica.ledger), is_synced=is_synced, started_on=float(replica.restarts))
         standing = advance(standing, outcome, Tip(tip, now), None, THRESHOLDS, now)
         differing += standing.replica_class is not sight.replica_class
+        doubted += standing.is_doubted
+        differing += standing.is_doubted is not sight.is_doubted
         late += standing.replica_class is sight.replica_class and standing.ailing_since != sight.ailing_since
     assert not faults
     assert differing <= 30, "a poll or two at each change, no more"
     assert late == 0
+    assert doubted

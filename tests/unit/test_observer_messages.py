@@ -84,6 +84,7 @@ def test_every_class_has_its_word_on_the_wire() -> None:
 
 
 FRESH = Replica("core-0", "http://10.0.0.1:11626", replace(ANSWERED, replica_class=ReplicaClass.FRESH))
+DOUBTED = replace(FRESH, standing=replace(FRESH.standing, dissenting_polls=1))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,12 @@ def test_only_what_is_more_than_numbers_is_told_at_once(change: dict[str, Any], 
     assert is_more_than_numbers(SNAPSHOT, newest) is expected
     told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
     assert told.compute_rest_seconds(newest, now=101.0, interval_seconds=5.0) == (0.0 if expected else 4.0)
+
+
+def test_a_doubt_is_told_at_once_and_goes_out() -> None:
+    known, doubted = (replace(SNAPSHOT, replicas=(one, SNAPSHOT.replicas[1])) for one in (FRESH, DOUBTED))
+    assert is_more_than_numbers(known, doubted)
+    assert [build_snapshot_message(one).replicas[0].doubted for one in (known, doubted)] == [False, True]
 
 
 def test_numbers_wait_for_the_interval_since_the_last_telling_and_nothing_new_waits_for_ever() -> None:

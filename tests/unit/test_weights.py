@@ -106,12 +106,29 @@ def test_beside_enough_fresh_ones_a_lagging_one_gets_nothing(
     assert list(dict(sorted(weighed.items())).values()) == weights
 
 
+@pytest.mark.parametrize(
+    ("certain", "enough", "weight"),
+    [
+        pytest.param([FRESH, FRESH], 2, 0, id="beside as many as there are to be"),
+        pytest.param([FRESH, LAGGING], 2, 100, id="one too few"),
+        pytest.param([FRESH, FRESH], 0, 100, id="never enough"),
+        pytest.param([], 1, 100, id="it is no company for itself"),
+    ],
+)
+def test_a_fresh_one_whose_last_answer_speaks_against_it_gets_nothing_beside_enough_that_are_certain(
+    certain: list[ReplicaClass], enough: int, weight: int
+) -> None:
+    doubted = WeighedReplica("core-9", FRESH, lag_ledgers=12, is_doubted=True)
+    assert compute_weights([doubted, *pool(*certain)], WeightSettings(enough_fresh=enough))["core-9"] == weight
+
+
 any_replica = st.builds(
     WeighedReplica,
     st.sampled_from([f"core-{i}" for i in range(12)]),
     st.sampled_from(list(ReplicaClass)),
     st.none() | st.integers(0, 10_000),
     st.none() | st.integers(0, 100),
+    st.booleans(),
     st.booleans(),
     st.booleans(),
 )
