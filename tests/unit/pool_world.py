@@ -172,12 +172,13 @@ class PoolWorld:
                     self._make_pod(ordinal, name)
 
     def is_settled(self) -> bool:
-        """Whether nobody comes or goes, and the scaler can be heard and calls all of them fresh."""
+        """Whether nobody comes or goes, all are ready, and the scaler can be heard and calls them fresh."""
+        pods, views = self.pods.values(), self.fleet.replicas if self.fleet is not None else ()
         sizes = [stateful_set["spec"]["replicas"] for stateful_set in self._list_stateful_sets()]
-        views = self.fleet.replicas if self.fleet is not None and not self.fleet.is_halted else ()
-        fresh = [view.name for view in views if view.replica_class is ReplicaClass.FRESH]
-        is_going = any(map(_is_going, (*self.pods.values(), *self.claims.values())))
-        return not is_going and sizes == [len(self.pods)] and len(fresh) == len(self.pods) and not self.silent_since
+        is_going = any(map(_is_going, (*pods, *self.claims.values())))
+        is_whole = sizes == [len(pods)] == [sum(view.replica_class is ReplicaClass.FRESH for view in views)]
+        is_ready = all(pod["status"]["conditions"][0]["status"] == "True" for pod in pods)
+        return is_whole and is_ready and not is_going and self.silent_since is None
 
     def _end_claims(self) -> None:
         used = {claim_name("pool", int(name.rpartition("-")[2])) for name in self.pods}
