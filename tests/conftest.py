@@ -1,6 +1,7 @@
-"""What holds for every test: strict runs have no quiet skips, and Hypothesis searches the same way twice in CI."""
+"""What holds for every test: no quiet skips in strict runs, the same search by Hypothesis twice in CI, interrupts."""
 
 import os
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -10,6 +11,10 @@ from hypothesis import settings
 from tests.strictness import IMPOSSIBLE, is_strict
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell without job control starts things in the background; what tests start and interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("readpool", deadline=None)  # a busy machine is no bug
 settings.register_profile("readpool-ci", deadline=None, derandomize=True, print_blob=True)

@@ -173,12 +173,17 @@ class PoolWorld:
 
     def is_settled(self) -> bool:
         """Whether nobody comes or goes, all are ready, and the scaler can be heard and calls them fresh."""
-        pods, views = self.pods.values(), self.fleet.replicas if self.fleet is not None else ()
+        pods, fleet = self.pods.values(), self.fleet
+        if fleet is None or fleet.is_halted or self.silent_since is not None:
+            return False
         sizes = [stateful_set["spec"]["replicas"] for stateful_set in self._list_stateful_sets()]
-        is_going = any(map(_is_going, (*pods, *self.claims.values())))
-        is_whole = sizes == [len(pods)] == [sum(view.replica_class is ReplicaClass.FRESH for view in views)]
+        fresh = [view for view in fleet.replicas if view.replica_class is ReplicaClass.FRESH]
         is_ready = all(pod["status"]["conditions"][0]["status"] == "True" for pod in pods)
-        return is_whole and is_ready and not is_going and self.silent_since is None
+        return (
+            is_ready
+            and sizes == [len(pods)] == [len(fresh)]
+            and not any(map(_is_going, (*pods, *self.claims.values())))
+        )
 
     def _end_claims(self) -> None:
         used = {claim_name("pool", int(name.rpartition("-")[2])) for name in self.pods}

@@ -52,7 +52,9 @@ def read_end(world: PoolWorld) -> str:
     raise AssertionError(f"no end: {world.status}")
 
 
-OF_ONE_POD = re.compile(r'"(uid|generation|stellar\.org/applied|lastTransitionTime|observedAt)": .*|10\.1\.\d+\.\d+')
+OF_ONE_POD = re.compile(
+    r'"(uid|generation|stellar\.org/applied|lastTransitionTime|lastUpdated|observedAt)": .*|10\.1\.\d+\.\d+'
+)
 
 
 @few
