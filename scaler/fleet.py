@@ -76,22 +76,25 @@ class Fleet:
             self._hold_to(spec.network, now)
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
-        """Take which members there are, name to base URL; whoever stays keeps its history."""
+        """Take which members there are, name to base URL; whoever stays keeps its history.
+
+        Who has another address than before is another pod of the same name, of which nothing is known yet.
+        """
         self._are_members_known = True
         self._discovery_trouble = ""
         names = sorted(members, key=_sort_key)
-        self._addresses = {name: members[name] for name in names}
-        kept = self._standings
+        before, self._addresses = self._addresses, {name: members[name] for name in names}
+        kept = {name: one for name, one in self._standings.items() if before[name] == members.get(name)}
         new = ReplicaStanding(since=now, first_seen=now)
         self._standings = {name: kept.get(name, new) for name in names}
-        self._windows = {name: window for name, window in self._windows.items() if name in members}
+        self._windows = {name: window for name, window in self._windows.items() if name in kept}
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
         """Take that the members could not be found: those that are known stay."""
         self._discovery_trouble = why
 
     def observe(self, name: str, outcome: NodeReport | PollFailure, now: float) -> bool:
-        """Take what came of one poll; return True when the member's class changed, so that it is told at once."""
+        """Take what came of one poll; True when it is to be told at once: another class, or a doubt about it."""
         standing = self._standings.get(name)
         if standing is None:
             return False
@@ -104,7 +107,7 @@ class Fleet:
             self._look_around(now)
             after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
             self._standings[name] = after
-        return after.replica_class is not standing.replica_class
+        return (after.replica_class, after.is_doubted) != (standing.replica_class, standing.is_doubted)
 
     def observe_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
         """Take what the gate beside a member said; of one that fails, the last word counts until it is too old."""

@@ -93,10 +93,10 @@ def test_one_that_lags_for_good_adds_one_and_its_recovery_removes_one_after_the_
     assert desired(shown[-1:]) == {3}
 
 
-def test_observe_tells_of_changes_of_class_and_of_nothing_else() -> None:
+def test_observe_tells_of_doubts_and_of_changes_of_class_and_of_nothing_else() -> None:
     stage = steady()
     told = [stage.fleet.observe("core-0", NETWORK.behind(30)(stage.now + turn), stage.now + turn) for turn in range(4)]
-    assert told == [False, True, False, False]
+    assert told == [True, True, False, False], "it is doubted, then it lags"
     assert not stage.fleet.observe("nobody", GONE, stage.now + 5)
 
 

@@ -45,14 +45,31 @@ def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
     stage = steady()
     before = {r.name: r.standing for r in stage.fleet.snapshot(stage.now).replicas}
     stage.fleet.set_members(
-        {"core-10": "http://x:1", "core-1": "http://elsewhere:1", "core-9": "http://y:1"}, stage.now
+        {"core-10": "http://x:1", "core-1": "http://core-1:11626", "core-9": "http://y:1"}, stage.now
     )
     shown = stage.fleet.snapshot(stage.now)
     assert [(r.name, r.address) for r in shown.replicas] == [
-        ("core-1", "http://elsewhere:1"),
+        ("core-1", "http://core-1:11626"),
         ("core-9", "http://y:1"),
         ("core-10", "http://x:1"),
     ]
     assert shown.replicas[0].standing == before["core-1"]
     assert shown.replicas[1].standing.replica_class is UNKNOWN
     assert not stage.fleet.observe("core-0", GONE, stage.now)
+
+
+def test_another_pod_of_the_same_name_is_not_known_until_it_has_answered() -> None:
+    stage = steady()
+    members = {r.name: r.address for r in stage.fleet.snapshot(stage.now).replicas}
+    stage.fleet.set_members(members | {"core-1": "http://elsewhere:1"}, stage.now)
+    shown = stage.fleet.snapshot(stage.now)
+    assert classes(shown) == {"core-0": FRESH, "core-1": UNKNOWN, "core-2": FRESH}
+    moved = next(replica for replica in shown.replicas if replica.name == "core-1")
+    assert (moved.standing.report, moved.standing.first_seen, moved.standing.since) == (None, stage.now, stage.now)
+
+
+def test_a_doubt_and_its_end_are_told_at_once() -> None:
+    stage = steady()
+    scripts = (NETWORK.behind(2 * SPEC.lag_threshold), NETWORK.in_step, NETWORK.in_step)
+    told = [stage.fleet.observe("core-0", script(stage.now), stage.now) for script in scripts]
+    assert told == [True, True, False]
