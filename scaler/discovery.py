@@ -20,6 +20,7 @@ from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
+from readpool.cancellation import heed_cancellation
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 
@@ -147,8 +148,8 @@ class Discovery:
         """
         try:
             async with turns or self._service_turns:
-                answer = await self._resolver.resolve(
-                    name, kind, lifetime=_LOOKUP_SECONDS, raise_on_no_answer=False, search=None
+                answer = await heed_cancellation(
+                    self._resolver.resolve(name, kind, lifetime=_LOOKUP_SECONDS, raise_on_no_answer=False, search=None)
                 )
         except dns.resolver.NXDOMAIN:
             return [], {}
