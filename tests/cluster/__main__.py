@@ -92,15 +92,16 @@ def run_logs(given: argparse.Namespace) -> int:
 def run_build(given: argparse.Namespace) -> int:
     """Build the programs, once."""
     del given
-    say(str(build_all(PROGRAMS, say).folder))
+    say(str(build_all(progress=say).folder))
     return 0
 
 
 def run_images(given: argparse.Namespace) -> int:
-    """Build the images, once."""
+    """Build the images, once; then the programs that run in none."""
     del given
     for archive in build_images(build_all(PROGRAMS, say), say).archives:
         say(str(archive))
+    build_all(progress=say)
     say(f"kept in {find_cache_folder()}")
     return 0
 

@@ -14,6 +14,7 @@ PINS = Path(__file__).parent / "pins"
 
 _STAGED = "k8s.io/component-base/version", "k8s.io/client-go/pkg/version"
 _HELM = "helm.sh/helm/v3"
+_CONTOUR = "github.com/projectcontour/contour"
 _KEDA = "github.com/kedacore/keda/v2"
 
 
@@ -86,6 +87,13 @@ PARTS: Mapping[str, Part] = {
             {f"{_KEDA}/cmd/{name}": f"keda-{name}" for name in ("operator", "adapter", "webhooks")},
             (f"{_KEDA}/version.Version={{version}}",),
             folders=("config",),
+        ),
+        Part(
+            "contour",
+            _CONTOUR,
+            {f"{_CONTOUR}/cmd/contour": "contour"},
+            (f"{_CONTOUR}/internal/build.Version=v{{version}}",),
+            folders=("examples/contour",),
         ),
     )
 }

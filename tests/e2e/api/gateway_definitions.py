@@ -1,4 +1,4 @@
-"""The Gateway API's own definitions, of its standard channel, from the pinned Go module; for a real API server."""
+"""The Gateway API's own definitions, of its two channels, from the pinned Go module; for a real API server."""
 
 import json
 import os
@@ -19,7 +19,19 @@ def read_http_route_definition() -> str:
 
 
 def read_definition(plural: str) -> str:
-    """Read the definition of one kind, as YAML.
+    """Read the standard definition of one kind, as YAML; as find_definitions."""
+    path = find_definitions("standard") / f"gateway.networking.k8s.io_{plural}.yaml"
+    return path.read_text(encoding="utf-8")
+
+
+def read_experimental_definitions() -> list[str]:
+    """Read the experimental definitions of all kinds, as YAML each; as find_definitions."""
+    paths = sorted(find_definitions("experimental").glob("gateway.networking.*_*.yaml"))
+    return [path.read_text(encoding="utf-8") for path in paths]
+
+
+def find_definitions(channel: str) -> Path:
+    """Find the folder with the definitions of a channel.
 
     Raises:
         UnmetNeedError: where there is no Go, or the module cannot be fetched.
@@ -38,5 +50,4 @@ def read_definition(plural: str) -> str:
     except CommandError as error:
         proxy = os.environ.get("GOPROXY") or "the default GOPROXY"
         raise UnmetNeedError(f"The Gateway API cannot be fetched from {proxy}: {error}") from error
-    folder = Path(json.loads(told)["Dir"]) / "config" / "crd" / "standard"
-    return (folder / f"gateway.networking.k8s.io_{plural}.yaml").read_text(encoding="utf-8")
+    return Path(json.loads(told)["Dir"]) / "config" / "crd" / channel
