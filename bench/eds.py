@@ -25,6 +25,7 @@ from tests.weighted_backends import (
     name_addresses,
     read_many,
     run_backends,
+    to_port,
     wait_until_moved,
 )
 
@@ -148,14 +149,14 @@ async def _measure_shares(mix: tuple[int, ...], requests: int, kind: str) -> flo
     """Give the largest difference between a replica's share of requests and its weight's, in percentage points."""
     wanted = dict(zip(name_addresses(len(mix)), mix, strict=True))
     async with _routed(kind, wanted) as (_, port, _):
-        return compute_share_error(await read_many(port, requests), wanted)
+        return compute_share_error(await read_many(to_port(port), requests), wanted)
 
 
 async def _measure_shifts(changes: int, kind: str) -> list[float]:
     """Swap two replicas' weights again and again; give how long each time until readers had moved, in seconds."""
     heavy, light = name_addresses(2)
     shifts = []
-    async with _routed(kind, {heavy: 1000, light: 1}) as (store, port, backends), Reader(port) as reader:
+    async with _routed(kind, {heavy: 1000, light: 1}) as (store, port, backends), Reader(to_port(port)) as reader:
         for _ in range(changes):
             heavy, light = light, heavy
             began = time.monotonic()

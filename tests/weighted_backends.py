@@ -1,16 +1,25 @@
-"""Replicas to send readers to, on addresses of loopback and one port, and readers that see who answers."""
+"""Replicas to send readers to, on addresses of loopback or on given sockets, and readers that see who answers."""
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from functools import partial
+from typing import Self, cast
 
 _REQUEST = b"POST /getledgerentryraw HTTP/1.1\r\nHost: pool\r\nContent-Length: 0\r\n\r\n"
-_ID_LENGTH = 15
+_CONTENT_LENGTH = 32
 MOVED_SECONDS = 10.0
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connect = Callable[[], Awaitable[Streams]]
+
+
+def to_port(port: int) -> Connect:
+    """Give the way to a port of this machine."""
+    return partial(asyncio.open_connection, "127.0.0.1", port)
 
 
 def name_addresses(count: int) -> list[str]:
@@ -19,73 +28,82 @@ def name_addresses(count: int) -> list[str]:
 
 
 class _Answering(asyncio.Protocol):
-    """One connection to a replica: whatever comes is one request, and the answer is the replica's address."""
+    """One connection to a replica: whatever comes is one request, and the answer is what the replica says then."""
 
-    def __init__(self, address: str) -> None:
-        content = address.ljust(_ID_LENGTH).encode()
-        self._answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+    def __init__(self, say: Callable[[], str]) -> None:
+        self._say = say
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by its class
 
     def data_received(self, _: bytes) -> None:
         """Answer."""
         assert self._transport is not None
-        self._transport.write(self._answer)
+        content = self._say().ljust(_CONTENT_LENGTH).encode()
+        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
 
 
 @contextlib.asynccontextmanager
 async def run_backends(addresses: Sequence[str]) -> AsyncIterator[int]:
-    """Answer on all these addresses until the block ends; gives the port."""
-    loop = asyncio.get_running_loop()
-    servers: list[asyncio.Server] = []
-    port = 0
-    try:
+    """Answer on all these addresses, each with its own, until the block ends; gives the port."""
+    async with contextlib.AsyncExitStack() as stack:
+        port = 0
         for address in addresses:
-            server = await loop.create_server(lambda own=address: _Answering(own), address, port)  # type: ignore[misc]
-            port = server.sockets[0].getsockname()[1]
-            servers.append(server)
+            listener = socket.create_server((address, port))
+            port = listener.getsockname()[1]
+            await stack.enter_async_context(run_backend(listener, partial(str, address)))
         yield port
+
+
+@contextlib.asynccontextmanager
+async def run_backend(listener: socket.socket, say: Callable[[], str]) -> AsyncIterator[None]:
+    """Answer on this socket with what the replica says, until the block ends."""
+    server = await asyncio.get_running_loop().create_server(lambda: _Answering(say), sock=listener)
+    try:
+        yield
     finally:
-        for server in servers:
-            server.close()
+        server.close()
 
 
 @dataclass(slots=True)
 class Reader:
-    """Reads through a router over one connection, which it opens anew when it must.
+    """Reads over one connection, which it opens anew when it must.
 
     Attributes:
-        answered: how often each replica has answered.
+        connect: the way to a router, or to a Service.
+        keeps_open: whether the connection is kept; else each request has one of its own.
+        answered: how often each answer was given, which is the address of a replica where none says anything else.
         failures: what went wrong, a status or an exception each.
     """
 
-    port: int
+    connect: Connect
+    keeps_open: bool = True
     answered: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> str:
-        """Ask once; gives the address of the replica that answered, or ""."""
+        """Ask once; gives the answer, or ""."""
         try:
-            reader, writer = self._streams = self._streams or await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = self._streams = self._streams or await self.connect()
             writer.write(_REQUEST)
             head = await reader.readuntil(b"\r\n\r\n")
             if b" 200 " not in head[:16]:
                 await self.hang_up()
                 self.failures.append(head[9:12].decode())
                 return ""
-            content = await reader.readexactly(_ID_LENGTH)
+            content = await reader.readexactly(_CONTENT_LENGTH)
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.hang_up()
             self.failures.append(type(error).__name__)
             return ""
-        address = content.decode().strip()
-        self.answered[address] += 1
-        return address
+        if not self.keeps_open:
+            await self.hang_up()
+        answer = content.decode().strip()
+        self.answered[answer] += 1
+        return answer
 
     async def ask_while(self, goes_on: Callable[[], bool]) -> None:
         """Ask again and again."""
@@ -111,21 +129,21 @@ class Reader:
         await self.hang_up()
 
 
-async def read_many(port: int, requests: int, readers: int = 8) -> Counter[str]:
-    """Send so many requests by several readers at once; gives how often each replica answered.
+async def read_many(connect: Connect, requests: int, readers: int = 8, *, keeps_open: bool = True) -> Counter[str]:
+    """Send so many requests by several readers at once; gives how often each answer was given.
 
     Raises:
         AssertionError: when one failed.
     """
     left = iter(range(requests))
-    crowd = [Reader(port) for _ in range(readers)]
+    crowd = [Reader(connect, keeps_open) for _ in range(readers)]
     await asyncio.gather(*(one.ask_while(lambda: next(left, None) is not None) for one in crowd))
     failures = [failure for one in crowd for failure in one.failures]
     assert not failures, Counter(failures)
     return sum((one.answered for one in crowd), Counter())
 
 
-def compute_share_error(answered: Counter[str], weights: dict[str, int]) -> float:
+def compute_share_error(answered: Counter[str], weights: Mapping[str, int]) -> float:
     """Compute the largest difference between a replica's share and its weight's share, in percentage points."""
     total, whole = answered.total(), sum(weights.values())
     return max(abs(answered[one] / total - weight / whole) * 100 for one, weight in weights.items())

@@ -22,6 +22,7 @@ from tests.weighted_backends import (
     name_addresses,
     read_many,
     run_backends,
+    to_port,
     wait_until_moved,
 )
 
@@ -56,7 +57,7 @@ async def wait_for_answers(router: Router, wanted: set[str]) -> None:
 
 
 async def read_some(router: Router) -> Counter[str]:
-    async with Reader(router.port) as reader:
+    async with Reader(to_port(router.port)) as reader:
         for _ in range(50):
             await reader.ask()
     return reader.answered + Counter(dict.fromkeys(reader.failures, 1))
@@ -78,7 +79,7 @@ async def test_each_replica_gets_the_share_of_its_weight(
     async with run_backends(addresses) as port, run_server(store) as server:
         store.update(POOL, assign(wanted, port))
         async with run_router(require_envoy(), tmp_path, server.port, variant) as router:
-            answered = await read_many(router.port, REQUESTS)
+            answered = await read_many(to_port(router.port), REQUESTS)
     assert answered.total() == REQUESTS
     assert compute_share_error(answered, wanted) <= MOST_POINTS
 
@@ -90,7 +91,10 @@ async def test_traffic_follows_a_change_of_weights_within_a_second_and_no_reques
     one, two = name_addresses(2)
     async with run_backends([one, two]) as port, run_server(store) as server:
         store.update(POOL, assign({one: 1000, two: 1}, port))
-        async with run_router(require_envoy(), tmp_path, server.port, variant) as router, Reader(router.port) as reader:
+        async with (
+            run_router(require_envoy(), tmp_path, server.port, variant) as router,
+            Reader(to_port(router.port)) as reader,
+        ):
             heavy, light = one, two
             for _ in range(10):
                 heavy, light = light, heavy
@@ -113,7 +117,7 @@ async def test_requests_go_on_while_the_server_is_away_and_weights_follow_when_i
             run_router(require_envoy(), tmp_path, server.port, variant) as router,
             asyncio.TaskGroup() as group,
         ):
-            reader, is_reading = Reader(router.port), True
+            reader, is_reading = Reader(to_port(router.port)), True
             group.create_task(reader.ask_while(lambda: is_reading))
             await server.stop()
             assert set(await read_some(router)) == {one}

@@ -20,7 +20,7 @@ from tests.eds_router import assign
 from tests.envoy_binary import require_envoy
 from tests.envoy_process import name_admin_socket, run_envoy
 from tests.gate_process import take_ports
-from tests.weighted_backends import Reader, run_backends, wait_until_moved
+from tests.weighted_backends import Reader, run_backends, to_port, wait_until_moved
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
@@ -143,7 +143,7 @@ async def test_it_routes_by_what_a_controller_tells_over_mutual_tls(helm: Helm, 
             store.update("stellar/readers", assign({addresses[0]: 30, addresses[1]: 10}, backends))
             async with run_envoy(require_envoy(), config, tmp_path, NODE) as envoy:
                 await envoy.wait_until_live()
-                async with Reader(port) as reader:
+                async with Reader(to_port(port)) as reader:
                     for _ in range(80):
                         await reader.ask()
         assert reader.failures == []
@@ -166,7 +166,7 @@ async def test_it_follows_certificates_that_are_renewed_while_it_runs(helm: Helm
         async with serving(store, port, tls):
             envoy = await stack.enter_async_context(run_envoy(require_envoy(), config, tmp_path, NODE))
             await envoy.wait_until_live()
-            reader = await stack.enter_async_context(Reader(readers))
+            reader = await stack.enter_async_context(Reader(to_port(readers)))
             await wait_until_moved(reader, addresses[0])
         # By an authority that neither side has known: whoever had not read it again would be refused by the other.
         write_pairs(folders, Authority("second"))
