@@ -19,6 +19,23 @@ def name_admin_socket() -> str:
     return f"@readpool-test-{secrets.token_hex(8)}"
 
 
+def ask_admin(place: str, path: str) -> str:
+    """Ask the Envoy whose admin interface is at this Unix socket for a path; give the body.
+
+    Raises:
+        OSError: while it does not listen.
+    """
+    connection = http.client.HTTPConnection("admin")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.settimeout(END_SECONDS)
+        connection.sock.connect(place)
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
 class EnvoyProcess:
     """A running Envoy; `admin` is its abstract socket."""
 
@@ -36,15 +53,7 @@ class EnvoyProcess:
         return await asyncio.to_thread(self._ask_admin, path)
 
     def _ask_admin(self, path: str) -> str:
-        connection = http.client.HTTPConnection("admin")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        try:
-            connection.sock.settimeout(END_SECONDS)
-            connection.sock.connect("\0" + self._admin.removeprefix("@"))
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        finally:
-            connection.close()
+        return ask_admin("\0" + self._admin.removeprefix("@"), path)
 
     async def read_counters(self, pattern: str) -> dict[str, int]:
         """Read the counters and gauges whose names match a regular expression, by their names."""

@@ -121,13 +121,20 @@ def build_kubelet(program: Path, folders: Folders, cgroup: str) -> list[str]:
 def build_proxy(program: Path, folders: Folders) -> list[str]:
     """Build kube-proxy's command."""
     return [
-        str(program),
-        f"--kubeconfig={folders.inner_kubeconfig}",
-        f"--hostname-override={NODE_NAME}",
+        *build_lone_proxy(program, folders.inner_kubeconfig),
         f"--cluster-cidr={POD_SUBNET}",
-        "--proxy-mode=iptables",
         # Pods share a bridge, whose answers would pass the translation by.
         "--masquerade-all",
+    ]
+
+
+def build_lone_proxy(program: Path, kubeconfig: Path) -> list[str]:
+    """Build the command of a kube-proxy that needs nothing else of a node."""
+    return [
+        str(program),
+        f"--kubeconfig={kubeconfig}",
+        f"--hostname-override={NODE_NAME}",
+        "--proxy-mode=iptables",
         # The kernel's connection tracking settings are the machine's: 0 leaves them alone.
         "--conntrack-max-per-core=0",
         "--conntrack-min=0",

@@ -106,7 +106,7 @@ class ControllerStage:
 
     async def read_weights(self) -> dict[str, int]:
         """Read the weight of each pod from the EndpointSlices, as whoever routes does."""
-        slices, _ = await self.client.list(ENDPOINT_SLICE, self.namespace)
+        slices, _ = await self.client.list(ENDPOINT_SLICE, self.namespace, selector="stellar.org/pool")
         return {
             endpoint["targetRef"]["name"]: int(one["metadata"]["annotations"]["stellar.org/weight"])
             for one in slices
@@ -157,11 +157,15 @@ class ControllerStage:
                     await work
 
     @contextlib.asynccontextmanager
-    async def process(self, *flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Start a controller as a process; it is killed after the block if it still runs. Its log: `folder`/log."""
+    async def process(self, *flags: str, kubeconfig: Path | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Start a controller as a process; it is killed after the block if it still runs. Its log: `folder`/log.
+
+        It reaches the API server through the relay, where no other kubeconfig is given.
+        """
         settings = self.build_settings()
         command = [sys.executable, "-W", "error", "-m", "controller", "--telemetry-listen", "127.0.0.1:0"]
-        command += ["--kubeconfig", str(self.folder / "relay.kubeconfig"), "--scaler", settings.scaler_address]
+        command += ["--kubeconfig", str(kubeconfig or self.folder / "relay.kubeconfig")]
+        command += ["--scaler", settings.scaler_address]
         command += ["--namespaces", self.namespace, "--lease-namespace", self.namespace, *flags]
         with (self.folder / "log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)

@@ -1,0 +1,136 @@
+"""What runs in a network of a test's own beside a real API server: kube-proxy, and Contour with its Envoy."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.cluster.access import RELAY
+from tests.cluster.builds import Binaries
+from tests.cluster.node import build_lone_proxy
+from tests.e2e.api.api_server import ApiServer
+from tests.envoy_process import ask_admin
+from tests.own_network import OwnNetwork
+
+GATEWAY_ADDRESS = "127.0.0.1"
+GATEWAY_PORT = 8080
+"""Where Contour has its Envoy listen for port 80 of a Gateway."""
+GATEWAY_NAMESPACE, GATEWAY = "projectcontour", "contour"
+_XDS_PORT = 8001
+_ADMIN = "admin.sock"
+_END_SECONDS = 10.0
+_WITH_US = ("setpriv", "--pdeathsig=KILL", "--")
+"""Before each command: nothing is left in the network, nor the network itself, whatever becomes of the test."""
+_LOG_TAIL_CHARACTERS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What is run, by its name, with its logs in one folder."""
+
+    folder: Path
+    running: dict[str, subprocess.Popen[bytes]]
+
+    def require_alive(self) -> None:
+        """Check that all of them still run.
+
+        Raises:
+            RuntimeError: when one has ended; it says the end of its log.
+        """
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} ended with {process.returncode}:\n{self.read_tail(name)}")
+
+    async def ask_envoy(self, path: str) -> Any:
+        """Ask Envoy's admin interface for a path that gives JSON; None while it does not listen."""
+        place = f"/proc/{self.running['envoy'].pid}/cwd/{_ADMIN}"  # what a socket's name may hold is short
+        with contextlib.suppress(OSError):
+            return json.loads(await asyncio.to_thread(ask_admin, place, path))
+        return None
+
+    def read_tail(self, name: str) -> str:
+        """Read the end of a log."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
+
+
+@contextlib.contextmanager
+def run_programs(
+    network: OwnNetwork, server: ApiServer, binaries: Binaries, envoy: Path, folder: Path
+) -> Iterator[Programs]:
+    """Run all of them for the block; they need not be ready when it begins."""
+    with contextlib.ExitStack() as stack:
+        programs = Programs(folder, {})
+
+        def start(name: str, command: Sequence[str], **options: Sequence[int]) -> None:
+            programs.running[name] = stack.enter_context(_run(command, folder / f"{name}.log", **options))
+
+        listener = stack.enter_context(network.listen("127.0.0.1", urlsplit(server.url).port or 0))
+        start("relay", _build_relay(listener.fileno(), server), pass_fds=[listener.fileno()])
+        start("kube-proxy", [*network.place, *build_lone_proxy(binaries.path("kube-proxy"), server.kubeconfig)])
+        contour = binaries.path("contour")
+        start("contour", [*network.place, *_build_contour(contour, server, folder)])
+        start("envoy", [*network.place, *_build_envoy(envoy, _write_bootstrap(contour, folder))])
+        yield programs
+
+
+@contextlib.contextmanager
+def _run(command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*_WITH_US, *command], cwd=log.parent, stdout=output, stderr=output, pass_fds=pass_fds
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _build_relay(listener: int, server: ApiServer) -> list[str]:
+    """Build what makes the API server answer in the network as well, under the same address."""
+    address = urlsplit(server.url)
+    return [sys.executable, "-I", str(RELAY), str(listener), str(address.hostname), str(address.port)]
+
+
+def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
+    settings = folder / "contour.json"
+    settings.write_text(json.dumps({"gateway": {"gatewayRef": {"name": GATEWAY, "namespace": GATEWAY_NAMESPACE}}}))
+    return [
+        str(program),
+        "serve",
+        "--insecure",
+        "--disable-leader-election",
+        f"--kubeconfig={server.kubeconfig}",
+        f"--config-path={settings}",
+        "--envoy-service-name=envoy",
+        f"--envoy-service-namespace={GATEWAY_NAMESPACE}",
+        f"--xds-port={_XDS_PORT}",
+        # By default both are 8000, and Envoy's own are 8002.
+        "--http-port=8003",
+        "--health-port=8004",
+    ]
+
+
+def _write_bootstrap(contour: Path, folder: Path) -> Path:
+    """Have Contour write what its Envoy starts with."""
+    bootstrap, places = folder / "envoy.json", [f"--resources-dir={folder}", f"--admin-address={_ADMIN}"]
+    told = [f"--xds-address={GATEWAY_ADDRESS}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
+    command = [str(contour), "bootstrap", str(bootstrap), *places, *told]
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return bootstrap
+
+
+def _build_envoy(program: Path, bootstrap: Path) -> list[str]:
+    named = ["--service-cluster", GATEWAY_NAMESPACE, "--service-node", "envoy-0"]
+    flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
+    return [str(program), "-c", str(bootstrap), *named, *flags]

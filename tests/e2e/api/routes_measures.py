@@ -1,0 +1,170 @@
+"""What is measured of routes that really route, for tests and benchmarks: shares, how fast they move, stale reads."""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.e2e.api.routes_stage import FRESH_WEIGHT, LAG_THRESHOLD, POOL, TIP, RoutesStage
+from tests.weighted_backends import Reader, compute_share_error, read_many
+
+REQUESTS = 10_000
+POINT = 0.01
+_SIGMAS = 5.0
+"""What chance alone does once in two million times."""
+PAUSE_SECONDS = 0.004
+"""Between requests of a reader that waits for a change: it leaves the machine to those who bring it."""
+SETTLED_SECONDS = 1.2
+"""A replica that has not answered for so long has lost its share. kube-proxy writes once a second at most."""
+_MOVED_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A pool of `replicas`, of which the first `lagging` lag and weigh `lagging_weight`."""
+
+    replicas: int
+    lagging: int
+    lagging_weight: int = 10
+
+
+async def measure_shares(routes: RoutesStage, mix: Mix, requests: int = REQUESTS) -> float:
+    """Give the largest difference between a replica's share through the Gateway and its weight's, in points.
+
+    Of at least so many requests; of more, where chance alone could be a point off.
+
+    Raises:
+        AssertionError: when a request failed.
+    """
+    await routes.have_pool(mix.replicas, laggingNodeWeight=mix.lagging_weight)
+    lagging = list(routes.addresses)[: mix.lagging]
+    weights = dict.fromkeys(routes.addresses, FRESH_WEIGHT) | dict.fromkeys(lagging, mix.lagging_weight)
+    await routes.say(lagging)
+    await routes.until_routed(weights)
+    share = mix.lagging * mix.lagging_weight / sum(weights.values())
+    answered = await read_many(routes.gateway, count_requests(share, requests))
+    return compute_share_error(_count_replicas(answered), weights)
+
+
+def count_requests(share: float, least: int) -> int:
+    """Count the requests of which chance moves a class's share by less than a point: a gateway draws lots."""
+    return max(least, math.ceil(share * (1 - share) * (_SIGMAS / POINT) ** 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """How long changes took until readers had followed, in seconds, and what they met with meanwhile."""
+
+    seconds: list[float]
+    requests: int
+    failures: list[str]
+
+
+async def measure_shifts(routes: RoutesStage, changes: int, *, through_gateway: bool) -> Shifts:
+    """Have two replicas become the fresh one in turn, and a reader follow: through the Gateway, or by kube-proxy.
+
+    With FreshOnly the other one gets nothing, so that its last answer is the end. By kube-proxy each request has a
+    connection of its own, and the pool no route, whose slices kube-proxy would write as well.
+    """
+    await routes.have_pool(2, has_route=through_gateway, mode="FreshOnly")
+    way = routes.gateway if through_gateway else await routes.find_service(POOL)
+    one, two = routes.addresses
+    seconds = []
+    async with Reader(way, keeps_open=through_gateway) as reader:
+        watch = _Watch(reader)
+        for turn in range(changes):
+            fresh, lagging = (two, one) if turn % 2 == 0 else (one, two)
+            begun = time.monotonic()
+            await routes.say([lagging])
+            seconds.append(await watch.wait_for(fresh) - begun)
+    return Shifts(seconds, reader.answered.total(), reader.failures)
+
+
+async def measure_weight_shifts(routes: RoutesStage, mix: Mix, changes: int) -> list[float]:
+    """Have replicas fall behind and recover in turn; give how long it took until Envoy had all weights, in seconds.
+
+    A replica loses its share as soon as it has left its class. The rest of the shares follows with the route.
+    """
+    await routes.have_pool(mix.replicas, laggingNodeWeight=mix.lagging_weight)
+    fresh = dict.fromkeys(routes.addresses, FRESH_WEIGHT)
+    behind = list(fresh)[: mix.lagging]
+    seconds = []
+    for turn in range(changes):
+        lagging = behind if turn % 2 == 0 else []
+        weights = fresh | dict.fromkeys(lagging, mix.lagging_weight)
+        begun = time.monotonic()
+        await routes.say(lagging)
+        async with asyncio.timeout(_MOVED_SECONDS):
+            while not await routes.is_routed(weights):  # noqa: ASYNC110 - it is Envoy that knows
+                await asyncio.sleep(PAUSE_SECONDS)
+        seconds.append(time.monotonic() - begun)
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StaleReads:
+    """Answers from before the lag threshold, of as many requests by each way: Gateway, own Service, one with all."""
+
+    gateway: int
+    service: int
+    plain: int
+
+
+async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int) -> StaleReads:
+    """Have one replica lag, with weights 100 to 0, and read once readers have moved; by a Service with all as well."""
+    await routes.have_pool(replicas, laggingNodeWeight=0)
+    plain, service = await routes.have_plain_service(), await routes.find_service(POOL)
+    lagging, *fresh = routes.addresses
+    await routes.say([lagging])
+    await routes.until_routed(dict.fromkeys(fresh, FRESH_WEIGHT))
+    async with Reader(service, keeps_open=False) as reader:
+        await _Watch(reader).wait_until_without(lagging)
+    answered = [
+        await read_many(way, requests, keeps_open=keeps_open)
+        for way, keeps_open in ((routes.gateway, True), (service, False), (plain, False))
+    ]
+    return StaleReads(*map(_count_stale, answered))
+
+
+class _Watch:
+    """Reads on and on, and knows when each replica has answered last, and since when one has answered alone."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._last: dict[str, float] = {}
+        self._alone, self._since = "", 0.0
+
+    async def wait_for(self, replica: str) -> float:
+        """Read until this replica has answered alone for a while; give since when."""
+        async with asyncio.timeout(_MOVED_SECONDS):
+            while self._alone != replica or self._last[replica] - self._since < SETTLED_SECONDS:
+                await self._read()
+        return self._since
+
+    async def wait_until_without(self, replica: str) -> None:
+        """Read until others have answered for a while and this one has not."""
+        begun = time.monotonic()
+        async with asyncio.timeout(_MOVED_SECONDS):
+            while max(self._last.values(), default=0.0) - self._last.get(replica, begun) < SETTLED_SECONDS:
+                await self._read()
+
+    async def _read(self) -> None:
+        if answer := await self._reader.ask():
+            replica, now = answer.partition(" ")[0], time.monotonic()
+            self._last[replica] = now
+            if replica != self._alone:
+                self._alone, self._since = replica, now
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _count_replicas(answered: Counter[str]) -> Counter[str]:
+    """Count the answers of each replica, whatever its ledger was."""
+    counted: Counter[str] = Counter()
+    for answer, count in answered.items():
+        counted[answer.partition(" ")[0]] += count
+    return counted
+
+
+def _count_stale(answered: Counter[str]) -> int:
+    return sum(count for answer, count in answered.items() if int(answer.partition(" ")[2]) < TIP - LAG_THRESHOLD)

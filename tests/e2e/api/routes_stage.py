@@ -1,0 +1,186 @@
+"""A stage for routes that really route: replicas on addresses that exist, Contour with Envoy, kube-proxy.
+
+The API server and the controller are real as well, and what the scaler says is scripted. All that readers pass is in a
+network of the stage's own.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from controller.gate import READ_PORT
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
+from readpool.kubernetes.kinds import POOL as POOL_KIND
+from tests.cluster.addresses import NODE_NAME
+from tests.cluster.builds import Binaries, build_all
+from tests.component.scripted_observer import build_snapshot
+from tests.e2e.api.api_server import ApiServer, find_programs, run_api_server
+from tests.e2e.api.conftest import install_crd
+from tests.e2e.api.controller_stage import USER, ControllerStage, set_stage
+from tests.e2e.api.gateway_definitions import read_experimental_definitions
+from tests.e2e.api.gateway_shares import read_shares
+from tests.e2e.api.network_programs import (
+    GATEWAY,
+    GATEWAY_ADDRESS,
+    GATEWAY_NAMESPACE,
+    GATEWAY_PORT,
+    Programs,
+    run_programs,
+)
+from tests.e2e.api.running_pool import has_replicas
+from tests.envoy_binary import find_envoy
+from tests.own_network import NODE_ADDRESS, OwnNetwork, make_network
+from tests.weighted_backends import Connect, Reader, run_backend
+
+TIP, LAG, LAG_THRESHOLD = 1_000_000, 100, 12
+FRESH_WEIGHT = 100
+NAMESPACE, POOL, PLAIN = "routes", "pool", "plain"
+_MANIFESTS = Path(__file__).with_name("gateway.yaml")
+_CONTOUR_DEFINITIONS = "contour/01-crds.yaml"
+
+
+@dataclass
+class RoutesStage:
+    """One pool, `pool`, and the ways to it.
+
+    Attributes:
+        ledgers: of each replica, which it answers with.
+        addresses: of each replica.
+    """
+
+    stage: ControllerStage
+    network: OwnNetwork
+    programs: Programs
+    backends: contextlib.AsyncExitStack
+    ledgers: dict[str, int] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gateway(self) -> Connect:
+        """The way through the Gateway, by the HTTPRoute."""
+        return partial(self.network.connect, GATEWAY_ADDRESS, GATEWAY_PORT)
+
+    async def find_service(self, name: str) -> Connect:
+        """Find the way through a Service, once kube-proxy knows it."""
+        service = await self.stage.read(SERVICE, name)
+        way = partial(self.network.connect, service["spec"]["clusterIP"], READ_PORT)
+
+        async def is_answered() -> bool:
+            self.programs.require_alive()
+            async with Reader(way, keeps_open=False) as reader:
+                return await reader.ask() != ""
+
+        await self.stage.until(is_answered, f"kube-proxy to know the Service {name}")
+        return way
+
+    async def have_pool(self, replicas: int, *, has_route: bool = True, **balancing: Any) -> None:
+        """Have a pool of so many replicas, all of them fresh; a pool that is there grows."""
+        parent = {"name": GATEWAY, "namespace": GATEWAY_NAMESPACE}
+        route = {"httpRoute": {"parentRefs": [parent]}} if has_route else {}
+        await self.stage.apply(
+            version="v23.0.0",
+            gate={"image": "envoyproxy/envoy:distroless-v1.40.0"},
+            minReplicas=1,
+            targetReplicas=replicas,
+            loadBalancing={"enabled": True, "lagThreshold": LAG_THRESHOLD} | route | balancing,
+        )
+        scale = {"spec": {"replicas": replicas}}
+        await self.stage.client.merge(POOL_KIND, self.stage.namespace, POOL, scale, manager=USER, subresource="scale")
+        await self.stage.until(lambda: has_replicas(self.stage, replicas), f"a StatefulSet of {replicas}")
+        for pod in await self.stage.cluster.run_pods(POOL):
+            await self._answer(pod["metadata"]["name"], pod["status"]["podIP"])
+        await self.say()
+        weights = dict.fromkeys(self.addresses, FRESH_WEIGHT)
+        await (self.until_routed(weights) if has_route else self.stage.until_weights(weights))
+
+    async def say(self, lagging: Iterable[str] = ()) -> None:
+        """Have these replicas lag and the others be fresh, and the scaler say so at once."""
+        lags = dict.fromkeys(lagging, LAG)
+        self.ledgers.update({name: TIP - lags.get(name, 0) for name in self.addresses})
+        classes = {name: "lagging" if name in lags else "fresh" for name in self.addresses}
+        told = build_snapshot(classes, time.time(), tip=TIP, desired=len(classes), lags=lags)
+        await self.stage.observer.say(self.stage.namespace, POOL, told)
+
+    async def until_routed(self, weights: Mapping[str, int]) -> None:
+        """Wait until the slices have these weights, and the Gateway's Envoy divides requests as they say."""
+        await self.stage.until_weights({pod: weight for pod, weight in weights.items() if weight})
+        await self.stage.until(lambda: self.is_routed(weights), f"Envoy to have {weights}")
+
+    async def is_routed(self, weights: Mapping[str, int]) -> bool:
+        """Tell whether the Gateway's Envoy divides requests as these weights say, by its own word."""
+        self.programs.require_alive()
+        whole = sum(weights.values())
+        wanted = {self.addresses[pod]: Fraction(weight, whole) for pod, weight in weights.items() if weight}
+        return await read_shares(self.programs) == wanted
+
+    async def have_plain_service(self) -> Connect:
+        """Have a Service with all replicas in it, as one with a selector has; give the way to it."""
+        named = {"name": PLAIN, "namespace": self.stage.namespace}
+        port = {"name": "read", "port": READ_PORT, "protocol": "TCP"}
+        slice_ = {
+            "apiVersion": ENDPOINT_SLICE.api_version,
+            "kind": ENDPOINT_SLICE.name,
+            "metadata": named | {"labels": {"kubernetes.io/service-name": PLAIN}},
+            "addressType": "IPv4",
+            "ports": [port],
+            "endpoints": [
+                {"addresses": [address], "conditions": {"ready": True}} for address in self.addresses.values()
+            ],
+        }
+        service = {"apiVersion": "v1", "kind": SERVICE.name, "metadata": named, "spec": {"ports": [port]}}
+        for kind, manifest in ((SERVICE, service), (ENDPOINT_SLICE, slice_)):
+            await self.stage.client.apply(kind, manifest, manager=USER)
+        return await self.find_service(PLAIN)
+
+    async def _answer(self, pod: str, address: str) -> None:
+        """Have a replica answer with its name and its ledger."""
+        if pod not in self.addresses:
+            self.addresses[pod] = address
+            self.ledgers[pod] = TIP
+            listener = self.network.listen(address, READ_PORT)
+            await self.backends.enter_async_context(run_backend(listener, lambda: f"{pod} {self.ledgers[pod]}"))
+
+
+@contextlib.asynccontextmanager
+async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
+    """Set the stage during the block.
+
+    Raises:
+        UnmetNeedError: where a program can be had neither from the cache nor by building it, or Linux makes no network.
+        EnvoyMissingError: where there is no Envoy.
+    """
+    with make_network() as network:
+        envoy, programs = await asyncio.to_thread(find_envoy), await asyncio.to_thread(find_programs)
+        binaries = await asyncio.to_thread(build_all, ("kubernetes", "contour"))
+        definitions = await asyncio.to_thread(read_experimental_definitions)
+        with run_api_server(folder, programs) as server:
+            await asyncio.to_thread(_prepare, server, [*definitions, _read_contour_definitions(binaries)])
+            async with contextlib.AsyncExitStack() as stack:
+                stage = await stack.enter_async_context(set_stage(server, NAMESPACE, folder))
+                running = stack.enter_context(run_programs(network, server, binaries, envoy, folder))
+                backends = await stack.enter_async_context(contextlib.AsyncExitStack())
+                await stack.enter_async_context(stage.process(kubeconfig=server.kubeconfig))
+                yield RoutesStage(stage, network, running, backends)
+
+
+def _read_contour_definitions(binaries: Binaries) -> str:
+    return (binaries.path("examples") / _CONTOUR_DEFINITIONS).read_text(encoding="utf-8")
+
+
+def _prepare(server: ApiServer, definitions: Sequence[str]) -> None:
+    """Have all kinds served, and make what Contour and kube-proxy want to be there."""
+    install_crd(server)
+    server.access.apply(*definitions)
+    server.access.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    server.access.apply(_MANIFESTS.read_text(encoding="utf-8"))
+    server.access.kubectl("create", "namespace", NAMESPACE)
+    server.access.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME}})
+    address = {"status": {"addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}]}}
+    server.access.kubectl("patch", "node", NODE_NAME, "--subresource=status", "--patch", json.dumps(address))
