@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import BENCHMARKS, RESULTS, main, merge_results
+from tests.cluster.needs import UnmetNeedError
 
 PROMISED = {
     "polls_per_cpu_second",
@@ -25,6 +26,13 @@ PROMISED = {
     "eds_rss_mb",
     "share_error_max_points",
     "shift_envoy_p99_ms",
+    "shift_httproute_p50_ms",
+    "shift_httproute_p99_ms",
+    "shift_kube_proxy_p50_ms",
+    "shift_kube_proxy_p99_ms",
+    "httproute_share_error_max_points",
+    "stale_reads_weighted",
+    "stale_reads_plain_service",
 }
 
 
@@ -60,3 +68,12 @@ def test_quick_figures_never_end_up_among_the_measured_ones(out: str) -> None:
     outcome = CliRunner().invoke(main, ["--quick", "--out", out])
     assert outcome.exit_code == 2
     assert "--quick figures do not belong" in outcome.output
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_what_cannot_run_here_is_said_in_a_quick_run_and_ends_a_real_one(tmp_path: Path, *, is_quick: bool) -> None:
+    flags = ["--only", "routes", "--out", str(tmp_path / "results.json"), *(["--quick"] if is_quick else [])]
+    outcome = CliRunner().invoke(main, flags, env={"ENVOY": str(tmp_path / "none")})
+    assert ("routes: not measured. " in outcome.output) is is_quick
+    assert isinstance(outcome.exception, UnmetNeedError) is not is_quick
+    assert not (tmp_path / "results.json").exists()

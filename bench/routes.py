@@ -1,0 +1,104 @@
+"""Routes that really route: shares through a Gateway, how fast readers follow the scaler's word, stale reads.
+
+A real API server, the controller as a process, Contour with its Envoy, and kube-proxy by iptables; the scaler is a
+scripted one over real gRPC, and pods are played: replicas are small servers that say who they are and which ledger
+they have. All of it shares the machine. Readers, replicas and the scripted scaler are this program.
+
+A change is the scaler's word that one of two replicas is fresh and the other lags, with mode FreshOnly. Its time runs
+from that word to the first answer from which on the one that lags never answers again: over a kept connection to the
+Gateway, over a new connection a request by kube-proxy. Weights are two of five that fall behind and recover, until
+the Gateway's Envoy has the new share of each, by its own word.
+"""
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from tests.cluster.needs import UnmetNeedError
+from tests.e2e.api.routes_measures import (
+    Mix,
+    measure_shares,
+    measure_shifts,
+    measure_stale_reads,
+    measure_weight_shifts,
+)
+from tests.e2e.api.routes_stage import RoutesStage, set_routes_stage
+from tests.envoy_binary import EnvoyMissingError
+
+REPLICAS = 5
+"""Of the pool whose readers meet with one that lags."""
+SMALL = (
+    *(Mix(2, 0), Mix(2, 1), Mix(2, 1, 50)),
+    *(Mix(REPLICAS, 1), Mix(REPLICAS, 2), Mix(REPLICAS, 4, 1)),
+)
+LARGE = (Mix(20, 1), Mix(20, 3), Mix(20, 10, 55))
+"""From small to large: one pool takes part in all measurements, and grows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured: so many changes each, at least so many requests each, by these mixes."""
+
+    changes: int
+    requests: int
+    small: Sequence[Mix]
+    large: Sequence[Mix]
+
+
+_FULL = Scale(60, 10_000, SMALL, LARGE)
+_QUICK = Scale(2, 500, SMALL[:1], ())
+
+
+def run(*, quick: bool) -> dict[str, float]:
+    """Measure shares in points, changes in milliseconds, and stale answers of 10,000 by each way.
+
+    Raises:
+        UnmetNeedError: where this machine cannot; says why.
+    """
+    return uvloop.run(_measure(_QUICK if quick else _FULL))
+
+
+async def _measure(scale: Scale) -> dict[str, float]:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            async with set_routes_stage(Path(folder)) as routes:
+                return await _measure_on(routes, scale)
+    except EnvoyMissingError as error:
+        raise UnmetNeedError(str(error)) from error
+
+
+async def _measure_on(routes: RoutesStage, scale: Scale) -> dict[str, float]:
+    gateway = await _measure_shifts(routes, scale.changes, through_gateway=True)
+    proxy = await _measure_shifts(routes, scale.changes, through_gateway=False)
+    points = [await measure_shares(routes, mix, scale.requests) for mix in scale.small]
+    weights = await measure_weight_shifts(routes, Mix(REPLICAS, 2), scale.changes)
+    stale = await measure_stale_reads(routes, REPLICAS, scale.requests)
+    points += [await measure_shares(routes, mix, scale.requests) for mix in scale.large]
+    return {
+        "shift_httproute_p50_ms": _take_quantile_ms(gateway, 0.5),
+        "shift_httproute_p99_ms": _take_quantile_ms(gateway, 0.99),
+        "shift_kube_proxy_p50_ms": _take_quantile_ms(proxy, 0.5),
+        "shift_kube_proxy_p99_ms": _take_quantile_ms(proxy, 0.99),
+        "shift_httproute_weights_p50_ms": _take_quantile_ms(weights, 0.5),
+        "shift_httproute_weights_p99_ms": _take_quantile_ms(weights, 0.99),
+        "httproute_share_error_max_points": max(points),
+        "stale_reads_weighted": float(stale.gateway),
+        "stale_reads_read_service": float(stale.service),
+        "stale_reads_plain_service": float(stale.plain),
+    }
+
+
+async def _measure_shifts(routes: RoutesStage, changes: int, *, through_gateway: bool) -> list[float]:
+    shifts = await measure_shifts(routes, changes, through_gateway=through_gateway)
+    if shifts.failures:
+        raise RuntimeError(f"requests failed: {shifts.failures[:5]}")
+    return shifts.seconds
+
+
+def _take_quantile_ms(seconds: Sequence[float], quantile: float) -> float:
+    """Take the value that so many are not above."""
+    return 1000 * sorted(seconds)[math.ceil(quantile * len(seconds)) - 1]
