@@ -1,12 +1,13 @@
 """Routes that really route: shares through a Gateway, how fast readers follow the scaler's word, stale reads.
 
-A real API server, the controller as a process, Contour with its Envoy, and kube-proxy by iptables; the scaler is a
-scripted one over real gRPC, and pods are played: replicas are small servers that say who they are and which ledger
-they have. All of it shares the machine. Readers, replicas and the scripted scaler are this program.
+A real API server, the controller as a process, Contour with its Envoy, an Envoy that goes by endpoint discovery, and
+kube-proxy by iptables; the scaler is a scripted one over real gRPC, and pods are played: replicas are small servers
+that say who they are and which ledger they have. All of it shares the machine. Readers, replicas and the scripted
+scaler are this program.
 
 A change is the scaler's word that one of two replicas is fresh and the other lags, with mode FreshOnly. Its time runs
-from that word to the first answer from which on the one that lags never answers again: over a kept connection to the
-Gateway, over a new connection a request by kube-proxy. Weights are two of five that fall behind and recover, until
+from that word to the first answer from which on the one that lags never answers again: over a kept connection to an
+Envoy, over a new connection a request by kube-proxy. Weights are two of five that fall behind and recover, until
 the Gateway's Envoy has the new share of each, by its own word.
 """
 
@@ -26,7 +27,7 @@ from tests.e2e.api.routes_measures import (
     measure_stale_reads,
     measure_weight_shifts,
 )
-from tests.e2e.api.routes_stage import RoutesStage, set_routes_stage
+from tests.e2e.api.routes_stage import RoutesStage, Way, set_routes_stage
 from tests.envoy_binary import EnvoyMissingError
 
 REPLICAS = 5
@@ -72,8 +73,9 @@ async def _measure(scale: Scale) -> dict[str, float]:
 
 
 async def _measure_on(routes: RoutesStage, scale: Scale) -> dict[str, float]:
-    gateway = await _measure_shifts(routes, scale.changes, through_gateway=True)
-    proxy = await _measure_shifts(routes, scale.changes, through_gateway=False)
+    gateway = await _measure_shifts(routes, Way.HTTP_ROUTE, scale.changes)
+    router = await _measure_shifts(routes, Way.ENDPOINT_DISCOVERY, scale.changes)
+    proxy = await _measure_shifts(routes, Way.KUBE_PROXY, scale.changes)
     points = [await measure_shares(routes, mix, scale.requests) for mix in scale.small]
     weights = await measure_weight_shifts(routes, Mix(REPLICAS, 2), scale.changes)
     stale = await measure_stale_reads(routes, REPLICAS, scale.requests)
@@ -81,19 +83,21 @@ async def _measure_on(routes: RoutesStage, scale: Scale) -> dict[str, float]:
     return {
         "shift_httproute_p50_ms": _take_quantile_ms(gateway, 0.5),
         "shift_httproute_p99_ms": _take_quantile_ms(gateway, 0.99),
+        "shift_eds_p50_ms": _take_quantile_ms(router, 0.5),
+        "shift_eds_p99_ms": _take_quantile_ms(router, 0.99),
         "shift_kube_proxy_p50_ms": _take_quantile_ms(proxy, 0.5),
         "shift_kube_proxy_p99_ms": _take_quantile_ms(proxy, 0.99),
         "shift_httproute_weights_p50_ms": _take_quantile_ms(weights, 0.5),
         "shift_httproute_weights_p99_ms": _take_quantile_ms(weights, 0.99),
         "httproute_share_error_max_points": max(points),
-        "stale_reads_weighted": float(stale.gateway),
-        "stale_reads_read_service": float(stale.service),
+        "stale_reads_weighted": float(stale.by_way[Way.HTTP_ROUTE] + stale.by_way[Way.ENDPOINT_DISCOVERY]),
+        "stale_reads_read_service": float(stale.by_way[Way.KUBE_PROXY]),
         "stale_reads_plain_service": float(stale.plain),
     }
 
 
-async def _measure_shifts(routes: RoutesStage, changes: int, *, through_gateway: bool) -> list[float]:
-    shifts = await measure_shifts(routes, changes, through_gateway=through_gateway)
+async def _measure_shifts(routes: RoutesStage, way: Way, changes: int) -> list[float]:
+    shifts = await measure_shifts(routes, way, changes)
     if shifts.failures:
         raise RuntimeError(f"requests failed: {shifts.failures[:5]}")
     return shifts.seconds

@@ -1,4 +1,8 @@
-"""What runs in a network of a test's own beside a real API server: kube-proxy, and Contour with its Envoy."""
+"""What runs in a network of a test's own beside a real API server: kube-proxy, Contour with its Envoy, another Envoy.
+
+That one goes by the controller's endpoint discovery alone. The controller and the API server are outside, and answer in
+the network as well, at the ports that they have.
+"""
 
 import asyncio
 import contextlib
@@ -15,14 +19,18 @@ from tests.cluster.access import RELAY
 from tests.cluster.builds import Binaries
 from tests.cluster.node import build_lone_proxy
 from tests.e2e.api.api_server import ApiServer
+from tests.eds_router import DELTA, build_router_config
 from tests.envoy_process import ask_admin
 from tests.own_network import OwnNetwork
 
-GATEWAY_ADDRESS = "127.0.0.1"
 GATEWAY_PORT = 8080
 """Where Contour has its Envoy listen for port 80 of a Gateway."""
+ROUTER_PORT = 8090
+"""Where the Envoy listens that goes by endpoint discovery."""
 GATEWAY_NAMESPACE, GATEWAY = "projectcontour", "contour"
 _XDS_PORT = 8001
+_NAMED = ("--service-cluster", GATEWAY_NAMESPACE, "--service-node", "envoy-0")
+_LOOPBACK = "127.0.0.1"
 _ADMIN = "admin.sock"
 _END_SECONDS = 10.0
 _WITH_US = ("setpriv", "--pdeathsig=KILL", "--")
@@ -61,21 +69,25 @@ class Programs:
 
 @contextlib.contextmanager
 def run_programs(
-    network: OwnNetwork, server: ApiServer, binaries: Binaries, envoy: Path, folder: Path
+    network: OwnNetwork, server: ApiServer, eds_port: int, binaries: Binaries, envoy: Path, folder: Path
 ) -> Iterator[Programs]:
-    """Run all of them for the block; they need not be ready when it begins."""
+    """Run all of them for the block; they need not be ready when it begins, nor the controller at `eds_port`."""
     with contextlib.ExitStack() as stack:
         programs = Programs(folder, {})
 
         def start(name: str, command: Sequence[str], **options: Sequence[int]) -> None:
             programs.running[name] = stack.enter_context(_run(command, folder / f"{name}.log", **options))
 
-        listener = stack.enter_context(network.listen("127.0.0.1", urlsplit(server.url).port or 0))
-        start("relay", _build_relay(listener.fileno(), server), pass_fds=[listener.fileno()])
+        for name, port in (("api-relay", urlsplit(server.url).port or 0), ("eds-relay", eds_port)):
+            listener = stack.enter_context(network.listen(_LOOPBACK, port))
+            start(name, _build_relay(listener.fileno(), port), pass_fds=[listener.fileno()])
         start("kube-proxy", [*network.place, *build_lone_proxy(binaries.path("kube-proxy"), server.kubeconfig)])
         contour = binaries.path("contour")
         start("contour", [*network.place, *_build_contour(contour, server, folder)])
-        start("envoy", [*network.place, *_build_envoy(envoy, _write_bootstrap(contour, folder))])
+        bootstrap = _write_bootstrap(contour, folder)
+        start("envoy", [*network.place, *_build_envoy(envoy, "-c", str(bootstrap), *_NAMED)])
+        router = json.dumps(build_router_config(eds_port, ROUTER_PORT, DELTA))
+        start("router", [*network.place, *_build_envoy(envoy, "--config-yaml", router)])
         yield programs
 
 
@@ -96,10 +108,9 @@ def _run(command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> Ite
             process.wait()
 
 
-def _build_relay(listener: int, server: ApiServer) -> list[str]:
-    """Build what makes the API server answer in the network as well, under the same address."""
-    address = urlsplit(server.url)
-    return [sys.executable, "-I", str(RELAY), str(listener), str(address.hostname), str(address.port)]
+def _build_relay(listener: int, port: int) -> list[str]:
+    """Build what makes a port of the machine's loopback answer in the network as well."""
+    return [sys.executable, "-I", str(RELAY), str(listener), _LOOPBACK, str(port)]
 
 
 def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
@@ -124,13 +135,11 @@ def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
 def _write_bootstrap(contour: Path, folder: Path) -> Path:
     """Have Contour write what its Envoy starts with."""
     bootstrap, places = folder / "envoy.json", [f"--resources-dir={folder}", f"--admin-address={_ADMIN}"]
-    told = [f"--xds-address={GATEWAY_ADDRESS}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
+    told = [f"--xds-address={_LOOPBACK}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
     command = [str(contour), "bootstrap", str(bootstrap), *places, *told]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     return bootstrap
 
 
-def _build_envoy(program: Path, bootstrap: Path) -> list[str]:
-    named = ["--service-cluster", GATEWAY_NAMESPACE, "--service-node", "envoy-0"]
-    flags = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
-    return [str(program), "-c", str(bootstrap), *named, *flags]
+def _build_envoy(program: Path, *flags: str) -> list[str]:
+    return [str(program), *flags, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]

@@ -4,9 +4,10 @@ import asyncio
 import math
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.e2e.api.routes_stage import FRESH_WEIGHT, LAG_THRESHOLD, POOL, TIP, RoutesStage
+from tests.e2e.api.routes_stage import FRESH_WEIGHT, LAG_THRESHOLD, TIP, RoutesStage, Way
 from tests.weighted_backends import Reader, compute_share_error, read_many
 
 REQUESTS = 10_000
@@ -43,7 +44,7 @@ async def measure_shares(routes: RoutesStage, mix: Mix, requests: int = REQUESTS
     await routes.say(lagging)
     await routes.until_routed(weights)
     share = mix.lagging * mix.lagging_weight / sum(weights.values())
-    answered = await read_many(routes.gateway, count_requests(share, requests))
+    answered = await read_many(await routes.find_way(Way.HTTP_ROUTE), count_requests(share, requests))
     return compute_share_error(_count_replicas(answered), weights)
 
 
@@ -61,17 +62,17 @@ class Shifts:
     failures: list[str]
 
 
-async def measure_shifts(routes: RoutesStage, changes: int, *, through_gateway: bool) -> Shifts:
-    """Have two replicas become the fresh one in turn, and a reader follow: through the Gateway, or by kube-proxy.
+async def measure_shifts(routes: RoutesStage, way: Way, changes: int) -> Shifts:
+    """Have two replicas become the fresh one in turn, and a reader follow.
 
-    With FreshOnly the other one gets nothing, so that its last answer is the end. By kube-proxy each request has a
-    connection of its own, and the pool no route, whose slices kube-proxy would write as well.
+    With FreshOnly the other one gets nothing, so that its last answer is the end. The pool has a route only where that
+    is the way: its slices are written beside those of the Service.
     """
-    await routes.have_pool(2, has_route=through_gateway, mode="FreshOnly")
-    way = routes.gateway if through_gateway else await routes.find_service(POOL)
+    await routes.have_pool(2, has_route=way is Way.HTTP_ROUTE, mode="FreshOnly")
+    connect = await routes.find_way(way)
     one, two = routes.addresses
     seconds = []
-    async with Reader(way, keeps_open=through_gateway) as reader:
+    async with Reader(connect, way.keeps_open) as reader:
         watch = _Watch(reader)
         for turn in range(changes):
             fresh, lagging = (two, one) if turn % 2 == 0 else (one, two)
@@ -104,27 +105,25 @@ async def measure_weight_shifts(routes: RoutesStage, mix: Mix, changes: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class StaleReads:
-    """Answers from before the lag threshold, of as many requests by each way: Gateway, own Service, one with all."""
+    """Answers from before the lag threshold, of as many requests by each way and by a Service that has all replicas."""
 
-    gateway: int
-    service: int
+    by_way: Mapping[Way, int]
     plain: int
 
 
 async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int) -> StaleReads:
-    """Have one replica lag, with weights 100 to 0, and read once readers have moved; by a Service with all as well."""
+    """Have one replica lag, with weights 100 to 0, and read once readers have moved."""
     await routes.have_pool(replicas, laggingNodeWeight=0)
-    plain, service = await routes.have_plain_service(), await routes.find_service(POOL)
-    lagging, *fresh = routes.addresses
+    plain = await routes.have_plain_service()
+    ways = {way: await routes.find_way(way) for way in Way}
+    lagging = next(iter(routes.addresses))
     await routes.say([lagging])
-    await routes.until_routed(dict.fromkeys(fresh, FRESH_WEIGHT))
-    async with Reader(service, keeps_open=False) as reader:
-        await _Watch(reader).wait_until_without(lagging)
-    answered = [
-        await read_many(way, requests, keeps_open=keeps_open)
-        for way, keeps_open in ((routes.gateway, True), (service, False), (plain, False))
-    ]
-    return StaleReads(*map(_count_stale, answered))
+    stale = {}
+    for way, connect in ways.items():
+        async with Reader(connect, way.keeps_open) as reader:
+            await _Watch(reader).wait_until_without(lagging)
+        stale[way] = _count_stale(await read_many(connect, requests, keeps_open=way.keeps_open))
+    return StaleReads(stale, _count_stale(await read_many(plain, requests, keeps_open=False)))
 
 
 class _Watch:

@@ -1,4 +1,4 @@
-"""A stage for routes that really route: replicas on addresses that exist, Contour with Envoy, kube-proxy.
+"""A stage for routes that really route: replicas on addresses that exist, Contour with Envoy, Envoy alone, kube-proxy.
 
 The API server and the controller are real as well, and what the scaler says is scripted. All that readers pass is in a
 network of the stage's own.
@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -28,22 +29,37 @@ from tests.e2e.api.gateway_definitions import read_experimental_definitions
 from tests.e2e.api.gateway_shares import read_shares
 from tests.e2e.api.network_programs import (
     GATEWAY,
-    GATEWAY_ADDRESS,
     GATEWAY_NAMESPACE,
     GATEWAY_PORT,
+    ROUTER_PORT,
     Programs,
     run_programs,
 )
 from tests.e2e.api.running_pool import has_replicas
 from tests.envoy_binary import find_envoy
+from tests.gate_process import take_ports
 from tests.own_network import NODE_ADDRESS, OwnNetwork, make_network
 from tests.weighted_backends import Connect, Reader, run_backend
 
 TIP, LAG, LAG_THRESHOLD = 1_000_000, 100, 12
 FRESH_WEIGHT = 100
-NAMESPACE, POOL, PLAIN = "routes", "pool", "plain"
+NAMESPACE, POOL, PLAIN = "default", "pool", "plain"
+"""The pool is that of the example's bootstrap for Envoy."""
 _MANIFESTS = Path(__file__).with_name("gateway.yaml")
 _CONTOUR_DEFINITIONS = "contour/01-crds.yaml"
+
+
+class Way(StrEnum):
+    """How readers come to the replicas of the pool."""
+
+    HTTP_ROUTE = "through Contour by the HTTPRoute"
+    ENDPOINT_DISCOVERY = "through Envoy by endpoint discovery"
+    KUBE_PROXY = "to the Service by kube-proxy"
+
+    @property
+    def keeps_open(self) -> bool:
+        """Whether a connection may be kept: kube-proxy chooses a replica once a connection."""
+        return self is not Way.KUBE_PROXY
 
 
 @dataclass
@@ -62,23 +78,15 @@ class RoutesStage:
     ledgers: dict[str, int] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def gateway(self) -> Connect:
-        """The way through the Gateway, by the HTTPRoute."""
-        return partial(self.network.connect, GATEWAY_ADDRESS, GATEWAY_PORT)
-
-    async def find_service(self, name: str) -> Connect:
-        """Find the way through a Service, once kube-proxy knows it."""
-        service = await self.stage.read(SERVICE, name)
-        way = partial(self.network.connect, service["spec"]["clusterIP"], READ_PORT)
-
-        async def is_answered() -> bool:
-            self.programs.require_alive()
-            async with Reader(way, keeps_open=False) as reader:
-                return await reader.ask() != ""
-
-        await self.stage.until(is_answered, f"kube-proxy to know the Service {name}")
-        return way
+    async def find_way(self, way: Way) -> Connect:
+        """Find a way to the pool, once it is answered."""
+        match way:
+            case Way.HTTP_ROUTE:
+                return await self._until_answered("127.0.0.1", GATEWAY_PORT)
+            case Way.ENDPOINT_DISCOVERY:
+                return await self._until_answered("127.0.0.1", ROUTER_PORT)
+            case Way.KUBE_PROXY:
+                return await self._find_service(POOL)
 
     async def have_pool(self, replicas: int, *, has_route: bool = True, **balancing: Any) -> None:
         """Have a pool of so many replicas, all of them fresh; a pool that is there grows."""
@@ -137,7 +145,22 @@ class RoutesStage:
         service = {"apiVersion": "v1", "kind": SERVICE.name, "metadata": named, "spec": {"ports": [port]}}
         for kind, manifest in ((SERVICE, service), (ENDPOINT_SLICE, slice_)):
             await self.stage.client.apply(kind, manifest, manager=USER)
-        return await self.find_service(PLAIN)
+        return await self._find_service(PLAIN)
+
+    async def _find_service(self, name: str) -> Connect:
+        service = await self.stage.read(SERVICE, name)
+        return await self._until_answered(service["spec"]["clusterIP"], READ_PORT)
+
+    async def _until_answered(self, address: str, port: int) -> Connect:
+        way = partial(self.network.connect, address, port)
+
+        async def is_answered() -> bool:
+            self.programs.require_alive()
+            async with Reader(way, keeps_open=False) as reader:
+                return await reader.ask() != ""
+
+        await self.stage.until(is_answered, f"answers at {address}:{port}")
+        return way
 
     async def _answer(self, pod: str, address: str) -> None:
         """Have a replica answer with its name and its ledger."""
@@ -164,9 +187,11 @@ async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
             await asyncio.to_thread(_prepare, server, [*definitions, _read_contour_definitions(binaries)])
             async with contextlib.AsyncExitStack() as stack:
                 stage = await stack.enter_async_context(set_stage(server, NAMESPACE, folder))
-                running = stack.enter_context(run_programs(network, server, binaries, envoy, folder))
+                (eds_port,) = take_ports(1)
+                running = stack.enter_context(run_programs(network, server, eds_port, binaries, envoy, folder))
                 backends = await stack.enter_async_context(contextlib.AsyncExitStack())
-                await stack.enter_async_context(stage.process(kubeconfig=server.kubeconfig))
+                flags = ("--eds-listen", f"127.0.0.1:{eds_port}")
+                await stack.enter_async_context(stage.process(*flags, kubeconfig=server.kubeconfig))
                 yield RoutesStage(stage, network, running, backends)
 
 
@@ -180,7 +205,6 @@ def _prepare(server: ApiServer, definitions: Sequence[str]) -> None:
     server.access.apply(*definitions)
     server.access.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     server.access.apply(_MANIFESTS.read_text(encoding="utf-8"))
-    server.access.kubectl("create", "namespace", NAMESPACE)
     server.access.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME}})
     address = {"status": {"addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}]}}
     server.access.kubectl("patch", "node", NODE_NAME, "--subresource=status", "--patch", json.dumps(address))
