@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import ip_network
+from itertools import cycle
 from typing import TypeVar
 
 from tests.cluster.debian_packages import find_missing
@@ -22,6 +24,8 @@ from tests.cluster.needs import UnmetNeedError, require_root
 NODE_ADDRESS = "10.9.0.1"
 POD_NETWORK = "10.8.0.0/16"
 """Each address of it is one of the network's own: EndpointSlices refuse those of loopback."""
+READER_NETWORK = "10.7.0.0/24"
+"""Likewise. Connections come from all of it in turn: one address has too few ports for thousands in a minute."""
 _PACKAGES = ("iproute2", "iptables", "conntrack", "util-linux")
 _CLONE_NEWNET = 0x40000000
 _T = TypeVar("_T")
@@ -38,17 +42,19 @@ class OwnNetwork:
 
     place: tuple[str, ...]
     _thread: ThreadPoolExecutor
+    _readers: Iterator[str]
 
     def listen(self, address: str, port: int) -> socket.socket:
         """Listen on an address in it."""
         return self._do(lambda: socket.create_server((address, port), backlog=1024))
 
     async def connect(self, address: str, port: int) -> Streams:
-        """Connect to an address in it."""
+        """Connect to an address in it, as the next of its readers."""
         loop = asyncio.get_running_loop()
         opened = await loop.run_in_executor(self._thread, socket.socket)
         try:
             opened.setblocking(False)
+            opened.bind((next(self._readers), 0))
             await loop.sock_connect(opened, (address, port))
         except BaseException:
             opened.close()
@@ -74,7 +80,7 @@ def make_network() -> Iterator[OwnNetwork]:
         place = ("nsenter", f"--net=/proc/{os.getpid()}/task/{number}/ns/net", "--")
         for command in _COMMANDS:
             _run([*place, *command])
-        yield OwnNetwork(place, thread)
+        yield OwnNetwork(place, thread, cycle(map(str, ip_network(READER_NETWORK).hosts())))
 
 
 _COMMANDS = (
@@ -86,6 +92,7 @@ _COMMANDS = (
     ("ip", "link", "set", "node0-peer", "up"),
     ("ip", "route", "add", "default", "dev", "node0"),
     ("ip", "route", "add", "local", POD_NETWORK, "dev", "lo"),
+    ("ip", "route", "add", "local", READER_NETWORK, "dev", "lo"),
 )
 
 

@@ -97,7 +97,7 @@ class Reader:
             content = await reader.readexactly(_CONTENT_LENGTH)
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.hang_up()
-            self.failures.append(type(error).__name__)
+            self.failures.append(f"{type(error).__name__}: {error}")
             return ""
         if not self.keeps_open:
             await self.hang_up()

@@ -56,9 +56,9 @@ class Programs:
                 raise RuntimeError(f"{name} ended with {process.returncode}:\n{self.read_tail(name)}")
 
     async def ask_envoy(self, path: str) -> Any:
-        """Ask Envoy's admin interface for a path that gives JSON; None while it does not listen."""
+        """Ask Contour's Envoy, by its admin interface, for a path that gives JSON; None while it starts."""
         place = f"/proc/{self.running['envoy'].pid}/cwd/{_ADMIN}"  # what a socket's name may hold is short
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, json.JSONDecodeError):
             return json.loads(await asyncio.to_thread(ask_admin, place, path))
         return None
 
