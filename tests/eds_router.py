@@ -26,12 +26,12 @@ class Router:
     envoy: EnvoyProcess
 
 
-def build_router_config(eds_port: int, port: int, variant: str) -> dict[str, Any]:
+def build_router_config(eds_port: int, port: int, variant: str, host: str = "127.0.0.1") -> dict[str, Any]:
     """Build the example's bootstrap with the addresses of a test, and one of the protocol's variants."""
     config: dict[str, Any] = yaml.safe_load(BOOTSTRAP.read_text(encoding="utf-8"))
     config["admin"]["address"]["pipe"]["path"] = name_admin_socket()
     (listener,) = config["static_resources"]["listeners"]
-    listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": port}
+    listener["address"]["socket_address"] = {"address": host, "port_value": port}
     pool, readpool = config["static_resources"]["clusters"]
     pool["eds_cluster_config"]["eds_config"]["api_config_source"]["api_type"] = variant
     (endpoint,) = readpool["load_assignment"]["endpoints"][0]["lb_endpoints"]

@@ -21,12 +21,12 @@ from tests.cluster.node import build_lone_proxy
 from tests.e2e.api.api_server import ApiServer
 from tests.eds_router import DELTA, build_router_config
 from tests.envoy_process import ask_admin
-from tests.own_network import OwnNetwork
+from tests.own_network import NODE_ADDRESS, OwnNetwork
 
 GATEWAY_PORT = 8080
-"""Where Contour has its Envoy listen for port 80 of a Gateway."""
+"""Where Contour has its Envoy listen, on all addresses, for port 80 of a Gateway."""
 ROUTER_PORT = 8090
-"""Where the Envoy listens that goes by endpoint discovery."""
+"""Where the Envoy listens that goes by endpoint discovery, on the node's address."""
 GATEWAY_NAMESPACE, GATEWAY = "projectcontour", "contour"
 _XDS_PORT = 8001
 _NAMED = ("--service-cluster", GATEWAY_NAMESPACE, "--service-node", "envoy-0")
@@ -86,7 +86,7 @@ def run_programs(
         start("contour", [*network.place, *_build_contour(contour, server, folder)])
         bootstrap = _write_bootstrap(contour, folder)
         start("envoy", [*network.place, *_build_envoy(envoy, "-c", str(bootstrap), *_NAMED)])
-        router = json.dumps(build_router_config(eds_port, ROUTER_PORT, DELTA))
+        router = json.dumps(build_router_config(eds_port, ROUTER_PORT, DELTA, NODE_ADDRESS))
         start("router", [*network.place, *_build_envoy(envoy, "--config-yaml", router)])
         yield programs
 

@@ -82,9 +82,9 @@ class RoutesStage:
         """Find a way to the pool, once it is answered."""
         match way:
             case Way.HTTP_ROUTE:
-                return await self._until_answered("127.0.0.1", GATEWAY_PORT)
+                return await self._until_answered(NODE_ADDRESS, GATEWAY_PORT)
             case Way.ENDPOINT_DISCOVERY:
-                return await self._until_answered("127.0.0.1", ROUTER_PORT)
+                return await self._until_answered(NODE_ADDRESS, ROUTER_PORT)
             case Way.KUBE_PROXY:
                 return await self._find_service(POOL)
 
