@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from itertools import cycle
 from typing import TypeVar
 
-from tests.cluster.debian_packages import find_missing
+from tests.cluster.debian_packages import require
 from tests.cluster.needs import UnmetNeedError, require_root
 
 NODE_ADDRESS = "10.9.0.1"
@@ -70,11 +70,10 @@ def make_network() -> Iterator[OwnNetwork]:
     """Make a network for the block, with a node's address and those of pods.
 
     Raises:
-        UnmetNeedError: where Linux does not let us, or a program is missing.
+        UnmetNeedError: where Linux does not let us, or a program is missing and apt is not there.
     """
     require_root("A network of a test's own")
-    if missing := find_missing(_PACKAGES):
-        raise UnmetNeedError(f"Missing: {', '.join(missing)} (Debian: apt-get install {' '.join(missing)}).")
+    require(*_PACKAGES)
     with ThreadPoolExecutor(max_workers=1) as thread:
         number = thread.submit(_leave_network).result()
         place = ("nsenter", f"--net=/proc/{os.getpid()}/task/{number}/ns/net", "--")
