@@ -16,8 +16,6 @@ _SIGMAS = 5.0
 """What chance alone does once in two million times."""
 PAUSE_SECONDS = 0.004
 """Between requests of a reader that waits for a change: it leaves the machine to those who bring it."""
-SETTLED_SECONDS = 1.2
-"""A replica that has not answered for so long has lost its share. kube-proxy writes once a second at most."""
 _MOVED_SECONDS = 20.0
 
 
@@ -73,7 +71,7 @@ async def measure_shifts(routes: RoutesStage, way: Way, changes: int) -> Shifts:
     one, two = routes.addresses
     seconds = []
     async with Reader(connect, way.keeps_open) as reader:
-        watch = _Watch(reader)
+        watch = _Watch(reader, way.settled_seconds)
         for turn in range(changes):
             fresh, lagging = (two, one) if turn % 2 == 0 else (one, two)
             begun = time.monotonic()
@@ -121,7 +119,7 @@ async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int)
     stale = {}
     for way, connect in ways.items():
         async with Reader(connect, way.keeps_open) as reader:
-            await _Watch(reader).wait_until_without(lagging)
+            await _Watch(reader, way.settled_seconds).wait_until_without(lagging)
         stale[way] = _count_stale(await read_many(connect, requests, keeps_open=way.keeps_open))
     return StaleReads(stale, _count_stale(await read_many(plain, requests, keeps_open=False)))
 
@@ -129,15 +127,16 @@ async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int)
 class _Watch:
     """Reads on and on, and knows when each replica has answered last, and since when one has answered alone."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, settled_seconds: float) -> None:
         self._reader = reader
+        self._settled_seconds = settled_seconds
         self._last: dict[str, float] = {}
         self._alone, self._since = "", 0.0
 
     async def wait_for(self, replica: str) -> float:
         """Read until this replica has answered alone for a while; give since when."""
         async with asyncio.timeout(_MOVED_SECONDS):
-            while self._alone != replica or self._last[replica] - self._since < SETTLED_SECONDS:
+            while self._alone != replica or self._last[replica] - self._since < self._settled_seconds:
                 await self._read()
         return self._since
 
@@ -145,7 +144,7 @@ class _Watch:
         """Read until others have answered for a while and this one has not."""
         begun = time.monotonic()
         async with asyncio.timeout(_MOVED_SECONDS):
-            while max(self._last.values(), default=0.0) - self._last.get(replica, begun) < SETTLED_SECONDS:
+            while max(self._last.values(), default=0.0) - self._last.get(replica, begun) < self._settled_seconds:
                 await self._read()
 
     async def _read(self) -> None:

@@ -21,6 +21,7 @@ from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
 from readpool.kubernetes.kinds import POOL as POOL_KIND
 from tests.cluster.addresses import NODE_NAME
 from tests.cluster.builds import Binaries, build_all
+from tests.cluster.waiting import wait_for
 from tests.component.scripted_observer import build_snapshot
 from tests.e2e.api.api_server import ApiServer, find_programs, run_api_server
 from tests.e2e.api.conftest import install_crd
@@ -60,6 +61,11 @@ class Way(StrEnum):
     def keeps_open(self) -> bool:
         """Whether a connection may be kept: kube-proxy chooses a replica once a connection."""
         return self is not Way.KUBE_PROXY
+
+    @property
+    def settled_seconds(self) -> float:
+        """How long a replica has not answered that has lost its share; kube-proxy writes once a second at most."""
+        return 1.2 if self is Way.KUBE_PROXY else 0.6
 
 
 @dataclass
@@ -203,8 +209,13 @@ def _prepare(server: ApiServer, definitions: Sequence[str]) -> None:
     """Have all kinds served, and make what Contour and kube-proxy want to be there."""
     install_crd(server)
     server.access.apply(*definitions)
-    server.access.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    wait_for("all kinds to be served", lambda: _are_served(server), seconds=60, every=0.1)
     server.access.apply(_MANIFESTS.read_text(encoding="utf-8"))
     server.access.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME}})
     address = {"status": {"addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}]}}
     server.access.kubectl("patch", "node", NODE_NAME, "--subresource=status", "--patch", json.dumps(address))
+
+
+def _are_served(server: ApiServer) -> bool:
+    defined = {one["metadata"]["name"] for one in server.access.list("customresourcedefinitions")}
+    return defined <= set(server.access.kubectl("api-resources", "--cached=false", "-o", "name").split())
