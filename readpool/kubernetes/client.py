@@ -18,6 +18,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from readpool.kubernetes.errors import ApiError, parse_error
 from readpool.kubernetes.kinds import Kind, Manifest
+from readpool.kubernetes.transport import build_transport
 
 REQUEST_SECONDS = 30.0
 PAGE = 500
@@ -25,7 +26,7 @@ PAGE = 500
 WATCH_SECONDS = 300
 """After this the server ends a watch, and it is opened anew where it stood."""
 _SILENCE_SECONDS = 30.0
-"""Over WATCH_SECONDS: a watch whose server has vanished without a word."""
+"""Over WATCH_SECONDS: a watch that its server does not end, though it is there (readpool.kubernetes.transport)."""
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 
@@ -50,7 +51,7 @@ async def connect(kubeconfig: Path | None = None, *, context: str | None = None)
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError) as error:
         raise NoKubernetes(f"{kubeconfig or 'the service account of this pod'}: {error}") from error
-    async with ApiClient(configuration) as transport:
+    async with build_transport(configuration) as transport:
         yield KubernetesClient(transport)
 
 
