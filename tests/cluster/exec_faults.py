@@ -49,6 +49,14 @@ class ExecFaults:
         """Refuse: it needs the node."""
         _refuse("restore_network", namespace, pod)
 
+    def cut_port(self, namespace: str, pod: str, port: int) -> None:
+        """Refuse: it needs the node."""
+        _refuse("cut_port", namespace, pod, port)
+
+    def restore_port(self, namespace: str, pod: str, port: int) -> None:
+        """Refuse: it needs the node."""
+        _refuse("restore_port", namespace, pod, port)
+
     def limit_cpu(self, namespace: str, pod: str, container: str, cores: float | None) -> None:
         """Refuse: it needs the node."""
         _refuse("limit_cpu", namespace, pod, container, cores)

@@ -1,4 +1,4 @@
-"""What can be done to a running cluster: stop, continue, kill or slow what runs in a pod, cut its network, stop a part.
+"""What can be done to a running cluster: stop, kill or slow what runs in a pod, cut its network or a port, stop a part.
 
 `Faults` is what tests ask for. own_faults.py does all of it on a cluster of ours; exec_faults.py what any cluster
 allows.
@@ -16,9 +16,10 @@ PARTS = (
     "containerd",
 )
 """The parts of a cluster that can be stopped and started."""
-POD_FAULTS = ("stop_process", "continue_process", "kill_process", "cut_network", "restore_network", "limit_cpu")
+PROCESS_FAULTS = ("stop_process", "continue_process", "kill_process", "limit_cpu")
+NETWORK_FAULTS = ("cut_network", "restore_network", "cut_port", "restore_port")
 PART_FAULTS = ("restart_part", "stop_part", "start_part")
-FAULTS = POD_FAULTS + PART_FAULTS
+FAULTS = PROCESS_FAULTS + NETWORK_FAULTS + PART_FAULTS
 
 
 class Faults(Protocol):
@@ -41,6 +42,12 @@ class Faults(Protocol):
 
     def restore_network(self, namespace: str, pod: str) -> None:
         """End a cut."""
+
+    def cut_port(self, namespace: str, pod: str, port: int) -> None:
+        """Lose every packet of a pod from or to a TCP port, its own or one that it calls, and no other."""
+
+    def restore_port(self, namespace: str, pod: str, port: int) -> None:
+        """End a cut of a port."""
 
     def limit_cpu(self, namespace: str, pod: str, container: str, cores: float | None) -> None:
         """Let a container use so many cores and no more; None gives back what its pod says."""

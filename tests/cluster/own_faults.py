@@ -1,6 +1,7 @@
 """Faults of a cluster of ours, each from outside the pod: an image needs no shell for it, a pod no privilege."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ STOPPED = frozenset("TtZ")
 
 
 class OwnFaults:
-    """All faults, by signals, links and control groups of this machine."""
+    """All faults, by signals, links, packet filters and control groups of this machine."""
 
     def __init__(self, access: Access, parts: Parts, groups: ControlGroups) -> None:
         self._access = access
@@ -57,6 +58,14 @@ class OwnFaults:
     def restore_network(self, namespace: str, pod: str) -> None:
         """Plug the cable in again."""
         self._set_link(namespace, pod, "up")
+
+    def cut_port(self, namespace: str, pod: str, port: int) -> None:
+        """Lose every packet from or to a TCP port, by rules in the pod's own network."""
+        self._filter(namespace, pod, port, "--insert")
+
+    def restore_port(self, namespace: str, pod: str, port: int) -> None:
+        """Take the rules away again."""
+        self._filter(namespace, pod, port, "--delete")
 
     def limit_cpu(self, namespace: str, pod: str, container: str, cores: float | None) -> None:
         """Let a container use so many cores and no more; a limit of the whole pod stays above it."""
@@ -95,10 +104,19 @@ class OwnFaults:
     def _list_pids(self, container_id: str) -> list[int]:
         return self._groups.list_pids(container_id=container_id)
 
-    def _set_link(self, namespace: str, pod: str, state: str) -> None:
+    def _filter(self, namespace: str, pod: str, port: int, change: str) -> None:
+        enter = self._enter_network(namespace, pod)
+        for chain, end in itertools.product(("INPUT", "OUTPUT"), ("--source-port", "--destination-port")):
+            _run(*enter, "iptables", "--wait", change, chain, "--protocol", "tcp", end, str(port), "--jump", "DROP")
+
+    def _enter_network(self, namespace: str, pod: str) -> list[str]:
+        """Build the beginning of a command of this machine that is to run in a pod's network."""
         uid = self._get_pod(namespace, pod)["metadata"]["uid"]
-        inside = self._groups.list_pids(pod_uid=uid)[0]
-        link = json.loads(_run("nsenter", f"--target={inside}", "--net", "ip", "-json", "link", "show", "eth0"))[0]
+        return ["nsenter", f"--target={self._groups.list_pids(pod_uid=uid)[0]}", "--net"]
+
+    def _set_link(self, namespace: str, pod: str, state: str) -> None:
+        inside = self._enter_network(namespace, pod)
+        link = json.loads(_run(*inside, "ip", "-json", "link", "show", "eth0"))[0]
         node = self._parts.namespaces.enter_network
         links = json.loads(_run(*node("ip", "-json", "link", "show")))
         name = next(found["ifname"] for found in links if found["ifindex"] == link["link_index"])

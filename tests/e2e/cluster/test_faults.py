@@ -7,10 +7,10 @@ import pytest
 
 from tests.cluster.access import KubectlError
 from tests.cluster.exec_faults import ExecFaults
-from tests.cluster.faults import PARTS, Faults
+from tests.cluster.faults import PARTS
 from tests.cluster.provided import ProvidedCluster
 from tests.cluster.waiting import wait_for
-from tests.strictness import skip_where_impossible
+from tests.e2e.cluster.needed_faults import require_faults
 
 PORT = 8000
 BUSY_SERVER = f"""
@@ -93,13 +93,6 @@ def pod(cluster: ProvidedCluster, namespace: str) -> BusyPod:
     return BusyPod(cluster, namespace)
 
 
-def require_faults(faults: Faults, *names: str) -> Faults:
-    """Give the faults where this cluster allows those named; skip the test where not."""
-    if unable := [name for name in names if not faults.is_able(name)]:
-        skip_where_impossible(f"this cluster does not allow {', '.join(unable)} from outside")
-    return faults
-
-
 def test_a_stopped_process_is_silent_and_goes_on_where_it_was(cluster: ProvidedCluster, pod: BusyPod) -> None:
     faults = require_faults(cluster.faults, "stop_process", "continue_process")
     faults.stop_process(*pod.container)
@@ -133,6 +126,18 @@ def test_a_cut_pod_is_silent_runs_on_and_answers_again(cluster: ProvidedCluster,
     faults.restore_network(*pod.address)
     assert wait_for("an answer", pod.ask, seconds=30)
     assert pod.count_restarts() == 0
+
+
+def test_a_cut_port_is_silent_and_answers_again_while_others_are_not_concerned(
+    cluster: ProvidedCluster, pod: BusyPod
+) -> None:
+    faults = require_faults(cluster.faults, "cut_port", "restore_port")
+    faults.cut_port(*pod.address, PORT + 1)
+    assert pod.ask() is not None
+    faults.cut_port(*pod.address, PORT)
+    assert pod.ask(seconds=2) is None
+    faults.restore_port(*pod.address, PORT)
+    assert wait_for("an answer", pod.ask, seconds=30)
 
 
 def test_a_container_gets_no_more_than_its_limit_until_it_is_given_back(cluster: ProvidedCluster, pod: BusyPod) -> None:
