@@ -63,11 +63,16 @@ class CoreNetwork:
         """The pod without which no ledger closes."""
         return f"{VALIDATOR}-0"
 
+    @property
+    def reference(self) -> Manifest:
+        """The validator as a pool's reference: it knows the newest ledger whatever becomes of the replicas."""
+        return {"type": "core", "url": f"http://{self.network.validator_host}:{COMMAND_PORT}"}
+
 
 def start_core_network(access: Access, namespace: str, image: str) -> CoreNetwork:
     """Start the validator of a network in a namespace that is there, and wait until its archive has a checkpoint."""
     host = f"{VALIDATOR}.{namespace}.svc.cluster.local"
-    access.apply(*build_validator(VALIDATOR, image, PASSPHRASE), namespace=namespace)
+    access.apply(*build_validator(VALIDATOR, image, PASSPHRASE, is_open=True), namespace=namespace)
     rollout = ("rollout", "status", f"statefulset/{VALIDATOR}", f"--namespace={namespace}")
     access.kubectl(*rollout, f"--timeout={READY_SECONDS:.0f}s", timeout=READY_SECONDS + 10)
     return CoreNetwork(access, namespace, image, Network(PASSPHRASE, host))

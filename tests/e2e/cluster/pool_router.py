@@ -32,6 +32,10 @@ class PoolRouter:
         """Tell whether each router is connected to a controller."""
         return all(one and min(one.values()) == 1 for one in self._fetch(_CONNECTED))
 
+    def count_connected(self) -> int:
+        """Count the connections that routers have to a controller."""
+        return sum(int(state) for one in self._fetch(_CONNECTED) for state in one.values())
+
     def _fetch(self, name: str) -> list[dict[str, float]]:
         return [fetch_series(self.pool.access, NAMESPACE, router, name) for router in self.routers()]
 

@@ -14,12 +14,13 @@ POLL_SECONDS = 2
 def install_shared_release(access: Access, images: ImageReferences, **others: Any) -> OwnRelease:
     """Install scalers and controllers, or mend them where something is gone, and wait until they are ready.
 
-    Endpoint discovery is served whoever wants it, so that a router in the other values restarts no controller.
+    Endpoint discovery is served whoever wants it, so that a router in the other values restarts no controller. Pools
+    may name references, so that all replicas of one can lag.
     """
     access.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     controller = {"resources": {"requests": {"cpu": "10m"}}, "eds": {"enabled": True}}
     return install_own_release(
-        *(access, NAMESPACE, images.readpool, {"pollInterval": POLL_SECONDS}),
+        *(access, NAMESPACE, images.readpool, {"pollInterval": POLL_SECONDS, "allowStaticNodes": True}),
         controller=controller,
         crds={"install": True},
         gate={"image": images.gate or ""},

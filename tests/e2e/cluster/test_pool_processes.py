@@ -9,6 +9,7 @@ from tests.cluster.lifecycle import is_serving
 from tests.cluster.provided import ProvidedCluster
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
 from tests.strictness import skip_where_impossible
@@ -108,9 +109,7 @@ def test_an_api_server_that_restarts_loses_nothing(cluster: ProvidedCluster, ste
     )
     assert steady.routed() == before
     assert {pod["metadata"]["uid"] for pod in steady.pods()} == replicas
-    for deployment in ("keda-operator", "keda-metrics-apiserver"):  # which may not have survived it as we have
-        wait = ("rollout", "status", f"deployment/{deployment}", "--namespace=keda", "--timeout=90s")
-        cluster.access.kubectl(*wait, timeout=100)
+    wait_until_keda_is_back(cluster.access)
 
 
 def read_leader(pool: PoolView, namespace: str) -> str:
