@@ -16,7 +16,7 @@ from readpool.host_port import HostPort
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret
 from tests.e2e.rendered_chart import Helm, Object, RefusedError, args_of, find, pod_of
-from tests.eds_router import assign
+from tests.eds_router import BOOTSTRAP, assign
 from tests.envoy_binary import require_envoy
 from tests.envoy_process import name_admin_socket, run_envoy
 from tests.gate_process import take_ports
@@ -78,6 +78,15 @@ def test_it_subscribes_to_the_pools_at_the_controllers_which_serve_them_then(hel
     assert "--eds-listen=[::]:18001" in args_of(pod_of(objects, CONTROLLER))
     ports = {one["name"]: one["port"] for one in find(objects, "Service", CONTROLLER)["spec"]["ports"]}
     assert ports == {"telemetry": 8080, "eds": 18001}
+
+
+@pytest.mark.parametrize("source", ["chart", "example"])
+def test_it_pauses_for_seconds_only_between_two_tries_to_be_told(source: str, helm: Helm) -> None:
+    config = read_config(helm.render(*ONE)) if source == "chart" else yaml.safe_load(BOOTSTRAP.read_text())
+    (pool,) = (one for one in config["static_resources"]["clusters"] if one["type"] == "EDS")
+    (service,) = pool["eds_cluster_config"]["eds_config"]["api_config_source"]["grpc_services"]
+    pauses = service["envoy_grpc"]["retry_policy"]["retry_back_off"]
+    assert pauses == {"base_interval": "0.5s", "max_interval": "5s"}, "Envoy's own are up to 30 s"
 
 
 def test_without_a_router_the_controllers_serve_endpoint_discovery_where_they_are_told_to(helm: Helm) -> None:

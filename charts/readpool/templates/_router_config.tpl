@@ -149,7 +149,11 @@ eds_cluster_config:
     api_config_source:
       api_type: DELTA_GRPC
       transport_api_version: V3
-      grpc_services: [{envoy_grpc: {cluster_name: controllers}}]
+      grpc_services:
+        - envoy_grpc:
+            cluster_name: controllers
+            # Otherwise it pauses for up to 30 s, while controllers are back already.
+            retry_policy: {retry_back_off: {base_interval: 0.5s, max_interval: 5s}}
 common_lb_config:
   update_merge_window: 0s
 track_cluster_stats: {per_endpoint_stats: true}
