@@ -19,7 +19,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster browser demo bench policy-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full browser demo bench policy-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -56,7 +56,8 @@ e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: two of ou
 	@echo 'on two clusters at once, about 20 minutes; each tells its part when it has ended'
 	@$(MAKE) --no-print-directory $(if $(KUBECONFIG)$(READPOOL_CLUSTER),-j1,-j2 --output-sync=target) e2e-cluster-pools e2e-cluster-scaler
 
-CLUSTER_TESTS := $(sort $(wildcard tests/e2e/cluster/test_*.py))
+FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
+CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
 WITH_POOLS    := $(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS))
 
@@ -65,6 +66,10 @@ e2e-cluster-pools:
 
 e2e-cluster-scaler:
 	$(PYTEST) $(filter-out $(WITH_POOLS),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
+
+e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written (READPOOL_FULL_MINUTES=10)
+	@mkdir -p artifacts
+	$(PYTEST) $(FULL_TESTS) --junitxml=artifacts/e2e-full.xml $(ARGS)
 
 # What cannot be built here is said; the tests that need it then skip with the reason, or fail in a strict run.
 cluster-images: setup
