@@ -12,16 +12,30 @@ import httpx
 
 EVERY_SECONDS = 0.05
 ANSWER_SECONDS = 30.0
+KEPT_CONNECTIONS = 8
 NO_SUCH_ACCOUNT = "AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that is over: when it was sent, how long it took, and what is wrong with its answer; "" is nothing."""
+    """A request that is over.
+
+    Attributes:
+        sent_at: when it was sent, by time.monotonic().
+        seconds: how long it took.
+        failure: what is wrong with its answer; "" is nothing.
+        ledger: the one that it was answered at, 0 where it was not.
+    """
 
     sent_at: float
     seconds: float
     failure: str
+    ledger: int = 0
+
+    @property
+    def ended_at(self) -> float:
+        """When its answer was there, by time.monotonic()."""
+        return self.sent_at + self.seconds
 
 
 @dataclass
@@ -46,10 +60,13 @@ class Asked:
 
 
 @contextlib.contextmanager
-def keep_reading(address: str, every_seconds: float = EVERY_SECONDS) -> Iterator[Asked]:
-    """Ask at this rate during the block, from a thread of its own; at its end all requests are over."""
+def keep_reading(address: str, every_seconds: float = EVERY_SECONDS, kept: int = KEPT_CONNECTIONS) -> Iterator[Asked]:
+    """Ask at this rate during the block, from a thread of its own; at its end all requests are over.
+
+    So many connections are `kept`; without, each request has one of its own, which is where kube-proxy chooses.
+    """
     asked, is_over = Asked(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_read(address, every_seconds, is_over.is_set, asked)))
+    thread = threading.Thread(target=lambda: asyncio.run(_read(address, every_seconds, is_over.is_set, asked, kept)))
     thread.start()
     try:
         yield asked
@@ -71,8 +88,10 @@ def fail_on(requests: Sequence[Request], asked: Asked) -> None:
     assert not requests, f"{requests[:5]}; {asked}"
 
 
-async def _read(address: str, every_seconds: float, is_over: Callable[[], bool], asked: Asked) -> None:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
+async def _read(
+    address: str, every_seconds: float, is_over: Callable[[], bool], asked: Asked, kept: int = KEPT_CONNECTIONS
+) -> None:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=kept)
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=limits) as client, asyncio.TaskGroup() as group:
         while not is_over():
             group.create_task(_ask(client, address, asked))
@@ -80,11 +99,12 @@ async def _read(address: str, every_seconds: float, is_over: Callable[[], bool],
 
 
 async def _ask(client: httpx.AsyncClient, address: str, asked: Asked) -> None:
-    sent_at, failure = time.monotonic(), ""
+    sent_at, failure, ledger = time.monotonic(), "", 0
     try:
         answer = await client.post(f"http://{address}/getledgerentryraw", data={"key": NO_SUCH_ACCOUNT})
-        if answer.status_code != httpx.codes.OK or answer.json()["ledgerSeq"] <= 1:
+        ledger = int(answer.json()["ledgerSeq"]) if answer.status_code == httpx.codes.OK else 0
+        if ledger <= 1:
             failure = f"{answer.status_code}: {answer.text[:80]}"
     except httpx.HTTPError as error:
         failure = repr(error)
-    asked.requests.append(Request(sent_at, time.monotonic() - sent_at, failure))
+    asked.requests.append(Request(sent_at, time.monotonic() - sent_at, failure, ledger))
