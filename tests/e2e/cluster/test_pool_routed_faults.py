@@ -87,13 +87,15 @@ def test_no_request_fails_while_the_api_server_is_away(cluster: ProvidedCluster,
     fail_on(asked.failed(), asked)
 
 
+@pytest.mark.parametrize("way", ["ended", "cut off"])
 def test_no_request_fails_without_controllers_and_what_changed_meanwhile_is_told_when_they_are_back(
-    cluster: ProvidedCluster, whole: PoolRouter, scaler_release: OwnRelease
+    way: str, cluster: ProvidedCluster, whole: PoolRouter, scaler_release: OwnRelease
 ) -> None:
     pool, pod = whole.pool, whole.pool.pod(1)
     require_faults(cluster.faults, "cut_port", "cut_network")
+    away = scaled_to_none if way == "ended" else cut_off
     with keep_reading(whole.address) as asked, ExitStack() as stack:
-        with cut_off(cluster, scaler_release.namespace, "controller"):
+        with away(cluster, scaler_release.namespace, "controller"):
             wait_for("the routers to have lost them", lambda: whole.count_connected() == 0, NOTICED_SECONDS)
             stack.enter_context(without_port(cluster, pool, [pod], INFO_PORT))
             wait_for_requests(asked)
@@ -102,7 +104,7 @@ def test_no_request_fails_without_controllers_and_what_changed_meanwhile_is_told
         pool.wait_for("nobody is sent to it", lambda: pod not in pool.routed(), NOTICED_SECONDS)
         wait_for("the routers to be told so", lambda: is_left_alone(whole, pod, asked), NOTICED_SECONDS)
         seconds = time.monotonic() - began
-    tell(f"controllers cut off, routers go by their word again after {seconds:.0f} s", asked)
+    tell(f"controllers {way}, routers go by their word again after {seconds:.0f} s", asked)
     fail_on(asked.failed(), asked)
 
 
