@@ -1,6 +1,7 @@
 """The connection to the scaler: one channel for all streams, over the scaler's replicas, made anew when it is lost.
 
-A certificate that is replaced on disk is read when the next connection is made; those that stand go on.
+A certificate that is replaced on disk is read when the next connection is made; those that stand go on. A channel looks
+its name up at most each 30 s, and ever more seldom while it has no address: a new one does so at once.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # a snapshot of a very large fleet
 )
 _CHECK_SECONDS = 1.0
+ANEW_SECONDS = 5.0
+"""After so long without a connection there is a new channel, which finds the scalers that are there by then."""
 _LOG = structlog.get_logger()
 _Stamp = tuple[tuple[int, int], ...]
 
@@ -29,13 +32,15 @@ _Stamp = tuple[tuple[int, int], ...]
 class ScalerLink:
     """The channel. `run` holds it open; who has something to ask awaits `wait_until_ready` and gets the channel."""
 
-    def __init__(self, address: str, tls: ScalerTls | None) -> None:
+    def __init__(self, address: str, tls: ScalerTls | None, anew_seconds: float = ANEW_SECONDS) -> None:
         self._address = address
+        self._anew_seconds = anew_seconds
         self._target = address if "://" in address or address.startswith(("dns:", "unix:")) else f"dns:///{address}"
         self._tls = tls
         self._channel: grpc.aio.Channel | None = None
         self._ready = asyncio.Event()
         self._stamp: _Stamp = ()
+        self._is_lost = False
 
     @property
     def is_ready(self) -> bool:
@@ -61,22 +66,24 @@ class ScalerLink:
             await self._close()
 
     async def _hold(self) -> None:
-        """Hold one channel, until its files have changed while it is not connected."""
+        """Hold one channel, until it has not been connected for some seconds, or its files have changed meanwhile."""
         await self._close()
         self._stamp = self._read_stamp()
         channel = self._channel = self._open()
-        was_lost = False
-        while True:
+        loop = asyncio.get_running_loop()
+        lost_at: float | None = None
+        while lost_at is None or loop.time() - lost_at < self._anew_seconds:
             state = channel.get_state(try_to_connect=True)
             if state is grpc.ChannelConnectivity.READY:
                 _LOG.info("connected to the scaler", address=self._address)
                 self._ready.set()
-                was_lost = False
+                self._is_lost, lost_at = False, None
             elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
                 self._ready.clear()
-                if not was_lost:
+                lost_at = loop.time() if lost_at is None else lost_at
+                if not self._is_lost:
                     _LOG.warning("cannot connect to the scaler", address=self._address)
-                was_lost = True
+                self._is_lost = True
                 if self._read_stamp() != self._stamp:
                     return
             else:
