@@ -67,7 +67,7 @@ e2e-cluster-pools:
 e2e-cluster-scaler:
 	$(PYTEST) $(filter-out $(WITH_POOLS),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
-e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written (READPOOL_FULL_MINUTES=10)
+e2e-full: setup cluster-images ## Run on a cluster what takes twenty minutes: slices that are not written (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
 	$(PYTEST) $(FULL_TESTS) --junitxml=artifacts/e2e-full.xml $(ARGS)
 
