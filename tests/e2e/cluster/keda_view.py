@@ -121,8 +121,8 @@ def ask_throughout(view: KedaView, every_seconds: float = 0.5) -> Iterator[Metri
 def wait_until_keda_is_back(access: Access) -> None:
     """Wait until KEDA is ready, which does not survive an API server that is away as we do."""
     for deployment in ("keda-operator", "keda-metrics-apiserver"):
-        wait = ("rollout", "status", f"deployment/{deployment}", "--namespace=keda", "--timeout=90s")
-        access.kubectl(*wait, timeout=100)
+        wait = ("rollout", "status", f"deployment/{deployment}", "--namespace=keda", "--timeout=180s")
+        access.kubectl(*wait, timeout=190)
 
 
 def parse_quantity(text: str) -> float:
