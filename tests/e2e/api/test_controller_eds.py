@@ -8,6 +8,7 @@ import aiohttp
 import grpc
 import pytest
 
+from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, STATEFUL_SET
 from tests.component.eds_client import EdsClient, open_stream, read_weights
 from tests.e2e.api.controller_stage import ControllerStage
@@ -127,7 +128,8 @@ async def collect_garbage(stage: ControllerStage) -> AsyncIterator[None]:
 
     async def collect() -> None:
         while True:
-            await stage.client.request("DELETE", ENDPOINT_SLICE.build_path(stage.namespace))
+            with contextlib.suppress(ApiError):  # as when a slice was written meanwhile; it comes again
+                await stage.client.request("DELETE", ENDPOINT_SLICE.build_path(stage.namespace))
             await asyncio.sleep(COLLECT_SECONDS)
 
     collecting = asyncio.create_task(collect())
