@@ -96,15 +96,12 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     configurations = build_configurations(observed, size, shards.assignments, settings)
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
-    outdated = find_outdated(observed, replicas, configurations.texts)
+    texts = configurations.texts
+    outdated = find_outdated(observed, replicas, texts)
     # Where the StatefulSet cannot be written, nobody goes.
     is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
     step, deletions = _plan_pods(observed, replicas, outdated, size, now)
-    if (
-        deletions.begins_replacement
-        and not is_stuck
-        and (is_to_be_written(observed, replicas, configurations.texts) or _is_changing(observed, settings))
-    ):
+    if deletions.begins_replacement and not is_stuck and _is_changing(observed, replicas, texts, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
@@ -194,10 +191,15 @@ def _plan_pods(
     return step, plan_deletions(observed, replicas, step.restart, wanted, now)
 
 
-def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether the StatefulSet is to be written for more than its size, or its controller has not seen it yet."""
+def _is_changing(
+    observed: ObservedPool, replicas: Sequence[Replica], texts: Mapping[str, str], settings: PlanSettings
+) -> bool:
+    """Tell whether replicas are about to run something else than they do.
+
+    Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
+    """
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    if live is None:
+    if live is None or is_to_be_written(observed, replicas, texts):
         return True
     wanted = build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)
     return not has_seen_template(live) or differs(stamp(wanted), live)

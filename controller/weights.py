@@ -1,9 +1,8 @@
 """What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
 First the class decides: as many fresh ones as there are to be need no laggard beside them, and nobody who may turn out
-to be one. Then the load bound: moving
-traffic off the laggards must not topple the fresh ones one after the other. Always somewhere to go: where nobody is
-fresh, all that can answer a read serve.
+to be one. Then the load bound: moving traffic off the laggards must not topple the fresh ones one after the other.
+Always somewhere to go: where nobody is fresh, all that can answer a read serve.
 """
 
 from collections.abc import Iterable
