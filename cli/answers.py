@@ -7,6 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 RETRY_SECONDS = 0.5
+_LEAST_SECONDS = 0.5  # for one try: with less it would fail for want of time, whatever is wrong
+
+
+class TooFewAddressesError(Exception):
+    """Fewer addresses are behind a name than there should be; the text says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +37,23 @@ async def ask_until_settled(ask: Callable[[float], Awaitable[list[Answer]]], sec
     while True:
         answers = await ask(deadline - time.monotonic())
         is_settled = not is_failed(answers) or any(answer.is_final for answer in answers)
-        if is_settled or time.monotonic() + RETRY_SECONDS >= deadline:
+        if is_settled or time.monotonic() + RETRY_SECONDS + _LEAST_SECONDS > deadline:
             return answers
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def find_addresses(address: str) -> list[str]:
+async def find_addresses(address: str, at_least: int) -> list[str]:
     """Look up every IP:PORT behind HOST:PORT.
 
     Raises:
-        OSError: there is none, or nobody to ask.
+        TooFewAddressesError: there are fewer than `at_least`, none, or nobody to ask.
     """
     host, _, port = address.rpartition(":")
-    found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    return sorted({f"[{where[0]}]:{port}" if ":" in str(where[0]) else f"{where[0]}:{port}" for *_, where in found})
-
-
-def say_unknown(address: str, error: OSError) -> Answer:
-    """Say that there is no address behind a name."""
-    return Answer(address, f"no address is known for it: {error.strerror or error}")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise TooFewAddressesError(f"no address is known for it: {error.strerror or error}") from error
+    addresses = {f"[{where[0]}]:{port}" if ":" in str(where[0]) else f"{where[0]}:{port}" for *_, where in found}
+    if len(addresses) < at_least:
+        raise TooFewAddressesError(f"{len(addresses)} of {at_least} addresses are known for it")
+    return sorted(addresses)

@@ -15,7 +15,7 @@ import click
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cli.answers import Answer, ask_until_settled, find_addresses, is_failed, say_unknown
+from cli.answers import Answer, TooFewAddressesError, ask_until_settled, find_addresses, is_failed
 from cli.check_ready import SCHEME, ask_until_ready, describe_readiness
 from cli.endpoint import Endpoint, build_endpoint, open_channel, tls_options
 from readpool.keda import externalscaler_pb2 as pb
@@ -34,11 +34,18 @@ _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
 Examples:
   readpool check readpool-scaler.readpool:9090
   readpool check readpool-scaler.readpool:9090 --each
+  readpool check readpool-scaler.readpool:9090 --at-least 2
   readpool check http://readpool-controller.readpool:8080/readyz
   readpool check scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
 )
 @click.argument("address", default="localhost:9090", envvar="READPOOL_SCALER", metavar="[HOST:PORT | URL]")
 @click.option("--each", is_flag=True, help="Ask every address behind HOST: each scaler of a headless Service.")
+@click.option(
+    "--at-least",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="As --each, and fail where HOST has fewer addresses. DNS may tell of a new one some seconds late.",
+)
 @click.option(
     "--namespace",
     default="readpool",
@@ -55,20 +62,23 @@ Examples:
     help="How long to try again while it does not answer.",
 )
 @tls_options
-def check(*, address: str, each: bool, namespace: str, timeout: float, **tls: Path | str | None) -> None:
+def check(
+    *, address: str, each: bool, at_least: int | None, namespace: str, timeout: float, **tls: Path | str | None
+) -> None:
     """Ask a scaler as KEDA does: is it SERVING, does it name metric and target, is a pool with a target active?
 
     The address is the one for a ScaledObject's scalerAddress; localhost:9090 where none is given. A URL with http:// is
     asked instead whether it is ready, as a controller's /readyz. The exit code is 0 when all answered as they should.
     """
+    wanted = 1 if each and at_least is None else at_least
     if address.startswith(SCHEME):
-        answers = asyncio.run(ask_until_ready(address, timeout, each=each))
+        answers = asyncio.run(ask_until_ready(address, timeout, wanted))
         _tell(describe_readiness(address, answers), answers)
     host, colon, port = address.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()):
         raise click.UsageError(f"{address!r} is not HOST:PORT, such as readpool-scaler.readpool:9090.")
     endpoint = build_endpoint(address, **tls)
-    answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, each=each))
+    answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, wanted))
     _tell(describe(address, answers), answers)
 
 
@@ -88,22 +98,22 @@ def describe(address: str, answers: Sequence[Answer]) -> str:
     return f"{address} does not answer as KEDA asks{count}. {reasons}"
 
 
-async def ask_until_answered(endpoint: Endpoint, namespace: str, seconds: float, *, each: bool) -> list[Answer]:
-    """Ask until a scaler, or each behind its name, answers as it should, for at most so many seconds."""
+async def ask_until_answered(endpoint: Endpoint, namespace: str, seconds: float, at_least: int | None) -> list[Answer]:
+    """Ask until a scaler, or each of at least so many behind its name, answers as it should, for so many seconds."""
 
     async def ask_all(left: float) -> list[Answer]:
-        return await _ask_all(endpoint, namespace, left, each=each)
+        return await _ask_all(endpoint, namespace, left, at_least)
 
     return await ask_until_settled(ask_all, seconds)
 
 
-async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, *, each: bool) -> list[Answer]:
-    if not each:
+async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, at_least: int | None) -> list[Answer]:
+    if at_least is None:
         return [await ask(endpoint, endpoint.address, namespace, seconds)]
     try:
-        addresses = await find_addresses(endpoint.address)
-    except OSError as error:
-        return [say_unknown(endpoint.address, error)]
+        addresses = await find_addresses(endpoint.address, at_least)
+    except TooFewAddressesError as error:
+        return [Answer(endpoint.address, str(error))]
     asking = (ask(_narrow(endpoint, address), address, namespace, seconds) for address in addresses)
     return list(await asyncio.gather(*asking))
 

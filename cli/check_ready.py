@@ -6,29 +6,29 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from cli.answers import Answer, ask_until_settled, find_addresses, is_failed, say_unknown
+from cli.answers import Answer, TooFewAddressesError, ask_until_settled, find_addresses, is_failed
 
 SCHEME = "http://"
 _DEFAULT_PORT = 80
 _SHOWN_CHARACTERS = 200
 
 
-async def ask_until_ready(url: str, seconds: float, *, each: bool) -> list[Answer]:
-    """Ask until the address behind a URL, or each of them, is ready, for at most so many seconds."""
+async def ask_until_ready(url: str, seconds: float, at_least: int | None) -> list[Answer]:
+    """Ask until the address behind a URL, or each of at least so many, is ready, for at most so many seconds."""
     parts = urlsplit(url)
 
     async def ask_all(left: float) -> list[Answer]:
-        return await _ask_all(parts, left, each=each)
+        return await _ask_all(parts, left, at_least)
 
     return await ask_until_settled(ask_all, seconds)
 
 
-async def _ask_all(url: SplitResult, seconds: float, *, each: bool) -> list[Answer]:
+async def _ask_all(url: SplitResult, seconds: float, at_least: int | None) -> list[Answer]:
     address = url.netloc if url.port else f"{url.netloc}:{_DEFAULT_PORT}"
     try:
-        addresses = await find_addresses(address) if each else [address]
-    except OSError as error:
-        return [say_unknown(address, error)]
+        addresses = [address] if at_least is None else await find_addresses(address, at_least)
+    except TooFewAddressesError as error:
+        return [Answer(address, str(error))]
     return list(await asyncio.gather(*(_ask(url, one, seconds) for one in addresses)))
 
 

@@ -97,7 +97,7 @@ async def test_where_nobody_listens_the_verdict_says_so_on_stderr() -> None:
 
 async def test_it_waits_for_a_scaler_that_is_still_starting() -> None:
     port = find_free_port()
-    waiting = asyncio.create_task(ask_until_answered(Endpoint(f"127.0.0.1:{port}"), "readpool", 20, each=True))
+    waiting = asyncio.create_task(ask_until_answered(Endpoint(f"127.0.0.1:{port}"), "readpool", 20, 1))
     assert (await ask(Endpoint(f"127.0.0.1:{port}"), "it", "readpool", 5)).failure
     async with serve(build_scaler(DESIRED), SERVING, f"127.0.0.1:{port}"):
         assert await waiting == [Answer(f"127.0.0.1:{port}")]
@@ -131,7 +131,7 @@ async def test_what_speaks_grpc_and_is_no_scaler_fails_at_once() -> None:
     server = grpc.aio.server()
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    (answer,) = await ask_until_answered(Endpoint(f"127.0.0.1:{port}"), "readpool", 60, each=False)
+    (answer,) = await ask_until_answered(Endpoint(f"127.0.0.1:{port}"), "readpool", 60, None)
     await server.stop(None)
     assert answer.failure.startswith("UNIMPLEMENTED")
 
@@ -185,15 +185,43 @@ async def test_what_cannot_be_asked_is_refused_with_the_reason(arguments: tuple[
 
 
 async def test_every_address_of_a_name_is_found_once() -> None:
-    found = await find_addresses("localhost:9090")
+    found = await find_addresses("localhost:9090", 1)
     assert found
     assert set(found) <= {"127.0.0.1:9090", "[::1]:9090"}
     assert len(found) == len(set(found))
 
 
 async def test_a_name_that_nobody_knows_is_said_to_have_no_address() -> None:
-    (answer,) = await ask_until_answered(Endpoint("nobody.invalid:9090"), "readpool", 0.1, each=True)
+    (answer,) = await ask_until_answered(Endpoint("nobody.invalid:9090"), "readpool", 0.1, 1)
     assert answer.failure.startswith("no address is known for it")
+
+
+async def test_a_name_with_fewer_addresses_than_expected_fails_as_long_as_it_has() -> None:
+    with run_scaler() as scaler:
+        code, out, err = await run_check(scaler.grpc, "--at-least", "2", "--timeout", "0.6")
+        assert (code, out) == (1, "")
+        assert f"{scaler.grpc}: 1 of 2 addresses are known for it" in err
+        assert (await run_check(scaler.grpc, "--at-least", "1"))[0] == 0
+
+
+async def test_a_url_with_fewer_addresses_than_expected_is_not_ready() -> None:
+    async with serve_readiness(200) as url:
+        code, _, err = await run_check(url, "--at-least", "2", "--timeout", "0.6")
+    assert (code, err) == (1, f"{url} is not ready. {url.split('/')[2]}: 1 of 2 addresses are known for it\n")
+
+
+async def test_an_address_that_becomes_known_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    look_up, known = loop.getaddrinfo, [["127.0.0.1"], ["127.0.0.1"], ["127.0.0.1", "127.0.0.2"]]
+
+    async def look_up_late(_host: str, port: int, **options: Any) -> list[Any]:
+        hosts = known.pop(0) if len(known) > 1 else known[0]
+        return [one for host in hosts for one in await look_up(host, port, **options)]
+
+    monkeypatch.setattr(loop, "getaddrinfo", look_up_late)
+    async with serve(build_scaler(DESIRED), SERVING, "0.0.0.0:0") as port:
+        answers = await ask_until_answered(Endpoint(f"late.example:{port}"), "readpool", 20, 2)
+    assert answers == [Answer(f"127.0.0.1:{port}"), Answer(f"127.0.0.2:{port}")]
 
 
 @pytest.mark.parametrize(

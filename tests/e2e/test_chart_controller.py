@@ -186,7 +186,8 @@ def test_an_update_or_a_drain_leaves_one_that_can_lead(helm: Helm) -> None:
 
 
 def test_helm_test_asks_the_controllers_whether_they_are_ready(helm: Helm) -> None:
-    pod = find(helm.render("controller.telemetry.port=8081"), "Pod", "readpool-controller-check")
+    objects = helm.render("controller.telemetry.port=8081", "controller.replicas=3")
+    pod = find(objects, "Pod", "readpool-controller-check")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     url = "http://readpool-controller.readpool:8081/readyz"
-    assert args_of(pod["spec"]) == ["check", url, "--each", "--timeout=30"]
+    assert args_of(pod["spec"]) == ["check", url, "--at-least=3", "--timeout=30"]

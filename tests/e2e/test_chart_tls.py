@@ -101,7 +101,7 @@ def test_helm_test_asks_with(helm: Helm, settings: Sequence[str], flags: list[st
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert pod["spec"]["restartPolicy"] == "Never"
     (container,) = pod["spec"]["containers"]
-    assert container["args"][:3] == ["check", "readpool-scaler.readpool:9090", "--each"]
+    assert container["args"][:3] == ["check", "readpool-scaler.readpool:9090", "--at-least=2"]
     assert list_tls_flags(pod["spec"]) == flags
     assert list_mounts(pod["spec"]) == mounts
 
