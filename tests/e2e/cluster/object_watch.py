@@ -2,14 +2,13 @@
 
 import contextlib
 import json
-import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from tests.cluster.access import Access
 from tests.cluster.waiting import wait_for
+from tests.e2e.cluster.kubectl_watch import read_watch
 
 HEARD_SECONDS = 30.0
 WATCH_SECONDS = 7200
@@ -55,11 +54,10 @@ class ObjectWatch:
         what = f"the watch to tell of {name} at {version}, after {self.writes[-1:]}"
         wait_for(what, has_told, HEARD_SECONDS, every=0.05)
 
-    def read(self, lines: IO[str]) -> None:
-        """Note each line of the watch until it ends."""
-        for line in lines:
-            event = json.loads(line)
-            self.writes.append(Write(event["type"], event["object"]))
+    def note(self, line: str) -> None:
+        """Note what a line of the watch tells."""
+        event = json.loads(line)
+        self.writes.append(Write(event["type"], event["object"]))
 
 
 @contextlib.contextmanager
@@ -70,13 +68,5 @@ def watch_objects(access: Access, group: str, resource: str, namespace: str) -> 
     version = listed["metadata"]["resourceVersion"]
     query = f"{path}?watch=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}"
     watch = ObjectWatch(access, namespace, resource, listed["items"])
-    command = [access.kubectl_program, "get", "--raw", query]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=access.environment) as process:
-        assert process.stdout
-        reader = threading.Thread(target=watch.read, args=(process.stdout,), daemon=True)
-        reader.start()
-        try:
-            yield watch
-        finally:
-            process.terminate()
-            reader.join()
+    with read_watch(access, ["--raw", query], watch.note):
+        yield watch

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.cluster.provided import ProvidedCluster
-from tests.e2e.cluster.own_release import fetch_series
-from tests.e2e.cluster.read_only_pool import PoolView
+from tests.e2e.cluster.own_release import OwnRelease, fetch_series
+from tests.e2e.cluster.read_only_pool import Manifest, PoolView, apply_pool
 from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release
+from tests.envoy_binary import require_envoy
 
 ROUTER = "service/readpool-router"
 ROUTER_PORT = 11628
@@ -50,8 +51,14 @@ class PoolRouter:
 
 
 @contextlib.contextmanager
-def run_pool_router(cluster: ProvidedCluster, pool: PoolView) -> Iterator[PoolRouter]:
-    """Have two routers before a pool while the block runs."""
+def run_routed_pool(
+    cluster: ProvidedCluster, release: OwnRelease, namespace: str, manifest: Manifest
+) -> Iterator[PoolRouter]:
+    """Apply a pool of the shared release, and have two routers before it while the block runs; needs a gate's image."""
+    assert release.pods()
+    if cluster.images.gate is None:
+        require_envoy()  # skips with the reason
+    pool = apply_pool(cluster.access, namespace, manifest)
     values = {
         "enabled": True,
         "pools": [{"namespace": pool.namespace, "name": pool.name}],

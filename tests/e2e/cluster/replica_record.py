@@ -1,16 +1,14 @@
 """A record of every number of replicas that a fleet was told to have: from a watch, so that none is missed."""
 
 import contextlib
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import IO
 
 from tests.cluster.access import Access
 from tests.cluster.waiting import wait_for
+from tests.e2e.cluster.kubectl_watch import read_watch
 
 FIRST_WORD_SECONDS = 30.0
 
@@ -48,11 +46,6 @@ class ReplicaRecord:
         """Say when a number was first seen, in Unix seconds."""
         return next(step.at for step in self.steps if step.replicas == replicas)
 
-    def read(self, lines: IO[str]) -> None:
-        """Note each line of a watch until it ends."""
-        for line in lines:
-            self.note(int(line))
-
 
 @contextlib.contextmanager
 def record_replicas(access: Access, namespace: str, stateful_set: str) -> Iterator[ReplicaRecord]:
@@ -63,17 +56,9 @@ def record_replicas(access: Access, namespace: str, stateful_set: str) -> Iterat
     """
     template = '-o=jsonpath={.spec.replicas}{"\\n"}'
     what = ("statefulset", stateful_set, f"--namespace={namespace}")
-    command = [access.kubectl_program, "get", *what, "--watch", template]
     record = ReplicaRecord()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=access.environment) as watch:
-        assert watch.stdout
-        reader = threading.Thread(target=record.read, args=(watch.stdout,), daemon=True)
-        reader.start()
-        try:
-            wait_for("the watch's first word", lambda: record.steps, FIRST_WORD_SECONDS, every=0.05)
-            yield record
-            if watch.poll() is not None:
-                raise RuntimeError(f"the watch of {namespace}/{stateful_set} ended with {watch.returncode}")
-        finally:
-            watch.terminate()
-            reader.join()
+    with read_watch(access, [*what, "--watch", template], lambda line: record.note(int(line))) as find_exit:
+        wait_for("the watch's first word", lambda: record.steps, FIRST_WORD_SECONDS, every=0.05)
+        yield record
+        if (code := find_exit()) is not None:
+            raise RuntimeError(f"the watch of {namespace}/{stateful_set} ended with {code}")

@@ -11,11 +11,10 @@ from tests.cluster.waiting import wait_for
 from tests.core_commands import CORE_COMMANDS
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_pool_router
-from tests.e2e.cluster.read_only_pool import CORE, apply_pool, build_pool
+from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_pool
+from tests.e2e.cluster.read_only_pool import CORE, build_pool
 from tests.e2e.cluster.shared_release import NAMESPACE
 from tests.e2e.cluster.steady_readers import fail_on, keep_reading, read_times
-from tests.envoy_binary import require_envoy
 from tests.strictness import skip_where_impossible
 
 TARGET = 3
@@ -55,16 +54,11 @@ def router(
     cluster: ProvidedCluster, module_namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
 ) -> Iterator[PoolRouter]:
     """Put routers before a pool of three, and wait until all three are fresh."""
-    assert scaler_release.pods()
-    if cluster.images.gate is None:
-        require_envoy()  # skips with the reason
     template = {"spec": {"terminationGracePeriodSeconds": 30}}
     scaling = {"enabled": False, "sustainSeconds": 10}
-    pool = apply_pool(
-        cluster.access, module_namespace, build_pool("core", core_network, autoscaling=scaling, template=template)
-    )
-    with run_pool_router(cluster, pool) as router:
-        pool.wait_until_fresh(TARGET)
+    manifest = build_pool("core", core_network, autoscaling=scaling, template=template)
+    with run_routed_pool(cluster, scaler_release, module_namespace, manifest) as router:
+        router.pool.wait_until_fresh(TARGET)
         yield router
 
 

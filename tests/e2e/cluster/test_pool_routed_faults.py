@@ -16,11 +16,10 @@ from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.needed_faults import require_faults
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.e2e.cluster.pool_router import PoolRouter, run_pool_router
+from tests.e2e.cluster.pool_router import PoolRouter, run_routed_pool
 from tests.e2e.cluster.port_cuts import without_peers, without_port
-from tests.e2e.cluster.read_only_pool import PoolView, apply_pool, build_pool
+from tests.e2e.cluster.read_only_pool import PoolView, build_pool
 from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading
-from tests.envoy_binary import require_envoy
 
 TARGET = 3
 INFO_PORT = 11627
@@ -36,12 +35,8 @@ def router(
     cluster: ProvidedCluster, module_namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
 ) -> Iterator[PoolRouter]:
     """Put routers before a pool of three that has the validator's word for the newest ledger."""
-    assert scaler_release.pods()
-    if cluster.images.gate is None:
-        require_envoy()  # skips with the reason
     manifest = build_pool("core", core_network, autoscaling={"enabled": False}, references=[core_network.reference])
-    pool = apply_pool(cluster.access, module_namespace, manifest)
-    with run_pool_router(cluster, pool) as router:
+    with run_routed_pool(cluster, scaler_release, module_namespace, manifest) as router:
         yield router
 
 

@@ -14,12 +14,11 @@ from tests.cluster.provided import ProvidedCluster
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_pool_router
+from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_pool
 from tests.e2e.cluster.port_cuts import without_peers
-from tests.e2e.cluster.read_only_pool import LAG_THRESHOLD, POOL_LABEL, PoolView, apply_pool, build_pool
+from tests.e2e.cluster.read_only_pool import LAG_THRESHOLD, POOL_LABEL, PoolView, build_pool
 from tests.e2e.cluster.stale_answers import Staleness, collect_newest, count_stale
 from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading, read_times
-from tests.envoy_binary import require_envoy
 from tests.strictness import skip_where_impossible
 
 TARGET = 3
@@ -39,16 +38,12 @@ def router(
     cluster: ProvidedCluster, namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
 ) -> Iterator[PoolRouter]:
     """Put routers before a pool of three that sends no reader to a laggard."""
-    assert scaler_release.pods()
-    if cluster.images.gate is None:
-        require_envoy()  # skips with the reason
     if not cluster.is_ours:
         skip_where_impossible("reach a Service from outside this cluster but by one of its pods")
     balancing = {"enabled": True, "lagThreshold": LAG_THRESHOLD, "laggingNodeWeight": 0}
     manifest = build_pool("core", core_network, autoscaling={"enabled": False}, loadBalancing=balancing)
-    pool = apply_pool(cluster.access, namespace, manifest)
-    with run_pool_router(cluster, pool) as router:
-        pool.wait_until_fresh(TARGET)
+    with run_routed_pool(cluster, scaler_release, namespace, manifest) as router:
+        router.pool.wait_until_fresh(TARGET)
         yield router
 
 
