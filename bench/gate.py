@@ -15,6 +15,7 @@ from statistics import median
 import uvloop
 
 from bench.http_servers import run_server
+from bench.quantiles import take_percentile
 from controller.gate_listeners import READ_PATHS
 from tests.envoy_binary import find_envoy
 from tests.gate_process import run_gate
@@ -34,9 +35,9 @@ class Turn:
     latencies: list[float]
     failed: int
 
-    def quantile(self, quantile: float) -> float:
-        """Take a quantile in milliseconds."""
-        return 1000 * sorted(self.latencies)[int(quantile * (len(self.latencies) - 1))]
+    def percentile_ms(self, percent: int) -> float:
+        """Take a percentile in milliseconds."""
+        return 1000 * take_percentile(self.latencies, percent)
 
 
 def run(*, quick: bool) -> dict[str, float]:
@@ -49,20 +50,22 @@ def run(*, quick: bool) -> dict[str, float]:
     with run_server(keeps_open=False) as port:
         direct, once, kept = zip(*uvloop.run(_measure(port, turns, seconds)), strict=True)
     return {
-        "gate_direct_p50_ms": median(turn.quantile(0.5) for turn in direct),
-        "gate_direct_p99_ms": median(turn.quantile(0.99) for turn in direct),
-        "gate_added_p50_ms": _compare(once, direct, 0.5),
-        "gate_added_p99_ms": _compare(once, direct, 0.99),
-        "gate_added_kept_p50_ms": _compare(kept, direct, 0.5),
-        "gate_added_kept_p99_ms": _compare(kept, direct, 0.99),
+        "gate_direct_p50_ms": median(turn.percentile_ms(50) for turn in direct),
+        "gate_direct_p99_ms": median(turn.percentile_ms(99) for turn in direct),
+        "gate_added_p50_ms": _compare(once, direct, 50),
+        "gate_added_p99_ms": _compare(once, direct, 99),
+        "gate_added_kept_p50_ms": _compare(kept, direct, 50),
+        "gate_added_kept_p99_ms": _compare(kept, direct, 99),
         "gate_requests": float(sum(len(turn.latencies) for turn in (*once, *kept))),
         "gate_failed_requests": float(sum(turn.failed for turn in (*once, *kept))),
     }
 
 
-def _compare(gated: Sequence[Turn], direct: Sequence[Turn], quantile: float) -> float:
+def _compare(gated: Sequence[Turn], direct: Sequence[Turn], percent: int) -> float:
     """Give the median of what is added, turn by turn: whatever else the machine does falls on neighbours alike."""
-    added = [one.quantile(quantile) - other.quantile(quantile) for one, other in zip(gated, direct, strict=True)]
+    added = [
+        one.percentile_ms(percent) - other.percentile_ms(percent) for one, other in zip(gated, direct, strict=True)
+    ]
     return median(added)
 
 

@@ -23,6 +23,7 @@ import grpc
 import uvloop
 
 from bench.http_servers import build_node_urls, run_server
+from bench.quantiles import take_percentile
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 
@@ -54,11 +55,11 @@ def run(*, quick: bool) -> dict[str, float]:
         requests = _build_requests(fleets, port)
         client.submit(ask_until_ground, keda_address, requests).result()
         before = _scrape(telemetry_address)
-        latencies = sorted(client.submit(ask, keda_address, requests, seconds).result())
+        latencies = client.submit(ask, keda_address, requests, seconds).result()
         after = _scrape(telemetry_address)
     return {
-        "get_metrics_p50_ms": 1000 * _take_quantile(latencies, 0.5),
-        "get_metrics_p99_ms": 1000 * _take_quantile(latencies, 0.99),
+        "get_metrics_p50_ms": 1000 * take_percentile(latencies, 50),
+        "get_metrics_p99_ms": 1000 * take_percentile(latencies, 99),
         "get_metrics_calls_per_second": len(latencies) / seconds,
         "get_metrics_polls_per_second": (_read_polls(after) - _read_polls(before)) / seconds,
         "get_metrics_loop_lag_p99_ms": 1000 * _read_lag_quantile(before, after, 0.99),
@@ -179,7 +180,3 @@ def _read_lag_quantile(before: str, after: str, quantile: float) -> float:
             return lower + (upper - lower) * (wanted - below) / (count - below) if upper != float("inf") else lower
         lower, below = upper, count
     return lower
-
-
-def _take_quantile(ordered: Sequence[float], quantile: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * quantile))]

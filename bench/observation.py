@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import structlog
 
+from bench.quantiles import take_percentile
 from readpool.clock import steady_clock
 from scaler.fleets import Fleets
 from scaler.garbage import collect_seldom
@@ -72,7 +73,7 @@ class Cost:
     @property
     def lag_p99_ms(self) -> float:
         """99th percentile of the loop's lag in milliseconds."""
-        return sorted(self.lags)[int(len(self.lags) * 0.99)] * 1000.0
+        return take_percentile(self.lags, 99) * 1000.0
 
 
 class _Tally(ScalerStats):

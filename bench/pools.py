@@ -5,7 +5,6 @@ an address and ready, run by nobody. The scaler is a scripted one over real gRPC
 """
 
 import asyncio
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 import uvloop
 
 from bench.pools_load import Cold, PoolLoad, Scale, run_load
+from bench.quantiles import take_percentile
 from tests.e2e.api.api_server import find_programs
 
 _FULL = Scale(pools=1000, few=10, changes=100, rest_seconds=300.0)
@@ -40,8 +40,8 @@ async def _measure(scale: Scale) -> dict[str, float]:
             rss_mb = load.read_rss_mb()
     return {
         "pools_1000_cold_s": cold.seconds,
-        "pool_change_p50_ms": statistics.median(changes_ms),
-        "pool_change_p99_ms": statistics.quantiles(changes_ms, n=100, method="inclusive")[98],
+        "pool_change_p50_ms": take_percentile(changes_ms, 50),
+        "pool_change_p99_ms": take_percentile(changes_ms, 99),
         "controller_rss_mb": rss_mb,
         "pool_cost_ms": cost * 1e3,
         "pool_cost_ratio_1000_to_10": cost / few_cost,

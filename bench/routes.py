@@ -11,7 +11,6 @@ Envoy, over a new connection a request by kube-proxy. Weights are two of five th
 the Gateway's Envoy has the new share of each, by its own word.
 """
 
-import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.quantiles import take_percentile
 from tests.cluster.needs import UnmetNeedError
 from tests.e2e.api.routes_measures import (
     Mix,
@@ -81,14 +81,14 @@ async def _measure_on(routes: RoutesStage, scale: Scale) -> dict[str, float]:
     stale = await measure_stale_reads(routes, REPLICAS, scale.requests)
     points += [await measure_shares(routes, mix, scale.requests) for mix in scale.large]
     return {
-        "shift_httproute_p50_ms": _take_quantile_ms(gateway, 0.5),
-        "shift_httproute_p99_ms": _take_quantile_ms(gateway, 0.99),
-        "shift_eds_p50_ms": _take_quantile_ms(router, 0.5),
-        "shift_eds_p99_ms": _take_quantile_ms(router, 0.99),
-        "shift_kube_proxy_p50_ms": _take_quantile_ms(proxy, 0.5),
-        "shift_kube_proxy_p99_ms": _take_quantile_ms(proxy, 0.99),
-        "shift_httproute_weights_p50_ms": _take_quantile_ms(weights, 0.5),
-        "shift_httproute_weights_p99_ms": _take_quantile_ms(weights, 0.99),
+        "shift_httproute_p50_ms": _take_ms(gateway, 50),
+        "shift_httproute_p99_ms": _take_ms(gateway, 99),
+        "shift_eds_p50_ms": _take_ms(router, 50),
+        "shift_eds_p99_ms": _take_ms(router, 99),
+        "shift_kube_proxy_p50_ms": _take_ms(proxy, 50),
+        "shift_kube_proxy_p99_ms": _take_ms(proxy, 99),
+        "shift_httproute_weights_p50_ms": _take_ms(weights, 50),
+        "shift_httproute_weights_p99_ms": _take_ms(weights, 99),
         "httproute_share_error_max_points": max(points),
         "stale_reads_weighted": float(stale.by_way[Way.HTTP_ROUTE] + stale.by_way[Way.ENDPOINT_DISCOVERY]),
         "stale_reads_read_service": float(stale.by_way[Way.KUBE_PROXY]),
@@ -103,6 +103,5 @@ async def _measure_shifts(routes: RoutesStage, way: Way, changes: int) -> list[f
     return shifts.seconds
 
 
-def _take_quantile_ms(seconds: Sequence[float], quantile: float) -> float:
-    """Take the value that so many are not above."""
-    return 1000 * sorted(seconds)[math.ceil(quantile * len(seconds)) - 1]
+def _take_ms(seconds: Sequence[float], percent: int) -> float:
+    return 1000 * take_percentile(seconds, percent)
