@@ -1,19 +1,24 @@
 """Readers that ask a pool at a steady rate, however long answers take, and what became of each request."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 import httpx
 
 EVERY_SECONDS = 0.05
 ANSWER_SECONDS = 30.0
 KEPT_CONNECTIONS = 8
-NO_SUCH_ACCOUNT = "AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="
+_ACCOUNT_KEY = bytes(8)
+"""What a LedgerKey of an account begins with, in XDR: that it is one, and of which kind its public key is."""
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,9 @@ class Request:
 
 @dataclass
 class Asked:
-    """What became of the requests, in the order of their ends."""
+    """What became of the requests, in the order of their ends; who changes `every_seconds` changes the rate."""
 
+    every_seconds: float = EVERY_SECONDS
     requests: list[Request] = field(default_factory=list)
 
     def failed(self, since: float = 0.0) -> list[Request]:
@@ -60,13 +66,15 @@ class Asked:
 
 
 @contextlib.contextmanager
-def keep_reading(address: str, every_seconds: float = EVERY_SECONDS, kept: int = KEPT_CONNECTIONS) -> Iterator[Asked]:
-    """Ask at this rate during the block, from a thread of its own; at its end all requests are over.
+def keep_reading(
+    address: str, every_seconds: float = EVERY_SECONDS, kept: int = KEPT_CONNECTIONS, entries: int = 1
+) -> Iterator[Asked]:
+    """Ask for so many entries at this rate during the block, from a thread of its own; at its end all is over.
 
     So many connections are `kept`; without, each request has one of its own, which is where kube-proxy chooses.
     """
-    asked, is_over = Asked(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_read(address, every_seconds, is_over.is_set, asked, kept)))
+    asked, is_over, body = Asked(every_seconds), threading.Event(), build_query(entries)
+    thread = threading.Thread(target=lambda: asyncio.run(_read(address, is_over.is_set, asked, body, kept)))
     thread.start()
     try:
         yield asked
@@ -78,9 +86,15 @@ def keep_reading(address: str, every_seconds: float = EVERY_SECONDS, kept: int =
 def read_times(address: str, times: int) -> Asked:
     """Ask so many times, in haste."""
     left = iter(range(times))
-    asked = Asked()
-    asyncio.run(_read(address, EVERY_SECONDS / 10, lambda: next(left, None) is None, asked))
+    asked = Asked(EVERY_SECONDS / 10)
+    asyncio.run(_read(address, lambda: next(left, None) is None, asked, build_query(1)))
     return asked
+
+
+def build_query(entries: int) -> bytes:
+    """Build a query for so many accounts that are not there, each another one."""
+    keys = (_ACCOUNT_KEY + hashlib.sha256(b"%d" % one).digest() for one in range(entries))
+    return urlencode([("key", base64.b64encode(key).decode()) for key in keys]).encode()
 
 
 def fail_on(requests: Sequence[Request], asked: Asked) -> None:
@@ -89,19 +103,19 @@ def fail_on(requests: Sequence[Request], asked: Asked) -> None:
 
 
 async def _read(
-    address: str, every_seconds: float, is_over: Callable[[], bool], asked: Asked, kept: int = KEPT_CONNECTIONS
+    address: str, is_over: Callable[[], bool], asked: Asked, body: bytes, kept: int = KEPT_CONNECTIONS
 ) -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=kept)
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=limits) as client, asyncio.TaskGroup() as group:
         while not is_over():
-            group.create_task(_ask(client, address, asked))
-            await asyncio.sleep(every_seconds)
+            group.create_task(_ask(client, address, asked, body))
+            await asyncio.sleep(asked.every_seconds)
 
 
-async def _ask(client: httpx.AsyncClient, address: str, asked: Asked) -> None:
+async def _ask(client: httpx.AsyncClient, address: str, asked: Asked, body: bytes) -> None:
     sent_at, failure, ledger = time.monotonic(), "", 0
     try:
-        answer = await client.post(f"http://{address}/getledgerentryraw", data={"key": NO_SUCH_ACCOUNT})
+        answer = await client.post(f"http://{address}/getledgerentryraw", content=body, headers=_FORM)
         ledger = int(answer.json()["ledgerSeq"]) if answer.status_code == httpx.codes.OK else 0
         if ledger <= 1:
             failure = f"{answer.status_code}: {answer.text[:80]}"

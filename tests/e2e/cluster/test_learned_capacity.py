@@ -1,0 +1,145 @@
+"""Load that replicas cannot bear makes them lag once: the pool learns what one bears, and grows before the next time.
+
+Real stellar-core follows ledgers full of payments on little CPU, and readers ask it for thousands of entries at a time:
+with each step of load less is left for the ledgers, until they come in faster than they are applied.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from scaler.policy import BEARING_LOAD, ON_TARGET
+from tests.cluster.provided import ProvidedCluster
+from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.ledger_traffic import fill_ledgers
+from tests.e2e.cluster.needed_faults import require_faults
+from tests.e2e.cluster.own_release import OwnRelease
+from tests.e2e.cluster.pool_router import PoolRouter, run_routed_pool
+from tests.e2e.cluster.read_only_pool import CORE, build_pool
+from tests.e2e.cluster.scaler_log import ScalerEvent, list_events
+from tests.e2e.cluster.steady_readers import Asked, keep_reading
+
+TARGET = 2
+CORES = 0.09
+"""What each of the first replicas has: enough for the ledgers, and for few readers besides."""
+PAYING_ACCOUNTS = 5
+ENTRIES = 3000
+FIRST_RATE = 5.0
+"""Requests/s for each replica, far from too many."""
+RATE_STEP = 1.25
+STEP_SECONDS = 40.0
+SETTLED_SECONDS = 75.0
+"""Of the first step: a replica that has been fresh for less than a minute teaches nothing."""
+MOST_RATE = 20.0
+RISE = (0.6, 0.7, 0.8, 0.9, 0.95)
+"""How the load comes again, in shares of what a replica was seen to bear: in the end more than is planned for it."""
+RISE_SECONDS = 15.0
+GROWN_SECONDS = 240.0
+BACK_SECONDS = 240.0
+HELD_SECONDS = 45.0
+
+pytestmark = pytest.mark.timeout(1200, func_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the scalers say of a pool from a moment on."""
+
+    release: OwnRelease
+    fleet: str
+    since: float
+
+    def laggards(self) -> list[ScalerEvent]:
+        """List who was found to lag."""
+        classes = list_events(self.release, self.fleet, "classChanged", self.since)
+        return [event for event in classes if event.fields["now"] == "lagging"]
+
+    def decisions(self) -> list[ScalerEvent]:
+        """List how large they found that it should be, and why."""
+        return list_events(self.release, self.fleet, "desiredChanged", self.since)
+
+    def newest_reasons(self) -> dict[str, str]:
+        """Give the reason of the newest decision of each scaler that has decided."""
+        return {event.pod: event.fields["reason"] for event in self.decisions()}
+
+
+@pytest.fixture
+def router(
+    cluster: ProvidedCluster, namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
+) -> Iterator[PoolRouter]:
+    """Put routers before a pool whose first replicas have little CPU, and which may not grow yet."""
+    manifest = build_pool(
+        "core",
+        core_network,
+        minReplicas=TARGET,
+        targetReplicas=TARGET,
+        maxReplicas=TARGET,
+        references=[core_network.reference],
+        resources={"requests": {"cpu": "100m", "memory": "40Mi"}, "limits": {"memory": "512Mi"}},
+    )
+    with run_routed_pool(cluster, scaler_release, namespace, manifest) as router:
+        router.pool.wait_until_fresh(TARGET)
+        yield router
+
+
+def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
+    cluster: ProvidedCluster, router: PoolRouter, core_network: CoreNetwork, scaler_release: OwnRelease
+) -> None:
+    faults, pool = require_faults(cluster.faults, "limit_cpu"), router.pool
+    fleet = f"{pool.namespace}/{pool.name}"
+    with fill_ledgers(core_network, router.address, PAYING_ACCOUNTS):
+        for ordinal in range(TARGET):
+            faults.limit_cpu(pool.namespace, pool.pod(ordinal), CORE, CORES)
+        first = Story(scaler_release, fleet, time.time())
+        with keep_reading(router.address, 1 / (TARGET * FIRST_RATE), entries=ENTRIES) as asked:
+            too_many = raise_until_learned(router, asked)
+        learned = float(pool.status()["learnedRequestsPerReplica"])
+        toppled = {event.fields["replica"] for event in first.laggards()}
+        tell(f"learned {learned:.2f} a replica when {too_many:.2f} toppled {sorted(toppled)}; {asked}")
+        assert len(toppled) == TARGET
+        assert pool.pool()["spec"]["replicas"] == TARGET
+
+        pool.wait_until_fresh(TARGET, BACK_SECONDS)
+        pool.wait_for("all scalers are calm", lambda: set(first.newest_reasons().values()) == {ON_TARGET}, BACK_SECONDS)
+        pool.change({"maxReplicas": 3 * TARGET})
+        again = Story(scaler_release, fleet, time.time())
+        with keep_reading(router.address, 1 / (TARGET * RISE[0] * learned), entries=ENTRIES) as asked:
+            for share in RISE[1:]:
+                time.sleep(RISE_SECONDS)
+                asked.every_seconds = 1 / (TARGET * share * learned)
+            pool.wait_for("it grows", lambda: pool.pool()["spec"]["replicas"] > TARGET, GROWN_SECONDS)
+            grown = time.time()
+            tell(f"grew after {grown - again.since:.0f} s; lagged before: {again.laggards()}; {asked}")
+            assert not again.laggards()
+            assert BEARING_LOAD in {event.fields["reason"] for event in again.decisions()}
+            pool.wait_for("the new one is fresh", lambda: pool.status()["freshReplicas"] > TARGET, BACK_SECONDS)
+            asked.every_seconds = 1 / (TARGET * too_many)
+            time.sleep(HELD_SECONDS)  # that nobody lags shows in no condition
+        tell(f"{too_many:.2f} a replica of before, held for {HELD_SECONDS:.0f} s; {asked}")
+        assert not again.laggards()
+        assert not asked.failed()
+
+
+def raise_until_learned(router: PoolRouter, asked: Asked) -> float:
+    """Raise the load step by step until status says what a replica bears; give the load of the last step, for each.
+
+    Raises:
+        TimeoutError: it has not been learned at more than any replica could serve.
+    """
+    pool, rate, step_ends = router.pool, FIRST_RATE, time.monotonic() + SETTLED_SECONDS
+    while "learnedRequestsPerReplica" not in pool.status():
+        if time.monotonic() >= step_ends:
+            rate, step_ends = rate + RATE_STEP, time.monotonic() + STEP_SECONDS
+            if rate > MOST_RATE:
+                raise TimeoutError(f"nobody lagged at {rate} requests/s a replica; status: {pool.status()}; {asked}")
+            asked.every_seconds = 1 / (TARGET * rate)
+            tell(f"{rate} a replica; {[one.get('lag') for one in pool.status().get('replicaWeights') or ()]}; {asked}")
+        time.sleep(1.0)
+    return rate
+
+
+def tell(line: str) -> None:
+    """Print figures, for whoever runs with -s."""
+    print(line)  # noqa: T201
