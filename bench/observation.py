@@ -24,12 +24,16 @@ _LAG_SAMPLE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is observed: how many nodes in fleets of which size, how often, for how long."""
+    """What is observed: how many nodes in fleets of which size, how often, for how long.
+
+    To sample the loop's lag wakes the process a hundred times a second, which costs more than a hundred nodes.
+    """
 
     nodes: int
     fleet_size: int
     interval_seconds: float
     seconds: float
+    samples_lag: bool
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class Cost:
         cpu_seconds: of this process; the nodes run in another.
         seconds: of the wall clock.
         rss_mb: the largest resident size that was seen.
-        lags: how much later than asked the loop woke up, in seconds, each 10 ms.
+        lags: how much later than asked the loop woke up, in seconds, each 10 ms; none where that is not sampled.
         per_second: polls finished in each second.
     """
 
@@ -104,7 +108,7 @@ async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
             fleets.watch(FleetSpec("bench", NodesSource(members), Bounds(1, load.fleet_size, load.fleet_size * 2)))
             await asyncio.sleep(0)
         await asyncio.sleep(1.5 * load.interval_seconds)
-        return await _measure(tally, load.seconds)
+        return await _measure(tally, load.seconds, samples_lag=load.samples_lag)
     finally:
         collecting.cancel()
         await fleets.stop()
@@ -118,15 +122,18 @@ def _write_log_to_nowhere() -> None:
     )
 
 
-async def _measure(tally: _Tally, seconds: float) -> Cost:
+async def _measure(tally: _Tally, seconds: float, *, samples_lag: bool) -> Cost:
     cost = Cost()
     before, cpu_before = tally.polls.copy(), time.process_time()
     tally.since = began = time.monotonic()
-    sampling = asyncio.create_task(_sample(cost))
+    samplers = [asyncio.create_task(_sample_memory(cost))]
+    if samples_lag:
+        samplers.append(asyncio.create_task(_sample_lag(cost)))
     await asyncio.sleep(seconds)
     cost.cpu_seconds = time.process_time() - cpu_before
     cost.seconds = time.monotonic() - began
-    sampling.cancel()
+    for sampler in samplers:
+        sampler.cancel()
     done = tally.polls - before
     cost.polls = done.pop("Answered", 0)
     cost.failed = done.total()
@@ -134,12 +141,16 @@ async def _measure(tally: _Tally, seconds: float) -> Cost:
     return cost
 
 
-async def _sample(cost: Cost) -> None:
-    """Note the loop's lag each 10 ms, and the resident size each second."""
-    loop, process = asyncio.get_running_loop(), psutil.Process()
-    for tick in range(1_000_000):
+async def _sample_lag(cost: Cost) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
         before = loop.time()
         await asyncio.sleep(_LAG_SAMPLE_SECONDS)
         cost.lags.append(loop.time() - before - _LAG_SAMPLE_SECONDS)
-        if tick % 100 == 0:
-            cost.rss_mb = max(cost.rss_mb, process.memory_info().rss / 2**20)
+
+
+async def _sample_memory(cost: Cost) -> None:
+    process = psutil.Process()
+    while True:
+        cost.rss_mb = max(cost.rss_mb, process.memory_info().rss / 2**20)
+        await asyncio.sleep(1.0)

@@ -86,8 +86,13 @@ class Publisher:
                 if loop.time() > turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = loop.time() + _TURN_SECONDS
-            idle_seconds = self._due[0][0] - loop.time() if self._due and not self._urgent else 0.0
-            await asyncio.sleep(min(max(idle_seconds, _TICK_SECONDS), _IDLE_TICK_SECONDS))
+            await asyncio.sleep(min(max(self._find_idle_seconds(loop.time()), _TICK_SECONDS), _IDLE_TICK_SECONDS))
+
+    def _find_idle_seconds(self, now: float) -> float:
+        """Find how long nothing will be due."""
+        if self._urgent:
+            return 0.0
+        return self._due[0][0] - now if self._due else _IDLE_TICK_SECONDS
 
     def _collect_due(self, now: float) -> list[WatchedFleet]:
         """Collect the fleets whose snapshot is to be taken now, each once."""
