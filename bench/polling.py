@@ -95,7 +95,7 @@ def _compare(*, keeps_open: bool, nodes: int, rounds: int) -> dict[str, float]:
 def run(*, quick: bool = False) -> dict[str, float]:
     """Measure polls per CPU-second, and the ratio to httpx with one shared client at 500 kept connections."""
     seconds, rounds = (2.0, 1) if quick else (10.0, 4)
-    observe = partial(Load, nodes=_CONNECTIONS, fleet_size=5, interval_seconds=0.5, seconds=seconds)
+    observe = partial(Load, nodes=_CONNECTIONS, fleet_size=5, interval_seconds=0.5, seconds=seconds, samples_lag=False)
     closing = _observe(keeps_open=False, load=observe())
     kept = _observe(keeps_open=True, load=observe())
     fetches = _compare(keeps_open=False, nodes=_AT_ONCE_CLOSING, rounds=rounds)

@@ -68,8 +68,13 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
 def _index_views(fleet: FleetView | None) -> Mapping[str, ReplicaView]:
     """Index what the scaler says by pod name, and by address where DNS told it no name."""
     replicas: Iterable[ReplicaView] = fleet.replicas if fleet is not None else ()
-    ordered = sorted(replicas, key=lambda view: (view.observed_at or 0.0, view.since, view.name, view.address))
+    ordered = sorted(replicas, key=_rank)
     return {_name_view(view): view for view in ordered}
+
+
+def _rank(view: ReplicaView) -> tuple[bool, float, float, str, str]:
+    """Rank views of the same pod: the one that answered last counts, whatever order they come in."""
+    return (view.observed_at is not None, view.observed_at or 0.0, view.since, view.name, view.address)
 
 
 def _name_view(view: ReplicaView) -> str:
