@@ -1,7 +1,7 @@
 """What the control plane is started with: etcd, the API server, the controllers and the scheduler, one command each.
 
-Settings differ from a production cluster's in three ways: nothing is synced to disk, nobody elects a leader, and the
-HPA looks each few seconds instead of each fifteen.
+Settings differ from a production cluster's in four ways: nothing is synced to disk, nobody elects a leader, the HPA
+looks each few seconds instead of each fifteen, and the only node is not soon taken for lost.
 """
 
 import json
@@ -21,6 +21,8 @@ from tests.cluster.folders import Folders
 AUDITED_GROUP = "system:serviceaccounts:readpool"
 """Whose requests are kept: those of the namespace that the tests install the chart into."""
 HPA_SYNC_SECONDS = os.environ.get("READPOOL_HPA_SYNC_SECONDS", "5")
+LOST_NODE_SECONDS = 300
+"""By default 50: a while after the API server was away all pods would be called unready, and Services be empty."""
 
 
 def build_etcd(program: Path, folders: Folders) -> list[str]:
@@ -107,6 +109,7 @@ def build_controllers(program: Path, folders: Folders) -> list[str]:
         "--kube-api-burst=400",
         "--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins",
         f"--horizontal-pod-autoscaler-sync-period={HPA_SYNC_SECONDS}s",
+        f"--node-monitor-grace-period={LOST_NODE_SECONDS}s",
     ]
 
 

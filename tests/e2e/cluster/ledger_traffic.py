@@ -91,9 +91,7 @@ def _found_accounts(validator: Command, reader: str, passphrase: str, accounts: 
         sequence = _read_sequence(reader, root)
         if sequence is None:
             raise LookupError(f"{root.public_key}, the root of {passphrase!r}, is not known at {reader}")
-        building = TransactionBuilder(Account(root.public_key, sequence), passphrase, _FEE_STROOPS).add_time_bounds(
-            0, 0
-        )
+        building = _build_transaction(Account(root.public_key, sequence), passphrase)
         for key in lacking:
             building.append_create_account_op(key.public_key, _FUNDS)
         founding = building.build()
@@ -105,14 +103,7 @@ def _found_accounts(validator: Command, reader: str, passphrase: str, accounts: 
         there = [(key, Account(key.public_key, sequence)) for key, sequence in found if sequence is not None]
         return there if len(there) == accounts else []
 
-    senders: list[tuple[Keypair, Account]] = []
-
-    def are_there() -> bool:
-        senders[:] = find_senders()
-        return bool(senders)
-
-    wait_for("the accounts to be founded", are_there, _FOUNDED_SECONDS)
-    return senders
+    return wait_for("the accounts to be founded", find_senders, _FOUNDED_SECONDS)
 
 
 def _keep_paying(

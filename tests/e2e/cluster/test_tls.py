@@ -186,9 +186,12 @@ def raise_maximum(view: KedaView) -> int:
 
 
 def count_errors(release: OwnRelease) -> float:
-    """Count the calls that did not end well, as each scaler and KEDA's operator count them."""
+    """Count the calls that did not end well, as each scaler and KEDA's operator count them.
+
+    KEDA's count for a trigger begins anew with each look at its ScaledObject, the one for the ScaledObject does not.
+    """
     ours = [release.fetch_series(pod, "readpool_grpc_requests_total") for pod in release.pods()]
     failed = sum(value for series in ours for labels, value in series.items() if 'code="OK"' not in labels)
     (operator,) = release.access.list("pods", "keda", "app=keda-operator")
-    theirs = fetch_series(release.access, "keda", operator["metadata"]["name"], "keda_scaler_detail_errors_total")
+    theirs = fetch_series(release.access, "keda", operator["metadata"]["name"], "keda_scaled_object_errors_total")
     return failed + sum(value for labels, value in theirs.items() if f'"{release.namespace}"' in labels)
