@@ -60,16 +60,14 @@ FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
 WITH_POOLS    := $(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS))
-# What measures by load comes last, when the other cluster has ended or is about to.
-LOADED        := tests/e2e/cluster/test_learned_capacity.py
 
 e2e-cluster-pools:
 	$(PYTEST) $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
 
 e2e-cluster-scaler:
-	$(PYTEST) $(filter-out $(WITH_POOLS) $(LOADED),$(CLUSTER_TESTS)) $(LOADED) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
+	$(PYTEST) $(filter-out $(WITH_POOLS),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
-e2e-full: setup cluster-images ## Run on a cluster what takes twenty minutes: slices that are not written (READPOOL_FULL_MINUTES=10)
+e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written, capacity that is learned (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
 	$(PYTEST) $(FULL_TESTS) --junitxml=artifacts/e2e-full.xml $(ARGS)
 

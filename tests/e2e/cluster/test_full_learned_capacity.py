@@ -2,6 +2,8 @@
 
 Real stellar-core follows ledgers full of payments on little CPU, and readers ask it for thousands of entries at a time:
 with each step of load less is left for the ledgers, until they come in faster than they are applied.
+
+`make e2e-full` runs it, `make e2e` does not: it measures by load, and wants the machine to itself.
 """
 
 import time
@@ -24,6 +26,8 @@ from tests.e2e.cluster.steady_readers import Asked, keep_reading
 TARGET = 2
 CORES = 0.09
 """What each of the first replicas has: enough for the ledgers, and for few readers besides."""
+LAG_THRESHOLD = 5
+"""Ledgers: a starved Core answers late, and is soon silent; it is to be seen to lag before that."""
 PAYING_ACCOUNTS = 5
 ENTRIES = 3000
 FIRST_RATE = 5.0
@@ -32,7 +36,7 @@ RATE_STEP = 1.25
 STEP_SECONDS = 40.0
 SETTLED_SECONDS = 75.0
 """Of the first step: a replica that has been fresh for less than a minute teaches nothing."""
-MOST_RATE = 20.0
+LEARNED_SECONDS = 600.0
 RISE = (0.6, 0.7, 0.8, 0.9, 0.95)
 """How the load comes again, in shares of what a replica was seen to bear: in the end more than is planned for it."""
 RISE_SECONDS = 15.0
@@ -40,7 +44,7 @@ GROWN_SECONDS = 240.0
 BACK_SECONDS = 240.0
 HELD_SECONDS = 45.0
 
-pytestmark = pytest.mark.timeout(1200, func_only=True)
+pytestmark = pytest.mark.timeout(1800, func_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ def router(
         targetReplicas=TARGET,
         maxReplicas=TARGET,
         references=[core_network.reference],
+        loadBalancing={"enabled": True, "lagThreshold": LAG_THRESHOLD, "updateIntervalSeconds": 5},
         resources={"requests": {"cpu": "100m", "memory": "40Mi"}, "limits": {"memory": "512Mi"}},
     )
     with run_routed_pool(cluster, scaler_release, namespace, manifest) as router:
@@ -123,21 +128,28 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
 
 
 def raise_until_learned(router: PoolRouter, asked: Asked) -> float:
-    """Raise the load step by step until status says what a replica bears; give the load of the last step, for each.
+    """Raise the load step by step until status says what a replica bears; give the largest load, for each replica.
+
+    Where all have fallen behind and nothing was learned, as from one that went silent first, they may recover: who fell
+    behind alone is remembered for ten minutes.
 
     Raises:
-        TimeoutError: it has not been learned at more than any replica could serve.
+        TimeoutError: it has not been learned in time.
     """
     pool, rate, step_ends = router.pool, FIRST_RATE, time.monotonic() + SETTLED_SECONDS
-    while "learnedRequestsPerReplica" not in pool.status():
+    most, deadline = rate, time.monotonic() + LEARNED_SECONDS
+    while "learnedRequestsPerReplica" not in (status := pool.status()):
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"nothing was learned at up to {most} requests/s a replica; status: {status}; {asked}")
         if time.monotonic() >= step_ends:
-            rate, step_ends = rate + RATE_STEP, time.monotonic() + STEP_SECONDS
-            if rate > MOST_RATE:
-                raise TimeoutError(f"nobody lagged at {rate} requests/s a replica; status: {pool.status()}; {asked}")
+            is_over = status.get("freshReplicas") == 0
+            rate = FIRST_RATE if is_over else rate + RATE_STEP
+            step_ends = time.monotonic() + (SETTLED_SECONDS if is_over else STEP_SECONDS)
+            most = max(most, rate)
             asked.every_seconds = 1 / (TARGET * rate)
-            tell(f"{rate} a replica; {[one.get('lag') for one in pool.status().get('replicaWeights') or ()]}; {asked}")
+            tell(f"{rate} a replica; {[one.get('lag') for one in status.get('replicaWeights') or ()]}; {asked}")
         time.sleep(1.0)
-    return rate
+    return most
 
 
 def tell(line: str) -> None:
