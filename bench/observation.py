@@ -108,7 +108,7 @@ async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
             fleets.watch(FleetSpec("bench", NodesSource(members), Bounds(1, load.fleet_size, load.fleet_size * 2)))
             await asyncio.sleep(0)
         await asyncio.sleep(1.5 * load.interval_seconds)
-        return await _measure(tally, load.seconds, samples_lag=load.samples_lag)
+        return await _measure(tally, load)
     finally:
         collecting.cancel()
         await fleets.stop()
@@ -122,14 +122,14 @@ def _write_log_to_nowhere() -> None:
     )
 
 
-async def _measure(tally: _Tally, seconds: float, *, samples_lag: bool) -> Cost:
+async def _measure(tally: _Tally, load: Load) -> Cost:
     cost = Cost()
     before, cpu_before = tally.polls.copy(), time.process_time()
     tally.since = began = time.monotonic()
     samplers = [asyncio.create_task(_sample_memory(cost))]
-    if samples_lag:
+    if load.samples_lag:
         samplers.append(asyncio.create_task(_sample_lag(cost)))
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(load.seconds)
     cost.cpu_seconds = time.process_time() - cpu_before
     cost.seconds = time.monotonic() - began
     for sampler in samplers:

@@ -6,7 +6,6 @@ The nodes run in another process, and CPU-seconds are this one's.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import aiohttp
 import click
@@ -95,9 +94,9 @@ def _compare(*, keeps_open: bool, nodes: int, rounds: int) -> dict[str, float]:
 def run(*, quick: bool = False) -> dict[str, float]:
     """Measure polls per CPU-second, and the ratio to httpx with one shared client at 500 kept connections."""
     seconds, rounds = (2.0, 1) if quick else (10.0, 4)
-    observe = partial(Load, nodes=_CONNECTIONS, fleet_size=5, interval_seconds=0.5, seconds=seconds, samples_lag=False)
-    closing = _observe(keeps_open=False, load=observe())
-    kept = _observe(keeps_open=True, load=observe())
+    load = Load(nodes=_CONNECTIONS, fleet_size=5, interval_seconds=0.5, seconds=seconds, samples_lag=False)
+    closing = _observe(keeps_open=False, load=load)
+    kept = _observe(keeps_open=True, load=load)
     fetches = _compare(keeps_open=False, nodes=_AT_ONCE_CLOSING, rounds=rounds)
     fetches |= _compare(keeps_open=True, nodes=_CONNECTIONS, rounds=rounds)
     return {

@@ -98,7 +98,7 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
         for ordinal in range(TARGET):
             faults.limit_cpu(pool.namespace, pool.pod(ordinal), CORE, CORES)
         first = Story(scaler_release, fleet, time.time())
-        with keep_reading(router.address, 1 / (TARGET * FIRST_RATE), entries=ENTRIES) as asked:
+        with keep_reading(router.address, space_out(FIRST_RATE), entries=ENTRIES) as asked:
             too_many = raise_until_learned(router, asked)
         learned = float(pool.status()["learnedRequestsPerReplica"])
         toppled = {event.fields["replica"] for event in first.laggards()}
@@ -110,17 +110,17 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
         pool.wait_for("all scalers are calm", lambda: set(first.newest_reasons().values()) == {ON_TARGET}, BACK_SECONDS)
         pool.change({"maxReplicas": 3 * TARGET})
         again = Story(scaler_release, fleet, time.time())
-        with keep_reading(router.address, 1 / (TARGET * RISE[0] * learned), entries=ENTRIES) as asked:
+        with keep_reading(router.address, space_out(RISE[0] * learned), entries=ENTRIES) as asked:
             for share in RISE[1:]:
                 time.sleep(RISE_SECONDS)
-                asked.every_seconds = 1 / (TARGET * share * learned)
+                asked.every_seconds = space_out(share * learned)
             pool.wait_for("it grows", lambda: pool.pool()["spec"]["replicas"] > TARGET, GROWN_SECONDS)
             grown = time.time()
             tell(f"grew after {grown - again.since:.0f} s; lagged before: {again.laggards()}; {asked}")
             assert not again.laggards()
             assert BEARING_LOAD in {event.fields["reason"] for event in again.decisions()}
             pool.wait_for("the new one is fresh", lambda: pool.status()["freshReplicas"] > TARGET, BACK_SECONDS)
-            asked.every_seconds = 1 / (TARGET * too_many)
+            asked.every_seconds = space_out(too_many)
             time.sleep(HELD_SECONDS)  # that nobody lags shows in no condition
         tell(f"{too_many:.2f} a replica of before, held for {HELD_SECONDS:.0f} s; {asked}")
         assert not again.laggards()
@@ -146,10 +146,15 @@ def raise_until_learned(router: PoolRouter, asked: Asked) -> float:
             rate = FIRST_RATE if is_over else rate + RATE_STEP
             step_ends = time.monotonic() + (SETTLED_SECONDS if is_over else STEP_SECONDS)
             most = max(most, rate)
-            asked.every_seconds = 1 / (TARGET * rate)
+            asked.every_seconds = space_out(rate)
             tell(f"{rate} a replica; {[one.get('lag') for one in status.get('replicaWeights') or ()]}; {asked}")
         time.sleep(1.0)
     return most
+
+
+def space_out(rate: float) -> float:
+    """Give the seconds between requests at a rate in requests/s for each of the first replicas."""
+    return 1 / (TARGET * rate)
 
 
 def tell(line: str) -> None:
