@@ -170,4 +170,5 @@ async def test_the_hook_of_core_is_answered_when_kept_connections_have_ended_and
         return loop.time() - begun
 
     drained, left = await asyncio.gather(wait_at(DRAIN_PATH), wait_at(LEAVE_PATH))
-    assert CONNECTION_SECONDS < DRAIN_SECONDS <= drained < left
+    # Envoy's timers count from a clock that it reads once per turn of its loop: its wait may end some ms early.
+    assert CONNECTION_SECONDS < DRAIN_SECONDS - 0.1 <= drained < left
