@@ -38,7 +38,7 @@ setup: ## Make the virtual environment from the lock (every target does this by 
 demo: setup ## Watch a simulated fleet fall behind, grow, recover and shrink, in 90 s (ARGS="--headless --report FILE.json")
 	@$(VENV)/bin/readpool demo $(ARGS)
 
-test: setup ## Run the unit and component tests: two to three minutes
+test: setup ## Run the unit and component tests: about four minutes on two cores
 	@mkdir -p artifacts
 	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal -o faulthandler_timeout=180 \
 		--junitxml=artifacts/test.xml $(ARGS)
