@@ -39,7 +39,7 @@ def router(
 ) -> Iterator[PoolRouter]:
     """Put routers before a pool of two, which may not grow yet."""
     sizes = dict.fromkeys(("minReplicas", "targetReplicas", "maxReplicas"), TARGET)
-    manifest = build_pool("core", core_network, **sizes)
+    manifest = build_pool("core", core_network, **sizes, references=[core_network.reference])
     with run_routed_pool(cluster, scaler_release, namespace, manifest) as router:
         router.pool.wait_until_fresh(TARGET)
         yield router
