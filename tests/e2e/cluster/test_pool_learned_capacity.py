@@ -1,7 +1,7 @@
 """What replicas served when they fell behind sizes the pool by its load from then on, before anybody lags again.
 
 Cut off from their peers under a steady load, they fall behind within seconds, and lag as starved ones do while their
-ledgers still count as advancing. That too much load does it by itself is test_full_learned_capacity.
+ledgers still count as advancing. That too much load does it by itself is test_full_capacity.
 """
 
 import time
