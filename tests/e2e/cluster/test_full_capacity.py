@@ -3,9 +3,8 @@
 Real stellar-core follows ledgers full of payments on little CPU, and readers ask it for thousands of entries at a time:
 with each step of load less is left for the ledgers, until they come in faster than they are applied.
 
-`make e2e-full` runs it, first of all, `make e2e` does not: it measures by load, and wants the machine to itself, and a
-young network: one of a thousand ledgers was seen to topple at less. What `make e2e` runs in its place is
-test_pool_learned_capacity.
+`make e2e-full` runs it, `make e2e` does not: it measures by load, and wants the machine to itself. What `make e2e` runs
+in its place is test_pool_learned_capacity.
 """
 
 import time
