@@ -54,7 +54,10 @@ class PoolRouter:
 def run_routed_pool(
     cluster: ProvidedCluster, release: OwnRelease, namespace: str, manifest: Manifest
 ) -> Iterator[PoolRouter]:
-    """Apply a pool of the shared release, and have two routers before it while the block runs; needs a gate's image."""
+    """Apply a pool of the shared release, and have two routers before it while the block runs; needs a gate's image.
+
+    All that it is to have are fresh when the block begins.
+    """
     assert release.pods()
     if cluster.images.gate is None:
         require_envoy()  # skips with the reason
@@ -67,6 +70,7 @@ def run_routed_pool(
     install_shared_release(cluster.access, cluster.images, router=values)
     try:
         with cluster.access.port_forward(NAMESPACE, ROUTER, ROUTER_PORT) as address:
+            pool.wait_until_fresh(manifest["spec"]["targetReplicas"])
             yield PoolRouter(pool, address)
     finally:
         install_shared_release(cluster.access, cluster.images)

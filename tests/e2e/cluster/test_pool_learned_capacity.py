@@ -41,7 +41,6 @@ def router(
     sizes = dict.fromkeys(("minReplicas", "targetReplicas", "maxReplicas"), TARGET)
     manifest = build_pool("core", core_network, **sizes, references=[core_network.reference])
     with run_routed_pool(cluster, scaler_release, namespace, manifest) as router:
-        router.pool.wait_until_fresh(TARGET)
         yield router
 
 

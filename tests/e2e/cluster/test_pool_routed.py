@@ -58,7 +58,6 @@ def router(
     scaling = {"enabled": False, "sustainSeconds": 10}
     manifest = build_pool("core", core_network, autoscaling=scaling, template=template)
     with run_routed_pool(cluster, scaler_release, module_namespace, manifest) as router:
-        router.pool.wait_until_fresh(TARGET)
         yield router
 
 

@@ -43,7 +43,6 @@ def router(
     balancing = {"enabled": True, "lagThreshold": LAG_THRESHOLD, "laggingNodeWeight": 0}
     manifest = build_pool("core", core_network, autoscaling={"enabled": False}, loadBalancing=balancing)
     with run_routed_pool(cluster, scaler_release, namespace, manifest) as router:
-        router.pool.wait_until_fresh(TARGET)
         yield router
 
 
