@@ -47,7 +47,7 @@ class Capacity:
         borne: requests/s at which replicas began to fall behind, newest last.
         alone: the last onset that had no company yet.
         in_step: requests/s that each replica served when it last kept pace; gone when it is known to lag.
-        load: None while the request rate is unknown.
+        load: None where the request rate is unknown, and has been for a minute.
     """
 
     borne: tuple[float, ...] = ()
@@ -59,9 +59,13 @@ class Capacity:
 def learn(
     capacity: Capacity, standings: Mapping[str, ReplicaStanding], requests: Mapping[str, float] | None, now: float
 ) -> Capacity:
-    """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves."""
+    """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves.
+
+    While the rate is unknown nothing is learned, and the load counts as it was, for a minute at most: each newcomer that
+    becomes fresh makes it unknown, until its gate has been seen for a moment.
+    """
     if requests is None:
-        return replace(capacity, load=None)
+        return replace(capacity, load=_keep(capacity.load, now))
     in_step = {}
     for name, standing in sorted(standings.items()):
         if falls_behind(standing):
@@ -86,6 +90,11 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
     if alone is None or not is_company((alone.name, alone.at), onset.name, onset.at):
         return replace(capacity, alone=onset)
     return replace(capacity, borne=(*capacity.borne, alone.requests, onset.requests)[-_REMEMBERED:], alone=None)
+
+
+def _keep(load: Load | None, now: float) -> Load | None:
+    """Keep a load for as long as it was smoothed over."""
+    return load if load is not None and now - load.at <= _LEVEL_SECONDS else None
 
 
 def _follow(load: Load | None, level: float, now: float) -> Load:

@@ -70,9 +70,24 @@ def test_a_laggard_counts_once() -> None:
 
 def test_without_a_request_rate_nothing_is_learned_and_nothing_forgotten() -> None:
     known = Capacity(borne=(900.0,), load=Load(1000.0, 0.0, 0.0))
-    capacity = learn(known, {"a": lagging()}, None, 10.0)
+    capacity = learn(known, {"a": lagging()}, None, 90.0)
     assert capacity.borne == (900.0,)
     assert bearing_of(capacity, headroom=0.85) == 0
+
+
+def test_a_load_that_is_unknown_for_a_moment_counts_as_it_was() -> None:
+    known = Capacity(borne=(900.0,), load=Load(4500.0, 1.0, 0.0))
+    capacity = known
+    for now in (2.0, 30.0, 60.0):
+        capacity = learn(capacity, {"a": fresh()}, None, now)
+        assert capacity.load == known.load
+    assert learn(capacity, {"a": fresh()}, None, 60.1).load is None
+
+
+def test_a_load_that_was_unknown_for_a_moment_goes_on_where_it_was() -> None:
+    before = Capacity(load=Load(1000.0, 0.0, 0.0))
+    seen_all_along = learn(before, {"a": fresh()}, {"a": 2000.0}, 10.0)
+    assert learn(learn(before, {"a": fresh()}, None, 5.0), {"a": fresh()}, {"a": 2000.0}, 10.0) == seen_all_along
 
 
 def test_bearing_is_what_the_load_needs_a_warm_up_ahead() -> None:
