@@ -91,6 +91,7 @@ def _build_node(settings: CoreSettings, network: NetworkFacts) -> dict[str, Any]
         "DATABASE": f"sqlite3://{settings.data_folder}/stellar.db",
         "BUCKET_DIR_PATH": f"{settings.data_folder}/buckets",
         "LOG_FILE_PATH": "",  # to the container's output alone
+        "METADATA_DEBUG_LEDGERS": 0,  # Core would keep what each ledger changed, and run gzip over it every 256 ledgers
     }
     if has_query_server(settings.version):
         node |= {

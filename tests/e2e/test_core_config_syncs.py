@@ -50,6 +50,12 @@ class Replica:
             return str(json.loads(await self.process.ask("/info"))["info"]["state"])
         return ""
 
+    async def read_ledger(self) -> int:
+        """Read the newest ledger that it has closed; 0 while it does not answer."""
+        with suppress(OSError, ValueError, KeyError):
+            return int(json.loads(await self.process.ask("/info"))["info"]["ledger"]["num"])
+        return 0
+
     async def start_and_sync(self) -> None:
         """Start it with the database it has, and wait until it is in step with its network."""
         await self.process.start()
@@ -174,6 +180,19 @@ async def test_the_query_port_answers_readers(
         answer = json.loads(await reader.readexactly(length))
     writer.close()
     assert answer["ledgerSeq"] >= ARCHIVED
+
+
+async def test_what_ledgers_change_is_not_kept_for_debugging(
+    archives: tuple[ArchiveServer, ArchiveServer], start_replica: Starter
+) -> None:
+    replica = await start_replica((archives[0].url,), None, True)
+    ledger = await replica.read_ledger()
+    async with asyncio.timeout(SYNC_SECONDS):
+        while await replica.read_ledger() <= ledger + 1:
+            await asyncio.sleep(0.2)
+    kept = [path.name for path in replica.process.folder.glob("buckets/*") if not path.name.startswith("bucket-")]
+    assert "tmp" in kept
+    assert not [name for name in kept if "debug" in name]
 
 
 async def test_a_restart_keeps_the_database(

@@ -20,6 +20,11 @@ def test_a_replica_watches_its_network_and_keeps_its_ledgers_on_its_volume() -> 
     assert (config["PEER_PORT"], config["HTTP_PORT"], config["HTTP_QUERY_PORT"]) == (11625, 11626, 11630)
 
 
+def test_a_replica_keeps_no_records_for_debugging_unless_its_pool_asks_for_them() -> None:
+    assert build()["METADATA_DEBUG_LEDGERS"] == 0
+    assert build(CoreSettings(override="METADATA_DEBUG_LEDGERS = 100"))["METADATA_DEBUG_LEDGERS"] == 100
+
+
 @pytest.mark.parametrize("has_gate", [True, False])
 def test_the_command_port_is_open_only_where_there_is_no_gate(has_gate: bool) -> None:
     assert build(CoreSettings(has_gate=has_gate))["PUBLIC_HTTP_PORT"] is not has_gate
