@@ -61,8 +61,8 @@ def learn(
 ) -> Capacity:
     """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves.
 
-    While the rate is unknown nothing is learned, and the load counts as it was, for a minute at most: it is unknown each
-    time that a replica becomes fresh whose gate has not been seen for long enough.
+    While the rate is unknown nothing is learned, and the load counts as it was, for a minute at most: it is unknown for
+    a moment whenever a replica becomes fresh whose gate has not been seen for long enough.
     """
     if requests is None:
         return replace(capacity, load=_keep(capacity.load, now))
