@@ -69,7 +69,8 @@ class PolicySettings:
 
     Attributes:
         bounds: the pool's size.
-        sustain_seconds: how long a replica must lag, or not answer, before it counts as lacking.
+        sustain_seconds: how long a replica must lag, or not answer, before it counts as lacking. A warm-up counts as no
+            shorter: before a newcomer is there to be measured KEDA and the HPA have been asking for a while.
         unrest_sustains: over how many times that long replicas that take turns at lagging are averaged.
         surge_ratio: share of the target that may catch up at once beyond it, so that a bad hour does not flood the
             archives.
@@ -157,7 +158,8 @@ def decide(
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
     warm_ups = record_warm_ups(memory.warm_ups, standings, joined_after=observed_since + settings.sustain_seconds)
-    warm_up_seconds = warm_ups.median_seconds or settings.assumed_warm_up_seconds
+    measured = warm_ups.median_seconds or settings.assumed_warm_up_seconds
+    warm_up_seconds = max(measured, settings.sustain_seconds)
     facts = gather_facts(
         standings,
         tip,

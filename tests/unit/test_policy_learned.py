@@ -1,8 +1,13 @@
-"""What a replica was learned to bear before this process: it sizes the pool once there is a load, and is told on."""
+"""What a replica was learned to bear sizes the pool: before this process too, while a gate tells nothing, and ahead."""
 
 from dataclasses import replace
 
+import pytest
+
+from scaler.capacity import Capacity, Load
 from scaler.policy import PolicyMemory, decide
+from scaler.policy_release import Surplus
+from scaler.policy_warmup import WarmUps
 from tests.unit.policy_turns import NOW, SETTINGS, pool
 from tests.unit.test_policy import TIP, F, decided
 
@@ -40,3 +45,34 @@ def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load
         )
         answers.append((decision.bearing, decision.reason))
     assert answers == [(8, "LimitedBySurge"), (8, "LimitedBySurge"), (0, "HoldingSurplus")]
+
+
+@pytest.mark.parametrize(("warm_up", "bearing"), [(3.0, 7), (60.0, 7), (120.0, 9)])
+def test_a_growing_load_is_looked_ahead_for_no_less_than_it_takes_to_be_asked(warm_up: float, bearing: int) -> None:
+    growing = Capacity(borne=(450.0,), load=Load(2000.0, 10.0, NOW))
+    standings = pool(*[F] * 5)
+    decision, _ = decide(
+        standings,
+        TIP,
+        observed_since=0.0,
+        memory=PolicyMemory(warm_ups=WarmUps((warm_up,)), capacity=growing),
+        settings=SETTINGS,
+        now=NOW,
+        requests=dict.fromkeys(standings, 400.0),
+    )
+    assert decision.bearing == bearing
+
+
+def test_a_replica_that_came_at_once_is_not_let_go_at_once() -> None:
+    memory, desired = PolicyMemory(warm_ups=WarmUps((3.0,)), surplus=Surplus(held=6)), []
+    for seconds in (0.0, 59.0, 60.0):
+        decision, memory = decide(
+            pool(*[F] * 6),
+            TIP,
+            observed_since=0.0,
+            memory=memory,
+            settings=SETTINGS,
+            now=NOW + seconds,
+        )
+        desired.append(decision.desired)
+    assert desired == [6, 6, 5]
