@@ -56,10 +56,12 @@ def write_kubeconfig(folder: Path, server: str) -> Path:
     return file
 
 
-def read_timer(port: int) -> tuple[str, float]:
-    """Read the timer of the connection from a port of loopback, and in how many seconds it is due."""
+def read_timer(ours: int, theirs: int) -> tuple[str, float]:
+    """Read the timer of the connection between two ports of loopback, and in how many seconds it is due."""
     lines = (line.split() for line in TABLE.read_text().splitlines()[1:])
-    timer = next(fields[5] for fields in lines if fields[1].endswith(f":{port:04X}"))
+    timer = next(
+        fields[5] for fields in lines if fields[1].endswith(f":{ours:04X}") and fields[2].endswith(f":{theirs:04X}")
+    )
     kind, _, ticks = timer.partition(":")
     return kind, int(ticks, 16) / 100
 
@@ -70,7 +72,7 @@ async def test_a_silent_watch_is_probed_within_seconds(tmp_path: Path) -> None:
         watch = client.watch(SERVICE, None, "1")
         follow = asyncio.ensure_future(anext(watch))
         async with asyncio.timeout(10):
-            kind, due_seconds = read_timer(await came_from)
+            kind, due_seconds = read_timer(await came_from, int(address.rpartition(":")[2]))
         follow.cancel()
         await asyncio.gather(follow, return_exceptions=True)
         await watch.aclose()
