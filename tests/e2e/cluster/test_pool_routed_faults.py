@@ -97,7 +97,7 @@ def test_no_request_fails_without_controllers_and_what_changed_meanwhile_is_told
             assert pod in pool.routed()
         began = time.monotonic()
         pool.wait_for("nobody is sent to it", lambda: pod not in pool.routed(), NOTICED_SECONDS)
-        wait_for("the routers to be told so", lambda: is_left_alone(whole, pod, asked), BACK_SECONDS)
+        wait_for("the routers to be told so", lambda: is_left_alone(whole, pod, asked), NOTICED_SECONDS)
         seconds = time.monotonic() - began
     tell(f"controllers {way}, routers go by their word again after {seconds:.0f} s", asked)
     fail_on(asked.failed(), asked)
