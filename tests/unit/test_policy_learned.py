@@ -5,44 +5,52 @@ from dataclasses import replace
 import pytest
 
 from scaler.capacity import Capacity, Load
-from scaler.policy import PolicyMemory, decide
+from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy_release import Surplus
 from scaler.policy_warmup import WarmUps
-from tests.unit.policy_turns import NOW, SETTINGS, pool
+from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
 from tests.unit.test_policy import TIP, F, decided
+
+FIVE_FRESH = pool(*[F] * 5)
+LEARNED = replace(SETTINGS, learned_requests_per_replica=450.0)
+
+
+def decide_on(
+    standings: Pool,
+    memory: PolicyMemory,
+    *,
+    requests: float | None = None,
+    settings: PolicySettings = SETTINGS,
+    seconds: float = 0.0,
+) -> tuple[Decision, PolicyMemory]:
+    """Decide, so many seconds after NOW; `requests` are the requests/s of each replica, where they are known."""
+    return decide(
+        standings,
+        TIP,
+        observed_since=0.0,
+        memory=memory,
+        settings=settings,
+        now=NOW + seconds,
+        requests=None if requests is None else dict.fromkeys(standings, requests),
+    )
 
 
 def test_what_was_learned_before_a_restart_bears_the_load_after_it_and_is_told_on() -> None:
-    settings = replace(SETTINGS, learned_requests_per_replica=450.0)
-    standings = pool(*[F] * 5)
-    requests = dict.fromkeys(standings, 900.0)
-    decision, memory = decide(
-        standings, TIP, observed_since=0.0, memory=PolicyMemory(), settings=settings, now=NOW, requests=requests
-    )
+    decision, memory = decide_on(FIVE_FRESH, PolicyMemory(), requests=900.0, settings=LEARNED)
     assert (decision.bearing, decision.desired, decision.reason) == (12, 7, "LimitedBySurge")
     assert decision.learned_requests_per_replica == 450.0
     assert memory.capacity.borne == ()
 
 
 def test_what_was_learned_is_told_without_a_request_rate_too_and_nothing_rests_on_it() -> None:
-    decision = decided(pool(*[F] * 5), held=5, settings=replace(SETTINGS, learned_requests_per_replica=450.0))
+    decision = decided(FIVE_FRESH, held=5, settings=LEARNED)
     assert (decision.bearing, decision.desired, decision.learned_requests_per_replica) == (0, 5, 450.0)
 
 
 def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load_needs() -> None:
-    settings = replace(SETTINGS, learned_requests_per_replica=450.0)
-    standings = pool(*[F] * 5)
     memory, answers = PolicyMemory(), []
-    for seconds, requests in ((0.0, dict.fromkeys(standings, 600.0)), (2.0, None), (61.0, None)):
-        decision, memory = decide(
-            standings,
-            TIP,
-            observed_since=0.0,
-            memory=memory,
-            settings=settings,
-            now=NOW + seconds,
-            requests=requests,
-        )
+    for seconds, requests in ((0.0, 600.0), (2.0, None), (61.0, None)):
+        decision, memory = decide_on(FIVE_FRESH, memory, requests=requests, settings=LEARNED, seconds=seconds)
         answers.append((decision.bearing, decision.reason))
     assert answers == [(8, "LimitedBySurge"), (8, "LimitedBySurge"), (0, "HoldingSurplus")]
 
@@ -50,29 +58,13 @@ def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load
 @pytest.mark.parametrize(("warm_up", "bearing"), [(3.0, 7), (60.0, 7), (120.0, 9)])
 def test_a_growing_load_is_looked_ahead_for_no_less_than_it_takes_to_be_asked(warm_up: float, bearing: int) -> None:
     growing = Capacity(borne=(450.0,), load=Load(2000.0, 10.0, NOW))
-    standings = pool(*[F] * 5)
-    decision, _ = decide(
-        standings,
-        TIP,
-        observed_since=0.0,
-        memory=PolicyMemory(warm_ups=WarmUps((warm_up,)), capacity=growing),
-        settings=SETTINGS,
-        now=NOW,
-        requests=dict.fromkeys(standings, 400.0),
-    )
-    assert decision.bearing == bearing
+    memory = PolicyMemory(warm_ups=WarmUps((warm_up,)), capacity=growing)
+    assert decide_on(FIVE_FRESH, memory, requests=400.0)[0].bearing == bearing
 
 
 def test_a_replica_that_came_at_once_is_not_let_go_at_once() -> None:
     memory, desired = PolicyMemory(warm_ups=WarmUps((3.0,)), surplus=Surplus(held=6)), []
     for seconds in (0.0, 59.0, 60.0):
-        decision, memory = decide(
-            pool(*[F] * 6),
-            TIP,
-            observed_since=0.0,
-            memory=memory,
-            settings=SETTINGS,
-            now=NOW + seconds,
-        )
+        decision, memory = decide_on(pool(*[F] * 6), memory, seconds=seconds)
         desired.append(decision.desired)
     assert desired == [6, 6, 5]
