@@ -17,8 +17,11 @@ _IN_STEP_LEDGERS = 2
 """Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
 _SETTLED_SECONDS = 60.0
 """A replica that has only just become fresh tells nothing: its share of the load is still changing."""
-_LEVEL_SECONDS = 60.0
+_LEVEL_SECONDS = 20.0
+"""Over how long the level is smoothed. Requests/s are counted over a minute already: more only makes it late."""
 _TREND_SECONDS = 900.0
+_KEPT_SECONDS = 60.0
+"""For how long a load counts as it was while the rate is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,8 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
 
 
 def _keep(load: Load | None, now: float) -> Load | None:
-    """Keep a load for as long as it was smoothed over."""
-    return load if load is not None and now - load.at <= _LEVEL_SECONDS else None
+    """Keep a load for a while."""
+    return load if load is not None and now - load.at <= _KEPT_SECONDS else None
 
 
 def _follow(load: Load | None, level: float, now: float) -> Load:
