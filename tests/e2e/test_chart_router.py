@@ -29,7 +29,8 @@ ONE = ("router.enabled=true", "router.pools[0].namespace=stellar", "router.pools
 TWO = (*ONE, "router.pools[1].namespace=stellar", "router.pools[1].name=archive")
 TLS = ("controller.eds.tls.enabled=true", "controller.eds.tls.secretName=eds")
 MUTUAL = (*TLS, "controller.eds.tls.clientCA.enabled=true", "router.edsClientSecretName=envoys")
-HOST = "readpool-controller.readpool.svc"
+DISCOVERY = "readpool-controller-eds"
+HOST = f"{DISCOVERY}.readpool.svc"
 NODE = ("--service-node", "router", "--service-cluster", "readers", "--concurrency", "1")
 
 
@@ -76,8 +77,12 @@ def test_it_subscribes_to_the_pools_at_the_controllers_which_serve_them_then(hel
     address = {"address": HOST, "port_value": 18001}
     assert endpoint["endpoint"]["address"]["socket_address"] == address
     assert "--eds-listen=[::]:18001" in args_of(pod_of(objects, CONTROLLER))
-    ports = {one["name"]: one["port"] for one in find(objects, "Service", CONTROLLER)["spec"]["ports"]}
-    assert ports == {"telemetry": 8080, "eds": 18001}
+    service = find(objects, "Service", DISCOVERY)["spec"]
+    (port,) = service["ports"]
+    assert (port["port"], port["targetPort"]) == (18001, "eds")
+    assert "clusterIP" not in service, "controllers that are new are found without DNS"
+    labels = find(objects, "Deployment", CONTROLLER)["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
 
 
 @pytest.mark.parametrize("source", ["chart", "example"])

@@ -53,6 +53,11 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 {{- if or .Values.controller.eds.enabled .Values.router.enabled }}true{{ end }}
 {{- end }}
 
+{{/* Where Envoys subscribe. */}}
+{{- define "readpool.controller.edsServiceName" -}}
+{{ include "readpool.controller.fullname" . }}-eds
+{{- end }}
+
 {{/* The Secret with the authority of the Envoys; empty where no certificate is demanded of them. */}}
 {{- define "readpool.controller.edsClientCASecretName" -}}
 {{- $tls := .Values.controller.eds.tls }}

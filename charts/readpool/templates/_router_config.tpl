@@ -180,7 +180,7 @@ outlier_detection:
 
 {{/* The controllers, which tell the endpoints. */}}
 {{- define "readpool.router.controllers" -}}
-{{- $name := include "readpool.controller.fullname" . }}
+{{- $name := include "readpool.controller.edsServiceName" . }}
 {{- $host := printf "%s.%s.svc" $name .Release.Namespace }}
 {{- $tls := .Values.controller.eds.tls -}}
 type: STRICT_DNS
@@ -215,7 +215,7 @@ transport_socket:
 
 {{/* Certificates, as Envoy reads them again when the mounted Secrets change. */}}
 {{- define "readpool.router.authority" -}}
-{{- $name := printf "%s.%s" (include "readpool.controller.fullname" .) .Release.Namespace -}}
+{{- $name := printf "%s.%s" (include "readpool.controller.edsServiceName" .) .Release.Namespace -}}
 resources:
   - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
     name: authority
