@@ -4,7 +4,7 @@ Feeds the policy with the number of replicas that the request rate needs, one wa
 knows nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, exp
 
@@ -49,7 +49,8 @@ class Capacity:
     Attributes:
         borne: requests/s at which replicas began to fall behind, newest last.
         alone: the last onset that had no company yet.
-        in_step: requests/s that each replica served when it last kept pace; gone when it is known to lag.
+        in_step: requests/s that each replica served when it last kept pace and did not fail its readers; gone when it
+            is known to lag.
         load: None where the request rate is unknown, and has been for a minute.
     """
 
@@ -60,9 +61,16 @@ class Capacity:
 
 
 def learn(
-    capacity: Capacity, standings: Mapping[str, ReplicaStanding], requests: Mapping[str, float] | None, now: float
+    capacity: Capacity,
+    standings: Mapping[str, ReplicaStanding],
+    requests: Mapping[str, float] | None,
+    now: float,
+    failing: Collection[str] = (),
 ) -> Capacity:
     """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves.
+
+    What `failing` replicas are asked for counts as load and not as borne, though they keep pace: where ledgers come
+    before queries, queries fail first.
 
     While the rate is unknown nothing is learned, and the load counts as it was, for a minute at most: it is unknown for
     a moment whenever a replica becomes fresh whose gate has not been seen for long enough.
@@ -76,7 +84,8 @@ def learn(
             if served > 0.0:
                 capacity = _count(capacity, Onset(name, now, served))
         elif standing.replica_class is ReplicaClass.FRESH:
-            in_step[name] = requests.get(name, 0.0) if _keeps_pace(standing, now) else capacity.in_step.get(name, 0.0)
+            bears = _keeps_pace(standing, now) and name not in failing
+            in_step[name] = requests.get(name, 0.0) if bears else capacity.in_step.get(name, 0.0)
     return replace(capacity, in_step=in_step, load=_follow(capacity.load, sum(requests.values()), now))
 
 

@@ -15,7 +15,7 @@ from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.readers import find_rates
+from scaler.readers import find_failing, find_rates
 from scaler.request_window import RequestWindow, advance_window, find_figures
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, compute_tip
@@ -135,6 +135,7 @@ class Fleet:
             settings=self._policy,
             now=now,
             requests=find_rates(replicas),
+            failing=find_failing(replicas),
         )
         self._sequence += 1
         return FleetSnapshot(

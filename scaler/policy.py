@@ -4,7 +4,7 @@ Gathers the facts (policy_facts), asks whether there is ground to decide (policy
 too early (policy_release). The caller keeps the memory between calls; docs/policy.md shows what each guard is worth.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -150,10 +150,11 @@ def decide(
     settings: PolicySettings,
     now: float,
     requests: Mapping[str, float] | None = None,
+    failing: Collection[str] = (),
 ) -> tuple[Decision, PolicyMemory]:
     """Decide how many replicas there should be, and return it with what to remember.
 
-    `requests` is requests/s by replica where it is known. A foreign replica is neither capacity nor lack: a new replica
+    `requests` is requests/s by replica where it is known, `failing` who of them fails its readers. A foreign replica is neither capacity nor lack: a new replica
     would be no less foreign. Without ground the decision is None and nothing that was learned changes.
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
@@ -176,7 +177,7 @@ def decide(
         since = now if lost_now else memory.grounded_since
         decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
         return decision, replace(memory, grounded_since=since, unrest=replace(memory.unrest, at=now), warm_ups=warm_ups)
-    capacity = learn(memory.capacity, standings, requests, now)
+    capacity = learn(memory.capacity, standings, requests, now, failing)
     borne = find_borne(capacity, settings.learned_requests_per_replica)
     ahead_seconds = settings.look_ahead_warm_ups * facts.warm_up_seconds
     bearing = compute_bearing(capacity.load, borne, ahead_seconds, settings.headroom)

@@ -6,6 +6,9 @@ from readpool.replica_class import ReplicaClass
 from scaler.request_figures import RequestFigures
 from scaler.snapshot import Replica
 
+FAILING_PERCENT = 5.0
+"""From this share of failed answers on a replica is asked for more than it can give."""
+
 
 def list_serving(replicas: Sequence[Replica]) -> list[Replica]:
     """List the replicas that readers reach: those fresh or lagging; where nobody is, all that are on their way."""
@@ -25,3 +28,9 @@ def find_rates(replicas: Sequence[Replica]) -> dict[str, float] | None:
     """Find the requests/s of each replica that tells them, as `find_requests` does."""
     requests = find_requests(replicas)
     return None if requests is None else {name: one.requests_per_second for name, one in requests.items()}
+
+
+def find_failing(replicas: Sequence[Replica]) -> frozenset[str]:
+    """Find the replicas that fail their readers: the requests that these come in with are more than they bear."""
+    requests = find_requests(replicas) or {}
+    return frozenset(name for name, one in requests.items() if one.error_percent >= FAILING_PERCENT)

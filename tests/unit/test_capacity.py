@@ -42,6 +42,16 @@ def test_what_a_replica_served_when_it_last_kept_pace_is_what_it_bears() -> None
     assert capacity.borne == (900.0, 910.0)
 
 
+def test_what_it_was_asked_for_while_it_failed_its_readers_is_load_and_not_borne() -> None:
+    pace, too_much = {"a": fresh(), "b": fresh()}, {"a": 1200.0, "b": 1250.0}
+    capacity = learn(Capacity(), pace, {"a": 900.0, "b": 910.0}, 0.0)
+    capacity = learn(capacity, pace, too_much, 60.0, failing={"a"})
+    capacity = learn(capacity, {"a": lagging(), "b": lagging()}, too_much, 120.0, failing={"a", "b"})
+    assert capacity.borne == (900.0, 1250.0)
+    assert capacity.load is not None
+    assert capacity.load.level > 2200.0
+
+
 def test_one_that_falls_behind_alone_tells_of_itself_not_of_the_load() -> None:
     assert learned(STEADY, (60.0, {"a": lagging(), "b": fresh(), "c": fresh()}, SHIFTED)).borne == ()
 

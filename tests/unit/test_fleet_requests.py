@@ -8,10 +8,19 @@ import pytest
 from readpool.replica_class import ReplicaClass
 from scaler.probes.gate import GateReport
 from scaler.probes.report import PollFailure
-from scaler.readers import find_rates, list_serving
+from scaler.readers import find_failing, find_rates, list_serving
 from scaler.request_figures import RequestFigures
 from tests.component.scripted_fleets import make_replica
-from tests.unit.staged_fleet import GONE, POLL_SECONDS, SPEC, StagedFleet, StagedNetwork, classes, desired
+from tests.unit.staged_fleet import (
+    GONE,
+    LEDGER_SECONDS,
+    POLL_SECONDS,
+    SPEC,
+    StagedFleet,
+    StagedNetwork,
+    classes,
+    desired,
+)
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN
@@ -27,6 +36,8 @@ class Readers:
         self.stage = stage
         self.rates = {name.replace("_", "-"): rate for name, rate in rates.items()}
         self.counted = dict.fromkeys(self.rates, 0.0)
+        self.failed = dict.fromkeys(self.rates, 0.0)
+        self.failing_share = 0.01
 
     def play(self, seconds: float) -> None:
         """Let time pass, each gate asked as often as each node."""
@@ -34,8 +45,9 @@ class Readers:
             self.stage.play(POLL_SECONDS)
             for name, rate in self.rates.items():
                 self.counted[name] += rate * POLL_SECONDS
+                self.failed[name] += self.failing_share * rate * POLL_SECONDS
                 count = int(self.counted[name])
-                report = GateReport(count, count // 100, count, ((10.0, count), (inf, count)))
+                report = GateReport(count, int(self.failed[name]), count, ((10.0, count), (inf, count)))
                 self.stage.fleet.observe_gate(name, report, self.stage.now)
 
 
@@ -163,3 +175,30 @@ def test_the_load_is_that_of_all_that_tell_once_those_that_serve_do() -> None:
     assert find_rates([told, on_its_way, make_replica("core-2", UNREACHABLE)]) == {"core-0": 7.0, "core-1": 2.0}
     assert find_rates([told, make_replica("core-1", LAGGING)]) is None
     assert find_rates([]) is None
+
+
+@pytest.mark.parametrize(("failing_share", "learned"), [(0.01, 150.0), (0.5, 100.0)])
+def test_what_a_replica_bears_is_what_it_was_asked_for_before_it_failed_its_readers(
+    failing_share: float, learned: float
+) -> None:
+    stage, readers = steady(core_0=100.0, core_1=100.0, core_2=100.0)
+    readers.rates, readers.failing_share = dict.fromkeys(stage.scripts, 150.0), failing_share
+    readers.play(90)
+    falls_at = stage.now
+    for name in ("core-0", "core-1"):
+        stage.scripts[name] = lambda now: NETWORK.behind(int((now - falls_at) / (2 * LEDGER_SECONDS)))(now)
+    readers.play(300)
+    assert stage.fleet.snapshot(stage.now).decision.learned_requests_per_replica == pytest.approx(learned, rel=0.02)
+
+
+@pytest.mark.parametrize(("failures", "fails"), [(0.0, False), (4.9, False), (5.0, True), (100.0, True)])
+def test_a_replica_fails_its_readers_from_one_answer_in_twenty_on(failures: float, fails: bool) -> None:
+    figures = RequestFigures(200.0, answers_per_second=100.0, failures_per_second=failures)
+    other = replace(make_replica("core-1", FRESH), requests=RequestFigures(200.0, answers_per_second=100.0))
+    asked = [replace(make_replica("core-0", FRESH), requests=figures), other]
+    assert find_failing(asked) == ({"core-0"} if fails else set())
+
+
+def test_where_the_load_is_not_known_nobody_is_said_to_fail() -> None:
+    failing = replace(make_replica("core-0", FRESH), requests=RequestFigures(9.0, 9.0, 9.0))
+    assert find_failing([failing, make_replica("core-1", FRESH)]) == set()
