@@ -154,8 +154,9 @@ def decide(
 ) -> tuple[Decision, PolicyMemory]:
     """Decide how many replicas there should be, and return it with what to remember.
 
-    `requests` is requests/s by replica where it is known, `failing` who of them fails its readers. A foreign replica is neither capacity nor lack: a new replica
-    would be no less foreign. Without ground the decision is None and nothing that was learned changes.
+    `requests` is requests/s by replica where it is known, `failing` names those of them that fail their readers. A
+    foreign replica is neither capacity nor lack: a new replica would be no less foreign. Without ground the decision is
+    None and nothing that was learned changes.
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
     warm_ups = record_warm_ups(memory.warm_ups, standings, joined_after=observed_since + settings.sustain_seconds)

@@ -42,7 +42,7 @@ LEARNED_SECONDS = 600.0
 RISE = (0.6, 0.7, 0.8, 0.9, 0.95)
 """How the load comes again, in shares of what a replica was seen to bear: in the end more than is planned for it."""
 RISE_SECONDS = 30.0
-"""Between two steps: requests are counted over a minute, and a leap of all at once is nothing that growth can precede."""
+"""Between two steps: requests are counted over a minute, and growth precedes no leap."""
 TO_THE_TOP = (0.25, 0.5, 0.75, 1.0)
 """And then, once the pool has grown, in shares of the way from what was learned to what toppled them."""
 GROWN_SECONDS = 240.0
