@@ -98,7 +98,7 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
                 asked.every_seconds = space_out(share * learned)
             pool.wait_for("it grows", lambda: pool.pool()["spec"]["replicas"] > TARGET, GROWN_SECONDS)
             grown = time.time()
-            tell(f"grew after {grown - again.since:.0f} s; lagged before: {again.laggards()}; {asked}")
+            tell(f"had grown after {grown - again.since:.0f} s; lagged before: {again.laggards()}; {asked}")
             assert not again.laggards()
             assert BEARING_LOAD in {event.fields["reason"] for event in again.decisions()}
             pool.wait_for("the new one is fresh", lambda: pool.status()["freshReplicas"] > TARGET, BACK_SECONDS)
@@ -108,7 +108,8 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
             time.sleep(HELD_SECONDS)  # that nobody lags shows in no condition
         size = pool.pool()["spec"]["replicas"]
         tell(f"{too_many:.2f} a replica of before, held for {HELD_SECONDS:.0f} s, by {size}; {asked}")
-        tell(f"asked for: {[(event.pod, event.fields['now'], event.fields['reason']) for event in again.decisions()]}")
+        asked_for = [(event.at - again.since, event.fields["now"], event.fields["reason"]) for event in again.decisions()]
+        tell(f"asked for: {[f'{now} after {seconds:.0f} s, {reason}' for seconds, now, reason in sorted(asked_for)]}")
         assert not again.laggards()
         assert not asked.failed()
 
