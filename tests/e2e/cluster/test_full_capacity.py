@@ -108,8 +108,8 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
             time.sleep(HELD_SECONDS)  # that nobody lags shows in no condition
         size = pool.pool()["spec"]["replicas"]
         tell(f"{too_many:.2f} a replica of before, held for {HELD_SECONDS:.0f} s, by {size}; {asked}")
-        asked_for = [(event.at - again.since, event.fields["now"], event.fields["reason"]) for event in again.decisions()]
-        tell(f"asked for: {[f'{now} after {seconds:.0f} s, {reason}' for seconds, now, reason in sorted(asked_for)]}")
+        for one in sorted(again.decisions(), key=lambda event: event.at):
+            tell(f"{one.fields['now']} after {one.at - again.since:.0f} s, {one.fields['reason']}, by {one.pod}")
         assert not again.laggards()
         assert not asked.failed()
 
