@@ -104,15 +104,17 @@ def test_every_selector_matches_its_own_program_and_nothing_else(
     labels = deployment["spec"]["template"]["metadata"]["labels"].items()
     others = [pod["metadata"]["labels"].items() for pod in list_pods(objects) if pod != deployment["spec"]["template"]]
     spreads = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
-    selectors = [deployment["spec"]["selector"]["matchLabels"], find(ours, "Service")["spec"]["selector"]]
+    services = [o for o in ours if o["kind"] == "Service"]
+    assert services
+    selectors = [deployment["spec"]["selector"]["matchLabels"], *(one["spec"]["selector"] for one in services)]
     selectors += [find(ours, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
     selectors += [spread["labelSelector"]["matchLabels"] for spread in spreads]
     selectors += [o["spec"]["podSelector"]["matchLabels"] for o in ours if o["kind"] == "NetworkPolicy"]
     assert all(selector.items() <= labels for selector in selectors)
     assert not any(selector.items() <= other for selector in selectors for other in others)
     for monitor in (o for o in ours if o["kind"] == "ServiceMonitor"):
-        service = find(ours, "Service")["metadata"]["labels"]
-        assert monitor["spec"]["selector"]["matchLabels"].items() <= service.items()
+        watched = find(ours, "Service", deployment["metadata"]["name"])["metadata"]["labels"]
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= watched.items()
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
