@@ -32,5 +32,5 @@ def find_rates(replicas: Sequence[Replica]) -> dict[str, float] | None:
 
 def find_failing(replicas: Sequence[Replica]) -> frozenset[str]:
     """Find the replicas that fail their readers: the requests that these come in with are more than they bear."""
-    requests = find_requests(replicas) or {}
-    return frozenset(name for name, one in requests.items() if one.error_percent >= FAILING_PERCENT)
+    told = ((one.name, one.requests) for one in replicas if one.requests is not None)
+    return frozenset(name for name, requests in told if requests.error_percent >= FAILING_PERCENT)
