@@ -16,7 +16,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell without job control starts things in the background; what tests start and interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# gRPC's handlers around fork() run in a child that is about to become another program, and now and then hold it up.
+# gRPC's handlers around fork() run in a child that is about to become another program, and may hold it up.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 settings.register_profile("readpool", deadline=None)  # a busy machine is no bug
