@@ -13,12 +13,13 @@ RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --requi
 RUN cd /opt/readpool/lib/python3*/site-packages/kubernetes \
     && find client/api client/models aio/client/api aio/client/models -name '*.py' ! -name __init__.py -delete
 COPY . .
+RUN /opt/build/bin/python -m simulator.core.program dist/stellar-core
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-compile --no-deps --no-index dist/*.whl \
     && /opt/readpool/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/readpool/lib \
     && /opt/readpool/bin/python -c 'import readpool.kubernetes.informer, readpool.kubernetes.lease'
 
-FROM ${BASE}
+FROM ${BASE} AS readpool
 LABEL org.opencontainers.image.title="readpool" \
       org.opencontainers.image.description="Read-only pools of Stellar Core on Kubernetes that keep themselves fresh" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -31,3 +32,19 @@ COPY --from=build /opt/readpool /opt/readpool
 USER 65532:65532
 EXPOSE 9090 8080
 ENTRYPOINT ["readpool"]
+
+# A simulated Stellar Core, for pools on a laptop or in tests: laid out as stellar/stellar-core is. `make image TARGET=simulated-core`
+FROM ${BASE} AS simulated-core
+LABEL org.opencontainers.image.title="simulated-stellar-core" \
+      org.opencontainers.image.description="A simulated Stellar Core for trying readpool: it keeps no ledger of any public network" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0"
+# History is fetched by the commands of the configuration, which are curl's as a rule.
+RUN command -v curl || (apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*)
+COPY --from=build /src/dist/stellar-core /usr/bin/stellar-core
+USER 65532:65532
+WORKDIR /data
+EXPOSE 11625 11626
+ENTRYPOINT ["stellar-core"]
+
+FROM readpool

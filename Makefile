@@ -19,7 +19,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full browser demo bench policy-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core browser demo bench policy-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -43,7 +43,7 @@ test: setup ## Run the unit and component tests: about four minutes on two cores
 	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal -o faulthandler_timeout=180 \
 		--junitxml=artifacts/test.xml $(ARGS)
 
-e2e: e2e-local e2e-cluster ## Run the slow and real: stellar-core, a browser, the demo, then a real cluster with KEDA
+e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a browser, the demo, then a real cluster with KEDA
 
 e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
@@ -70,6 +70,18 @@ e2e-cluster-scaler:
 e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written, capacity that is learned (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
 	$(PYTEST) $(FULL_TESTS) --junitxml=artifacts/e2e-full.xml $(ARGS)
+
+# The tests that run on the simulated Core otherwise; the recordings it is held to are compared with the real one, too.
+CORE_TESTS := tests/component/test_simulator_core_network.py tests/component/test_core_*.py \
+	$(addprefix tests/e2e/test_,real_core.py core_config_real.py core_config_syncs.py gate_real.py demo_core.py)
+
+e2e-real-core: setup cluster-images ## Run on a real stellar-core what runs on the simulated one otherwise: STELLAR_CORE=/path/to/stellar-core
+	@if [ ! -x '$(STELLAR_CORE)' ]; then \
+		echo 'make e2e-real-core needs a real stellar-core: STELLAR_CORE=/path/to/stellar-core (docs/testing.md).' >&2; exit 1; \
+	fi
+	@mkdir -p artifacts
+	$(PYTEST) $(CORE_TESTS) --junitxml=artifacts/e2e-real-core.xml $(ARGS)
+	@$(MAKE) --no-print-directory e2e-cluster
 
 # What cannot be built here is said; the tests that need it then skip with the reason, or fail in a strict run.
 cluster-images: setup
@@ -123,11 +135,11 @@ lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for th
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim)
+image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim TARGET=simulated-core for that one)
 	@if command -v buildah >/dev/null; then \
-		set -x; buildah bud --build-arg BASE='$(BASE)' -t '$(IMAGE)' $(ARGS) .; \
+		set -x; buildah bud --build-arg BASE='$(BASE)' $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
 	elif command -v docker >/dev/null; then \
-		set -x; docker build --build-arg BASE='$(BASE)' -t '$(IMAGE)' $(ARGS) .; \
+		set -x; docker build --build-arg BASE='$(BASE)' $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
 	else \
 		echo 'make image needs buildah or docker; neither is on PATH.' >&2; exit 1; \
 	fi

@@ -1,7 +1,8 @@
 """When may a test be skipped? Where READPOOL_STRICT=1, as in CI, only for what the machine cannot do.
 
 A test that lacks something it could be given calls `skip_or_fail`; one that the machine itself rules out (no IPv6, not
-x86-64) calls `skip_where_impossible`. conftest.py turns every other skip of a strict run into a failure.
+x86-64) calls `skip_where_impossible`; one that proves nothing on the simulated Core calls `skip_without_real_core`.
+conftest.py turns every other skip of a strict run into a failure.
 """
 
 import os
@@ -10,6 +11,7 @@ from typing import NoReturn
 import pytest
 
 IMPOSSIBLE = "this machine cannot: "
+REAL_CORE = "only a real Stellar Core can prove it: "
 
 
 def is_strict() -> bool:
@@ -27,3 +29,8 @@ def skip_or_fail(reason: str) -> NoReturn:
 def skip_where_impossible(reason: str) -> NoReturn:
     """Skip the test for what this machine can never do; a strict run accepts it."""
     pytest.skip(f"{IMPOSSIBLE}{reason}")
+
+
+def skip_without_real_core(reason: str) -> NoReturn:
+    """Skip the test for what the simulated Core cannot prove; a strict run accepts it. `make e2e-real-core` runs it."""
+    pytest.skip(f"{REAL_CORE}{reason}")

@@ -1,4 +1,4 @@
-"""Images of one binary each: the static ones of the cluster on nothing, stellar-core and Envoy on a Debian base.
+"""Images of one program each: the static ones of the cluster on nothing, stellar-core and Envoy on a Debian base.
 
 Their tags come from what is in them, so that a node never mistakes an older one for this.
 """
@@ -15,8 +15,10 @@ from tests.cluster.debian_base import BASE_PATH
 from tests.cluster.image_archive import Layer, write_archive, write_layer
 from tests.cluster.parts import PARTS, read_version
 from tests.cluster.progress import Progress
+from tests.core_under_test import is_real
 
 TAG_DIGITS = 8
+CORE_PLACE = "/usr/bin/stellar-core"
 NEXT = "-next"
 """The image of stellar-core has a second tag, which ends so: a version to upgrade to that behaves as the first."""
 _RECIPE = "1"  # raise it when the images are put together in another way
@@ -56,9 +58,13 @@ def build_binary_image(binaries: Binaries, name: str, progress: Progress) -> Pat
 
 
 def build_core_image(binary: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Give the reference and the archive of the image of a stellar-core, written unless the cache has it."""
-    reference = f"localhost/stellar-core:{_compute_tag(binary, base, NEXT)}"
-    write = partial(_write, reference, {"/usr/local/bin/stellar-core": binary}, (base,), also=(reference + NEXT,))
+    """Give the reference and the archive of the image of a stellar-core, written unless the cache has it.
+
+    It is laid out as the official image: the program on PATH as stellar-core, which is the entry point.
+    """
+    name = "stellar-core" if is_real() else "simulated-stellar-core"
+    reference = f"localhost/{name}:{_compute_tag(binary, base, NEXT)}"
+    write = partial(_write, reference, {CORE_PLACE: binary}, (base,), also=(reference + NEXT,))
     return reference, _keep(reference, write, progress)
 
 

@@ -18,8 +18,8 @@ from tests.cluster.builds import Binaries
 from tests.cluster.debian_base import build_base
 from tests.cluster.progress import Progress
 from tests.cluster.readpool_image import build_readpool_image
+from tests.core_under_test import require_core
 from tests.envoy_binary import EnvoyMissingError, find_envoy
-from tests.stellar_core_binary import find_stellar_core
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Images:
 
     Attributes:
         archives: docker archives, one an image, with the reference in each; those of the cluster itself come first.
-        core: stellar-core's, with python3, curl and a shell beside it; None where no stellar-core was found.
+        core: of the Stellar Core that tests run on, the simulated one as a rule, with curl and a shell beside it.
         gate: Envoy's; None where there is no Envoy to be had.
     """
 
@@ -39,7 +39,7 @@ class Images:
     keda_adapter: str
     keda_webhooks: str
     readpool: str
-    core: str | None
+    core: str
     gate: str | None
 
 
@@ -55,12 +55,11 @@ def build_images(binaries: Binaries, progress: Progress = print) -> Images:
     base = build_base(progress)
     readpool, archive = build_readpool_image(base, progress)
     archives.append(archive)
-    gate, core = None, None
+    core, archive = build_core_image(require_core(), base, progress)
+    archives.append(archive)
+    gate = None
     with contextlib.suppress(EnvoyMissingError):
         gate, archive = build_gate_image(find_envoy(), base, progress)
-        archives.append(archive)
-    if found := find_stellar_core():
-        core, archive = build_core_image(found, base, progress)
         archives.append(archive)
     references = {name.replace("-", "_"): name_image(binaries, name) for name in BINARY_IMAGES}
     return Images(archives=tuple(archives), readpool=readpool, core=core, gate=gate, **references)

@@ -4,7 +4,7 @@ READPOOL_CLUSTER names one of ours that is to be used, brought up where it is no
 
 Settings of another cluster: READPOOL_IMAGE, READPOOL_CORE_IMAGE and READPOOL_GATE_IMAGE, the images' names there; or
 READPOOL_LOAD_IMAGE, a command with {} in place of an archive, by which ours are brought to it (`kind load
-image-archive {}`).
+image-archive {}`). READPOOL_CORE_NEXT is the tag of a second READPOOL_CORE_IMAGE, to upgrade to.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.access import Access
+from tests.cluster.binary_images import NEXT
 from tests.cluster.builds import build_all
 from tests.cluster.exec_faults import ExecFaults
 from tests.cluster.faults import Faults
@@ -32,12 +33,14 @@ MOST_INSTANCES = 100
 class ImageReferences:
     """The images that tests put into pods, as the cluster calls them.
 
-    `core` and `gate` are None where there is no stellar-core and no Envoy.
+    `core` and `gate` are None where there is no stellar-core and no Envoy; `core_next` is the tag of another image of
+    the former, to upgrade to.
     """
 
     readpool: str
     core: str | None
     gate: str | None
+    core_next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
         if was_running:
             for archive in images.archives:  # what is there already takes no time
                 instance.import_image(archive)
-        references = ImageReferences(images.readpool, images.core, images.gate)
+        references = ImageReferences(images.readpool, images.core, images.gate, _name_next(images.core))
         yield ProvidedCluster(instance.access, instance.faults, references, True, instance.folders.audit_log)
     finally:
         if named:
@@ -105,7 +108,7 @@ def find_free_name(prefix: str = "e2e") -> str:
 
 def _find_images(progress: Progress) -> ImageReferences:
     """Find the images of another cluster: by name where named, else built here and loaded by the command given."""
-    load = os.environ.get("READPOOL_LOAD_IMAGE")
+    core, load = os.environ.get("READPOOL_CORE_IMAGE"), os.environ.get("READPOOL_LOAD_IMAGE")
     if load is None:
         named = os.environ.get("READPOOL_IMAGE")
         if not named:
@@ -113,11 +116,20 @@ def _find_images(progress: Progress) -> ImageReferences:
                 "With KUBECONFIG, give READPOOL_IMAGE, the name of an image that the cluster has or can pull, "
                 "or READPOOL_LOAD_IMAGE, a command that loads an archive in place of {} (kind load image-archive {})."
             )
-        return ImageReferences(named, os.environ.get("READPOOL_CORE_IMAGE"), os.environ.get("READPOOL_GATE_IMAGE"))
+        return ImageReferences(named, core, os.environ.get("READPOOL_GATE_IMAGE"), _find_next(core))
     images = build_images(build_all(PROGRAMS, progress), progress)
     for archive in images.archives:
         command = [part.replace("{}", str(archive)) for part in shlex.split(load)]
         run_reported(command, f"loading {archive.name}", progress)
-    core = os.environ.get("READPOOL_CORE_IMAGE") or images.core
+    after = _find_next(core) if core else _name_next(images.core)
     gate = os.environ.get("READPOOL_GATE_IMAGE") or images.gate
-    return ImageReferences(os.environ.get("READPOOL_IMAGE") or images.readpool, core, gate)
+    return ImageReferences(os.environ.get("READPOOL_IMAGE") or images.readpool, core or images.core, gate, after)
+
+
+def _name_next(core: str) -> str:
+    return core.rpartition(":")[2] + NEXT
+
+
+def _find_next(core: str | None) -> str | None:
+    """Find the tag to upgrade to of an image that somebody else has built."""
+    return os.environ.get("READPOOL_CORE_NEXT") if core else None

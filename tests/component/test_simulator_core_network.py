@@ -15,7 +15,7 @@ import pytest
 
 from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from simulator.core_process import CoreError, CoreProcess, check_binary
-from tests.stellar_core_binary import require_stellar_core
+from tests.core_under_test import require_core
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ esac
 
 
 async def test_a_cancelled_start_ends_what_it_started(folder: Path) -> None:
-    binary = require_stellar_core()
+    binary = require_core()
     starting = asyncio.create_task(start_core_network(binary, CoreNetworkSettings(nodes=1)))
     async with asyncio.timeout(20):
         while not find_processes(folder):  # noqa: ASYNC110 - the kernel's list of processes tells nobody
@@ -110,7 +110,7 @@ asyncio.run(hold())
 @pytest.mark.parametrize("interrupts", [1, 2], ids=["ctrl-c", "ctrl-c twice"])
 async def test_an_interrupt_leaves_no_process_not_even_a_stopped_one(folder: Path, interrupts: int) -> None:
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HOLD_A_NETWORK, require_stellar_core(),
+        sys.executable, "-c", HOLD_A_NETWORK, require_core(),
         env=os.environ | {"TMPDIR": str(folder)}, stdout=PIPE, stderr=DEVNULL,
     )  # fmt: skip
     assert holder.stdout is not None
@@ -130,7 +130,7 @@ async def ask_state(network: CoreNetwork, name: str) -> str:
 
 
 async def test_a_network_starts_scales_stops_and_ends_without_a_trace(folder: Path) -> None:
-    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=2)) as network:
+    async with await start_core_network(require_core(), CoreNetworkSettings(nodes=2)) as network:
         assert network.names() == ("pool-0", "pool-1")
         assert [await ask_state(network, name) for name in network.names()] == ["Synced!", "Synced!"]
         await network.scale(3)
@@ -150,7 +150,7 @@ async def test_a_network_starts_scales_stops_and_ends_without_a_trace(folder: Pa
 
 
 async def test_a_node_that_crashed_is_started_again(folder: Path) -> None:
-    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=1)) as network:
+    async with await start_core_network(require_core(), CoreNetworkSettings(nodes=1)) as network:
         pid = network._nodes["pool-0"].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)

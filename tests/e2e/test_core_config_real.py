@@ -16,7 +16,7 @@ from controller.core_config import CoreSettings, build_core_config
 from controller.shards import ShardAssignment
 from readpool.networks import NetworkFacts
 from readpool.public_networks import load_public_networks
-from tests.stellar_core_binary import require_stellar_core
+from tests.core_under_test import require_core
 
 ARCHIVES = ("https://a.example.com/core", "http://b.example.com:8080")
 HOSTILE = 'He said "it\'s" {0} \\ $(id) # ünïcode 🚀 ;'
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(300)
 def run_core(folder: Path, config: str, command: str) -> tuple[str, str]:
     """Run a command of stellar-core with this configuration; return its output and its log."""
     (folder / "node.cfg").write_text(config, encoding="utf-8")
-    arguments = [str(require_stellar_core()), "--conf", "node.cfg", command]
+    arguments = [str(require_core()), "--conf", "node.cfg", command]
     done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}\n{config}"
     return done.stdout, done.stderr + done.stdout

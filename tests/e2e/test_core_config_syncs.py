@@ -20,7 +20,7 @@ from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_
 from simulator.core_process import CoreProcess
 from tests.e2e.history_archive import ArchiveServer, serve_archive
 from tests.private_override import build_private_override
-from tests.stellar_core_binary import require_stellar_core
+from tests.core_under_test import require_core, require_real_core
 
 SYNC_SECONDS = 90.0
 ARCHIVED = 31
@@ -72,7 +72,7 @@ class Replica:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def private_network() -> AsyncIterator[CoreNetwork]:
     """Start one validator, and wait until it has written a few checkpoints: history to catch up on."""
-    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=0)) as network:
+    async with await start_core_network(require_core(), CoreNetworkSettings(nodes=0)) as network:
         async with asyncio.timeout(60):
             while read_archived_ledger(network) < ARCHIVED:  # noqa: ASYNC110 - Core tells nobody when it has
                 await asyncio.sleep(0.5)
@@ -184,6 +184,7 @@ async def test_the_query_port_answers_readers(
 async def test_what_ledgers_change_is_not_kept_for_debugging(
     archives: tuple[ArchiveServer, ArchiveServer], start_replica: Starter
 ) -> None:
+    require_real_core("the simulated one never keeps what ledgers change for debugging")
     replica = await start_replica((archives[0].url,), None, True)
     ledger = await replica.read_ledger()
     async with asyncio.timeout(SYNC_SECONDS):

@@ -6,12 +6,12 @@ import psutil
 import pytest
 
 from tests.e2e.demo_process import find_current, run_demo
-from tests.stellar_core_binary import require_stellar_core
+from tests.core_under_test import require_core
 
 
 @pytest.mark.timeout(240)
 def test_on_real_nodes_a_stopped_one_makes_the_pool_grow_by_one_and_its_return_makes_it_shrink(tmp_path: Path) -> None:
-    binary = require_stellar_core()
+    binary = require_core()
     flags = ("--core", str(binary), "--seconds", "180")
     code, said, report = run_demo(tmp_path / "report.json", *flags, seconds=220)
     assert report["verdict"]["ok"], said

@@ -26,7 +26,7 @@ from tests.e2e.test_core_config_syncs import (
 )
 from tests.envoy_binary import require_envoy
 from tests.gate_process import Gate, build_request, read_status, run_gate, send
-from tests.stellar_core_binary import require_stellar_core
+from tests.core_under_test import require_core
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 QUESTION = b"key=" + NO_SUCH_ACCOUNT
@@ -50,7 +50,7 @@ class Pod:
 async def pod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pod]:
     """Run a replica in step with a private network, and its gate."""
     envoy, folder = require_envoy(), tmp_path_factory.mktemp("pod")
-    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=0)) as network:
+    async with await start_core_network(require_core(), CoreNetworkSettings(nodes=0)) as network:
         async with asyncio.timeout(60):
             while read_archived_ledger(network) < ARCHIVED:  # noqa: ASYNC110 - Core tells nobody when it has
                 await asyncio.sleep(0.5)

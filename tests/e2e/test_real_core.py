@@ -17,7 +17,7 @@ from scaler.probes.report import NodeReport, PollFailure
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import FleetSpec, NodesSource
 from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
-from tests.stellar_core_binary import require_stellar_core
+from tests.core_under_test import require_core
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 0.4
@@ -106,7 +106,7 @@ def desired_of(snapshots: list[FleetSnapshot]) -> set[int]:
 
 @pytest.fixture
 async def story() -> AsyncIterator[Story]:
-    async with await start_core_network(require_stellar_core(), CoreNetworkSettings(nodes=TARGET)) as network:
+    async with await start_core_network(require_core(), CoreNetworkSettings(nodes=TARGET)) as network:
         one = Story(network)
         await one.observe(all_fresh, 30.0, "all are fresh")
         yield one

@@ -18,7 +18,6 @@ from tests.cluster.provided import ProvidedCluster, provide_cluster
 from tests.e2e.cluster import shared_release
 from tests.e2e.cluster.core_network import CoreNetwork, start_core_network
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.stellar_core_binary import require_stellar_core
 from tests.strictness import skip_or_fail
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts"
@@ -87,13 +86,12 @@ def scaler_release(cluster: ProvidedCluster) -> OwnRelease:
 
 @pytest.fixture(scope="session")
 def core_network(cluster: ProvidedCluster, pytestconfig: pytest.Config) -> Iterator[CoreNetwork]:
-    """Start a private network of real stellar-core: a validator, which whoever wants may follow."""
+    """Start a private network of Stellar Core: a validator, which whoever wants may follow."""
     image = cluster.images.core
     if image is None:
-        require_stellar_core()  # skips with the reason
-        raise AssertionError("there is a stellar-core, but no image of it")
+        skip_or_fail("READPOOL_CORE_IMAGE is not set: the cluster has no image of stellar-core")
     with borrow_namespace(cluster, pytestconfig, "core-network") as name:
-        yield start_core_network(cluster.access, name, image)
+        yield start_core_network(cluster.access, name, image, cluster.images.readpool)
 
 
 @contextmanager

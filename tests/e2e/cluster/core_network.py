@@ -1,4 +1,4 @@
-"""Real stellar-core in a cluster: manifests of a validator with its archive over HTTP, and of watchers that follow it.
+"""Stellar Core in a cluster: manifests of a validator with its archive over HTTP, and of watchers that follow it.
 
 The validator is the network; a StatefulSet of watchers behind a headless Service is a fleet as people have it.
 """
@@ -51,12 +51,14 @@ class CoreNetwork:
         namespace: where its validator is.
         image: of stellar-core.
         network: what its members know of it.
+        server_image: that has python3, which serves the archive.
     """
 
     access: Access
     namespace: str
     image: str
     network: Network
+    server_image: str
 
     @property
     def validator_pod(self) -> str:
@@ -69,27 +71,28 @@ class CoreNetwork:
         return {"type": "core", "url": f"http://{self.network.validator_host}:{COMMAND_PORT}"}
 
 
-def start_core_network(access: Access, namespace: str, image: str) -> CoreNetwork:
+def start_core_network(access: Access, namespace: str, image: str, server_image: str) -> CoreNetwork:
     """Start the validator of a network in a namespace that is there, and wait until its archive has a checkpoint."""
     host = f"{VALIDATOR}.{namespace}.svc.cluster.local"
-    access.apply(*build_validator(VALIDATOR, image, PASSPHRASE, is_open=True), namespace=namespace)
+    access.apply(*build_validator(VALIDATOR, (image, server_image), PASSPHRASE, is_open=True), namespace=namespace)
     rollout = ("rollout", "status", f"statefulset/{VALIDATOR}", f"--namespace={namespace}")
     access.kubectl(*rollout, f"--timeout={READY_SECONDS:.0f}s", timeout=READY_SECONDS + 10)
-    return CoreNetwork(access, namespace, image, Network(PASSPHRASE, host))
+    return CoreNetwork(access, namespace, image, Network(PASSPHRASE, host), server_image)
 
 
 def build_validator(
-    name: str, image: str, passphrase: str, *, is_open: bool = False, labels: Mapping[str, str] | None = None
+    name: str, images: tuple[str, str], passphrase: str, *, is_open: bool = False, labels: Mapping[str, str] | None = None
 ) -> tuple[Manifest, ...]:
-    """Build a lone validator with its archive, and a Service for both.
+    """Build a lone validator with its archive, and a Service for both; of stellar-core's image and one with python3.
 
     With `is_open` and the labels of a fleet's Service it is a stranger in that fleet.
     """
+    image, server_image = images
     own = {"app.kubernetes.io/name": name}
     ports = {"peer": PEER_PORT, "history": HISTORY_PORT}
     history = {
         "name": "history",
-        "image": image,
+        "image": server_image,
         "command": ["python3", "-m", "http.server", str(HISTORY_PORT), "--directory", HISTORY_FOLDER],
         "ports": [{"name": "history", "containerPort": HISTORY_PORT}],
         "readinessProbe": {

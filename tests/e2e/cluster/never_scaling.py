@@ -102,7 +102,8 @@ def let_a_stranger_join(stage: Stage) -> Iterator[None]:
     """Put a validator of another network, which closes ledgers all right, behind the fleet's Service."""
     access, namespace = stage.cluster.access, stage.fleet.namespace
     labels = fleet_labels(stage.fleet.view.name)
-    stranger = build_validator("stranger", stage.network.image, STRANGERS_NETWORK, is_open=True, labels=labels)
+    images = (stage.network.image, stage.network.server_image)
+    stranger = build_validator("stranger", images, STRANGERS_NETWORK, is_open=True, labels=labels)
     access.apply(*stranger, namespace=namespace)
     try:
         yield
