@@ -1,6 +1,6 @@
 """The entries of the last few ledgers, for one thread that applies ledgers and others that look entries up.
 
-Nothing is locked: what changed in the youngest ledgers is kept apart, each by itself, and is never changed again. Only what
+Nothing is locked: what changed in the youngest ledgers is kept apart, each by itself, and never changes again. Only what
 lies below the oldest of them is merged, and readers find what was merged in the changes that they still hold.
 """
 
@@ -16,7 +16,7 @@ class _Ledger(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Entries as of the first ledger, and the ledgers, oldest first; what the first one changed lies in the entries too."""
+    """Entries as of the first ledger, and the ledgers, oldest first; what the first one changed is in the entries."""
 
     oldest: dict[bytes, bytes]
     ledgers: tuple[_Ledger, ...]

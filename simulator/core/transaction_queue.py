@@ -39,9 +39,6 @@ class TransactionQueue:
         self._waiting: dict[bytes, _Waiting] = {}
         self._banned: deque[set[bytes]] = deque([set()], maxlen=BANNED_LEDGERS)
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def submit(self, envelope: Envelope, max_operations: int) -> Submission:
         """Take a transaction, where a ledger takes `max_operations`."""
         name = envelope.payload_hash(self._network_id)

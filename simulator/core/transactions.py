@@ -1,7 +1,7 @@
 """Transactions as clients hand them in: envelopes of version 0 and 1, read from XDR, and the results as XDR. Pure.
 
-Operations that create accounts, pay, bump a sequence number or keep data are read; envelopes with others, and those that
-bump a fee, are refused with a message of this simulation's own.
+Operations that create accounts, pay, bump a sequence number or keep data are read; envelopes with others, and those
+that bump a fee, are refused with a message of this simulation's own.
 """
 
 import hashlib
@@ -19,8 +19,10 @@ TX_BAD_SEQ, TX_BAD_AUTH, TX_INSUFFICIENT_BALANCE, TX_NO_ACCOUNT, TX_INSUFFICIENT
     -5, -11, -1
 )
 
-_ENVELOPE_V0, _ENVELOPE_V1 = 0, 2
+_ENVELOPE_V0, _ENVELOPE_V1, _ENVELOPE_FEE_BUMP = 0, 2, 5
 _MUXED = 0x100
+_NO_CONDITIONS, _TIME_BOUNDS = 0, 1
+_MEMO_BYTES = {0: 0, 2: 8, 3: 32, 4: 32}
 _NETWORK_AND_TYPE = struct.Struct(">32sI")
 
 
@@ -65,7 +67,7 @@ def parse_envelope(data: bytes) -> Envelope:
     """Read a TransactionEnvelope. Raises XdrError."""
     reader = Reader(data)
     version = reader.int32()
-    if version == 5:
+    if version == _ENVELOPE_FEE_BUMP:
         raise XdrError("this simulation does not take transactions that bump a fee")
     if version not in (_ENVELOPE_V0, _ENVELOPE_V1):
         raise XdrError("bad value of type in TransactionEnvelope")
@@ -107,19 +109,19 @@ def _read_muxed(reader: Reader) -> bytes:
 
 def _read_conditions(reader: Reader, kinds: int) -> tuple[int, int]:
     kind = reader.one_of(range(kinds), "Preconditions")
-    if kind == 1:
+    if kind == _TIME_BOUNDS:
         return reader.uint64(), reader.uint64()
-    if kind == 2:
+    if kind != _NO_CONDITIONS:
         raise XdrError("this simulation does not take preconditions beyond time bounds")
     return 0, 0
 
 
 def _skip_memo(reader: Reader) -> None:
     kind = reader.one_of(range(5), "Memo")
-    if kind == 1:
+    if kind in _MEMO_BYTES:
+        reader.take(_MEMO_BYTES[kind])
+    else:
         reader.bounded(28)
-    elif kind:
-        reader.take(8 if kind == 2 else 32)
 
 
 def _read_operation(reader: Reader) -> Operation:

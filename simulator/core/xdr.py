@@ -1,4 +1,4 @@
-"""XDR, read and written by hand: as much of Stellar's as ledgers of accounts and payments need, with Core's words. Pure."""
+"""XDR, read and written by hand: as much of Stellar's as accounts and payments need, with Core's words. Pure."""
 
 import binascii
 import struct
