@@ -24,6 +24,7 @@ _DEFAULT_CONFIGURATION = "stellar-core.cfg"
 class Arguments:
     """What a command was given: its options by name (a flag has ""), and what stands beside them."""
 
+    command: str
     options: dict[str, str] = field(default_factory=dict)
     positional: list[str] = field(default_factory=list)
 
@@ -48,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         print(usage(), end="")
         return 0 if name else 1
     if name in {"version", "gen-seed"}:  # these read nothing, and so refuse nothing
-        return _load(name)(Arguments())
+        return _load(name)(Arguments(name))
     try:
         arguments = _parse(name, words)
     except NotUnderstoodError as error:
@@ -57,7 +58,18 @@ def main(words: Sequence[str]) -> int:
     if arguments is None:
         print(command_usage(name), end="")
         return 0
-    return _load(name)(arguments)
+    return _run(_load(name), arguments)
+
+
+def _run(command: Command, arguments: Arguments) -> int:
+    from simulator.core.errors import CoreFailure  # noqa: PLC0415  # `version` and `help` have to start fast
+
+    try:
+        return command(arguments)
+    except CoreFailure as failure:
+        from simulator.core.failing import report  # noqa: PLC0415
+
+        return report(failure)
 
 
 def _find_command(words: Sequence[str]) -> str | None:
@@ -79,7 +91,7 @@ def _split(words: Sequence[str]) -> Iterator[tuple[bool, str]]:
 
 def _parse(command: str, words: Sequence[str]) -> Arguments | None:
     """Read a command's arguments; None where its usage is asked for. Raises NotUnderstoodError."""
-    arguments, known = Arguments(), list_options(command)
+    arguments, known = Arguments(command), list_options(command)
     rest = list(words)
     rest.remove(command)
     is_help = False

@@ -10,9 +10,9 @@ class CoreFailure(Exception):  # noqa: N818  # it ends a command, and is no faul
     """A command that can't go on.
 
     Attributes:
-        lines: what Core says of it; the first is the exception's text. Those after it are logged before it, as errors.
-        exit_code: 1 for `[default FATAL] Got an exception: …`; ABORTED for `current exception: …`, where the first
-            line is the exception as C++ spells it: std::runtime_error("…").
+        lines: what Core says of it: the text of the exception.
+        exit_code: 1 for `[default FATAL] Got an exception: …`; ABORTED for `current exception: …`, where it
+            is spelt as in C++: std::runtime_error("…").
     """
 
     def __init__(self, lines: str | Sequence[str], exit_code: int = 1) -> None:
@@ -24,3 +24,10 @@ class CoreFailure(Exception):  # noqa: N818  # it ends a command, and is no faul
 def abort(text: str, kind: str = "std::runtime_error") -> CoreFailure:
     """Give the failure of an exception that nothing catches, which ends Core with SIGABRT."""
     return CoreFailure(f'{kind}("{text}")', ABORTED)
+
+
+class NotSetUpError(CoreFailure):
+    """A node that cannot be set up to run; why, was logged before."""
+
+    def __init__(self) -> None:
+        super().__init__("Unable to setup the application to run")

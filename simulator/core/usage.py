@@ -146,7 +146,7 @@ ARGUMENTS = {
     "catchup": Argument("<DESTINATION-LEDGER/LEDGER-COUNT>", _CATCHUP),
     "convert-id": Argument("<ID>", "ID argument is required"),
     "http-command": Argument("<COMMAND>", "COMMAND argument is required"),
-    "new-hist": Argument("<HISTORY-LABEL>", "HISTORY-LABEL argument is required"),
+    "new-hist": Argument("<HISTORY-LABEL> ... ", "HISTORY-LABEL argument is required"),
 }
 
 WITH_VALUE = frozenset(
