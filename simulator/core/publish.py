@@ -1,7 +1,7 @@
 """Publishing checkpoints into the archives that have a `put`, and making such an archive (new-hist).
 
-The order is the recorded one: ask for the state, then the files of the checkpoint and the buckets that the archive does not
-have yet, all at once and each after its `mkdir`; the two state files come last.
+The order is the recorded one: ask for the state, then the files of the checkpoint and the buckets that the archive does
+not have yet, all at once and each after its `mkdir`; the two state files come last.
 """
 
 import asyncio
@@ -86,10 +86,9 @@ class Publisher:
         buckets = {name for names in known for name in set(list_buckets(levels)) - names}
         ledgers = store.ledgers(checkpoint - self._settings.checkpoint_ledgers + 1, checkpoint)
         async with self._write_files(store, checkpoint, ledgers, sorted(buckets)) as files:
+            state = ArchiveState(checkpoint, self._settings.passphrase, levels)
             results = [
-                await self._publish_to(
-                    archive, ArchiveState(checkpoint, self._settings.passphrase, levels), files, names
-                )
+                await self._publish_to(archive, state, files, names)
                 for archive, names in zip(archives, known, strict=True)
             ]
         return all(results)
@@ -128,7 +127,7 @@ class Publisher:
     async def _write_files(
         self, store: Store, checkpoint: int, ledgers: Sequence[ClosedLedger], buckets: Sequence[str]
     ) -> AsyncIterator[dict[str, Path]]:
-        """Write the files of a checkpoint where Stellar Core has them; they are removed afterwards. Gives them by name."""
+        """Write the files of a checkpoint where Stellar Core has them, by name; they are removed afterwards."""
         async with self._downloads.open_folder("snapshot") as folder:
             files = _locate_files(store, folder, checkpoint, buckets)
             for remote, content in _make_files(store, checkpoint, ledgers, buckets).items():

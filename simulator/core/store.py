@@ -159,8 +159,10 @@ class Store:
 
     def unqueue(self, checkpoint: int) -> None:
         """Forget a checkpoint that is published."""
+        names = list_buckets(self.read_queued(checkpoint))
         self._queued.discard(checkpoint)
-        self._locate_queued(checkpoint).unlink(missing_ok=True)
+        self._locate_queued(checkpoint).unlink()
+        self._remove_unneeded(names)
 
     def close(self) -> None:
         """Close the database and let another process have the folder."""
@@ -201,9 +203,11 @@ class Store:
         """Remove the buckets that were replaced so many ledgers ago that no snapshot reads them any more."""
         self._dropped.append(list_buckets(before))
         if len(self._dropped) > self._settings.query_snapshot_ledgers:
-            gone = set(self._dropped.popleft()).difference(self._list_needed())
-            for name in gone:
-                self.folder.locate(name).unlink(missing_ok=True)
+            self._remove_unneeded(self._dropped.popleft())
+
+    def _remove_unneeded(self, names: list[str]) -> None:
+        for name in set(names).difference(self._list_needed()):
+            self.folder.locate(name).unlink(missing_ok=True)
 
     def _list_needed(self) -> set[str]:
         queued = [name for one in self._queued for name in list_buckets(self.read_queued(one))]
