@@ -1,0 +1,192 @@
+"""The folder of buckets: its lock, and bucket files that are named by the hash of their content.
+
+A file is a row of records, sorted by key: the key, and an entry or the mark of one that was removed. The first one, with an
+empty key, is the number of the ledger, so that level 0 changes with each ledger as it does in Stellar Core.
+"""
+
+import fcntl
+import hashlib
+import heapq
+import os
+import shutil
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from simulator.core.bucket_levels import EMPTY, NO_BUCKETS, BucketList, list_buckets, list_spilling, replace_level
+from simulator.core.errors import CoreFailure
+
+Record = tuple[bytes, bytes | None]
+
+LOCK = "stellar-core.lock"
+ABORTED = 134
+_LENGTHS = struct.Struct(">Ii")
+
+
+class DamagedBucketError(Exception):
+    """A bucket file whose content is not what its name says."""
+
+
+class BucketFolder:
+    """The folder of one node, locked while this is open.
+
+    Raises:
+        CoreFailure: in the constructor, when the folder cannot be made or another process holds it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        _make(path)
+        self._lock = _lock(f"{path}/{LOCK}")
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        os.close(self._lock)
+
+    def locate(self, name: str) -> Path:
+        """Say where a bucket is kept."""
+        return Path(self.path, f"bucket-{name}.xdr")
+
+    def clear(self) -> None:
+        """Remove all but the lock, and begin anew with the folders that a node needs."""
+        for path in Path(self.path).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+        for name in ("history", "publishqueue"):
+            Path(self.path, name).mkdir()
+
+    def find_missing(self, levels: BucketList) -> list[str]:
+        """Find the buckets of a list that have no file."""
+        return [name for name in list_buckets(levels) if not self.locate(name).exists()]
+
+    def remove_others(self, needed: Iterable[str]) -> None:
+        """Remove all bucket files but those named."""
+        kept = {self.locate(name).name for name in needed}
+        for path in Path(self.path).glob("bucket-*.xdr"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def advance(self, levels: BucketList, num: int, changes: Mapping[bytes, bytes | None]) -> BucketList:
+        """Write what ledger `num` changed, and give the list that belongs to it. No file that was there changes."""
+        for index in list_spilling(num):
+            levels = self._spill(levels, index)
+        batch: list[Record] = [(b"", num.to_bytes(4, "big")), *sorted(changes.items())]
+        curr = self.write(_merge(batch, self.read(levels[0].curr)))
+        return replace_level(levels, 0, curr=curr, snap=levels[0].snap)
+
+    def _spill(self, levels: BucketList, index: int) -> BucketList:
+        """Merge what waited at a level into the next one, and let what grew wait."""
+        this, following = levels[index], levels[index + 1]
+        merged = self.write(_merge(self.read(this.snap), self.read(following.curr)))
+        levels = replace_level(levels, index + 1, curr=merged, snap=following.snap)
+        return replace_level(levels, index, curr=EMPTY, snap=this.curr)
+
+    def load(self, levels: BucketList) -> dict[bytes, bytes]:
+        """Read the entries of a list.
+
+        Raises:
+            CoreFailure: when a file is empty, cut or altered; Stellar Core aborts with these words.
+        """
+        entries: dict[bytes, bytes] = {}
+        for name in reversed(list_buckets(levels)):
+            try:
+                self.verify(name)
+            except DamagedBucketError as error:
+                raise CoreFailure((f'std::runtime_error("{error}")',), ABORTED) from error
+            _update(entries, self.read(name))
+        entries.pop(b"", None)
+        return entries
+
+    def verify(self, name: str) -> None:
+        """Check a file against its name.
+
+        Raises:
+            DamagedBucketError: in the words that Stellar Core finds for it.
+        """
+        content = self.locate(name).read_bytes()
+        if not content:
+            raise DamagedBucketError("ConstLedgerTxnEntry not active")
+        if hashlib.sha256(content).hexdigest() != name:
+            raise DamagedBucketError("mApp.isStopping()")
+
+    def read(self, name: str) -> Iterator[Record]:
+        """Read the records of a bucket in the order of their keys."""
+        if name == EMPTY:
+            return
+        with self.locate(name).open("rb") as file:
+            while head := file.read(_LENGTHS.size):
+                key_size, entry_size = _LENGTHS.unpack(head)
+                key = file.read(key_size)
+                yield key, None if entry_size < 0 else file.read(entry_size)
+
+    def write(self, records: Iterable[Record]) -> str:
+        """Write a bucket and give its name; one without records has no file."""
+        digest, size = hashlib.sha256(), 0
+        unfinished = Path(self.path, "bucket.tmp")
+        with unfinished.open("wb") as file:
+            for key, entry in records:
+                record = _LENGTHS.pack(len(key), -1 if entry is None else len(entry)) + key + (entry or b"")
+                digest.update(record)
+                size += file.write(record)
+        if not size:
+            unfinished.unlink()
+            return EMPTY
+        unfinished.replace(self.locate(digest.hexdigest()))
+        return digest.hexdigest()
+
+
+def begin(folder: BucketFolder, entries: Mapping[bytes, bytes]) -> BucketList:
+    """Write the list of the first ledger."""
+    return folder.advance(NO_BUCKETS, 1, entries)
+
+
+def _merge(newer: Iterable[Record], older: Iterable[Record]) -> Iterator[Record]:
+    """Merge two sorted rows of records; of two with one key the newer counts."""
+    last: bytes | None = None
+    rows = (_mark(newer, 0), _mark(older, 1))
+    for key, _, entry in heapq.merge(*rows, key=lambda record: record[:2]):
+        if key != last:
+            yield key, entry
+        last = key
+
+
+def _mark(records: Iterable[Record], age: int) -> Iterator[tuple[bytes, int, bytes | None]]:
+    return ((key, age, entry) for key, entry in records)
+
+
+def _update(entries: dict[bytes, bytes], records: Iterable[Record]) -> None:
+    for key, entry in records:
+        if entry is None:
+            entries.pop(key, None)
+        else:
+            entries[key] = entry
+
+
+def _make(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        text = f"filesystem error: cannot create directories: {error.strerror} [{path}]"
+        raise CoreFailure((text,), 1) from error
+
+
+def _lock(path: str) -> int:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise CoreFailure((_refuse(path, error),), 1) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        raise CoreFailure((_refuse(path, error),), 1) from error
+    return file
+
+
+def _refuse(path: str, error: OSError) -> str:
+    return (
+        f"unable to flock file: {path} ({error.strerror}). This can be caused by access rights issues or another "
+        "stellar-core process already running"
+    )
