@@ -1,7 +1,7 @@
 """Upgrades of the network that a validator is armed with: parsed from /upgrades, shown, voted into a header. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -20,13 +20,13 @@ ARGUMENTS = {
 """What each argument of mode=set is called in the answer of mode=get, in the order in which the status names them."""
 
 
-class UpgradeRefused(Exception):
+class UpgradeError(Exception):
     """An argument that Core refuses; the message is what it answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrades:
-    """What is armed; None is not. `time` is Unix seconds from which on it is voted. Flags and Soroban change nothing."""
+    """What is armed; None is not. `time` is Unix seconds from which on it is voted. Flags and Soroban are only kept."""
 
     time: int = 0
     protocolversion: int | None = None
@@ -38,11 +38,11 @@ class Upgrades:
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        """Read the arguments of mode=set. Raises UpgradeRefused."""
+        """Read the arguments of mode=set. Raises UpgradeError."""
         values = {name: _parse_number(name, query[name]) for name in ARGUMENTS if query.get(name)}
         protocol = values.get("protocolversion", 0)
         if protocol > PROTOCOL:
-            raise UpgradeRefused(f"Protocol version error: supported is up to {PROTOCOL}, passed is {protocol}")
+            raise UpgradeError(f"Protocol version error: supported is up to {PROTOCOL}, passed is {protocol}")
         return cls(time=_parse_time(query.get("upgradetime", "")), **values)
 
     def to_json(self) -> dict[str, object]:
@@ -62,7 +62,7 @@ class Upgrades:
         return "Armed with network upgrades: " + ", ".join([f"upgradetime={when:%Y-%m-%dT%H:%M:%SZ}", *armed])
 
     def vote(self, header: Header) -> Header:
-        """Give the header with what is armed and due at its close time in force. The first ledger of a network votes."""
+        """Give the header with what is armed and due at its close time in force."""
         if header.close_time < self.time:
             return header
         return replace(
@@ -77,12 +77,12 @@ class Upgrades:
         """Give what is still armed once `header` is closed: nothing that was due."""
         if header.close_time < self.time:
             return self
-        return replace(self, **{one.name: None for one in fields(self) if one.name != "time"})
+        return type(self)(time=self.time)
 
 
 def _parse_number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > HIGHEST:
-        raise UpgradeRefused(f"Failed to parse '{name}' argument")
+        raise UpgradeError(f"Failed to parse '{name}' argument")
     return int(text)
 
 
@@ -90,5 +90,5 @@ def _parse_time(text: str) -> int:
     try:
         when = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise UpgradeRefused("could not parse upgradetime") from None
+        raise UpgradeError("could not parse upgradetime") from None
     return int(when.timestamp())
