@@ -1,4 +1,4 @@
-"""Stellar's keys: strkeys (G… and S…) and Ed25519 of RFC 8032 in Python alone. Pure, but for random_seed.
+"""Stellar's keys: strkeys (G… and S…) and Ed25519 of RFC 8032 in Python alone. Pure.
 
 Slower than a library by far (2 ms a signature), which a network for tests can bear; nothing secret is kept by it.
 """
@@ -6,7 +6,6 @@ Slower than a library by far (2 ms a signature), which a network for tests can b
 import base64
 import binascii
 import hashlib
-import secrets
 from functools import lru_cache
 
 _ACCOUNT, _SEED = 6 << 3, 18 << 3
@@ -40,11 +39,6 @@ def encode_seed(seed: bytes) -> str:
 def decode_seed(text: str) -> bytes:
     """Read S…, as 32 bytes. Raises ValueError for anything else."""
     return _decode(_SEED, text)
-
-
-def random_seed() -> str:
-    """Draw a seed, S…."""
-    return encode_seed(secrets.token_bytes(_KEY_BYTES))
 
 
 def network_id(passphrase: str) -> bytes:
