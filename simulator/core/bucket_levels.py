@@ -1,7 +1,7 @@
 """The bucket list of a ledger: eleven levels of two buckets each, and when one level spills into the next. Pure.
 
-A bucket is named by the hash of its content. Level 0 changes with every ledger; level n spills every 2 * 4**n ledgers, so that
-a folder and an archive hold as many buckets, and drop them as soon, as those of Stellar Core.
+A bucket is named by the hash of its content. Level 0 changes with every ledger; level n spills every 2 * 4**n ledgers,
+so that a folder and an archive hold as many buckets, and drop them as soon, as those of Stellar Core.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """The folder of buckets: its lock, and bucket files that are named by the hash of their content.
 
-A file is a row of records, sorted by key: the key, and an entry or the mark of one that was removed. The first one, with an
-empty key, is the number of the ledger, so that level 0 changes with each ledger as it does in Stellar Core.
+A file is a row of records, sorted by key: the key, and an entry or the mark of one that was removed. The first one,
+with an empty key, is the number of the ledger, so that level 0 changes with each ledger as it does in Stellar Core.
 """
 
 import fcntl
@@ -14,12 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from simulator.core.bucket_levels import EMPTY, NO_BUCKETS, BucketList, list_buckets, list_spilling, replace_level
-from simulator.core.errors import CoreFailure
+from simulator.core.errors import CoreFailure, abort
 
 Record = tuple[bytes, bytes | None]
 
 LOCK = "stellar-core.lock"
-ABORTED = 134
 _LENGTHS = struct.Struct(">Ii")
 
 
@@ -94,10 +93,14 @@ class BucketFolder:
             try:
                 self.verify(name)
             except DamagedBucketError as error:
-                raise CoreFailure((f'std::runtime_error("{error}")',), ABORTED) from error
+                raise abort(str(error)) from error
             _update(entries, self.read(name))
         entries.pop(b"", None)
         return entries
+
+    def count_entries(self, levels: BucketList) -> int:
+        """Count the entries of all buckets of a list; one that several have counts in each."""
+        return sum(bool(key) for name in list_buckets(levels) for key, _ in self.read(name))
 
     def verify(self, name: str) -> None:
         """Check a file against its name.
@@ -108,8 +111,14 @@ class BucketFolder:
         content = self.locate(name).read_bytes()
         if not content:
             raise DamagedBucketError("ConstLedgerTxnEntry not active")
-        if hashlib.sha256(content).hexdigest() != name:
+        if hash_content(content) != name:
             raise DamagedBucketError("mApp.isStopping()")
+
+    def put(self, name: str, content: bytes) -> None:
+        """Put the content of a bucket into the folder, as that of its name. It was verified before."""
+        unfinished = Path(self.path, "bucket.tmp")
+        unfinished.write_bytes(content)
+        unfinished.replace(self.locate(name))
 
     def read(self, name: str) -> Iterator[Record]:
         """Read the records of a bucket in the order of their keys."""
@@ -135,6 +144,11 @@ class BucketFolder:
             return EMPTY
         unfinished.replace(self.locate(digest.hexdigest()))
         return digest.hexdigest()
+
+
+def hash_content(content: bytes) -> str:
+    """Give the name of a bucket with this content."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def begin(folder: BucketFolder, entries: Mapping[bytes, bytes]) -> BucketList:
@@ -166,22 +180,22 @@ def _update(entries: dict[bytes, bytes], records: Iterable[Record]) -> None:
 
 def _make(path: str) -> None:
     try:
-        os.makedirs(path, exist_ok=True)
+        Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         text = f"filesystem error: cannot create directories: {error.strerror} [{path}]"
-        raise CoreFailure((text,), 1) from error
+        raise CoreFailure(text) from error
 
 
 def _lock(path: str) -> int:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise CoreFailure((_refuse(path, error),), 1) from error
+        raise CoreFailure(_refuse(path, error)) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(file)
-        raise CoreFailure((_refuse(path, error),), 1) from error
+        raise CoreFailure(_refuse(path, error)) from error
     return file
 
 

@@ -1,7 +1,7 @@
 """The data folder of a node: its database, and the buckets that hold the entries of its last closed ledger.
 
-A ledger is saved in this order: bucket files, then one commit of the database, then the files that nothing needs any more are
-removed. So a process that is killed at any moment starts again with the ledger before or with this one.
+A ledger is saved in this order: bucket files, then one commit of the database; then the files that nothing needs
+any more are removed. So a process that is killed at any moment starts again with the ledger before or with this one.
 """
 
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.core.bucket_levels import BucketList, Level, list_buckets
-from simulator.core.buckets import ABORTED, BucketFolder, begin
-from simulator.core.errors import CoreFailure
+from simulator.core.buckets import BucketFolder, begin
+from simulator.core.errors import CoreFailure, abort
 from simulator.core.log import log
 from simulator.core.model import GENESIS, ClosedLedger, Header
 from simulator.core.settings import CoreSettings
@@ -30,7 +30,7 @@ CREATE TABLE ledgerheaders (ledgerseq INTEGER PRIMARY KEY, ledgerhash TEXT NOT N
 
 
 class Store:
-    """The open data folder. Begin with `Store.create` (new-db) or `Store.open`; single steps are for `upgrade-db` and others.
+    """The open data folder. Begin with `Store.create` (new-db) or `Store.open`; `upgrade-db` takes single steps.
 
     Attributes:
         header: of the last closed ledger.
@@ -80,9 +80,9 @@ class Store:
             self._database = sqlite3.connect(self._settings.database, isolation_level=None, check_same_thread=False)
             self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
-            raise CoreFailure((f"Cannot establish connection to the database. {error}",), 1) from error
+            raise CoreFailure(f"Cannot establish connection to the database. {error}") from error
         except sqlite3.DatabaseError as error:
-            raise CoreFailure((f"sqlite3_statement_backend::prepare: {error}",), 1) from error
+            raise CoreFailure(f"sqlite3_statement_backend::prepare: {error}") from error
 
     def check_schema(self) -> None:
         """Read the last closed ledger. Raises CoreFailure for a database that no `new-db` made."""
@@ -90,7 +90,7 @@ class Store:
             state = dict(self._get_database().execute("SELECT statename, state FROM storestate"))
             self._read(state)
         except (sqlite3.Error, KeyError, TypeError, ValueError) as error:
-            raise CoreFailure(("No DB schema version found, try stellar-core new-db",), 1) from error
+            raise CoreFailure("No DB schema version found, try stellar-core new-db") from error
 
     def check_network(self) -> None:
         """Compare the passphrase. Raises CoreFailure for a database of another network."""
@@ -99,14 +99,14 @@ class Store:
                 f'NETWORK_PASSPHRASE "{self._settings.passphrase}" does not match previous '
                 f'NETWORK_PASSPHRASE "{self._passphrase}"'
             )
-            raise CoreFailure((text,), 1)
+            raise CoreFailure(text)
 
     def check_buckets(self) -> None:
-        """See that all buckets are there, and remove those that nothing needs. Raises CoreFailure (134) for missing ones."""
+        """See that all buckets are there, and remove what nothing needs. Raises CoreFailure (134) for missing ones."""
         if missing := self.folder.find_missing(self.levels):
             text = f"{len(missing)} buckets are missing from bucket directory '{self.folder.path}'"
             log("Ledger", "ERROR", text)
-            raise CoreFailure(('std::runtime_error("Bucket directory is corrupt")',), ABORTED)
+            raise abort("Bucket directory is corrupt")
         self._queued = {int(path.stem, 16) for path in self._queue_folder.glob("*.json")}
         self.folder.remove_others(self._list_needed())
 
@@ -159,8 +159,10 @@ class Store:
 
     def unqueue(self, checkpoint: int) -> None:
         """Forget a checkpoint that is published."""
+        names = list_buckets(self.read_queued(checkpoint))
         self._queued.discard(checkpoint)
-        self._locate_queued(checkpoint).unlink(missing_ok=True)
+        self._locate_queued(checkpoint).unlink()
+        self._remove_unneeded(names)
 
     def close(self) -> None:
         """Close the database and let another process have the folder."""
@@ -201,9 +203,11 @@ class Store:
         """Remove the buckets that were replaced so many ledgers ago that no snapshot reads them any more."""
         self._dropped.append(list_buckets(before))
         if len(self._dropped) > self._settings.query_snapshot_ledgers:
-            gone = set(self._dropped.popleft()).difference(self._list_needed())
-            for name in gone:
-                self.folder.locate(name).unlink(missing_ok=True)
+            self._remove_unneeded(self._dropped.popleft())
+
+    def _remove_unneeded(self, names: list[str]) -> None:
+        for name in set(names).difference(self._list_needed()):
+            self.folder.locate(name).unlink(missing_ok=True)
 
     def _list_needed(self) -> set[str]:
         queued = [name for one in self._queued for name in list_buckets(self.read_queued(one))]
