@@ -37,6 +37,7 @@ def close_ledger(node: Node) -> ClosedLedger:
     node.life.close(header, time.monotonic())
     node.slots.add(ledger, [node.settings.account])
     node.overlay.send_slot(header.num)
+    node.history.publish()
     log("Ledger", "INFO", f"Ledger close complete: {header.num}")
     return ledger
 

@@ -131,13 +131,13 @@ class Life:
         if self._books is not Books.CATCHING_UP:
             self._forget_text()
             return
-        self.progress(f"Applying buffered ledgers: apply ledger {num}")
+        self.status = self._tell(f"Applying buffered ledgers: apply ledger {num}")
         if not self._ready and not self._buffer:
             self._books, self._text_ends_with_next = Books.SYNCED, True
 
     def progress(self, text: str) -> None:
         """Say in the status how far catching up is."""
-        self.status = f"Catching up to ledger {self._goal}: {text}"
+        self.status = text
 
     def replayed(self, num: int) -> None:
         """Note that catching up by the archive has come to `num`."""
@@ -148,8 +148,11 @@ class Life:
         self.ledger, self.target = num, None
         for old in [known for known in self._buffer if known <= num]:
             del self._buffer[old]
-        self.progress("Succeeded: catchup-seq")
+        self.status = self._tell("Succeeded: catchup-seq")
         self._move_buffered()
+
+    def _tell(self, text: str) -> str:
+        return f"Catching up to ledger {self._goal}: {text}"
 
     def _process(self, ledgers: Iterable[ClosedLedger], now: float) -> None:
         for ledger in ledgers:
@@ -193,7 +196,7 @@ class Life:
         if newest > begins:
             self.target = begins - 1
             self._goal = self.target
-            self.progress("Running: catchup")
+            self.status = self._tell("Running: catchup")
             return
         eta_seconds = (begins + 1 - newest) * self._settings.ledger_seconds
         self.status = f"Waiting for trigger ledger: {newest}/{begins + 1}, ETA: {eta_seconds:.0f}s"

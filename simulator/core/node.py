@@ -7,10 +7,10 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from simulator.core.catchup import catch_up
-from simulator.core.cpu import burn, ledger_seconds
+from simulator.core.cpu import cost_of_ledger, costing
 from simulator.core.errors import abort
 from simulator.core.herder import is_satisfied
+from simulator.core.history import History
 from simulator.core.ledger_state import LedgerState, count_operations
 from simulator.core.life import BACKLOG_SECONDS, Life, LifeSettings
 from simulator.core.log import log
@@ -31,6 +31,7 @@ class Node:
     """One node; it implements NodeView for the ports. Made from an open store, then started.
 
     Attributes:
+        upgrades: what it is armed with.
         failed: is set to the exception that ends the process.
     """
 
@@ -40,6 +41,7 @@ class Node:
         self.state = state
         self.settings = settings
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.history = History(settings, store)
         self._started_on = time.time()
         self._watch = StopWatch()
         own = state.header.num
@@ -52,38 +54,41 @@ class Node:
         self.overlay = Overlay(settings, settings.account, self.slots, listener)
         self._catching_up: asyncio.Task[None] | None = None
         self._is_applying = False
-        self._publishing: tuple[str, ...] = ()
+        self.is_booting = True
 
     async def start(self) -> None:
         """Open the peer port and begin to live. Raises OSError when the port is taken."""
         await self.overlay.start()
+        self.is_booting = False
+        self.history.start()
         self._look()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Begin to end: no peers, no catching up, state Stopping."""
         self.life.stop()
         self.overlay.close()
         if self._catching_up is not None:
             self._catching_up.cancel()
+            await asyncio.gather(self._catching_up, return_exceptions=True)
+        await self.history.close()
 
     def facts(self) -> NodeFacts:
         """Say what is so now."""
-        header = self.state.header
-        status = (*([self.life.status] if self.life.status else []), *self._publishing)
+        header = None if self.is_booting else self.state.header
         return NodeFacts(
-            state=self.life.state,
+            state="Booting" if self.is_booting else self.life.state,
             network=self.settings.passphrase,
             started_on=self._started_on,
             account=self.settings.account,
             is_validator=self.settings.is_validator,
             header=header,
-            age_seconds=max(0, int(time.time()) - header.close_time) if header.close_time else 0,
+            age_seconds=max(0, int(time.time()) - header.close_time) if header and header.close_time else 0,
             quorum=self.settings.quorum,
             peers=tuple(_describe(peer) for peer in self.overlay.peers),
             pending_peers=self.overlay.pending,
             heard=tuple(self._describe_heard()),
             last_check_ledger=self.life.checked_at,
-            status=status,
+            status=tuple(text for text in (self.life.status, self.history.status) if text is not None),
         )
 
     def submit(self, envelope: bytes) -> Submission:
@@ -101,10 +106,6 @@ class Node:
         """Close the connection to a peer; False when there is none."""
         return self.overlay.drop(account)
 
-    def publishes(self, texts: Iterable[str]) -> None:
-        """Say in the status what is being published; nothing ends it."""
-        self._publishing = tuple(texts)
-
     def apply(self, ledger: ClosedLedger) -> None:
         """Apply the next ledger, save it, and spend the CPU time that Core would.
 
@@ -113,9 +114,8 @@ class Node:
         """
         if ledger.header.previous_hash != self.state.header.hash:
             raise abort("Local node's ledger corrupted during close")
-        changes = self.state.apply(ledger)
-        self.store.save(ledger, changes)
-        burn(ledger_seconds(count_operations(ledger.transactions)))
+        with costing(cost_of_ledger(count_operations(ledger.transactions))):
+            self.store.save(ledger, self.state.apply(ledger))
 
     def fail(self, error: BaseException) -> None:
         """End the process by `error`."""
@@ -174,13 +174,27 @@ class Node:
 
     async def _catch_up(self, target: int) -> None:
         try:
-            await catch_up(self, target)
-            self.life.caught_up(self.state.header.num)
+            await self.history.catch_up(target, self._replay, self._take_over, self._burn, self.life.progress)
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error)
         finally:
             self._catching_up = None
+        self.life.caught_up(self.state.header.num)
         self._go_on()
+
+    def _replay(self, ledger: ClosedLedger) -> None:
+        self._look_for_stop()
+        self.apply(ledger)
+        self.life.replayed(ledger.header.num)
+
+    def _take_over(self) -> None:
+        self.state.replace(self.store.header, self.store.load_entries())
+        self.life.replayed(self.store.header.num)
+
+    @staticmethod
+    def _burn(cpu_seconds: float) -> None:
+        with costing(cpu_seconds):
+            pass
 
     def _describe_heard(self) -> Iterable[HeardSlot]:
         validator = self.settings.quorum.validators[0] if self.settings.quorum.validators else self.settings.account

@@ -185,7 +185,9 @@ class Overlay:
         """Authenticate the peer, or say why not."""
         if hello.network != self._hello.network:
             return "wrong network passphrase"
-        if hello.account == self._hello.account or any(one.hello and hello.account == one.hello.account for one in self.peers):
+        if hello.account == self._hello.account or any(
+            one.hello and hello.account == one.hello.account for one in self.peers
+        ):
             return "peer already connected"
         target = self._settings.target_peer_connections
         more = self._settings.max_additional_peer_connections
