@@ -1,7 +1,7 @@
 """The entries of the last few ledgers, for one thread that applies ledgers and others that look entries up.
 
-Nothing is locked: what changed in the youngest ledgers is kept apart, each by itself, and never changes again. Only what
-lies below the oldest of them is merged, and readers find what was merged in the changes that they still hold.
+Nothing is locked: what changed in the youngest ledgers is kept apart, each by itself, and never changes again. Only
+what lies below the oldest of them is merged, and readers find what was merged in the changes that they still hold.
 """
 
 from collections.abc import Iterable, Mapping
@@ -54,8 +54,8 @@ class Snapshots:
         """Give the entry of a key as of the last ledger."""
         return _find(key, self._state)
 
-    def find(self, keys: Iterable[bytes], num: int | None = None) -> tuple[int, list[bytes]] | None:
-        """Look keys up as of ledger `num`, None is the last one: its number and the entries that are there.
+    def find(self, keys: Iterable[bytes], num: int | None = None) -> tuple[int, list[bytes | None]] | None:
+        """Look keys up as of ledger `num`, None is the last one: its number and the entries, None where there is none.
 
         None when that ledger is not kept. May be called from any thread.
         """
@@ -65,8 +65,7 @@ class Snapshots:
             if not ledgers or ledgers[-1].num != num:
                 return None
         state = _State(oldest, tuple(one for one in ledgers if one.changes))
-        found = (_find(key, state) for key in keys)
-        return ledgers[-1].num, [entry for entry in found if entry is not None]
+        return ledgers[-1].num, [_find(key, state) for key in keys]
 
     def entries(self) -> dict[bytes, bytes]:
         """Give all entries as of the last ledger, a copy."""
