@@ -1,17 +1,16 @@
 """Quorum sets as Core generates, judges, prints and hashes them. Pure."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 
+from simulator.core.json_text import style
 from simulator.core.keys import decode_account
 from simulator.core.settings import QuorumSet
 
 QUALITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
-_LINE_WIDTH = 74  # of the printer of JSON in Core: a list that is longer takes a line an element
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +89,10 @@ def _xdr(quorum: QuorumSet) -> bytes:
 
 def describe(quorum: QuorumSet, names: Mapping[str, str]) -> str:
     """Print it as Core logs it, with the names of validators that have one."""
-    return _styled(_tree(quorum, names), "")
+    return style(_tree(quorum, names))
 
 
 def _tree(quorum: QuorumSet, names: Mapping[str, str]) -> dict[str, object]:
     members: list[object] = [names.get(one, one[:5]) for one in quorum.validators]
     members += [_tree(one, names) for one in quorum.inner]
     return {"t": quorum.threshold, "v": members or None}
-
-
-def _styled(value: object, indent: str) -> str:
-    deeper = indent + "   "
-    if isinstance(value, dict):
-        lines = [f"{deeper}{json.dumps(key)} : {_styled(one, deeper)}" for key, one in value.items()]
-        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    if isinstance(value, list):
-        parts = [_styled(one, deeper) for one in value]
-        line = f"[ {', '.join(parts)} ]"
-        if len(parts) * 3 < _LINE_WIDTH and len(line) < _LINE_WIDTH and not any(isinstance(one, dict) for one in value):
-            return line
-        return "[\n" + ",\n".join(f"{deeper}{part}" for part in parts) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False)
