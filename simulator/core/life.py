@@ -1,4 +1,4 @@
-"""The life cycle of a node: its state, what to apply next, when to catch up, and to which ledger. Pure: `now` is passed in.
+"""The life cycle of a node: its state, what to apply next, when and to which ledger to catch up. Pure: `now` is passed in.
 
 The names of the states and the texts of the status are Core's; the times are those of its recordings.
 """
@@ -71,7 +71,7 @@ class Life:
 
     @property
     def heard(self) -> tuple[tuple[Header, float], ...]:
-        """The remembered slots, oldest first, each with the time at which it was heard. Those that wait are not there."""
+        """The remembered slots, oldest first, each with when it was heard, without those that wait."""
         if not self.is_held:
             return tuple(self._heard)
         return tuple(one for one in self._heard if one[0].num <= self.ledger)
