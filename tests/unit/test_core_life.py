@@ -1,0 +1,78 @@
+"""The life cycle of a simulated Core beside the recorded ones: the same states in the same order, at the same times."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.core_world import Story, collapse, live
+
+RECORDED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "recorded/core/lifecycle.json").read_text())
+SHORTEST_SECONDS = 1.0
+"""States that pass within a second are left out of the comparison: how long they last is a matter of the machine."""
+
+REALTIME: dict[str, Any] = {"ledger_seconds": 5.0, "checkpoint_ledgers": 64}
+SYNCED: dict[str, Any] = {"synced_before": True}
+ALWAYS = (0.0, 1e9)
+
+STORIES = [
+    Story("start-complete", 1, (5.89, 225), 10, replays=True),
+    Story("start-default", 1, (3.1, 241), 7),
+    Story("start-recent0-noquery", 1, (2.47, 214), 7),
+    Story("start-recent0-query", 1, (3.04, 207), 7),
+    Story("start-recent16", 1, (2.95, 233), 7),
+    Story("fresh-with-no-peer-45s", 1, (0, 300), 45, connected=()),
+    Story("restart-with-no-peer-45s", 283, (0, 335), 45, connected=()),
+    Story("restart-away-5s-no-query", 286, (2.95, 295), 3),
+    Story("restart-away-30s-no-query", 362, (37.2, 431), 38),
+    Story("restart-away-30s-with-query", 295, (36.83, 362), 38),
+    Story("restart-away-120s-no-query", 431, (44.47, 597), 45.4),
+    Story("restart-SIGTERM-no-query", 247, (1.9, 250), 2.7, connected=[(0.95, 1e9)]),
+    Story("restart-SIGKILL-no-query", 260, (2.0, 262), 2.7),
+    Story("restart-SIGHUP-no-query", 282, (2.05, 285), 3),
+    Story("sigstop-5s", 0, (17.2, 302), 17.4, stopped=[(4, 9)], connected=[ALWAYS], **SYNCED),
+    Story("sigstop-20s", 0, (40.09, 325), 40.4, stopped=[(4, 24)], connected=[ALWAYS], **SYNCED),
+    Story("sigstop-70s", 0, (158.81, 305), 159.6, stopped=[(4, 74)], connected=[ALWAYS], **SYNCED),
+    Story("halt-75s", 0, (4.95, 31), 110, halted=[(5, 82)], connected=[(0, 38), (83.1, 1e9)], **SYNCED),
+    Story("validator-gone-50s", 0, (0.0, 283), 50, halted=[(0.05, 1e9)], connected=[(0, 0.05)], **SYNCED),
+    Story("cut-dropped-60s", 0, (72.81, 160), 72.9, connected=[(0, 4), (64.5, 1e9)], **SYNCED),
+    Story("cut-dropped-180s", 0, (204.22, 230), 204.3, connected=[(0, 4), (193.5, 1e9)], **SYNCED),
+    Story("cut-reset-20s", 0, (45.68, 206), 46.3, connected=[(0, 4), (35.6, 1e9)], **SYNCED),
+    Story("cut-reset-60s", 0, (76.6, 283), 76.7, connected=[(0, 4), (68.4, 1e9)], **SYNCED),
+    Story("cut-dropped-then-connect-120s", 0, (136.5, 367), 137.5, connected=[(0, 0.5), (130.2, 1e9)], **SYNCED),
+    Story("cut-dropped-10s", 0, (24.0, 86), 25.3, connected=[(0, 4), (18.0, 1e9)], **SYNCED),
+    Story("realtime-fresh-before-first-checkpoint", 1, (179.4, 65), 209, **REALTIME),
+    Story("realtime-fresh-mid-checkpoint", 1, (74.0, 194), 101, **REALTIME),
+    Story("realtime-fresh-after-63-complete", 1, (3.81, 76), 32, **REALTIME),
+    Story("realtime-fresh-after-63-recent0", 1, (3.8, 76), 32, **REALTIME),
+    Story("realtime-restart-after-90-ledgers-recent0", 81, (109.17, 201), 126, **REALTIME),
+    Story("realtime-restart-after-90-ledgers-complete", 81, (109.26, 201), 126, **REALTIME),
+    Story("realtime-sigstop-20-70", 0, (34.81, 78), 215, stopped=[(6, 26), (86, 156)], connected=[ALWAYS],
+          **REALTIME, **SYNCED),
+    Story("archive-fails", 1, (0, 200), 20, archive_works=False),
+    Story("archive-stalls", 1, (0, 200), 20, archive_works=False),
+]  # fmt: skip
+
+
+def recorded_states(name: str, until: float) -> list[tuple[str, float]]:
+    """Give the recorded states until a time, without those that are no states or soon over."""
+    states = [(one["from"], one["state"]) for one in RECORDED[name]["states"] if one["from"] < until]
+    return drop_short([one for one in states if one[1] not in ("refused", "stopped")], until)
+
+
+def drop_short(states: list[tuple[float, str]], until: float) -> list[tuple[str, float]]:
+    """Leave out what lasts less than SHORTEST_SECONDS, but for the last."""
+    ends = [when for when, _ in states[1:]] + [until + SHORTEST_SECONDS]
+    kept = [one for one, end in zip(states, ends, strict=True) if end - one[0] >= SHORTEST_SECONDS]
+    return collapse(kept)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_a_life_has_the_recorded_states_at_the_recorded_times(story: Story) -> None:
+    seen = live(story)
+    expected = recorded_states(story.name, story.seconds)
+    found = drop_short([(when, state) for state, when in seen.states()], story.seconds)
+    assert [state for state, _ in found] == [state for state, _ in expected]
+    for (state, when), (_, recorded) in zip(found[1:], expected[1:], strict=True):
+        assert when == pytest.approx(recorded, abs=2.5), f"{state} at {when}, recorded at {recorded}"
