@@ -36,11 +36,13 @@ class BucketFolder:
     def __init__(self, path: str) -> None:
         self.path = path
         _make(path)
-        self._lock = _lock(f"{path}/{LOCK}")
+        self._lock: int | None = _lock(f"{path}/{LOCK}")
 
     def close(self) -> None:
-        """Let another process have the folder."""
-        os.close(self._lock)
+        """Let another process have the folder; may be called again."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def locate(self, name: str) -> Path:
         """Say where a bucket is kept."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from simulator.core.archive import STATE_FILE, ArchiveFileError, ArchiveState, name_state, parse_state
-from simulator.core.get_command import Commands, fill
+from simulator.core.get_command import RunsCommands, fill
 from simulator.core.log import log
 from simulator.core.settings import CoreSettings, HistoryArchive
 
@@ -37,7 +37,7 @@ class Downloads:
     """
 
     def __init__(
-        self, settings: CoreSettings, commands: Commands, pause: Pause = asyncio.sleep, draw: Draw = random.randint
+        self, settings: CoreSettings, commands: RunsCommands, pause: Pause = asyncio.sleep, draw: Draw = random.randint
     ) -> None:
         self.archives = tuple(archive for archive in settings.archives if archive.get)
         self._folder = Path(settings.buckets, "tmp")

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from asyncio.subprocess import Process
+from typing import Protocol
 
 from simulator.core.errors import abort
 from simulator.core.log import log
@@ -36,6 +37,14 @@ def fill(template: str, *words: str) -> str:
         log("History", "ERROR", f'Failed to format string "{template}":invalid format string')
         log("History", "ERROR", "Check your HISTORY entry in configuration file")
         raise abort("failed to format command string") from error
+
+
+class RunsCommands(Protocol):
+    """What runs the commands of archives."""
+
+    async def run(self, line: str) -> bool:
+        """Run a command and say whether it went well; a failure is logged."""
+        ...
 
 
 class Commands:

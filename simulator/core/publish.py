@@ -23,7 +23,7 @@ from simulator.core.archive import (
 )
 from simulator.core.bucket_levels import NO_BUCKETS, BucketList, list_buckets
 from simulator.core.download import Downloads, draw_digits
-from simulator.core.get_command import Commands, fill
+from simulator.core.get_command import RunsCommands, fill
 from simulator.core.log import log
 from simulator.core.model import ClosedLedger
 from simulator.core.settings import CoreSettings, HistoryArchive
@@ -33,7 +33,7 @@ from simulator.core.store import Store
 class Publisher:
     """What puts files of one node into archives."""
 
-    def __init__(self, settings: CoreSettings, downloads: Downloads, commands: Commands) -> None:
+    def __init__(self, settings: CoreSettings, downloads: Downloads, commands: RunsCommands) -> None:
         self._settings = settings
         self._downloads = downloads
         self._commands = commands
