@@ -157,6 +157,7 @@ _BY_NATURE = (
     (re.compile(r'"[0-9a-f]{6}"'), "QSET"),
     (re.compile(r"D: [0-9a-f]{6}|\(lastD\): [0-9a-f]{6}"), "QSET"),
     (re.compile(r'"peer_capacity(_bytes)?" : \d+'), "CAPACITY"),
+    (re.compile(r'"((?:async|byte|message|unique|duplicate)_\w+)" : \d+'), r'"\1" : COUNTER'),
     (re.compile(r"Content-Length: \d+"), "LENGTH"),
 )
 
@@ -197,9 +198,9 @@ class Ports:
 
 
 @contextlib.contextmanager
-def serving(node: ScriptedNode) -> Iterator[Ports]:
+def serving(node: ScriptedNode, snapshots: Snapshots | None = None) -> Iterator[Ports]:
     """Serve both ports of a node, the command port on a loop in a thread of its own."""
-    ports = Ports(node, Snapshots(1, genesis_entries(PASSPHRASE)))
+    ports = Ports(node, snapshots or Snapshots(1, genesis_entries(PASSPHRASE)))
     query_port = QueryPort(("127.0.0.1", 0), ports.snapshots, ports.ended.append)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -76,6 +76,9 @@ def test_command_is_answered_as_core_answered_it(ports: Ports, command: str) -> 
 def test_state_is_answered_as_core_answered_it(ports: Ports, state: str, asked: str) -> None:
     recorded = STATES[state]
     ports.node.said = _facts_of_state(recorded)
+    if asked == "quorum":  # which was asked a moment later
+        checked = json_of(recorded[asked]).get("transitive", {}).get("last_check_ledger")
+        ports.node.said = replace(ports.node.said, last_check_ledger=checked)
     ports.show_ledger(max(ports.node.said.header.num if ports.node.said.header else 1, 1))
 
     if asked == "query":
@@ -116,12 +119,13 @@ def _ask(ports: Ports, command: str) -> str:
 
 def _assert_like(said: str, recorded: str, case: str) -> None:
     begins = TRUNCATED.sub("", recorded)
+    is_whole = has_right_length(recorded.encode())
     if "metrics" in case:
         said, begins = _without_values(said), _without_values(begins)
         assert said.startswith(begins[: begins.rindex("\n")])
     elif "scp" in case:
-        _assert_slots_like(alike(said), alike(begins), case, is_whole=begins == recorded)
-    elif begins != recorded:
+        _assert_slots_like(alike(said), alike(begins), case, is_whole=is_whole)
+    elif not is_whole:
         assert alike(said).startswith(alike(begins))
     elif alike(recorded) == recorded.replace(recorded.split("\r\n")[1], "LENGTH"):
         assert said == recorded
