@@ -28,9 +28,13 @@ def cost_of_query(keys: int) -> float:
 
 
 @contextlib.contextmanager
-def costing(cpu_seconds: float) -> Iterator[None]:
-    """Have the block take at least so much CPU time of this thread: what it does not use is burnt at its end."""
-    until = time.thread_time() + cpu_seconds
+def costing(cpu_seconds: float, began: float | None = None) -> Iterator[None]:
+    """Have the block take at least so much CPU time of this thread: what it does not use is burnt at its end.
+
+    Args:
+        began: the thread's CPU time (`time.thread_time`) from which on it counts, the block's beginning by default.
+    """
+    until = (time.thread_time() if began is None else began) + cpu_seconds
     yield
     while time.thread_time() < until:
         hashlib.sha256(_BLOCK)
