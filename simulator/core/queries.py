@@ -40,9 +40,7 @@ def answer_query(head: Head, body: bytes, snapshots: Snapshots) -> bytes:
     with costing(cost_of_query(len(wanted if keys is None else keys)), began):
         try:
             num = _parse_number(numbers)
-            if not wanted and not keys:
-                raise QueryError("Must specify ledger key in POST body: key=<LedgerKey in base64 XDR format>")
-            return _look_up(read_keys(wanted) if keys is None else keys, num, snapshots, is_raw=is_raw)
+            return _look_up(_parse_keys(wanted) if keys is None else keys, num, snapshots, is_raw=is_raw)
         except (QueryError, XdrError) as error:
             return answer_not_found(b"exception: " + str(error).encode())
 
@@ -61,6 +59,12 @@ def _look_up(keys: list[bytes], num: int | None, snapshots: Snapshots, *, is_raw
         ]
     entries = b'"entries":[%b],' % b",".join(listed) if listed else b""
     return answer(b'{%b"ledgerSeq":%d}\n' % (entries, num))
+
+
+def _parse_keys(values: list[bytes]) -> list[bytes]:
+    if not values:
+        raise QueryError("Must specify ledger key in POST body: key=<LedgerKey in base64 XDR format>")
+    return read_keys(values)
 
 
 def _parse_number(texts: list[bytes]) -> int | None:

@@ -1,7 +1,7 @@
 """The keys that a query asks for, out of its form. Pure.
 
-Thousands of keys of accounts are what readers ask for, and Core needs some 2 microseconds for each. So a form of nothing
-else is taken apart as a whole; every other one goes value by value, with the words for what is wrong.
+Thousands of keys of accounts are what readers ask for, and Core needs some 2 microseconds for each. So a form of
+nothing else is taken apart as a whole; every other one goes value by value, with the words for what is wrong.
 """
 
 import binascii
