@@ -1,6 +1,5 @@
-"""The commands that read a configuration and work on a data folder, but for `catchup` and `run`, which last."""
+"""The commands that read a configuration, work on a data folder and end at once."""
 
-import asyncio
 import http.client
 import sys
 import time
@@ -152,20 +151,6 @@ def print_publish_queue(arguments: Arguments) -> int:
         for checkpoint in queued:
             print(checkpoint)
     return 0
-
-
-def new_hist(arguments: Arguments) -> int:
-    """Make the archives that are named."""
-    from simulator.core.archives import initialize  # noqa: PLC0415  # what archives need, the others do not
-
-    settings = configure(arguments)
-    with application():
-        store = open_store(settings)
-        try:
-            are_made = [asyncio.run(initialize(settings, name)) for name in arguments.positional]
-        finally:
-            store.close()
-    return 0 if all(are_made) else 1
 
 
 def http_command(arguments: Arguments) -> int:

@@ -14,6 +14,7 @@ from simulator.core.history import History
 from simulator.core.ledger_state import LedgerState, count_operations
 from simulator.core.life import BACKLOG_SECONDS, Life, LifeSettings
 from simulator.core.log import log
+from simulator.core.metrics import Metrics
 from simulator.core.model import ClosedLedger
 from simulator.core.node_view import HeardSlot, NodeFacts, PeerFacts, Submission
 from simulator.core.overlay import Listener, Overlay
@@ -37,6 +38,7 @@ class Node:
 
     def __init__(self, settings: CoreSettings, store: Store, state: LedgerState) -> None:
         self.upgrades = Upgrades()
+        self.metrics = Metrics()
         self.store = store
         self.state = state
         self.settings = settings
@@ -114,8 +116,10 @@ class Node:
         """
         if ledger.header.previous_hash != self.state.header.hash:
             raise abort("Local node's ledger corrupted during close")
-        with costing(cost_of_ledger(count_operations(ledger.transactions))):
+        began, operations = time.monotonic(), count_operations(ledger.transactions)
+        with costing(cost_of_ledger(operations)):
             self.store.save(ledger, self.state.apply(ledger))
+        self.metrics.record_close(time.monotonic() - began, operations)
 
     def fail(self, error: BaseException) -> None:
         """End the process by `error`."""

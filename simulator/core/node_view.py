@@ -6,6 +6,7 @@ The ports make every byte that is answered out of `NodeFacts`; a node only says 
 from dataclasses import dataclass
 from typing import Protocol
 
+from simulator.core.metrics import Metrics
 from simulator.core.model import Header
 from simulator.core.settings import QuorumSet
 from simulator.core.upgrades import Upgrades
@@ -95,7 +96,9 @@ class NodeView(Protocol):
     """A node as the command port sees it. Called from the event loop's thread only."""
 
     upgrades: Upgrades
-    """What is armed; the node clears each that has been voted (`upgrades.after`)."""
+    """What is armed; the node puts `upgrades.after(header)` in its place with each ledger that it closes."""
+    metrics: Metrics
+    """What /metrics says; the node records each ledger that it applies."""
 
     def facts(self) -> NodeFacts:
         """Say what is so now."""

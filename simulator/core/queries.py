@@ -17,7 +17,8 @@ HAS_VARIABLE = "SIMULATED_CORE_HAS"
 NOT_FOUND = (
     b"<b>Welcome to stellar-core!</b><p>Supported HTTP queries are listed in the "
     b'<a href="https://github.com/stellar/stellar-core/blob/master/docs/software/commands.md#http-commands">docs</a> '
-    b"as well as in the man pages.</p><p>Note that this port is for HTTP queries only, not commands.</p><p>Have fun!</p>"
+    b"as well as in the man pages.</p><p>Note that this port is for HTTP queries only, not commands.</p>"
+    b"<p>Have fun!</p>"
 )
 _NUMBER = re.compile(rb"[ \t\v\f]*([+-]?)(\d+)")
 _HIGHEST = 2**32 - 1

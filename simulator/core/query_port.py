@@ -93,7 +93,7 @@ class QueryPort:
         self._listener = socket.create_server(address, backlog=backlog)
         self._listener.setblocking(False)
         self._woken, self._waker = socket.socketpair()
-        self._requests: queue.SimpleQueue[tuple[_Connection, Head, bytes] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[_Connection, tuple[Head, bytes] | None] | None] = queue.SimpleQueue()
         reader = threading.Thread(target=self._read_all, name="query-reader", daemon=True)
         workers = [threading.Thread(target=self._work, name=f"query-{index}", daemon=True) for index in range(threads)]
         self._threads = [reader, *workers]
@@ -144,7 +144,7 @@ class QueryPort:
             request = connection.take_request()
         except BadRequestError:
             selector.unregister(connection.socket)
-            connection.send(BAD_REQUEST)
+            self._requests.put((connection, None))
         except LengthError as error:
             selector.unregister(connection.socket)
             connection.socket.close()
@@ -152,16 +152,18 @@ class QueryPort:
         else:
             if request is not None:
                 selector.unregister(connection.socket)
-                self._requests.put((connection, *request))
+                self._requests.put((connection, request))
 
     def _work(self) -> None:
-        while (request := self._requests.get()) is not None:
-            connection, head, body = request
-            try:
-                said = answer_query(head, body, self._snapshots)
-            except BadRequestError:
-                said = BAD_REQUEST
-            connection.send(said)
+        while (taken := self._requests.get()) is not None:
+            connection, request = taken
+            connection.send(BAD_REQUEST if request is None else self._answer(*request))
+
+    def _answer(self, head: Head, body: bytes) -> bytes:
+        try:
+            return answer_query(head, body, self._snapshots)
+        except BadRequestError:
+            return BAD_REQUEST
 
 
 def _close_all(selector: selectors.BaseSelector) -> None:

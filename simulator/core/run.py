@@ -1,20 +1,21 @@
-"""The command `run`: opens ports and data folder as Core does, lets the node live, and ends it as the signal demands."""
+"""The command `run`: opens data folder and ports as Core does, lets the node live, and ends it as a signal demands."""
 
 import asyncio
 import contextlib
 import gc
-import os
 import signal
-import sys
+import socket
 from collections.abc import Iterator
+from typing import Any
 
-from simulator.core import BUILD
 from simulator.core.closing import close_ledgers, leads
 from simulator.core.command_port import CommandPort
 from simulator.core.errors import ABORTED, CoreFailure
+from simulator.core.failing import report
 from simulator.core.ledger_state import LedgerState
 from simulator.core.log import log
 from simulator.core.node import Node
+from simulator.core.opening import open_to_run
 from simulator.core.query_port import QueryPort
 from simulator.core.settings import CoreSettings
 from simulator.core.store import Store
@@ -34,13 +35,11 @@ def run(settings: CoreSettings) -> int:
     Raises:
         CoreFailure: in Core's words, when it cannot start or comes to an end by itself.
     """
-    log("default", "INFO", f"Starting stellar-core {BUILD}")
-    store = Store.open(settings)
+    store = open_to_run(settings, lambda: _check_ports(settings))
     try:
         asyncio.run(_run(settings, store))
     finally:
         store.close()
-    log("default", "INFO", "Application destroyed")
     return 0
 
 
@@ -48,19 +47,24 @@ async def _run(settings: CoreSettings, store: Store) -> None:
     ended = _await_signal()
     state = LedgerState(settings.passphrase, store.header, store.load_entries(), settings.query_snapshot_ledgers)
     node = Node(settings, store, state)
-    with _open_query_port(settings, node):
-        command_port = await _open_command_port(settings, node)
+    command_port = CommandPort(node)
+    with _open_query_port(settings, node), contextlib.closing(command_port):
+        if settings.http_port:
+            await command_port.listen(*_address(settings, settings.http_port), backlog=settings.http_max_client)
         await asyncio.sleep(BOOTING_SECONDS)
         await _start(node)
-        closing = asyncio.create_task(close_ledgers(node)) if leads(node) else None
-        gc.freeze()
-        waited = [ended, node.failed, *([closing] if closing else [])]
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if closing is not None:
-            closing.cancel()
-        await _end(node, ended, waited)
-        if command_port is not None:
-            await command_port.close()
+        await _live(node, ended)
+
+
+async def _live(node: Node, ended: asyncio.Future[int]) -> None:
+    """Live until a signal comes, or raise what goes wrong before."""
+    closing = [asyncio.create_task(close_ledgers(node))] if leads(node) else []
+    gc.freeze()  # what was imported lives as long as the process: no need to look at it again and again
+    waited: list[asyncio.Future[Any]] = [ended, node.failed, *closing]
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    for task in closing:
+        task.cancel()
+    await _end(node, next(one for one in waited if one.done()))
 
 
 async def _start(node: Node) -> None:
@@ -71,19 +75,14 @@ async def _start(node: Node) -> None:
         raise CoreFailure(f'std::system_error(98, "Address already in use", "{_IN_USE}")', ABORTED) from error
 
 
-async def _end(
-    node: Node, ended: asyncio.Future[int], waited: list[asyncio.Future[int] | asyncio.Future[None]]
-) -> None:
-    """End the node by the signal, or raise what went wrong in it."""
-    if not ended.done():
-        await next(one for one in waited if one.done())
-    log("default", "INFO", f"got signal {ended.result()}, shutting down")
+async def _end(node: Node, ended: asyncio.Future[Any]) -> None:
+    """End the node by a signal, or raise what went wrong in it."""
+    log("default", "INFO", f"got signal {await ended}, shutting down")
     await node.stop()
     if node.settings.query_port:
         await asyncio.sleep(ABORT_SECONDS)
         raise CoreFailure(f'std::system_error(35, "{_DEADLOCK}", "{_DEADLOCK}")', ABORTED)
     await asyncio.sleep(STOPPING_SECONDS)
-    log("default", "INFO", "Application destructing")
 
 
 def _await_signal() -> asyncio.Future[int]:
@@ -103,17 +102,16 @@ def _address(settings: CoreSettings, port: int) -> tuple[str, int]:
     return ("0.0.0.0" if settings.is_public else "127.0.0.1", port)  # noqa: S104 - PUBLIC_HTTP_PORT asks for it
 
 
-async def _open_command_port(settings: CoreSettings, node: Node) -> CommandPort | None:
-    if not settings.http_port:
-        return None
-    host, port = _address(settings, settings.http_port)
-    log("default", "INFO", f"Listening on {host}:{port} for HTTP requests")
-    command_port = CommandPort(node)
-    try:
-        await command_port.open(host, port)
-    except OSError as error:
-        raise CoreFailure(_IN_USE) from error
-    return command_port
+def _check_ports(settings: CoreSettings) -> None:
+    """See that both HTTP ports are free, each where it is opened soon. Raises CoreFailure."""
+    for port, what in ((settings.http_port, "HTTP requests"), (settings.query_port, "Query requests")):
+        if port:
+            host, _ = address = _address(settings, port)
+            log("default", "INFO", f"Listening on {host}:{port} for {what}")
+            try:
+                socket.create_server(address).close()
+            except OSError as error:
+                raise CoreFailure(_IN_USE) from error
 
 
 @contextlib.contextmanager
@@ -122,7 +120,6 @@ def _open_query_port(settings: CoreSettings, node: Node) -> Iterator[None]:
         yield
         return
     address = _address(settings, settings.query_port)
-    log("default", "INFO", f"Listening on {address[0]}:{address[1]} for Query requests")
     try:
         port = QueryPort(address, node.state.snapshots, _abort, threads=settings.query_threads)
     except OSError as error:
@@ -135,5 +132,4 @@ def _open_query_port(settings: CoreSettings, node: Node) -> Iterator[None]:
 
 def _abort(exception: str) -> None:
     """End the process from a thread of the query port, as an exception there ends Core's."""
-    print(f"current exception: {exception}", file=sys.stderr, flush=True)
-    os.kill(os.getpid(), signal.SIGABRT)
+    report(CoreFailure(exception, ABORTED))

@@ -39,7 +39,7 @@ class Upgrades:
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
         """Read the arguments of mode=set. Raises UpgradeError."""
-        values = {name: _parse_number(name, query[name]) for name in ARGUMENTS if query.get(name)}
+        values = {name: parse_number(name, query[name]) for name in ARGUMENTS if query.get(name)}
         protocol = values.get("protocolversion", 0)
         if protocol > PROTOCOL:
             raise UpgradeError(f"Protocol version error: supported is up to {PROTOCOL}, passed is {protocol}")
@@ -50,7 +50,7 @@ class Upgrades:
         shown: dict[str, object] = {"configupgradesetkey": {"nullopt": True}, "time": self.time}
         for argument, name in ARGUMENTS.items():
             value = getattr(self, argument)
-            shown[name] = {"nullopt": True} if value is None else {"nullopt": False, "value": value}
+            shown[name] = {"nullopt": True} if value is None else {"data": value, "nullopt": False}
         return shown
 
     def describe(self) -> str | None:
@@ -80,7 +80,8 @@ class Upgrades:
         return type(self)(time=self.time)
 
 
-def _parse_number(name: str, text: str) -> int:
+def parse_number(name: str, text: str) -> int:
+    """Read the number of an argument. Raises UpgradeError."""
     if not text.isascii() or not text.isdigit() or int(text) > HIGHEST:
         raise UpgradeError(f"Failed to parse '{name}' argument")
     return int(text)

@@ -1,7 +1,5 @@
 """What `help`, `--help` and a command that was not understood print: Core 22.4.1's own texts. Pure."""
 
-from dataclasses import dataclass
-
 COMMANDS = """\
   catchup                           execute catchup from history archives
                                     without connecting to network
@@ -130,24 +128,17 @@ _OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """An argument that a command has to be given: its name in the usage, and what is said when it is missing."""
-
-    name: str
-    missing: str
-
-
 _CATCHUP = """\
 catchup value should be passed as <DESTINATION-LEDGER/LEDGER-COUNT>, where
 destination ledger is any valid number or 'current' and ledger count is any
 valid number or 'max'"""
 ARGUMENTS = {
-    "catchup": Argument("<DESTINATION-LEDGER/LEDGER-COUNT>", _CATCHUP),
-    "convert-id": Argument("<ID>", "ID argument is required"),
-    "http-command": Argument("<COMMAND>", "COMMAND argument is required"),
-    "new-hist": Argument("<HISTORY-LABEL> ... ", "HISTORY-LABEL argument is required"),
+    "catchup": ("<DESTINATION-LEDGER/LEDGER-COUNT>", _CATCHUP),
+    "convert-id": ("<ID>", "ID argument is required"),
+    "http-command": ("<COMMAND>", "COMMAND argument is required"),
+    "new-hist": ("<HISTORY-LABEL> ... ", "HISTORY-LABEL argument is required"),
 }
+"""What a command has to be given beside options: its name in the usage, and what is said when it is missing."""
 
 WITH_VALUE = frozenset(
     {
@@ -176,7 +167,7 @@ def list_commands() -> dict[str, str]:
 
 def command_usage(command: str) -> str:
     """Give the usage of one command."""
-    argument = ARGUMENTS[command].name if command in ARGUMENTS else ""
+    argument, _ = ARGUMENTS.get(command, ("", ""))
     options = _OPTIONS.get(command, _COMMON)
     return (
         f"{list_commands()[command]}\n\nusage:\n  stellar-core {command} {argument} options\n\n"

@@ -1,0 +1,60 @@
+"""Build the simulated Core as one executable file, as stellar-core is one: `python -m simulator.core.program PATH`.
+
+The file is a zip that Python runs. It holds the modules as source for any Python, and compiled for the one that builds
+it, so that a start does not compile them. The same sources and the same Python give the same bytes.
+"""
+
+import py_compile
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_SHEBANG = b"#!/usr/bin/env -S python3 -IS\n"
+_PACKAGE = Path(__file__).parent
+_MAIN = """\
+import sys
+
+from simulator.core.command_line import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_EXECUTABLE = 0o755
+
+
+def build_program(path: Path) -> Path:
+    """Write the program to `path`, whose folder has to be there, and give the path. Raises OSError."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with unfinished.open("wb") as file:
+        file.write(_SHEBANG)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in _list_content():
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    unfinished.chmod(_EXECUTABLE)
+    return unfinished.replace(path)
+
+
+def _list_content() -> Iterator[tuple[str, bytes]]:
+    """Give the names and contents of what is in the file, in an order that does not change."""
+    with tempfile.TemporaryDirectory() as folder:
+        main = Path(folder, "__main__.py")
+        main.write_text(_MAIN)
+        for name, source in {"__main__.py": main, **_list_sources()}.items():
+            yield name, source.read_bytes()
+            if source.suffix == ".py":
+                compiled = Path(folder, "compiled.pyc")
+                mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+                py_compile.compile(str(source), str(compiled), name, doraise=True, optimize=2, invalidation_mode=mode)
+                yield f"{name}c", compiled.read_bytes()
+
+
+def _list_sources() -> dict[str, Path]:
+    paths = [path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__)]
+    named = {f"simulator/core/{path.name}": path for path in sorted(paths)}
+    return {"simulator/__init__.py": _PACKAGE.parent / "__init__.py", **named}
+
+
+if __name__ == "__main__":
+    build_program(Path(sys.argv[1]))
