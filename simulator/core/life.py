@@ -14,7 +14,8 @@ from simulator.core.model import ClosedLedger, Header
 BACKLOG_SECONDS = 0.15
 """How long a process that goes on reads what had piled up before it decides how far behind it is."""
 BACKLOG_LEDGER_TIMES = 1.38
-"""Recorded: each ledger that it missed beyond what peers remember holds it up for so many ledger times."""
+BACKLOG_FREE_LEDGERS = 3
+"""Recorded: each ledger missed beyond what peers remember holds it up for 1.38 ledger times; the first 3 for one together."""
 
 
 class Books(Enum):
@@ -217,5 +218,5 @@ class Life:
         missed = len(self._ready)
         beyond = missed - self._settings.slots_remembered
         if beyond > 0:
-            self._held_times = max(1, round(BACKLOG_LEDGER_TIMES * (beyond - 2)))
+            self._held_times = max(1, round(BACKLOG_LEDGER_TIMES * (beyond - BACKLOG_FREE_LEDGERS)))
             self._allowed = 1
