@@ -139,7 +139,10 @@ class Node:
 
     def _look(self) -> None:
         self._look_for_stop()
+        lost = self.life.times_lost
         self.life.look(time.monotonic())
+        if self.life.times_lost > lost:
+            log("Herder", "WARNING", "Lost track of consensus")
         self._go_on()
         asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 

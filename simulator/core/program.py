@@ -20,6 +20,8 @@ from simulator.core.command_line import main
 
 sys.exit(main(sys.argv[1:]))
 """
+_BESIDE = ("__init__.py", "core_info.py")
+"""What the package uses of the one that it lies in."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _EXECUTABLE = 0o755
 
@@ -53,7 +55,8 @@ def _list_content() -> Iterator[tuple[str, bytes]]:
 def _list_sources() -> dict[str, Path]:
     paths = [path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__)]
     named = {f"simulator/core/{path.name}": path for path in sorted(paths)}
-    return {"simulator/__init__.py": _PACKAGE.parent / "__init__.py", **named}
+    beside = {f"simulator/{name}": _PACKAGE.parent / name for name in _BESIDE}
+    return {**beside, **named}
 
 
 if __name__ == "__main__":

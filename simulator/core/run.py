@@ -35,6 +35,7 @@ def run(settings: CoreSettings) -> int:
     Raises:
         CoreFailure: in Core's words, when it cannot start or comes to an end by itself.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # what comes before we listen for it, comes then
     store = open_to_run(settings, lambda: _check_ports(settings))
     try:
         asyncio.run(_run(settings, store))
@@ -95,6 +96,7 @@ def _await_signal() -> asyncio.Future[int]:
 
     for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, end, int(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     return ended
 
 
