@@ -28,12 +28,14 @@ class Herder:
     Attributes:
         slot: the last that was given; 0 before the first of a node without a ledger of its own.
         is_tracking: whether it takes one slot after another.
+        times_lost: how often it has lost track.
     """
 
     def __init__(self, own_ledger: int, now: float) -> None:
         """Begin at `own_ledger`, the last of the node's database; 1 is a new node, which tracks nothing yet."""
         self.slot = own_ledger if own_ledger > 1 else 0
         self.is_tracking = own_ledger > 1
+        self.times_lost = 0
         self._last_at = now
         self._heard: dict[int, ClosedLedger] = {}
 
@@ -51,6 +53,7 @@ class Herder:
         if not self.is_tracking or now - self._last_at < LOST_SECONDS:
             return []
         self.is_tracking = False
+        self.times_lost += 1
         return self._give(now)
 
     def close(self, num: int, now: float) -> None:

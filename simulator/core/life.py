@@ -1,4 +1,4 @@
-"""The life cycle of a node: its state, what to apply next, when and to which ledger to catch up. Pure: `now` is passed in.
+"""The life cycle of a node: its state, what it applies next, when it catches up and to which ledger. Pure.
 
 The names of the states and the texts of the status are Core's; the times are those of its recordings.
 """
@@ -14,7 +14,8 @@ from simulator.core.model import ClosedLedger, Header
 BACKLOG_SECONDS = 0.15
 """How long a process that goes on reads what had piled up before it decides how far behind it is."""
 BACKLOG_LEDGER_TIMES = 1.38
-"""Recorded: each ledger that it missed beyond what peers remember holds it up for so many ledger times."""
+BACKLOG_FREE_LEDGERS = 3
+"""Each ledger missed beyond what peers remember holds it up for 1.38 ledger times; the first 3 for one together."""
 
 
 class Books(Enum):
@@ -80,6 +81,11 @@ class Life:
     def is_synced(self) -> bool:
         """Whether the state is Synced!."""
         return self.state == Books.SYNCED.value
+
+    @property
+    def times_lost(self) -> int:
+        """How often it has lost track of consensus."""
+        return self._herder.times_lost
 
     @property
     def is_held(self) -> bool:
@@ -217,5 +223,5 @@ class Life:
         missed = len(self._ready)
         beyond = missed - self._settings.slots_remembered
         if beyond > 0:
-            self._held_times = max(1, round(BACKLOG_LEDGER_TIMES * (beyond - 2)))
+            self._held_times = max(1, round(BACKLOG_LEDGER_TIMES * (beyond - BACKLOG_FREE_LEDGERS)))
             self._allowed = 1

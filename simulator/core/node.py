@@ -43,7 +43,7 @@ class Node:
         self.state = state
         self.settings = settings
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.history = History(settings, store)
+        self.history = History(settings, store, self.fail)
         self._started_on = time.time()
         self._watch = StopWatch()
         own = state.header.num
@@ -139,7 +139,10 @@ class Node:
 
     def _look(self) -> None:
         self._look_for_stop()
+        lost = self.life.times_lost
         self.life.look(time.monotonic())
+        if self.life.times_lost > lost:
+            log("Herder", "WARNING", "Lost track of consensus")
         self._go_on()
         asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 

@@ -18,6 +18,7 @@ from simulator.core import BUILD
 from simulator.core.log import log
 from simulator.core.model import ClosedLedger
 from simulator.core.peer import IDLE_SECONDS, MESSAGE_BYTES, Hello, Peer, encode
+from simulator.core.resolving import resolve
 from simulator.core.settings import CoreSettings
 from simulator.core.slots import Slots, parse_slots
 
@@ -28,6 +29,8 @@ DIAL_SECONDS = 2.0
 CONNECT_SECONDS = 5.0
 HELLO_SECONDS = 34.0
 PING_TICKS = 2
+MOST_REFUSALS = 5
+"""A peer that closes the connection at once is asked again after 2, 4, 8 looks and so on, at last after 32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Overlay:
         self._connections: set[Peer] = set()
         self._wanted: dict[str, Peer | None] = {}
         self._dialled: set[str] = set()
+        self._refusals: dict[str, int] = {}
+        self._ticks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -66,7 +71,9 @@ class Overlay:
         return len(self._connections) - len(self.peers)
 
     async def start(self) -> None:
-        """Listen, and begin to look for peers. Raises OSError when the port is taken."""
+        """Listen, and begin to look for peers; a standalone node has none. Raises OSError when the port is taken."""
+        if self._settings.is_standalone:
+            return
         self._server = await asyncio.start_server(
             self._accept, "0.0.0.0", self._settings.peer_port, backlog=BACKLOG, limit=MESSAGE_BYTES  # noqa: S104
         )  # fmt: skip
@@ -122,15 +129,15 @@ class Overlay:
     async def _look_for_peers(self) -> None:
         for name in (*self._settings.preferred_peers, *self._settings.known_peers):
             self._wanted[_with_port(name)] = None
-        ticks = 0
         while True:
             await asyncio.sleep(DIAL_SECONDS * random.uniform(0.95, 1.0))  # noqa: S311 - two must not stay in step
-            ticks += 1
+            self._ticks += 1
             self._drop_idle()
-            if ticks % PING_TICKS == 0:
+            if self._ticks % PING_TICKS == 0:
                 self._flood({"ping": 1}, None)
             for name, peer in self._wanted.items():
-                if peer is None and self._count_outbound() < self._settings.target_peer_connections:
+                is_wanted = peer is None and self._count_outbound() < self._settings.target_peer_connections
+                if is_wanted and self._ticks % 2 ** self._refusals.get(name, 0) == 0:
                     self._spawn(self._dial(name))
 
     def _count_outbound(self) -> int:
@@ -150,7 +157,8 @@ class Overlay:
         self._dialled.add(name)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(host, int(port), limit=MESSAGE_BYTES)
+                address = await resolve(host, int(port))
+                reader, writer = await asyncio.open_connection(*address, limit=MESSAGE_BYTES)
         except OSError:
             return  # nobody there; the next look tries again
         finally:
@@ -161,6 +169,9 @@ class Overlay:
             await self._talk(peer)
         finally:
             self._wanted[name] = None
+            is_refused = not peer.authenticated_at or time.monotonic() - peer.authenticated_at < DIAL_SECONDS
+            known = self._refusals.get(name, 0)
+            self._refusals[name] = min(known + 1, MOST_REFUSALS) if is_refused else 0
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._talk(Peer(reader, writer, is_inbound=True))

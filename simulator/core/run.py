@@ -35,6 +35,7 @@ def run(settings: CoreSettings) -> int:
     Raises:
         CoreFailure: in Core's words, when it cannot start or comes to an end by itself.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # what comes before we listen for it, comes then
     store = open_to_run(settings, lambda: _check_ports(settings))
     try:
         asyncio.run(_run(settings, store))
@@ -95,6 +96,7 @@ def _await_signal() -> asyncio.Future[int]:
 
     for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, end, int(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     return ended
 
 
@@ -104,14 +106,21 @@ def _address(settings: CoreSettings, port: int) -> tuple[str, int]:
 
 def _check_ports(settings: CoreSettings) -> None:
     """See that both HTTP ports are free, each where it is opened soon. Raises CoreFailure."""
-    for port, what in ((settings.http_port, "HTTP requests"), (settings.query_port, "Query requests")):
-        if port:
-            host, _ = address = _address(settings, port)
-            log("default", "INFO", f"Listening on {host}:{port} for {what}")
-            try:
-                socket.create_server(address).close()
-            except OSError as error:
-                raise CoreFailure(_IN_USE) from error
+    with contextlib.ExitStack() as held:
+        try:
+            if settings.http_port:
+                _log_listening(settings, settings.http_port, "HTTP")
+                held.enter_context(socket.create_server(_address(settings, settings.http_port)))
+            if settings.query_port:
+                held.enter_context(socket.create_server(_address(settings, settings.query_port)))
+                _log_listening(settings, settings.query_port, "Query")
+        except OSError as error:
+            raise CoreFailure(_IN_USE) from error
+
+
+def _log_listening(settings: CoreSettings, port: int, what: str) -> None:
+    host, _ = _address(settings, port)
+    log("default", "INFO", f"Listening on {host}:{port} for {what} requests")
 
 
 @contextlib.contextmanager

@@ -76,3 +76,57 @@ def test_a_life_has_the_recorded_states_at_the_recorded_times(story: Story) -> N
     assert [state for state, _ in found] == [state for state, _ in expected]
     for (state, when), (_, recorded) in zip(found[1:], expected[1:], strict=True):
         assert when == pytest.approx(recorded, abs=2.5), f"{state} at {when}, recorded at {recorded}"
+
+
+@pytest.mark.parametrize(
+    ("story", "statuses"),
+    [
+        pytest.param(
+            Story("at 29 of 64", 1, (0.0, 28), 190, ledger_seconds=5.0, checkpoint_ledgers=64),
+            ["Waiting for trigger ledger: 28/65, ETA: 185s", "Waiting for trigger ledger: 64/65, ETA: 5s",
+             "Catching up to ledger 63: Running: catchup",
+             "Catching up to ledger 63: Applying buffered ledgers: apply ledger 65"],
+            id="a newcomer waits for its first checkpoint",
+        ),
+        pytest.param(
+            Story("120 behind", 431, (0.0, 553), 46),
+            ["Waiting for trigger ledger: 589/593, ETA: 4s", "Waiting for trigger ledger: 592/593, ETA: 1s",
+             "Catching up to ledger 591: Running: catchup"],
+            id="a node that was long away waits for the next checkpoint",
+        ),
+    ],
+)  # fmt: skip
+def test_the_status_says_what_is_waited_for(story: Story, statuses: list[str]) -> None:
+    seen = live(story).statuses
+    assert [one for one in statuses if one not in seen] == []
+
+
+def test_num_is_frozen_while_a_restored_node_is_connected() -> None:
+    seen = live(Story("restored", 362, (0, 392), 34))
+    assert {num for _, _, num in seen.changes} == {362}
+
+
+def test_a_peer_that_remembers_more_brings_a_restored_node_in_step_at_once() -> None:
+    behind = Story("restored", 300, (0, 345), 10, peer_remembers=200)
+    assert live(behind).states()[-1] == ("Synced!", pytest.approx(2.0, abs=0.2))
+
+
+def test_what_is_more_than_100_ledgers_behind_no_memory_of_a_peer_brings_back() -> None:
+    behind = Story("restored", 300, (0, 420), 60, peer_remembers=200, archive_works=False)
+    assert live(behind).states()[-1][0] != "Synced!"
+
+
+@pytest.mark.parametrize(
+    ("name", "stopped_from", "tip_at_the_end"),
+    [pytest.param("sigstop-20s", 4, 325, id="20 s"), pytest.param("sigstop-70s", 4, 305, id="70 s")],
+)
+def test_after_a_stop_it_goes_on_by_a_ledger_a_second_at_constant_age(
+    name: str, stopped_from: int, tip_at_the_end: int
+) -> None:
+    story = next(one for one in STORIES if one.name == name)
+    seen = live(story)
+    recorded = [(when, num) for one in RECORDED[name]["states"] for when, num in one["nums"] if num is not None]
+    for when, num in recorded:
+        if when > stopped_from:
+            assert seen.ledger_at(when - 1.5) - 3 <= num <= seen.ledger_at(when + 1.5) + 17, f"at {when}"
+    assert seen.ledger_at(story.seconds) == pytest.approx(tip_at_the_end, abs=1)
