@@ -4,6 +4,7 @@ The file is a zip that Python runs. It holds the modules as source for any Pytho
 it, so that a start does not compile them. The same sources and the same Python give the same bytes.
 """
 
+import ast
 import py_compile
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 _SHEBANG = b"#!/usr/bin/env -S python3 -IS\n"
 _PACKAGE = Path(__file__).parent
+_ROOT = _PACKAGE.parents[1]
 _MAIN = """\
 import sys
 
@@ -53,10 +55,33 @@ def _list_content() -> Iterator[tuple[str, bytes]]:
 
 
 def _list_sources() -> dict[str, Path]:
+<<<<<<< HEAD
     paths = [path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__)]
     named = {f"simulator/core/{path.name}": path for path in sorted(paths)}
     beside = {f"simulator/{name}": _PACKAGE.parent / name for name in _BESIDE}
     return {**beside, **named}
+=======
+    """List the files of simulator/core, and what they import of simulator/, by their names in the zip."""
+    inner = sorted(path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__))
+    found = {f"simulator/core/{path.name}": path for path in inner}
+    left = list(found.values())
+    while left:
+        for path in _find_imports(left.pop()):
+            name = str(path.relative_to(_ROOT))
+            if name not in found:
+                found[name] = path
+                left.append(path)
+    return {"simulator/__init__.py": _ROOT / "simulator" / "__init__.py", **dict(sorted(found.items()))}
+
+
+def _find_imports(path: Path) -> list[Path]:
+    """Find the files of simulator/ that a module imports."""
+    if path.suffix != ".py":
+        return []
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    places = [_ROOT / f"{node.module.replace('.', '/')}.py" for node in imports if node.module]
+    return [place for place in places if place.is_relative_to(_ROOT / "simulator") and place.is_file()]
+>>>>>>> core-cli
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""Every recorded command line: the simulated Core answers as Core 22.4.1 did, and leaves the same files."""
+
+import pytest
+
+from tests.component.core_folders import STATE_FILE, Seen, core_folder
+from tests.component.recorded_commands import RUNNING, Case, Step, list_files, load_cases
+
+CASES = load_cases()
+GOOD = "good config: new-db twice, upgrade-db, offline-info"
+ENDED = "NODE5 [default INFO] got signal 15, shutting down\n"
+
+_BUILD_DETAILS = "only build and protocol are printed: there is no Rust in it"
+DIFFERS = {
+    ("no config needed", "version"): ({"stdout"}, _BUILD_DETAILS),
+    ("no config needed", "version --nosuchoption"): ({"stdout"}, _BUILD_DETAILS),
+    (GOOD, "upgrade-db --conf node.cfg --ll debug"): ({"stderr"}, "Core's debug lines tell of its insides"),
+    (GOOD, "--conf node.cfg self-check"): ({"exit_code", "stderr"}, "it is refused: what it checks is not simulated"),
+}
+"""What is different on purpose: by case and command, which answers are not compared, and why."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_recorded_command_line_is_answered_as_core_answered_it(case: Case) -> None:
+    with core_folder(case) as folder:
+        for step in case.steps:
+            folder.prepare(step)
+            seen = folder.execute(step)
+            expected = Seen(step.exit_code, step.stdout, step.stderr)
+            different, _ = DIFFERS.get((case.name, step.argv), (set(), ""))
+            assert _leave_out(_cut(seen, step), different) == _leave_out(expected, different), step.argv
+        assert _without_temporary(list_files(folder.path)) == _without_temporary(case.files)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if any(step.runs for step in case.steps)], ids=lambda c: c.name
+)
+def test_what_sigterm_ended_logs_its_end(case: Case) -> None:
+    with core_folder(case) as folder:
+        seen = [folder.execute(step) for step in case.steps][-1]
+    assert ENDED in seen.stderr
+    assert seen.stderr.endswith("NODE5 [default INFO] Application destroyed\n")
+
+
+def test_version_says_first_what_core_says_first() -> None:
+    case = CASES[0]
+    recorded = next(step for step in case.steps if step.argv == "version")
+    with core_folder(case) as folder:
+        assert folder.execute(recorded).stdout.splitlines() == recorded.stdout.splitlines()[:2]
+
+
+def test_what_differs_on_purpose_is_among_the_recorded_cases() -> None:
+    assert set(DIFFERS) <= {(case.name, step.argv) for case in CASES for step in case.steps}
+
+
+def _cut(seen: Seen, step: Step) -> Seen:
+    """Cut what a running node says at the line until which it was recorded."""
+    if not step.runs:
+        return seen
+    start, line, _ = seen.stderr.partition(RUNNING)
+    return Seen(seen.exit_code, seen.stdout, start + line)
+
+
+def _leave_out(seen: Seen, fields: set[str]) -> dict[str, object]:
+    answers = {"exit_code": seen.exit_code, "stdout": seen.stdout, "stderr": seen.stderr}
+    return {name: answer for name, answer in answers.items() if name not in fields}
+
+
+def _without_temporary(names: frozenset[str]) -> set[str]:
+    """Leave out what the tests put there, what an abort leaves in buckets/tmp, and the ledgers that Core writes down."""
+    ours = {"node.cfg", "DIR", "DIR/history", "DIR/history/.well-known", STATE_FILE}
+    return {name for name in names - ours if not name.startswith(("buckets/tmp", "buckets/meta-debug"))}
