@@ -22,8 +22,6 @@ from simulator.core.command_line import main
 
 sys.exit(main(sys.argv[1:]))
 """
-_BESIDE = ("__init__.py", "core_info.py")
-"""What the package uses of the one that it lies in."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _EXECUTABLE = 0o755
 
@@ -55,12 +53,6 @@ def _list_content() -> Iterator[tuple[str, bytes]]:
 
 
 def _list_sources() -> dict[str, Path]:
-<<<<<<< HEAD
-    paths = [path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__)]
-    named = {f"simulator/core/{path.name}": path for path in sorted(paths)}
-    beside = {f"simulator/{name}": _PACKAGE.parent / name for name in _BESIDE}
-    return {**beside, **named}
-=======
     """List the files of simulator/core, and what they import of simulator/, by their names in the zip."""
     inner = sorted(path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__))
     found = {f"simulator/core/{path.name}": path for path in inner}
@@ -81,7 +73,6 @@ def _find_imports(path: Path) -> list[Path]:
     imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
     places = [_ROOT / f"{node.module.replace('.', '/')}.py" for node in imports if node.module]
     return [place for place in places if place.is_relative_to(_ROOT / "simulator") and place.is_file()]
->>>>>>> core-cli
 
 
 if __name__ == "__main__":
