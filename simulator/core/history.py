@@ -15,9 +15,14 @@ from simulator.core.store import Store
 
 
 class History:
-    """The archives of one node; what runs is ended by `close`."""
+    """The archives of one node; what runs is ended by `close`.
 
-    def __init__(self, settings: CoreSettings, store: Store) -> None:
+    Args:
+        fail: is called with what ends the process, such as a command that can't be made of its template.
+    """
+
+    def __init__(self, settings: CoreSettings, store: Store, fail: Callable[[BaseException], None]) -> None:
+        self._fail = fail
         commands = Commands()
         self._settings = settings
         self._store = store
@@ -73,5 +78,10 @@ class History:
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
         return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)

@@ -43,7 +43,7 @@ class Node:
         self.state = state
         self.settings = settings
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.history = History(settings, store)
+        self.history = History(settings, store, self.fail)
         self._started_on = time.time()
         self._watch = StopWatch()
         own = state.header.num

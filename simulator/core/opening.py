@@ -15,6 +15,13 @@ from simulator.core.settings import CoreSettings
 from simulator.core.store import Store
 
 _MAX_PENDING_CONNECTIONS = 500
+_ARCHIVES = {
+    (True, True): ("INFO", "'put' and 'get' commands, will be read and written"),
+    (True, False): ("INFO", "'get' command only, will not be written"),
+    (False, True): ("FATAL", "'put' but no 'get' command, will be unwritable"),
+    (False, False): ("FATAL", "no 'get' or 'put' command, will not function"),
+}
+"""What is said of an archive by whether it has `get` and `put`, and how loudly."""
 _END = (
     "Application destructing",
     "Joining 10 worker threads",
@@ -168,14 +175,12 @@ def _check_query_port(settings: CoreSettings) -> None:
 def _check_archives(settings: CoreSettings) -> None:
     """Log which archives are read and written. Raises NotSetUpError where none can be read."""
     for archive in settings.archives:
-        if archive.get and not archive.put:
-            log("History", "INFO", f"Archive '{archive.name}' has 'get' command only, will not be written")
-        elif archive.get:
-            log("History", "INFO", f"Archive '{archive.name}' has 'put' and 'get' commands, will be read and written")
+        level, text = _ARCHIVES[bool(archive.get), bool(archive.put)]
+        log("History", level, f"Archive '{archive.name}' has {text}")
     is_readable = any(archive.get for archive in settings.archives)
     if not is_readable:
         log("History", "FATAL", "No readable archives configured, catchup will fail.")
-    if not any(archive.put for archive in settings.archives):
+    if not any(archive.get and archive.put for archive in settings.archives):
         log("History", "WARNING", "No writable archives configured, history will not be written.")
     if not is_readable:
         log("History", "ERROR", "History archives misconfigured.")

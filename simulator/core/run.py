@@ -106,14 +106,21 @@ def _address(settings: CoreSettings, port: int) -> tuple[str, int]:
 
 def _check_ports(settings: CoreSettings) -> None:
     """See that both HTTP ports are free, each where it is opened soon. Raises CoreFailure."""
-    for port, what in ((settings.http_port, "HTTP requests"), (settings.query_port, "Query requests")):
-        if port:
-            host, _ = address = _address(settings, port)
-            log("default", "INFO", f"Listening on {host}:{port} for {what}")
-            try:
-                socket.create_server(address).close()
-            except OSError as error:
-                raise CoreFailure(_IN_USE) from error
+    with contextlib.ExitStack() as held:
+        try:
+            if settings.http_port:
+                _log_listening(settings, settings.http_port, "HTTP")
+                held.enter_context(socket.create_server(_address(settings, settings.http_port)))
+            if settings.query_port:
+                held.enter_context(socket.create_server(_address(settings, settings.query_port)))
+                _log_listening(settings, settings.query_port, "Query")
+        except OSError as error:
+            raise CoreFailure(_IN_USE) from error
+
+
+def _log_listening(settings: CoreSettings, port: int, what: str) -> None:
+    host, _ = _address(settings, port)
+    log("default", "INFO", f"Listening on {host}:{port} for {what} requests")
 
 
 @contextlib.contextmanager

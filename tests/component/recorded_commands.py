@@ -85,6 +85,7 @@ _NORMAL = [
     (r"^\d{4}-\d\d-\d\dT[\d:.]+ ", ""),
     (re.escape(BUILD), "BUILD"),
     (r"^G[A-Z2-7]{4} \[", "NODE5 ["),
+    (r"(LocalNode@self qSet: )[0-9a-f]{6}", r"\1HEX6"),
     (r"(LocalNode@)G[A-Z2-7]{4} ", r"\1NODE5 "),
     (r'("node" : ")G[A-Z2-7]{4}"', r'\1NODE5"'),
     (r"\bS[A-Z2-7]{55}\b", "SEED"),
