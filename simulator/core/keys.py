@@ -74,7 +74,7 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     digest = hashlib.sha512(signature[:_KEY_BYTES] + public_key + message).digest()
     challenge = int.from_bytes(digest, "little") % _ORDER
     expected = _add(_multiply(_window(_base()), scalar), _multiply(window, _ORDER - challenge))
-    return _compress(expected) == signature[:_KEY_BYTES]
+    return not _has_small_order(expected) and _compress(expected) == signature[:_KEY_BYTES]
 
 
 def _encode(version: int, payload: bytes) -> str:
@@ -158,7 +158,13 @@ def _decompress(data: bytes) -> _Point | None:
 @lru_cache(maxsize=256)
 def _window_of(public_key: bytes) -> list[_Point] | None:
     point = _decompress(public_key)
-    return None if point is None else _window(point)
+    return None if point is None or _has_small_order(point) else _window(point)
+
+
+def _has_small_order(point: _Point) -> bool:
+    """Say whether anybody could sign for such a key, without its seed: libsodium refuses those too."""
+    x, y, z, _ = _double(_double(_double(point)))
+    return x == 0 and (y - z) % _P == 0
 
 
 @lru_cache(maxsize=1)

@@ -1,11 +1,13 @@
 """Build the simulated Core as one executable file, as stellar-core is one: `python -m simulator.core.program PATH`.
 
 The file is a zip that Python runs. It holds the modules as source for any Python, and compiled for the one that builds
-it, so that a start does not compile them. The same sources and the same Python give the same bytes.
+it, so that a start does not compile them. The same sources and the same Python give
+the same bytes.
 """
 
 import ast
 import py_compile
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -27,7 +29,18 @@ _EXECUTABLE = 0o755
 
 
 def build_program(path: Path) -> Path:
-    """Write the program to `path`, whose folder has to be there, and give the path. Raises OSError."""
+    """Write the program to `path`, whose folder has to be there, and give the path.
+
+    A Python of its own does it: what this one has in memory would show in the compiled modules.
+
+    Raises:
+        subprocess.CalledProcessError: it could not be written; why, is on standard error.
+    """
+    subprocess.run([sys.executable, "-IS", __file__, str(path)], check=True)  # noqa: S603  # this file
+    return path
+
+
+def _write_program(path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.unfinished")
     with unfinished.open("wb") as file:
         file.write(_SHEBANG)
@@ -35,7 +48,7 @@ def build_program(path: Path) -> Path:
             for name, content in _list_content():
                 archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
     unfinished.chmod(_EXECUTABLE)
-    return unfinished.replace(path)
+    unfinished.replace(path)
 
 
 def _list_content() -> Iterator[tuple[str, bytes]]:
@@ -76,4 +89,4 @@ def _find_imports(path: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    build_program(Path(sys.argv[1]))
+    _write_program(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Folders in which recorded command lines are run again: their configurations, their ports, and what was in their way."""
+"""Folders in which recorded command lines are run again: configurations, ports, and what stood in the way."""
 
 import contextlib
 import os
@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from simulator.core.identity import random_seed
 from tests.component.recorded_commands import RUNNING, Case, Step, normalise
@@ -43,7 +44,7 @@ class CoreFolder:
         self._ports = dict(zip(_PORTS, _draw_ports(len(_PORTS)), strict=True))
         self._is_nobody = case.name == _AS_NOBODY
         if (port := _IN_USE.get(case.name)) is not None:
-            stack.enter_context(socket.create_server(("0.0.0.0", int(self._ports[port]))))
+            stack.enter_context(socket.create_server(("", int(self._ports[port]))))
         if case.configuration is not None:
             self._write(case.configuration.replace('"SEED', f'"{random_seed()}'))
         if case.name in {"DATABASE garbage file", "DATABASE empty file"}:
@@ -81,14 +82,14 @@ class CoreFolder:
             configuration = configuration.replace(recorded, port)
         (self.path / "node.cfg").write_text(configuration.replace("DIR/", f"{self.path}/DIR/"))
 
-    def _read(self, file) -> str:
+    def _read(self, file: IO[str]) -> str:
         file.seek(0)
         text = normalise(file.read().replace(f"{self.path}/DIR", "DIR"))
         for recorded, port in self._ports.items():
             text = text.replace(port, recorded)
         return text
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         if not self._is_nobody:
             return {}
         self.path.chmod(0o555)
@@ -116,7 +117,7 @@ def _draw_ports(count: int) -> list[str]:
         return [str(server.getsockname()[1]) for server in servers]
 
 
-def _wait_until_running(err, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_running(err: IO[str], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         err.seek(0)
