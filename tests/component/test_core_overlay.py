@@ -46,7 +46,7 @@ class Maker:
     def __init__(self) -> None:
         self.made: list[Heard] = []
 
-    async def make(self, account: str, to: "Heard | None" = None, **settings: object) -> Heard:
+    async def make(self, account: str, to: "Heard | None" = None, /, **settings: object) -> Heard:
         """Start one that connects to another."""
         known = (f"127.0.0.1:{port_of(to)}",) if to else ()
         wanted = replace(SETTINGS, peer_port=find_port(), known_peers=known, **settings)  # type: ignore[arg-type]
