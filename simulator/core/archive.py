@@ -6,16 +6,18 @@ not its XDR, but a line of JSON for each ledger.
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.core import BUILD
-from simulator.core.bucket_levels import NO_BUCKETS, BucketList, Level
+from simulator.core.bucket_levels import LEVELS, NO_BUCKETS, BucketList, Level
 from simulator.core.model import ClosedLedger, Header
 
 STATE_FILE = ".well-known/stellar-history.json"
+_BUCKET = re.compile(r"[0-9a-f]{64}")
 
 
 class ArchiveFileError(Exception):
@@ -69,10 +71,10 @@ def parse_state(content: bytes) -> ArchiveState:
     """Read a state file. Raises ArchiveFileError."""
     try:
         value = json.loads(content)
-        levels = tuple(Level(str(level["curr"]), str(level["snap"])) for level in value["currentBuckets"])
+        levels = _read_levels(value["currentBuckets"])
         passphrase, server = str(value["networkPassphrase"]), str(value["server"])
         return ArchiveState(int(value["currentLedger"]), passphrase, levels, server)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ArchiveFileError(f"no history archive state: {error}") from error
 
 
@@ -84,7 +86,7 @@ def format_headers(ledgers: Iterable[ClosedLedger]) -> bytes:
 def parse_headers(content: bytes) -> list[Header]:
     """Read a ledger file. Raises ArchiveFileError."""
     try:
-        return [Header.from_json(line) for line in _unpack(content)]
+        return [_read_header(line) for line in _unpack(content)]
     except (TypeError, KeyError) as error:
         raise ArchiveFileError(f"no ledger header: {error}") from error
 
@@ -100,7 +102,7 @@ def parse_transactions(content: bytes) -> dict[int, tuple[bytes, ...]]:
     try:
         lines = _unpack(content)
         return {int(line["ledger"]): tuple(map(bytes.fromhex, line["transactions"])) for line in lines}
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise ArchiveFileError(f"no transactions: {error}") from error
 
 
@@ -124,6 +126,26 @@ def decompress(content: bytes) -> bytes:
 
 def _split(digits: str) -> str:
     return f"{digits[:2]}/{digits[2:4]}/{digits[4:6]}"
+
+
+def _read_levels(value: Any) -> BucketList:
+    if len(value) != LEVELS:
+        raise ValueError(f"{len(value)} levels of buckets, not {LEVELS}")
+    return tuple(Level(_check_name(level["curr"]), _check_name(level["snap"])) for level in value)
+
+
+def _read_header(line: Any) -> Header:
+    header = Header.from_json(line)
+    if not isinstance(header.num, int):
+        raise TypeError(f"the number of a ledger is {header.num!r}")
+    return header
+
+
+def _check_name(name: object) -> str:
+    """Give the name of a bucket. Raises ValueError: it becomes the name of a file, and is not taken on trust."""
+    if not isinstance(name, str) or not _BUCKET.fullmatch(name):
+        raise ValueError(f"a bucket has the name {name!r}, not 64 hexadecimal digits")
+    return name
 
 
 def _pack(values: Iterable[Any]) -> bytes:

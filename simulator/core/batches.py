@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from simulator.core.get_command import CONCURRENT
@@ -33,7 +33,7 @@ async def download_all(
     return [task.result() for task in tasks]
 
 
-async def download_in_order(names: Sequence[K], get: Callable[[K], Awaitable[T]]) -> AsyncIterator[tuple[K, T]]:
+async def download_in_order(names: Sequence[K], get: Callable[[K], Awaitable[T]]) -> AsyncGenerator[tuple[K, T], None]:
     """Give one after the other while up to 15 behind it are fetched; the next is begun once one was used."""
     waiting = iter(names)
     under_way: deque[tuple[K, asyncio.Task[T]]] = deque()

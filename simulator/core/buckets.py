@@ -6,7 +6,6 @@ with an empty key, is the number of the ledger, so that level 0 changes with eac
 
 import fcntl
 import hashlib
-import heapq
 import os
 import shutil
 import struct
@@ -73,16 +72,22 @@ class BucketFolder:
         """Write what ledger `num` changed, and give the list that belongs to it. No file that was there changes."""
         for index in list_spilling(num):
             levels = self._spill(levels, index)
-        batch: list[Record] = [(b"", num.to_bytes(4, "big")), *sorted(changes.items())]
-        curr = self.write(_merge(batch, self.read(levels[0].curr)))
+        batch = {**changes, b"": num.to_bytes(4, "big")}
+        curr = self.write(_merge(batch.items(), self.read(levels[0].curr)))
         return replace_level(levels, 0, curr=curr, snap=levels[0].snap)
 
     def _spill(self, levels: BucketList, index: int) -> BucketList:
         """Merge what waited at a level into the next one, and let what grew wait."""
         this, following = levels[index], levels[index + 1]
-        merged = self.write(_merge(self.read(this.snap), self.read(following.curr)))
+        merged = self._join(this.snap, following.curr)
         levels = replace_level(levels, index + 1, curr=merged, snap=following.snap)
         return replace_level(levels, index, curr=EMPTY, snap=this.curr)
+
+    def _join(self, newer: str, older: str) -> str:
+        """Give the bucket that two make together; where one is empty, that is the other."""
+        if EMPTY in (newer, older):
+            return older if newer == EMPTY else newer
+        return self.write(_merge(self.read(newer), self.read(older)))
 
     def load(self, levels: BucketList) -> dict[bytes, bytes]:
         """Read the entries of a list.
@@ -126,26 +131,24 @@ class BucketFolder:
         """Read the records of a bucket in the order of their keys."""
         if name == EMPTY:
             return
-        with self.locate(name).open("rb") as file:
-            while head := file.read(_LENGTHS.size):
-                key_size, entry_size = _LENGTHS.unpack(head)
-                key = file.read(key_size)
-                yield key, None if entry_size < 0 else file.read(entry_size)
+        content, at = self.locate(name).read_bytes(), 0
+        while at < len(content):
+            key_size, entry_size = _LENGTHS.unpack_from(content, at)
+            start = at + _LENGTHS.size + key_size
+            at = start + max(entry_size, 0)
+            yield content[start - key_size : start], None if entry_size < 0 else content[start:at]
 
     def write(self, records: Iterable[Record]) -> str:
         """Write a bucket and give its name; one without records has no file."""
-        digest, size = hashlib.sha256(), 0
-        unfinished = Path(self.path, "bucket.tmp")
-        with unfinished.open("wb") as file:
-            for key, entry in records:
-                record = _LENGTHS.pack(len(key), -1 if entry is None else len(entry)) + key + (entry or b"")
-                digest.update(record)
-                size += file.write(record)
-        if not size:
-            unfinished.unlink()
+        content = b"".join(
+            _LENGTHS.pack(len(key), -1 if entry is None else len(entry)) + key + (entry or b"")
+            for key, entry in records
+        )
+        if not content:
             return EMPTY
-        unfinished.replace(self.locate(digest.hexdigest()))
-        return digest.hexdigest()
+        name = hash_content(content)
+        self.put(name, content)
+        return name
 
 
 def hash_content(content: bytes) -> str:
@@ -158,18 +161,11 @@ def begin(folder: BucketFolder, entries: Mapping[bytes, bytes]) -> BucketList:
     return folder.advance(NO_BUCKETS, 1, entries)
 
 
-def _merge(newer: Iterable[Record], older: Iterable[Record]) -> Iterator[Record]:
-    """Merge two sorted rows of records; of two with one key the newer counts."""
-    last: bytes | None = None
-    rows = (_mark(newer, 0), _mark(older, 1))
-    for key, _, entry in heapq.merge(*rows, key=lambda record: record[:2]):
-        if key != last:
-            yield key, entry
-        last = key
-
-
-def _mark(records: Iterable[Record], age: int) -> Iterator[tuple[bytes, int, bytes | None]]:
-    return ((key, age, entry) for key, entry in records)
+def _merge(newer: Iterable[Record], older: Iterable[Record]) -> list[Record]:
+    """Merge records into a sorted row; of two with one key the newer counts."""
+    merged = dict(older)
+    merged.update(newer)
+    return sorted(merged.items())
 
 
 def _update(entries: dict[bytes, bytes], records: Iterable[Record]) -> None:

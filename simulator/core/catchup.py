@@ -5,6 +5,7 @@ main thread of Stellar Core; between two ledgers others get their turn.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from simulator.core.catchup_buckets import adopt_buckets
 from simulator.core.catchup_chain import ChainError, Headers, join_ledger, replay_seconds, verify_chain
 from simulator.core.catchup_plan import Plan, Target, make_plan
 from simulator.core.download import Downloads
+from simulator.core.get_command import CONCURRENT
 from simulator.core.log import log
 from simulator.core.model import ClosedLedger
 from simulator.core.settings import CoreSettings
@@ -64,8 +66,8 @@ async def catch_up(replica: Replica, target: Target, progress: Progress) -> None
     try:
         await _CatchUp(replica, target, progress).run()
     except ChainError as error:
-        for line in error.lines:
-            log("History", "ERROR", line)
+        if not error.is_logged:
+            _log_errors(error)
         log("History", "WARNING", "Catchup failed")
         raise CatchUpError(str(error)) from error
 
@@ -81,6 +83,16 @@ def _log_target(last_closed: int, target: Target) -> None:
     log("History", "INFO", "\n".join(lines))
 
 
+def _log_errors(error: ChainError) -> None:
+    error.is_logged = True
+    for line in error.lines:
+        log("History", "ERROR", line)
+
+
+def _log_begun(checkpoint: int) -> None:
+    log("History", "INFO", f"Downloading, unzipping and applying transactions for checkpoint {checkpoint}")
+
+
 class _CatchUp:
     """One catch-up under way."""
 
@@ -92,10 +104,18 @@ class _CatchUp:
         self._frequency = replica.settings.checkpoint_ledgers
 
     async def run(self) -> None:
-        """Go through it from the state file to the last ledger."""
+        """Go through it from the state file to the last ledger. Raises ChainError."""
         state = await self._get_state(self._target.ledger)
         last = state.ledger if self._target.ledger is None else self._target.ledger
         self._name = str(last)
+        if last > self._node.store.header.num:
+            await self._go(state, last)
+        else:
+            num = self._node.store.header.num
+            log("History", "INFO", f"Target ledger {last} is not newer than last closed ledger {num} - nothing to do")
+        self._tell("Succeeded: catchup-seq")
+
+    async def _go(self, state: ArchiveState, last: int) -> None:
         plan = make_plan(self._node.store.header.num, last, self._target.count, self._frequency)
         if plan.bucket_ledger not in (None, state.ledger):
             state = await self._get_state(plan.bucket_ledger)
@@ -106,7 +126,6 @@ class _CatchUp:
                 await self._adopt(folder, state, headers)
             if plan.replayed_checkpoints:
                 await self._replay(folder, plan, headers)
-        self._tell("Succeeded: catchup-seq")
 
     async def _get_state(self, ledger: int | None) -> ArchiveState:
         checkpoint = None if ledger is None else find_checkpoint(ledger, self._frequency)
@@ -142,7 +161,8 @@ class _CatchUp:
         before = self._node.store.header if plan.bucket_ledger is None else None
         try:
             verify_chain(headers, plan, self._target.trusted_hash, before, self._log_info)
-        except ChainError:
+        except ChainError as error:
+            _log_errors(error)
             self._tell("Failed: verify-ledger-chain")
             self._tell("Failed: download-verify-ledgers-seq")
             raise
@@ -167,17 +187,21 @@ class _CatchUp:
         left = len(checkpoints)
 
         async def get(checkpoint: int) -> dict[int, tuple[bytes, ...]]:
-            log("History", "INFO", f"Downloading, unzipping and applying transactions for checkpoint {checkpoint}")
             remote = name_file("transactions", checkpoint)
             return await self._node.downloads.get_file(folder, remote, parse_transactions)
 
+        for checkpoint in checkpoints[:CONCURRENT]:
+            _log_begun(checkpoint)
         self._tell_left(left, len(checkpoints))
-        async for checkpoint, transactions in download_in_order(checkpoints, get):
-            first = max(plan.first, checkpoint - self._frequency + 1)
-            for num in range(first, min(checkpoint, plan.last) + 1):
-                await self._apply(join_ledger(headers[num], transactions.get(num, ())))
-            left -= 1
-            self._tell_left(left, len(checkpoints))
+        async with contextlib.aclosing(download_in_order(checkpoints, get)) as files:
+            async for checkpoint, transactions in files:
+                first = max(plan.first, checkpoint - self._frequency + 1)
+                for num in range(first, min(checkpoint, plan.last) + 1):
+                    await self._apply(join_ledger(headers[num], transactions.get(num, ())))
+                for later in checkpoints[CONCURRENT + len(checkpoints) - left :][:1]:
+                    _log_begun(later)
+                left -= 1
+                self._tell_left(left, len(checkpoints))
 
     async def _apply(self, ledger: ClosedLedger) -> None:
         """Apply a ledger, then let others have the loop."""

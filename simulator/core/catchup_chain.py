@@ -20,11 +20,13 @@ class ChainError(Exception):
 
     Attributes:
         lines: what Stellar Core logs of it.
+        is_logged: whether they have been.
     """
 
     def __init__(self, *lines: str) -> None:
         super().__init__(lines[0])
         self.lines = lines
+        self.is_logged = False
 
 
 def verify_chain(

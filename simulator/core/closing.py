@@ -1,4 +1,4 @@
-"""What makes a validator close ledgers: one each ledger time, from the transactions that wait, with the upgrades that are due.
+"""What makes a validator close ledgers: one each ledger time, from what waits, with the upgrades that are due.
 
 A validator leads when its own word satisfies its quorum; any other follows as a watcher does.
 """

@@ -14,6 +14,7 @@ CALLS_PATH = "simulated/calls"
 """A command of this simulation's own, which no Core has: what was called."""
 SILENT_PATH = "info"
 """What everybody reads all the time is counted, but leaves no line in the log."""
+LOGGED_BYTES = 300
 NOT_FOUND = (
     b"<b>Welcome to stellar-core!</b><p>Supported HTTP commands are listed in the "
     b'<a href="https://github.com/stellar/stellar-core/blob/master/docs/software/commands.md#http-commands">docs</a> '
@@ -58,7 +59,7 @@ class CommandPort:
         query = head.target.partition(b"?")[2].decode("latin-1")
         self._calls.record(f"/{path}", query)
         if path != SILENT_PATH:
-            log("Main", "INFO", f"command called: {f'/{path}?{query}' if query else f'/{path}'}"[:300])
+            log("Main", "INFO", f"command called: {head.target[:LOGGED_BYTES].decode('latin-1')}")
         body = answer_command(self._node, path, arguments)
         return answer_not_found(NOT_FOUND) if body is None else answer(body)
 
@@ -78,7 +79,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._opened.add(transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """Forget the connection."""
         if self._transport is not None:
             self._opened.discard(self._transport)

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import signal
 import sys
 
 from simulator.core.errors import ABORTED, CoreFailure, NotSetUpError
@@ -27,5 +26,4 @@ def _abort() -> None:
     """End as a process does that calls abort(), without a core file."""
     sys.stdout.flush()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGABRT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGABRT)
+    os.abort()  # from any thread, whatever is done with SIGABRT otherwise

@@ -4,6 +4,7 @@ No shell comes between: the text is cut at white space, so that a pipe or quotes
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -80,5 +81,6 @@ async def _wait(process: Process) -> int:
         return await process.wait()
     except BaseException:
         if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended just now
+                os.killpg(process.pid, signal.SIGKILL)
         raise

@@ -1,4 +1,4 @@
-"""What a node answers about itself, out of its facts: /info, /quorum, /peers, in the shapes that Core has in each state. Pure."""
+"""What a node answers about itself, out of its facts: /info, /quorum and /peers, as Core does in each state. Pure."""
 
 import hashlib
 import json

@@ -1,15 +1,15 @@
 """What the query port answers: entries by key as of a ledger. Pure but for the CPU time that it costs."""
 
 import binascii
-import json
 import os
 import re
+import time
 
 from simulator.core.cpu import cost_of_query, costing
-from simulator.core.entries import check_key
-from simulator.core.http import Head, answer, answer_not_found, parse_form
+from simulator.core.http import Head, answer, answer_not_found
+from simulator.core.query_keys import read_account_keys, read_form, read_keys
 from simulator.core.snapshots import Snapshots
-from simulator.core.xdr import XdrError, decode_base64
+from simulator.core.xdr import XdrError
 
 LARGEST_BODY_BYTES = 10 * 1024 * 1024
 HAS_VARIABLE = "SIMULATED_CORE_HAS"
@@ -30,36 +30,41 @@ class QueryError(Exception):
 
 def answer_query(head: Head, body: bytes, snapshots: Snapshots) -> bytes:
     """Answer a whole request. Raises BadRequestError."""
-    form = parse_form(body)
+    began = time.thread_time()
+    keys = read_account_keys(body)
+    wanted, numbers = ([], []) if keys is not None else read_form(body)
     path = head.path
     is_raw = path == b"getledgerentryraw"
     if not is_raw and not (path == b"getledgerentry" and path.decode() in os.environ.get(HAS_VARIABLE, "").split(",")):
         return answer_not_found(NOT_FOUND)
-    wanted = [value for name, value in form if name == b"key"] if head.method != b"GET" else []
-    with costing(cost_of_query(len(wanted))):
+    with costing(cost_of_query(len(wanted if keys is None else keys)), began):
         try:
-            return _look_up(wanted, [value for name, value in form if name == b"ledgerSeq"], snapshots, is_raw=is_raw)
+            num = _parse_number(numbers)
+            return _look_up(_parse_keys(wanted) if keys is None else keys, num, snapshots, is_raw=is_raw)
         except (QueryError, XdrError) as error:
             return answer_not_found(b"exception: " + str(error).encode())
 
 
-def _look_up(wanted: list[bytes], numbers: list[bytes], snapshots: Snapshots, *, is_raw: bool) -> bytes:
-    num = _parse_number(numbers)
-    if not wanted:
-        raise QueryError("Must specify ledger key in POST body: key=<LedgerKey in base64 XDR format>")
-    keys = [check_key(decode_base64(text)) for text in wanted]
-    found = snapshots.find(sorted(set(keys)) if is_raw else keys, num)
-    if found is None:
+def _look_up(keys: list[bytes], num: int | None, snapshots: Snapshots, *, is_raw: bool) -> bytes:
+    looked_up = snapshots.find(keys, num)
+    if looked_up is None:
         return answer_not_found(b"LedgerSeq not found")
-    num, entries = found
+    num, found = looked_up
     if is_raw:
-        listed: list[dict[str, str]] = [{"le": _encode(entry)} for entry in entries if entry is not None]
+        listed = [b'{"le":"%b"}' % _encode(found[key]) for key in sorted(found)]
     else:
         listed = [
-            {"state": "not-found"} if entry is None else {"entry": _encode(entry), "state": "live"} for entry in entries
+            b'{"entry":"%b","state":"live"}' % _encode(found[key]) if key in found else b'{"state":"not-found"}'
+            for key in keys
         ]
-    said: dict[str, object] = {"entries": listed} if listed else {}
-    return answer(json.dumps(said | {"ledgerSeq": num}, separators=(",", ":")).encode() + b"\n")
+    entries = b'"entries":[%b],' % b",".join(listed) if listed else b""
+    return answer(b'{%b"ledgerSeq":%d}\n' % (entries, num))
+
+
+def _parse_keys(values: list[bytes]) -> list[bytes]:
+    if not values:
+        raise QueryError("Must specify ledger key in POST body: key=<LedgerKey in base64 XDR format>")
+    return read_keys(values)
 
 
 def _parse_number(texts: list[bytes]) -> int | None:
@@ -74,5 +79,5 @@ def _parse_number(texts: list[bytes]) -> int | None:
     return -int(number[2]) % 2**32 if number[1] == b"-" else int(number[2])
 
 
-def _encode(entry: bytes) -> str:
-    return binascii.b2a_base64(entry, newline=False).decode()
+def _encode(entry: bytes) -> bytes:
+    return binascii.b2a_base64(entry, newline=False)

@@ -147,8 +147,8 @@ class QueryPort:
             self._requests.put((connection, None))
         except LengthError as error:
             selector.unregister(connection.socket)
-            connection.socket.close()
             self._end_process(str(error))
+            connection.socket.close()
         else:
             if request is not None:
                 selector.unregister(connection.socket)

@@ -51,7 +51,7 @@ async def _run(settings: CoreSettings, store: Store) -> None:
     command_port = CommandPort(node)
     with _open_query_port(settings, node), contextlib.closing(command_port):
         if settings.http_port:
-            await command_port.listen(*_address(settings, settings.http_port), backlog=settings.http_max_client)
+            await _open_command_port(settings, command_port)
         await asyncio.sleep(BOOTING_SECONDS)
         await _start(node)
         await _live(node, ended)
@@ -102,6 +102,14 @@ def _await_signal() -> asyncio.Future[int]:
 
 def _address(settings: CoreSettings, port: int) -> tuple[str, int]:
     return ("0.0.0.0" if settings.is_public else "127.0.0.1", port)  # noqa: S104 - PUBLIC_HTTP_PORT asks for it
+
+
+async def _open_command_port(settings: CoreSettings, command_port: CommandPort) -> None:
+    host, port = _address(settings, settings.http_port)
+    try:
+        await command_port.listen(host, port, settings.http_max_client)
+    except OSError as error:
+        raise CoreFailure(_IN_USE) from error
 
 
 def _check_ports(settings: CoreSettings) -> None:

@@ -54,8 +54,8 @@ class Snapshots:
         """Give the entry of a key as of the last ledger."""
         return _find(key, self._state)
 
-    def find(self, keys: Iterable[bytes], num: int | None = None) -> tuple[int, list[bytes | None]] | None:
-        """Look keys up as of ledger `num`, None is the last one: its number and the entries, None where there is none.
+    def find(self, keys: Iterable[bytes], num: int | None = None) -> tuple[int, dict[bytes, bytes]] | None:
+        """Look keys up as of ledger `num`, None is the last one: its number and the entries that are there, by key.
 
         None when that ledger is not kept. May be called from any thread.
         """
@@ -64,8 +64,11 @@ class Snapshots:
             ledgers = tuple(one for one in ledgers if one.num <= num)
             if not ledgers or ledgers[-1].num != num:
                 return None
-        state = _State(oldest, tuple(one for one in ledgers if one.changes))
-        return ledgers[-1].num, [_find(key, state) for key in keys]
+        keys = set(keys)
+        found = dict(zip(keys, map(oldest.get, keys), strict=True))
+        for ledger in ledgers:
+            found.update((key, ledger.changes[key]) for key in _both(keys, ledger.changes))
+        return ledgers[-1].num, {key: entry for key, entry in found.items() if entry is not None}
 
     def entries(self) -> dict[bytes, bytes]:
         """Give all entries as of the last ledger, a copy."""
@@ -73,6 +76,12 @@ class Snapshots:
         for ledger in self._state.ledgers:
             _merge(ledger.changes, entries)
         return entries
+
+
+def _both(keys: set[bytes], changes: Changes) -> list[bytes]:
+    if len(changes) < len(keys):
+        return [key for key in changes if key in keys]
+    return [key for key in keys if key in changes]
 
 
 def _merge(changes: Changes, into: dict[bytes, bytes]) -> None:

@@ -79,6 +79,7 @@ class Store:
         try:
             self._database = sqlite3.connect(self._settings.database, isolation_level=None, check_same_thread=False)
             self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._database.execute("PRAGMA synchronous = NORMAL")  # survives the process, if not a power cut
         except sqlite3.OperationalError as error:
             raise CoreFailure(f"Cannot establish connection to the database. {error}") from error
         except sqlite3.DatabaseError as error:

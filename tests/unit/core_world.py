@@ -1,4 +1,4 @@
-"""A network in virtual time for a life cycle under test: its tip, its peers' memory, an archive; what a node says in it."""
+"""A network in virtual time for a life cycle under test: its tip, its peers' memory, an archive, and what a node says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from simulator.core.model import ClosedLedger, Header
 STEP_SECONDS = 0.05
 FIRST_DIAL_SECONDS = 2.0
 LOOK_STEPS = 10
-DOWNLOAD_SECONDS = 0.2
 REPLAY_SECONDS = 0.018
 """Of one ledger, as recorded on a busy machine."""
 
@@ -27,7 +26,9 @@ class Story:
         stopped: spans in which the process is stopped.
         halted: spans in which the network closes nothing.
         replays: it applies each ledger on its way, as a node with a database does; otherwise it takes buckets.
-        archive_works: without one a catch-up has no end.
+        archive_from: seconds before which no catch-up ends.
+        download_seconds: how long the archive takes for a catch-up without what is replayed.
+        recorded_from: seconds at which the story begins in its recording.
         synced_before: it has run in step until the story begins.
     """
 
@@ -41,7 +42,9 @@ class Story:
     stopped: Sequence[tuple[float, float]] = ()
     halted: Sequence[tuple[float, float]] = ()
     replays: bool = False
-    archive_works: bool = True
+    archive_from: float = 0.0
+    download_seconds: float = 0.2
+    recorded_from: float = 0.0
     synced_before: bool = False
     peer_remembers: int = 12
 
@@ -143,11 +146,11 @@ class _World:
             self.life.hear([make_ledger(first)], now)
 
     def work(self, now: float) -> None:
-        if self.life.target is not None and self.story.archive_works:
+        if self.life.target is not None:
             if self.ends_at is None:
                 replayed = self.life.target - self.life.ledger if self.story.replays or self.life.ledger > 1 else 0
-                self.ends_at = now + DOWNLOAD_SECONDS + REPLAY_SECONDS * replayed
-            elif now >= self.ends_at:
+                self.ends_at = now + self.story.download_seconds + REPLAY_SECONDS * replayed
+            elif now >= max(self.ends_at, self.story.archive_from):
                 self.life.caught_up(self.life.target)
                 self.ends_at = None
         while (ledger := self.life.take()) is not None:
