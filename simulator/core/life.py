@@ -116,9 +116,12 @@ class Life:
         self._is_stopping = True
 
     def close(self, header: Header, now: float) -> None:
-        """Note a ledger that the node closed and applied by its own vote."""
+        """Note a ledger that the node closed and applied by its own vote; of the first it says nothing yet."""
         self._herder.close(header.num, now)
-        self._heard.append((header, now))
+        if self.checked_at is None:
+            self.checked_at = header.num
+        else:
+            self._heard.append((header, now))
         self.ledger, self._books = header.num, Books.SYNCED
 
     def take(self) -> ClosedLedger | None:

@@ -24,7 +24,7 @@ from simulator.core.slots import Slots, parse_slots
 
 DEFAULT_PORT = 11625
 BACKLOG = 100
-DIAL_SECONDS = 2.0
+LOOK_SECONDS = 2.0
 """How often a node looks for peers; the first time so long after its start."""
 CONNECT_SECONDS = 5.0
 HELLO_SECONDS = 34.0
@@ -46,10 +46,18 @@ class Listener:
 class Overlay:
     """The peer port of one node. Made, then started; closed once."""
 
-    def __init__(self, settings: CoreSettings, account: str, slots: Slots, listener: Listener) -> None:
+    def __init__(
+        self,
+        settings: CoreSettings,
+        account: str,
+        slots: Slots,
+        listener: Listener,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._settings = settings
         self._slots = slots
         self._listener = listener
+        self._look_seconds = look_seconds
         network = hashlib.sha256(settings.passphrase.encode()).hexdigest()
         self._hello = Hello(network, account, settings.peer_port, BUILD)
         self._connections: set[Peer] = set()
@@ -130,7 +138,7 @@ class Overlay:
         for name in (*self._settings.preferred_peers, *self._settings.known_peers):
             self._wanted[_with_port(name)] = None
         while True:
-            await asyncio.sleep(DIAL_SECONDS * random.uniform(0.95, 1.0))  # noqa: S311 - two must not stay in step
+            await asyncio.sleep(self._look_seconds * random.uniform(0.95, 1.0))  # noqa: S311 - two must not stay in step
             self._ticks += 1
             self._drop_idle()
             if self._ticks % PING_TICKS == 0:
@@ -169,7 +177,7 @@ class Overlay:
             await self._talk(peer)
         finally:
             self._wanted[name] = None
-            is_refused = not peer.authenticated_at or time.monotonic() - peer.authenticated_at < DIAL_SECONDS
+            is_refused = not peer.authenticated_at or time.monotonic() - peer.authenticated_at < self._look_seconds
             known = self._refusals.get(name, 0)
             self._refusals[name] = min(known + 1, MOST_REFUSALS) if is_refused else 0
 
@@ -212,7 +220,7 @@ class Overlay:
 
     async def _listen(self, peer: Peer) -> None:
         peer.send({"get": self._listener.ledger()})
-        asyncio.get_running_loop().call_later(DIAL_SECONDS, peer.send, {"get_checkpoint": 1})
+        asyncio.get_running_loop().call_later(self._look_seconds, peer.send, {"get_checkpoint": 1})
         while line := await peer.read():
             self._handle(line, peer)
 

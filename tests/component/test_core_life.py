@@ -90,14 +90,11 @@ async def test_slots_of_another_network_or_another_quorum_are_not_believed(netwo
             assert (info["state"], info["ledger"]["num"]) == ("Joining SCP", 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
-async def test_a_node_says_stopping_for_a_second_and_ends_well(
-    network: tuple[Nodes, Ports], number: signal.Signals
-) -> None:
+async def test_a_node_says_stopping_for_a_second_and_ends_well(network: tuple[Nodes, Ports]) -> None:
     nodes, validator = network
-    node = await nodes.start_watcher(f"ends by {number.name}", validator)
+    node = await nodes.start_watcher("ends", validator)
     await wait_for(node, "it is there", lambda info: info["state"] == "Joining SCP")
-    ending = asyncio.create_task(end_by(node, number))
+    ending = asyncio.create_task(end_by(node, signal.SIGTERM))
     await wait_for(node, "it is stopping", lambda info: info["state"] == "Stopping")
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", read_peer_port(node))
@@ -106,44 +103,52 @@ async def test_a_node_says_stopping_for_a_second_and_ends_well(
     assert 1.0 <= seconds < 3.0
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        pytest.param(signal.SIGTERM, -signal.SIGABRT, id="TERM"),
-        pytest.param(signal.SIGHUP, -signal.SIGHUP, id="HUP"),
-    ],
-)
-async def test_a_node_with_a_query_port_ends_badly_and_at_once(
-    network: tuple[Nodes, Ports], number: signal.Signals, code: int
-) -> None:
-    nodes, validator = network
-    query = ("HTTP_QUERY_PORT=0", f"HTTP_QUERY_PORT={nodes.take_ports().peer}")
-    node = await nodes.start_watcher(f"query {number.name}", validator, query)
-    await wait_for(node, "it is there", lambda info: info["state"] == "Joining SCP")
-    found, seconds = await end_by(node, number)
-    assert found == code
-    assert seconds < 1.0
-    assert ("Resource deadlock avoided" in node.log_tail()) is (code == -signal.SIGABRT)
+ENDS = {
+    "QUIT": (signal.SIGQUIT, False, 0),
+    "HUP": (signal.SIGHUP, False, -signal.SIGHUP),
+    "TERM with a query port": (signal.SIGTERM, True, -signal.SIGABRT),
+}
 
 
-@pytest.mark.parametrize(
-    ("setting", "code", "says"),
-    [
-        pytest.param("HTTP_PORT", 1, "Got an exception: bind: Address already in use", id="command port"),
-        pytest.param("HTTP_QUERY_PORT", 1, "Got an exception: bind: Address already in use", id="query port"),
-        pytest.param("PEER_PORT", -signal.SIGABRT, "current exception: std::system_error(98, ", id="peer port"),
-    ],
-)
-async def test_a_port_in_use_ends_the_start(network: tuple[Nodes, Ports], setting: str, code: int, says: str) -> None:
+async def test_a_signal_ends_a_node_with_its_exit_code(network: tuple[Nodes, Ports]) -> None:
     nodes, validator = network
-    node = await nodes.prepare_watcher(f"no {setting}", validator)
-    config = node.folder / "node.cfg"
-    lines = [one for one in config.read_text().splitlines() if not one.startswith(f"{setting}=")]
-    config.write_text("\n".join([f"{setting}={validator.peer}", *lines]))
-    await node.start()
-    assert node._process is not None
-    assert await asyncio.wait_for(node._process.wait(), 10.0) == code
-    assert says in node.log_tail()
+
+    async def end(name: str) -> tuple[str, int]:
+        number, has_query_port, _ = ENDS[name]
+        query = ("HTTP_QUERY_PORT=0", f"HTTP_QUERY_PORT={nodes.take_ports().peer if has_query_port else 0}")
+        node = await nodes.start_watcher(name, validator, query)
+        await wait_for(node, "it is there", lambda info: info["state"] == "Joining SCP")
+        code, _ = await end_by(node, number)
+        assert ("Resource deadlock avoided" in node.log_tail()) is has_query_port
+        return name, code
+
+    found = dict(await asyncio.gather(*map(end, ENDS)))
+    assert found == {name: code for name, (_, _, code) in ENDS.items()}
+
+
+PORTS_IN_USE = {
+    "HTTP_PORT": (1, "Got an exception: bind: Address already in use"),
+    "HTTP_QUERY_PORT": (1, "Got an exception: bind: Address already in use"),
+    "PEER_PORT": (-signal.SIGABRT, "current exception: std::system_error(98, "),
+}
+
+
+async def test_a_port_in_use_ends_the_start(network: tuple[Nodes, Ports]) -> None:
+    nodes, validator = network
+
+    async def start(setting: str) -> int:
+        node = await nodes.prepare_watcher(f"no {setting}", validator)
+        config = node.folder / "node.cfg"
+        lines = [one for one in config.read_text().splitlines() if not one.startswith(f"{setting}=")]
+        config.write_text("\n".join([f"{setting}={validator.peer}", *lines]))
+        await node.start()
+        assert node._process is not None
+        code = await asyncio.wait_for(node._process.wait(), 20.0)
+        assert PORTS_IN_USE[setting][1] in node.log_tail()
+        return code
+
+    codes = await asyncio.gather(*map(start, PORTS_IN_USE))
+    assert codes == [code for code, _ in PORTS_IN_USE.values()]
 
 
 async def test_connect_brings_a_node_without_peers_in_step(network: tuple[Nodes, Ports]) -> None:

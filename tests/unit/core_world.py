@@ -1,4 +1,4 @@
-"""A network in virtual time for a life cycle under test: its tip, its peers' memory, an archive, and what a node says."""
+"""A network in virtual time for a life cycle under test: its tip, its peers' memory, an archive; what a node says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -29,6 +29,9 @@ def test_a_validator_is_in_step_with_its_first_ledger_and_loses_no_track_of_itse
     header = build_header(GENESIS, (), 1_800_000_000.0)
     life.close(header, 0.1)
     assert (life.state, life.ledger) == ("Synced!", 2)
-    assert [one.num for one, _ in life.heard] == [2]
+    assert (life.heard, life.checked_at) == ((), 2)
+    second = build_header(header, (), 1_800_000_001.0)
+    life.close(second, 1.1)
+    assert [one.num for one, _ in life.heard] == [3]
     life.look(30.0)
     assert life.state == "Synced!"
