@@ -1,4 +1,4 @@
-"""What the parts of the simulated Core pass to each other: a closed ledger, as peers send it and archives keep it. Pure."""
+"""What the parts of the simulated Core pass to each other: a closed ledger, as peers and archives have it. Pure."""
 
 import hashlib
 import json

@@ -29,15 +29,19 @@ class CoreSettings:
     Attributes:
         seed: of a node that has NODE_SEED (S…); without one each start has a new random identity.
         account: that belongs to the seed; of a random identity otherwise (G…).
+        alias: the name that NODE_SEED gives the node, "" without one.
         database: path of the SQLite file.
+        database_url: DATABASE as it stands in the file, which the log shows.
+        metadata_stream: METADATA_OUTPUT_STREAM, opened and left empty; "" is none.
         buckets: path of the folder BUCKET_DIR_PATH.
-        log_file: None writes to standard error alone.
+        log_file: None writes to standard error alone; may have {datetime:%Y-%m-%d_%H-%M-%S} in it.
         http_port, query_port: 0 has none.
         is_public: command and query port listen on all IPv4 addresses instead of localhost.
         known_peers, preferred_peers: HOST or HOST:PORT, as they stand in the file.
         slots_remembered: MAX_SLOTS_TO_REMEMBER.
         catchup_recent: CATCHUP_RECENT; with `catchup_complete` the whole history is replayed.
-        is_accelerated: ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING: 1 s ledgers and 8-ledger checkpoints instead of 5 s and 64.
+        is_accelerated: ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING: ledgers of 1 s and checkpoints of 8 ledgers instead
+            of 5 s and 64.
     """
 
     passphrase: str
@@ -46,6 +50,9 @@ class CoreSettings:
     quorum: QuorumSet
     database: str
     seed: str | None = None
+    alias: str = ""
+    database_url: str = ""
+    metadata_stream: str = ""
     buckets: str = "buckets"
     log_file: str | None = None
     peer_port: int = 11625
@@ -65,6 +72,17 @@ class CoreSettings:
     catchup_complete: bool = False
     catchup_recent: int = 0
     archives: tuple[HistoryArchive, ...] = field(default=())
+
+    @property
+    def short_name(self) -> str:
+        """What the log and /info call the node: its alias, or the first five characters of its account."""
+        return self.alias or self.account[:5]
+
+    @property
+    def max_additional(self) -> int:
+        """How many connections it accepts: MAX_ADDITIONAL_PEER_CONNECTIONS; -1 is eight times those it seeks."""
+        given = self.max_additional_peer_connections
+        return self.target_peer_connections * 8 if given < 0 else given
 
     @property
     def ledger_seconds(self) -> float:

@@ -1,10 +1,18 @@
-"""Which event loop a component test runs on: polling on uvloop, as the scaler does, and a single fetch on both."""
+"""Which event loop a component test runs on: polling on uvloop, as the scaler does, and a single fetch on both.
+
+And a history archive of the simulated Core, made once, with a node that catches up from it.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import uvloop
+
+from simulator.core.settings import HistoryArchive
+from tests.core_archive import create, make_settings, publish
+from tests.core_catchup_node import GET, LEDGERS, Node
 
 _Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
@@ -28,3 +36,24 @@ _LOOPS = {
 def pytest_asyncio_loop_factories(item: pytest.Item) -> _Loops:
     """Give the loops by the test's module; all others run on asyncio's own."""
     return _LOOPS.get(item.path.name, _ASYNCIO)
+
+
+@pytest.fixture(scope="session")
+def core_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history archive with the checkpoints to 311."""
+    folder = tmp_path_factory.mktemp("archive")
+    asyncio.run(publish(folder / "history", folder, LEDGERS))
+    return folder / "history"
+
+
+@pytest.fixture
+def catching_up(core_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    """A node with a new database that catches up from the archive; its folder is the current one."""
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "get.sh"
+    script.write_text(GET)
+    get = f"sh {script} {core_archive} {tmp_path} {{0}} {{1}}"
+    settings = make_settings(Path(), [HistoryArchive("local", get=get)])
+    store = create(settings)
+    yield Node(settings, store, tmp_path, core_archive)
+    store.close()

@@ -1,0 +1,87 @@
+"""What a running node has to do with its history archives: asking one at the start, catching up, and publishing."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from simulator.core.catchup import CatchUpError, Replica, catch_up
+from simulator.core.catchup_plan import COMPLETE, Target
+from simulator.core.download import Downloads
+from simulator.core.get_command import Commands
+from simulator.core.model import ClosedLedger
+from simulator.core.publish import Publisher
+from simulator.core.settings import CoreSettings
+from simulator.core.store import Store
+
+
+class History:
+    """The archives of one node; what runs is ended by `close`.
+
+    Args:
+        fail: is called with what ends the process, such as a command that can't be made of its template.
+    """
+
+    def __init__(self, settings: CoreSettings, store: Store, fail: Callable[[BaseException], None]) -> None:
+        self._fail = fail
+        commands = Commands()
+        self._settings = settings
+        self._store = store
+        self._downloads = Downloads(settings, commands)
+        self._publisher = Publisher(settings, self._downloads, commands)
+        self._can_get = any(archive.get for archive in settings.archives)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._publishing: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> str | None:
+        """What /info's status says of publishing; None when it says nothing."""
+        return self._publisher.describe(self._store)
+
+    def start(self) -> None:
+        """Ask an archive for its state, as Core does at each start; nothing depends on the answer."""
+        if self._can_get:
+            self._keep(self._probe())
+
+    def publish(self) -> None:
+        """Publish the checkpoints that wait, unless that is under way. Call it after each ledger."""
+        if self._publishing is None or self._publishing.done():
+            queued = self._store.list_queued()
+            if queued and queued[0] < self._store.header.num:
+                self._publishing = self._keep(self._publisher.publish(self._store))
+
+    async def catch_up(
+        self,
+        ledger: int,
+        apply: Callable[[ClosedLedger], None],
+        assumed: Callable[[], None],
+        burn: Callable[[float], None],
+        progress: Callable[[str], None],
+    ) -> bool:
+        """Catch up to a ledger; False when what the archive has does not belong to this network."""
+        count = COMPLETE if self._settings.catchup_complete else self._settings.catchup_recent
+        replica = Replica(self._settings, self._store, self._downloads, apply, assumed, burn)
+        try:
+            await catch_up(replica, Target(ledger, count), progress)
+        except CatchUpError:
+            return False  # the reason is logged; the next checkpoint is a new chance
+        return True
+
+    async def close(self) -> None:
+        """End what runs, child processes too."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _probe(self) -> None:
+        await self._downloads.probe()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)

@@ -1,0 +1,42 @@
+"""A process with both ports of a simulated Core, to be stopped and ended: says its two ports, then serves."""
+
+import asyncio
+import sys
+import time
+
+from simulator.core.command_port import CommandPort
+from simulator.core.errors import ABORTED, CoreFailure
+from simulator.core.failing import report
+from simulator.core.ledger_state import genesis_entries
+from simulator.core.model import GENESIS
+from simulator.core.node_view import NodeFacts
+from simulator.core.query_port import QueryPort
+from simulator.core.settings import QuorumSet
+from simulator.core.snapshots import Snapshots
+from tests.component.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
+
+
+async def serve() -> None:
+    """Serve until the process ends."""
+    quorum = QuorumSet(1, (VALIDATOR,))
+    facts = NodeFacts(
+        "Joining SCP",
+        NETWORK,
+        time.time(),
+        WATCHER,
+        is_validator=False,
+        header=GENESIS,
+        age_seconds=0,
+        quorum=quorum,
+    )
+    command_port = CommandPort(ScriptedNode(facts))
+    await command_port.listen("127.0.0.1", 0)
+    snapshots = Snapshots(1, genesis_entries(NETWORK))
+    query_port = QueryPort(("127.0.0.1", 0), snapshots, lambda said: report(CoreFailure(said, ABORTED)))
+    sys.stdout.write(f"{command_port.port} {query_port.port}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
