@@ -37,6 +37,11 @@ class History:
         """What /info's status says of publishing; None when it says nothing."""
         return self._publisher.describe(self._store)
 
+    @property
+    def count(self) -> int:
+        """How many ledgers a node without a database replays."""
+        return COMPLETE if self._settings.catchup_complete else self._settings.catchup_recent
+
     def start(self) -> None:
         """Ask an archive for its state, as Core does at each start; nothing depends on the answer."""
         if self._can_get:
@@ -51,17 +56,16 @@ class History:
 
     async def catch_up(
         self,
-        ledger: int,
+        target: Target,
         apply: Callable[[ClosedLedger], None],
         assumed: Callable[[], None],
         burn: Callable[[float], None],
         progress: Callable[[str], None],
     ) -> bool:
-        """Catch up to a ledger; False when what the archive has does not belong to this network."""
-        count = COMPLETE if self._settings.catchup_complete else self._settings.catchup_recent
+        """Catch up to a target; False when what the archive has does not belong to this network."""
         replica = Replica(self._settings, self._store, self._downloads, apply, assumed, burn)
         try:
-            await catch_up(replica, Target(ledger, count), progress)
+            await catch_up(replica, target, progress)
         except CatchUpError:
             return False  # the reason is logged; the next checkpoint is a new chance
         return True
