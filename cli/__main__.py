@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": ("cli.explain", "explain", "Say why a pool is of its size."),
     "check": ("cli.check", "check", "Ask a scaler as KEDA does, and say whether it answers."),
     "demo": ("cli.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
+    "simulate": ("cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and for a look."),
 }
 
 
@@ -57,7 +58,8 @@ Examples:
   readpool top                       what the scaler at localhost:9090 sees
   readpool pools -A                  the pools of a cluster
   readpool explain readers           why is this pool of its size?
-  readpool check scaler:9090         does it answer as KEDA asks?""",
+  readpool check scaler:9090         does it answer as KEDA asks?
+  readpool simulate core version     a Stellar Core for tests, without Stellar Core""",
 )
 @click.version_option(_version(), prog_name="readpool")
 def main() -> None:

@@ -1,6 +1,5 @@
 """The commands that read a configuration, work on a data folder and end at once."""
 
-import http.client
 import sys
 import time
 from pathlib import Path
@@ -155,6 +154,8 @@ def print_publish_queue(arguments: Arguments) -> int:
 
 def http_command(arguments: Arguments) -> int:
     """Ask the command port of a node that runs, and print what it answers."""
+    import http.client  # noqa: PLC0415  # it brings more than all the other commands need
+
     settings = configure(arguments)
     connection = http.client.HTTPConnection("127.0.0.1", settings.http_port)
     try:

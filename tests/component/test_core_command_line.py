@@ -34,16 +34,6 @@ def test_a_recorded_command_line_is_answered_as_core_answered_it(case: Case) -> 
         assert _comparable(list_files(folder.path), case) == _comparable(case.files, case)
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if any(step.runs for step in case.steps)], ids=lambda c: c.name
-)
-def test_what_sigterm_ended_logs_its_end(case: Case) -> None:
-    with core_folder(case) as folder:
-        seen = [folder.execute(step) for step in case.steps][-1]
-    assert ENDED in seen.stderr
-    assert seen.stderr.endswith("NODE5 [default INFO] Application destroyed\n")
-
-
 def test_version_says_first_what_core_says_first() -> None:
     case = CASES[0]
     recorded = next(step for step in case.steps if step.argv == "version")
@@ -56,10 +46,12 @@ def test_what_differs_on_purpose_is_among_the_recorded_cases() -> None:
 
 
 def _cut(seen: Seen, step: Step) -> Seen:
-    """Cut what a running node says at the line until which it was recorded."""
+    """Cut what a running node says at the line until which it was recorded, once it has ended as SIGTERM ends it."""
     if not step.runs:
         return seen
-    start, line, _ = seen.stderr.partition(RUNNING)
+    start, line, rest = seen.stderr.partition(RUNNING)
+    assert ENDED in rest
+    assert rest.endswith("NODE5 [default INFO] Application destroyed\n")
     return Seen(seen.exit_code, seen.stdout, start + line)
 
 
