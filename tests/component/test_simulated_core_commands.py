@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -33,7 +32,8 @@ METRICS_SHA256 = "1ec414434a1a379b2b4fe7617bf2989385a5ca9e1c6eb6a085f463947214e1
 TRUNCATED = re.compile(r"\.\.\. \(\d+ bytes in all\)$", re.DOTALL)
 
 DIFFERS = {
-    "sorobaninfo?format=detailed": "the settings of contracts are recorded in part; those of costs and later ones are left out",
+    "sorobaninfo?format=detailed": "settings of contracts were recorded in part; those of costs and later ones are missing",
+    "Stopping: query": "the node of this recording had no query port; one that has it aborts, which is another test's",
     "Synced!: scp?limit=1": "the queue is always empty: a slot is known when it is heard",
 }
 """Cases that differ on purpose, with the reason."""
@@ -72,7 +72,15 @@ def test_command_is_answered_as_core_answered_it(ports: Ports, command: str) -> 
         _assert_like(said, recorded, command)
 
 
-@pytest.mark.parametrize(("state", "asked"), [(state, asked) for state, answers in STATES.items() for asked in answers])
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [
+        (state, asked)
+        for state, answers in STATES.items()
+        for asked in answers
+        if f"{state}: {asked}" != "Stopping: query"
+    ],
+)
 def test_state_is_answered_as_core_answered_it(ports: Ports, state: str, asked: str) -> None:
     recorded = STATES[state]
     ports.node.said = _facts_of_state(recorded)
@@ -85,7 +93,7 @@ def test_state_is_answered_as_core_answered_it(ports: Ports, state: str, asked: 
         body = "key=AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="
         request = f"POST /getledgerentryraw HTTP/1.1\r\nHost: a\r\nContent-Length: 60\r\n\r\n{body}"
         said = exchange(ports.query, [request.encode()]).answer.decode()
-        assert _query_is_like(said, recorded[asked])
+        assert said == recorded[asked]
     else:
         _assert_like(_ask(ports, asked), recorded[asked], f"{state}: {asked}")
 
@@ -156,11 +164,6 @@ def _facts_of_state(recorded: dict[str, str]) -> NodeFacts:
     outbound = json_of(recorded["peers"])["authenticated_peers"]["outbound"] or ()
     peers = tuple(peer(seconds=one["elapsed"], latency=one["latency"]) for one in outbound)
     return replace(facts, heard=tuple(slots), peers=peers)
-
-
-def _query_is_like(said: str, recorded: str) -> bool:
-    """Whether it is the same; while it stops, the simulated port answers yet, where Core's has gone."""
-    return said == recorded or not recorded
 
 
 def _without_values(text: str) -> str:
