@@ -54,7 +54,7 @@ class Life:
         self._goal = own_ledger
         self._herder = Herder(own_ledger, now)
         self._books = Books.BOOTING
-        self._heard: deque[tuple[Header, float]] = deque(maxlen=settings.slots_remembered)
+        self._heard: deque[tuple[Header, float]] = deque()
         self._ready: deque[ClosedLedger] = deque()
         self._buffer: dict[int, ClosedLedger] = {}
         self._text_ends_with_next = False
@@ -73,9 +73,8 @@ class Life:
     @property
     def heard(self) -> tuple[tuple[Header, float], ...]:
         """The remembered slots, oldest first, each with when it was heard, without those that wait."""
-        if not self.is_held:
-            return tuple(self._heard)
-        return tuple(one for one in self._heard if one[0].num <= self.ledger)
+        known = [one for one in self._heard if one[0].num <= self.ledger] if self.is_held else self._heard
+        return tuple(known)[-self._settings.slots_remembered :]
 
     @property
     def is_synced(self) -> bool:
@@ -121,7 +120,7 @@ class Life:
         if self.checked_at is None:
             self.checked_at = header.num
         else:
-            self._heard.append((header, now))
+            self._remember(header, now)
         self.ledger, self._books = header.num, Books.SYNCED
 
     def take(self) -> ClosedLedger | None:
@@ -165,10 +164,17 @@ class Life:
 
     def _process(self, ledgers: Iterable[ClosedLedger], now: float) -> None:
         for ledger in ledgers:
-            self._heard.append((ledger.header, now))
+            self._remember(ledger.header, now)
             self._process_one(ledger)
         if self._heard and self.checked_at is None:
             self.checked_at = self._heard[-1][0].num - 1
+
+    def _remember(self, header: Header, now: float) -> None:
+        """Remember a slot, and those before it as far back as peers are told, or the node has not applied them."""
+        self._heard.append((header, now))
+        most = self._settings.slots_remembered
+        while len(self._heard) > most and (self._heard[0][0].num <= self.ledger - most or not self.is_held):
+            self._heard.popleft()
 
     def _process_one(self, ledger: ClosedLedger) -> None:
         num = ledger.header.num

@@ -1,4 +1,4 @@
-"""What /metrics answers: each metric that Core has, in its shape; those of closed ledgers count, all others are zero."""
+"""What /metrics answers: each metric that Core has, in its shape; those of closed ledgers count, others are zero."""
 
 import importlib.resources
 import os

@@ -1,4 +1,4 @@
-"""What a node answers about itself, out of its facts: /info, /quorum and /peers, as Core does in each state. Pure."""
+"""What a node answers about itself, out of its facts: /info, /quorum and /peers, as Core does in each state."""
 
 import hashlib
 import json

@@ -55,7 +55,7 @@ def _look_up(keys: list[bytes], num: int | None, snapshots: Snapshots, *, is_raw
     else:
         listed = [
             b'{"entry":"%b","state":"live"}' % _encode(found[key]) if key in found else b'{"state":"not-found"}'
-            for key in keys
+            for key in sorted(set(keys))
         ]
     entries = b'"entries":[%b],' % b",".join(listed) if listed else b""
     return answer(b'{%b"ledgerSeq":%d}\n' % (entries, num))

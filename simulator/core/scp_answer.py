@@ -1,4 +1,4 @@
-"""What /scp answers: the slots that were heard, each with what was said about it until it was externalized. Pure."""
+"""What /scp answers: the slots that were heard, each with what was said about it until it was externalized."""
 
 from typing import Any
 

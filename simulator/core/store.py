@@ -15,7 +15,7 @@ from simulator.core.bucket_levels import BucketList, Level, list_buckets
 from simulator.core.buckets import BucketFolder, begin
 from simulator.core.errors import CoreFailure, abort
 from simulator.core.log import log
-from simulator.core.model import GENESIS, ClosedLedger, Header
+from simulator.core.model import GENESIS, ClosedLedger, Header, hash_transactions
 from simulator.core.settings import CoreSettings
 
 SCHEMA = "24"
@@ -90,7 +90,7 @@ class Store:
         try:
             state = dict(self._get_database().execute("SELECT statename, state FROM storestate"))
             self._read(state)
-        except (sqlite3.Error, KeyError, TypeError, ValueError) as error:
+        except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
             raise CoreFailure("No DB schema version found, try stellar-core new-db") from error
 
     def check_network(self) -> None:
@@ -144,11 +144,8 @@ class Store:
         self._drop(before)
 
     def ledgers(self, first: int, last: int) -> list[ClosedLedger]:
-        """Give the closed ledgers from `first` to `last` that are kept, in order."""
-        rows = self._get_database().execute(
-            "SELECT data FROM ledgerheaders WHERE ledgerseq BETWEEN ? AND ? ORDER BY ledgerseq", (first, last)
-        )
-        return [ClosedLedger.from_json(json.loads(data)) for (data,) in rows]
+        """Give the closed ledgers from `first` to `last` that are kept with their transactions, in order."""
+        return [ledger for ledger in self._read_ledgers(first, last) if _is_whole(ledger)]
 
     def list_queued(self) -> list[int]:
         """List the checkpoints that wait to be published, the oldest first."""
@@ -219,12 +216,23 @@ class Store:
         self._passphrase = state["networkpassphrase"]
         num = int(state["lastclosedledger"])
         self.levels = _parse_levels(state["historyarchivestate"])
-        self.header = self.ledgers(num, num)[0].header
+        self.header = self._read_ledgers(num, num)[0].header
+
+    def _read_ledgers(self, first: int, last: int) -> list[ClosedLedger]:
+        rows = self._get_database().execute(
+            "SELECT data FROM ledgerheaders WHERE ledgerseq BETWEEN ? AND ? ORDER BY ledgerseq", (first, last)
+        )
+        return [ClosedLedger.from_json(json.loads(data)) for (data,) in rows]
 
     def _get_database(self) -> sqlite3.Connection:
         if self._database is None:
             raise ValueError("the store is not connected to its database")
         return self._database
+
+
+def _is_whole(ledger: ClosedLedger) -> bool:
+    """Tell whether its transactions are known; of a ledger that buckets were taken of only the header is."""
+    return hash_transactions(ledger.transactions) == ledger.header.transactions_hash
 
 
 def _format_levels(levels: BucketList) -> str:

@@ -1,4 +1,4 @@
-"""A simulated Core's ports for tests: a scripted node, raw bytes over real sockets, and what differs by nature made alike."""
+"""A simulated Core's ports for tests: a scripted node, raw bytes over sockets, what differs by nature made alike."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from simulator.core.transactions import parse_envelope
 from simulator.core.upgrades import Upgrades
 
 RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "core"
-PASSPHRASE = "Rec A"
+NETWORK = "Rec A"
 WATCHER = "GBZN4" + "A" * 51
 VALIDATOR = "GCTI6HMWRH2QGMFKWVU5M5ZSOTKL7P7JAHZDMJJBKDHGWTEC4CJ7O3DU"
 INBOUND = "GCNFQHCW3IA34JAQDYXTOWACUVLBMJR6K6DAGW3BHBYSRKSWWYKUFRBI"
@@ -192,7 +192,7 @@ class Ports:
 
     def show_ledger(self, num: int) -> None:
         """Have the query port answer as of ledger `num`, with the five before it."""
-        self.snapshots.reset(max(num - 5, 0), genesis_entries(PASSPHRASE))
+        self.snapshots.reset(max(num - 5, 0), genesis_entries(NETWORK))
         for one in range(max(num - 5, 0) + 1, num + 1):
             self.snapshots.put(one, {})
 
@@ -200,7 +200,7 @@ class Ports:
 @contextlib.contextmanager
 def serving(node: ScriptedNode, snapshots: Snapshots | None = None) -> Iterator[Ports]:
     """Serve both ports of a node, the command port on a loop in a thread of its own."""
-    ports = Ports(node, snapshots or Snapshots(1, genesis_entries(PASSPHRASE)))
+    ports = Ports(node, snapshots or Snapshots(1, genesis_entries(NETWORK)))
     query_port = QueryPort(("127.0.0.1", 0), ports.snapshots, ports.ended.append)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -1,6 +1,7 @@
-"""A process with both ports of a simulated Core, to be stopped and ended: prints its two ports, then serves for good."""
+"""A process with both ports of a simulated Core, to be stopped and ended: says its two ports, then serves."""
 
 import asyncio
+import sys
 import time
 
 from simulator.core.command_port import CommandPort
@@ -12,7 +13,7 @@ from simulator.core.node_view import NodeFacts
 from simulator.core.query_port import QueryPort
 from simulator.core.settings import QuorumSet
 from simulator.core.snapshots import Snapshots
-from tests.component.core_ports import PASSPHRASE, VALIDATOR, WATCHER, ScriptedNode
+from tests.component.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
 
 
 async def serve() -> None:
@@ -20,7 +21,7 @@ async def serve() -> None:
     quorum = QuorumSet(1, (VALIDATOR,))
     facts = NodeFacts(
         "Joining SCP",
-        PASSPHRASE,
+        NETWORK,
         time.time(),
         WATCHER,
         is_validator=False,
@@ -30,9 +31,10 @@ async def serve() -> None:
     )
     command_port = CommandPort(ScriptedNode(facts))
     await command_port.listen("127.0.0.1", 0)
-    snapshots = Snapshots(1, genesis_entries(PASSPHRASE))
+    snapshots = Snapshots(1, genesis_entries(NETWORK))
     query_port = QueryPort(("127.0.0.1", 0), snapshots, lambda said: report(CoreFailure(said, ABORTED)))
-    print(command_port.port, query_port.port, flush=True)
+    sys.stdout.write(f"{command_port.port} {query_port.port}\n")
+    sys.stdout.flush()
     await asyncio.Event().wait()
 
 

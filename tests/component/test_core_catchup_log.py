@@ -10,6 +10,7 @@ from simulator.core.catchup import CatchUpError
 from simulator.core.model import GENESIS
 from tests.core_archive import replay
 from tests.core_catchup_node import (
+    DIFFERS,
     LAST,
     LEDGERS,
     RECORDED,
@@ -127,3 +128,8 @@ async def test_an_archive_that_fails_is_asked_for_the_state_file_again_and_again
     expected = compared(recorded)[5:]
     assert len(expected) > 4
     assert log[: len(expected)] == expected
+
+
+def test_every_line_that_differs_on_purpose_is_one_of_the_recordings() -> None:
+    logs = [*RECORDED["recent16"], *(line for one in RECORDED["stories"] for line in one["log"])]
+    assert [pattern for pattern in DIFFERS if not any(re.search(pattern, line) for line in logs)] == []

@@ -65,6 +65,18 @@ def test_what_was_saved_is_there_again_after_a_restart(settings: CoreSettings, s
     again.close()
 
 
+def test_a_ledger_whose_buckets_were_taken_over_is_the_last_one_but_not_a_whole_one(settings: CoreSettings) -> None:
+    store = create(settings)
+    taken, following = make_ledgers(3, (b"a transaction",))
+    store.assume(taken.header, store.levels)
+    store.save(following, {})
+    assert store.ledgers(1, 3)[1:] == [following]  # its transactions are not known, so that nobody is told of it
+    store.close()
+    store = Store.open(settings)
+    assert store.header == following.header
+    store.close()
+
+
 def test_an_entry_is_what_the_last_ledger_that_changed_it_made_of_it(settings: CoreSettings) -> None:
     store = create(settings)
     expected = store.load_entries()

@@ -1,4 +1,4 @@
-"""Whatever bytes come to the simulated Core's ports, they answer, wait or close, and go on; only a length can end it."""
+"""Whatever bytes come to the simulated Core's ports, they answer, wait or close, and go on; only a length ends it."""
 
 from collections.abc import Iterator
 
@@ -45,11 +45,17 @@ WORDS = st.sampled_from(
 )
 BYTES = st.lists(WORDS | st.binary(max_size=12), max_size=14).map(b"".join)
 COMMANDS = st.sampled_from(
-    "info metrics peers quorum scp ll connect droppeer unban upgrades maintenance tx sorobaninfo clearmetrics".split()
+    [
+        *("info", "metrics", "peers", "quorum", "scp", "ll", "connect", "droppeer"),
+        *("unban", "upgrades", "maintenance", "tx", "sorobaninfo", "clearmetrics"),
+    ]
 )
 VALUES = st.text(st.characters(codec="ascii", exclude_characters=" &#\x7f", min_codepoint=0x21), max_size=12)
 KEYS = st.sampled_from(
-    "mode level limit peer port node blob key compact transitive enable upgradetime basefee format".split()
+    [
+        *("mode", "level", "limit", "peer", "port", "node", "blob", "key"),
+        *("compact", "transitive", "enable", "upgradetime", "basefee", "format"),
+    ]
 )
 
 

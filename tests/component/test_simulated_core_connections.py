@@ -86,10 +86,7 @@ def test_stopped_process_has_its_backlog_filled_and_answers_all_when_it_goes_on(
     number, request = (process.command, INFO) if port == "command" else (process.query, QUERY)
     process.process.send_signal(signal.SIGSTOP)
     with contextlib.ExitStack() as open_ones:
-        taken = []
-        with pytest.raises(TimeoutError):
-            for _ in range(2 * BACKLOG):
-                taken.append(open_ones.enter_context(socket.create_connection(("127.0.0.1", number), SYN_SECONDS)))
+        taken = [open_ones.enter_context(one) for one in _connect_until_the_kernel_takes_no_more(number)]
         assert len(taken) == BACKLOG + 1
         for one in taken[:20]:
             one.sendall(request)
@@ -116,6 +113,12 @@ def test_the_same_length_harms_nobody_at_the_command_port(process: Process) -> N
     said = exchange(process.command, [DEADLY.replace(b"/getledgerentryraw", b"/info")])
     assert said.answer.startswith(b"HTTP/1.0 200 OK")
     assert process.process.poll() is None
+
+
+def _connect_until_the_kernel_takes_no_more(port: int) -> Iterator[socket.socket]:
+    with contextlib.suppress(TimeoutError):
+        for _ in range(2 * BACKLOG):
+            yield socket.create_connection(("127.0.0.1", port), SYN_SECONDS)
 
 
 def _cases_that_met_a_dead_core() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What becomes of transactions at the simulated Core's ports, as it was recorded of Core 22.4.1, and with stellar_sdk's."""
+"""What becomes of transactions at the simulated Core's ports, as recorded of Core 22.4.1, and with stellar_sdk's."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from simulator.core.ledger_state import LedgerState, genesis_entries
 from simulator.core.model import ClosedLedger, Header, hash_transactions
 from simulator.core.node_view import NodeFacts, Submission
 from tests.component.core_ports import (
-    PASSPHRASE,
+    NETWORK,
     Ports,
     ScriptedNode,
     exchange,
@@ -25,7 +25,7 @@ from tests.component.core_ports import (
 
 STORY: list[dict[str, Any]] = read_recorded("transactions.json")
 FIRST_LEDGER = 1247
-NETWORK_ID = Network(PASSPHRASE).network_id()
+NETWORK_ID = Network(NETWORK).network_id()
 ROOT = Keypair.from_raw_ed25519_seed(NETWORK_ID)
 SENDERS = [Keypair.from_raw_ed25519_seed(NETWORK_ID[:-1] + bytes([index])) for index in range(5)]
 
@@ -36,7 +36,7 @@ class ClosingNode(ScriptedNode):
     def __init__(self, facts: NodeFacts, num: int) -> None:
         super().__init__(facts)
         header = Header(num, 1_796_036_000, "0" * 64, "0" * 64, 22)
-        self.state = LedgerState(PASSPHRASE, header, genesis_entries(PASSPHRASE))
+        self.state = LedgerState(NETWORK, header, genesis_entries(NETWORK))
 
     def facts(self) -> NodeFacts:
         return replace(self.said, header=self.state.header)
@@ -96,7 +96,7 @@ def _close_ledgers(ports: Ports, count: int) -> None:
 
 def test_ledgers_full_of_payments_are_applied_to_every_stroop(ports: Ports) -> None:
     _send(ports, "GET /upgrades?mode=set&upgradetime=1970-01-01T00:00:00Z&maxtxsetsize=2000 HTTP/1.0\r\n\r\n")
-    founding = TransactionBuilder(Account(ROOT.public_key, 0), PASSPHRASE, 100).add_time_bounds(0, 0)
+    founding = TransactionBuilder(Account(ROOT.public_key, 0), NETWORK, 100).add_time_bounds(0, 0)
     for sender in SENDERS:
         founding.append_create_account_op(sender.public_key, "100000")
     assert _submit(ports, founding, ROOT) == {"status": "PENDING"}
@@ -117,7 +117,7 @@ def test_ledgers_full_of_payments_are_applied_to_every_stroop(ports: Ports) -> N
 
 
 def test_bad_operation_undoes_its_transaction_but_for_fee_and_sequence(ports: Ports) -> None:
-    paying = TransactionBuilder(Account(ROOT.public_key, 0), PASSPHRASE, 100).add_time_bounds(0, 0)
+    paying = TransactionBuilder(Account(ROOT.public_key, 0), NETWORK, 100).add_time_bounds(0, 0)
     paying.append_create_account_op(SENDERS[0].public_key, "5000").append_payment_op(
         SENDERS[1].public_key, Asset.native(), "1"
     )
@@ -131,7 +131,7 @@ def test_bad_operation_undoes_its_transaction_but_for_fee_and_sequence(ports: Po
 
 
 def _pay(sender: Keypair, sequence: int, payee: Keypair) -> TransactionBuilder:
-    building = TransactionBuilder(Account(sender.public_key, sequence), PASSPHRASE, 100).add_time_bounds(0, 0)
+    building = TransactionBuilder(Account(sender.public_key, sequence), NETWORK, 100).add_time_bounds(0, 0)
     for _ in range(100):
         building.append_payment_op(payee.public_key, Asset.native(), "0.0000001")
     return building

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.core_world import Story, collapse, live
+from simulator.core.life import Life, LifeSettings
+from tests.unit.core_world import Story, collapse, live, make_ledger
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "recorded/core/lifecycle.json").read_text())
 DIFFERS = {
@@ -153,3 +154,18 @@ def test_after_a_stop_it_goes_on_by_a_ledger_a_second_at_constant_age(
         if when > stopped_from:
             assert seen.ledger_at(when - 1.5) - 3 <= num <= seen.ledger_at(when + 1.5) + 17, f"at {when}"
     assert seen.ledger_at(story.seconds) == pytest.approx(tip_at_the_end, abs=1)
+
+
+def test_while_what_piled_up_waits_it_shows_the_slot_of_its_own_ledger_as_the_last_that_it_heard() -> None:
+    life = Life(LifeSettings(), 10, 0.0)
+    life.hear([make_ledger(num) for num in range(11, 20)], 0.0)
+    while (ledger := life.take()) is not None:
+        life.applied(ledger.header.num)
+    life.resume(30.0, 30.0)
+    life.hear([make_ledger(num) for num in range(20, 60)], 30.0)
+    assert [header.num for header, _ in life.heard][-3:] == [17, 18, 19]
+    life.look(31.0)
+    assert life.take() == make_ledger(20)
+    life.applied(20)
+    assert [header.num for header, _ in life.heard][-1] == 20
+    assert life.take() is None
