@@ -208,15 +208,19 @@ class Overlay:
             one.hello and hello.account == one.hello.account for one in self.peers
         ):
             return "peer already connected"
-        target = self._settings.target_peer_connections
-        more = self._settings.max_additional_peer_connections
-        most = target * 8 if more < 0 else more
-        if peer.is_inbound and sum(one.is_inbound for one in self.peers) >= most:
+        if self._is_full(peer):
             return "peer rejected"
         peer.hello = hello
         peer.authenticated_at = time.monotonic()
         log("Overlay", "INFO", f"Authenticated to {peer.address}")
         return None
+
+    def _is_full(self, peer: Peer) -> bool:
+        """Tell whether there is no place left for a peer; a preferred one always finds one."""
+        if peer.is_inbound:
+            return sum(one.is_inbound for one in self.peers) >= self._settings.max_additional
+        is_preferred = any(self._wanted.get(_with_port(name)) is peer for name in self._settings.preferred_peers)
+        return not is_preferred and self._count_outbound() >= self._settings.target_peer_connections
 
     async def _listen(self, peer: Peer) -> None:
         peer.send({"get": self._listener.ledger()})

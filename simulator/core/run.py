@@ -5,12 +5,13 @@ import contextlib
 import gc
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from simulator.core.closing import close_ledgers, leads
 from simulator.core.command_port import CommandPort
-from simulator.core.errors import ABORTED, CoreFailure
+from simulator.core.errors import ABORTED, CoreFailure, abort
 from simulator.core.failing import report
 from simulator.core.ledger_state import LedgerState
 from simulator.core.log import log
@@ -39,6 +40,8 @@ def run(settings: CoreSettings) -> int:
     store = open_to_run(settings, lambda: _check_ports(settings))
     try:
         asyncio.run(_run(settings, store))
+    except (sqlite3.Error, OSError) as error:  # a full disk, a folder that is gone
+        raise abort(str(error)) from error
     finally:
         store.close()
     return 0

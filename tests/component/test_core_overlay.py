@@ -106,6 +106,16 @@ async def test_slots_and_transactions_go_through_a_watcher_and_those_of_stranger
     await wait_until(lambda: near.transactions == [b"envelope"])
 
 
+async def test_a_node_connects_to_no_more_peers_than_it_wants(maker: Maker) -> None:
+    one, other = await maker.make("A"), await maker.make("B")
+    node = await maker.make("C", target_peer_connections=1)
+    for known in (one, other):
+        node.overlay.connect("127.0.0.1", port_of(known))
+    await wait_until(lambda: bool(node.overlay._refusals))
+    await wait_until(lambda: len(one.overlay.peers) + len(other.overlay.peers) == 1)
+    assert len(node.overlay.peers) == 1
+
+
 @pytest.mark.parametrize(
     ("account", "settings", "limits"),
     [
