@@ -138,11 +138,14 @@ def _build_quorum(info: CoreInfo) -> dict[str, object]:
 def _write(value: object, indent: str) -> str:
     deeper = indent + "   "
     if isinstance(value, dict) and value:
-        members = ",\n".join(f"{deeper}{json.dumps(key)} : {_write(value[key], deeper)}" for key in sorted(value))
+        members = ",\n".join(
+            f"{deeper}{json.dumps(key, ensure_ascii=False)} : {_write(value[key], deeper)}" for key in sorted(value)
+        )
         return f"{{\n{members}\n{indent}}}"
     if isinstance(value, list) and value:
         items = [_write(item, deeper) for item in value]
-        if len(items) * 3 < RIGHT_MARGIN and sum(map(len, items)) + 2 * (len(items) - 1) + 4 < RIGHT_MARGIN:
+        is_flat = not any(isinstance(item, dict | list) and item for item in value)
+        if is_flat and len(items) * 3 < RIGHT_MARGIN and sum(map(len, items)) + 2 * (len(items) - 1) + 4 < RIGHT_MARGIN:
             return f"[ {', '.join(items)} ]"
         return "[\n" + ",\n".join(deeper + item for item in items) + f"\n{indent}]"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)

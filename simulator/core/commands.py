@@ -10,7 +10,6 @@ from simulator.core.command_line import Arguments
 from simulator.core.configuration import read
 from simulator.core.errors import CoreFailure
 from simulator.core.identity import random_seed
-from simulator.core.json_text import style
 from simulator.core.keys import account_of, root_seed
 from simulator.core.ledger_state import genesis_entries
 from simulator.core.opening import (
@@ -26,6 +25,7 @@ from simulator.core.opening import (
 )
 from simulator.core.settings import CoreSettings
 from simulator.core.store import Store
+from simulator.core_info import write_styled
 
 _DROPPED_TABLES = (
     *("accounts", "signers", "claimablebalance", "configsettings", "contractcode", "contractdata"),
@@ -106,7 +106,7 @@ def offline_info(arguments: Arguments) -> int:
         try:
             load_last_closed(store)
             log.log("default", "INFO", "Reporting application info")
-            print(style(describe(store, settings, "Booting")), end="\n\n")
+            print(write_styled(describe(store, settings, "Booting")).decode())
         finally:
             store.close()
     return 0

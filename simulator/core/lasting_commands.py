@@ -12,7 +12,6 @@ from simulator.core.cpu import cost_of_ledger, costing
 from simulator.core.download import Downloads
 from simulator.core.errors import CoreFailure
 from simulator.core.get_command import Commands
-from simulator.core.json_text import style
 from simulator.core.ledger_state import LedgerState, count_operations
 from simulator.core.log import log
 from simulator.core.model import ClosedLedger
@@ -21,6 +20,7 @@ from simulator.core.publish import Publisher
 from simulator.core.settings import CoreSettings
 from simulator.core.store import Store
 from simulator.core.usage import ARGUMENTS
+from simulator.core_info import write_styled
 
 _FAILED = 3
 _UNTRUSTED = (
@@ -108,7 +108,7 @@ def _catch_up(store: Store, settings: CoreSettings, target: Target) -> int:
         has_succeeded = False
     log_banner("Catchup finished." if has_succeeded else "Catchup failed.")
     log_banner("Catchup info:")
-    print(style(describe(store, settings, "Joining SCP", statuses[-1])), end="\n\n")
+    print(write_styled(describe(store, settings, "Joining SCP", statuses[-1])).decode())
     return 0 if has_succeeded else _FAILED
 
 

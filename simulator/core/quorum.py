@@ -6,9 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 
-from simulator.core.json_text import style
 from simulator.core.keys import decode_account
 from simulator.core.settings import QuorumSet
+from simulator.core_info import write_styled
 
 QUALITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
@@ -89,7 +89,7 @@ def _xdr(quorum: QuorumSet) -> bytes:
 
 def describe(quorum: QuorumSet, names: Mapping[str, str]) -> str:
     """Print it as Core logs it, with the names of validators that have one."""
-    return style(_tree(quorum, names))
+    return write_styled(_tree(quorum, names)).decode().rstrip()
 
 
 def _tree(quorum: QuorumSet, names: Mapping[str, str]) -> dict[str, object]:

@@ -75,7 +75,7 @@ def _read_configuration(recorded: str | Mapping[str, Any] | None, base: str) -> 
 
 
 def _fill(text: str, blocks: Mapping[str, str]) -> str:
-    for name, block in reversed(blocks.items()):
+    for name, block in reversed(list(blocks.items())):
         text = text.replace(f"{{{{{name}}}}}", block)
     return text
 

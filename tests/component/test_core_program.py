@@ -54,7 +54,7 @@ print(status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
 def test_version_starts_fast_and_takes_little_memory() -> None:
-    command = [sys.executable, "-IS", "-c", _MEASURE, simulated_core()]
+    command = [sys.executable, "-IS", "-c", _MEASURE, str(simulated_core())]
     status, cpu_seconds, memory = subprocess.run(command, capture_output=True, check=True).stdout.split()
     assert int(status) == 0
     assert float(cpu_seconds) < VERSION_CPU_SECONDS
