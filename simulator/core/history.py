@@ -4,14 +4,20 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from simulator.core.archive import find_checkpoint
 from simulator.core.catchup import CatchUpError, Replica, catch_up
 from simulator.core.catchup_plan import COMPLETE, Target
 from simulator.core.download import Downloads
 from simulator.core.get_command import Commands
+from simulator.core.header_check import check_header
 from simulator.core.model import ClosedLedger
 from simulator.core.publish import Publisher
 from simulator.core.settings import CoreSettings
 from simulator.core.store import Store
+
+FIRST_CHECK_SECONDS = 20.0
+CHECK_SECONDS = 10.0
+"""When a node looks for its own first ledger in archives; 12 to 110 s after the start were recorded, mostly tens."""
 
 
 class History:
@@ -37,10 +43,16 @@ class History:
         """What /info's status says of publishing; None when it says nothing."""
         return self._publisher.describe(self._store)
 
+    @property
+    def count(self) -> int:
+        """How many ledgers a node without a database replays."""
+        return COMPLETE if self._settings.catchup_complete else self._settings.catchup_recent
+
     def start(self) -> None:
         """Ask an archive for its state, as Core does at each start; nothing depends on the answer."""
         if self._can_get:
             self._keep(self._probe())
+            self._keep(self._check_own_header())
 
     def publish(self) -> None:
         """Publish the checkpoints that wait, unless that is under way. Call it after each ledger."""
@@ -51,17 +63,16 @@ class History:
 
     async def catch_up(
         self,
-        ledger: int,
+        target: Target,
         apply: Callable[[ClosedLedger], None],
         assumed: Callable[[], None],
         burn: Callable[[float], None],
         progress: Callable[[str], None],
     ) -> bool:
-        """Catch up to a ledger; False when what the archive has does not belong to this network."""
-        count = COMPLETE if self._settings.catchup_complete else self._settings.catchup_recent
+        """Catch up to a target; False when what the archive has does not belong to this network."""
         replica = Replica(self._settings, self._store, self._downloads, apply, assumed, burn)
         try:
-            await catch_up(replica, Target(ledger, count), progress)
+            await catch_up(replica, target, progress)
         except CatchUpError:
             return False  # the reason is logged; the next checkpoint is a new chance
         return True
@@ -74,6 +85,14 @@ class History:
 
     async def _probe(self) -> None:
         await self._downloads.probe()
+
+    async def _check_own_header(self) -> None:
+        """Some time after the start, see once whether archives have the ledger that the node began with."""
+        own, frequency = self._store.header, self._settings.checkpoint_ledgers
+        await asyncio.sleep(FIRST_CHECK_SECONDS)
+        while self._store.header.num <= find_checkpoint(own.num, frequency) + 1:  # noqa: ASYNC110  # who publishes it sets no event
+            await asyncio.sleep(CHECK_SECONDS)
+        await check_header(self._downloads, own, frequency)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -41,6 +41,7 @@ class Life:
     Attributes:
         ledger: the number of the last ledger that it has applied; 0 while it boots.
         target: the ledger that it has to catch up to by the archive, None when it has not.
+        target_hash: of that ledger, as the network's next one says; None when that one was not heard.
         status: what /info's status says of catching up; None when it says nothing.
         checked_at: the ledger at which the quorum's intersection was looked at, None before.
     """
@@ -56,6 +57,7 @@ class Life:
         self._books = Books.BOOTING
         self._heard: deque[tuple[Header, float]] = deque()
         self._ready: deque[ClosedLedger] = deque()
+        self.target_hash: str | None = None
         self._buffer: dict[int, ClosedLedger] = {}
         self._text_ends_with_next = False
         self._reading_until: float | None = None
@@ -210,6 +212,8 @@ class Life:
         begins = -(-first // step) * step
         if newest > begins:
             self.target = begins - 1
+            after = self._buffer.get(begins)
+            self.target_hash = None if after is None else after.header.previous_hash
             self._goal = self.target
             self.status = self._tell("Running: catchup")
             return

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 
+from simulator.core.catchup_plan import Target
 from simulator.core.cpu import cost_of_ledger, costing
 from simulator.core.errors import abort
 from simulator.core.herder import is_satisfied
@@ -181,7 +182,8 @@ class Node:
 
     async def _catch_up(self, target: int) -> None:
         try:
-            await self.history.catch_up(target, self._replay, self._take_over, self._burn, self.life.progress)
+            goal = Target(target, self.history.count, self.life.target_hash)
+            await self.history.catch_up(goal, self._replay, self._take_over, self._burn, self.life.progress)
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error)
         finally:
