@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from simulator.core import BUILD
+from simulator.core.ending import hold
 from simulator.core.usage import (
     ARGUMENTS,
     WITH_VALUE,
@@ -132,6 +133,8 @@ def _is_missing(command: str, arguments: Arguments) -> bool:
 
 def _load(name: str) -> Command:
     """Import a command's module, and nothing that another needs."""
+    if name == "run":
+        hold()
     module, function = _COMMANDS.get(name, ("simulator.core.commands", "refuse"))
     command: Command = getattr(import_module(module), function)
     return command

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 from simulator.core.closing import close_ledgers, leads
 from simulator.core.command_port import CommandPort
+from simulator.core.ending import ENDING_SIGNALS, release
 from simulator.core.errors import ABORTED, CoreFailure, abort
 from simulator.core.failing import report
 from simulator.core.ledger_state import LedgerState
@@ -25,7 +25,6 @@ STOPPING_SECONDS = 1.0
 """How long a node without a query port says `Stopping` before its command port is gone."""
 ABORT_SECONDS = 0.01
 BOOTING_SECONDS = 0.005
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _IN_USE = "bind: Address already in use"
 _DEADLOCK = "Resource deadlock avoided"
 
@@ -36,7 +35,6 @@ def run(settings: CoreSettings) -> int:
     Raises:
         CoreFailure: in Core's words, when it cannot start or comes to an end by itself.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # what comes before we listen for it, comes then
     store = open_to_run(settings, lambda: _check_ports(settings))
     try:
         asyncio.run(_run(settings, store))
@@ -99,7 +97,7 @@ def _await_signal() -> asyncio.Future[int]:
 
     for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, end, int(number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+    release()
     return ended
 
 

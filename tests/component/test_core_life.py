@@ -103,6 +103,16 @@ async def test_a_node_says_stopping_for_a_second_and_ends_well(network: tuple[No
     assert 1.0 <= seconds < 3.0
 
 
+async def test_a_signal_that_comes_while_a_node_starts_ends_it_well(network: tuple[Nodes, Ports]) -> None:
+    nodes, validator = network
+    node = await nodes.start_watcher("ends at its start", validator)
+    async with asyncio.timeout(20.0):
+        while "Config from" not in (node.folder / "node.log").read_text():  # noqa: ASYNC110 - a log tells nobody
+            await asyncio.sleep(0.001)
+    code, _ = await end_by(node, signal.SIGTERM)
+    assert code == 0
+
+
 ENDS = {
     "QUIT": (signal.SIGQUIT, False, 0),
     "HUP": (signal.SIGHUP, False, -signal.SIGHUP),

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def test_idle_connections_hold_nobody_up(ports: Ports, port: str, count: int) ->
 def test_stopped_process_has_its_backlog_filled_and_answers_all_when_it_goes_on(process: Process, port: str) -> None:
     number, request = (process.command, INFO) if port == "command" else (process.query, QUERY)
     process.process.send_signal(signal.SIGSTOP)
+    _wait_until_every_thread_is_stopped(process.process.pid)
     with contextlib.ExitStack() as open_ones:
         taken = [open_ones.enter_context(one) for one in _connect_until_the_kernel_takes_no_more(number)]
         assert len(taken) == BACKLOG + 1
@@ -113,6 +115,18 @@ def test_the_same_length_harms_nobody_at_the_command_port(process: Process) -> N
     said = exchange(process.command, [DEADLY.replace(b"/getledgerentryraw", b"/info")])
     assert said.answer.startswith(b"HTTP/1.0 200 OK")
     assert process.process.poll() is None
+
+
+def _wait_until_every_thread_is_stopped(pid: int) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while {_read_state(task) for task in Path(f"/proc/{pid}/task").iterdir()} != {"T"}:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def _read_state(task: Path) -> str:
+    """Read a thread's state from /proc: it follows the name, which is in brackets."""
+    return (task / "stat").read_text().rpartition(") ")[2][0]
 
 
 def _connect_until_the_kernel_takes_no_more(port: int) -> Iterator[socket.socket]:

@@ -1,0 +1,15 @@
+"""The signals that end a node well. Those that come while it still starts wait until it can end as Core does."""
+
+import signal
+
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def hold() -> None:
+    """Have them wait."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+
+
+def release() -> None:
+    """Let them come, those that waited at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
