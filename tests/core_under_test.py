@@ -1,6 +1,6 @@
 """Which Stellar Core the tests run on: the simulated one of this checkout, or a real one where STELLAR_CORE names it.
 
-The same tests, with the same assertions, run on both. What only a real one can prove asks for it by `require_real_core`.
+The same tests, with the same assertions, run on both. What only a real one can prove asks by `require_real_core`.
 """
 
 import functools

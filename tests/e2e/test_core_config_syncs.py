@@ -18,9 +18,9 @@ from readpool.networks import NetworkFacts
 from simulator.core_config import HISTORY
 from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from simulator.core_process import CoreProcess
+from tests.core_under_test import require_core, require_real_core
 from tests.e2e.history_archive import ArchiveServer, serve_archive
 from tests.private_override import build_private_override
-from tests.core_under_test import require_core, require_real_core
 
 SYNC_SECONDS = 90.0
 ARCHIVED = 31

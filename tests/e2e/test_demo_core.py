@@ -5,8 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.demo_process import find_current, run_demo
 from tests.core_under_test import require_core
+from tests.e2e.demo_process import find_current, run_demo
 
 
 @pytest.mark.timeout(240)

@@ -15,6 +15,7 @@ from controller.core_config import CoreSettings
 from controller.gate_listeners import READ_PATHS
 from simulator.core_network import CoreNetworkSettings, start_core_network
 from tests.core_commands import CORE_COMMANDS
+from tests.core_under_test import require_core
 from tests.e2e.history_archive import serve_archive
 from tests.e2e.test_core_config_syncs import (
     ARCHIVED,
@@ -26,7 +27,6 @@ from tests.e2e.test_core_config_syncs import (
 )
 from tests.envoy_binary import require_envoy
 from tests.gate_process import Gate, build_request, read_status, run_gate, send
-from tests.core_under_test import require_core
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 QUESTION = b"key=" + NO_SUCH_ACCOUNT

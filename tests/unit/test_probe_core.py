@@ -14,7 +14,7 @@ from scaler.probes.report import CatchUp, NodeReport, PollFailure, ProbeError
 from scaler.tip import Tip
 from tests.recorded import answers
 from tests.recorded.answers import read_answer, read_document, read_trace
-from tests.stellar_core_binary import SHARED
+from tests.shared_folder import SHARED
 from tests.strictness import skip_or_fail, skip_where_impossible
 
 NETWORK = "Private Autoscaler Test Network"

@@ -18,7 +18,7 @@ from scaler.probes.core import parse_core
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import FleetSpec, ServiceSource
-from tests.stellar_core_binary import SHARED
+from tests.shared_folder import SHARED
 from tests.strictness import skip_or_fail, skip_where_impossible
 
 RECORDINGS = SHARED / "reference" / "core-info"

@@ -120,10 +120,10 @@ def test_the_image_is_built_from_the_lock_on_a_base_of_choice_and_runs_as_nobody
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     stages = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
     assert re.search(r"^ARG BASE=python:3\.11-slim$", dockerfile[: dockerfile.index("FROM ")], re.MULTILINE)
-    assert stages == ["${BASE}", "${BASE}"]
+    assert stages == ["${BASE}", "${BASE}", "${BASE}", "readpool"], "each from the base; what comes last is readpool's"
     assert "--require-hashes" in dockerfile
     assert "lock/runtime.txt" in dockerfile
-    assert re.search(r"^USER 65532", dockerfile, re.MULTILINE)
+    assert len(re.findall(r"^USER 65532", dockerfile, re.MULTILINE)) == 2
     assert 'ENTRYPOINT ["readpool"]' in dockerfile
 
 

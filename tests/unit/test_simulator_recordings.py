@@ -14,7 +14,7 @@ import pytest
 from simulator.core_info import CoreInfo, render_info, write_styled
 from simulator.network import Network, NetworkSettings
 from simulator.node import Node, NodeSettings
-from tests.stellar_core_binary import SHARED
+from tests.shared_folder import SHARED
 from tests.strictness import skip_or_fail, skip_where_impossible
 
 RECORDINGS = SHARED / "reference" / "core-info"

@@ -81,7 +81,12 @@ def start_core_network(access: Access, namespace: str, image: str, server_image:
 
 
 def build_validator(
-    name: str, images: tuple[str, str], passphrase: str, *, is_open: bool = False, labels: Mapping[str, str] | None = None
+    name: str,
+    images: tuple[str, str],
+    passphrase: str,
+    *,
+    is_open: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[Manifest, ...]:
     """Build a lone validator with its archive, and a Service for both; of stellar-core's image and one with python3.
 
