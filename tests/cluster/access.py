@@ -7,14 +7,16 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from tests.cluster.api_reader import ApiReader, ReadError, open_reader
 from tests.cluster.namespaces import Namespaces
 
 Manifest = dict[str, Any]
+T = TypeVar("T")
 RELAY = Path(__file__).with_name("relay.py")
 
 
@@ -48,13 +50,25 @@ class Access:
         return self._run([self.helm_program, *args], stdin, timeout)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
-        """Get an object, or None where there is none."""
+        """Get an object, or None where there is none.
+
+        Raises:
+            KubectlError: when it cannot be asked for.
+        """
+        if self.namespaces is not None:
+            return self._read(lambda reader: reader.get(kind, name, namespace))
         text = self.kubectl("get", kind, name, *_in(namespace), "--ignore-not-found", "-o", "json")
         found: Manifest | None = json.loads(text) if text.strip() else None
         return found
 
     def list(self, kind: str, namespace: str | None = None, selector: str | None = None) -> "list[Manifest]":
-        """List objects of a kind; of all namespaces where none is given."""
+        """List objects of a kind, or of several with commas between; of all namespaces where none is given.
+
+        Raises:
+            KubectlError: when they cannot be asked for.
+        """
+        if self.namespaces is not None:
+            return self._read(lambda reader: reader.list(kind, namespace, selector))
         where = _in(namespace) or ["--all-namespaces"]
         chosen = [f"--selector={selector}"] if selector else []
         items: list[Manifest] = json.loads(self.kubectl("get", kind, *where, *chosen, "-o", "json"))["items"]
@@ -133,6 +147,13 @@ class Access:
         # What kubectl remembers of a cluster of ours goes with it.
         cache = {"KUBECACHEDIR": str(self.kubeconfig.parent / "kubectl-cache")} if self.namespaces else {}
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PATH": path, **cache}
+
+    def _read(self, read: Callable[[ApiReader], T]) -> T:
+        """Read of a cluster of ours without a process, which costs more than what it asks."""
+        try:
+            return read(open_reader(self.kubeconfig))
+        except ReadError as error:
+            raise KubectlError(str(error)) from error
 
     def _run(self, command: Sequence[str], stdin: str | None, timeout: float) -> str:
         try:

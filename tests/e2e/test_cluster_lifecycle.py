@@ -1,6 +1,7 @@
 """A cluster of ours meets no other, starts anew after its processes were killed, and leaves nothing behind."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -103,7 +104,9 @@ def test_two_clusters_at_once_do_not_meet_and_each_leaves_nothing(names: tuple[s
     assert len(set().union(*spaces)) == 9, "no namespace is shared, neither with each other nor with the machine"
 
     first.access.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "default"}})
-    assert first.access.get("configmap", "mine", "default")
+    read = first.access.kubectl("get", "configmap", "mine", "--namespace=default", "-o", "json")
+    assert first.access.get("configmap", "mine", "default") == json.loads(read)
+    assert first.access.get("cm", "mine", "default") in first.access.list("configmaps", "default")
     assert second.access.get("configmap", "mine", "default") is None
     assert set(find_pods(first).values()) == set(find_pods(second).values()), "the same addresses, in two networks"
 
