@@ -20,6 +20,7 @@ from scaler.request_window import RequestWindow, advance_window, find_figures
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, compute_tip
 from scaler.trigger import FleetSpec, Reference
+from scaler.unseen import forget_unseen
 
 _CHECKPOINT_LEDGERS = 64
 _ARCHIVE_SECONDS = 180.0
@@ -125,6 +126,8 @@ class Fleet:
 
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
+        oldest = now - self._remembered_seconds
+        self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
         replicas = self._list_replicas(now)
         decision, self._memory = decide(
