@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding, Thresholds, advance
+from scaler.membership import is_label
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from scaler.probes.gate import GateReport
@@ -79,16 +80,18 @@ class Fleet:
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history.
 
-        Who has another address than before is another pod of the same name, of which nothing is known yet.
+        Who has another address than before is another pod of the same name, of which nothing is known yet. Who was
+        known by its address alone and has a name now is the same pod.
         """
         self._are_members_known = True
         self._discovery_trouble = ""
         names = sorted(members, key=_sort_key)
-        before, self._addresses = self._addresses, {name: members[name] for name in names}
-        kept = {name: one for name, one in self._standings.items() if before[name] == members.get(name)}
+        before = {url: name for name, url in self._addresses.items()}
+        self._addresses = {name: members[name] for name in names}
+        stays = {name: before[url] for name, url in self._addresses.items() if _is_same(before.get(url), name, url)}
         new = ReplicaStanding(since=now, first_seen=now)
-        self._standings = {name: kept.get(name, new) for name in names}
-        self._windows = {name: window for name, window in self._windows.items() if name in kept}
+        self._standings = {name: self._standings[stays[name]] if name in stays else new for name in names}
+        self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
         """Take that the members could not be found: those that are known stay."""
@@ -211,6 +214,11 @@ class Fleet:
         if not self._are_members_known:
             return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
         return decision
+
+
+def _is_same(before: str | None, name: str, url: str) -> bool:
+    """Tell whether the member at one address is the one that was known there as `before`: a pod keeps its label."""
+    return before is not None and (before == name or not is_label(before, url) or not is_label(name, url))
 
 
 def _build_policy(spec: FleetSpec) -> PolicySettings:
