@@ -35,13 +35,13 @@ class ChangeLog:
             self._tip_health = health
         self._note_decision(snapshot.decision)
 
-    def note_discovery(self, trouble: str) -> None:
-        """Log that discovery fails, once for each reason, and that it works again: an empty `trouble`."""
-        if trouble and trouble != self._discovery_trouble:
-            _log.warning("discoveryFailed", fleet=self._fleet, why=trouble)
-        elif self._discovery_trouble and not trouble:
+    def note_discovery(self, trouble: str, reason: str = "") -> None:
+        """Log that discovery fails, once for each `reason`, and that it works again: neither is given."""
+        if reason and reason != self._discovery_trouble:
+            _log.warning("discoveryFailed", fleet=self._fleet, reason=reason, why=trouble)
+        elif self._discovery_trouble and not reason:
             _log.info("discoveryRecovered", fleet=self._fleet)
-        self._discovery_trouble = trouble
+        self._discovery_trouble = reason
 
     def _note_decision(self, decision: Decision) -> None:
         """Log a new number, or that it stays for another reason: more are wanted than may come at once, say."""

@@ -5,7 +5,7 @@ import dns.rcode
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.discovery import Discovery, DiscoveryError
+from scaler.discovery import Discovery, DiscoveryError, NotHeadlessError
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
@@ -102,6 +102,29 @@ async def test_a_truncated_answer_is_asked_for_again_by_tcp(server: FakeDns, dis
     server.truncates = True
     assert len(await discovery.find_members("stellar", BY_NAME)) == 2
     assert server.asked[PORT_NAME, "SRV", "tcp"] == 1
+
+
+@pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
+async def test_an_answer_that_is_cut_short_by_tcp_as_well_is_no_answer(
+    server: FakeDns, discovery: Discovery, source: ServiceSource
+) -> None:
+    give_two_pods(server)
+    server.cuts = True
+    with pytest.raises(DiscoveryError, match="was cut short, by TCP as well") as caught:
+        await discovery.find_members("stellar", source)
+    assert caught.value.reason == "DnsCutShort"
+
+
+@pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
+async def test_a_service_that_is_not_headless_is_recognised(
+    server: FakeDns, discovery: Discovery, source: ServiceSource
+) -> None:
+    for name in (PORT_NAME, SERVICE):
+        server.records[name, "SRV"] = [f"0 100 11626 {SERVICE}"]
+    server.records[SERVICE, "A"] = ["10.96.0.7"]
+    server.additional = [(SERVICE, "A", "10.96.0.7")]
+    with pytest.raises(NotHeadlessError, match=r"Service stellar/core is not headless.*clusterIP: None"):
+        await discovery.find_members("stellar", source)
 
 
 @pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
@@ -249,3 +272,42 @@ async def test_dns_that_says_nothing_holds_up_its_own_fleet_only(server: FakeDns
         await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
         await wait_until(lambda: running.lines_of("discoveryFailed", fleet=silent.name))
         assert classes(fleet) == [ReplicaClass.FRESH]
+
+
+async def test_why_nobody_is_known_of_a_service_that_is_not_headless_is_in_the_decision(server: FakeDns) -> None:
+    server.records[SERVICE, "SRV"] = [f"0 100 11626 {SERVICE}"]
+    server.records[SERVICE, "A"] = ["127.0.0.1"]
+    async with run_fleets(settings_for(server)) as running:
+        fleet = running.fleets.watch(build_service_spec())
+        await wait_until(lambda: "is not headless" in fleet.snapshot.decision.message)
+        assert (fleet.snapshot.decision.desired, fleet.snapshot.replicas) == (None, ())
+        (line,) = running.lines_of("discoveryFailed")
+        assert line["reason"] == "ServiceNotHeadless"
+
+
+async def test_while_names_cannot_be_looked_up_nobody_is_renamed_and_nothing_is_forgotten(server: FakeDns) -> None:
+    node = HonestNode()
+    async with run_node(node.handler) as url, run_fleets(settings_for(server)) as running:
+        port = int(url.rpartition(":")[2])
+        server.records[SERVICE, "A"] = ["127.0.0.1"]
+        server.records[SERVICE, "SRV"] = [f"0 50 {port} core-0.{SERVICE}"]
+        server.additional = [(f"core-0.{SERVICE}", "A", "127.0.0.1")]
+        fleet = running.fleets.watch(build_service_spec(port=port))
+        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
+        since = fleet.snapshot.replicas[0].standing.first_seen
+        server.kind_rcodes = {"SRV": dns.rcode.SERVFAIL}
+        asked = server.asked.total()
+        await wait_until(lambda: server.asked.total() >= asked + 8)
+        assert [replica.name for replica in fleet.snapshot.replicas] == ["core-0"]
+        assert fleet.snapshot.replicas[0].standing.first_seen == since
+        assert len(running.lines_of("classChanged")) == 1
+
+
+async def test_dns_that_says_nothing_is_logged_once_however_long_it_lasts(server: FakeDns) -> None:
+    server.silent = {SERVICE}
+    async with run_fleets(settings_for(server)) as running:
+        running.fleets.watch(build_service_spec())
+        await wait_until(lambda: running.lines_of("discoveryFailed"), seconds=20)
+        asked = server.asked.total()
+        await wait_until(lambda: server.asked.total() >= asked + 4, seconds=40)
+        assert len(running.lines_of("discoveryFailed")) == 1
