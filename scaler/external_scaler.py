@@ -64,8 +64,10 @@ class ExternalScaler(ExternalScalerServicer):
         trigger = await self._admission.admit(ref.namespace, ref.name, ref.scalerMetadata, context)
         metric = await _find_metric(request.metricName, context)
         try:
-            snapshot = self._fleets.watch(trigger.fleet).snapshot
-            return build_metric_values(request.metricName, compute_metric(snapshot, metric))
+            fleet = self._fleets.watch(trigger.fleet)
+            value = compute_metric(fleet.snapshot, metric)
+            fleet.remind()
+            return build_metric_values(request.metricName, value)
         except NoGround as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{error.reason}: {error.message}")
         except FleetsFullError as error:

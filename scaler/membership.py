@@ -58,6 +58,11 @@ def is_label(name: str, url: str) -> bool:
     return name != urlsplit(url).hostname
 
 
+def is_same_member(before: str | None, name: str, url: str) -> bool:
+    """Tell whether the member at an address is the one that was known there as `before`: a pod keeps its label."""
+    return before is not None and (before == name or not is_label(before, url) or not is_label(name, url))
+
+
 def _keep_labels(known: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
     """Keep the label of a known address that was found without one this time."""
     labels = {url: name for name, url in known.items() if is_label(name, url) and name not in found}

@@ -13,11 +13,16 @@ from scaler.change_log import ChangeLog
 from scaler.fleet import Fleet, FleetSettings
 from scaler.gate_addresses import match_gates, place_gates
 from scaler.gate_watch import GateWatch
+from scaler.known_replicas import FEWER_KNOWN
+from scaler.metrics import NoGround
 from scaler.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, NodesSource, Reference
+from scaler.trigger import FleetSpec, NodesSource, Reference, ServiceSource
+
+_REMINDER_SECONDS = 1800.0
+"""Half as long as Kubernetes keeps an event."""
 
 
 class WatchedFleet:
@@ -56,6 +61,7 @@ class WatchedFleet:
         self.has_news = False
         self.leased_until = 0.0
         self.holders = 0
+        self._reminded_at: float | None = None
         self._settings = settings
         self._poller = poller
         self._clock = clock
@@ -73,6 +79,22 @@ class WatchedFleet:
         while self.snapshot.sequence <= after_sequence:
             await self._changed.wait_beyond(self._changed.value)
         return self.snapshot
+
+    def remind(self) -> None:
+        """Tell whoever asks for a number, once in a while instead of it, that fewer replicas are known than wanted.
+
+        KEDA makes an event of an error, and of nothing else; one that is not repeated holds the HPA for one turn. Of a
+        pool the controller says it, in its conditions.
+
+        Raises:
+            NoGround: when it is time again.
+        """
+        now, shortage = self._clock(), self.snapshot.shortage
+        if not shortage or not isinstance(self.asked.source, ServiceSource):
+            return
+        if self._reminded_at is None or now - self._reminded_at >= _REMINDER_SECONDS:
+            self._reminded_at = now
+            raise NoGround(FEWER_KNOWN, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what came of one poll of one member."""
