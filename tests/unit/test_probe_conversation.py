@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scaler.probes.answer import RATE_LIMITED, HttpAnswer
 from scaler.probes.conversation import Interviewer
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, ProbeError
 from scaler.probes.requests import ProbeRequest
-from tests.recorded.horizon_answers import NETWORK, read_answer
+from tests.recorded.horizon_answers import NAMES, NETWORK, read_answer
 
 LATE = "latency (35s) since last known ledger closed is too high (>30s)"
 RESULTS = {
@@ -164,10 +168,8 @@ def test_what_one_kind_of_reader_is_refused_counts_until_it_is_answered_again(pa
             failed.append(True)
     assert failed[1:] == [True] * 5
     for _ in range(2):
-        try:
+        with suppress(ProbeError):
             hold(interviewer, build_horizon())
-        except ProbeError:
-            continue
     assert hold(interviewer, build_horizon())[0].is_synced
 
 
@@ -196,3 +198,42 @@ def test_a_reader_who_is_asked_to_wait_says_nothing_of_the_node() -> None:
         hold(interviewer, build_horizon(ledgers=read_answer("rate-limited")))
     assert caught.value.reason == RATE_LIMITED
     assert hold(interviewer, build_horizon())[0].is_synced
+
+
+STATUSES = st.sampled_from([0, 200, 204, 400, 401, 404, 405, 429, 500, 503, 504])
+ANSWERS = st.one_of(
+    st.builds(
+        HttpAnswer, STATUSES, st.binary(max_size=50), st.none() | st.binary(max_size=40), st.none() | st.binary()
+    ),
+    st.sampled_from(NAMES).map(read_answer),
+    st.builds(lambda name, status: replace(read_answer(name), status=status), st.sampled_from(NAMES), STATUSES),
+    st.sampled_from(list(REFUSALS.values())),
+)
+
+
+@given(
+    st.sampled_from([kind for kind in ProbeKind if kind is not ProbeKind.GATE]),
+    st.lists(ANSWERS, min_size=1, max_size=30),
+    st.booleans(),
+)
+def test_any_answers_end_each_poll_within_four_questions_by_a_report_or_a_probe_error(
+    kind: ProbeKind, answers: list[HttpAnswer], is_reference: bool
+) -> None:
+    interviewer, served = Interviewer(kind, "http://node", is_reference=is_reference), iter(answers * 4)
+    for _ in range(len(answers)):
+        asked: list[ProbeRequest] = []
+
+        def serve(request: ProbeRequest, asked: list[ProbeRequest] = asked) -> HttpAnswer:
+            asked.append(request)
+            assert len(asked) <= 4
+            return next(served)
+
+        try:
+            report, _ = hold(interviewer, serve)
+        except ProbeError as error:
+            assert 0 < len(str(error)) < 400
+            assert error.reason.isalpha()
+            continue
+        assert report.age_seconds is None or report.age_seconds >= 0
+        assert report.state.isprintable()
+        assert len(report.state) <= 200
