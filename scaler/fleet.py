@@ -9,17 +9,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
+from scaler.fleet_words import add_shortage, say_why_none
 from scaler.freshness import ReplicaStanding, Thresholds, advance
-from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
+from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
+from scaler.membership import is_same_member
+from scaler.policy import PolicyMemory, PolicySettings, decide
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.readers import find_failing, find_rates
 from scaler.request_window import RequestWindow, advance_window, find_figures
+from scaler.shared_database import find_stopped_database
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, compute_tip
-from scaler.trigger import FleetSpec, Reference
+from scaler.trigger import FleetSpec, Reference, ServiceSource
+from scaler.unseen import forget_unseen
 
 _CHECKPOINT_LEDGERS = 64
 _ARCHIVE_SECONDS = 180.0
@@ -59,6 +63,7 @@ class Fleet:
         self._addresses: dict[str, str] = {}
         self._standings: dict[str, ReplicaStanding] = {}
         self._windows: dict[str, RequestWindow] = {}
+        self._shortage = Shortage()
         self._references: dict[Reference, tuple[NodeReport, float]] = {}
         self._are_members_known = False
         self._discovery_trouble = ""
@@ -78,16 +83,20 @@ class Fleet:
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history.
 
-        Who has another address than before is another pod of the same name, of which nothing is known yet.
+        Who has another address than before is another pod of the same name, of which nothing is known yet. Who was
+        known by its address alone and has a name now is the same pod.
         """
         self._are_members_known = True
         self._discovery_trouble = ""
         names = sorted(members, key=_sort_key)
-        before, self._addresses = self._addresses, {name: members[name] for name in names}
-        kept = {name: one for name, one in self._standings.items() if before[name] == members.get(name)}
+        before = {url: name for name, url in self._addresses.items()}
+        self._addresses = {name: members[name] for name in names}
+        stays = {
+            name: before[url] for name, url in self._addresses.items() if is_same_member(before.get(url), name, url)
+        }
         new = ReplicaStanding(since=now, first_seen=now)
-        self._standings = {name: kept.get(name, new) for name in names}
-        self._windows = {name: window for name, window in self._windows.items() if name in kept}
+        self._standings = {name: self._standings[stays[name]] if name in stays else new for name in names}
+        self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
         """Take that the members could not be found: those that are known stay."""
@@ -125,6 +134,8 @@ class Fleet:
 
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
+        oldest = now - self._remembered_seconds
+        self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
         replicas = self._list_replicas(now)
         decision, self._memory = decide(
@@ -132,12 +143,21 @@ class Fleet:
             self._tip,
             observed_since=self._observed_since,
             memory=self._memory,
-            settings=self._policy,
+            settings=self._find_policy(),
             now=now,
             requests=find_rates(replicas),
             failing=find_failing(replicas),
         )
         self._sequence += 1
+        decision = say_why_none(
+            decision,
+            self._standings,
+            self._network,
+            self._discovery_trouble,
+            are_members_known=self._are_members_known,
+        )
+        self._shortage = follow_shortage(self._shortage, len(replicas), decision.desired, now)
+        shortage = self._explain_shortage(now)
         return FleetSnapshot(
             fleet=self._name,
             namespace=self._spec.namespace,
@@ -146,11 +166,24 @@ class Fleet:
             network=self._network,
             tip=self._tip,
             replicas=replicas,
-            decision=self._say_why_none(decision),
+            decision=add_shortage(decision, shortage),
             bounds=self._spec.bounds,
             lag_threshold=self._spec.lag_threshold,
             counts=Counter(standing.replica_class for standing in self._standings.values()),
+            shortage=shortage,
         )
+
+    def _find_policy(self) -> PolicySettings:
+        """Hold the policy where the whole fleet hangs on one database that has stopped: nothing it does would help."""
+        if self._policy.hold is not None or self._spec.probe is not ProbeKind.HORIZON:
+            return self._policy
+        return replace(self._policy, hold=find_stopped_database(self._standings))
+
+    def _explain_shortage(self, now: float) -> str:
+        source = self._spec.source
+        if not isinstance(source, ServiceSource):
+            return ""
+        return explain_shortage(self._shortage, f"{self._spec.namespace}/{source.name}", now)
 
     def _list_replicas(self, now: float) -> tuple[Replica, ...]:
         oldest = now - self._remembered_seconds
@@ -198,16 +231,6 @@ class Fleet:
             if now - at <= (_ARCHIVE_SECONDS if is_archive else self._remembered_seconds) and report.ledger > 1:
                 age_ledgers = _CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE) if is_archive else 0
                 yield Claim(report.ledger, is_trusted=True, slack_ledgers=SLACK_LEDGERS + age_ledgers)
-
-    def _say_why_none(self, decision: Decision) -> Decision:
-        """Say it where nobody is known because discovery is in trouble, or has not answered yet."""
-        if decision.reason != NO_REPLICAS:
-            return decision
-        if self._discovery_trouble:
-            return replace(decision, message=f"{decision.message} {self._discovery_trouble}")
-        if not self._are_members_known:
-            return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
-        return decision
 
 
 def _build_policy(spec: FleetSpec) -> PolicySettings:

@@ -6,7 +6,9 @@ A replica is fresh when it says that it is in sync and is within the threshold o
 from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
+from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
+from scaler.restarts import REFUSED, is_restarted, keep_ledger
 from scaler.tip import Tip
 
 _JOINING_SECONDS = 3600.0
@@ -51,6 +53,8 @@ class ReplicaStanding:
         rate: ledgers a second over its last polls, None until two answers are there.
         seconds_to_fresh: until it will be fresh at the rate it gains; None when it does not gain or is fresh.
         failed_polls: polls in a row that failed.
+        was_refused: since its last answer nothing listened at its port.
+        polled_at: when a poll last said anything of it, an answer or a failure, in seconds; None while none has.
         dissenting_polls: answers in a row that spoke against its class.
         detail: why it could not be asked, or what its catch-up says; empty otherwise.
         first_seen: when it was first known, or was seen to restart, in seconds.
@@ -76,6 +80,8 @@ class ReplicaStanding:
     gain: float | None = None
     advanced_at: float | None = None
     ailing_since: float | None = None
+    was_refused: bool = False
+    polled_at: float | None = None
 
     @property
     def is_doubted(self) -> bool:
@@ -97,8 +103,13 @@ def advance(
     and unreachable.
     """
     if isinstance(outcome, PollFailure):
+        if outcome.reason == RATE_LIMITED:
+            return replace(
+                standing, detail=outcome.message
+            )  # it was not observed, which scaler.unseen makes something of
         return _note_failure(standing, outcome, thresholds, now)
-    if _is_restarted(standing, outcome):
+    outcome = keep_ledger(standing.report, outcome)
+    if is_restarted(standing.report, outcome, was_refused=standing.was_refused):
         standing = replace(standing, first_seen=now, became_fresh_after=None, rate=None, gain=None)
     # An unhealthy Stellar RPC tells no ledger, and Core has none while it boots: that is no lag of the whole chain.
     lag = None if tip is None or outcome.ledger == 0 else max(0, tip.ledger - outcome.ledger)
@@ -132,6 +143,7 @@ def advance(
         gain,
         now if moved else standing.advanced_at,
         _follow_ailing(standing, new_class, dissenting, now),
+        polled_at=now,
     )
 
 
@@ -152,8 +164,9 @@ def _note_failure(
 ) -> ReplicaStanding:
     """Count a failed poll; the last answer goes on counting until too many have failed."""
     failed = standing.failed_polls + 1
+    was_refused = standing.was_refused or failure.reason == REFUSED
     if failed < thresholds.unreachable_polls:
-        return replace(standing, failed_polls=failed)
+        return replace(standing, failed_polls=failed, was_refused=was_refused, polled_at=now)
     is_new = standing.replica_class is not ReplicaClass.UNREACHABLE
     return replace(
         standing,
@@ -166,15 +179,8 @@ def _note_failure(
         gain=None,
         seconds_to_fresh=None,
         ailing_since=now if standing.ailing_since is None else standing.ailing_since,
-    )
-
-
-def _is_restarted(standing: ReplicaStanding, report: NodeReport) -> bool:
-    return (
-        standing.report is not None
-        and standing.report.started_on is not None
-        and report.started_on is not None
-        and report.started_on != standing.report.started_on
+        was_refused=was_refused,
+        polled_at=now,
     )
 
 
@@ -233,8 +239,10 @@ def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
     if standing.became_fresh_after is not None:
         return ReplicaClass.LAGGING
     if standing.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.LAGGING) and standing.report is not None:
-        is_same = not _is_restarted(standing, report)
+        is_same = not is_restarted(standing.report, report, was_refused=standing.was_refused)
         return standing.replica_class if is_same else ReplicaClass.CATCHING_UP
+    if not report.tells_start:
+        return ReplicaClass.CATCHING_UP  # what it says of itself it may have said in its first second
     is_old = report.uptime_seconds is not None and report.uptime_seconds > _JOINING_SECONDS
     return ReplicaClass.LAGGING if report.is_synced or is_old else ReplicaClass.CATCHING_UP
 

@@ -36,6 +36,7 @@ class FleetSnapshot:
         at: when it was taken, Unix time in seconds.
         network: the passphrase that its nodes are held to, None while not known.
         replicas: sorted by name.
+        shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
     """
 
     fleet: str
@@ -49,3 +50,4 @@ class FleetSnapshot:
     bounds: Bounds
     lag_threshold: int
     counts: Counter[ReplicaClass] = field(default_factory=Counter)
+    shortage: str = ""
