@@ -24,7 +24,7 @@ def build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: flo
         # One that replays history moves as well, on a halted network too.
         is_following=is_told and is_advancing and report.is_synced,
         is_moving=is_advancing and standing.has_advanced,
-        is_dated=report.age_seconds is not None,
+        is_undated=report.age_seconds is None and heard <= report.ledger,
     )
 
 

@@ -141,7 +141,10 @@ def _judge_ledger(
     return Verdict(reference, COUNTS, "", claim)
 
 
-def find_witnesses(claims: Iterable[Claim]) -> tuple[int | None, bool]:
-    """Find what two current replicas stand for, and whether two of them told how old it is."""
+def find_witnessed(claims: Iterable[Claim]) -> tuple[int | None, bool]:
+    """Find what two current replicas stand for, and whether both told how old it is."""
     nodes = [claim for claim in claims if not claim.is_trusted]
-    return find_attested(nodes), find_attested(claim for claim in nodes if claim.is_dated) is not None
+    attested = find_attested(nodes)
+    if attested is not None:
+        return attested, True
+    return find_attested(replace(claim, is_undated=False) for claim in nodes), False

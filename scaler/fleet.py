@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from readpool.replica_class import ReplicaClass
 from scaler.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
 from scaler.claims import build_claim, find_majority
-from scaler.evidence import Circumstances, Hearing, Verdict, find_witnesses, hear, judge
+from scaler.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
 from scaler.freshness import advance
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
 from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
@@ -213,7 +213,7 @@ class Fleet:
         """Judge what the references say against what the nodes do; one that is asked no more is forgotten."""
         oldest = now - max(_FORGOTTEN_SECONDS, 10 * self._interval_seconds)
         self._references = {one: heard for one, heard in self._references.items() if heard.asked_at >= oldest}
-        attested, is_dated = find_witnesses(claims)
+        attested, is_dated = find_witnessed(claims)
         against = Circumstances(self._network, self._tip, attested, is_dated, self._interval_seconds, self._limits)
         return tuple(judge(reference, heard, against, now) for reference, heard in self._references.items())
 

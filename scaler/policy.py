@@ -17,7 +17,7 @@ from scaler.policy_warmup import WarmUps, record_warm_ups
 from scaler.standing import ReplicaStanding
 from scaler.tip import Tip
 
-__all__ = ["Bounds", "Decision", "PolicyMemory", "PolicySettings", "decide", "decide_from_zero"]
+__all__ = ["FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySettings", "decide", "decide_from_zero"]
 
 ON_TARGET = "OnTarget"
 """Nothing lacks; the target is enough."""
@@ -229,9 +229,7 @@ def _describe_want(facts: Facts, unrest: Unrest, bearing: int, target: int) -> s
         words = " + ".join([f"{target} wanted fresh", *describe_lack(facts)])
         return f"{words} = {target + len(facts.lacking)}"
     if facts.ailing:
-        yet = (
-            f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network does not move for certain"
-        )
+        yet = f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network may stand still"
         return f"{target} wanted fresh, {facts.ailing} not in step but {yet}"
     if facts.catching_up:
         return f"{target} wanted fresh, {facts.catching_up} on the way"

@@ -7,6 +7,7 @@ A reference says what the network has at the least; what it may have at the most
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 
 CURRENT_SECONDS = 30.0
@@ -20,6 +21,8 @@ STALLED_SECONDS = 20.0
 HALTED_SECONDS = 60.0
 _STALLED_POLLS, _HALTED_POLLS = 3, 6
 """Polls in a row that must have brought nothing new, where these take longer."""
+_DAY_LEDGERS = 17_280
+"""What a network closes in a day at a ledger each five seconds, or in hours if it is faster."""
 _TOGETHER_LEDGERS = 1
 """Nodes that stopped with the network differ by no more: each has closed the last ledger or is about to."""
 
@@ -64,7 +67,7 @@ class Claim:
         is_advancing: what it claims was seen to move within the last half minute, or it was only just met.
         is_following: its own ledger moved, too, and it says that it is in sync: it does not replay history.
         is_moving: what it claims was seen to move within the last half minute, between two answers.
-        is_dated: it told how old its last ledger is.
+        is_undated: it does not tell how old its last ledger is: one that follows far behind looks current, too.
     """
 
     ledger: int
@@ -74,7 +77,7 @@ class Claim:
     is_advancing: bool = False
     is_following: bool = False
     is_moving: bool = False
-    is_dated: bool = False
+    is_undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,12 @@ def compute_tip(
     recent = list(claims)
     own = sorted((claim.ledger for claim in recent if not claim.is_trusted and claim.ledger), reverse=True)
     floor = max((claim.ledger for claim in recent if claim.is_trusted), default=0)
-    attested = find_attested(recent)
+    attested, is_anchored = find_attested(recent), True
+    if attested is None:
+        attested, is_anchored = _find_agreed(recent, limits)
     if attested is not None:
         ceiling = max(attested, floor) + limits.slack_ledgers
-        tip = _move(previous, max(attested, floor), ceiling, now, is_anchored=True)
+        tip = _move(previous, max(attested, floor), ceiling, now, is_anchored=is_anchored)
         return _judge_motion(tip, previous, recent, now, limits)
     ceiling = _find_ceiling(recent, previous, now, limits)
     if ceiling is not None:
@@ -147,9 +152,31 @@ def compute_tip(
 
 
 def find_attested(claims: Iterable[Claim]) -> int | None:
-    """Find the ledger that two current nodes stand for, whatever any number claim that stand still; None without."""
-    current = sorted((c.ledger for c in claims if c.is_current and not c.is_trusted and c.ledger), reverse=True)
-    return current[1] if len(current) > 1 else None
+    """Find the ledger that two current nodes stand for, whatever any number claim that stand still; None without.
+
+    Both told how old it is. So neither can be far behind, and one that is far ahead of the other is wrong.
+    """
+    dated = sorted((c.ledger for c in claims if _is_current_node(c) and not c.is_undated), reverse=True)
+    return dated[1] if len(dated) > 1 else None
+
+
+def _find_agreed(claims: list[Claim], limits: TipLimits) -> tuple[int | None, bool]:
+    """Find the ledger that two nodes agree on that look current, and whether it is certain.
+
+    Where they do not tell how old it is, both may follow far behind: one that goes on ahead of them, by no more than a
+    network closes in a day, is more likely to be right, and is followed on its word alone.
+    """
+    current = sorted((claim.ledger for claim in claims if _is_current_node(claim)), reverse=True)
+    agreed = next((low for high, low in pairwise(current) if high - low <= limits.slack_ledgers), None)
+    if agreed is None:
+        return None, False
+    ahead = max(ledger for ledger in current if ledger <= agreed + _DAY_LEDGERS)
+    is_certain = ahead <= agreed + limits.slack_ledgers
+    return (agreed if is_certain else ahead), is_certain
+
+
+def _is_current_node(claim: Claim) -> bool:
+    return claim.is_current and not claim.is_trusted and claim.ledger > 0
 
 
 def _find_ceiling(claims: list[Claim], previous: Tip | None, now: float, limits: TipLimits) -> int | None:
@@ -192,7 +219,8 @@ def _move(previous: Tip | None, believed: int, ceiling: int | None, now: float, 
     stands = (before.anchor_ledger or 0) if is_anchored else before.ledger
     is_refuted = ceiling is not None and stands > ceiling
     ledger = believed if is_refuted else max(stands, believed)
-    is_reset = is_refuted and before.anchor_ledger is not None and before.anchor_ledger == stands
+    # Far below what more than one word stood for: not a lie that is refuted, but a network that began anew.
+    is_reset = is_refuted and before.anchor_ledger is not None and 2 * ledger < before.anchor_ledger
     return replace(
         before,
         ledger=ledger,
