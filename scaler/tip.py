@@ -127,16 +127,14 @@ def compute_tip(
     recent = list(claims)
     own = sorted((claim.ledger for claim in recent if not claim.is_trusted and claim.ledger), reverse=True)
     floor = max((claim.ledger for claim in recent if claim.is_trusted), default=0)
-    attested, is_anchored = find_attested(recent), True
-    if attested is None:
-        attested, is_anchored = _find_agreed(recent, limits)
+    attested, is_certain = _find_agreed(recent, limits)
+    allowed = _find_ceiling(recent, previous, now, limits)
     if attested is not None:
-        ceiling = max(attested, floor) + limits.slack_ledgers
-        tip = _move(previous, max(attested, floor), ceiling, now, is_anchored=is_anchored)
+        believed = max(attested, floor)
+        tip = _move(previous, believed, believed + limits.slack_ledgers, now, is_anchored=is_certain)
         return _judge_motion(tip, previous, recent, now, limits)
-    ceiling = _find_ceiling(recent, previous, now, limits)
-    if ceiling is not None:
-        ceiling = max(ceiling, floor)
+    if allowed is not None:
+        ceiling = max(allowed, floor)
         word = own[min(1, len(own) - 1)] if own else 0  # one alone has no second
         tip = _move(previous, max(floor, word if word <= ceiling else 0), ceiling, now, is_anchored=True)
     elif own or previous is not None:
@@ -146,8 +144,8 @@ def compute_tip(
     else:
         return None
     if floor and floor >= tip.ledger:
-        ceiling = None if tip.ceiling is None else max(tip.ceiling, floor + limits.slack_ledgers)
-        tip = _move(tip, floor, ceiling, now, is_anchored=True)
+        raised = None if tip.ceiling is None else max(tip.ceiling, floor + limits.slack_ledgers)
+        tip = _move(tip, floor, raised, now, is_anchored=True)
     return _judge_motion(tip, previous, recent, now, limits)
 
 
@@ -161,11 +159,14 @@ def find_attested(claims: Iterable[Claim]) -> int | None:
 
 
 def _find_agreed(claims: list[Claim], limits: TipLimits) -> tuple[int | None, bool]:
-    """Find the ledger that two nodes agree on that look current, and whether it is certain.
+    """Find the ledger that two nodes stand for, or agree on that look current, and whether it is certain.
 
     Where they do not tell how old it is, both may follow far behind: one that goes on ahead of them, by no more than a
     network closes in a day, is more likely to be right, and is followed on its word alone.
     """
+    attested = find_attested(claims)
+    if attested is not None:
+        return attested, True
     current = sorted((claim.ledger for claim in claims if _is_current_node(claim)), reverse=True)
     agreed = next((low for high, low in pairwise(current) if high - low <= limits.slack_ledgers), None)
     if agreed is None:
