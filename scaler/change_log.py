@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 class ChangeLog:
     """Remembers what was logged last of one fleet."""
 
-    __slots__ = ("_classes", "_decision", "_discovery_trouble", "_fleet", "_tip_health")
+    __slots__ = ("_classes", "_decision", "_discovery_trouble", "_fleet", "_has_shortage", "_tip_health")
 
     def __init__(self, fleet: str) -> None:
         self._fleet = fleet
@@ -24,6 +24,7 @@ class ChangeLog:
         self._decision: tuple[int | None, str] = (None, "")
         self._tip_health = "unknown"
         self._discovery_trouble = ""
+        self._has_shortage = False
 
     def note_snapshot(self, snapshot: FleetSnapshot) -> None:
         """Log what differs from the snapshot before."""
@@ -34,14 +35,18 @@ class ChangeLog:
             _log.info("tipChanged", fleet=self._fleet, was=self._tip_health, now=health, ledger=ledger)
             self._tip_health = health
         self._note_decision(snapshot.decision)
+        if bool(snapshot.shortage) != self._has_shortage:
+            self._has_shortage = bool(snapshot.shortage)
+            if snapshot.shortage:
+                _log.warning("fewerKnownThanWanted", fleet=self._fleet, why=snapshot.shortage)
 
-    def note_discovery(self, trouble: str) -> None:
-        """Log that discovery fails, once for each reason, and that it works again: an empty `trouble`."""
-        if trouble and trouble != self._discovery_trouble:
-            _log.warning("discoveryFailed", fleet=self._fleet, why=trouble)
-        elif self._discovery_trouble and not trouble:
+    def note_discovery(self, trouble: str, reason: str = "") -> None:
+        """Log that discovery fails, once for each `reason`, and that it works again: neither is given."""
+        if reason and reason != self._discovery_trouble:
+            _log.warning("discoveryFailed", fleet=self._fleet, reason=reason, why=trouble)
+        elif self._discovery_trouble and not reason:
             _log.info("discoveryRecovered", fleet=self._fleet)
-        self._discovery_trouble = trouble
+        self._discovery_trouble = reason
 
     def _note_decision(self, decision: Decision) -> None:
         """Log a new number, or that it stays for another reason: more are wanted than may come at once, say."""

@@ -5,23 +5,29 @@ A poll costs the same in a fleet of any size; a snapshot costs time with the num
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
 from scaler.claims import build_claim, find_majority
 from scaler.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.fleet_words import add_shortage, say_why_none
 from scaler.freshness import advance
+from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
+from scaler.membership import is_same_member
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
-from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from scaler.probes.gate import GateReport
+from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.readers import find_failing, find_rates
 from scaler.request_window import RequestWindow, advance_window, find_figures
+from scaler.shared_database import find_stopped_database
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.standing import ReplicaStanding, Thresholds
 from scaler.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip
-from scaler.trigger import FleetSpec, Reference
+from scaler.trigger import FleetSpec, Reference, ServiceSource
+from scaler.unseen import forget_unseen
 
 _FORGOTTEN_SECONDS = 600.0
 """A reference that nobody has asked for as long is none of this fleet's any more."""
@@ -64,6 +70,7 @@ class Fleet:
         self._windows: dict[str, RequestWindow] = {}
         self._references: dict[Reference, Hearing] = {}
         self._verdicts: tuple[Verdict, ...] = ()
+        self._shortage = Shortage()
         self._are_members_known = False
         self._discovery_trouble = ""
         self._network = spec.network
@@ -84,20 +91,31 @@ class Fleet:
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history.
 
-        Who has another address than before is another pod of the same name, of which nothing is known yet.
+        Who has another address than before is another pod of the same name, of which nothing is known yet. Who was
+        known by its address alone and has a name now is the same pod.
         """
         is_newcomer, self._are_members_known = self._are_members_known, True
         self._discovery_trouble = ""
         names = sorted(members, key=order_by_ordinal)
-        before, self._addresses = self._addresses, {name: members[name] for name in names}
-        kept = {name: one for name, one in self._standings.items() if before[name] == members.get(name)}
-        let_go = list_last(self._standings, self._memory.surplus.held) - members.keys()
-        gone = {name: one for name, one in self._standings.items() if name not in kept and name not in let_go}
-        known = self._acquaintances = take_leave(self._acquaintances, gone, now)
-        self._standings = {
-            name: kept.get(name) or greet(known.get(name), now, is_newcomer=is_newcomer) for name in names
+        before = {url: name for name, url in self._addresses.items()}
+        self._addresses = {name: members[name] for name in names}
+        stays = {
+            name: before[url] for name, url in self._addresses.items() if is_same_member(before.get(url), name, url)
         }
-        self._windows = {name: window for name, window in self._windows.items() if name in kept}
+        self._part_with(self._standings.keys() - set(stays.values()), members, now)
+        self._standings = {
+            name: self._standings[stays[name]]
+            if name in stays
+            else greet(self._acquaintances.get(name), now, is_newcomer=is_newcomer)
+            for name in names
+        }
+        self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
+
+    def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
+        """Remember those that leave and may be made anew; who was let go is forgotten."""
+        let_go = list_last(self._standings, self._memory.surplus.held) - members.keys()
+        gone = {name: self._standings[name] for name in leaving - let_go}
+        self._acquaintances = take_leave(self._acquaintances, gone, now)
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
         """Take that the members could not be found: those that are known stay."""
@@ -134,10 +152,21 @@ class Fleet:
 
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
+        oldest = now - self._remembered_seconds
+        self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
         replicas = self._list_replicas(now)
         decision, self._memory = self._decide(replicas, now)
         self._sequence += 1
+        decision = say_why_none(
+            decision,
+            self._standings,
+            self._network,
+            self._discovery_trouble,
+            are_members_known=self._are_members_known,
+        )
+        self._shortage = follow_shortage(self._shortage, len(replicas), decision.desired, now)
+        shortage = self._explain_shortage(now)
         return FleetSnapshot(
             fleet=self._name,
             namespace=self._spec.namespace,
@@ -146,11 +175,12 @@ class Fleet:
             network=self._network,
             tip=self._tip,
             replicas=replicas,
-            decision=self._say_why_none(decision),
+            decision=add_shortage(decision, shortage),
             bounds=self._spec.bounds,
             lag_threshold=self._spec.lag_threshold,
             counts=Counter(standing.replica_class for standing in self._standings.values()),
             references=self._verdicts,
+            shortage=shortage,
         )
 
     def _decide(self, replicas: tuple[Replica, ...], now: float) -> tuple[Decision, PolicyMemory]:
@@ -161,11 +191,23 @@ class Fleet:
             self._tip,
             observed_since=self._observed_since,
             memory=self._memory,
-            settings=self._policy,
+            settings=self._find_policy(),
             now=now,
             requests=find_rates(replicas),
             failing=find_failing(replicas),
         )
+
+    def _find_policy(self) -> PolicySettings:
+        """Hold the policy where the whole fleet hangs on one database that has stopped: nothing it does would help."""
+        if self._policy.hold is not None or self._spec.probe is not ProbeKind.HORIZON:
+            return self._policy
+        return replace(self._policy, hold=find_stopped_database(self._standings))
+
+    def _explain_shortage(self, now: float) -> str:
+        source = self._spec.source
+        if not isinstance(source, ServiceSource):
+            return ""
+        return explain_shortage(self._shortage, f"{self._spec.namespace}/{source.name}", now)
 
     def _list_replicas(self, now: float) -> tuple[Replica, ...]:
         oldest = now - self._remembered_seconds
@@ -216,16 +258,6 @@ class Fleet:
         attested, is_dated = find_witnessed(claims)
         against = Circumstances(self._network, self._tip, attested, is_dated, self._interval_seconds, self._limits)
         return tuple(judge(reference, heard, against, now) for reference, heard in self._references.items())
-
-    def _say_why_none(self, decision: Decision) -> Decision:
-        """Say it where nobody is known because discovery is in trouble, or has not answered yet."""
-        if decision.reason != NO_REPLICAS:
-            return decision
-        if self._discovery_trouble:
-            return replace(decision, message=f"{decision.message} {self._discovery_trouble}")
-        if not self._are_members_known:
-            return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
-        return decision
 
 
 def _build_policy(spec: FleetSpec) -> PolicySettings:

@@ -6,7 +6,9 @@ A replica is fresh when it says that it is in sync and is within the threshold o
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
+from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
+from scaler.restarts import REFUSED, is_restarted, keep_ledger
 from scaler.standing import ReplicaStanding, Thresholds
 from scaler.tip import Tip
 
@@ -33,8 +35,13 @@ def advance(
     and unreachable.
     """
     if isinstance(outcome, PollFailure):
+        if outcome.reason == RATE_LIMITED:
+            return replace(
+                standing, detail=outcome.message
+            )  # it was not observed, which scaler.unseen makes something of
         return _note_failure(standing, outcome, thresholds, now)
-    if _is_restarted(standing, outcome):
+    outcome = keep_ledger(standing.report, outcome)
+    if is_restarted(standing.report, outcome, was_refused=standing.was_refused):
         standing = replace(
             standing, first_seen=now, became_fresh_after=None, rate=None, gain=None, began_at_ledger=None
         )
@@ -61,10 +68,12 @@ def advance(
         since=standing.since if new_class is standing.replica_class else now,
         report=outcome,
         observed_at=now,
+        polled_at=now,
         lag_ledgers=lag,
         rate=_follow_rate(standing, outcome, now),
         seconds_to_fresh=None if is_fresh or foreign else _predict(outcome, lag, gain, thresholds),
         failed_polls=0,
+        was_refused=False,
         dissenting_polls=dissenting,
         detail=foreign or ("" if outcome.catch_up is None else outcome.catch_up.text),
         became_fresh_after=became,
@@ -95,8 +104,9 @@ def _note_failure(
 ) -> ReplicaStanding:
     """Count a failed poll; the last answer goes on counting until too many have failed."""
     failed = standing.failed_polls + 1
+    was_refused = standing.was_refused or failure.reason == REFUSED
     if failed < thresholds.unreachable_polls:
-        return replace(standing, failed_polls=failed)
+        return replace(standing, failed_polls=failed, was_refused=was_refused, polled_at=now)
     is_new = standing.replica_class is not ReplicaClass.UNREACHABLE
     return replace(
         standing,
@@ -109,15 +119,8 @@ def _note_failure(
         gain=None,
         seconds_to_fresh=None,
         ailing_since=now if standing.ailing_since is None else standing.ailing_since,
-    )
-
-
-def _is_restarted(standing: ReplicaStanding, report: NodeReport) -> bool:
-    return (
-        standing.report is not None
-        and standing.report.started_on is not None
-        and report.started_on is not None
-        and report.started_on != standing.report.started_on
+        was_refused=was_refused,
+        polled_at=now,
     )
 
 
@@ -196,8 +199,10 @@ def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
     if standing.became_fresh_after is not None:
         return ReplicaClass.LAGGING
     if standing.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.LAGGING) and standing.report is not None:
-        is_same = not _is_restarted(standing, report)
+        is_same = not is_restarted(standing.report, report, was_refused=standing.was_refused)
         return standing.replica_class if is_same else ReplicaClass.CATCHING_UP
+    if not report.tells_start:
+        return ReplicaClass.CATCHING_UP  # what it says of itself it may have said in its first second
     is_old = report.uptime_seconds is not None and report.uptime_seconds > _JOINING_SECONDS
     says_so = report.is_synced and not standing.is_newcomer
     return ReplicaClass.LAGGING if says_so or is_old else ReplicaClass.CATCHING_UP

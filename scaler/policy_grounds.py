@@ -12,6 +12,8 @@ NO_REPLICAS = "NoReplicas"
 """No replica is known (of this network): nothing to observe."""
 STILL_OBSERVING = "StillObserving"
 """Just started: who the replicas are is not yet known, or one has neither answered nor failed to often enough."""
+NOT_OBSERVED = "NotObserved"
+"""No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
 ALL_UNREACHABLE = "AllUnreachable"
 """No replica answers at all: more likely it is us."""
 NO_TIP = "NoTip"
@@ -26,7 +28,7 @@ NOT_YET_SUSTAINED = "NotYetSustained"
 _RESET_SECONDS = 60.0
 """For how long after it was seen; each replica has been asked again by then."""
 
-LOSES_SIGHT = frozenset({NO_REPLICAS, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
+LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
 """After one of these, what was seen before is no measure of how long a replica has been ailing."""
 
 
@@ -51,6 +53,8 @@ def _check_replicas(facts: Facts, _is_first: bool) -> MissingGround | None:
 
 
 def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
+    if not is_first and facts.unknown == facts.current:
+        return MissingGround(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
     if not is_first or not facts.unknown:
         return None
     return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas are not yet observed.")

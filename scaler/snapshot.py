@@ -38,6 +38,7 @@ class FleetSnapshot:
         network: the passphrase that its nodes are held to, None while not known.
         replicas: sorted by name.
         references: what each reference's word is worth to this fleet.
+        shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
     """
 
     fleet: str
@@ -52,3 +53,4 @@ class FleetSnapshot:
     lag_threshold: int
     counts: Counter[ReplicaClass] = field(default_factory=Counter)
     references: tuple[Verdict, ...] = ()
+    shortage: str = ""

@@ -16,6 +16,9 @@ _CLASSES = {
 }
 
 
+_UINT32, _UINT64 = 2**32 - 1, 2**64 - 1
+
+
 def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) -> observer_pb2.Snapshot:
     """Build the message of one snapshot; `is_gone` marks the last one of a fleet."""
     return observer_pb2.Snapshot(
@@ -34,7 +37,7 @@ def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) ->
 
 
 def _build_tip(tip: Tip) -> observer_pb2.Tip:
-    return observer_pb2.Tip(ledger=tip.ledger, moved_at=tip.moved_at, halted=tip.is_halted)
+    return observer_pb2.Tip(ledger=_fit(tip.ledger, _UINT64), moved_at=tip.moved_at, halted=tip.is_halted)
 
 
 def _build_replica(replica: Replica) -> observer_pb2.Replica:
@@ -43,8 +46,8 @@ def _build_replica(replica: Replica) -> observer_pb2.Replica:
         name=replica.name,
         address=replica.address,
         since=standing.since,
-        ledger=report.ledger if report else None,
-        lag=standing.lag_ledgers,
+        ledger=_fit(report.ledger, _UINT64) if report else None,
+        lag=None if standing.lag_ledgers is None else _fit(standing.lag_ledgers, _UINT64),
         rate=standing.rate,
         seconds_to_fresh=standing.seconds_to_fresh,
         state=report.state if report else "",
@@ -58,14 +61,19 @@ def _build_replica(replica: Replica) -> observer_pb2.Replica:
 
 def _build_decision(decision: Decision) -> observer_pb2.Decision:
     return observer_pb2.Decision(
-        desired_replicas=decision.desired,
+        desired_replicas=None if decision.desired is None else _fit(decision.desired),
         reason=decision.reason,
         message=decision.message,
-        lacking=decision.lacking,
-        catching_up=decision.catching_up,
-        bearing=decision.bearing,
+        lacking=_fit(decision.lacking),
+        catching_up=_fit(decision.catching_up),
+        bearing=_fit(decision.bearing),
         learned_requests_per_replica=decision.learned_requests_per_replica,
     )
+
+
+def _fit(number: int, most: int = _UINT32) -> int:
+    """Fit a number into its field: what a gate makes of its readers is bounded by nothing, and ends no stream."""
+    return max(0, min(number, most))
 
 
 def _build_bounds(bounds: Bounds) -> observer_pb2.Bounds:

@@ -44,6 +44,8 @@ class ReplicaStanding:
         rate: ledgers a second over its last polls, None until two answers are there.
         seconds_to_fresh: until it will be fresh at the rate it gains; None when it does not gain or is fresh.
         failed_polls: polls in a row that failed.
+        was_refused: since its last answer nothing listened at its port.
+        polled_at: when a poll last said anything of it, an answer or a failure, in seconds; None while none has.
         dissenting_polls: answers in a row that spoke against its class.
         detail: why it could not be asked, or what its catch-up says; empty otherwise.
         first_seen: when it was first known, or was seen to restart, in seconds.
@@ -76,6 +78,8 @@ class ReplicaStanding:
     gain: float | None = None
     advanced_at: float | None = None
     ailing_since: float | None = None
+    was_refused: bool = False
+    polled_at: float | None = None
     known_since: float | None = None
     fresh_at: float | None = None
     is_newcomer: bool = False

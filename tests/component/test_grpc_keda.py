@@ -187,8 +187,22 @@ async def test_a_trigger_by_pool_is_refused_where_none_are_read(keda: "ExternalS
     assert "start it with --pools" in (error.details() or "")
 
 
+@pytest.mark.parametrize("asked", ["desiredReplicas", "s0-desiredReplicas", "s12-desiredReplicas"])
+async def test_a_metric_is_known_by_the_name_that_old_keda_asks_by(keda: "ExternalScalerAsyncStub", asked: str) -> None:
+    error = await refuse(keda.GetMetrics(GetMetricsRequest(scaledObjectRef=build_ref(), metricName=asked)))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE, "nobody answers, and the name was understood"
+
+
+@pytest.mark.parametrize("asked", ["s-desiredReplicas", "s0-", "0-desiredReplicas", "s0-s1-desiredReplicas"])
+async def test_a_name_that_is_none_is_refused_whatever_stands_before_it(
+    keda: "ExternalScalerAsyncStub", asked: str
+) -> None:
+    error = await refuse(keda.GetMetrics(GetMetricsRequest(scaledObjectRef=build_ref(), metricName=asked)))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+
+
 async def test_streams_push_at_once_what_the_calls_answer(keda: "ExternalScalerAsyncStub") -> None:
-    ref = build_ref(targetValue="2")
+    ref = build_ref(metric="maxLag", targetValue="2")
     activation, spec = keda.StreamIsActive(ref), keda.StreamMetricSpec(ref)
     assert await activation.read() == await keda.IsActive(ref)
     assert await spec.read() == await keda.GetMetricSpec(ref)
@@ -214,7 +228,7 @@ async def test_thousands_of_different_triggers_cost_bounded_memory(
 
     async def ask(numbers: range) -> None:
         for number in numbers:
-            await keda.IsActive(build_ref(targetValue=str(number + 1)))
+            await keda.IsActive(build_ref(metric="maxLag", targetValue=str(number + 1)))
             await refuse(keda.IsActive(build_ref(**{f"key{number}": "x" * 10_000})))
 
     await asyncio.gather(*(ask(range(start, start + 50)) for start in range(0, 500, 50)))

@@ -83,3 +83,22 @@ def test_a_doubt_and_its_end_are_told_at_once() -> None:
     scripts = (NETWORK.behind(2 * SPEC.lag_threshold), NETWORK.in_step, NETWORK.in_step)
     told = [stage.fleet.observe("core-0", script(stage.now), stage.now) for script in scripts]
     assert told == [True, True, False]
+
+
+def test_a_name_that_comes_later_is_the_same_pods() -> None:
+    stage = StagedFleet()
+    stage.fleet.set_members({"10.0.0.7": "http://10.0.0.7:11626"}, stage.now)
+    stage.fleet.observe("10.0.0.7", NETWORK.in_step(stage.now), stage.now)
+    (before,) = stage.fleet.snapshot(stage.now).replicas
+    stage.fleet.set_members({"core-7": "http://10.0.0.7:11626"}, stage.now)
+    (after,) = stage.fleet.snapshot(stage.now).replicas
+    assert (after.name, after.standing) == ("core-7", before.standing)
+    assert after.standing.replica_class is FRESH
+
+
+def test_a_pod_of_another_name_at_a_known_address_is_another_pod() -> None:
+    stage = StagedFleet()
+    stage.fleet.set_members({"core-0": "http://10.0.0.7:11626"}, stage.now)
+    stage.fleet.observe("core-0", NETWORK.in_step(stage.now), stage.now)
+    stage.fleet.set_members({"core-1": "http://10.0.0.7:11626"}, stage.now)
+    assert classes(stage.fleet.snapshot(stage.now)) == {"core-1": UNKNOWN}
