@@ -149,7 +149,8 @@ def decide(
     overload = watch_overload(memory.overload, standings, now)
     release = settings.release(warm_up_seconds, fears_overload=not bearing and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
-    may_release = facts.unknown == 0 and facts.tells_lag and not is_load_lost
+    is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
+    may_release = is_enough and facts.tells_lag and not is_load_lost
     decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, release, now, may_release)
     if is_load_lost and capacity.load is None and decision.reason == HOLDING_SURPLUS:
         message = decision.message.replace(_UNTIL_LASTED, " kept while the request rate is not known")

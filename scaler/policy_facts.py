@@ -56,6 +56,7 @@ class Facts:
     """The pool at one moment.
 
     Attributes:
+        fresh: replicas that are in step.
         current: known replicas; foreign ones are not among them, nor those that are leaving.
         unknown: of these, not yet observed.
         ailing: of these, lagging or unreachable, for however long; who is on the way is not among them.
@@ -80,6 +81,7 @@ class Facts:
     sustain_seconds: float
     grounded_seconds: float
     warm_up_seconds: float
+    fresh: int = 0
     tells_lag: bool = True
     reset_seconds: float | None = None
 
@@ -121,6 +123,7 @@ def gather_facts(
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,
         warm_up_seconds=warm_up_seconds,
+        fresh=classes.count(ReplicaClass.FRESH),
         tells_lag=tells_lag,
         reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
     )
