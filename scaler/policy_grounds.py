@@ -20,10 +20,15 @@ NO_TIP = "NoTip"
 """Where the network stands is not known, so neither is who lags."""
 NETWORK_HALTED = "NetworkHalted"
 """The network closes no ledgers: nobody can be told to lag, and more replicas would not help."""
+NETWORK_RESET = "NetworkReset"
+"""The network began anew at a lower ledger: who still has the old one is told apart first."""
 NOT_YET_SUSTAINED = "NotYetSustained"
 """Replicas lag or do not answer, but have not been watched for long enough to say for how long."""
 
-LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED})
+_RESET_SECONDS = 60.0
+"""For how long after it was seen; each replica has been asked again by then."""
+
+LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
 """After one of these, what was seen before is no measure of how long a replica has been ailing."""
 
 
@@ -73,6 +78,15 @@ def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
     return MissingGround(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
 
 
+def _check_reset(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.tip is None or facts.reset_seconds is None or facts.reset_seconds >= _RESET_SECONDS:
+        return None
+    return MissingGround(
+        NETWORK_RESET,
+        f"The network began anew: it was at ledger {facts.tip.reset_from}, and is at {facts.tip.ledger}.",
+    )
+
+
 def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
     if not facts.ailing or facts.grounded_seconds >= facts.sustain_seconds:
         return None
@@ -89,5 +103,6 @@ _CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
     _check_reachable,
     _check_tip,
     _check_network,
+    _check_reset,
     _check_sustained,
 )

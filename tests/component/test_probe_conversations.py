@@ -57,7 +57,8 @@ async def test_a_stellar_rpc_as_reference_names_its_network() -> None:
         reference = Reference(ProbeKind.RPC, url)
         fleet = running.fleets.watch(build_spec("http://127.0.0.1:1", references=(reference,)))
         await wait_until(lambda: fleet._fold._references)
-        (report, _) = fleet._fold._references[reference]
+        report = fleet._fold._references[reference].report
+        assert report is not None
         assert (report.network, report.ledger) == (NETWORK, 1000)
 
 

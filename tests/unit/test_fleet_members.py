@@ -2,6 +2,7 @@
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet import Fleet, FleetSettings
+from scaler.policy import FROM_ZERO
 from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from tests.unit.staged_fleet import GONE, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
@@ -37,8 +38,17 @@ def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
     before = fleet.snapshot(START).decision
     assert (before.desired, before.reason) == (None, STILL_OBSERVING)
     assert before.message == "Who the replicas are is not yet known."
+
+
+def test_a_fleet_of_zero_comes_up_to_its_target_or_to_what_was_asked_for_last() -> None:
+    fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
     fleet.set_members({}, START + 1)
-    assert fleet.snapshot(START + 1).decision.reason == NO_REPLICAS
+    began = fleet.snapshot(START + 1).decision
+    assert (began.desired, began.reason) == (SPEC.bounds.target, FROM_ZERO)
+    stage = StagedFleet(*[NETWORK.in_step] * 7)
+    stage.play(60)
+    stage.fleet.set_members({}, stage.now)
+    assert stage.fleet.snapshot(stage.now).decision.desired == 7
 
 
 def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
