@@ -90,6 +90,13 @@ class Watches:
             keda=SCALED_OBJECT in served, gateway_api=HTTP_ROUTE in served, prometheus=PROMETHEUS_RULE in served
         )
 
+    def find_capabilities(self, namespace: str) -> Capabilities:
+        """Find which optional kinds the cluster serves, and lets us see in a namespace."""
+        seen = {kind for kind in OPTIONAL if (one := self._find(kind, namespace)) is not None and one.synced.is_set()}
+        return Capabilities(
+            keda=SCALED_OBJECT in seen, gateway_api=HTTP_ROUTE in seen, prometheus=PROMETHEUS_RULE in seen
+        )
+
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds that are watched at present."""
