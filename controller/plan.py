@@ -121,6 +121,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         for key, manifest in objects.items()
         if key not in observed.occupied and is_to_be_applied(observed, key, manifest)
     ]
+    doomed = (*find_unwanted(observed, objects), *deletions.uids)
     facts = gather_facts(observed, wanted, replicas, routing, shards)
     facts = replace(
         facts,
@@ -128,7 +129,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         waits_for=step.waits_for,
         is_applying=_is_applying(observed, apply),
         rewrites=list_rewrites(observed, objects),
-        stalled=configurations.stalled or find_stall(observed, objects, now),
+        stalled=configurations.stalled or find_stall(observed, objects, doomed, now),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
@@ -139,7 +140,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         is_status_changed=status != observed.pool.status,
         apply=tuple(one for one in apply if not _is_shrunk(observed, one)),
         shrink=tuple(one for one in apply if _is_shrunk(observed, one)),
-        delete=(*find_unwanted(observed, objects), *deletions.uids),
+        delete=doomed,
         uids=deletions.uids,
         replicas=to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),

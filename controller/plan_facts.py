@@ -1,6 +1,6 @@
 """What do the conditions of a pool rest on? From what was observed and decided to controller.conditions' facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from controller import reasons
 from controller.autoscaling import judge_autoscaling
@@ -12,7 +12,7 @@ from controller.replicas import Replica
 from controller.route_objects import is_route_missed
 from controller.routing import Ground, Routing, find_stale_time
 from controller.shards import ShardPlan
-from readpool.kubernetes.kinds import PVC, SERVICE, Manifest, ObjectKey
+from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
 from readpool.replica_class import ReplicaClass
 
 
@@ -45,13 +45,20 @@ def gather_facts(
     )
 
 
-def find_stall(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], now: float) -> tuple[str, str] | None:
-    """Find what needs a person: a name that is somebody else's, or an object that the API server does not take."""
+def find_stall(
+    observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], doomed: Iterable[ObjectKey], now: float
+) -> tuple[str, str] | None:
+    """Find what needs a person: a name that is somebody else's, or an object that the API server does not take.
+
+    `objects` are those that the pool should own, `doomed` those that are to go.
+    """
     if observed.misread:
         return reasons.NOT_UNDERSTOOD, observed.misread
     # A claim that somebody has prepared for a replica is what its StatefulSet takes.
     taken = sorted((key for key in objects if key in observed.occupied and key.kind != PVC), key=str)
-    held = [f"{_name(key)}: {text}" for key, text in observed.refused.items()]
+    wanted = {*objects, *doomed}
+    refused = {key: text for key, text in observed.refused.items() if key in wanted or key.kind in (POD, POOL)}
+    held = [f"{_name(key)}: {text}" for key, text in refused.items()]
     lasting = {key: one for key, one in observed.failing.items() if now - one.since >= STALLED_AFTER_SECONDS}
     held += [f"{_name(key)}: {one.message}" for key, one in lasting.items()]
     if taken:
@@ -59,7 +66,7 @@ def find_stall(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], no
         told = "; ".join([f"not of this pool, and in its way: {names}{_hint(taken)}", *sorted(held)])
         return reasons.NAME_TAKEN, told
     if held:
-        return (reasons.REFUSED if observed.refused else reasons.WRITE_FAILED), "; ".join(sorted(held))
+        return (reasons.REFUSED if refused else reasons.WRITE_FAILED), "; ".join(sorted(held))
     return None
 
 

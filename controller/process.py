@@ -49,8 +49,8 @@ class Controller:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the stores have what there is, so that this process could take over at once."""
-        return self.watches.synced.is_set()
+        """Whether the stores have what there is now, so that this process could take over at once."""
+        return self.watches.synced.is_set() and self.watches.sight.is_current
 
     def build_collector(self) -> ControllerCollector:
         """Build what Prometheus reads."""
