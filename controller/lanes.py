@@ -4,8 +4,6 @@ Under controller.reconcile: slices and routes are written by the readers' lane, 
 and shrinks nothing before the readers have been told.
 """
 
-from collections.abc import Iterable
-
 from controller.observed import ObservedPool
 from controller.plan import Plan
 from controller.resources.endpoint_slices import Freshness
@@ -60,8 +58,10 @@ def list_other_deletions(plan: Plan, observed: ObservedPool) -> list[ObjectKey]:
 
 
 def are_readers_told(plan: Plan, observed: ObservedPool) -> bool:
-    """Tell whether slices and routes are as the plan wants them, as far as they can be."""
-    return not list_reader_writes(plan, observed) and not any(key.kind in OF_READERS for key in plan.delete)
+    """Tell whether slices and routes are as the plan wants them, but for a route that cannot be: it leads to slices."""
+    keys = [key_of(kind_of(one), one) for one in list_reader_writes(plan, observed)]
+    keys += [key for key in plan.delete if key.kind in OF_READERS]
+    return all(key.kind == HTTP_ROUTE and observed.is_held(key) for key in keys)
 
 
 def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded: bool) -> set[ObjectKey]:
@@ -84,18 +84,20 @@ def list_touched(plan: Plan, observed: ObservedPool) -> set[ObjectKey]:
     return applied | set(plan.delete) | {ObjectKey(POD, namespace, patch.name) for patch in plan.pod_patches}
 
 
+def list_services(manifest: Manifest, observed: ObservedPool) -> set[ObjectKey]:
+    """List the Services that are not ours yet, and have to be nobody's before a slice that is new may name them."""
+    if kind_of(manifest) != ENDPOINT_SLICE or key_of(ENDPOINT_SLICE, manifest) in observed.children:
+        return set()
+    name = manifest["metadata"]["labels"]["kubernetes.io/service-name"]
+    return {ObjectKey(SERVICE, observed.pool.namespace, name)} - observed.children.keys()
+
+
 def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
-    """Tell whether a slice or route that is not there yet waits for its Services to be there, and ours."""
-    if key_of(kind_of(manifest), manifest) in observed.children:
+    """Tell whether a route that is not there yet waits for its backends."""
+    if kind_of(manifest) != HTTP_ROUTE or key_of(HTTP_ROUTE, manifest) in observed.children:
         return False
-    keys = (ObjectKey(SERVICE, observed.pool.namespace, name) for name in _list_services(manifest, observed))
-    return any(key not in observed.children for key in keys)
-
-
-def _list_services(manifest: Manifest, observed: ObservedPool) -> Iterable[str]:
-    if kind_of(manifest) == HTTP_ROUTE:
-        return [class_service_name(observed.pool.name, freshness) for freshness in Freshness]
-    return [manifest["metadata"]["labels"]["kubernetes.io/service-name"]]
+    names = (class_service_name(observed.pool.name, freshness) for freshness in Freshness)
+    return any(observed.find(SERVICE, name) is None for name in names)
 
 
 def _read_uids(manifest: Manifest | None) -> set[str]:

@@ -20,6 +20,7 @@ from controller.lanes import (
     list_other_writes,
     list_reader_deletions,
     list_reader_writes,
+    list_services,
 )
 from controller.looks import Look, Looks
 from controller.pool_events import PoolEvent
@@ -51,11 +52,14 @@ class PoolWriter:
 
     async def write_routes(self, look: Look, attempts: Attempts) -> Look:
         """Write slices and routes, and give the last look; what failed is in `attempts`."""
-        wanted = [_key(one) for one in list_reader_writes(look.plan, look.observed)]
-        seen = await self._find_taken(look, attempts, wanted)
+        wanted = list_reader_writes(look.plan, look.observed)
+        services = {key for manifest in wanted for key in list_services(manifest, look.observed)}
+        taken = {key for key in look.plan.taken if key.kind in OF_READERS}
+        seen = await self._find_taken(look, attempts, {*map(_key, wanted), *services, *taken})
         slow = seen.memory.slow
         for manifest in list_reader_writes(seen.plan, seen.observed):
-            if _key(manifest) not in attempts.failed and _key(manifest) not in slow:
+            needed = {_key(manifest)} | list_services(manifest, seen.observed)
+            if not needed & (attempts.failed.keys() | slow):
                 await self._apply(seen, attempts, manifest, _READERS_SECONDS[kind_of(manifest)])
         is_written = not attempts.failed and not slow
         for key in list_reader_deletions(seen.plan, seen.observed, is_written=is_written):
@@ -65,7 +69,8 @@ class PoolWriter:
     async def write_rest(self, look: Look, attempts: Attempts) -> Look:
         """Write all else, and give the last look; what failed is in `attempts`."""
         late = frozenset(look.memory.failures)
-        seen = await self._find_taken(look, attempts, [_key(one) for one in list_other_writes(look.plan)])
+        taken = {key for key in look.plan.taken if key.kind not in OF_READERS}
+        seen = await self._find_taken(look, attempts, {*map(_key, list_other_writes(look.plan)), *taken})
         waiting = await self._write_objects(seen, attempts, lambda key: key not in late, late)
         seen = await self._end_and_tell(self._see(seen, attempts), attempts, late)
         again = late | waiting
@@ -74,12 +79,9 @@ class PoolWriter:
             seen = await self._tell(self._see(seen, attempts), attempts)
         return seen
 
-    async def _find_taken(self, look: Look, attempts: Attempts, wanted: Iterable[ObjectKey]) -> Look:
+    async def _find_taken(self, look: Look, attempts: Attempts, wanted: AbstractSet[ObjectKey]) -> Look:
         """Find the names that somebody else has, of what is to be made and of what was found taken before."""
-        occupied, names = look.memory.occupied, set(wanted)
-        are_readers = any(key.kind in OF_READERS for key in names)
-        names |= {key for key in look.plan.taken if (key.kind in OF_READERS) is are_readers}
-        asked = names - look.observed.children.keys()
+        occupied, asked = look.memory.occupied, wanted - look.observed.children.keys()
         before = occupied & asked
         for key in sorted(asked, key=str):
             is_taken = await attempts.ask(key, partial(self._applier.is_taken, key, look.pool))
