@@ -50,7 +50,7 @@ OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
 CHECK_SECONDS = 10.0
 """How often the cluster is asked which optional kinds it serves: three small requests, which need no permission."""
 _FIRST_LIST_SECONDS = 10.0
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.05
 _LOG = structlog.get_logger()
 
 
@@ -183,8 +183,8 @@ class Watches:
         begun = tuple(self._beginning[kind].values())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LIST_SECONDS):
-                for informer in begun:
-                    await informer.synced.wait()
+                while not all(one.synced.is_set() or _is_refused(one) for one in begun):  # noqa: ASYNC110 - two things
+                    await asyncio.sleep(_LOOK_SECONDS)
         if any(informer.synced.is_set() for informer in begun):
             _LOG.info("watching an optional kind", kind=kind.name)
             self._informers[kind] = self._beginning.pop(kind)
@@ -223,16 +223,14 @@ class Watches:
         while True:
             missing = [namespace for namespace in self._namespaces if namespace not in self._whole]
             is_late = asyncio.get_running_loop().time() - began >= _FIRST_LIST_SECONDS
-            if not missing or (is_late and self._whole and all(map(self._is_refused, missing))):
+            if not missing or (is_late and self._whole and all(map(self._is_closed, missing))):
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         for namespace in missing:
             _LOG.warning("not let into a namespace; its pools are left alone until we are", namespace=namespace)
 
-    def _is_refused(self, namespace: str | None) -> bool:
-        """Tell whether the API server answers, and does not let us list what is in a namespace."""
-        failures = (one.failure for one in self._list_needed(namespace) if not one.synced.is_set())
-        return any(failure is not None and failure.is_for_good for failure in failures)
+    def _is_closed(self, namespace: str | None) -> bool:
+        return any(not one.synced.is_set() and _is_refused(one) for one in self._list_needed(namespace))
 
     def _list_needed(self, namespace: str | None) -> list[Informer]:
         return [informers[namespace] for kind, informers in self._informers.items() if kind not in OPTIONAL]
@@ -275,6 +273,11 @@ class Watches:
             yield
         finally:
             self._is_writing = False
+
+
+def _is_refused(informer: Informer) -> bool:
+    """Tell whether the API server answers, and does not let us list what there is."""
+    return informer.failure is not None and informer.failure.is_for_good
 
 
 async def _follow(informers: Iterable[Informer]) -> None:

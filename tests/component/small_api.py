@@ -26,7 +26,8 @@ class Write(NamedTuple):
 
     verb: str
     key: ObjectKey
-    subresource: str = ""
+    subresource: str
+    body: Mapping[str, Any]
 
 
 class Refusal(Exception):  # noqa: N818 - an answer
@@ -48,8 +49,8 @@ class SmallApi:
 
     Attributes:
         meddle: called before each write; may wait, and raise a Refusal.
-        admit: may change an object before it is stored, as mutating admission does.
-        hidden: namespaces that nobody may list.
+        admit: may change an object that is applied before it is stored, as mutating admission does.
+        hidden: namespaces that nobody may list, or NAMESPACE/PLURAL for one kind there.
         is_away: every request is cut.
         writes: all that were asked for.
     """
@@ -67,8 +68,6 @@ class SmallApi:
     def put(self, key: ObjectKey, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Store an object as it is, and tell whoever watches."""
         made = copy.deepcopy(dict(manifest))
-        if self.admit is not None:
-            self.admit(key, made)
         before = self.objects.get(key)
         metadata = made["metadata"]
         metadata.setdefault("namespace", key.namespace)
@@ -127,7 +126,7 @@ class SmallApi:
             return web.json_response(body, status=error.status)
 
     async def _list(self, request: web.Request, kind: Kind, namespace: str | None) -> web.StreamResponse:
-        if namespace in self.hidden:
+        if self.hidden & {namespace, f"{namespace}/{kind.plural}"}:
             raise Refusal(403, f"cannot list {kind.plural} in the namespace {namespace}", "Forbidden")
         selector = request.query.get("labelSelector", "")
         if request.query.get("watch") == "true":
@@ -164,7 +163,7 @@ class SmallApi:
         if "apply-patch" in request.content_type:
             verb = "apply"
         key = key._replace(name=key.name or body["metadata"]["name"])
-        write = Write(verb, key, subresource)
+        write = Write(verb, key, subresource, body)
         self.writes.append(write)
         if self.meddle is not None:
             await self.meddle(write)
@@ -172,7 +171,10 @@ class SmallApi:
         if verb in ("create", "replace"):
             return self.put(key, body)
         if verb == "apply" and not subresource:
-            return self.put(key, _apply(key, copy.deepcopy(before), body))
+            made = copy.deepcopy(_apply(key, copy.deepcopy(before), body))
+            if self.admit is not None:
+                self.admit(key, made)
+            return self.put(key, made)
         live = copy.deepcopy(self._read(key))
         if verb == "delete":
             if body.get("preconditions", {}).get("uid") not in (None, live["metadata"]["uid"]):

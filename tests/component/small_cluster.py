@@ -23,7 +23,7 @@ SECONDS = 20.0
 BALANCED: dict[str, Any] = {
     "version": "v22.4.1",
     "minReplicas": 1,
-    "targetReplicas": 3,
+    "targetReplicas": 2,
     "maxReplicas": 9,
     "loadBalancing": {"enabled": True, "laggingNodeWeight": 0, "httpRoute": {"parentRefs": [{"name": "edge"}]}},
     "alerting": True,
