@@ -63,6 +63,7 @@ class SmallApi:
     is_away: bool = False
     writes: list[Write] = field(default_factory=list)
     _watchers: list[tuple[Kind, str | None, str, asyncio.Queue[Any]]] = field(default_factory=list)
+    _streams: set[web.Request] = field(default_factory=set)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, key: ObjectKey, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +91,13 @@ class SmallApi:
         gone = self.objects.pop(key)
         gone["metadata"]["resourceVersion"] = str(next(self._numbers))
         self._tell("DELETED", key, gone)
+
+    def go_away(self) -> None:
+        """Cut all that is open, and answer nobody until `is_away` is False again."""
+        self.is_away = True
+        for stream in tuple(self._streams):
+            if stream.transport is not None:
+                stream.transport.abort()
 
     def find(self, kind: Kind, namespace: str | None = None) -> dict[str, dict[str, Any]]:
         """Find all objects of a kind, by name."""
@@ -144,6 +152,7 @@ class SmallApi:
                 queue.put_nowait({"type": "MODIFIED", "object": one})
         watcher = (kind, namespace, selector, queue)
         self._watchers.append(watcher)
+        self._streams.add(request)
         answer = web.StreamResponse()
         await answer.prepare(request)
         try:
@@ -151,6 +160,7 @@ class SmallApi:
                 await answer.write(json.dumps(await queue.get()).encode() + b"\n")
         finally:
             self._watchers.remove(watcher)
+            self._streams.discard(request)
 
     def _read(self, key: ObjectKey) -> dict[str, Any]:
         if key not in self.objects:
