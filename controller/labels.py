@@ -10,6 +10,8 @@ from readpool.kubernetes.kinds import POOL, Manifest
 from readpool.pool.spec import ReadOnlyPool
 
 POOL_LABEL = "stellar.org/pool"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGER = "readpool"
 FRESHNESS_LABEL = "stellar.org/freshness"
 WEIGHT_ANNOTATION = "stellar.org/weight"
 APPLIED_ANNOTATION = "stellar.org/applied"
@@ -28,7 +30,7 @@ def build_selector(pool_name: str) -> dict[str, str]:
 
 def build_labels(pool_name: str) -> dict[str, str]:
     """Build the labels of whatever a pool owns."""
-    return build_selector(pool_name) | {"app.kubernetes.io/managed-by": "readpool"}
+    return build_selector(pool_name) | {MANAGED_BY_LABEL: MANAGER}
 
 
 def build_metadata(

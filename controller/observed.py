@@ -6,6 +6,8 @@ Gathered by I/O, everything as it was when it was looked at; whoever decides get
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.differs import Rewrite
+from controller.failures import Failure
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
 from readpool.replica_class import ReplicaClass
@@ -82,7 +84,10 @@ class ObservedPool:
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
         other_scaled_object: a ScaledObject of the user's that points at the pool.
         occupied: objects of others that have a name which the pool needs.
-        refused: objects that the API server would not take when they were last applied, and what it said.
+        refused: objects that the API server would not take when they were last written, and what it said.
+        failing: objects whose writes fail again and again, and may succeed yet.
+        rewritten: what others make of objects as they are applied.
+        misread: why the spec cannot be read, empty where it can; `pool` is as it could be read last, or in part.
     """
 
     pool: ReadOnlyPool
@@ -96,6 +101,13 @@ class ObservedPool:
     other_scaled_object: str | None = None
     occupied: frozenset[ObjectKey] = frozenset()
     refused: Mapping[ObjectKey, str] = field(default_factory=dict)
+    failing: Mapping[ObjectKey, Failure] = field(default_factory=dict)
+    rewritten: Mapping[ObjectKey, Rewrite] = field(default_factory=dict)
+    misread: str = ""
+
+    def is_held(self, key: ObjectKey) -> bool:
+        """Tell whether the API server does not let an object be written."""
+        return key in self.refused or key in self.failing
 
     @property
     def current_fleet(self) -> FleetView | None:

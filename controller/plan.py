@@ -10,11 +10,11 @@ from typing import Any
 
 from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations, is_to_be_written
-from controller.differs import differs, stamp
+from controller.differs import stamp
 from controller.draining import choose_size, find_surplus
 from controller.observed import ObservedPool
-from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
-from controller.plan_objects import build_objects, find_unwanted
+from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
+from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
 from controller.pod_plan import (
@@ -34,7 +34,7 @@ from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
 from controller.routing import STALE_SECONDS, route
 from controller.shard_plan import plan_shards, to_status
-from readpool.kubernetes.kinds import CONFIG_MAP, POD, STATEFUL_SET, Manifest, ObjectKey, kind_of
+from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, STATEFUL_SET, Manifest, ObjectKey, kind_of
 from readpool.pool.spec import PoolSpec
 from readpool.pool.status import dump_status
 
@@ -44,9 +44,10 @@ _OF_REPLICAS = (CONFIG_MAP, STATEFUL_SET)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order: patch pods, apply, delete, shrink, write replicas, write status, tell events.
+    """What to do: slices and routes, patch pods, apply, delete, shrink, write replicas, write status, tell events.
 
-    Pods come first because their patches note the configuration that they started with, before there is another one.
+    That is the order, and controller.lanes says which waits for which. Pods are patched before what they run is
+    written, because their patches note the configuration that they started with.
 
     Attributes:
         apply: manifests for server-side apply, only those that differ, in the order in which they need each other.
@@ -54,7 +55,9 @@ class Plan:
         shrink: the StatefulSet where it gets fewer replicas: those that go are in no slice by then.
         replicas: to write to spec.replicas of the pool, None to leave it.
         status: the whole status; to be written only if `is_status_changed`.
+        deletion_events: those of `events` that belong to pods in `delete`.
         again_in_seconds: plan again then, even if nothing happens; None: only when something does.
+        taken: what the pool needs, and somebody else has.
     """
 
     status: dict[str, Any]
@@ -66,7 +69,9 @@ class Plan:
     replicas: int | None = None
     pod_patches: tuple[PodPatch, ...] = ()
     events: tuple[PoolEvent, ...] = ()
+    deletion_events: tuple[PoolEvent, ...] = ()
     again_in_seconds: float | None = None
+    taken: tuple[ObjectKey, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -86,7 +91,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     """Plan everything of one pool; of one that is being deleted, nothing: the garbage collector takes what it owned."""
     if observed.pool.deletion_timestamp is not None:
         return Plan(dump_status(observed.pool.status))
-    pool, refused, silent_since = observed.pool, observed.refused, observed.fleet_silent_since
+    pool, silent_since = observed.pool, observed.fleet_silent_since
     observed = _forgive_short_silence(observed, now)
     wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
@@ -99,7 +104,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     texts = configurations.texts
     outdated = find_outdated(observed, replicas, texts)
     # Where the StatefulSet cannot be written, nobody goes.
-    is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
+    is_stuck = configurations.stalled is not None or bool(observed.misread) or is_stateful_set_held(observed, settings)
     step, deletions = _plan_pods(observed, replicas, outdated, size, now)
     if deletions.begins_replacement and not is_stuck and _is_changing(observed, replicas, texts, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
@@ -114,15 +119,17 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     apply = [
         manifest
         for key, manifest in objects.items()
-        if key not in observed.occupied and differs(manifest, observed.children.get(key))
+        if key not in observed.occupied and is_to_be_applied(observed, key, manifest)
     ]
+    doomed = (*find_unwanted(observed, objects), *deletions.uids)
     facts = gather_facts(observed, wanted, replicas, routing, shards)
     facts = replace(
         facts,
         outdated=len(outdated),
         waits_for=step.waits_for,
         is_applying=_is_applying(observed, apply),
-        stalled=configurations.stalled or find_stall(observed, objects),
+        rewrites=list_rewrites(observed, objects),
+        stalled=configurations.stalled or find_stall(observed, objects, doomed, now),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
@@ -133,11 +140,12 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         is_status_changed=status != observed.pool.status,
         apply=tuple(one for one in apply if not _is_shrunk(observed, one)),
         shrink=tuple(one for one in apply if _is_shrunk(observed, one)),
-        delete=(*find_unwanted(observed, objects), *deletions.uids),
+        delete=doomed,
         uids=deletions.uids,
         replicas=to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
         events=(*deletions.events, *find_events(last, conditions)),
+        deletion_events=deletions.events,
         again_in_seconds=choose_delay(
             (
                 find_due_time(observed, are_due=are_due),
@@ -145,6 +153,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
             ),
             now,
         ),
+        taken=tuple(key for key in objects if key in observed.occupied and key.kind != PVC),
     )
 
 
@@ -185,7 +194,7 @@ def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
 def _plan_pods(
     observed: ObservedPool, replicas: Sequence[Replica], outdated: frozenset[str], wanted: int, now: float
 ) -> tuple[RolloutStep, PodDeletions]:
-    if observed.pool.spec.paused:
+    if observed.pool.spec.paused or observed.misread:
         return RolloutStep(), PodDeletions()
     step = plan_restart(replicas, outdated, wanted)
     return step, plan_deletions(observed, replicas, step.restart, wanted, now)
@@ -202,7 +211,8 @@ def _is_changing(
     if live is None or is_to_be_written(observed, replicas, texts):
         return True
     wanted = build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)
-    return not has_seen_template(live) or differs(stamp(wanted), live)
+    key = ObjectKey(STATEFUL_SET, observed.pool.namespace, observed.pool.name)
+    return not has_seen_template(live) or is_to_be_applied(observed, key, stamp(wanted))
 
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:

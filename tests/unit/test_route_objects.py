@@ -139,7 +139,7 @@ def test_nothing_goes_behind_a_service_of_somebody_elses() -> None:
     assert name_deleted(plan) == [ROUTE, F, L, "Service pool-fresh"]
     stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
-    assert stalled["message"].endswith("Service pool-lagging")
+    assert "in its way: Service pool-lagging." in stalled["message"]
 
 
 def test_hostnames_that_a_user_adds_to_the_route_are_left_alone() -> None:
