@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ MIRROR = "registry.mirror/"
 
 def count_applied(cluster: SmallCluster, kind: Kind) -> int:
     return sum(write.verb == "apply" and write.key.kind == kind for write in cluster.api.writes)
+
+
+def has_replicas(cluster: SmallCluster, pool: str) -> bool:
+    return len(cluster.list_alive(pool)) == 2
 
 
 async def until_reason(cluster: SmallCluster, pool: str, type_: str, reason: str, namespace: str = "default") -> str:
@@ -198,7 +203,7 @@ async def test_pools_whose_names_meet_never_send_readers_to_each_others_replicas
             if name != first:
                 cluster.make(name)
         for name in names:
-            await cluster.until(lambda name=name: len(cluster.list_alive(name)) == 2, f"replicas of {name}")
+            await cluster.until(partial(has_replicas, cluster, name), f"replicas of {name}")
         await asyncio.sleep(1.0)
         for key, one in cluster.api.objects.items():
             if key.kind == ENDPOINT_SLICE:
