@@ -22,6 +22,7 @@ class PoolFacts:
         wanted: how many replicas there are to be; `present` and so on: how many there are.
         is_applying: what replicas run is being written at the moment.
         waits_for: what a rollout waits for; empty where it waits for nothing.
+        holds: what a pool that is to be smaller waits for; empty where it waits for nothing.
         stalled: reason and message of what needs a person, None for nothing.
         fresh_enough: so many fresh ones are enough.
         unknown: so many are not observed yet, and may be fresh.
@@ -45,6 +46,7 @@ class PoolFacts:
     unknown: int = 0
     is_applying: bool = False
     waits_for: str = ""
+    holds: str = ""
     stalled: tuple[str, str] | None = None
     is_paused: bool = False
     is_halted: bool = False
@@ -127,7 +129,8 @@ def _judge_reconciling(facts: PoolFacts) -> Judgement:
     if facts.stalled is not None:
         return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, "see Stalled")
     if facts.present != facts.wanted:
-        message = f"{facts.present} replicas are there, {facts.wanted} are to be"
+        waits = f"; waits for {facts.holds}" if facts.holds else ""
+        message = f"{facts.present} replicas are there, {facts.wanted} are to be{waits}"
         return Judgement("Reconciling", Verdict.TRUE, reasons.SCALING, message)
     if facts.is_applying:
         message = "what the replicas run is being written"

@@ -22,6 +22,8 @@ class ReplicaView:
         ledgers_per_second: over the last polls.
         observed_at: Unix seconds of its last answer.
         is_doubted: it is fresh, and its last answer speaks against that.
+        started_on: Unix seconds at which its process started, by the clock of its node; None where it does not say.
+        is_of_another_network: it names another passphrase, so no reader may be sent to it.
     """
 
     name: str
@@ -36,6 +38,8 @@ class ReplicaView:
     detail: str = ""
     observed_at: float | None = None
     is_doubted: bool = False
+    started_on: float | None = None
+    is_of_another_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,13 @@ class FleetView:
     """The scaler's snapshot of a pool, as controller.fleet_view parses it.
 
     Attributes:
-        at: Unix seconds.
+        at: Unix seconds, by the scaler's clock as all times of its word.
         tip_ledger: the network's newest ledger, None while not known.
         is_halted: the network has closed none for so long that lag is frozen.
         desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
         learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
+        poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
+        heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
     """
 
     at: float
@@ -58,6 +64,8 @@ class FleetView:
     reason: str = ""
     message: str = ""
     learned_requests_per_replica: float | None = None
+    poll_interval_seconds: float | None = None
+    heard_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

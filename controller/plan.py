@@ -11,7 +11,7 @@ from typing import Any
 from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations, is_to_be_written
 from controller.differs import differs, stamp
-from controller.draining import choose_size, find_surplus
+from controller.draining import choose_size, find_surplus, name_hold
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
 from controller.plan_objects import build_objects, find_unwanted
@@ -32,7 +32,8 @@ from controller.replicas import Replica, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
-from controller.routing import STALE_SECONDS, route
+from controller.routing import route
+from controller.scaler_clock import compute_stale_seconds
 from controller.shard_plan import plan_shards, to_status
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, STATEFUL_SET, Manifest, ObjectKey, kind_of
 from readpool.pool.spec import PoolSpec
@@ -91,7 +92,10 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
     running = _read_size(observed)
-    size = choose_size(replicas, wanted, running)
+    fleet = observed.current_fleet
+    is_return_expected = fleet is not None and not fleet.is_halted
+    size = choose_size(replicas, wanted, running, is_return_expected=is_return_expected)
+    holds = name_hold(replicas, wanted, size)
     shards = plan_shards(observed, replicas, size)
     configurations = build_configurations(observed, size, shards.assignments, settings)
     are_due = are_numbers_due(observed, replicas, now)
@@ -121,6 +125,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         facts,
         outdated=len(outdated),
         waits_for=step.waits_for,
+        holds=holds,
         is_applying=_is_applying(observed, apply),
         stalled=configurations.stalled or find_stall(observed, objects),
     )
@@ -140,8 +145,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         events=(*deletions.events, *find_events(last, conditions)),
         again_in_seconds=choose_delay(
             (
-                find_due_time(observed, are_due=are_due),
-                *find_times(observed, silent_since, replicas, routing, settings),
+                find_due_time(observed, now, are_due=are_due),
+                *find_times(observed, silent_since, replicas, routing, settings, now),
             ),
             now,
         ),
@@ -177,7 +182,7 @@ def _clamp(replicas: int, spec: PoolSpec) -> int:
 def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
     """Let the scaler's last word count for three polls, as a replica's does for the scaler."""
     since = observed.fleet_silent_since
-    if since is None or now - since >= STALE_SECONDS:
+    if since is None or now - since >= compute_stale_seconds(observed.fleet):
         return observed
     return replace(observed, fleet_silent_since=None)
 

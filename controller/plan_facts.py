@@ -10,6 +10,7 @@ from controller.observed import ObservedPool
 from controller.replicas import Replica
 from controller.route_objects import is_route_missed
 from controller.routing import Ground, Routing, find_stale_time
+from controller.scaler_clock import read_scaler_clock
 from controller.shards import ShardPlan
 from readpool.kubernetes.kinds import Manifest, ObjectKey
 from readpool.replica_class import ReplicaClass
@@ -59,8 +60,12 @@ def list_kept_conditions(
 
     After our own start the scaler has not been heard yet; after its start it has not asked the replicas yet.
     """
-    if observed.current_fleet is None and observed.fleet_silent_since is None:
+    fleet = observed.current_fleet
+    if fleet is None:
+        if observed.fleet_silent_since is not None:
+            return ()
         return ("Fresh", "Routing") if facts.ground is Ground.KEPT else ("Fresh",)
     unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
-    is_new = any(one.view is not None and find_stale_time(one.view) > now for one in unknown)
+    at = read_scaler_clock(fleet, now)
+    is_new = any(one.view is not None and find_stale_time(one.view, fleet) > at for one in unknown)
     return ("Fresh",) if is_new and may_be_fresh(facts) else ()

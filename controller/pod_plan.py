@@ -14,6 +14,7 @@ from controller.pool_events import PoolEvent
 from controller.replacement import LastingReplica, choose_replacement
 from controller.replicas import Replica
 from controller.rollout import RolloutReplica, RolloutStep, choose_restart
+from controller.scaler_clock import is_skew_absurd, read_scaler_clock
 from controller.shard_plan import build_annotations
 from controller.shards import ShardAssignment
 from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, Manifest, ObjectKey
@@ -117,10 +118,10 @@ def _plan_replacement(
     observed: ObservedPool, replicas: Mapping[str, Replica], going: set[str], wanted: int, now: float
 ) -> PodDeletions:
     fleet, spec = observed.current_fleet, observed.pool.spec.replacement
-    if fleet is None or fleet.is_halted:
+    if fleet is None or fleet.is_halted or is_skew_absurd(fleet, now):
         return PodDeletions()
     lasting = [_to_lasting(observed, replica, going) for replica in replicas.values() if replica.ordinal < wanted]
-    chosen = choose_replacement(lasting, wanted, spec.after_seconds, now)
+    chosen = choose_replacement(lasting, wanted, spec.after_seconds, read_scaler_clock(fleet, now))
     if chosen is None:
         return PodDeletions()
     name = _claim(observed, replicas[chosen])

@@ -30,8 +30,9 @@ class LastingReplica:
 def choose_replacement(replicas: Iterable[LastingReplica], wanted: int, after_seconds: float, now: float) -> str | None:
     """Choose the replica whose volume is given up: of those that have lagged for longest past `after_seconds`.
 
-    The caller asks only while the scaler can be heard and the network moves. None where fewer replicas than `wanted`
-    are there, or one is on its way: a replacement takes hours, and one at a time is plenty for the archives.
+    `now` is the time by the clock that `since` is of. The caller asks only while the scaler can be heard and the
+    network moves. None where fewer replicas than `wanted` are there, or one is on its way: a replacement takes hours,
+    and one at a time is plenty for the archives.
     """
     known = list(replicas)
     if len(known) < wanted or any(one.is_terminating or one.replica_class in _ON_THE_WAY for one in known):

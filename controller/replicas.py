@@ -1,10 +1,13 @@
 """One replica as a plan sees it: its pod, and what the scaler says of that very pod. Decided on elsewhere."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from controller.labels import CONFIG_ANNOTATION, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
+from controller.pod_state import is_dead, list_addresses, read_start
+from controller.resources.endpoint_slices import list_slices, read_routes
 from readpool.kubernetes.kinds import Manifest
 from readpool.replica_class import ReplicaClass
 
@@ -21,7 +24,10 @@ class Replica:
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
         config_hash: of the configuration that it started with, None while nobody has noted it.
-        view: what the scaler says, None where it says nothing of this very pod.
+        view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
+        last_word: the same, or what it said last, however long ago.
+        is_dead: the kubelet knows that Core or its gate does not run.
+        is_serving: it is among the readers' endpoints already.
     """
 
     name: str
@@ -36,6 +42,9 @@ class Replica:
     config_hash: str | None
     annotations: Mapping[str, str]
     view: ReplicaView | None = None
+    last_word: ReplicaView | None = None
+    is_dead: bool = False
+    is_serving: bool = False
 
     @property
     def replica_class(self) -> ReplicaClass:
@@ -53,15 +62,24 @@ class Replica:
         return self.view is not None and (self.view.ledger or 0) > 1
 
     @property
+    def is_proven(self) -> bool:
+        """Whether anything speaks for it: it serves already, or it was heard to have ledgers."""
+        word = self.last_word
+        return self.is_serving or (word is not None and word.observed_at is not None and (word.ledger or 0) > 1)
+
+    @property
     def is_candidate(self) -> bool:
-        """Whether readers can be sent to it at all."""
-        return bool(self.address) and not self.is_terminating
+        """Whether readers can be sent to it at all; never to one that names another network."""
+        is_another = self.last_word is not None and self.last_word.is_of_another_network
+        return bool(self.address) and not self.is_terminating and not is_another
 
 
 def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
     """Read the replicas whose pods are there, by ordinal."""
-    views = _index_views(observed.current_fleet)
-    replicas = [_read(observed.pool.name, pod, views) for pod in observed.pods]
+    views, is_heard = _index_views(observed.fleet), observed.current_fleet is not None
+    routes = read_routes(list_slices(observed.children, observed.pool.name))
+    serving = {(name, route.uid) for name, route in routes.items() if route.weight}
+    replicas = [_read(observed.pool.name, pod, views, serving, is_heard=is_heard) for pod in observed.pods]
     return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
 
 
@@ -93,28 +111,49 @@ def _is_address(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def _find_view(name: str, address: str, views: Mapping[str, ReplicaView]) -> ReplicaView | None:
+def _find_view(pod: Manifest, views: Mapping[str, ReplicaView]) -> ReplicaView | None:
     """Find what is said of a pod; what was said of one of the same name at another address was its predecessor's."""
-    for view in filter(None, map(views.get, (name, address))):
+    addresses = list_addresses(pod)
+    for view in filter(None, map(views.get, (pod["metadata"]["name"], *addresses))):
         host = _host(view.address)
-        if host == address or not _is_address(host):
+        if (host in addresses or not _is_address(host)) and _is_of_this(view, read_start(pod)):
             return view
     return None
 
 
-def _read(pool: str, pod: Manifest, views: Mapping[str, ReplicaView]) -> Replica | None:
+def _is_of_this(view: ReplicaView, start: float | None) -> bool:
+    """Tell whether a word is of the pod that has been there since `start`, and not of one that had its address before.
+
+    By Core's own start, which its node's clock tells as it does the pod's, or else by when it was heard. That nobody
+    answers there is true of whoever is there.
+    """
+    if start is None or view.replica_class is ReplicaClass.UNREACHABLE:
+        return True
+    if view.started_on is not None and view.started_on >= start:
+        return True
+    return (view.observed_at if view.observed_at is not None else view.since) >= start
+
+
+def _read(
+    pool: str,
+    pod: Manifest,
+    views: Mapping[str, ReplicaView],
+    serving: AbstractSet[tuple[str, str]],
+    *,
+    is_heard: bool,
+) -> Replica | None:
     metadata, status = pod["metadata"], pod.get("status") or {}
     ordinal = parse_ordinal(pool, metadata["name"])
     if ordinal is None or status.get("phase") in ("Succeeded", "Failed"):
         return None
-    labels = metadata.get("labels") or {}
-    address = status.get("podIP") or ""
+    labels, uid = metadata.get("labels") or {}, metadata.get("uid") or ""
     ready = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    word = _find_view(pod, views)
     return Replica(
         name=metadata["name"],
         ordinal=ordinal,
-        uid=metadata.get("uid") or "",
-        address=address,
+        uid=uid,
+        address=status.get("podIP") or "",
         node=pod.get("spec", {}).get("nodeName") or "",
         zone=labels.get(ZONE_LABEL) or "",
         is_ready=ready.get("Ready") == "True",
@@ -122,5 +161,8 @@ def _read(pool: str, pod: Manifest, views: Mapping[str, ReplicaView]) -> Replica
         revision=labels.get(REVISION_LABEL) or "",
         config_hash=read_annotations(pod).get(CONFIG_ANNOTATION),
         annotations=read_annotations(pod),
-        view=_find_view(metadata["name"], address, views),
+        view=word if is_heard else None,
+        last_word=word,
+        is_dead=is_dead(pod),
+        is_serving=(metadata["name"], uid) in serving,
     )

@@ -10,7 +10,9 @@ _KEPT_METADATA = frozenset(
     }
 )
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_KEPT_POD_STATUS = frozenset({"phase", "podIP", "conditions", "reason"})
+_KEPT_POD_STATUS = frozenset({"phase", "podIP", "podIPs", "startTime", "conditions", "reason", "message"})
+_CONTAINERS = ("initContainerStatuses", "containerStatuses")
+_KEPT_CONTAINER_STATUS = frozenset({"name", "image", "state", "lastState", "ready", "restartCount"})
 
 
 def trim(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -24,8 +26,13 @@ def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         "metadata": _trim_metadata(manifest["metadata"]),
         "spec": {"nodeName": (manifest.get("spec") or {}).get("nodeName")},
-        "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS},
+        "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS}
+        | {name: [_trim_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
+
+
+def _trim_container(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in status.items() if name in _KEPT_CONTAINER_STATUS}
 
 
 def _without_type(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Observer(ObserverServicer):
             told = None
             while True:
                 told = Told(fleet, fleet.snapshot, self._clock())
-                yield build_snapshot_message(told.snapshot, is_gone=is_of_deleted_pool(told.snapshot))
+                yield self._build(told.snapshot, is_gone=is_of_deleted_pool(told.snapshot))
                 await self._wait_until_worth_telling(told, stream)
                 if stream.is_ending:
                     return
@@ -110,17 +110,20 @@ class Observer(ObserverServicer):
         while not stream.is_ending:
             watched = {fleet.name: fleet for fleet in self._fleets.all() if namespace in ("", fleet.spec.namespace)}
             for name in told.keys() - watched.keys():
-                yield build_snapshot_message(told.pop(name).snapshot, is_gone=True)
+                yield self._build(told.pop(name).snapshot, is_gone=True)
             wake_seconds = None
             for name, fleet in watched.items():
                 rest_seconds = self._compute_rest_seconds(told.get(name), fleet)
                 if rest_seconds == 0:
                     told[name] = Told(fleet, fleet.snapshot, self._clock())
-                    yield build_snapshot_message(told[name].snapshot)
+                    yield self._build(told[name].snapshot)
                 elif rest_seconds is not None:
                     wake_seconds = min(rest_seconds, wake_seconds or rest_seconds)
             await stream.wait_for(asyncio.sleep(_SWEEP_SPACING_SECONDS))
             sequence = await stream.wait_for(self._fleets.changed(sequence), wake_seconds) or sequence
+
+    def _build(self, snapshot: FleetSnapshot, *, is_gone: bool = False) -> Snapshot:
+        return build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
 
     def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
         if told is None or told.fleet is not fleet:

@@ -11,10 +11,10 @@ from controller.gate import DRAIN_SECONDS, build_drain, build_gate, build_wait, 
 from controller.labels import VOLUME, build_labels, build_selector, config_map_name
 from controller.list_keys import POD_LIST_KEYS, index_items
 from controller.plan_settings import PlanSettings
+from controller.pod_state import CORE
 from controller.resources.config_map import config_key
 from readpool.pool.spec import ReadOnlyPool
 
-CORE = "stellar-core"
 NOBODY = 65532
 TERMINATION_SECONDS = 60
 """Core closes its database on SIGTERM within seconds, and within a minute while it applies buckets."""

@@ -86,7 +86,7 @@ class PoolWorld:
 
     def say(self, *classes: ReplicaClass, **fields: Any) -> None:
         """Let the scaler say what the replicas are, by ordinal, at the addresses that their pods have."""
-        fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now} | fields))
+        fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now, "heard_at": self.now} | fields))
         addresses = {name: pod["status"]["podIP"] for name, pod in self.pods.items()}
         self.fleet = replace(
             fleet,
