@@ -58,7 +58,7 @@ def build_objects(
     built += build_endpoint_slices(
         pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
     )
-    built += build_route_objects(observed, ports.read, routing.endpoints)
+    built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
     if configurations.stalled is None:
         built += _build_replicas(observed, wanted, configurations.texts, settings)
     if is_scaled_by_us(observed):

@@ -40,11 +40,15 @@ class Ground(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Who serves, by what right; `weights` holds every replica that is there, also those with 0."""
+    """Who serves, by what right; `weights` holds every replica that is there, also those with 0.
+
+    `present` are all that have an address, also those that end: a class that empties keeps its last ones.
+    """
 
     ground: Ground
     weights: Mapping[str, int]
     endpoints: tuple[ReadEndpoint, ...]
+    present: tuple[ReadEndpoint, ...] = ()
 
 
 def route(
@@ -74,7 +78,8 @@ def route(
         for replica in candidates
         if weights.get(replica.name)
     )
-    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints)
+    present = tuple(_build_endpoint(one, 0, _label(one, ground, routes)) for one in replicas if one.address)
+    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints, present)
 
 
 _INSTEAD = {Ground.PAUSED: Ground.PAUSED, Ground.KEPT: Ground.NEUTRAL, Ground.NEUTRAL: Ground.NEUTRAL}

@@ -26,7 +26,7 @@ from tests.unit.observed_pools import (
     build_pool,
     observe,
 )
-from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_addresses
+from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_addresses, read_backends
 from tests.unit.pool_world import STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted, name_writes
 
 ROUTED = {"loadBalancing": {"enabled": True, "httpRoute": {"parentRefs": [{"name": "edge"}]}}}
@@ -101,8 +101,11 @@ def test_backends_of_a_route_lose_whoever_goes_before_the_pool_gets_smaller() ->
     world = PoolWorld.begin(FRESH, FRESH, LAGGING, **ROUTED)
     world.change(replicas=2)
     written = name_all(world)
-    route, deleted = written.index("HTTPRoute pool"), written.index("delete EndpointSlice pool-lagging-lagging-0")
-    assert route < deleted < written.index("StatefulSet pool")
+    assert written.index("HTTPRoute pool") < written.index("StatefulSet pool")
+    assert read_backends(world)["pool-lagging"][0] == 0
+    assert read_addresses(world, "pool-lagging").keys() == {"pool-2"}  # until its pod is gone
+    world.settle()
+    world.rest()
     assert read_addresses(world, "pool-lagging") == {}
 
 
