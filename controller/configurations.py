@@ -1,6 +1,8 @@
 """Each replica's configuration as text, and which replicas run another one. From the pool to controller.core_config."""
 
+import json
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -64,11 +66,23 @@ def choose_config_hash(observed: ObservedPool, replica: Replica) -> str | None:
 
 
 def hash_configuration(text: str) -> str:
-    """Hash what a restart would bring into effect: how much history a new volume replays matters to no other."""
-    return compute_hash(_OF_NEW_VOLUMES.sub("", text))
+    """Hash what a restart would bring into effect: what Core reads, but for how much history a new volume replays."""
+    try:
+        read = tomllib.loads(text)
+    except ValueError:  # what somebody else has written there: Core reads nothing of it either
+        return _MARK + compute_hash(text)
+    kept = {key: part for key, part in read.items() if key not in _OF_NEW_VOLUMES}
+    return _MARK + compute_hash(json.loads(json.dumps(kept, default=str)))  # TOML has dates, JSON has none
 
 
-_OF_NEW_VOLUMES = re.compile(r"^CATCHUP_RECENT = [0-9]+\n", re.MULTILINE)
+_MARK = "core-"
+"""Before a hash of what Core reads; one without it was noted by an older controller, of the text as it stood."""
+_OF_NEW_VOLUMES = ("CATCHUP_COMPLETE", "CATCHUP_RECENT")
+
+
+def _hash_text(text: str) -> str:
+    """Hash a configuration as older controllers did, so that their replicas are not restarted for another hash."""
+    return compute_hash(re.sub(r"^CATCHUP_RECENT = [0-9]+\n", "", text, flags=re.MULTILINE))
 
 
 def runs_another(observed: ObservedPool, replica: Replica, texts: Mapping[str, str]) -> bool:
@@ -76,7 +90,8 @@ def runs_another(observed: ObservedPool, replica: Replica, texts: Mapping[str, s
     text = texts.get(replica.name)
     if text is None or replica.config_hash is None or _read_live(observed).get(config_key(replica.name)) != text:
         return False
-    return replica.config_hash != hash_configuration(text)
+    is_older = not replica.config_hash.startswith(_MARK)
+    return replica.config_hash != (_hash_text(text) if is_older else hash_configuration(text))
 
 
 def is_to_be_written(observed: ObservedPool, replicas: Iterable[Replica], texts: Mapping[str, str]) -> bool:

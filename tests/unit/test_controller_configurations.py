@@ -1,5 +1,6 @@
 """Each replica's configuration: what stalls a pool, and which change of it a restart is worth."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from controller.configurations import (
     hash_configuration,
     runs_another,
 )
+from controller.differs import compute_hash
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
 from controller.replicas import read_replicas
@@ -99,9 +101,30 @@ def test_a_replica_runs_another_configuration_when(noted: str | None, is_written
     assert not runs_another(held, read_replicas(held)[0], {})
 
 
-def test_how_much_history_a_new_volume_replays_is_not_worth_a_restart_and_all_else_is() -> None:
-    text = "A = 1\nCATCHUP_COMPLETE = false\nCATCHUP_RECENT = 4096\nB = 2\n"
-    assert hash_configuration(text) == hash_configuration(text.replace("4096", "8192"))
-    assert hash_configuration(text) != hash_configuration(text.replace("B = 2", "B = 3"))
-    assert hash_configuration(text) != hash_configuration(text.replace("false", "true"))
-    assert hash_configuration('X = "CATCHUP_RECENT = 1"\n') != hash_configuration('X = "CATCHUP_RECENT = 2"\n')
+BEFORE = "# Replica 1, shard 2.\nA = 1\nCATCHUP_COMPLETE = false\nCATCHUP_RECENT = 4096\nB = 2\nC = 2026-01-01\n"
+CHANGES = {
+    "how much history a new volume replays": (BEFORE.replace("4096", "8192"), False),
+    "whether a new volume replays all of it": (BEFORE.replace("false", "true"), False),
+    "a comment": (BEFORE.replace("shard 2", "shard 3, ledgers 1-63"), False),
+    "the order of keys": ("C = 2026-01-01\nB = 2\nA = 1\n", False),
+    "a value": (BEFORE.replace("B = 2", "B = 3"), True),
+    "a date": (BEFORE.replace("2026", "2027"), True),
+    "a key of its own": (BEFORE + "D = 1\n", True),
+    "a value that only looks like one of these": (BEFORE + 'X = "CATCHUP_RECENT = 1"\n', True),
+    "what is no TOML": ("NO TOML", True),
+}
+
+
+@pytest.mark.parametrize(("text", "is_worth"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_restart_is_worth_what_core_can_notice(text: str, is_worth: bool) -> None:
+    assert (hash_configuration(text) != hash_configuration(BEFORE)) is is_worth
+
+
+def test_a_hash_that_an_older_controller_noted_restarts_nobody() -> None:
+    observed = observe(build_pool(), FRESH)
+    texts = build(observed, 1).texts
+    stripped = re.sub(r"^CATCHUP_RECENT = [0-9]+\n", "", texts["pool-0"], flags=re.MULTILINE)
+    held = hold(observed, texts, compute_hash(stripped))
+    assert not runs_another(held, read_replicas(held)[0], texts)
+    other = hold(observed, texts, compute_hash("another"))
+    assert runs_another(other, read_replicas(other)[0], texts)
