@@ -24,6 +24,7 @@ class PoolFacts:
         waits_for: what a rollout waits for; empty where it waits for nothing.
         holds: what a pool that is to be smaller waits for; empty where it waits for nothing.
         stalled: reason and message of what needs a person, None for nothing.
+        troubles: what keeps replicas from being ready, counted; empty where nothing is known to.
         fresh_enough: so many fresh ones are enough.
         unknown: so many are not observed yet, and may be fresh.
         silent_since: since when the scaler cannot be heard.
@@ -44,6 +45,7 @@ class PoolFacts:
     ground: Ground
     autoscaling: "Judgement"
     unknown: int = 0
+    troubles: str = ""
     is_applying: bool = False
     waits_for: str = ""
     holds: str = ""
@@ -119,7 +121,10 @@ def _merge(judgement: Judgement, last: Condition | None, generation: int, now: f
 def _judge_ready(facts: PoolFacts) -> Judgement:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
-    return Judgement("Ready", _verdict(is_ready), reason, f"{facts.ready} of {facts.wanted} replicas are ready")
+    counted = f"{facts.ready} of {facts.wanted} replicas are ready"
+    if facts.troubles:
+        counted = f"{facts.ready} of {facts.wanted} ready: {facts.troubles}"
+    return Judgement("Ready", _verdict(is_ready), reason, counted)
 
 
 def _judge_reconciling(facts: PoolFacts) -> Judgement:
@@ -127,7 +132,9 @@ def _judge_reconciling(facts: PoolFacts) -> Judgement:
         message = "spec.paused: replicas and weights stay as they are"
         return Judgement("Reconciling", Verdict.FALSE, reasons.PAUSED, message)
     if facts.stalled is not None:
-        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, "see Stalled")
+        goes_on = facts.outdated and facts.stalled[0] == reasons.REPLICA_STUCK
+        message = f"see Stalled; {_say_outdated(facts)}" if goes_on else "see Stalled"
+        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, message)
     if facts.present != facts.wanted:
         waits = f"; waits for {facts.holds}" if facts.holds else ""
         message = f"{facts.present} replicas are there, {facts.wanted} are to be{waits}"
@@ -136,10 +143,13 @@ def _judge_reconciling(facts: PoolFacts) -> Judgement:
         message = "what the replicas run is being written"
         return Judgement("Reconciling", Verdict.TRUE, reasons.APPLYING, message)
     if facts.outdated:
-        waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
-        message = f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
-        return Judgement("Reconciling", Verdict.TRUE, reasons.ROLLING_OUT, message)
+        return Judgement("Reconciling", Verdict.TRUE, reasons.ROLLING_OUT, _say_outdated(facts))
     return Judgement("Reconciling", Verdict.FALSE, reasons.UP_TO_DATE, "everything is as the spec says")
+
+
+def _say_outdated(facts: PoolFacts) -> str:
+    waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
+    return f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
 
 
 def _judge_stalled(facts: PoolFacts) -> Judgement:

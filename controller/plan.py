@@ -13,7 +13,13 @@ from controller.configurations import build_configurations, is_to_be_written
 from controller.differs import differs, stamp
 from controller.draining import choose_size, find_surplus, name_hold
 from controller.observed import ObservedPool
-from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
+from controller.plan_facts import (
+    find_stall,
+    find_stuck_replicas,
+    gather_facts,
+    list_kept_conditions,
+    list_stuck_times,
+)
 from controller.plan_objects import build_objects, find_unwanted
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
@@ -21,12 +27,13 @@ from controller.pod_plan import (
     PodDeletions,
     PodPatch,
     find_outdated,
+    find_sick,
     has_seen_template,
     plan_deletions,
     plan_patches,
     plan_restart,
 )
-from controller.pool_events import PoolEvent, find_events
+from controller.pool_events import YOUNG_SECONDS, PoolEvent, find_events
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
@@ -104,7 +111,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     outdated = find_outdated(observed, replicas, texts)
     # Where the StatefulSet cannot be written, nobody goes.
     is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
-    step, deletions = _plan_pods(observed, replicas, outdated, size, now)
+    begins = lambda: _is_writing(observed, replicas, texts, settings)  # noqa: E731 - asked only where it matters
+    sick = find_sick(observed, replicas, outdated, size, begins, now)
+    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, now)
     if deletions.begins_replacement and not is_stuck and _is_changing(observed, replicas, texts, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
     deleted = {key.name for key in deletions.uids if key.kind == POD}
@@ -114,7 +123,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
     going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
-    objects = build_objects(observed, size, configurations, routing, settings)
+    objects = build_objects(observed, size, configurations, routing, settings, sick)
     apply = [
         manifest
         for key, manifest in objects.items()
@@ -127,7 +136,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         waits_for=step.waits_for,
         holds=holds,
         is_applying=_is_applying(observed, apply),
-        stalled=configurations.stalled or find_stall(observed, objects),
+        stalled=configurations.stalled or find_stall(observed, objects) or find_stuck_replicas(replicas, size, now),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
@@ -142,15 +151,21 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         uids=deletions.uids,
         replicas=to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
-        events=(*deletions.events, *find_events(last, conditions)),
+        events=(*deletions.events, *find_events(last, conditions, is_young=_is_young(observed, now))),
         again_in_seconds=choose_delay(
             (
                 find_due_time(observed, now, are_due=are_due),
                 *find_times(observed, silent_since, replicas, routing, settings, now),
+                *list_stuck_times(replicas, size),
             ),
             now,
         ),
     )
+
+
+def _is_young(observed: ObservedPool, now: float) -> bool:
+    made = observed.pool.creation_timestamp
+    return made is not None and now - made.timestamp() < YOUNG_SECONDS
 
 
 def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:
@@ -188,12 +203,17 @@ def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
 
 
 def _plan_pods(
-    observed: ObservedPool, replicas: Sequence[Replica], outdated: frozenset[str], wanted: int, now: float
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    outdated: frozenset[str],
+    wanted: int,
+    sick: frozenset[int],
+    now: float,
 ) -> tuple[RolloutStep, PodDeletions]:
     if observed.pool.spec.paused:
         return RolloutStep(), PodDeletions()
-    step = plan_restart(replicas, outdated, wanted)
-    return step, plan_deletions(observed, replicas, step.restart, wanted, now)
+    step = plan_restart(replicas, outdated, wanted, sick, now)
+    return step, plan_deletions(observed, replicas, step.restart, wanted, now, is_rolling=bool(outdated))
 
 
 def _is_changing(
@@ -204,10 +224,17 @@ def _is_changing(
     Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
+    return live is None or not has_seen_template(live) or _is_writing(observed, replicas, texts, settings)
+
+
+def _is_writing(
+    observed: ObservedPool, replicas: Sequence[Replica], texts: Mapping[str, str], settings: PlanSettings
+) -> bool:
+    """Tell whether what replicas run is about to be written."""
+    live = observed.find(STATEFUL_SET, observed.pool.name)
     if live is None or is_to_be_written(observed, replicas, texts):
         return True
-    wanted = build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)
-    return not has_seen_template(live) or differs(stamp(wanted), live)
+    return differs(stamp(build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)), live)
 
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:

@@ -4,6 +4,7 @@ Under controller.plan, which applies only those that differ.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from controller.autoscaling import is_scaled_by_us
@@ -43,7 +44,12 @@ _PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
 
 
 def build_objects(
-    observed: ObservedPool, wanted: int, configurations: Configurations, routing: Routing, settings: PlanSettings
+    observed: ObservedPool,
+    wanted: int,
+    configurations: Configurations,
+    routing: Routing,
+    settings: PlanSettings,
+    sick: AbstractSet[int] | None = None,
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
@@ -60,7 +66,7 @@ def build_objects(
     )
     built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
     if configurations.stalled is None:
-        built += _build_replicas(observed, wanted, configurations.texts, settings)
+        built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
@@ -79,11 +85,15 @@ def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) 
 
 
 def _build_replicas(
-    observed: ObservedPool, wanted: int, texts: Mapping[str, str], settings: PlanSettings
+    observed: ObservedPool,
+    wanted: int,
+    texts: Mapping[str, str],
+    settings: PlanSettings,
+    sick: AbstractSet[int] | None,
 ) -> Sequence[dict[str, Any]]:
     """Build what replicas are made of: their configurations, volumes that have to be there before, the StatefulSet."""
     pool = observed.pool
-    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name))
+    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), sick)
     template = stateful_set["spec"]["volumeClaimTemplates"][0]
     claims = build_new_claims(pool, template, wanted, observed.claims)
     return [build_config_map(pool, texts), *claims, stateful_set]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from controller.labels import CONFIG_ANNOTATION, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
-from controller.pod_state import is_dead, list_addresses, read_start
+from controller.pod_state import is_dead, list_addresses, parse_time, read_start
+from controller.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
 from controller.resources.endpoint_slices import list_slices, read_routes
 from readpool.kubernetes.kinds import Manifest
 from readpool.replica_class import ReplicaClass
@@ -28,6 +29,10 @@ class Replica:
         last_word: the same, or what it said last, however long ago.
         is_dead: the kubelet knows that Core or its gate does not run.
         is_serving: it is among the readers' endpoints already.
+        trouble: what keeps its pod from running, as the kubelet or the scheduler says.
+        unready_since: since when its pod is not ready, in Unix seconds by the cluster's clock; None while it is.
+        made_at: Unix seconds by the API server's clock when its pod was made, None where it does not say.
+        ends_at: the same when a pod that is told to end is to have ended; None while it is not.
     """
 
     name: str
@@ -45,6 +50,10 @@ class Replica:
     last_word: ReplicaView | None = None
     is_dead: bool = False
     is_serving: bool = False
+    trouble: Trouble | None = None
+    unready_since: float | None = None
+    made_at: float | None = None
+    ends_at: float | None = None
 
     @property
     def replica_class(self) -> ReplicaClass:
@@ -79,7 +88,8 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
     views, is_heard = _index_views(observed.fleet), observed.current_fleet is not None
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     serving = {(name, route.uid) for name, route in routes.items() if route.weight}
-    replicas = [_read(observed.pool.name, pod, views, serving, is_heard=is_heard) for pod in observed.pods]
+    claims = index_claims(observed.pool.name, observed.claims)
+    replicas = [_read(observed.pool.name, pod, views, serving, claims, is_heard=is_heard) for pod in observed.pods]
     return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
 
 
@@ -139,6 +149,7 @@ def _read(
     pod: Manifest,
     views: Mapping[str, ReplicaView],
     serving: AbstractSet[tuple[str, str]],
+    claims: Mapping[str, Manifest],
     *,
     is_heard: bool,
 ) -> Replica | None:
@@ -147,7 +158,8 @@ def _read(
     if ordinal is None or status.get("phase") in ("Succeeded", "Failed"):
         return None
     labels, uid = metadata.get("labels") or {}, metadata.get("uid") or ""
-    ready = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    is_ready = conditions.get("Ready") == "True"
     word = _find_view(pod, views)
     return Replica(
         name=metadata["name"],
@@ -156,7 +168,7 @@ def _read(
         address=status.get("podIP") or "",
         node=pod.get("spec", {}).get("nodeName") or "",
         zone=labels.get(ZONE_LABEL) or "",
-        is_ready=ready.get("Ready") == "True",
+        is_ready=is_ready,
         is_terminating=bool(metadata.get("deletionTimestamp")),
         revision=labels.get(REVISION_LABEL) or "",
         config_hash=read_annotations(pod).get(CONFIG_ANNOTATION),
@@ -165,4 +177,8 @@ def _read(
         last_word=word,
         is_dead=is_dead(pod),
         is_serving=(metadata["name"], uid) in serving,
+        trouble=None if is_ready else find_trouble(pod, claims.get(metadata["name"])),
+        unready_since=None if is_ready else read_unready_since(pod),
+        made_at=parse_time(metadata.get("creationTimestamp")),
+        ends_at=parse_time(metadata.get("deletionTimestamp")),
     )

@@ -110,6 +110,7 @@ def _build_container(pool: ReadOnlyPool, name: str) -> dict[str, Any]:
         "image": f"{pool.spec.image}:{pool.spec.version}",
         "imagePullPolicy": str(pool.spec.image_pull_policy),
         "workingDir": DATA_FOLDER,
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # so that status can say why it ended
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "resources": {name: part for name, part in resources.items() if part},
         "securityContext": {

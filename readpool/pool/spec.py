@@ -182,6 +182,7 @@ class ReadOnlyPool:
     Attributes:
         generation: increases with each change of the spec; 0 in a manifest that was not yet applied.
         deletion_timestamp: since when it is being deleted.
+        creation_timestamp: when it was made; None in a manifest that was not yet applied.
     """
 
     name: str
@@ -193,6 +194,7 @@ class ReadOnlyPool:
     labels: Mapping[str, str] = field(default_factory=dict)
     status: PoolStatus = field(default_factory=PoolStatus)
     deletion_timestamp: datetime | None = None
+    creation_timestamp: datetime | None = None
 
 
 _PartT = TypeVar("_PartT", bound=Part)
@@ -205,7 +207,7 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
         PoolError: for the first thing in it that is not understood; fields that are not known are ignored.
     """
     metadata = manifest.get("metadata") or {}
-    deleted = metadata.get("deletionTimestamp")
+    deleted, made = metadata.get("deletionTimestamp"), metadata.get("creationTimestamp")
     return ReadOnlyPool(
         name=_check_name(metadata.get("name")),
         namespace=metadata.get("namespace") or "default",
@@ -216,6 +218,7 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
         labels=metadata.get("labels") or {},
         status=_parse(PoolStatus, manifest.get("status") or {}, "status"),
         deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
+        creation_timestamp=datetime.fromisoformat(made) if made else None,
     )
 
 

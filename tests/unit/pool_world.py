@@ -7,6 +7,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from controller.labels import build_labels, claim_name, pod_name
@@ -87,13 +88,13 @@ class PoolWorld:
     def say(self, *classes: ReplicaClass, **fields: Any) -> None:
         """Let the scaler say what the replicas are, by ordinal, at the addresses that their pods have."""
         fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now, "heard_at": self.now} | fields))
-        addresses = {name: pod["status"]["podIP"] for name, pod in self.pods.items()}
+        addresses = {name: pod["status"].get("podIP", "") for name, pod in self.pods.items()}
         self.fleet = replace(
             fleet,
             replicas=tuple(
                 replace(view, address=f"{addresses[view.name]}:11627", observed_at=self.now - 1)
                 for view in fleet.replicas
-                if view.name in addresses
+                if addresses.get(view.name)
             ),
         )
 
@@ -250,10 +251,11 @@ class PoolWorld:
         where[index] = made | ({"status": before["status"]} if "status" in before else {})
 
     def _delete(self, key: ObjectKey) -> None:
+        ends_at = datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if key.kind == POD:
-            self.pods[key.name]["metadata"]["deletionTimestamp"] = "2023-11-14T22:13:20Z"
+            self.pods[key.name]["metadata"]["deletionTimestamp"] = ends_at
         elif key.kind == PVC:
-            self.claims[key.name]["metadata"]["deletionTimestamp"] = "2023-11-14T22:13:20Z"
+            self.claims[key.name]["metadata"]["deletionTimestamp"] = ends_at
         else:
             del self.objects[key]
 

@@ -69,7 +69,8 @@ def list_autoscaling() -> Iterator[Any]:
 
 def list_facts() -> Iterator[PoolFacts]:
     """List facts of every kind of pool, so that together they bring out all that conditions say."""
-    stalls = [(reason, "x") for reason in ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused")]
+    named = ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused", "ReplicaStuck")
+    stalls = [(reason, "x") for reason in named]
     variants: list[dict[str, Any]] = [
         *({"ground": ground} for ground in Ground),
         *({"stalled": stall} for stall in (None, *stalls)),

@@ -71,6 +71,8 @@ def test_a_version_that_does_not_work_costs_one_replica() -> None:
     world = PoolWorld.begin(FRESH, FRESH, FRESH)
     world.change(version="v0-broken")
     world.step()
+    world.see_stateful_set()
+    assert name_deleted(world.step()) == ["Pod pool-2"]
     for _ in range(20):
         world.now += 60
         world.settle()
