@@ -11,6 +11,7 @@ from typing import Any
 from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations, is_to_be_written
 from controller.differs import differs, stamp
+from controller.disruptions import judge_disruptions
 from controller.draining import choose_size, find_surplus, name_hold
 from controller.observed import ObservedPool
 from controller.plan_facts import (
@@ -123,7 +124,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
     going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
-    objects = build_objects(observed, size, configurations, routing, settings, sick)
+    disruptions = judge_disruptions(observed, replicas, wanted, now)
+    objects = build_objects(observed, size, configurations, routing, settings, sick, disruptions)
     apply = [
         manifest
         for key, manifest in objects.items()
@@ -157,6 +159,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
                 find_due_time(observed, now, are_due=are_due),
                 *find_times(observed, silent_since, replicas, routing, settings, now),
                 *list_stuck_times(replicas, size),
+                disruptions.due,
             ),
             now,
         ),

@@ -10,6 +10,7 @@ from typing import Any
 from controller.autoscaling import is_scaled_by_us
 from controller.configurations import Configurations
 from controller.differs import stamp
+from controller.disruptions import Disruptions
 from controller.gate import choose_ports
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
@@ -43,6 +44,9 @@ _PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
+_ONE_AT_A_TIME = Disruptions()
+
+
 def build_objects(
     observed: ObservedPool,
     wanted: int,
@@ -50,6 +54,7 @@ def build_objects(
     routing: Routing,
     settings: PlanSettings,
     sick: AbstractSet[int] | None = None,
+    disruptions: Disruptions = _ONE_AT_A_TIME,
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
@@ -58,7 +63,7 @@ def build_objects(
         build_nodes_service(pool, ports),
         build_read_service(pool),
         build_network_policy(pool, ports, settings),
-        build_disruption_budget(pool),
+        build_disruption_budget(pool, disruptions),
     ]
     # Before the StatefulSet: whoever goes loses its readers first.
     built += build_endpoint_slices(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from controller.disruptions import SHUT_SECONDS
 from controller.observed import Capabilities
 from controller.plan import plan_pool
 from readpool.kubernetes.kinds import POD, PVC, SERVICE, ObjectKey
@@ -191,7 +192,7 @@ def test_a_plan_says_when_time_alone_will_change_it() -> None:
     assert world.plan().again_in_seconds == 285
     world.now += 285
     world.rest()
-    assert world.plan().again_in_seconds is None
+    assert world.plan().again_in_seconds == SHUT_SECONDS - 310  # of the last fresh one no drain is kept for good
 
 
 def test_a_scaler_that_has_just_started_moves_nothing_and_tells_nobody() -> None:
