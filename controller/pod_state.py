@@ -19,6 +19,13 @@ def list_addresses(pod: Manifest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in told if address))
 
 
+def choose_address(pod: Manifest, family: str | None) -> str:
+    """Choose the address of a family, IPv4 or IPv6, or else the first; empty where a pod has none yet."""
+    addresses = list_addresses(pod)
+    of_family = [one for one in addresses if (":" in one) == (family == "IPv6")] if family else []
+    return next(iter((*of_family, *addresses)), "")
+
+
 def read_start(pod: Manifest) -> float | None:
     """Read when the kubelet took a pod on, or else when it was made, in Unix seconds; None where neither is told."""
     told = (pod.get("status") or {}).get("startTime") or pod["metadata"].get("creationTimestamp")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from controller.labels import CONFIG_ANNOTATION, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
-from controller.pod_state import is_dead, list_addresses, parse_time, read_start
+from controller.pod_state import choose_address, is_dead, list_addresses, parse_time, read_start
 from controller.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
 from controller.resources.endpoint_slices import list_slices, read_routes
-from readpool.kubernetes.kinds import Manifest
+from readpool.kubernetes.kinds import SERVICE, Manifest
 from readpool.replica_class import ReplicaClass
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -21,7 +21,7 @@ class Replica:
     """A replica whose pod is there.
 
     Attributes:
-        address: the pod's, empty while it has none.
+        address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
         config_hash: of the configuration that it started with, None while nobody has noted it.
@@ -89,8 +89,17 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     serving = {(name, route.uid) for name, route in routes.items() if route.weight}
     claims = index_claims(observed.pool.name, observed.claims)
-    replicas = [_read(observed.pool.name, pod, views, serving, claims, is_heard=is_heard) for pod in observed.pods]
+    family = _read_family(observed.find(SERVICE, observed.pool.name))
+    replicas = [
+        _read(observed.pool.name, pod, views, serving, claims, family, is_heard=is_heard) for pod in observed.pods
+    ]
     return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
+
+
+def _read_family(service: Manifest | None) -> str | None:
+    """Read the family of addresses that readers come by: that of the read Service, once it has one."""
+    families = (service or {}).get("spec", {}).get("ipFamilies") or ()
+    return families[0] if families else None
 
 
 def _index_views(fleet: FleetView | None) -> Mapping[str, ReplicaView]:
@@ -150,6 +159,7 @@ def _read(
     views: Mapping[str, ReplicaView],
     serving: AbstractSet[tuple[str, str]],
     claims: Mapping[str, Manifest],
+    family: str | None,
     *,
     is_heard: bool,
 ) -> Replica | None:
@@ -165,7 +175,7 @@ def _read(
         name=metadata["name"],
         ordinal=ordinal,
         uid=uid,
-        address=status.get("podIP") or "",
+        address=choose_address(pod, family),
         node=pod.get("spec", {}).get("nodeName") or "",
         zone=labels.get(ZONE_LABEL) or "",
         is_ready=is_ready,
