@@ -14,6 +14,7 @@ from controller.disruptions import Disruptions
 from controller.gate import choose_ports
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
+from controller.pod_state import read_ports
 from controller.resources.claims import build_grown_claims, build_new_claims
 from controller.resources.config_map import build_config_map
 from controller.resources.disruption_budget import build_disruption_budget
@@ -59,10 +60,11 @@ def build_objects(
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
     ports = choose_ports(pool.spec, settings.gate_image)
+    in_use = [read_ports(pod) for pod in observed.pods]
     built = [
-        build_nodes_service(pool, ports),
+        build_nodes_service(pool, ports, in_use),
         build_read_service(pool),
-        build_network_policy(pool, ports, settings),
+        build_network_policy(pool, ports, settings, in_use),
         build_disruption_budget(pool, disruptions),
     ]
     # Before the StatefulSet: whoever goes loses its readers first.

@@ -26,6 +26,13 @@ def choose_address(pod: Manifest, family: str | None) -> str:
     return next(iter((*of_family, *addresses)), "")
 
 
+def read_ports(pod: Manifest) -> Mapping[str, int]:
+    """Read a pod's named ports, those of the gate and of Core; they stay while it lives, whatever its template says."""
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    ports = (port for one in containers if one.get("name") in _SERVING for port in one.get("ports") or ())
+    return {port["name"]: port["containerPort"] for port in ports if port.get("name") and port.get("containerPort")}
+
+
 def read_start(pod: Manifest) -> float | None:
     """Read when the kubelet took a pod on, or else when it was made, in Unix seconds; None where neither is told."""
     told = (pod.get("status") or {}).get("startTime") or pod["metadata"].get("creationTimestamp")

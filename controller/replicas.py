@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.labels import CONFIG_ANNOTATION, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
-from controller.pod_state import choose_address, is_dead, list_addresses, parse_time, read_start
+from controller.pod_state import choose_address, is_dead, list_addresses, parse_time, read_ports, read_start
 from controller.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
 from controller.resources.endpoint_slices import list_slices, read_routes
 from readpool.kubernetes.kinds import SERVICE, Manifest
@@ -31,6 +31,7 @@ class Replica:
         is_serving: it is among the readers' endpoints already.
         trouble: what keeps its pod from running, as the kubelet or the scheduler says.
         unready_since: since when its pod is not ready, in Unix seconds by the cluster's clock; None while it is.
+        ports: that its own pod has, by name; none where that is not known.
         made_at: Unix seconds by the API server's clock when its pod was made, None where it does not say.
         ends_at: the same when a pod that is told to end is to have ended; None while it is not.
     """
@@ -52,6 +53,7 @@ class Replica:
     is_serving: bool = False
     trouble: Trouble | None = None
     unready_since: float | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
     made_at: float | None = None
     ends_at: float | None = None
 
@@ -189,6 +191,7 @@ def _read(
         is_serving=(metadata["name"], uid) in serving,
         trouble=None if is_ready else find_trouble(pod, claims.get(metadata["name"])),
         unready_since=None if is_ready else read_unready_since(pod),
+        ports=read_ports(pod),
         made_at=parse_time(metadata.get("creationTimestamp")),
         ends_at=parse_time(metadata.get("deletionTimestamp")),
     )

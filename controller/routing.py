@@ -13,6 +13,7 @@ from controller.draining import can_serve, leave_out, leave_out_dead
 from controller.observed import FleetView, ObservedPool, ReplicaView
 from controller.replicas import Replica
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
+from controller.resources.read_service import PORT_NAME
 from controller.scaler_clock import compute_stale_seconds, read_scaler_clock
 from controller.weights import WeighedReplica, WeightSettings, compute_weights
 from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
@@ -210,5 +211,12 @@ def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Fre
 
 def _build_endpoint(replica: Replica, weight: int, freshness: Freshness) -> ReadEndpoint:
     return ReadEndpoint(
-        replica.name, replica.uid, replica.address, freshness, weight, node=replica.node, zone=replica.zone
+        replica.name,
+        replica.uid,
+        replica.address,
+        freshness,
+        weight,
+        node=replica.node,
+        zone=replica.zone,
+        port=replica.ports.get(PORT_NAME),
     )

@@ -21,14 +21,20 @@ def trim(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Trim a pod: what it is made of is in its StatefulSet."""
+    """Trim a pod: what it is made of is in its StatefulSet, but for its ports, which are its own while it lives."""
+    spec = manifest.get("spec") or {}
     status = manifest.get("status") or {}
     return {
         "metadata": _trim_metadata(manifest["metadata"]),
-        "spec": {"nodeName": (manifest.get("spec") or {}).get("nodeName")},
+        "spec": {"nodeName": spec.get("nodeName"), "containers": list(map(_trim_ports, spec.get("containers") or ()))},
         "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS}
         | {name: [_trim_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
+
+
+def _trim_ports(container: Mapping[str, Any]) -> dict[str, Any]:
+    named = [{name: port.get(name) for name in ("name", "containerPort")} for port in container.get("ports") or ()]
+    return {"name": container.get("name"), "ports": named}
 
 
 def _trim_container(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from controller.labels import build_labels, claim_name, pod_name
 from controller.observed import Capabilities, FleetView, ObservedPool
 from controller.plan import Plan, plan_pool
 from controller.plan_settings import PlanSettings
+from controller.trims import trim_pod
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, PVC, SCALED_OBJECT, STATEFUL_SET, ObjectKey, key_of, kind_of
 from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
@@ -188,15 +189,15 @@ class PoolWorld:
 
     def _end_claims(self) -> None:
         used = {claim_name("pool", int(name.rpartition("-")[2])) for name in self.pods}
-        for name in [name for name, claim in self.claims.items() if _is_going(claim) and name not in used]:
-            del self.claims[name]
+        self.claims = {name: one for name, one in self.claims.items() if not _is_going(one) or name in used}
 
     def _make_pod(self, ordinal: int, name: str) -> None:
         self._uids = getattr(self, "_uids", 0) + 1
         pool = parse_pool(self.pool)
-        address = f"10.1.{self._uids // 250}.{self._uids % 250}"
-        uid = f"{name}-{self._uids}"
+        address, uid = f"10.1.{self._uids // 250}.{self._uids % 250}", f"{name}-{self._uids}"
+        made = next(self._list_stateful_sets())["spec"]["template"]
         self.pods[name] = build_pod(pool, ordinal, uid=uid, address=address, revision=self.revision)
+        self.pods[name]["spec"] |= {"containers": trim_pod({"metadata": {}, **made})["spec"]["containers"]}
         claim = claim_name("pool", ordinal)
         spec = {"resources": {"requests": {"storage": str(pool.spec.storage.size)}}}
         metadata = {"name": claim, "namespace": "default", "uid": f"{claim}-{self._uids}"}
