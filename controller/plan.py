@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.conditions import judge, merge_conditions
-from controller.configurations import build_configurations, is_to_be_written
+from controller.configurations import build_configurations, choose_texts, is_armed, is_to_be_made
 from controller.differs import differs, stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import choose_size, find_surplus, name_hold
@@ -105,17 +105,19 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     size = choose_size(replicas, wanted, running, is_return_expected=is_return_expected)
     holds = name_hold(replicas, wanted, size)
     shards = plan_shards(observed, replicas, size)
-    configurations = build_configurations(observed, size, shards.assignments, settings)
+    configurations = build_configurations(observed, size, shards.assignments, settings, running or 0)
+    size = size if configurations.most is None else configurations.most
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     texts = configurations.texts
     outdated = find_outdated(observed, replicas, texts)
     # Where the StatefulSet cannot be written, nobody goes.
-    is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
-    begins = lambda: _is_writing(observed, replicas, texts, settings)  # noqa: E731 - asked only where it matters
+    is_stuck = not configurations.is_complete or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
+    begins = lambda: _is_writing(observed, settings)  # noqa: E731 - asked only where it matters
     sick = find_sick(observed, replicas, outdated, size, begins, now)
-    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, now)
-    if deletions.begins_replacement and not is_stuck and _is_changing(observed, replicas, texts, settings):
+    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, texts, now)
+    written = replace(configurations, texts=choose_texts(observed, replicas, texts, step.restart))
+    if deletions.begins_replacement and not is_stuck and _is_changing(observed, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
@@ -125,7 +127,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
     disruptions = judge_disruptions(observed, replicas, wanted, now)
-    objects = build_objects(observed, size, configurations, routing, settings, sick, disruptions)
+    objects = build_objects(observed, size, written, routing, settings, sick, disruptions)
     apply = [
         manifest
         for key, manifest in objects.items()
@@ -211,31 +213,30 @@ def _plan_pods(
     outdated: frozenset[str],
     wanted: int,
     sick: frozenset[int],
+    texts: Mapping[str, str],
     now: float,
 ) -> tuple[RolloutStep, PodDeletions]:
     if observed.pool.spec.paused:
         return RolloutStep(), PodDeletions()
     step = plan_restart(replicas, outdated, wanted, sick, now)
+    if step.restart is not None and not is_armed(observed, step.restart, texts):
+        return step, PodDeletions()  # its configuration is written first
     return step, plan_deletions(observed, replicas, step.restart, wanted, now, is_rolling=bool(outdated))
 
 
-def _is_changing(
-    observed: ObservedPool, replicas: Sequence[Replica], texts: Mapping[str, str], settings: PlanSettings
-) -> bool:
+def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Tell whether replicas are about to run something else than they do.
 
     Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    return live is None or not has_seen_template(live) or _is_writing(observed, replicas, texts, settings)
+    return live is None or not has_seen_template(live) or _is_writing(observed, settings)
 
 
-def _is_writing(
-    observed: ObservedPool, replicas: Sequence[Replica], texts: Mapping[str, str], settings: PlanSettings
-) -> bool:
+def _is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Tell whether what replicas run is about to be written."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    if live is None or is_to_be_written(observed, replicas, texts):
+    if live is None or is_to_be_made(observed):
         return True
     return differs(stamp(build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)), live)
 

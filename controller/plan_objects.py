@@ -12,6 +12,7 @@ from controller.configurations import Configurations
 from controller.differs import stamp
 from controller.disruptions import Disruptions
 from controller.gate import choose_ports
+from controller.labels import config_map_name
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
 from controller.pod_state import read_ports
@@ -29,6 +30,7 @@ from controller.resources.stateful_set import build_stateful_set
 from controller.route_objects import build_route_objects
 from controller.routing import Routing
 from readpool.kubernetes.kinds import (
+    CONFIG_MAP,
     ENDPOINT_SLICE,
     HTTP_ROUTE,
     PROMETHEUS_RULE,
@@ -72,7 +74,7 @@ def build_objects(
         pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
     )
     built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
-    if configurations.stalled is None:
+    if configurations.is_complete and not _is_frozen(observed):
         built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
@@ -81,6 +83,13 @@ def build_objects(
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims)
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
+
+
+def _is_frozen(observed: ObservedPool) -> bool:
+    """Tell whether what replicas are made of stays: through a pause, whoever Kubernetes makes anew is the same."""
+    name = observed.pool.name
+    is_whole = observed.find(STATEFUL_SET, name) and observed.find(CONFIG_MAP, config_map_name(name))
+    return observed.pool.spec.paused and bool(is_whole)
 
 
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:

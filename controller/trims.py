@@ -1,6 +1,6 @@
 """What is kept of each object that is watched: what a plan reads. A thousand pools have ten thousand objects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _KEPT_METADATA = frozenset(
@@ -12,6 +12,7 @@ _KEPT_METADATA = frozenset(
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _KEPT_POD_STATUS = frozenset({"phase", "podIP", "podIPs", "startTime", "conditions", "reason", "message"})
 _CONTAINERS = ("initContainerStatuses", "containerStatuses")
+_KEPT_OF_PORTS = ("name", "containerPort")
 _KEPT_CONTAINER_STATUS = frozenset({"name", "image", "state", "lastState", "ready", "restartCount"})
 
 
@@ -26,15 +27,18 @@ def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
     status = manifest.get("status") or {}
     return {
         "metadata": _trim_metadata(manifest["metadata"]),
-        "spec": {"nodeName": spec.get("nodeName"), "containers": list(map(_trim_ports, spec.get("containers") or ()))},
+        "spec": {"nodeName": spec.get("nodeName"), "containers": _list_ports(spec.get("containers") or ())},
         "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS}
         | {name: [_trim_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
 
 
-def _trim_ports(container: Mapping[str, Any]) -> dict[str, Any]:
-    named = [{name: port.get(name) for name in ("name", "containerPort")} for port in container.get("ports") or ()]
-    return {"name": container.get("name"), "ports": named}
+def _list_ports(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.get("name"), "ports": [{name: port.get(name) for name in _KEPT_OF_PORTS} for port in one["ports"]]}
+        for one in containers
+        if one.get("ports")
+    ]
 
 
 def _trim_container(status: Mapping[str, Any]) -> dict[str, Any]:
