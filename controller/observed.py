@@ -90,6 +90,7 @@ class ObservedPool:
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
         other_scaled_object: a ScaledObject of the user's that points at the pool.
         occupied: objects of others that have a name which the pool needs.
+        may_restart: false while other pools are to restart replicas first, for a change that is not this pool's own.
         refused: objects that the API server would not take when they were last applied, and what it said.
     """
 
@@ -104,6 +105,7 @@ class ObservedPool:
     other_scaled_object: str | None = None
     occupied: frozenset[ObjectKey] = frozenset()
     refused: Mapping[ObjectKey, str] = field(default_factory=dict)
+    may_restart: bool = True
 
     @property
     def current_fleet(self) -> FleetView | None:

@@ -47,6 +47,8 @@ from readpool.kubernetes.kinds import CONFIG_MAP, POD, STATEFUL_SET, Manifest, O
 from readpool.pool.spec import PoolSpec
 from readpool.pool.status import dump_status
 
+TURN_SECONDS = 15.0
+"""A pool that waits for its turn to restart replicas looks again so often."""
 _OF_REPLICAS = (CONFIG_MAP, STATEFUL_SET)
 """Kinds that say what replicas run."""
 
@@ -64,6 +66,8 @@ class Plan:
         replicas: to write to spec.replicas of the pool, None to leave it.
         status: the whole status; to be written only if `is_status_changed`.
         again_in_seconds: plan again then, even if nothing happens; None: only when something does.
+        is_rolled_out: all replicas run what they should, as far as is known.
+        is_rolling: one of them is restarted, or was and is not back yet.
     """
 
     status: dict[str, Any]
@@ -76,6 +80,8 @@ class Plan:
     pod_patches: tuple[PodPatch, ...] = ()
     events: tuple[PoolEvent, ...] = ()
     again_in_seconds: float | None = None
+    is_rolled_out: bool = False
+    is_rolling: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -162,9 +168,12 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
                 *find_times(observed, silent_since, replicas, routing, settings, now),
                 *list_stuck_times(replicas, size),
                 disruptions.due,
+                now + TURN_SECONDS if outdated and not observed.may_restart else None,
             ),
             now,
         ),
+        is_rolled_out=not (outdated or facts.is_applying),
+        is_rolling=bool(outdated) and (step.restart is not None or step.is_under_way),
     )
 
 
@@ -219,6 +228,8 @@ def _plan_pods(
     if observed.pool.spec.paused:
         return RolloutStep(), PodDeletions()
     step = plan_restart(replicas, outdated, wanted, sick, now)
+    if step.restart is not None and not observed.may_restart:
+        step = RolloutStep(waits_for="other pools, a few of which are upgraded at a time")
     if step.restart is not None and not is_armed(observed, step.restart, texts):
         return step, PodDeletions()  # its configuration is written first
     return step, plan_deletions(observed, replicas, step.restart, wanted, now, is_rolling=bool(outdated))

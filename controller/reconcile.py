@@ -20,6 +20,7 @@ from controller.plan import Plan, plan_pool
 from controller.plan_settings import PlanSettings
 from controller.pool_events import PoolEvent
 from controller.pool_keys import PoolKey
+from controller.rollout_turns import RolloutTurns
 from controller.stats import ControllerStats
 from controller.watches import Watches
 from readpool.clock import Clock
@@ -60,6 +61,7 @@ class Reconciler:
         self._stats = stats
         self._clock = clock
         self._memories: dict[PoolKey, PoolMemory] = {}
+        self._turns = RolloutTurns()
 
     async def reconcile(self, key: PoolKey) -> float | None:
         """Do what one pool needs now; give in how many seconds to look again, None for not before something happens.
@@ -95,7 +97,9 @@ class Reconciler:
         if memory.is_ending:
             return "Gone", None
         observed = self._observe(key, pool, memory)
+        observed = replace(observed, may_restart=self._turns.may_restart(key, observed))
         plan = plan_pool(observed, self._settings, self._clock())
+        self._turns.note(key, observed, plan)
         applied = {key_of(kind_of(one), one) for one in plan.applied}
         memory.refused = {key: why for key, why in memory.refused.items() if key in applied}
         plan, observed = self._plan_again(plan, observed, refused=memory.refused)
@@ -124,6 +128,7 @@ class Reconciler:
 
     def _forget(self, key: PoolKey) -> None:
         self._memories.pop(key, None)
+        self._turns.forget(key)
         self._streams.forget(key)
         self._archives.forget(key)
 

@@ -35,10 +35,14 @@ class RolloutReplica:
 
 @dataclass(frozen=True, slots=True)
 class RolloutStep:
-    """The pod to restart, None for none at the moment; `waits_for` says why not, empty when all is done."""
+    """The pod to restart, None for none at the moment; `waits_for` says why not, empty when all is done.
+
+    `is_under_way`: one that was restarted is not back yet.
+    """
 
     restart: str | None = None
     waits_for: str = ""
+    is_under_way: bool = False
 
 
 def choose_restart(
@@ -55,13 +59,14 @@ def choose_restart(
     gone = [replica.name for replica in known if replica.is_terminating and replica.is_awaited]
     missing = set(range(wanted)) - {replica.ordinal for replica in known} - sick
     if gone or missing:
-        return RolloutStep(waits_for=f"{gone[0]} to end" if gone else "a pod that is still to be made")
+        waits_for = f"{gone[0]} to end" if gone else "a pod that is still to be made"
+        return RolloutStep(waits_for=waits_for, is_under_way=True)
     of_no_use = [one for one in outdated if _is_of_no_use(one)]
     if of_no_use:
         return RolloutStep(of_no_use[0].name)
     on_the_way = [one.name for one in known if _is_on_the_way(one) and (one.is_awaited or not one.was_sick)]
     if on_the_way:
-        return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh")
+        return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh", is_under_way=True)
     fresh = [one for one in known if one.replica_class is ReplicaClass.FRESH and not one.is_terminating]
     return _choose_serving(outdated, fresh, wanted)
 
