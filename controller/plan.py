@@ -13,6 +13,7 @@ from controller.configurations import build_configurations, choose_texts, is_arm
 from controller.differs import differs, stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import choose_size, find_surplus, name_hold
+from controller.labels import pod_name
 from controller.observed import ObservedPool
 from controller.plan_facts import (
     find_stall,
@@ -37,6 +38,7 @@ from controller.pod_plan import (
 from controller.pool_events import YOUNG_SECONDS, PoolEvent, find_events
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
+from controller.resources.claims import find_claim_in_the_way
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
@@ -110,6 +112,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     is_return_expected = fleet is not None and not fleet.is_halted
     size = choose_size(replicas, wanted, running, is_return_expected=is_return_expected)
     holds = name_hold(replicas, wanted, size)
+    held = find_claim_in_the_way(pool, running or 0, size, observed.claims)
+    if held is not None:
+        size, holds = held, f"the volume of {pod_name(pool.name, held)} before it to be gone"
     shards = plan_shards(observed, replicas, size)
     configurations = build_configurations(observed, size, shards.assignments, settings, running or 0)
     size = size if configurations.most is None else configurations.most
