@@ -47,7 +47,7 @@ def build_status(
         "replicas": len(replicas),
         "selector": selector,
         "current_replicas": len(replicas),
-        "ready_replicas": sum(replica.is_ready for replica in replicas),
+        "ready_replicas": sum(replica.is_ready and not replica.is_terminating for replica in replicas),
         "conditions": conditions,
         "shard_assignments": shards,
     }
