@@ -22,7 +22,9 @@ class PoolFacts:
         wanted: how many replicas there are to be; `present` and so on: how many there are.
         is_applying: what replicas run is being written at the moment.
         waits_for: what a rollout waits for; empty where it waits for nothing.
+        holds: what a pool that is to be smaller waits for; empty where it waits for nothing.
         stalled: reason and message of what needs a person, None for nothing.
+        troubles: what keeps replicas from being ready, counted; empty where nothing is known to.
         fresh_enough: so many fresh ones are enough.
         unknown: so many are not observed yet, and may be fresh.
         silent_since: since when the scaler cannot be heard.
@@ -46,8 +48,10 @@ class PoolFacts:
     ground: Ground
     autoscaling: "Judgement"
     unknown: int = 0
+    troubles: str = ""
     is_applying: bool = False
     waits_for: str = ""
+    holds: str = ""
     stalled: tuple[str, str] | None = None
     is_paused: bool = False
     is_halted: bool = False
@@ -123,7 +127,10 @@ def _merge(judgement: Judgement, last: Condition | None, generation: int, now: f
 def _judge_ready(facts: PoolFacts) -> Judgement:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
-    return Judgement("Ready", _verdict(is_ready), reason, f"{facts.ready} of {facts.wanted} replicas are ready")
+    counted = f"{facts.ready} of {facts.wanted} replicas are ready"
+    if facts.troubles:
+        counted = f"{facts.ready} of {facts.wanted} ready: {facts.troubles}"
+    return Judgement("Ready", _verdict(is_ready), reason, counted)
 
 
 def _judge_reconciling(facts: PoolFacts) -> Judgement:
@@ -131,7 +138,9 @@ def _judge_reconciling(facts: PoolFacts) -> Judgement:
         message = "spec.paused: replicas and weights stay as they are"
         return Judgement("Reconciling", Verdict.FALSE, reasons.PAUSED, message)
     if facts.stalled is not None:
-        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, "see Stalled")
+        goes_on = facts.outdated and facts.stalled[0] == reasons.REPLICA_STUCK
+        message = f"see Stalled; {_say_outdated(facts)}" if goes_on else "see Stalled"
+        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, message)
     under_way = _find_under_way(facts)
     if under_way is not None:
         return Judgement("Reconciling", Verdict.TRUE, *under_way)
@@ -146,14 +155,18 @@ def _find_under_way(facts: PoolFacts) -> tuple[str, str] | None:
     if facts.failing:
         return reasons.RETRYING, f"cannot write {_join(facts.failing)}; it is tried again"
     if facts.present != facts.wanted:
-        return reasons.SCALING, f"{facts.present} replicas are there, {facts.wanted} are to be"
+        waits = f"; waits for {facts.holds}" if facts.holds else ""
+        return reasons.SCALING, f"{facts.present} replicas are there, {facts.wanted} are to be{waits}"
     if facts.is_applying:
         return reasons.APPLYING, "what the replicas run is being written"
     if facts.outdated:
-        waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
-        message = f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
-        return reasons.ROLLING_OUT, message
+        return reasons.ROLLING_OUT, _say_outdated(facts)
     return None
+
+
+def _say_outdated(facts: PoolFacts) -> str:
+    waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
+    return f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
 
 
 def _judge_stalled(facts: PoolFacts) -> Judgement:

@@ -16,6 +16,7 @@ from controller.observed import ObservedPool
 from controller.plan import Plan, plan_pool
 from controller.plan_settings import PlanSettings
 from controller.pool_keys import PoolKey
+from controller.rollout_turns import RolloutTurns
 from controller.watches import Watches
 from readpool.clock import Clock
 from readpool.kubernetes.errors import ApiError
@@ -59,6 +60,7 @@ class Looks:
         self._streams = streams
         self._archives = archives
         self._memories: dict[PoolKey, PoolMemory] = {}
+        self._turns = RolloutTurns()
 
     def look(self, key: PoolKey) -> Look | None:
         """Observe a pool and plan; None where nothing is to be done for it any more."""
@@ -91,6 +93,7 @@ class Looks:
             return error.is_of_ending_namespace
         if error.is_of_ending_namespace and not memory.is_ending:
             memory.is_ending = True
+            self._turns.forget(key)
             self._streams.forget(key)
             _LOG.info("namespace is being deleted", pool=str(key))
         return memory.is_ending
@@ -99,8 +102,10 @@ class Looks:
         self._streams.watch(key, pool.spec.load_balancing.update_interval_seconds)
         word = recall_silence(self._streams.read(key), pool)
         observed = observe_pool(self._watches, pool, memory, word, self._read_archived_ledgers(key, pool))
-        observed = replace(observed, misread=misread)
-        return observed, plan_pool(observed, self.settings, self.clock())
+        observed = replace(observed, misread=misread, may_restart=self._turns.may_restart(key, observed))
+        plan = plan_pool(observed, self.settings, self.clock())
+        self._turns.note(key, observed, plan)
+        return observed, plan
 
     def _remember(self, key: PoolKey, uid: str) -> PoolMemory:
         memory = self._memories.get(key)
@@ -110,6 +115,7 @@ class Looks:
 
     def _forget(self, key: PoolKey) -> None:
         self._memories.pop(key, None)
+        self._turns.forget(key)
         self._streams.forget(key)
         self._archives.forget(key)
 

@@ -24,6 +24,8 @@ class ReplicaView:
         ledgers_per_second: over the last polls.
         observed_at: Unix seconds of its last answer.
         is_doubted: it is fresh, and its last answer speaks against that.
+        started_on: Unix seconds at which its process started, by the clock of its node; None where it does not say.
+        is_of_another_network: it names another passphrase, so no reader may be sent to it.
     """
 
     name: str
@@ -38,6 +40,8 @@ class ReplicaView:
     detail: str = ""
     observed_at: float | None = None
     is_doubted: bool = False
+    started_on: float | None = None
+    is_of_another_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,13 @@ class FleetView:
     """The scaler's snapshot of a pool, as controller.fleet_view parses it.
 
     Attributes:
-        at: Unix seconds.
+        at: Unix seconds, by the scaler's clock as all times of its word.
         tip_ledger: the network's newest ledger, None while not known.
         is_halted: the network has closed none for so long that lag is frozen.
         desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
         learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
+        poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
+        heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
     """
 
     at: float
@@ -60,6 +66,8 @@ class FleetView:
     reason: str = ""
     message: str = ""
     learned_requests_per_replica: float | None = None
+    poll_interval_seconds: float | None = None
+    heard_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ class ObservedPool:
         failing: objects whose writes fail again and again, and may succeed yet.
         rewritten: what others make of objects as they are applied.
         misread: why the spec cannot be read, empty where it can; `pool` is as it could be read last, or in part.
+        may_restart: false while other pools are to restart replicas first, for a change that is not this pool's own.
     """
 
     pool: ReadOnlyPool
@@ -104,6 +113,7 @@ class ObservedPool:
     failing: Mapping[ObjectKey, Failure] = field(default_factory=dict)
     rewritten: Mapping[ObjectKey, Rewrite] = field(default_factory=dict)
     misread: str = ""
+    may_restart: bool = True
 
     def is_held(self, key: ObjectKey) -> bool:
         """Tell whether the API server does not let an object be written."""

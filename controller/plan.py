@@ -9,11 +9,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.conditions import judge, merge_conditions
-from controller.configurations import build_configurations, is_to_be_written
+from controller.configurations import build_configurations, choose_texts, is_armed, is_to_be_made
 from controller.differs import stamp
-from controller.draining import choose_size, find_surplus
+from controller.disruptions import judge_disruptions
+from controller.draining import choose_size, find_surplus, name_hold
+from controller.labels import pod_name
 from controller.observed import ObservedPool
-from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
+from controller.plan_facts import (
+    find_stall,
+    find_stuck_replicas,
+    gather_facts,
+    list_kept_conditions,
+    list_rewrites,
+    list_stuck_times,
+)
 from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
@@ -21,23 +30,28 @@ from controller.pod_plan import (
     PodDeletions,
     PodPatch,
     find_outdated,
+    find_sick,
     has_seen_template,
     plan_deletions,
     plan_patches,
     plan_restart,
 )
-from controller.pool_events import PoolEvent, find_events
+from controller.pool_events import YOUNG_SECONDS, PoolEvent, find_events
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
+from controller.resources.claims import find_claim_in_the_way
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
-from controller.routing import STALE_SECONDS, route
+from controller.routing import route
+from controller.scaler_clock import compute_stale_seconds
 from controller.shard_plan import plan_shards, to_status
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, STATEFUL_SET, Manifest, ObjectKey, kind_of
 from readpool.pool.spec import PoolSpec
 from readpool.pool.status import dump_status
 
+TURN_SECONDS = 15.0
+"""A pool that waits for its turn to restart replicas looks again so often."""
 _OF_REPLICAS = (CONFIG_MAP, STATEFUL_SET)
 """Kinds that say what replicas run."""
 
@@ -58,6 +72,8 @@ class Plan:
         deletion_events: those of `events` that belong to pods in `delete`.
         again_in_seconds: plan again then, even if nothing happens; None: only when something does.
         taken: what the pool needs, and somebody else has.
+        is_rolled_out: all replicas run what they should, as far as is known.
+        is_rolling: one of them is restarted, or was and is not back yet.
     """
 
     status: dict[str, Any]
@@ -72,6 +88,8 @@ class Plan:
     deletion_events: tuple[PoolEvent, ...] = ()
     again_in_seconds: float | None = None
     taken: tuple[ObjectKey, ...] = ()
+    is_rolled_out: bool = False
+    is_rolling: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -96,17 +114,28 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
     running = _read_size(observed)
-    size = choose_size(replicas, wanted, running)
+    fleet = observed.current_fleet
+    is_return_expected = fleet is not None and not fleet.is_halted
+    size = choose_size(replicas, wanted, running, is_return_expected=is_return_expected)
+    holds = name_hold(replicas, wanted, size)
+    held = find_claim_in_the_way(pool, running or 0, size, observed.claims)
+    if held is not None:
+        size, holds = held, f"the volume of {pod_name(pool.name, held)} before it to be gone"
     shards = plan_shards(observed, replicas, size)
-    configurations = build_configurations(observed, size, shards.assignments, settings)
+    configurations = build_configurations(observed, size, shards.assignments, settings, running or 0)
+    size = size if configurations.most is None else configurations.most
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     texts = configurations.texts
     outdated = find_outdated(observed, replicas, texts)
     # Where the StatefulSet cannot be written, nobody goes.
-    is_stuck = configurations.stalled is not None or bool(observed.misread) or is_stateful_set_held(observed, settings)
-    step, deletions = _plan_pods(observed, replicas, outdated, size, now)
-    if deletions.begins_replacement and not is_stuck and _is_changing(observed, replicas, texts, settings):
+    is_held = is_stateful_set_held(observed, settings)
+    is_stuck = not configurations.is_complete or bool(observed.misread) or is_held
+    begins = lambda: _is_writing(observed, settings)  # noqa: E731 - asked only where it matters
+    sick = find_sick(observed, replicas, outdated, size, begins, now)
+    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, texts, now)
+    written = replace(configurations, texts=choose_texts(observed, replicas, texts, step.restart))
+    if deletions.begins_replacement and not is_stuck and _is_changing(observed, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
@@ -115,7 +144,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
     going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
-    objects = build_objects(observed, size, configurations, routing, settings)
+    disruptions = judge_disruptions(observed, replicas, wanted, now)
+    objects = build_objects(observed, size, written, routing, settings, sick, disruptions)
     apply = [
         manifest
         for key, manifest in objects.items()
@@ -127,9 +157,14 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         facts,
         outdated=len(outdated),
         waits_for=step.waits_for,
+        holds=holds,
         is_applying=_is_applying(observed, apply),
         rewrites=list_rewrites(observed, objects),
-        stalled=configurations.stalled or find_stall(observed, objects, doomed, now),
+        stalled=(
+            configurations.stalled
+            or find_stall(observed, objects, doomed, now)
+            or find_stuck_replicas(replicas, size, now)
+        ),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
@@ -144,17 +179,27 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         uids=deletions.uids,
         replicas=to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
-        events=(*deletions.events, *find_events(last, conditions)),
+        events=(*deletions.events, *find_events(last, conditions, is_young=_is_young(observed, now))),
         deletion_events=deletions.events,
         again_in_seconds=choose_delay(
             (
-                find_due_time(observed, are_due=are_due),
-                *find_times(observed, silent_since, replicas, routing, settings),
+                find_due_time(observed, now, are_due=are_due),
+                *find_times(observed, silent_since, replicas, routing, settings, now),
+                *list_stuck_times(replicas, size),
+                disruptions.due,
+                now + TURN_SECONDS if outdated and not observed.may_restart else None,
             ),
             now,
         ),
         taken=tuple(key for key in objects if key in observed.occupied and key.kind != PVC),
+        is_rolled_out=not (outdated or facts.is_applying),
+        is_rolling=bool(outdated) and (step.restart is not None or step.is_under_way),
     )
+
+
+def _is_young(observed: ObservedPool, now: float) -> bool:
+    made = observed.pool.creation_timestamp
+    return made is not None and now - made.timestamp() < YOUNG_SECONDS
 
 
 def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:
@@ -186,33 +231,47 @@ def _clamp(replicas: int, spec: PoolSpec) -> int:
 def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
     """Let the scaler's last word count for three polls, as a replica's does for the scaler."""
     since = observed.fleet_silent_since
-    if since is None or now - since >= STALE_SECONDS:
+    if since is None or now - since >= compute_stale_seconds(observed.fleet):
         return observed
     return replace(observed, fleet_silent_since=None)
 
 
 def _plan_pods(
-    observed: ObservedPool, replicas: Sequence[Replica], outdated: frozenset[str], wanted: int, now: float
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    outdated: frozenset[str],
+    wanted: int,
+    sick: frozenset[int],
+    texts: Mapping[str, str],
+    now: float,
 ) -> tuple[RolloutStep, PodDeletions]:
     if observed.pool.spec.paused or observed.misread:
         return RolloutStep(), PodDeletions()
-    step = plan_restart(replicas, outdated, wanted)
-    return step, plan_deletions(observed, replicas, step.restart, wanted, now)
+    step = plan_restart(replicas, outdated, wanted, sick, now)
+    if step.restart is not None and not observed.may_restart:
+        step = RolloutStep(waits_for="other pools, a few of which are upgraded at a time")
+    if step.restart is not None and not is_armed(observed, step.restart, texts):
+        return step, PodDeletions()  # its configuration is written first
+    return step, plan_deletions(observed, replicas, step.restart, wanted, now, is_rolling=bool(outdated))
 
 
-def _is_changing(
-    observed: ObservedPool, replicas: Sequence[Replica], texts: Mapping[str, str], settings: PlanSettings
-) -> bool:
+def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Tell whether replicas are about to run something else than they do.
 
     Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    if live is None or is_to_be_written(observed, replicas, texts):
+    return live is None or not has_seen_template(live) or _is_writing(observed, settings)
+
+
+def _is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
+    """Tell whether what replicas run is about to be written."""
+    live = observed.find(STATEFUL_SET, observed.pool.name)
+    if live is None or is_to_be_made(observed):
         return True
     wanted = build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)
     key = ObjectKey(STATEFUL_SET, observed.pool.namespace, observed.pool.name)
-    return not has_seen_template(live) or is_to_be_applied(observed, key, stamp(wanted))
+    return is_to_be_applied(observed, key, stamp(wanted))
 
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:

@@ -4,15 +4,18 @@ Under controller.plan, which applies only those that differ.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from controller.autoscaling import is_scaled_by_us
 from controller.configurations import Configurations
 from controller.differs import differs, stamp
+from controller.disruptions import Disruptions
 from controller.gate import choose_ports, has_gate
-from controller.labels import APPLIED_ANNOTATION, read_annotations
+from controller.labels import APPLIED_ANNOTATION, config_map_name, read_annotations
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
+from controller.pod_state import read_ports
 from controller.resources.claims import build_grown_claims, build_new_claims
 from controller.resources.config_map import build_config_map
 from controller.resources.disruption_budget import build_disruption_budget
@@ -45,26 +48,36 @@ _PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
+_ONE_AT_A_TIME = Disruptions()
+
+
 def build_objects(
-    observed: ObservedPool, wanted: int, configurations: Configurations, routing: Routing, settings: PlanSettings
+    observed: ObservedPool,
+    wanted: int,
+    configurations: Configurations,
+    routing: Routing,
+    settings: PlanSettings,
+    sick: AbstractSet[int] | None = None,
+    disruptions: Disruptions = _ONE_AT_A_TIME,
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
     ports = choose_ports(pool.spec, settings.gate_image)
+    in_use = [read_ports(pod) for pod in observed.pods]
     built = [
-        build_nodes_service(pool, ports),
+        build_nodes_service(pool, ports, in_use),
         build_read_service(pool),
-        build_network_policy(pool, ports, settings),
-        build_disruption_budget(pool),
+        build_network_policy(pool, ports, settings, in_use),
+        build_disruption_budget(pool, disruptions),
     ]
     # Before the StatefulSet: whoever goes loses its readers first. None under a Service that is somebody else's.
     if ObjectKey(SERVICE, pool.namespace, pool.name) not in observed.occupied:
         built += build_endpoint_slices(
             pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
         )
-        built += build_route_objects(observed, ports.read, routing.endpoints)
-    if configurations.stalled is None:
-        built += _build_replicas(observed, wanted, configurations.texts, settings)
+        built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
+    if configurations.is_complete and not _is_frozen(observed):
+        built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
@@ -100,6 +113,13 @@ def _is_unguarded(observed: ObservedPool, settings: PlanSettings) -> bool:
     return not is_possible and not has_gate(observed.pool.spec, settings.gate_image)
 
 
+def _is_frozen(observed: ObservedPool) -> bool:
+    """Tell whether what replicas are made of stays: through a pause, whoever Kubernetes makes anew is the same."""
+    name = observed.pool.name
+    is_whole = observed.find(STATEFUL_SET, name) and observed.find(CONFIG_MAP, config_map_name(name))
+    return observed.pool.spec.paused and bool(is_whole)
+
+
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
     """Find what the pool has made and no longer wants; what it has made bears its stamp."""
     classes = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
@@ -110,11 +130,15 @@ def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) 
 
 
 def _build_replicas(
-    observed: ObservedPool, wanted: int, texts: Mapping[str, str], settings: PlanSettings
+    observed: ObservedPool,
+    wanted: int,
+    texts: Mapping[str, str],
+    settings: PlanSettings,
+    sick: AbstractSet[int] | None,
 ) -> Sequence[dict[str, Any]]:
     """Build what replicas are made of: their configurations, volumes that have to be there before, the StatefulSet."""
     pool = observed.pool
-    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name))
+    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), sick)
     template = stateful_set["spec"]["volumeClaimTemplates"][0]
     claims = build_new_claims(pool, template, wanted, observed.claims)
     return [build_config_map(pool, texts), *claims, *(() if _is_unguarded(observed, settings) else (stateful_set,))]

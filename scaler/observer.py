@@ -132,7 +132,7 @@ class Observer(ObserverServicer):
     def _build(self, snapshot: FleetSnapshot, *, is_gone: bool = False) -> Snapshot | None:
         """Build a snapshot's message; None for one that cannot be said, which ends no stream, least of all of many."""
         try:
-            return build_snapshot_message(snapshot, is_gone=is_gone)
+            return build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
         except (ValueError, TypeError, OverflowError) as error:
             if snapshot.fleet not in self._faulty:
                 self._faulty.add(snapshot.fleet)

@@ -19,8 +19,10 @@ _CLASSES = {
 _UINT32, _UINT64 = 2**32 - 1, 2**64 - 1
 
 
-def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) -> observer_pb2.Snapshot:
-    """Build the message of one snapshot; `is_gone` marks the last one of a fleet."""
+def build_snapshot_message(
+    snapshot: FleetSnapshot, *, is_gone: bool = False, poll_interval_seconds: float = 0.0
+) -> observer_pb2.Snapshot:
+    """Build the message of one snapshot; `is_gone` marks the last one of a fleet, an interval of 0 tells none."""
     return observer_pb2.Snapshot(
         fleet=snapshot.fleet,
         namespace=snapshot.namespace,
@@ -28,11 +30,12 @@ def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) ->
         at=snapshot.at,
         network=snapshot.network or "",
         tip=_build_tip(snapshot.tip) if snapshot.tip else None,
-        replicas=[_build_replica(replica) for replica in snapshot.replicas],
+        replicas=[_build_replica(replica, snapshot.network) for replica in snapshot.replicas],
         decision=_build_decision(snapshot.decision),
         bounds=_build_bounds(snapshot.bounds),
         lag_threshold=snapshot.lag_threshold,
         gone=is_gone,
+        poll_interval_seconds=poll_interval_seconds,
     )
 
 
@@ -40,7 +43,7 @@ def _build_tip(tip: Tip) -> observer_pb2.Tip:
     return observer_pb2.Tip(ledger=_fit(tip.ledger, _UINT64), moved_at=tip.moved_at, halted=tip.is_halted)
 
 
-def _build_replica(replica: Replica) -> observer_pb2.Replica:
+def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replica:
     standing, report = replica.standing, replica.standing.report
     message = observer_pb2.Replica(
         name=replica.name,
@@ -54,6 +57,8 @@ def _build_replica(replica: Replica) -> observer_pb2.Replica:
         detail=standing.detail,
         observed_at=standing.observed_at,
         doubted=standing.is_doubted,
+        started_on=report.started_on if report else None,
+        of_another_network=report is not None and report.is_of_another(network),
     )
     setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
     return message

@@ -184,6 +184,7 @@ class ReadOnlyPool:
     Attributes:
         generation: increases with each change of the spec; 0 in a manifest that was not yet applied.
         deletion_timestamp: since when it is being deleted.
+        creation_timestamp: when it was made; None in a manifest that was not yet applied.
     """
 
     name: str
@@ -195,6 +196,7 @@ class ReadOnlyPool:
     labels: Mapping[str, str] = field(default_factory=dict)
     status: PoolStatus = field(default_factory=PoolStatus)
     deletion_timestamp: datetime | None = None
+    creation_timestamp: datetime | None = None
 
 
 _PartT = TypeVar("_PartT", bound=Part)
@@ -208,7 +210,7 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
             its status, which is ours: what is not understood of that is left out.
     """
     metadata = manifest.get("metadata") or {}
-    deleted = metadata.get("deletionTimestamp")
+    deleted, made = metadata.get("deletionTimestamp"), metadata.get("creationTimestamp")
     return ReadOnlyPool(
         name=_check_name(metadata.get("name")),
         namespace=metadata.get("namespace") or "default",
@@ -219,6 +221,7 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
         labels=metadata.get("labels") or {},
         status=parse_leniently(PoolStatus, manifest.get("status")) or PoolStatus(),
         deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
+        creation_timestamp=datetime.fromisoformat(made) if made else None,
     )
 
 

@@ -69,10 +69,8 @@ def list_autoscaling() -> Iterator[Any]:
 
 def list_facts() -> Iterator[PoolFacts]:
     """List facts of every kind of pool, so that together they bring out all that conditions say."""
-    stalls = [
-        (reason, "x")
-        for reason in ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed")
-    ]
+    refused = ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
+    stalls = [(reason, "x") for reason in refused]
     variants: list[dict[str, Any]] = [
         *({"ground": ground} for ground in Ground),
         *({"stalled": stall} for stall in (None, *stalls)),

@@ -116,6 +116,17 @@ def test_a_doubt_is_told_at_once_and_goes_out() -> None:
     assert [build_snapshot_message(one).replicas[0].doubted for one in (known, doubted)] == [False, True]
 
 
+def test_the_start_of_a_process_another_network_and_the_interval_go_out() -> None:
+    report = NodeReport(ledger=1000, is_synced=True, network="Another", started_on=40.0)
+    other = replace(SNAPSHOT.replicas[0], standing=replace(ANSWERED, report=report))
+    message = build_snapshot_message(
+        replace(SNAPSHOT, replicas=(other, *SNAPSHOT.replicas)), poll_interval_seconds=30.0
+    )
+    assert message.poll_interval_seconds == 30.0
+    assert [one.of_another_network for one in message.replicas] == [True, False, False]
+    assert [one.HasField("started_on") and one.started_on for one in message.replicas] == [40.0, False, False]
+
+
 def test_numbers_wait_for_the_interval_since_the_last_telling_and_nothing_new_waits_for_ever() -> None:
     told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
     newer = replace(SNAPSHOT, sequence=8)
