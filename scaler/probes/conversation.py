@@ -26,6 +26,7 @@ _BATCH_REFUSED = frozenset({400, 404, 405, 406, 411, 413, 415, 422, 500, 501})
 """Statuses with which servers and proxies refuse what they do not understand; others speak of load or of rights."""
 
 _MOVING_SECONDS = 30.0
+"""As long as an RPC waits for a ledger before it calls itself unhealthy."""
 _NOT_TAKEN = (-32600, -32700)
 """JSON-RPC's codes for what is no request: said to each call by a server that takes no batches."""
 
@@ -128,8 +129,11 @@ class Interviewer:
     def _judge_following(self, report: NodeReport, at: float | None) -> NodeReport:
         """Let one that is unhealthy, but was seen to move within half a minute, follow the network.
 
-        How far behind is too far is then for the fleet's threshold to say; of one that stands still its own word counts.
+        How far behind is too far is then for the fleet's threshold to say; of one that stands still its own word
+        counts, as Core's does.
         """
+        if not report.tells_ledger:
+            return report
         ledger, moved_at = self._newest
         if report.ledger != ledger:
             moved_at = at if 0 < ledger < report.ledger else None
