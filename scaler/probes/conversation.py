@@ -5,6 +5,7 @@ readers get, of history and of state in turn. Whoever polls sends each request t
 """
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scaler.probes.answer import OK, RATE_LIMITED, TOO_MANY_REQUESTS, HttpAnswer, StatusError, take_body
@@ -24,6 +25,8 @@ _TRIES_A_BATCH_EACH = 120
 _BATCH_REFUSED = frozenset({400, 404, 405, 406, 411, 413, 415, 422, 500, 501})
 """Statuses with which servers and proxies refuse what they do not understand; others speak of load or of rights."""
 
+_MOVING_SECONDS = 30.0
+"""As long as an RPC waits for a ledger before it calls itself unhealthy."""
 _NOT_TAKEN = (-32600, -32700)
 """JSON-RPC's codes for what is no request: said to each call by a server that takes no batches."""
 
@@ -37,7 +40,17 @@ class Interviewer:
         is_reference: only what it says of the network counts, not what its readers get.
     """
 
-    __slots__ = ("_batch_refusals", "_calls", "_first", "_kind", "_passphrase", "_polls", "_readings", "_refused")
+    __slots__ = (
+        "_batch_refusals",
+        "_calls",
+        "_first",
+        "_kind",
+        "_newest",
+        "_passphrase",
+        "_polls",
+        "_readings",
+        "_refused",
+    )
 
     def __init__(self, kind: ProbeKind, base_url: str, *, is_reference: bool = False) -> None:
         self._kind = kind
@@ -49,6 +62,7 @@ class Interviewer:
         has_readers = kind is ProbeKind.HORIZON and not is_reference
         self._readings = build_readings(base_url) if has_readers else ()
         self._polls = 0
+        self._newest: tuple[int, float | None] = (0, None)
         self._refused: dict[ProbeRequest, HttpAnswer] = {}
 
     @property
@@ -93,7 +107,7 @@ class Interviewer:
             words = _take_batch(answer)
             if words is not None:
                 self._batch_refusals = 0
-                return build_report(words, answer.at)
+                return self._judge_following(build_report(words, answer.at), answer.at)
             return (yield from self._ask_by_call())
         return (yield from self._ask_by_call())
 
@@ -110,7 +124,22 @@ class Interviewer:
             passphrase = _find_response((yield self._calls[NETWORK]))
         report = build_report(RpcWords(health, transaction, passphrase), answer.at)
         self._passphrase = passphrase
-        return report
+        return self._judge_following(report, answer.at)
+
+    def _judge_following(self, report: NodeReport, at: float | None) -> NodeReport:
+        """Let one that is unhealthy, but was seen to move within half a minute, follow the network.
+
+        How far behind is too far is then for the fleet's threshold to say; of one that stands still its own word
+        counts, as Core's does.
+        """
+        if not report.tells_ledger:
+            return report
+        ledger, moved_at = self._newest
+        if report.ledger != ledger:
+            moved_at = at if 0 < ledger < report.ledger else None
+            self._newest = report.ledger, moved_at
+        is_moving = moved_at is not None and at is not None and at - moved_at <= _MOVING_SECONDS
+        return replace(report, is_synced=True) if is_moving and report.age_seconds is not None else report
 
 
 def _take_batch(answer: HttpAnswer) -> RpcWords | None:

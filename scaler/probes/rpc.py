@@ -110,8 +110,7 @@ def _build_unhealthy(
     is_late = _IS_LATE.search(message) is not None
     speaks_of_itself = is_late or error.get("code") == _INTERNAL_ERROR
     if told is not None and told.ledger and speaks_of_itself:
-        # It has a ledger, and how far behind is too far is for the threshold to say.
-        return _build(told, is_synced=True, state=state, network=network, at=at)
+        return _build(told, is_synced=False, state=state, network=network, at=at)
     if is_late:
         return NodeReport(0, is_synced=False, state=state, network=network, tells_ledger=False, tells_start=False)
     raise ProbeError(f"getHealth failed: {clean(message)} (code {show(error.get('code'))})"[:250], CALL_FAILED)

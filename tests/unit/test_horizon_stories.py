@@ -4,12 +4,16 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import formatdate
+from typing import cast
 
 import pytest
 
 from readpool.replica_class import ReplicaClass
 from scaler.policy import Bounds
 from scaler.policy_grounds import NETWORK_HALTED
+from scaler.probes.answer import HttpAnswer
+from scaler.probes.conversation import Interviewer
 from scaler.probes.horizon import parse_root
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
@@ -96,17 +100,24 @@ def test_an_rpc_that_stops_lags(*, takes_batches: bool) -> None:
     assert set(seen[200:]) == {LAGGING}
 
 
-def test_the_threshold_of_an_rpc_is_the_fleets_where_batches_tell_the_ledger() -> None:
-    network = StagedNetwork()
+def test_the_threshold_of_an_rpc_that_follows_is_the_fleets_and_of_one_that_stops_its_own() -> None:
+    network, interviewer = StagedNetwork(), Interviewer(ProbeKind.RPC, "http://core-0")
 
     def behind(now: float) -> NodeReport:
-        """Be unhealthy by its own word, and eight ledgers behind."""
-        ledger, age = network.tell(now - 40.0)
+        """Be unhealthy by its own word, and eight ledgers behind; after ten minutes stand still."""
+        ledger, age = network.tell(min(now, START + 600) - 40.0)
         told = {"latestLedger": ledger, "latestLedgerCloseTime": str(int(now - 40.0 - age))}
-        return parse_rpc(json.dumps([{"id": 1, "error": LATE}, {"id": 2, "result": told}]).encode(), now)
+        calls = [{"id": 1, "error": LATE}, {"id": 2, "result": told}]
+        conversation = interviewer.begin()
+        next(conversation)
+        with pytest.raises(StopIteration) as end:
+            conversation.send(HttpAnswer(200, json.dumps(calls).encode(), formatdate(now, usegmt=True).encode()))
+        return cast("NodeReport", end.value.value)
 
     stage = StagedFleet(behind, *[rpc(network, takes_batches=True)] * 4, spec=replace(RPCS, lag_threshold=1000))
-    assert set(classes(stage.play(120)[-1]).values()) == {FRESH}
+    shown = stage.play(700)
+    assert {classes(snapshot)["core-0"] for snapshot in shown[60:600]} == {FRESH}
+    assert classes(shown[-1])["core-0"] is LAGGING
 
 
 @pytest.mark.parametrize("phase", range(5))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from email.utils import formatdate
 from typing import cast
 
 import pytest
@@ -82,7 +83,7 @@ REFUSALS = {
 def test_one_post_tells_ledger_age_and_network_whatever_the_health(*, is_healthy: bool) -> None:
     report, asked = hold(Interviewer(ProbeKind.RPC, "http://node"), build_rpc(None, is_healthy=is_healthy))
     assert len(asked) == 1
-    assert (report.ledger, report.network, report.is_synced) == (8, NETWORK, True)
+    assert (report.ledger, report.network, report.is_synced) == (8, NETWORK, is_healthy)
     assert report.age_seconds == 33.0
     assert report.state == ("healthy" if is_healthy else f"unhealthy: {LATE}")
 
@@ -96,7 +97,7 @@ def test_a_server_that_takes_no_batches_is_asked_call_by_call(name: str) -> None
     assert (report.ledger, report.network) == (7, NETWORK)
     assert ["getHealth" in one for one in asked] == [True]
     report, asked = hold(interviewer, build_rpc(REFUSALS[name], is_healthy=False))
-    assert (report.ledger, report.is_synced, len(asked)) == (8, True, 2)
+    assert (report.ledger, report.is_synced, len(asked)) == (8, True, 2), "it was seen to move, from 7 to 8"
 
 
 def test_a_server_that_took_no_batches_is_offered_one_again_now_and_then() -> None:
@@ -106,6 +107,20 @@ def test_a_server_that_took_no_batches_is_offered_one_again_now_and_then() -> No
     while not hold(interviewer, build_rpc(None))[1][0].startswith("["):
         pass
     assert all(len(hold(interviewer, build_rpc(None))[1]) == 1 for _ in range(5))
+
+
+def test_one_that_is_unhealthy_follows_while_it_is_seen_to_move_and_no_longer() -> None:
+    interviewer = Interviewer(ProbeKind.RPC, "http://node")
+    followed = []
+    for seconds in range(0, 120, 5):
+        ledger = 100 + min(seconds, 60) // 10  # it moves each ten seconds, and stops after a minute
+        at = 1_796_034_008 + seconds
+        told = {"latestLedger": ledger, "latestLedgerCloseTime": str(at - 40)}
+        calls = [error(-32603, LATE, 1), {"id": 2, "result": told}]
+        answer = HttpAnswer(200, json.dumps(calls).encode(), formatdate(at, usegmt=True).encode())
+        report, _ = hold(interviewer, lambda _, answer=answer: answer)  # type: ignore[misc]
+        followed.append(report.is_synced)
+    assert followed == [False] * 2 + [True] * 17 + [False] * 5
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 502, 503, 504])

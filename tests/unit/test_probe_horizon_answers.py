@@ -24,7 +24,8 @@ def root(ledger: int, core: int | None, age: float | None, *, starting: bool = F
 
 
 def rpc(ledger: int, age: float | None, state: str = "healthy", network: str | None = None) -> NodeReport:
-    return NodeReport(ledger, is_synced=True, state=state, network=network, age_seconds=age, tells_start=False)
+    is_healthy = state == "healthy"
+    return NodeReport(ledger, is_synced=is_healthy, state=state, network=network, age_seconds=age, tells_start=False)
 
 
 def silent(state: str, network: str | None = None) -> NodeReport:
