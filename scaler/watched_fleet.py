@@ -154,11 +154,11 @@ class WatchedFleet:
             self._tell_at_once()
 
     def _find_room(self, members: Mapping[str, str], known: set[str], max_nodes: int) -> tuple[Mapping[str, str], int]:
-        """Find the members that can be polled, those that are known first, and how many cannot."""
-        room = max(0, max_nodes - self._poller.node_count)
-        left_out = [name for name, url in members.items() if url not in known][room:]
-        fitting = {name: url for name, url in members.items() if name not in left_out} if left_out else members
-        return fitting, len(left_out)
+        """Find the members that can be polled, and how many cannot: of the new ones all or none, those known stay."""
+        new = {name for name, url in members.items() if url not in known}
+        if self._poller.node_count + len(new) <= max_nodes:
+            return members, 0
+        return {name: url for name, url in members.items() if name not in new}, len(new)
 
     def set_gates(self, found: Mapping[str, str], max_nodes: int) -> None:
         """Have the gates that DNS names, name to base URL, polled beside the members; none where it names none."""

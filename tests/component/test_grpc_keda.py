@@ -79,6 +79,16 @@ async def test_the_first_question_starts_observing_and_never_waits_for_a_poll(
     assert [(v.metricName, v.metricValue, v.metricValueFloat) for v in values] == [("desiredReplicas", 3, 3.0)]
 
 
+async def test_keda_2_5_asks_with_the_triggers_number_and_with_keys_of_its_own(
+    keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
+) -> None:
+    ref = build_ref(*nodes, tlsCertFile="/tls/ca.crt")
+    (spec,) = (await keda.GetMetricSpec(ref)).metricSpecs
+    request = GetMetricsRequest(scaledObjectRef=ref, metricName=f"s0-{spec.metricName}")
+    values = (await ask_until_ground(keda, request)).metricValues
+    assert [(v.metricName, v.metricValue) for v in values] == [("s0-desiredReplicas", 3)]
+
+
 async def test_asking_for_the_metric_spec_starts_observing_as_well(
     keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
 ) -> None:
