@@ -22,12 +22,15 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
+from scaler.open_files import OWN_LIMITS
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 
 _LOOKUP_SECONDS = 4.0
 _LOOKUPS_AT_ONCE = 32
 _KEPT_HOSTS = 4096
+OWN_LIMIT = "OwnLimit"
+"""Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
 _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 
@@ -177,7 +180,8 @@ class Discovery:
                 f"DNS look-up of {kind} {name} had no answer in {_LOOKUP_SECONDS:g} s", "DnsTimeout"
             ) from error
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise DiscoveryError(f"DNS look-up of {kind} {name} failed: {error}", "DnsFailed") from error
+            reason = OWN_LIMIT if _is_own_limit(error) else "DnsFailed"
+            raise DiscoveryError(f"DNS look-up of {kind} {name} failed: {error}", reason) from error
         if answer.response.flags & dns.flags.TC:
             raise DiscoveryError(
                 f"DNS look-up of {kind} {name} was cut short, by TCP as well: that is more than one answer can hold;"
@@ -186,6 +190,13 @@ class Discovery:
             )
         records = list(answer.rrset or ())
         return records, _collect_additional(answer.response)
+
+
+def _is_own_limit(error: Exception) -> bool:
+    """Tell whether this process could not even ask; dnspython collects the errors of all servers in one of its own."""
+    collected = error.kwargs.get("errors", ()) if isinstance(error, dns.resolver.NoNameservers) else ()
+    causes = [error, *(part for entry in collected for part in entry if isinstance(part, OSError))]
+    return any(isinstance(cause, OSError) and cause.errno in OWN_LIMITS for cause in causes)
 
 
 def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:

@@ -17,6 +17,7 @@ import httpx
 
 from scaler.addresses import explain_refusal
 from scaler.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
+from scaler.open_files import OWN_LIMITS
 from scaler.probes.answer import HttpAnswer, take_body
 from scaler.probes.conversation import Conversation
 from scaler.probes.gate import GateReport
@@ -26,9 +27,6 @@ from scaler.probes.requests import ProbeRequest
 _T = TypeVar("_T")
 _MAX_MESSAGE_CHARS = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-_OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Errors of this machine, which say nothing of the node."""
 
 _NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM})
 
@@ -245,7 +243,7 @@ class NodeClient:
 
 def _explain_os_error(error: OSError) -> Exception:
     """Give the reason that an operating system's error stands for."""
-    if error.errno in _OWN_LIMITS:
+    if error.errno in OWN_LIMITS:
         return OwnLimitError(str(error))
     if isinstance(error, ConnectionRefusedError):
         return ExchangeError("ConnectionRefused", "nothing listens at that port")

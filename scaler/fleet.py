@@ -22,6 +22,7 @@ from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.readers import find_failing, find_rates
 from scaler.request_window import RequestWindow, advance_window, find_figures
+from scaler.shared_address import find_shared_address, is_step_back, note_step_back
 from scaler.shared_database import find_stopped_database
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.standing import ReplicaStanding, Thresholds
@@ -71,6 +72,7 @@ class Fleet:
         self._references: dict[Reference, Hearing] = {}
         self._verdicts: tuple[Verdict, ...] = ()
         self._shortage = Shortage()
+        self._steps_back: dict[str, tuple[float, ...]] = {}
         self._are_members_known = False
         self._discovery_trouble = ""
         self._network = spec.network
@@ -109,6 +111,7 @@ class Fleet:
             else greet(self._acquaintances.get(name), now, is_newcomer=is_newcomer)
             for name in names
         }
+        self._steps_back = {name: steps for name, steps in self._steps_back.items() if name in stays}
         self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
@@ -129,6 +132,8 @@ class Fleet:
         if now - self._looked_at > self._remembered_seconds:
             # This process did not run for a while: what the tip was then is nothing to hold an answer against.
             self._look_around(now)
+        if isinstance(outcome, NodeReport) and is_step_back(standing.report, outcome):
+            self._steps_back[name] = note_step_back(self._steps_back.get(name, ()), now)
         after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
         self._standings[name] = after
         if self._tip is None and isinstance(outcome, NodeReport):
@@ -191,17 +196,20 @@ class Fleet:
             self._tip,
             observed_since=self._observed_since,
             memory=self._memory,
-            settings=self._find_policy(),
+            settings=self._find_policy(now),
             now=now,
             requests=find_rates(replicas),
             failing=find_failing(replicas),
         )
 
-    def _find_policy(self) -> PolicySettings:
-        """Hold the policy where the whole fleet hangs on one database that has stopped: nothing it does would help."""
-        if self._policy.hold is not None or self._spec.probe is not ProbeKind.HORIZON:
+    def _find_policy(self, now: float) -> PolicySettings:
+        """Hold the policy where nothing that it does would help: one database that has stopped, one address for all."""
+        if self._policy.hold is not None:
             return self._policy
-        return replace(self._policy, hold=find_stopped_database(self._standings))
+        hold = find_shared_address(self._steps_back, self._addresses, now) if self._steps_back else None
+        if hold is None and self._spec.probe is ProbeKind.HORIZON:
+            hold = find_stopped_database(self._standings)
+        return self._policy if hold is None else replace(self._policy, hold=hold)
 
     def _explain_shortage(self, now: float) -> str:
         source = self._spec.source

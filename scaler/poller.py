@@ -17,7 +17,7 @@ import structlog
 
 from readpool.clock import Clock
 from scaler.addresses import is_address
-from scaler.discovery import Discovery, DiscoveryError
+from scaler.discovery import OWN_LIMIT, Discovery, DiscoveryError
 from scaler.fetch import FetchLimits, NodeClient, OwnLimitError, build_failure, build_question
 from scaler.http_exchange import ExchangeError, ReceiveBudget
 from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
@@ -275,6 +275,8 @@ class Poller:
         try:
             return await self._discovery.resolve(host)
         except DiscoveryError as error:
+            if error.reason == OWN_LIMIT:
+                raise OwnLimitError(str(error)) from error
             raise ExchangeError("NameNotResolved", str(error)) from error
 
     def _note_own_limit(self, error: OwnLimitError) -> None:

@@ -1,10 +1,11 @@
+import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import dns.rcode
 import pytest
 
-from scaler.discovery import Discovery, DiscoveryError, NotHeadlessError
+from scaler.discovery import OWN_LIMIT, Discovery, DiscoveryError, NotHeadlessError
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
@@ -161,6 +162,19 @@ async def test_a_host_is_looked_up_once_however_many_ask(server: FakeDns, discov
 async def test_a_host_without_addresses_is_an_error(discovery: Discovery) -> None:
     with pytest.raises(DiscoveryError, match="resolves to nothing"):
         await discovery.resolve("nowhere.example.")
+
+
+async def test_running_out_of_descriptors_says_nothing_of_the_host(server: FakeDns, discovery: Discovery) -> None:
+    server.records["node.example.", "A"] = ["10.0.0.1"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
+        try:
+            with pytest.raises(DiscoveryError) as caught:
+                await discovery.resolve("node.example.")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.reason == OWN_LIMIT
 
 
 async def test_localhost_needs_no_dns(server: FakeDns, discovery: Discovery) -> None:
