@@ -109,10 +109,10 @@ def judge(reference: Reference, heard: Hearing, against: Circumstances, now: flo
         return Verdict(reference, NO_ANSWER, heard.trouble or "It does not answer.")
     if report.is_of_another(against.network):
         return Verdict(reference, OTHER_NETWORK, f"It is of {report.network!r}, the fleet of {against.network!r}.")
-    if report.network is None and against.network is not None:
-        return Verdict(reference, UNKNOWN_NETWORK, f"It does not say that it is of {against.network!r}.")
     if report.ledger <= 1:
         return Verdict(reference, NO_LEDGER, report.state or "It answers without a ledger.")
+    if report.network is None and against.network is not None:
+        return Verdict(reference, UNKNOWN_NETWORK, f"It does not say that it is of {against.network!r}.")
     return _judge_ledger(reference, report, heard, against, now, is_archive=is_archive)
 
 

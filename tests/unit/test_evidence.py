@@ -52,6 +52,7 @@ def heard(report: NodeReport | None, *, seconds_ago: float = 1.0, moved_seconds_
             heard(replace(OURS, network=None)), replace(AGAINST, network=None), COUNTS, id="nobody names a network"
         ),
         pytest.param(heard(replace(OURS, ledger=0)), AGAINST, NO_LEDGER, id="answers without a ledger"),
+        pytest.param(heard(replace(OURS, ledger=0, network=None)), AGAINST, NO_LEDGER, id="and without a network"),
         pytest.param(heard(OURS, moved_seconds_ago=600), AGAINST, STOPPED, id="has stopped while others go on"),
         pytest.param(
             heard(OURS, moved_seconds_ago=600),

@@ -12,7 +12,7 @@ from scaler.readers import find_rates
 from scaler.snapshot import FleetSnapshot
 from tests.unit.scaler_worlds import STEP_SECONDS, World, bound_size, draw_world
 
-WORLDS = int(os.environ.get("READPOOL_WORLDS", "24"))
+WORLDS = int(os.environ.get("READPOOL_WORLDS", "12"))
 HOURS = 2.0
 SETTLED_SECONDS = 60.0
 
