@@ -32,6 +32,11 @@ def list_reader_writes(plan: Plan, observed: ObservedPool) -> list[Manifest]:
     return [one for one in plan.apply if kind_of(one) in OF_READERS and not _is_held(one, observed)]
 
 
+def list_held_writes(plan: Plan, observed: ObservedPool) -> list[Manifest]:
+    """List the routes that wait for their Services, which the other lane makes."""
+    return [one for one in plan.apply if kind_of(one) in OF_READERS and _is_held(one, observed)]
+
+
 def list_other_writes(plan: Plan) -> list[Manifest]:
     """List what else is to be applied, but for a StatefulSet that gets smaller."""
     return [one for one in plan.apply if kind_of(one) not in OF_READERS]

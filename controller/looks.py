@@ -77,6 +77,7 @@ class Looks:
             pool, misread = recall_understood(manifest, memory.understood), str(error)
         observed, plan = self._plan(key, pool, memory, misread)
         wanted = list_touched(plan, observed) | {ObjectKey(POOL, key.namespace, key.name)}
+        memory.slow &= wanted
         if memory.failures.keys() - wanted:  # what is no longer to be written does not fail
             memory.failures = {key: one for key, one in memory.failures.items() if key in wanted}
             observed, plan = self._plan(key, pool, memory, misread)

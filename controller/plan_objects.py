@@ -121,9 +121,13 @@ def _is_frozen(observed: ObservedPool) -> bool:
 
 
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
-    """Find what the pool has made and no longer wants; what it has made bears its stamp."""
+    """Find what the pool has made and no longer wants; it bears our stamp, and a slice the label of its controller."""
     classes = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
-    made = (key for key, live in observed.children.items() if APPLIED_ANNOTATION in read_annotations(live))
+    made = (
+        key
+        for key, live in observed.children.items()
+        if key.kind == ENDPOINT_SLICE or APPLIED_ANNOTATION in read_annotations(live)
+    )
     owned = (key for key in made if key.kind != SERVICE or key.name in classes)
     unwanted = (key for key in owned if key.kind in _PRUNED and key not in wanted)
     return sorted(unwanted, key=lambda key: (_PRUNED.index(key.kind), str(key)))

@@ -15,6 +15,7 @@ from controller.gate import has_gate
 from controller.lanes import (
     OF_READERS,
     are_readers_told,
+    list_held_writes,
     list_needs,
     list_other_deletions,
     list_other_writes,
@@ -71,8 +72,10 @@ class PoolWriter:
         late = frozenset(look.memory.failures)
         taken = {key for key in look.plan.taken if key.kind not in OF_READERS}
         seen = await self._find_taken(look, attempts, {*map(_key, list_other_writes(look.plan)), *taken})
+        held = {_key(manifest) for manifest in list_held_writes(seen.plan, seen.observed)}
         waiting = await self._write_objects(seen, attempts, lambda key: key not in late, late)
-        seen = await self._end_and_tell(self._see(seen, attempts), attempts, late)
+        seen = await self._write_held(self._see(seen, attempts), attempts, held)
+        seen = await self._end_and_tell(seen, attempts, late)
         again = late | waiting
         if again:
             await self._write_objects(seen, attempts, lambda key: key in again, frozenset())
@@ -108,6 +111,15 @@ class PoolWriter:
             else:
                 await self._apply(look, attempts, manifest)
         return waiting
+
+    async def _write_held(self, look: Look, attempts: Attempts, held: AbstractSet[ObjectKey]) -> Look:
+        """Write the routes whose Services have just been made."""
+        freed = [one for one in list_reader_writes(look.plan, look.observed) if _key(one) in held]
+        seen = await self._find_taken(look, attempts, {*map(_key, freed)})
+        for manifest in freed:
+            if _key(manifest) not in attempts.failed and _key(manifest) not in seen.memory.occupied:
+                await self._apply(seen, attempts, manifest)
+        return self._see(seen, attempts) if freed else seen
 
     async def _end_and_tell(self, look: Look, attempts: Attempts, late: frozenset[ObjectKey]) -> Look:
         """Delete, shrink and resize, and say in status how things are."""

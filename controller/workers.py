@@ -21,7 +21,8 @@ RESYNC_SECONDS = 600.0
 """Every pool is looked at so often, whatever happens: it costs no request where nothing is to do."""
 LONG_SECONDS = 0.5
 """A pool that is worked on for longer holds up no other: it leaves its place to the next."""
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 200
+"""Of pools that take long; a server that is slow for everybody is not to be asked by all pools at once."""
 READERS_PATIENCE_SECONDS = 0.2
 _LOG = structlog.get_logger()
 

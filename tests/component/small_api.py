@@ -63,7 +63,7 @@ class SmallApi:
     is_away: bool = False
     writes: list[Write] = field(default_factory=list)
     _watchers: list[tuple[Kind, str | None, str, asyncio.Queue[Any]]] = field(default_factory=list)
-    _streams: set[web.Request] = field(default_factory=set)
+    _streams: dict[int, web.Request] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, key: ObjectKey, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class SmallApi:
     def go_away(self) -> None:
         """Cut all that is open, and answer nobody until `is_away` is False again."""
         self.is_away = True
-        for stream in tuple(self._streams):
+        for stream in tuple(self._streams.values()):
             if stream.transport is not None:
                 stream.transport.abort()
 
@@ -152,7 +152,7 @@ class SmallApi:
                 queue.put_nowait({"type": "MODIFIED", "object": one})
         watcher = (kind, namespace, selector, queue)
         self._watchers.append(watcher)
-        self._streams.add(request)
+        self._streams[id(request)] = request
         answer = web.StreamResponse()
         await answer.prepare(request)
         try:
@@ -160,7 +160,7 @@ class SmallApi:
                 await answer.write(json.dumps(await queue.get()).encode() + b"\n")
         finally:
             self._watchers.remove(watcher)
-            self._streams.discard(request)
+            del self._streams[id(request)]
 
     def _read(self, key: ObjectKey) -> dict[str, Any]:
         if key not in self.objects:

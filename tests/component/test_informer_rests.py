@@ -35,6 +35,7 @@ class Server:
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         self.asked += 1
         assert selector is None
+        await asyncio.sleep(0.001)
         for event in self.list_events(version):
             yield event
 
@@ -105,19 +106,18 @@ async def test_it_knows_since_when_it_is_lost_and_that_it_is_found_again() -> No
     informer = Informer(api, POD, None)  # type: ignore[arg-type]
     following = asyncio.create_task(informer.run())
     async with asyncio.timeout(5):
-        while informer.lost_at is None:  # noqa: ASYNC110 - nobody tells
+        while not is_lost(informer):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
-        assert is_lost(informer)
         informer._client = Held()  # type: ignore[assignment]
-        while informer.lost_at is not None:  # noqa: ASYNC110
+        while is_lost(informer):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert not is_lost(informer)
+    assert informer.failure is None
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
 
 
 def is_lost(informer: Informer) -> bool:
-    return informer.failure is not None
+    return informer.lost_at is not None
 
 
 class Held(Server):
