@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller import reasons
+from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import Condition, Verdict
 
 _TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting")
@@ -50,6 +51,12 @@ def find_events(
         if is_news:
             events.append(PoolEvent(condition.reason, f"{condition.type}: {condition.message}", is_warning))
     return tuple(events)
+
+
+def is_young(pool: ReadOnlyPool, now: float) -> bool:
+    """Tell whether a pool is in its first minutes."""
+    made = pool.creation_timestamp
+    return made is not None and now - made.timestamp() < YOUNG_SECONDS
 
 
 def _is_told_elsewhere(condition: Condition, *, is_moving: bool) -> bool:
