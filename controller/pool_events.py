@@ -35,7 +35,7 @@ def find_events(
 ) -> tuple[PoolEvent, ...]:
     """Find what became of the conditions; of a pool that is new, only what is wrong at once.
 
-    Of one that `is_young`, nothing that is only not there yet: what stays away is told by Stalled.
+    Of one that `is_young`, nothing that has only not been there yet: what stays away is told by Stalled.
     """
     known, new = ({condition.type: condition for condition in conditions} for conditions in (last, now))
     is_moving = "Reconciling" in new and new["Reconciling"].status is Verdict.TRUE
@@ -45,7 +45,8 @@ def find_events(
         if condition.type not in _TOLD or _is_told_elsewhere(condition, is_moving=is_moving):
             continue
         is_warning = _is_bad(condition)
-        if is_warning and is_young and condition.reason in _NOT_YET:
+        has_been_well = before is not None and not _is_bad(before)
+        if is_warning and is_young and condition.reason in _NOT_YET and not has_been_well:
             continue
         is_news = is_warning and condition.type in _BAD_WHEN_TRUE if before is None else _is_change(before, condition)
         if is_news:
