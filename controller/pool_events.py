@@ -39,14 +39,14 @@ def find_events(
     """
     known, new = ({condition.type: condition for condition in conditions} for conditions in (last, now))
     is_moving = "Reconciling" in new and new["Reconciling"].status is Verdict.TRUE
+    is_coming_up = is_young and ("Fresh" not in known or _is_bad(known["Fresh"]))
     events = []
     for condition in new.values():
         before = known.get(condition.type)
         if condition.type not in _TOLD or _is_told_elsewhere(condition, is_moving=is_moving):
             continue
         is_warning = _is_bad(condition)
-        has_been_well = before is not None and not _is_bad(before)
-        if is_warning and is_young and condition.reason in _NOT_YET and not has_been_well:
+        if is_warning and is_coming_up and condition.reason in _NOT_YET:
             continue
         is_news = is_warning and condition.type in _BAD_WHEN_TRUE if before is None else _is_change(before, condition)
         if is_news:
