@@ -137,7 +137,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         waits_for=step.waits_for,
         holds=sizes.waits_for,
         is_applying=_is_applying(observed, apply),
-        stalled=configurations.stalled or find_stall(observed, objects) or find_stuck_replicas(replicas, size, now),
+        stalled=configurations.stalled
+        or find_stall(observed, objects)
+        or find_stuck_replicas(replicas, size, now, pool.status.conditions),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)

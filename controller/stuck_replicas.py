@@ -1,10 +1,11 @@
 """Which replicas are not ready, why, and for how long? What the conditions Ready and Stalled say of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from controller import reasons
 from controller.pod_troubles import count_troubles
 from controller.replicas import Replica
+from readpool.pool.status import Condition, Verdict
 
 
 def count_unready(replicas: Sequence[Replica], wanted: int) -> str:
@@ -24,16 +25,30 @@ STUCK_AFTER_SECONDS = 600.0
 _TOLD_REPLICAS = 3
 
 
-def find_stuck_replicas(replicas: Sequence[Replica], wanted: int, now: float) -> tuple[str, str] | None:
-    """Find which replicas have not come up for so long that a person has to look, and what their pods say of it."""
-    at = {one.name: one.unready_since for one in replicas if one.ordinal < wanted and not one.is_terminating}
-    stuck = [one for one in replicas if (since := at.get(one.name)) is not None and now - since >= STUCK_AFTER_SECONDS]
+def find_stuck_replicas(
+    replicas: Sequence[Replica], wanted: int, now: float, conditions: Iterable[Condition] = ()
+) -> tuple[str, str] | None:
+    """Find which replicas have not come up for so long that a person has to look, and what their pods say of it.
+
+    `conditions` are those of status: where a pod does not say since when it is not ready, Ready does.
+    """
+    told_since = next((one.last_transition_time.timestamp() for one in conditions if _tells_unready(one)), now)
+    stuck = [
+        one
+        for one in replicas
+        if one.ordinal < wanted and not one.is_terminating and not one.is_ready
+        if now - (told_since if one.unready_since is None else one.unready_since) >= STUCK_AFTER_SECONDS
+    ]
     if not stuck:
         return None
     told = [f"{one.name} {one.trouble.one if one.trouble is not None else 'is not ready'}" for one in stuck]
     more = f"; and {len(told) - _TOLD_REPLICAS} more" if len(told) > _TOLD_REPLICAS else ""
     minutes = int(STUCK_AFTER_SECONDS // 60)
     return reasons.REPLICA_STUCK, f"for more than {minutes} min: {'; '.join(told[:_TOLD_REPLICAS])}{more}"
+
+
+def _tells_unready(condition: Condition) -> bool:
+    return condition.type == "Ready" and condition.status is Verdict.FALSE
 
 
 def list_stuck_times(replicas: Sequence[Replica], wanted: int) -> list[float]:
