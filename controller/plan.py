@@ -12,17 +12,9 @@ from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations, choose_texts, is_armed, is_to_be_made
 from controller.differs import stamp
 from controller.disruptions import judge_disruptions
-from controller.draining import choose_size, find_surplus, name_hold
-from controller.labels import pod_name
+from controller.draining import find_surplus
 from controller.observed import ObservedPool
-from controller.plan_facts import (
-    find_stall,
-    find_stuck_replicas,
-    gather_facts,
-    list_kept_conditions,
-    list_rewrites,
-    list_stuck_times,
-)
+from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
 from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
@@ -36,18 +28,18 @@ from controller.pod_plan import (
     plan_patches,
     plan_restart,
 )
-from controller.pool_events import YOUNG_SECONDS, PoolEvent, find_events
+from controller.pool_events import PoolEvent, find_events, is_young
+from controller.pool_size import choose_sizes, read_size
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
-from controller.resources.claims import find_claim_in_the_way
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
 from controller.routing import route
 from controller.scaler_clock import compute_stale_seconds
 from controller.shard_plan import plan_shards, to_status
+from controller.stuck_replicas import find_stuck_replicas, list_stuck_times
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, STATEFUL_SET, Manifest, ObjectKey, kind_of
-from readpool.pool.spec import PoolSpec
 from readpool.pool.status import dump_status
 
 TURN_SECONDS = 15.0
@@ -111,16 +103,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         return Plan(dump_status(observed.pool.status))
     pool, silent_since = observed.pool, observed.fleet_silent_since
     observed = _forgive_short_silence(observed, now)
-    wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
-    running = _read_size(observed)
-    fleet = observed.current_fleet
-    is_return_expected = fleet is not None and not fleet.is_halted
-    size = choose_size(replicas, wanted, running, is_return_expected=is_return_expected)
-    holds = name_hold(replicas, wanted, size)
-    held = find_claim_in_the_way(pool, running or 0, size, observed.claims)
-    if held is not None:
-        size, holds = held, f"the volume of {pod_name(pool.name, held)} before it to be gone"
+    sizes = choose_sizes(observed, replicas)
+    wanted, size, running = sizes.wanted, sizes.size, sizes.running
     shards = plan_shards(observed, replicas, size)
     configurations = build_configurations(observed, size, shards.assignments, settings, running or 0)
     size = size if configurations.most is None else configurations.most
@@ -157,13 +142,13 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         facts,
         outdated=len(outdated),
         waits_for=step.waits_for,
-        holds=holds,
+        holds=sizes.waits_for,
         is_applying=_is_applying(observed, apply),
         rewrites=list_rewrites(observed, objects),
         stalled=(
             configurations.stalled
             or find_stall(observed, objects, doomed, now)
-            or find_stuck_replicas(replicas, size, now)
+            or find_stuck_replicas(replicas, size, now, pool.status.conditions)
         ),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
@@ -177,9 +162,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         shrink=tuple(one for one in apply if _is_shrunk(observed, one)),
         delete=doomed,
         uids=deletions.uids,
-        replicas=to_write,
+        replicas=sizes.to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
-        events=(*deletions.events, *find_events(last, conditions, is_young=_is_young(observed, now))),
+        events=(*deletions.events, *find_events(last, conditions, is_young=is_young(observed.pool, now))),
         deletion_events=deletions.events,
         again_in_seconds=choose_delay(
             (
@@ -195,37 +180,6 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         is_rolled_out=not (outdated or facts.is_applying),
         is_rolling=bool(outdated) and (step.restart is not None or step.is_under_way),
     )
-
-
-def _is_young(observed: ObservedPool, now: float) -> bool:
-    made = observed.pool.creation_timestamp
-    return made is not None and now - made.timestamp() < YOUNG_SECONDS
-
-
-def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:
-    """Choose how many replicas there are to be, and what to write to spec.replicas, if anything.
-
-    0 is written by nobody who scales: it stands for targetReplicas in a new pool, and in one that has replicas, where a
-    manifest was put in place of the whole pool, for those.
-    """
-    spec = observed.pool.spec
-    running = _read_size(observed)
-    if spec.paused and running is not None:
-        return running, None
-    if spec.replicas == 0:
-        start = _clamp(running or spec.target_replicas, spec)
-        return start, start
-    return _clamp(spec.replicas, spec), None
-
-
-def _read_size(observed: ObservedPool) -> int | None:
-    """Read how many replicas the StatefulSet has now."""
-    live = observed.find(STATEFUL_SET, observed.pool.name)
-    return live["spec"].get("replicas") if live is not None else None
-
-
-def _clamp(replicas: int, spec: PoolSpec) -> int:
-    return max(spec.min_replicas, min(spec.max_replicas, replicas))
 
 
 def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
@@ -276,7 +230,7 @@ def _is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
     """Tell whether a manifest is the StatefulSet's, with fewer replicas than it has."""
-    running = _read_size(observed)
+    running = read_size(observed)
     return kind_of(manifest) == STATEFUL_SET and running is not None and manifest["spec"]["replicas"] < running
 
 

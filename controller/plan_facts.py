@@ -8,12 +8,12 @@ from controller.conditions import PoolFacts, may_be_fresh
 from controller.core_config_version import has_query_server
 from controller.failures import STALLED_AFTER_SECONDS
 from controller.observed import ObservedPool
-from controller.pod_troubles import count_troubles
 from controller.replicas import Replica
 from controller.route_objects import is_route_missed
 from controller.routing import Ground, Routing, find_stale_time
 from controller.scaler_clock import read_scaler_clock
 from controller.shards import ShardPlan
+from controller.stuck_replicas import count_unready
 from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
 from readpool.replica_class import ReplicaClass
 
@@ -28,7 +28,7 @@ def gather_facts(
         present=len(replicas),
         ready=sum(one.is_ready and not one.is_terminating for one in replicas if one.ordinal < wanted),
         outdated=0,
-        troubles=_count_troubles(replicas, wanted),
+        troubles=count_unready(replicas, wanted),
         fresh=sum(replica.is_fresh for replica in replicas),
         fresh_enough=min(wanted, spec.target_replicas),
         unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
@@ -46,44 +46,6 @@ def gather_facts(
         failing=list_failing(observed),
         is_misread=bool(observed.misread),
     )
-
-
-def _count_troubles(replicas: Sequence[Replica], wanted: int) -> str:
-    """Count what keeps replicas from being ready: pods' own reasons, then those that just have not come up yet."""
-    staying = [one for one in replicas if one.ordinal < wanted]
-    starting = sum(not one.is_ready and not one.is_terminating and one.trouble is None for one in staying)
-    ending = sum(one.is_terminating for one in staying)
-    missing = wanted - len(staying)
-    rest = {"starting": starting, "ending": ending, "still to be made": missing}
-    told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in rest.items() if count > 0]
-    known = count_troubles(one.trouble for one in staying if one.trouble is not None and not one.is_terminating)
-    return ", ".join(([known] if known else []) + told)
-
-
-STUCK_AFTER_SECONDS = 600.0
-"""So long a replica may take to come up before a person is told: images are large, and databases are made."""
-_TOLD_REPLICAS = 3
-
-
-def find_stuck_replicas(replicas: Sequence[Replica], wanted: int, now: float) -> tuple[str, str] | None:
-    """Find which replicas have not come up for so long that a person has to look, and what their pods say of it."""
-    at = {one.name: one.unready_since for one in replicas if one.ordinal < wanted and not one.is_terminating}
-    stuck = [one for one in replicas if (since := at.get(one.name)) is not None and now - since >= STUCK_AFTER_SECONDS]
-    if not stuck:
-        return None
-    told = [f"{one.name} {one.trouble.one if one.trouble is not None else 'is not ready'}" for one in stuck]
-    more = f"; and {len(told) - _TOLD_REPLICAS} more" if len(told) > _TOLD_REPLICAS else ""
-    minutes = int(STUCK_AFTER_SECONDS // 60)
-    return reasons.REPLICA_STUCK, f"for more than {minutes} min: {'; '.join(told[:_TOLD_REPLICAS])}{more}"
-
-
-def list_stuck_times(replicas: Sequence[Replica], wanted: int) -> list[float]:
-    """List when replicas that are not ready will have been so for too long."""
-    return [
-        one.unready_since + STUCK_AFTER_SECONDS
-        for one in replicas
-        if one.unready_since is not None and one.ordinal < wanted and not one.is_terminating
-    ]
 
 
 def find_stall(
