@@ -113,12 +113,10 @@ def _hash_text(text: str) -> str:
     return compute_hash(re.sub(r"^CATCHUP_RECENT = [0-9]+\n", "", text, flags=re.MULTILINE))
 
 
-def runs_another(observed: ObservedPool, replica: Replica, texts: Mapping[str, str]) -> bool:
-    """Tell whether a replica runs another configuration than it should, and could start with that one."""
+def runs_another(replica: Replica, texts: Mapping[str, str]) -> bool:
+    """Tell whether a replica runs another configuration than it should, whether it can be written yet or not."""
     text = texts.get(replica.name)
-    if text is None or replica.config_hash is None or _is_refused(observed):
-        return False
-    return not _is_of(replica.config_hash, text)
+    return text is not None and replica.config_hash is not None and not _is_of(replica.config_hash, text)
 
 
 def is_armed(observed: ObservedPool, name: str, texts: Mapping[str, str]) -> bool:
@@ -157,13 +155,8 @@ def _is_of(noted: str, text: str) -> bool:
 
 def is_to_be_made(observed: ObservedPool) -> bool:
     """Tell whether there is no ConfigMap yet, and can be one."""
-    is_there = observed.find(CONFIG_MAP, config_map_name(observed.pool.name)) is not None
-    return not is_there and not _is_refused(observed)
-
-
-def _is_refused(observed: ObservedPool) -> bool:
-    name = config_map_name(observed.pool.name)
-    return ObjectKey(CONFIG_MAP, observed.pool.namespace, name) in observed.refused
+    key = ObjectKey(CONFIG_MAP, observed.pool.namespace, config_map_name(observed.pool.name))
+    return key not in observed.children and not observed.is_held(key)
 
 
 def _read_live(observed: ObservedPool) -> Mapping[str, str]:

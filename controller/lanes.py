@@ -4,6 +4,8 @@ Under controller.reconcile: slices and routes are written by the readers' lane, 
 and shrinks nothing before the readers have been told.
 """
 
+from collections.abc import Iterator
+
 from controller.observed import ObservedPool
 from controller.plan import Plan
 from controller.resources.endpoint_slices import Freshness
@@ -72,14 +74,28 @@ def are_readers_told(plan: Plan, observed: ObservedPool) -> bool:
 def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded: bool) -> set[ObjectKey]:
     """List what is to be applied before an object, and has to be there by then.
 
-    A StatefulSet needs its replicas' configuration and claims and, unless a gate guards them, their NetworkPolicy.
+    A StatefulSet needs its replicas' configuration and claims and, unless a gate guards them, their NetworkPolicy. A
+    route needs the slices that gain who it sends readers to: before they have, nobody answers there.
     """
+    if key.kind == HTTP_ROUTE:
+        return set(_list_gaining(key, plan, observed))
     if key.kind != STATEFUL_SET:
         return set()
     there = {claim["metadata"]["name"] for claim in observed.claims}
     needed = (CONFIG_MAP, PVC) if is_guarded else (CONFIG_MAP, PVC, NETWORK_POLICY)
     applied = (key_of(kind_of(one), one) for one in plan.apply)
     return {one for one in applied if one.kind in needed and one.name not in there}
+
+
+def _list_gaining(route: ObjectKey, plan: Plan, observed: ObservedPool) -> Iterator[ObjectKey]:
+    """List the slices of a route's backends that are to be written before it."""
+    services = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
+    for manifest in plan.apply:
+        key = key_of(kind_of(manifest), manifest)
+        if key == route:
+            return
+        if key.kind == ENDPOINT_SLICE and _read_service(manifest) in services:
+            yield key
 
 
 def list_touched(plan: Plan, observed: ObservedPool) -> set[ObjectKey]:
@@ -93,8 +109,11 @@ def list_services(manifest: Manifest, observed: ObservedPool) -> set[ObjectKey]:
     """List the Services that are not ours yet, and have to be nobody's before a slice that is new may name them."""
     if kind_of(manifest) != ENDPOINT_SLICE or key_of(ENDPOINT_SLICE, manifest) in observed.children:
         return set()
-    name = manifest["metadata"]["labels"]["kubernetes.io/service-name"]
-    return {ObjectKey(SERVICE, observed.pool.namespace, name)} - observed.children.keys()
+    return {ObjectKey(SERVICE, observed.pool.namespace, _read_service(manifest))} - observed.children.keys()
+
+
+def _read_service(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["labels"]["kubernetes.io/service-name"])
 
 
 def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:

@@ -118,7 +118,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     is_stuck = not configurations.is_complete or bool(observed.misread) or is_held
     begins = lambda: _is_writing(observed, settings)  # noqa: E731 - asked only where it matters
     sick = find_sick(observed, replicas, outdated, size, begins, now)
-    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, texts, now)
+    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, texts, settings, now)
     written = replace(configurations, texts=choose_texts(observed, replicas, texts, step.restart))
     if deletions.begins_replacement and not is_stuck and _is_changing(observed, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
@@ -178,7 +178,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         ),
         taken=tuple(key for key in objects if key in observed.occupied and key.kind != PVC),
         is_rolled_out=not (outdated or facts.is_applying),
-        is_rolling=bool(outdated) and (step.restart is not None or step.is_under_way),
+        is_rolling=_is_rolling(observed, step, deletions, is_stuck=is_stuck),
     )
 
 
@@ -197,6 +197,7 @@ def _plan_pods(
     wanted: int,
     sick: frozenset[int],
     texts: Mapping[str, str],
+    settings: PlanSettings,
     now: float,
 ) -> tuple[RolloutStep, PodDeletions]:
     if observed.pool.spec.paused or observed.misread:
@@ -204,9 +205,18 @@ def _plan_pods(
     step = plan_restart(replicas, outdated, wanted, sick, now)
     if step.restart is not None and not observed.may_restart:
         step = RolloutStep(waits_for="other pools, a few of which are upgraded at a time")
-    if step.restart is not None and not is_armed(observed, step.restart, texts):
-        return step, PodDeletions()  # its configuration is written first
-    return step, plan_deletions(observed, replicas, step.restart, wanted, now, is_rolling=bool(outdated))
+    is_rolling, restart = bool(outdated), step.restart
+    if restart is not None and not is_armed(observed, restart, texts):
+        if not is_stateful_set_held(observed, settings):
+            return step, PodDeletions()  # its configuration is written first
+        restart = None  # it cannot be; a replica that is of no use gets its new volume all the same
+    return step, plan_deletions(observed, replicas, restart, wanted, now, is_rolling=is_rolling)
+
+
+def _is_rolling(observed: ObservedPool, step: RolloutStep, deletions: PodDeletions, *, is_stuck: bool) -> bool:
+    """Tell whether a replica is restarted, or was and is not back yet; for one that cannot be, no other pool waits."""
+    can_go = not is_stuck and not any(map(observed.is_held, deletions.uids))
+    return step.is_under_way or (step.restart is not None and can_go)
 
 
 def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:

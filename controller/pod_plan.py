@@ -53,7 +53,7 @@ def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Ma
     return frozenset(
         replica.name
         for replica in replicas
-        if (revision and replica.revision and replica.revision != revision) or runs_another(observed, replica, texts)
+        if (revision and replica.revision and replica.revision != revision) or runs_another(replica, texts)
     )
 
 

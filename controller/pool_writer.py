@@ -60,7 +60,8 @@ class PoolWriter:
         slow = seen.memory.slow
         for manifest in list_reader_writes(seen.plan, seen.observed):
             needed = {_key(manifest)} | list_services(manifest, seen.observed)
-            if not needed & (attempts.failed.keys() | slow):
+            unwritten = attempts.failed.keys() | slow
+            if not needed & unwritten and not self._waits(seen, _key(manifest), unwritten):
                 await self._apply(seen, attempts, manifest, _READERS_SECONDS[kind_of(manifest)])
         is_written = not attempts.failed and not slow
         for key in list_reader_deletions(seen.plan, seen.observed, is_written=is_written):
@@ -117,7 +118,9 @@ class PoolWriter:
         freed = [one for one in list_reader_writes(look.plan, look.observed) if _key(one) in held]
         seen = await self._find_taken(look, attempts, {*map(_key, freed)})
         for manifest in freed:
-            if _key(manifest) not in attempts.failed and _key(manifest) not in seen.memory.occupied:
+            key = _key(manifest)
+            is_known = key not in attempts.failed and key not in seen.memory.occupied
+            if is_known and not self._waits(seen, key, attempts.failed.keys()):
                 await self._apply(seen, attempts, manifest)
         return self._see(seen, attempts) if freed else seen
 
@@ -166,7 +169,9 @@ class PoolWriter:
 
     def _waits(self, look: Look, key: ObjectKey, failed: AbstractSet[ObjectKey]) -> bool:
         is_guarded = has_gate(look.pool.spec, self._looks.settings.gate_image)
-        return bool(list_needs(key, look.plan, look.observed, is_guarded=is_guarded) & failed)
+        needs = list_needs(key, look.plan, look.observed, is_guarded=is_guarded)
+        of_readers = {one for one in look.memory.failures if one.kind in OF_READERS}  # the other lane's attempts
+        return bool(needs & (failed | of_readers))
 
     def _see(self, look: Look, attempts: Attempts) -> Look:
         """Look again after something was written, or could not be."""

@@ -15,12 +15,14 @@ from controller.configurations import (
     runs_another,
 )
 from controller.differs import compute_hash
+from controller.failures import Failure
 from controller.observed import ObservedPool
+from controller.plan import plan_pool
 from controller.plan_settings import PlanSettings
 from controller.replicas import read_replicas
 from controller.resources.config_map import build_config_map
 from readpool.kubernetes.kinds import CONFIG_MAP, ObjectKey
-from tests.unit.observed_pools import FRESH, SETTINGS, build_pod, build_pool, index, observe
+from tests.unit.observed_pools import FRESH, NOW, SETTINGS, build_pod, build_pool, index, observe
 from tests.unit.pool_manifests import ARCHIVE
 from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld
 
@@ -101,8 +103,8 @@ def test_a_replica_runs_another_configuration_when(noted: str | None, is_written
     texts = build(observed, 1).texts
     note = hash_configuration(texts["pool-0"]) if noted == "same" else noted
     held = hold(observed, texts if is_written else {"pool-0": "old"}, note)
-    assert runs_another(held, read_replicas(held)[0], texts) is runs
-    assert not runs_another(held, read_replicas(held)[0], {})
+    assert runs_another(read_replicas(held)[0], texts) is runs
+    assert not runs_another(read_replicas(held)[0], {})
 
 
 BEFORE = "# Replica 1, shard 2.\nA = 1\nCATCHUP_COMPLETE = false\nCATCHUP_RECENT = 4096\nB = 2\nC = 2026-01-01\n"
@@ -129,9 +131,9 @@ def test_a_hash_that_an_older_controller_noted_restarts_nobody() -> None:
     texts = build(observed, 1).texts
     stripped = re.sub(r"^CATCHUP_RECENT = [0-9]+\n", "", texts["pool-0"], flags=re.MULTILINE)
     held = hold(observed, texts, compute_hash(stripped))
-    assert not runs_another(held, read_replicas(held)[0], texts)
+    assert not runs_another(read_replicas(held)[0], texts)
     other = hold(observed, texts, compute_hash("another"))
-    assert runs_another(other, read_replicas(other)[0], texts)
+    assert runs_another(read_replicas(other)[0], texts)
 
 
 OLD, NEW = "A = 1\n", "A = 2\n"
@@ -157,11 +159,22 @@ def test_a_replica_that_runs_keeps_its_file_until_its_turn(
     assert chosen == {"pool-0": text, "pool-1": NEW}
 
 
-def test_nobody_is_restarted_for_a_config_map_that_the_api_server_refuses() -> None:
-    held = hold(observe(build_pool(), FRESH), {"pool-0": OLD}, hash_configuration(OLD))
-    assert runs_another(held, read_replicas(held)[0], {"pool-0": NEW})
-    refused = {ObjectKey(CONFIG_MAP, "default", "pool-config"): "too long"}
-    assert not runs_another(replace(held, refused=refused), read_replicas(held)[0], {"pool-0": NEW})
+@pytest.mark.parametrize("is_for_good", [True, False], ids=["is refused", "fails"])
+def test_nobody_is_restarted_for_a_config_map_that_cannot_be_written_and_it_stays_to_be_written(
+    is_for_good: bool,
+) -> None:
+    world = PoolWorld.begin(FRESH, FRESH)
+    world.change(coreConfigOverride="MAX_SLOTS_TO_REMEMBER = 33")
+    key, since = ObjectKey(CONFIG_MAP, "default", "pool-config"), world.now - 3600.0
+    held: dict[str, Any] = {"failing": {key: Failure("no room", is_for_good=False, count=9, since=since)}}
+    plan = plan_pool(
+        replace(world.observe(), **({"refused": {key: "no room"}} if is_for_good else held)), SETTINGS, NOW
+    )
+    assert not plan.delete
+    assert [one["kind"] for one in plan.apply] == ["ConfigMap"]
+    told = {one["type"]: one["message"] for one in plan.status["conditions"]}
+    assert told["Stalled"] == "ConfigMap pool-config: no room"
+    assert not plan.is_rolling, "it has no turn that other pools wait for"
 
 
 def test_a_pool_grows_as_far_as_its_configurations_fit_and_goes_on_with_its_version() -> None:

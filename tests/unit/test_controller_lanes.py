@@ -114,6 +114,14 @@ def test_a_stateful_set_needs_its_configuration_and_without_a_gate_its_network_p
     assert list_needs(key(SERVICE), plan_of(observed), observed, is_guarded=is_guarded) == set()
 
 
+def test_a_route_needs_the_slices_that_gain_those_it_is_to_send_readers_to() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, **ROUTED)
+    world.say(LAGGING, LAGGING)
+    observed = world.observe()
+    needs = list_needs(key(HTTP_ROUTE), plan_of(observed), observed, is_guarded=True)
+    assert needs == {key(ENDPOINT_SLICE, "pool-lagging-lagging-0")}
+
+
 @pytest.mark.parametrize("kind", [STATEFUL_SET, CONFIG_MAP], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("is_for_good", [True, False], ids=["refused", "failing"])
 def test_while_replicas_cannot_be_written_nobody_who_should_go_loses_readers(kind: Kind, is_for_good: bool) -> None:
