@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from controller.observed import ObservedPool
 from controller.plan import Plan
-from controller.resources.endpoint_slices import Freshness
+from controller.resources.endpoint_slices import Freshness, list_slices
 from controller.resources.http_route import class_service_name
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
@@ -49,7 +49,7 @@ def list_reader_deletions(plan: Plan, observed: ObservedPool, *, is_written: boo
 
     Unless all that readers need beside them `is_written`, only slices go in which nobody is alive.
     """
-    alive = {pod["metadata"].get("uid") for pod in observed.pods if not pod["metadata"].get("deletionTimestamp")}
+    alive = _list_alive(observed)
     doomed = [key for key in plan.delete if key.kind in OF_READERS]
     if is_written:
         return doomed
@@ -75,10 +75,10 @@ def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded
     """List what is to be applied before an object, and has to be there by then.
 
     A StatefulSet needs its replicas' configuration and claims and, unless a gate guards them, their NetworkPolicy. A
-    route needs the slices that gain who it sends readers to: before they have, nobody answers there.
+    route that is in force needs the slices that bring the first members of a class: before, nobody answers there.
     """
     if key.kind == HTTP_ROUTE:
-        return set(_list_gaining(key, plan, observed))
+        return set(_list_first_slices(key, plan, observed))
     if key.kind != STATEFUL_SET:
         return set()
     there = {claim["metadata"]["name"] for claim in observed.claims}
@@ -87,14 +87,17 @@ def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded
     return {one for one in applied if one.kind in needed and one.name not in there}
 
 
-def _list_gaining(route: ObjectKey, plan: Plan, observed: ObservedPool) -> Iterator[ObjectKey]:
-    """List the slices of a route's backends that are to be written before it."""
-    services = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
+def _list_first_slices(route: ObjectKey, plan: Plan, observed: ObservedPool) -> Iterator[ObjectKey]:
+    """List the slices to be written of the classes in which nobody is alive, where there is a route already."""
+    if route not in observed.children:
+        return
+    alive = _list_alive(observed)
+    names = [class_service_name(observed.pool.name, freshness) for freshness in Freshness]
+    live = {name: list_slices(observed.children, name) for name in names}
+    empty = {name for name, slices in live.items() if not any(_read_uids(one) & alive for one in slices)}
     for manifest in plan.apply:
         key = key_of(kind_of(manifest), manifest)
-        if key == route:
-            return
-        if key.kind == ENDPOINT_SLICE and _read_service(manifest) in services:
+        if key.kind == ENDPOINT_SLICE and _read_service(manifest) in empty:
             yield key
 
 
@@ -122,6 +125,11 @@ def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
         return False
     names = (class_service_name(observed.pool.name, freshness) for freshness in Freshness)
     return any(observed.find(SERVICE, name) is None for name in names)
+
+
+def _list_alive(observed: ObservedPool) -> set[str]:
+    """List the uids of pods that are not told to end."""
+    return {pod["metadata"].get("uid", "") for pod in observed.pods if not pod["metadata"].get("deletionTimestamp")}
 
 
 def _read_uids(manifest: Manifest | None) -> set[str]:

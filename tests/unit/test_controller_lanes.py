@@ -114,12 +114,23 @@ def test_a_stateful_set_needs_its_configuration_and_without_a_gate_its_network_p
     assert list_needs(key(SERVICE), plan_of(observed), observed, is_guarded=is_guarded) == set()
 
 
-def test_a_route_needs_the_slices_that_gain_those_it_is_to_send_readers_to() -> None:
-    world = PoolWorld.begin(FRESH, FRESH, **ROUTED)
-    world.say(LAGGING, LAGGING)
+def test_a_route_needs_the_first_slice_of_a_class_that_it_is_to_send_readers_to() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, **ROUTED)
+    world.say(FRESH, LAGGING, LAGGING)
     observed = world.observe()
     needs = list_needs(key(HTTP_ROUTE), plan_of(observed), observed, is_guarded=True)
     assert needs == {key(ENDPOINT_SLICE, "pool-lagging-lagging-0")}
+    new = lose(world, key(HTTP_ROUTE))
+    assert list_needs(key(HTTP_ROUTE), plan_of(new), new, is_guarded=True) == set(), "it leads nobody anywhere yet"
+
+
+def test_a_route_needs_no_slice_of_a_class_in_which_somebody_is() -> None:
+    world = PoolWorld.begin(FRESH, LAGGING, LAGGING, **ROUTED)
+    world.say(FRESH, FRESH, LAGGING)
+    observed = world.observe()
+    plan = plan_of(observed)
+    assert "EndpointSlice pool-fresh-fresh-0" in name(list_reader_writes(plan, observed))
+    assert list_needs(key(HTTP_ROUTE), plan, observed, is_guarded=True) == set()
 
 
 @pytest.mark.parametrize("kind", [STATEFUL_SET, CONFIG_MAP], ids=lambda kind: kind.name)
