@@ -65,6 +65,7 @@ class Fleet:
         self._standings: dict[str, ReplicaStanding] = {}
         self._windows: dict[str, RequestWindow] = {}
         self._shortage = Shortage()
+        self._steps_back: dict[str, tuple[float, ...]] = {}
         self._references: dict[Reference, tuple[NodeReport, float]] = {}
         self._are_members_known = False
         self._discovery_trouble = ""
@@ -72,7 +73,6 @@ class Fleet:
         self._tip: Tip | None = None
         self._looked_at = now
         self._sequence = after_sequence
-        self._steps_back: dict[str, tuple[float, ...]] = {}
 
     def change_spec(self, spec: FleetSpec, now: float) -> None:
         """Hold the same members to another spec from now on; all that was observed and learned stays."""
@@ -98,6 +98,7 @@ class Fleet:
         }
         new = ReplicaStanding(since=now, first_seen=now)
         self._standings = {name: self._standings[stays[name]] if name in stays else new for name in names}
+        self._steps_back = {name: steps for name, steps in self._steps_back.items() if name in stays}
         self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
@@ -113,8 +114,7 @@ class Fleet:
             # This process did not run for a while: what the tip was then is nothing to hold an answer against.
             self._look_around(now)
         if isinstance(outcome, NodeReport) and is_step_back(standing.report, outcome):
-            known = {one: steps for one, steps in self._steps_back.items() if one in self._addresses}
-            self._steps_back = known | {name: note_step_back(known.get(name, ()), now)}
+            self._steps_back[name] = note_step_back(self._steps_back.get(name, ()), now)
         after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
         self._standings[name] = after
         if self._tip is None and isinstance(outcome, NodeReport):

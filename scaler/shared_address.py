@@ -34,12 +34,11 @@ def find_shared_address(
 ) -> MissingGround | None:
     """Find an address at which several nodes answer, by the steps back of each member."""
     oldest = now - _REMEMBERED_SECONDS
-    crowded = (name for name, times in steps.items() if len(times) == _STEPS and times[0] >= oldest)
-    shared = sorted(name for name in crowded if name in addresses)
+    shared = sorted(name for name, times in steps.items() if len(times) == _STEPS and times[0] >= oldest)
     if not shared:
         return None
     return MissingGround(
         SEVERAL_NODES,
-        f"Several nodes answer at {addresses[shared[0]]} in turn: it is the address of a Service or a"
+        f"Several nodes answer at {addresses.get(shared[0], shared[0])} in turn: it is the address of a Service or a"
         " load balancer. Name a headless Service (clusterIP: None, publishNotReadyAddresses: true), or each node.",
     )
