@@ -68,8 +68,8 @@ async def test_fewer_known_than_wanted_is_an_error_once_in_half_an_hour() -> Non
             play(fleet, clock, 15.0)
             try:
                 fleet.remind()
-            except NoGround as reminder:
-                told.append((clock.now - START, reminder))
+            except NoGround as error:
+                told.append((clock.now - START, error))
     (first, reminder), (second, _), *others = told
     assert len(others) == 2
     assert 300 <= first <= 330
