@@ -18,10 +18,12 @@ _LEAST_REQUESTS = 5.0
 """Requests/s of one replica below which nothing is learned: no machine falls behind for as few."""
 _IDLE_SHARE = 0.5
 """Nor below this share of what was seen to be borne."""
-_TRIAL_SECONDS = 60.0
-"""Who shares a load that topples others is out of step by then."""
+_SAME_SECONDS, _TRIAL_SECONDS = 60.0, 300.0
+"""Who still serves as much after a minute and keeps pace for five does not share a load that topples others."""
 _SAME_SHARE = 0.95
 """From this share on two rates are the same."""
+_CLEAR_SHARE = 0.8
+"""Machines differ: less than this share of what others bear tells of something else than the load."""
 _LEVEL_SECONDS = 20.0
 """Over how long the level is smoothed. Requests/s are counted over a minute already: more only makes it late."""
 _TREND_SECONDS = 900.0
@@ -50,10 +52,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Two onsets that count as learned, unless others are seen to keep pace at as much."""
+    """Two onsets that count as learned, unless others keep pace at as much: those who did after a minute."""
 
     at: float
     onsets: tuple[Onset, Onset]
+    others: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +136,22 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
 def _try(
     capacity: Capacity, standings: Mapping[str, ReplicaStanding], requests: Mapping[str, float], now: float
 ) -> Capacity:
-    """Take back what half of the others refute by keeping pace at the same rate all through the trial."""
-    due = [trial for trial in capacity.trials if now - trial.at >= _TRIAL_SECONDS]
-    borne = list(capacity.borne)
-    for trial in due:
-        fallen = {onset.name for onset in trial.onsets}
-        others = [n for n, one in standings.items() if n not in fallen and one.replica_class in _SERVING]
-        rate = _SAME_SHARE * sum(onset.requests for onset in trial.onsets) / len(trial.onsets)
-        kept = [n for n in others if _kept_pace(capacity.paces.get(n), trial.at) and requests.get(n, 0.0) >= rate]
-        if kept and 2 * len(kept) >= len(others):
+    """Take back what half of the others refute by keeping pace at the same rate, all through the trial."""
+    serving = [name for name, one in standings.items() if one.replica_class in _SERVING]
+    borne, left = list(capacity.borne), []
+    for trial in capacity.trials:
+        kept = {name for name in serving if _kept_pace(capacity.paces.get(name), trial.at)}
+        if trial.others is None and now - trial.at >= _SAME_SECONDS:
+            rate = _SAME_SHARE * sum(onset.requests for onset in trial.onsets) / len(trial.onsets)
+            same = frozenset(name for name in kept if requests.get(name, 0.0) >= rate)
+            fallen = {onset.name for onset in trial.onsets}
+            is_half = 2 * len(same) >= len([name for name in serving if name not in fallen])
+            trial = replace(trial, others=same if is_half else frozenset())  # noqa: PLW2901 - a trial goes on as another
+        if trial.others is None or (trial.others and now - trial.at < _TRIAL_SECONDS):
+            left.append(trial)
+        elif trial.others and trial.others <= kept:
             borne = _take_back(borne, trial)
-    return replace(capacity, borne=tuple(borne), trials=tuple(t for t in capacity.trials if t not in due))
+    return replace(capacity, borne=tuple(borne), trials=tuple(left))
 
 
 def _kept_pace(pace: Pace | None, since: float) -> bool:
@@ -159,11 +167,11 @@ def _take_back(borne: list[float], trial: Trial) -> list[float]:
 
 
 def _unlearn(capacity: Capacity) -> Capacity:
-    """Forget what was learned at fewer requests/s than two replicas have borne since."""
+    """Forget what was learned at clearly fewer requests/s than two replicas have borne since."""
     proven = find_proven(capacity.paces)
     if proven <= capacity.proven:
         return capacity
-    return replace(capacity, proven=proven, borne=tuple(b for b in capacity.borne if b >= proven))
+    return replace(capacity, proven=proven, borne=tuple(b for b in capacity.borne if b >= _CLEAR_SHARE * proven))
 
 
 def _keep(load: Load | None, now: float) -> Load | None:
@@ -185,13 +193,13 @@ def _follow(load: Load | None, level: float, now: float) -> Load:
 def find_borne(capacity: Capacity, known: float | None, *, is_certain: bool = False) -> float | None:
     """Find what one replica bears, in requests/s: as learned here, else as `known` before; None where neither is.
 
-    No less than two have been seen to bear. `is_certain`: without what is still on trial.
+    Not clearly less than two have been seen to bear. `is_certain`: without what is still on trial.
     """
     learned = list(capacity.borne)
     for trial in capacity.trials if is_certain else ():
         learned = _take_back(learned, trial)
     borne = compute_borne(tuple(learned)) if learned else known
-    return None if borne is None else max(borne, capacity.proven)
+    return None if borne is None else max(borne, _CLEAR_SHARE * capacity.proven)
 
 
 def compute_bearing(load: Load | None, borne: float | None, ahead_seconds: float, headroom: float) -> int:

@@ -83,6 +83,7 @@ class Sight:
             self._measure(ledger, tip, seconds)
             self.restarts = replica.restarts
             self.began = now
+            self.became_fresh_after = None
             return self._become(CATCHING_UP, now)
         self.restarts = replica.restarts
         self._measure(ledger, tip, seconds)
@@ -131,7 +132,7 @@ class Sight:
     def _become(self, replica_class: ReplicaClass, now: float) -> bool:
         changed = replica_class is not self.replica_class
         if changed:
-            if self.replica_class is CATCHING_UP and replica_class is FRESH:
+            if replica_class is FRESH and self.became_fresh_after is None:
                 self.became_fresh_after = now - self.began
             self.replica_class = replica_class
             self.since = now
