@@ -143,7 +143,12 @@ class PoolWriter:
         return await self._tell(self._see(look, attempts), attempts)
 
     async def _tell(self, look: Look, attempts: Attempts) -> Look:
-        """Write status, and tell the events of its change."""
+        """Write status, and tell the events of its change.
+
+        Not before the readers' lane has written what status would say, unless that fails: what status tells of, counts.
+        """
+        if not are_readers_told(look.plan, look.observed) and not look.memory.failures:
+            return look
         if look.plan.is_status_changed:
             attempts.failed.pop(_pool_key(look), None)
             await attempts.write(_pool_key(look), partial(self._applier.write_status, look.pool, look.plan.status))

@@ -31,6 +31,8 @@ STALLED_RECHECK_SECONDS = 60.0
 """Nothing tells when somebody else's object goes whose name a pool needs."""
 FIRST_RECHECK_SECONDS = 0.1
 LAST_RECHECK_SECONDS = 30.0
+_MOST_ROUNDS = 4
+"""A change of slices and routes takes two; what follows then is looked at after the others' turn."""
 _LOG = structlog.get_logger()
 
 
@@ -103,21 +105,33 @@ class Reconciler:
 
     async def _route(self, key: PoolKey) -> tuple[str, Routed]:
         """Give the outcome, empty where the other lane's counts, and what is left."""
-        look = self._looks.look(key)
+        is_written, look = False, self._looks.look(key)
+        for _ in range(_MOST_ROUNDS):
+            if look is None:
+                return "Gone", Routed(None, has_more=False)
+            attempts = Attempts(key, look.memory, self._clock)
+            try:
+                look = await self._writer.write_routes(look, attempts)
+                attempts.raise_first()
+            except ApiError as error:
+                if not self._looks.is_ending(key, error):
+                    raise
+                return "Gone", Routed(None, has_more=False)
+            if not attempts.done:
+                break
+            is_written, look = True, self._looks.look(key)  # who has been put into one slice may leave another now
+        return self._sum_up(look, is_written=is_written)
+
+    def _sum_up(self, look: Look | None, *, is_written: bool) -> tuple[str, Routed]:
         if look is None:
             return "Gone", Routed(None, has_more=False)
-        attempts = Attempts(key, look.memory, self._clock)
-        try:
-            look = await self._writer.write_routes(look, attempts)
-            attempts.raise_first()
-        except ApiError as error:
-            if not self._looks.is_ending(key, error):
-                raise
-            return "Gone", Routed(None, has_more=False)
-        if look.is_settled:
+        if is_written or look.is_settled:
             look.memory.unsettled = 0
+        if is_written:
+            return "Written", Routed(look.plan.again_in_seconds, has_more=not look.is_settled)
+        if look.is_settled:
             return "Settled", Routed(look.plan.again_in_seconds, has_more=False)
-        return "Written" if attempts.done else "", Routed(look.plan.again_in_seconds, has_more=True)
+        return "", Routed(look.plan.again_in_seconds, has_more=True)
 
     async def _reconcile(self, key: PoolKey) -> tuple[str, float | None]:
         look = self._looks.look(key)

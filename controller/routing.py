@@ -69,7 +69,8 @@ def route(
     """
     candidates = leave_out_dead(leave_out([replica for replica in replicas if replica.is_candidate], going))
     ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
-    if ground is Ground.CLASSES and not may_shift and _are_serving(weights, routes) and _are_told(observed, candidates):
+    is_known = _are_serving(weights, routes) and _are_told(observed, candidates) and _are_placed(candidates, routes)
+    if ground is Ground.CLASSES and not may_shift and is_known:
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
     if candidates and not any(weights.values()):
         ground = _INSTEAD.get(ground, Ground.NONE_ANSWER)
@@ -199,6 +200,15 @@ def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
     """Tell whether every class is the one that status tells of already."""
     told = {one.replica_name: one.replica_class for one in observed.pool.status.replica_weights}
     return all(told.get(replica.name) is replica.replica_class for replica in candidates)
+
+
+def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> bool:
+    """Tell whether whoever is in a slice is in one of its class: status may be told before slices are written."""
+    return all(
+        routes[replica.name].freshness is _label(replica, Ground.CLASSES, routes)
+        for replica in candidates
+        if replica.name in routes
+    )
 
 
 def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Freshness:

@@ -19,7 +19,7 @@ from tests.component.scripted_observer import ScriptedObserver, build_snapshot, 
 from tests.component.small_api import SmallApi, serve_small_api
 from tests.unit.pool_manifests import build_manifest
 
-SECONDS = 20.0
+SECONDS = 40.0
 BALANCED: dict[str, Any] = {
     "version": "v22.4.1",
     "minReplicas": 1,

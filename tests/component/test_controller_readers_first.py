@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,26 @@ async def test_another_object_of_the_same_pool_that_hangs_delays_no_reader(clust
     cluster.api.drop(ObjectKey(POD, "default", "pool-0"))
     await asyncio.sleep(0.2)
     assert await see_changes(cluster) < PROMISED_SECONDS
+
+
+def has_weights(cluster: SmallCluster, wanted: list[int]) -> bool:
+    return sorted(cluster.read_readers("pool").values()) == wanted
+
+
+async def test_twenty_changes_of_class_move_weights_at_once_and_write_each_slice_twice(tmp_path: Path) -> None:
+    weights = {"enabled": True, "laggingNodeWeight": 10}
+    async with run_small_cluster(tmp_path) as cluster:
+        cluster.make("pool", loadBalancing=weights)
+        await until_at_rest(cluster, "pool")
+        await cluster.until(lambda: [*cluster.read_readers("pool").values()] == [100, 100], "all alike")
+        before = len(cluster.api.writes)
+        for number in range(20):
+            cluster.classes["pool-1"] = "fresh" if number % 2 else "lagging"
+            wanted = [100, 100] if number % 2 else [10, 100]
+            await cluster.until(partial(has_weights, cluster, wanted), f"{wanted}", 5)
+        await asyncio.sleep(0.5)
+        written = [one for one in cluster.api.writes[before:] if one.key.kind == ENDPOINT_SLICE]
+        assert len(written) <= 40
 
 
 async def test_a_route_that_hangs_delays_no_slice_by_more_than_it_is_waited_for(cluster: SmallCluster) -> None:
