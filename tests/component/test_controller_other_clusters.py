@@ -122,8 +122,8 @@ async def test_a_namespace_that_is_closed_stops_only_itself_until_it_is_opened(t
         cluster.make("pool", "closed")
         await cluster.until(lambda: cluster.is_served_by_the_fresh("pool", "open"), "the open namespace", 30)
         assert cluster.controller.is_ready
+        await cluster.until(lambda: bool(cluster.api.find(SCALED_OBJECT, "open")), "a ScaledObject in it", 30)
         assert cluster.api.find(SERVICE, "closed") == {}
-        assert cluster.api.find(SCALED_OBJECT, "open")
         cluster.api.hidden.clear()
         await cluster.until(lambda: cluster.is_served_by_the_fresh("pool", "closed"), "the other one", 60)
 
