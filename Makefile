@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core browser demo bench policy-bench lock clean image \
-	e2e-cluster-pools e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
+	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
 help: ## Show this
@@ -47,25 +47,30 @@ e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a br
 
 e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
-	$(PYTEST) tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 2) --dist loadfile \
+	$(PYTEST) tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 3) --dist loadfile \
 		--junitxml=artifacts/e2e-local.xml $(ARGS)
 
-# Most of it is waiting, so two clusters of ours at once take half as long; a cluster that is given takes all in turn.
-e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: two of ours, or that of KUBECONFIG (docs/cluster.md)
+# Most of it is waiting, so three clusters of ours at once take a third as long; a cluster that is given takes all in turn.
+CLUSTER_PARTS := e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler
+e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of ours, or that of KUBECONFIG (docs/cluster.md)
 	@mkdir -p artifacts
-	@echo 'on two clusters at once, about 20 minutes; each tells its part when it has ended'
-	@$(MAKE) --no-print-directory $(if $(KUBECONFIG)$(READPOOL_CLUSTER),-j1,-j2 --output-sync=target) e2e-cluster-pools e2e-cluster-scaler
+	@echo 'on three clusters at once, about a quarter of an hour; each tells its part when it has ended'
+	@$(MAKE) --no-print-directory $(if $(KUBECONFIG)$(READPOOL_CLUSTER),-j1,-j3 --output-sync=target) $(CLUSTER_PARTS)
 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
-WITH_POOLS    := $(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS))
+ROUTED        := $(addprefix tests/e2e/cluster/test_pool_,routed.py routed_faults.py stale_reads.py learned_capacity.py)
+WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
 
 e2e-cluster-pools:
 	$(PYTEST) $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
 
+e2e-cluster-routes:
+	$(PYTEST) $(ROUTED) --junitxml=artifacts/e2e-cluster-routes.xml $(ARGS)
+
 e2e-cluster-scaler:
-	$(PYTEST) $(filter-out $(WITH_POOLS),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
+	$(PYTEST) $(filter-out $(WITH_POOLS) $(ROUTED),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
 e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written, capacity that is learned (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
