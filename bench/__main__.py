@@ -19,7 +19,10 @@ from tests.cluster.needs import UnmetNeedError
 
 RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = {
-    "polling": ("polls_per_cpu_second", "polls_ratio_to_httpx"),
+    "polling": (
+        *("polls_per_cpu_second", "polls_per_cpu_second_rpc", "polls_per_cpu_second_horizon"),
+        "polls_ratio_to_httpx",
+    ),
     "nodes_10000": ("nodes_10000_cores", "nodes_10000_rss_mb", "poll_burst_ratio", "cost_ratio_10000_to_100"),
     "get_metrics": ("get_metrics_p99_ms",),
     "pools": (

@@ -1,4 +1,4 @@
-"""Stand-in nodes for the benchmarks: a child process that answers GET /info as Core does, on every loopback address.
+"""Stand-in nodes for the benchmarks: a child process that answers as Core, or another kind, on every loopback address.
 
 It listens on 0.0.0.0, so http://127.1.2.3:PORT is a node of its own for each address. What a client costs is then
 measured in the client's process alone.
@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from typing import IO, cast
 
 import uvloop
+
+from bench.node_answers import build_answer
+from scaler.probes.kinds import ProbeKind
 
 _LEDGER_SECONDS = 5.0
 _FIRST_LEDGER = 50_000_000
@@ -91,18 +94,41 @@ class _KeptNode(_Node):
     keeps_open = True
 
 
-async def _serve(*, keeps_open: bool) -> None:
+class _OtherNode(_KeptNode):
+    """A Stellar RPC or a Horizon: one request at a time, whose path decides the answer."""
+
+    kind = ProbeKind.RPC
+
+    def data_received(self, data: bytes) -> None:
+        path = data.split(b" ", 2)[1]
+        body, header = build_answer(self.kind, path, float(int(time.time())))
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n{header}\r\n\r\n"
+        self._transport.write(head.encode() + body)
+
+
+class _Horizon(_OtherNode):
+    kind = ProbeKind.HORIZON
+
+
+_OTHERS = {ProbeKind.RPC: _OtherNode, ProbeKind.HORIZON: _Horizon}
+
+
+async def _serve(kind: ProbeKind, *, keeps_open: bool) -> None:
     loop = asyncio.get_running_loop()
-    protocol = _KeptNode if keeps_open else _Node
+    protocol = _OTHERS.get(kind) or (_KeptNode if keeps_open else _Node)
     server = await loop.create_server(protocol, "0.0.0.0", 0, backlog=4096)  # noqa: S104 - 127.0.0.0/8 is within
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextlib.contextmanager
-def run_server(*, keeps_open: bool) -> Iterator[int]:
-    """Run a server in a child process for as long as the block runs, and give its port."""
-    command = [sys.executable, "-m", "bench.http_servers", *(["--keep-open"] if keeps_open else [])]
+def run_server(*, keeps_open: bool, kind: ProbeKind = ProbeKind.CORE) -> Iterator[int]:
+    """Run a server in a child process for as long as the block runs, and give its port.
+
+    Other kinds than Core keep connections open, as the real ones do.
+    """
+    keeping = ["--keep-open"] if keeps_open else []
+    command = [sys.executable, "-m", "bench.http_servers", "--kind", kind.value, *keeping]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - our own module
         try:
             yield int(cast("IO[str]", child.stdout).readline())
@@ -118,5 +144,7 @@ def build_node_urls(count: int, port: int) -> tuple[str, ...]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep-open", action="store_true")
+    parser.add_argument("--kind", type=ProbeKind, default=ProbeKind.CORE)
+    asked = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(_serve(keeps_open=parser.parse_args().keep_open))
+        uvloop.run(_serve(asked.kind, keeps_open=asked.keep_open))

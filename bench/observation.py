@@ -16,6 +16,7 @@ from scaler.fleets import Fleets
 from scaler.garbage import collect_seldom
 from scaler.policy import Bounds
 from scaler.poll_settings import PollSettings
+from scaler.probes.kinds import ProbeKind
 from scaler.stats import ScalerStats
 from scaler.trigger import FleetSpec, NodesSource
 
@@ -34,6 +35,7 @@ class Load:
     interval_seconds: float
     seconds: float
     samples_lag: bool
+    probe: ProbeKind = ProbeKind.CORE
 
 
 @dataclass(slots=True)
@@ -105,7 +107,8 @@ async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
     try:
         for start in range(0, load.nodes, load.fleet_size):
             members = urls[start : start + load.fleet_size]
-            fleets.watch(FleetSpec("bench", NodesSource(members), Bounds(1, load.fleet_size, load.fleet_size * 2)))
+            bounds = Bounds(1, load.fleet_size, load.fleet_size * 2)
+            fleets.watch(FleetSpec("bench", NodesSource(members), bounds, probe=load.probe))
             await asyncio.sleep(0)
         await asyncio.sleep(1.5 * load.interval_seconds)
         return await _measure(tally, load)

@@ -6,6 +6,7 @@ The nodes run in another process, and CPU-seconds are this one's.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import aiohttp
 import click
@@ -16,6 +17,7 @@ from bench.http_servers import build_node_urls, run_server
 from bench.observation import Cost, Load, measure_observation
 from scaler.fetch import FetchLimits, NodeClient, build_question, build_tls_context
 from scaler.http_exchange import ReceiveBudget
+from scaler.probes.kinds import ProbeKind
 
 _CONNECTIONS = 500
 _AT_ONCE_CLOSING = 100
@@ -73,7 +75,7 @@ async def _measure_httpx(urls: tuple[str, ...], rounds: int) -> float:
 
 
 def _observe(*, keeps_open: bool, load: Load) -> Cost:
-    with run_server(keeps_open=keeps_open) as port:
+    with run_server(keeps_open=keeps_open, kind=load.probe) as port:
         cost: Cost = uvloop.run(measure_observation(build_node_urls(load.nodes, port), load))
     if cost.failed:
         click.echo(f"  {cost.failed} of {cost.polls} polls failed")
@@ -97,11 +99,16 @@ def run(*, quick: bool = False) -> dict[str, float]:
     load = Load(nodes=_CONNECTIONS, fleet_size=5, interval_seconds=0.5, seconds=seconds, samples_lag=False)
     closing = _observe(keeps_open=False, load=load)
     kept = _observe(keeps_open=True, load=load)
+    rpc, horizon = (
+        _observe(keeps_open=True, load=replace(load, probe=kind)) for kind in (ProbeKind.RPC, ProbeKind.HORIZON)
+    )
     fetches = _compare(keeps_open=False, nodes=_AT_ONCE_CLOSING, rounds=rounds)
     fetches |= _compare(keeps_open=True, nodes=_CONNECTIONS, rounds=rounds)
     return {
         "polls_per_cpu_second": closing.polls_per_cpu_second,
         "polls_per_cpu_second_keep_alive": kept.polls_per_cpu_second,
+        "polls_per_cpu_second_rpc": rpc.polls_per_cpu_second,
+        "polls_per_cpu_second_horizon": horizon.polls_per_cpu_second,
         "polls_ratio_to_httpx": kept.polls_per_cpu_second / fetches["fetches_per_cpu_second_httpx_keep_alive"],
         **fetches,
     }

@@ -1,29 +1,30 @@
-"""The writes: server-side apply, patches of pods, deletions, replicas, status. What was decided is done, nothing more.
+"""The writes: server-side apply, patches of pods, deletions, replicas, status. Each is one object; nothing is decided.
 
 Each answer goes into the stores at once, so that the next plan knows of it before the watch tells.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import structlog
 
 from controller.observe import is_ours
-from controller.observed import ObservedPool
-from controller.plan import Plan
 from controller.pod_plan import PodPatch
+from controller.resources.scaled_object import leave_out_tolerance
 from controller.stats import ControllerStats
 from controller.watches import Watches
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
-from readpool.kubernetes.kinds import POD, POOL, PVC, Kind, Manifest, ObjectKey, key_of, kind_of
+from readpool.kubernetes.kinds import POD, POOL, PVC, SCALED_OBJECT, Kind, Manifest, ObjectKey, kind_of
 from readpool.pool.spec import ReadOnlyPool
 
 MANAGER = "readpool"
 """Our name as a field manager: what others set stays theirs."""
-_UNPROCESSABLE = 422
+TIMEOUT = "Timeout"
+"""The reason of an ApiError for want of an answer in the time that a caller has."""
+_LOOK_SECONDS = 5.0
 _LOG = structlog.get_logger()
 
 
@@ -47,75 +48,62 @@ class Applier:
         """Begin no further write."""
         self.is_stopping = True
 
-    async def find_occupied(self, plan: Plan, observed: ObservedPool) -> frozenset[ObjectKey]:
-        """Look whether somebody else has the names of what is to be made, and of what was found taken before.
+    async def is_taken(self, key: ObjectKey, pool: ReadOnlyPool) -> bool:
+        """Tell whether somebody else has a name that the pool needs.
 
-        Only what no store has is asked for: objects of others lack the label that ours are watched by.
+        The API server is asked only for what no store has: objects of others lack the label that ours are watched by.
+        A claim that somebody has prepared for a replica is what its StatefulSet takes, and needs no other.
         """
-        wanted = {_key(manifest) for manifest in plan.apply} - observed.children.keys()
-        asked = [key for key in sorted(wanted | observed.occupied, key=str) if self._watches.get(key) is None]
-        found = await asyncio.gather(*(self._client.get(key.kind, key.namespace, key.name) for key in asked))
-        taken = {key for key in observed.occupied if key not in asked}
-        for key, live in zip(asked, found, strict=True):
-            if live is None:
-                continue
-            if is_ours(live, observed.pool):
-                self._watches.observe(key.kind, dict(live))
-            elif key.kind != PVC:  # a claim that somebody has prepared for a replica is what its StatefulSet takes
-                taken.add(key)
-        return frozenset(taken)
+        known = self._watches.get(key)
+        if known is not None:
+            return key.kind != PVC and not is_ours(known, pool)
+        live = await _within(_LOOK_SECONDS, self._client.get(key.kind, key.namespace, key.name))
+        if live is None:
+            return False
+        if not is_ours(live, pool):
+            return True
+        if key.kind != PVC:
+            self._watches.observe(key.kind, dict(live))
+        return False
 
-    async def apply_all(self, manifests: Iterable[Manifest], observed: ObservedPool) -> dict[ObjectKey, str]:
-        """Apply what differs, in this order; give what the API server refuses for good, and why."""
-        refused = {}
-        for manifest in manifests:
-            kind, key = kind_of(manifest), _key(manifest)
-            if kind == PVC and self._watches.get(key) is None and await self._client.get(*key) is not None:
-                continue
-            try:
-                answer = await self._write("apply", kind, partial(self._client.apply, kind, manifest, manager=MANAGER))
-            except ApiError as error:
-                if not error.is_for_good or error.is_of_ending_namespace:
-                    raise
-                refused[key] = error.message
-                _LOG.warning("refused", kind=kind.name, pool=_name(observed.pool), why=error.message)
-                continue
-            self._watches.observe(kind, answer)
-        return refused
+    async def apply(self, manifest: Manifest, seconds: float | None = None) -> Manifest:
+        """Apply an object, and give what the API server has made of it; `seconds` may be less than a request may take.
 
-    async def patch_pods(self, namespace: str, patches: Iterable[PodPatch]) -> None:
-        """Set annotations of pods; one that is another by now is left alone."""
-        for patch in patches:
-            body = {"metadata": {"uid": patch.uid, "annotations": dict(patch.annotations)}}
-            try:
-                answer = await self._write(
-                    "patch", POD, partial(self._client.merge, POD, namespace, patch.name, body, manager=MANAGER)
-                )
-            except ApiError as error:
-                if error.is_gone or error.is_conflict or error.status == _UNPROCESSABLE:  # another uid is that
-                    _LOG.info("pod has changed", pod=f"{namespace}/{patch.name}", reason=error.reason)
-                    continue
+        A ScaledObject whose tolerance this KEDA does not know is applied without it.
+        """
+        kind = kind_of(manifest)
+        try:
+            answer = await self._apply(kind, manifest, seconds)
+        except ApiError as error:
+            if kind != SCALED_OBJECT or not error.is_untyped:
                 raise
-            self._watches.observe(POD, answer)
+            _LOG.info("applied without tolerance", name=manifest["metadata"]["name"], why=error.message)
+            answer = await self._apply(kind, leave_out_tolerance(manifest), seconds)
+        self._watches.observe(kind, answer)
+        return answer
 
-    async def delete_all(self, plan: Plan) -> None:
-        """Delete what is to go, each only while it is the very object that was seen."""
-        for key in plan.delete:
-            live = self._watches.get(key)
-            uid = plan.uids.get(key) or (live or {}).get("metadata", {}).get("uid")
-            if live is None or uid is None or live["metadata"].get("deletionTimestamp"):
-                continue
-            try:
-                answer = await self._write("delete", key.kind, partial(self._client.delete, *key, uid=uid))
-            except ApiError as error:
-                if not error.is_conflict:
-                    raise
-                _LOG.info("object has changed", kind=key.kind.name, name=f"{key.namespace}/{key.name}")
-                continue
-            if answer is not None and _takes_its_time(answer):
-                self._watches.observe(key.kind, dict(answer))
-            else:
-                self._watches.observe_deleted(key, uid)
+    async def _apply(self, kind: Kind, manifest: Manifest, seconds: float | None) -> dict[str, Any]:
+        return dict(
+            await self._write("apply", kind, partial(self._client.apply, kind, manifest, manager=MANAGER), seconds)
+        )
+
+    async def patch_pod(self, namespace: str, patch: PodPatch) -> None:
+        """Set annotations of a pod; one that is another by now is left alone (ApiError)."""
+        body = {"metadata": {"uid": patch.uid, "annotations": dict(patch.annotations)}}
+        write = partial(self._client.merge, POD, namespace, patch.name, body, manager=MANAGER)
+        self._watches.observe(POD, await self._write("patch", POD, write))
+
+    async def delete(self, key: ObjectKey, uid: str | None, seconds: float | None = None) -> None:
+        """Delete what is to go; without `uid`, what is in the store. Another of its name is left alone (ApiError)."""
+        live = self._watches.get(key)
+        uid = uid or (live or {}).get("metadata", {}).get("uid")
+        if live is None or uid is None or live["metadata"].get("deletionTimestamp"):
+            return
+        answer = await self._write("delete", key.kind, partial(self._client.delete, *key, uid=uid), seconds)
+        if answer is not None and _takes_its_time(answer):
+            self._watches.observe(key.kind, dict(answer))
+        else:
+            self._watches.observe_deleted(key, uid)
 
     async def write_replicas(self, pool: ReadOnlyPool, resource_version: str, replicas: int) -> None:
         """Write spec.replicas, unless somebody has changed the pool meanwhile (ApiError, `is_conflict`)."""
@@ -144,11 +132,13 @@ class Applier:
         )
         self._watches.observe(POOL, answer)
 
-    async def _write(self, verb: str, kind: Kind, write: Callable[[], Awaitable[Any]]) -> Any:
+    async def _write(
+        self, verb: str, kind: Kind, write: Callable[[], Awaitable[Any]], seconds: float | None = None
+    ) -> Any:
         if self.is_stopping:
             raise Stopping
         try:
-            answer = await write()
+            answer = await _within(seconds, write())
         except ApiError as error:
             self._stats.count_write(verb, kind.name, error.reason)
             raise
@@ -156,12 +146,13 @@ class Applier:
         return answer
 
 
-def _key(manifest: Manifest) -> ObjectKey:
-    return key_of(kind_of(manifest), manifest)
-
-
-def _name(pool: ReadOnlyPool) -> str:
-    return f"{pool.namespace}/{pool.name}"
+async def _within(seconds: float | None, request: Awaitable[Any]) -> Any:
+    """Await an answer for so long; what comes later counts as none."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await request
+    except TimeoutError as error:
+        raise ApiError(0, TIMEOUT, f"no answer within {seconds} s") from error
 
 
 def _takes_its_time(answer: Manifest) -> bool:

@@ -3,6 +3,7 @@
 from controller import reasons
 from controller.conditions import Judgement
 from controller.observed import ObservedPool
+from controller.resources.scaled_object import lacks_tolerance
 from readpool.kubernetes.kinds import SCALED_OBJECT, Manifest
 from readpool.pool.status import Verdict
 
@@ -38,12 +39,19 @@ def _judge_scaled_object(observed: ObservedPool) -> Judgement:
     ready: Manifest = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
     match ready.get("status"):
         case "True":
-            return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, "by KEDA, towards targetReplicas")
+            message = "by KEDA, towards targetReplicas" + (_OLD_KEDA if lacks_tolerance(live) else "")
+            return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, message)
         case "False":
             return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA says: {ready.get('message') or 'not ready'}")
         case _:
             message = "KEDA has said nothing of the ScaledObject yet"
             return Judgement("Autoscaling", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
+
+
+_OLD_KEDA = (
+    "; this KEDA knows no tolerance, which came with 2.18, so a pool of more than ten replicas changes its size only"
+    " where a tenth of it is too many or too few"
+)
 
 
 def _no(reason: str, message: str) -> Judgement:

@@ -3,7 +3,7 @@
 A condition's time is that of its last change of status: while that stays, so does the time, whatever the message says.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,7 +22,9 @@ class PoolFacts:
         wanted: how many replicas there are to be; `present` and so on: how many there are.
         is_applying: what replicas run is being written at the moment.
         waits_for: what a rollout waits for; empty where it waits for nothing.
+        holds: what a pool that is to be smaller waits for; empty where it waits for nothing.
         stalled: reason and message of what needs a person, None for nothing.
+        troubles: what keeps replicas from being ready, counted; empty where nothing is known to.
         fresh_enough: so many fresh ones are enough.
         unknown: so many are not observed yet, and may be fresh.
         silent_since: since when the scaler cannot be heard.
@@ -31,6 +33,9 @@ class PoolFacts:
         shard_problems: None while there are no shards.
         lacks_gateway_api: an HTTPRoute is asked for, and the cluster does not know that kind.
         has_alerts: whether there is a PrometheusRule; None where none is asked for.
+        failing: objects whose writes fail, and what the API server says.
+        rewrites: fields that somebody else changes each time they are applied.
+        is_misread: the spec cannot be read, so readers are sent by the last one that could be.
     """
 
     wanted: int
@@ -43,8 +48,10 @@ class PoolFacts:
     ground: Ground
     autoscaling: "Judgement"
     unknown: int = 0
+    troubles: str = ""
     is_applying: bool = False
     waits_for: str = ""
+    holds: str = ""
     stalled: tuple[str, str] | None = None
     is_paused: bool = False
     is_halted: bool = False
@@ -54,6 +61,9 @@ class PoolFacts:
     shard_problems: tuple[ShardProblem, ...] | None = None
     lacks_gateway_api: bool = False
     has_alerts: bool | None = None
+    failing: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    is_misread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,10 @@ def _merge(judgement: Judgement, last: Condition | None, generation: int, now: f
 def _judge_ready(facts: PoolFacts) -> Judgement:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
-    return Judgement("Ready", _verdict(is_ready), reason, f"{facts.ready} of {facts.wanted} replicas are ready")
+    counted = f"{facts.ready} of {facts.wanted} replicas are ready"
+    if facts.troubles:
+        counted = f"{facts.ready} of {facts.wanted} ready: {facts.troubles}"
+    return Judgement("Ready", _verdict(is_ready), reason, counted)
 
 
 def _judge_reconciling(facts: PoolFacts) -> Judgement:
@@ -125,18 +138,35 @@ def _judge_reconciling(facts: PoolFacts) -> Judgement:
         message = "spec.paused: replicas and weights stay as they are"
         return Judgement("Reconciling", Verdict.FALSE, reasons.PAUSED, message)
     if facts.stalled is not None:
-        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, "see Stalled")
+        goes_on = facts.outdated and facts.stalled[0] == reasons.REPLICA_STUCK
+        message = f"see Stalled; {_say_outdated(facts)}" if goes_on else "see Stalled"
+        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, message)
+    under_way = _find_under_way(facts)
+    if under_way is not None:
+        return Judgement("Reconciling", Verdict.TRUE, *under_way)
+    message = "everything is as the spec says"
+    if facts.rewrites:
+        message += f", but for what somebody else changes each time it is applied: {_join(facts.rewrites)}"
+    return Judgement("Reconciling", Verdict.FALSE, reasons.UP_TO_DATE, message)
+
+
+def _find_under_way(facts: PoolFacts) -> tuple[str, str] | None:
+    """Find what is still to be done: reason and message."""
+    if facts.failing:
+        return reasons.RETRYING, f"cannot write {_join(facts.failing)}; it is tried again"
     if facts.present != facts.wanted:
-        message = f"{facts.present} replicas are there, {facts.wanted} are to be"
-        return Judgement("Reconciling", Verdict.TRUE, reasons.SCALING, message)
+        waits = f"; waits for {facts.holds}" if facts.holds else ""
+        return reasons.SCALING, f"{facts.present} replicas are there, {facts.wanted} are to be{waits}"
     if facts.is_applying:
-        message = "what the replicas run is being written"
-        return Judgement("Reconciling", Verdict.TRUE, reasons.APPLYING, message)
+        return reasons.APPLYING, "what the replicas run is being written"
     if facts.outdated:
-        waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
-        message = f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
-        return Judgement("Reconciling", Verdict.TRUE, reasons.ROLLING_OUT, message)
-    return Judgement("Reconciling", Verdict.FALSE, reasons.UP_TO_DATE, "everything is as the spec says")
+        return reasons.ROLLING_OUT, _say_outdated(facts)
+    return None
+
+
+def _say_outdated(facts: PoolFacts) -> str:
+    waits = f"; waits for {facts.waits_for}" if facts.waits_for else ""
+    return f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
 
 
 def _judge_stalled(facts: PoolFacts) -> Judgement:
@@ -176,6 +206,8 @@ def _judge_routing(facts: PoolFacts) -> Judgement:
     if facts.ground in (Ground.KEPT, Ground.NEUTRAL):
         reason, silence = _explain_silence(facts)
         why = f"{silence}, so {why}"
+    if facts.is_misread:
+        why += "; the spec cannot be read, so by the last one that could be"
     return Judgement("Routing", status, reason, f"{facts.serving} of {facts.present} replicas serve: {why}")
 
 
@@ -210,10 +242,8 @@ _ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
 def _judge_shards(problems: tuple[ShardProblem, ...]) -> Judgement:
     if not problems:
         return Judgement("Sharded", Verdict.TRUE, reasons.ALL_SHARDS_OWNED, "every shard has a replica")
-    first = problems[0]
-    told = "; ".join(f"{one.replica}: {one.message}" if one.replica else one.message for one in problems[:_TOLD])
-    more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
-    return Judgement("Sharded", Verdict.FALSE, first.reason, told + more)
+    told = [f"{one.replica}: {one.message}" if one.replica else one.message for one in problems]
+    return Judgement("Sharded", Verdict.FALSE, problems[0].reason, _join(told))
 
 
 def _judge_alerting(is_kept: bool) -> Judgement:
@@ -221,6 +251,12 @@ def _judge_alerting(is_kept: bool) -> Judgement:
         return Judgement("Alerting", Verdict.TRUE, reasons.RULE_KEPT, "by a PrometheusRule of the pool's name")
     message = "the cluster has no PrometheusRule; install the Prometheus operator, or set alerting to false"
     return Judgement("Alerting", Verdict.FALSE, reasons.PROMETHEUS_MISSING, message)
+
+
+def _join(sentences: Sequence[str]) -> str:
+    """Tell the first of several sentences, and how many more there are."""
+    more = f"; and {len(sentences) - _TOLD} more" if len(sentences) > _TOLD else ""
+    return "; ".join(sentences[:_TOLD]) + more
 
 
 _TOLD = 5

@@ -12,7 +12,7 @@ import tomli_w
 
 from controller.checkpoints import CHECKPOINT_LEDGERS, FIRST_LEDGER, LedgerRange
 from controller.core_config_archives import build_get_command, build_history, check_archive_url, order_archives
-from controller.core_config_override import ConfigError, merge_override, parse_override, replaces_quorum
+from controller.core_config_override import DATA_FOLDER, ConfigError, merge_override, parse_override, replaces_quorum
 from controller.core_config_version import has_query_server
 from controller.shards import ShardAssignment
 from readpool.networks import NetworkFacts
@@ -55,7 +55,7 @@ class CoreSettings:
     has_gate: bool = True
     version: str = ""
     archived_ledger: int | None = None
-    data_folder: str = "/var/lib/stellar"
+    data_folder: str = DATA_FOLDER
     ports: CorePorts = CorePorts()
 
 

@@ -14,7 +14,7 @@ MOST_STAND_INS = 3
 """So many other archives at most are tried after the first."""
 CONNECT_SECONDS = 10
 STALL_SECONDS = 30
-"""After so long without a byte the next archive is tried; curl alone would wait for ever."""
+"""After so long without a byte the next archive is tried, or Core tries again; curl alone would wait for ever."""
 _SHOWN_CHARACTERS = 80
 # As strict as it can be: the URL becomes part of a shell's command, in which Core replaces what is in braces.
 _URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%+=@,:/-]*)?", re.ASCII)
@@ -57,9 +57,9 @@ def build_get_command(archives: Sequence[str]) -> str:
     Core splits a command at spaces and knows no quotes, so the shell gets its script as one word, with $IFS for spaces,
     and without file name patterns (-f). The braces around IFS are doubled: Core's formatting makes one of two.
     """
-    if len(archives) == 1:
-        return f"curl -sf {archives[0]}/{{0}} -o {{1}}"
     patience = f"--connect-timeout {CONNECT_SECONDS} --speed-time {STALL_SECONDS}"
+    if len(archives) == 1:
+        return f"curl -sf {patience} {archives[0]}/{{0}} -o {{1}}"
     script = "||".join(f"curl -sf {patience} {url}/{{0}} -o {{1}}" for url in archives)
     return f"sh -fc {script.replace(' ', '${{IFS}}')}"
 

@@ -4,7 +4,7 @@ Tables are merged key by key, everything else is replaced. Keys that the pool it
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 FIELD = "coreConfigOverride"
@@ -23,6 +23,12 @@ _ONLY_FALSE: Mapping[str, str] = {
     "NODE_IS_VALIDATOR": "the replicas of a read-only pool do not vote",
     "RUN_STANDALONE": "a replica has to follow its network",
     "MANUAL_CLOSE": "a replica has to follow its network",
+}
+DATA_FOLDER = "/var/lib/stellar"
+"""Where a replica's volume is, and the only place that it can write to."""
+_OF_FILES: Mapping[str, str] = {
+    "LOG_FILE_PATH": "the rest of the pod is read-only, so Core could not open it; it logs to the container's output",
+    "METADATA_OUTPUT_STREAM": "the rest of the pod is read-only, so Core could not open it",
 }
 _ARCHIVE_KEYS: Mapping[str, str] = {
     "put": "the replicas of a read-only pool do not publish",
@@ -46,19 +52,35 @@ def parse_override(override: str) -> dict[str, Any]:
         raise ConfigError(f"{FIELD}: is not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{FIELD}: nested too deeply") from None
+    told = [*_list_refused(parsed), *_check_history(parsed.get("HISTORY", {}))]
+    told += _check_validators(parsed.get("VALIDATORS", []))
+    if not isinstance(parsed.get("QUORUM_SET", {}), dict):
+        told.append("QUORUM_SET has to be a table, [QUORUM_SET]")
+    if "HOME_DOMAINS" in parsed and "VALIDATORS" not in parsed:
+        told.append("HOME_DOMAINS needs VALIDATORS beside it, since both are replaced together")
+    if told:
+        raise ConfigError(f"{FIELD}: {'; '.join(told)}")
+    return parsed
+
+
+def _list_refused(parsed: Mapping[str, Any]) -> Iterator[str]:
+    """List the keys and values that are not left to an override, all of them: people bring whole files."""
     for key, why in _RESERVED.items():
         if key in parsed:
-            raise ConfigError(f"{FIELD}: {key} cannot be set: {why}")
+            yield f"{key} cannot be set: {why}"
     for key, why in _ONLY_FALSE.items():
         if parsed.get(key, False) is not False:
-            raise ConfigError(f"{FIELD}: {key} can only be false: {why}")
-    if not isinstance(parsed.get("QUORUM_SET", {}), dict):
-        raise ConfigError(f"{FIELD}: QUORUM_SET has to be a table, [QUORUM_SET]")
-    _check_history(parsed.get("HISTORY", {}))
-    _check_validators(parsed.get("VALIDATORS", []))
-    if "HOME_DOMAINS" in parsed and "VALIDATORS" not in parsed:
-        raise ConfigError(f"{FIELD}: HOME_DOMAINS needs VALIDATORS beside it, since both are replaced together")
-    return parsed
+            yield f"{key} can only be false: {why}"
+    for key, why in _OF_FILES.items():
+        if key in parsed and not _is_bearable(parsed[key]):
+            yield f'{key} can only be "" or a path in {DATA_FOLDER}: {why}'
+
+
+def _is_bearable(path: Any) -> bool:
+    """Tell whether a pod has a place for this file: its volume, which is also the folder that Core runs in."""
+    if not isinstance(path, str) or ".." in path.split("/"):
+        return False
+    return path.startswith((f"{DATA_FOLDER}/", "fd:1")) if path.startswith("/") or ":" in path else True
 
 
 def replaces_quorum(config: Mapping[str, Any]) -> bool:
@@ -88,26 +110,26 @@ def _merge(base: Mapping[str, Any], override: Mapping[str, Any], within: str) ->
     return merged
 
 
-def _check_history(history: Any) -> None:
+def _check_history(history: Any) -> Iterator[str]:
     if not isinstance(history, dict) or not all(isinstance(archive, dict) for archive in history.values()):
-        raise ConfigError(f"{FIELD}: HISTORY has to be tables, one an archive, such as [HISTORY.mine]")
+        yield "HISTORY has to be tables, one an archive, such as [HISTORY.mine]"
+        return
     for name, archive in history.items():
         for key, why in _ARCHIVE_KEYS.items():
             if archive.get(key):
-                raise ConfigError(f"{FIELD}: HISTORY.{name}.{key} cannot be set: {why}")
-        _check_command(f"HISTORY.{name}.get", archive.get("get"))
+                yield f"HISTORY.{name}.{key} cannot be set: {why}"
+        yield from _check_command(f"HISTORY.{name}.get", archive.get("get"))
 
 
-def _check_validators(validators: Any) -> None:
+def _check_validators(validators: Any) -> Iterator[str]:
     if not isinstance(validators, list) or not all(isinstance(validator, dict) for validator in validators):
-        raise ConfigError(f"{FIELD}: VALIDATORS has to be tables, one a validator, each under [[VALIDATORS]]")
+        yield "VALIDATORS has to be tables, one a validator, each under [[VALIDATORS]]"
+        return
     for index, validator in enumerate(validators):
         if "HISTORY" in validator:
-            _check_command(f"VALIDATORS[{index}].HISTORY", validator["HISTORY"])
+            yield from _check_command(f"VALIDATORS[{index}].HISTORY", validator["HISTORY"])
 
 
-def _check_command(key: str, command: Any) -> None:
+def _check_command(key: str, command: Any) -> Iterator[str]:
     if not isinstance(command, str) or "{0}" not in command or "{1}" not in command:
-        raise ConfigError(
-            f"{FIELD}: {key} has to be a command with {{0}} and {{1}}, such as curl -sf URL/{{0}} -o {{1}}"
-        )
+        yield f"{key} has to be a command with {{0}} and {{1}}, such as curl -sf URL/{{0}} -o {{1}}"

@@ -6,10 +6,11 @@ controller.eds_messages encodes it.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, TypeGuard
 
 from controller.labels import POOL_LABEL, WEIGHT_ANNOTATION, read_annotations
 from readpool.kubernetes.kinds import Manifest
@@ -19,6 +20,8 @@ NEUTRAL_WEIGHT = 1
 """Of a slice that says none: it is not ours, and all that say none weigh the same."""
 MOST_WEIGHT = 1_000_000
 """Envoy adds the weights of a locality up, within 32 bits."""
+_MOST_TOGETHER = 2**32 - 1
+_MOST_PORT = 65_535
 _VERSION_DIGITS = 16
 
 
@@ -89,7 +92,8 @@ def build_assignment(slices: Iterable[Manifest]) -> Assignment:
     zones: defaultdict[str, list[EdsEndpoint]] = defaultdict(list)
     for endpoint, zone in least.values():
         zones[zone].append(endpoint)
-    return Assignment(tuple(Locality(zone, tuple(sorted(zones[zone]))) for zone in sorted(zones)))
+    least_first = {zone: tuple(sorted(_fit(endpoints))) for zone, endpoints in zones.items()}
+    return Assignment(tuple(Locality(zone, least_first[zone]) for zone in sorted(zones)))
 
 
 def compute_version(assignment: Assignment) -> str:
@@ -106,22 +110,47 @@ def read_weight(manifest: Manifest) -> int:
     return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT
 
 
+def _fit(endpoints: Sequence[EdsEndpoint]) -> Sequence[EdsEndpoint]:
+    """Fit the weights of a locality into what Envoy adds up, in the same proportions."""
+    whole = sum(endpoint.weight for endpoint in endpoints)
+    if whole <= _MOST_TOGETHER:
+        return endpoints
+    return [replace(one, weight=max(1, one.weight * _MOST_TOGETHER // (2 * whole))) for one in endpoints]
+
+
 def _rank(endpoint: EdsEndpoint, zone: str) -> tuple[int, bool, str]:
     return endpoint.weight, endpoint.health is Health.HEALTHY, zone
 
 
 def _read_endpoints(manifest: Manifest, weight: int) -> Iterable[tuple[EdsEndpoint, str]]:
     port = _read_port(manifest)
-    if port is None or manifest.get("addressType") == "FQDN":
+    if not _is_port(port) or manifest.get("addressType") == "FQDN":
         return
     for endpoint in manifest.get("endpoints") or ():
         health = _read_health(endpoint.get("conditions") or {})
         addresses = endpoint.get("addresses")
-        if health and addresses:  # the API gives no meaning to a second address
-            yield EdsEndpoint(addresses[0], port, weight, health), endpoint.get("zone") or ""
+        if health and addresses and _is_address(addresses[0]):  # the API gives no meaning to a second address
+            yield EdsEndpoint(addresses[0], port, weight, health), _read_zone(endpoint)
 
 
-def _read_port(manifest: Manifest) -> int | None:
+def _is_port(port: Any) -> TypeGuard[int]:
+    return type(port) is int and 0 < port <= _MOST_PORT
+
+
+def _is_address(text: Any) -> bool:
+    """Tell whether Envoy takes an address; one that it does not would cost the pool all others of the answer."""
+    try:
+        return isinstance(text, str) and "%" not in text and bool(ip_address(text))
+    except ValueError:
+        return False
+
+
+def _read_zone(endpoint: Mapping[str, Any]) -> str:
+    zone = endpoint.get("zone")
+    return zone.encode(errors="replace").decode() if isinstance(zone, str) else ""
+
+
+def _read_port(manifest: Manifest) -> Any:
     ports = manifest.get("ports") or ()
     return next((port["port"] for port in ports if port.get("port")), None)
 

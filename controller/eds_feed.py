@@ -7,6 +7,8 @@ them. So what comes within a moment is taken together, and an endpoint that is m
 import asyncio
 from collections import defaultdict
 
+import structlog
+
 from controller.eds import Assignment, build_assignment, resource_of
 from controller.eds_store import EdsStore
 from controller.watches import Watches
@@ -14,6 +16,7 @@ from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 
 SETTLE_SECONDS = 0.01
 MISSING_SECONDS = 0.25
+_LOG = structlog.get_logger()
 _Addresses = frozenset[tuple[str, int]]
 
 
@@ -28,7 +31,9 @@ class EdsFeed:
         self._told: dict[str, _Addresses] = {}
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._missing_since: dict[str, float] = {}
+        self._unreadable: set[str] = set()
         watches.on_change(self._note)
+        watches.sight.on_change(store.set_current)
 
     async def run(self) -> None:
         """Say when the store knows all there is, which is after the first lists. From then on it follows by itself."""
@@ -71,7 +76,7 @@ class EdsFeed:
     def _settle(self, resource: str) -> None:
         """Tell what there is; or wait for what is missing, but not for ever."""
         del self._due[resource]
-        assignment = build_assignment(self._slices[resource].values())
+        assignment = self._build(resource)
         if self._told.get(resource, frozenset()) <= _read_addresses(assignment):
             self._tell(resource)
             return
@@ -85,13 +90,32 @@ class EdsFeed:
     def _tell(self, resource: str) -> None:
         self._missing_since.pop(resource, None)
         slices = self._slices[resource]
-        assignment = build_assignment(slices.values())
+        assignment = self._build(resource)
         self._store.update(resource, assignment if slices else None)
         if slices:
             self._told[resource] = _read_addresses(assignment)
         else:
             del self._slices[resource]
             self._told.pop(resource, None)
+
+    def _build(self, resource: str) -> Assignment:
+        """Build a pool's assignment; a slice that cannot be read keeps none of its others from being told."""
+        slices = self._slices[resource].values()
+        try:
+            return build_assignment(slices)
+        except Exception:  # noqa: BLE001 - whatever somebody has written there
+            if resource not in self._unreadable:
+                self._unreadable.add(resource)
+                _LOG.exception("a slice cannot be read", resource=resource)
+            return build_assignment(manifest for manifest in slices if _is_readable(manifest))
+
+
+def _is_readable(manifest: Manifest) -> bool:
+    try:
+        build_assignment([manifest])
+    except Exception:  # noqa: BLE001 - as above, where it is logged
+        return False
+    return True
 
 
 def _read_addresses(assignment: Assignment) -> _Addresses:

@@ -25,7 +25,10 @@ _Encode = Callable[[Answer], Any]
 
 
 class EdsService:
-    """The servicer. Streams wait until the store is ready: until then their Envoys go on as they are."""
+    """The servicer. Streams wait until the store is ready: until then their Envoys go on as they are.
+
+    They end when the store is no longer current: their Envoys keep what they have, and turn to another controller.
+    """
 
     def __init__(self, store: EdsStore, stats: EdsStats) -> None:
         self._store = store
@@ -33,10 +36,14 @@ class EdsService:
         self._told: set[tuple[str, str]] = set()
         self._wakes: set[asyncio.Event] = set()
         self._is_ending = False
+        store.on_current(self._wake_all)
 
     def end_all(self) -> None:
         """End all streams, as one that is done does; later ones end at once."""
         self._is_ending = True
+        self._wake_all()
+
+    def _wake_all(self) -> None:
         for wake in self._wakes:
             wake.set()
 
@@ -55,6 +62,7 @@ class EdsService:
     async def FetchEndpoints(self, request: Any, context: Any) -> Any:
         """Answer once, for clients that poll."""
         await _check_type(request, context)
+        await self._check_current(context)
         await self._store.ready.wait()
         self._stats.pushes["Fetch"] += 1
         names = tuple(request.resource_names) or tuple(sorted(self._store.names()))
@@ -63,6 +71,7 @@ class EdsService:
     async def _serve(
         self, requests: AsyncIterator[Any], context: Any, take: _Take, encode: _Encode
     ) -> AsyncIterator[Any]:
+        await self._check_current(context)
         subscription, wake = Subscription(), asyncio.Event()
 
         def note(name: str) -> None:
@@ -75,7 +84,7 @@ class EdsService:
         self._stats.streams += 1
         try:
             with self._store.watching(note):
-                while not reading.done() and not self._is_ending:
+                while not reading.done() and not self._is_ending and self._store.is_current:
                     await wake.wait()
                     wake.clear()
                     while subscription.is_behind:
@@ -100,6 +109,11 @@ class EdsService:
             self._tell_refusal(node, request)
             take(request)
             wake.set()
+
+    async def _check_current(self, context: Any) -> None:
+        """Send whoever asks to another controller while this one does not see the API server."""
+        if not self._store.is_current:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "this controller does not see the API server")
 
     def _take_whole(self, subscription: Subscription, request: Any) -> None:
         subscription.take_whole_request(request.resource_names, request.response_nonce, self._store.names())

@@ -29,10 +29,13 @@ class EdsStore:
 
     Attributes:
         ready: set once all that there is, is known: before that a pool that is there would seem to have no endpoints.
+        is_current: False while nobody tells what has changed; whoever asks is to turn to another controller then.
     """
 
     def __init__(self) -> None:
         self.ready = asyncio.Event()
+        self.is_current = True
+        self._on_current: list[Callable[[], None]] = []
         self._resources: dict[str, Resource] = {}
         self._watchers: set[Callable[[str], None]] = set()
 
@@ -47,6 +50,16 @@ class EdsStore:
             self._resources[name] = Resource(version, encode_assignment(name, assignment))
         for watcher in tuple(self._watchers):
             watcher(name)
+
+    def set_current(self, is_current: bool) -> None:
+        """Say whether what is here is current."""
+        self.is_current = is_current
+        for listener in self._on_current:
+            listener()
+
+    def on_current(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when `is_current` has changed."""
+        self._on_current.append(listener)
 
     def version_of(self, name: str) -> str | None:
         """Give the version of a pool's assignment; None for a pool that is not there."""

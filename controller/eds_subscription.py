@@ -113,7 +113,10 @@ class Subscription:
                 names.append(name)
             elif self.sent.get(name):
                 removed.append(name)
-            self.sent[name] = version
+            if version or name in self.names:
+                self.sent[name] = version
+            else:
+                self.sent.pop(name, None)
         self.owed.difference_update(candidates)
         self.changed.difference_update(candidates)
         if not names and not removed and not self._owes_answer:

@@ -15,7 +15,7 @@ from controller.fleet_view import parse_fleet_view
 from controller.observe import FleetWord
 from controller.observed import FleetView
 from controller.pool_keys import PoolKey
-from controller.routing import STALE_SECONDS
+from controller.scaler_clock import STALE_SECONDS, compute_stale_seconds
 from controller.scaler_link import ScalerLink
 from readpool.clock import Clock
 from readpool.v1 import observer_pb2
@@ -113,7 +113,7 @@ class FleetStreams:
             try:
                 async for message in ObserverStub(channel).Watch(request):
                     failures = 0
-                    self._hear(stream, parse_fleet_view(message))
+                    self._hear(stream, parse_fleet_view(message, self._clock()))
                 self._lose(stream, "the scaler has ended the stream")
             except grpc.aio.AioRpcError as error:
                 self._lose(stream, error.details() or "", error.code().name)
@@ -130,7 +130,7 @@ class FleetStreams:
 
     def _hear(self, stream: _Stream, fleet: FleetView) -> None:
         now, last = self._clock(), stream.fleet
-        was_silent = stream.lost_at is not None and now - stream.lost_at >= STALE_SECONDS
+        was_silent = stream.lost_at is not None and now - stream.lost_at >= compute_stale_seconds(last)
         stream.fleet, stream.lost_at, stream.is_refused = fleet, None, False
         self._told.clear()
         if was_silent or last is None or _shape(last) != _shape(fleet):
@@ -145,7 +145,7 @@ class FleetStreams:
     def _lose(self, stream: _Stream, why: str, code: str = "OK") -> None:
         if stream.lost_at is None:
             stream.lost_at = self._clock()
-            self._queue_after(stream.key, STALE_SECONDS)
+            self._queue_after(stream.key, compute_stale_seconds(stream.fleet))
             _LOG.debug("stream lost", pool=str(stream.key), code=code, why=why)
         elif stream.fleet is None and not stream.is_refused:
             stream.is_refused = True

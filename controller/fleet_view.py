@@ -16,8 +16,8 @@ _CLASSES: Mapping[int, ReplicaClass] = {
 }
 
 
-def parse_fleet_view(message: observer_pb2.Snapshot) -> FleetView:
-    """Parse a snapshot; a class that we do not know, of a newer scaler's, is unknown."""
+def parse_fleet_view(message: observer_pb2.Snapshot, heard_at: float | None = None) -> FleetView:
+    """Parse a snapshot that came at `heard_at`; a class that we do not know, of a newer scaler's, is unknown."""
     decision, tip = message.decision, message.tip
     return FleetView(
         at=message.at,
@@ -28,7 +28,14 @@ def parse_fleet_view(message: observer_pb2.Snapshot) -> FleetView:
         reason=decision.reason,
         message=decision.message,
         learned_requests_per_replica=_read_learned(decision),
+        poll_interval_seconds=_read_interval(message.poll_interval_seconds),
+        heard_at=heard_at,
     )
+
+
+def _read_interval(seconds: float) -> float | None:
+    """Read how often the scaler polls; a scaler that does not tell, or tells nonsense, polls as by default."""
+    return seconds if isfinite(seconds) and seconds > 0 else None
 
 
 def _read_learned(decision: observer_pb2.Decision) -> float | None:
@@ -52,6 +59,8 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         detail=replica.detail,
         observed_at=replica.observed_at if replica.HasField("observed_at") else None,
         is_doubted=replica.doubted,
+        started_on=replica.started_on if replica.HasField("started_on") else None,
+        is_of_another_network=replica.of_another_network,
     )
 
 

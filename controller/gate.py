@@ -56,6 +56,7 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
         "name": GATE,
         "image": image,
         "imagePullPolicy": str(spec.image_pull_policy),
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # so that status can say why it ended
         "command": ["envoy"],
         "args": [
             *("--config-yaml", write_gate_config(GateSettings(GATE_PORTS, CORE_PORTS))),

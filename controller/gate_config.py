@@ -11,6 +11,7 @@ from typing import Any
 from controller.core_config import CorePorts
 from controller.gate_listeners import (
     ADMIN_CLUSTER,
+    ANY_ADDRESS,
     INFO_CLUSTER,
     MOST_READERS,
     MOST_WATCHERS,
@@ -48,7 +49,7 @@ class GateSettings:
 
     ports: GatePorts
     core: CorePorts
-    host: str = "0.0.0.0"  # noqa: S104 - to let in from outside is what a gate is for
+    host: str = ANY_ADDRESS
     admin: str = ADMIN_SOCKET
 
 

@@ -140,6 +140,15 @@ def _build_connection_limits() -> dict[str, Any]:
     }
 
 
+ANY_ADDRESS = "::"
+"""All of a pod's addresses, of either family: a pod of an IPv6 cluster has none of IPv4."""
+
+
+def _build_address(host: str, port: int) -> dict[str, Any]:
+    both = {"ipv4_compat": True} if host == ANY_ADDRESS else {}
+    return {"address": host, "port_value": port} | both
+
+
 def _build_listener(
     name: str,
     host: str,
@@ -173,7 +182,7 @@ def _build_listener(
     }
     return {
         "name": listener_name(name),
-        "address": {"socket_address": {"address": host, "port_value": port}},
+        "address": {"socket_address": _build_address(host, port)},
         "per_connection_buffer_limit_bytes": 64 * 1024,
         "ignore_global_conn_limit": name != "read",
         "filter_chains": [{"filters": [manager]}],

@@ -10,12 +10,18 @@ from readpool.kubernetes.kinds import POOL, Manifest
 from readpool.pool.spec import ReadOnlyPool
 
 POOL_LABEL = "stellar.org/pool"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGER = "readpool"
 FRESHNESS_LABEL = "stellar.org/freshness"
 WEIGHT_ANNOTATION = "stellar.org/weight"
 APPLIED_ANNOTATION = "stellar.org/applied"
 """The hash of what was applied, so that a field that is no longer wanted is seen."""
 CONFIG_ANNOTATION = "stellar.org/config"
 """On a pod: the hash of the configuration that it started with."""
+SICK_ANNOTATION = "stellar.org/not-fresh-before-rollout"
+"""On a StatefulSet: ordinals of replicas that were not fresh before they ran what is rolled out at the moment."""
+CLOSED_ANNOTATION = "stellar.org/shut-since"
+"""On a PodDisruptionBudget: since when it lets nobody go, in Unix seconds."""
 SHARD_ANNOTATION = "stellar.org/shard-id"
 ARCHIVE_ANNOTATION = "stellar.org/archive-url"
 RANGE_ANNOTATION = "stellar.org/ledger-range"
@@ -28,7 +34,7 @@ def build_selector(pool_name: str) -> dict[str, str]:
 
 def build_labels(pool_name: str) -> dict[str, str]:
     """Build the labels of whatever a pool owns."""
-    return build_selector(pool_name) | {"app.kubernetes.io/managed-by": "readpool"}
+    return build_selector(pool_name) | {MANAGED_BY_LABEL: MANAGER}
 
 
 def build_metadata(

@@ -6,7 +6,10 @@ What is remembered between two looks, because no store has it, is in a PoolMemor
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controller.labels import POOL_LABEL
+from controller import reasons
+from controller.differs import Rewrite
+from controller.failures import Failure, list_failing, list_refused
+from controller.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, MANAGER, POOL_LABEL, read_annotations
 from controller.observed import FleetView, ObservedPool
 from controller.pool_keys import PoolKey, mark_of_label, mark_of_target
 from controller.watches import OPTIONAL, Watches
@@ -37,8 +40,11 @@ class PoolMemory:
 
     Attributes:
         uid: of the pool that it was learned of.
+        understood: the pool as it could be read last; None where it never could.
         occupied: names that the pool needs, and somebody else's object has.
-        refused: what the API server would not take, and what it said.
+        failures: what the API server would not take when it was last written.
+        slow: slices and routes whose writes took longer than the readers' lane waits.
+        rewritten: what others made of objects as they were last applied.
         unsettled: how many times in a row there was something to write.
         to_write: how much there was to write when it was last looked at.
         has_progressed: less than the time before.
@@ -46,8 +52,11 @@ class PoolMemory:
     """
 
     uid: str
-    occupied: frozenset[ObjectKey] = frozenset()
-    refused: Mapping[ObjectKey, str] = field(default_factory=dict)
+    understood: ReadOnlyPool | None = None
+    occupied: set[ObjectKey] = field(default_factory=set)
+    failures: dict[ObjectKey, Failure] = field(default_factory=dict)
+    slow: set[ObjectKey] = field(default_factory=set)
+    rewritten: dict[ObjectKey, Rewrite] = field(default_factory=dict)
     unsettled: int = 0
     to_write: int = 0
     has_progressed: bool = False
@@ -68,6 +77,7 @@ def observe_pool(
     memory: PoolMemory,
     word: FleetWord,
     archived_ledgers: tuple[int, int] | None = None,
+    misread: str = "",
 ) -> ObservedPool:
     """Gather what a plan rests on."""
     key = PoolKey(pool.namespace, pool.name)
@@ -77,28 +87,50 @@ def observe_pool(
     return ObservedPool(
         pool=pool,
         children=children,
-        pods=tuple(watches.list_marked(POD, pool.namespace, uid)),
+        pods=tuple(one for one in watches.list_marked(POD, pool.namespace, uid) if find_controller(one) == uid),
         claims=tuple(watches.list_marked(PVC, pool.namespace, mark_of_label(key))),
         fleet=word.fleet,
         fleet_silent_since=word.silent_since,
-        capabilities=watches.capabilities,
+        capabilities=watches.find_capabilities(pool.namespace),
         archived_ledgers=archived_ledgers,
         other_scaled_object=_find_other_scaled_object(watches, key, children),
-        occupied=memory.occupied | frozenset(_find_occupied(watches, pool, children)),
-        refused=memory.refused,
+        occupied=frozenset(memory.occupied).union(_find_occupied(watches, pool, children)),
+        refused=list_refused(memory.failures),
+        failing=list_failing(memory.failures),
+        rewritten=memory.rewritten,
+        misread=misread,
     )
 
 
+def recall_silence(word: FleetWord, pool: ReadOnlyPool) -> FleetWord:
+    """Let a silence that status tells of go on through a restart of this process."""
+    told = next((one for one in pool.status.conditions if one.type == "Fresh"), None)
+    if word.silent_since is None or told is None or told.reason != reasons.SCALER_SILENT:
+        return word
+    return FleetWord(word.fleet, min(word.silent_since, told.last_transition_time.timestamp()))
+
+
 def is_ours(manifest: Manifest, pool: ReadOnlyPool) -> bool:
-    """Tell whether an object belongs to the pool: it owns it, or the object has its labels and no owner at all.
+    """Tell whether the pool has made an object: it controls it, and the object has its labels or our mark.
 
     Without an owner are those that a pool left behind which was deleted with --cascade=orphan.
     """
+    metadata = manifest["metadata"]
+    if metadata.get("ownerReferences"):
+        is_marked = APPLIED_ANNOTATION in read_annotations(manifest)  # somebody has taken a label away
+        return find_controller(manifest) == pool.uid and (is_marked or _has_labels(manifest, pool))
+    return _has_labels(manifest, pool)
+
+
+def find_controller(manifest: Manifest) -> str | None:
+    """Find the uid of the one owner that an object is made and kept by; others only take it with them when they go."""
     owners = manifest["metadata"].get("ownerReferences") or ()
-    if owners:
-        return any(owner["uid"] == pool.uid for owner in owners)
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def _has_labels(manifest: Manifest, pool: ReadOnlyPool) -> bool:
     labels = manifest["metadata"].get("labels") or {}
-    return labels.get(POOL_LABEL) == pool.name and labels.get("app.kubernetes.io/managed-by") == "readpool"
+    return labels.get(POOL_LABEL) == pool.name and labels.get(MANAGED_BY_LABEL) == MANAGER
 
 
 def _find_children(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[ObjectKey, Manifest]]:
@@ -107,7 +139,8 @@ def _find_children(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Objec
             yield key_of(kind, manifest), manifest
     for kind in OWNED:  # those that have lost their label as well
         for manifest in watches.list_marked(kind, pool.namespace, pool.uid):
-            yield key_of(kind, manifest), manifest
+            if is_ours(manifest, pool):
+                yield key_of(kind, manifest), manifest
 
 
 def _find_occupied(watches: Watches, pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest]) -> Iterator[ObjectKey]:

@@ -6,6 +6,8 @@ Gathered by I/O, everything as it was when it was looked at; whoever decides get
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.differs import Rewrite
+from controller.failures import Failure
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
 from readpool.replica_class import ReplicaClass
@@ -22,6 +24,8 @@ class ReplicaView:
         ledgers_per_second: over the last polls.
         observed_at: Unix seconds of its last answer.
         is_doubted: it is fresh, and its last answer speaks against that.
+        started_on: Unix seconds at which its process started, by the clock of its node; None where it does not say.
+        is_of_another_network: it names another passphrase, so no reader may be sent to it.
     """
 
     name: str
@@ -36,6 +40,8 @@ class ReplicaView:
     detail: str = ""
     observed_at: float | None = None
     is_doubted: bool = False
+    started_on: float | None = None
+    is_of_another_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,13 @@ class FleetView:
     """The scaler's snapshot of a pool, as controller.fleet_view parses it.
 
     Attributes:
-        at: Unix seconds.
+        at: Unix seconds, by the scaler's clock as all times of its word.
         tip_ledger: the network's newest ledger, None while not known.
         is_halted: the network has closed none for so long that lag is frozen.
         desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
         learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
+        poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
+        heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
     """
 
     at: float
@@ -58,6 +66,8 @@ class FleetView:
     reason: str = ""
     message: str = ""
     learned_requests_per_replica: float | None = None
+    poll_interval_seconds: float | None = None
+    heard_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,11 @@ class ObservedPool:
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
         other_scaled_object: a ScaledObject of the user's that points at the pool.
         occupied: objects of others that have a name which the pool needs.
-        refused: objects that the API server would not take when they were last applied, and what it said.
+        refused: objects that the API server would not take when they were last written, and what it said.
+        failing: objects whose writes fail again and again, and may succeed yet.
+        rewritten: what others make of objects as they are applied.
+        misread: why the spec cannot be read, empty where it can; `pool` is as it could be read last, or in part.
+        may_restart: false while other pools are to restart replicas first, for a change that is not this pool's own.
     """
 
     pool: ReadOnlyPool
@@ -96,6 +110,14 @@ class ObservedPool:
     other_scaled_object: str | None = None
     occupied: frozenset[ObjectKey] = frozenset()
     refused: Mapping[ObjectKey, str] = field(default_factory=dict)
+    failing: Mapping[ObjectKey, Failure] = field(default_factory=dict)
+    rewritten: Mapping[ObjectKey, Rewrite] = field(default_factory=dict)
+    misread: str = ""
+    may_restart: bool = True
+
+    def is_held(self, key: ObjectKey) -> bool:
+        """Tell whether the API server does not let an object be written."""
+        return key in self.refused or key in self.failing
 
     @property
     def current_fleet(self) -> FleetView | None:

@@ -9,44 +9,51 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.conditions import judge, merge_conditions
-from controller.configurations import build_configurations, is_to_be_written
-from controller.differs import differs, stamp
-from controller.draining import choose_size, find_surplus
+from controller.configurations import build_configurations, choose_texts, is_armed, is_to_be_made
+from controller.differs import stamp
+from controller.disruptions import judge_disruptions
+from controller.draining import find_surplus
 from controller.observed import ObservedPool
-from controller.plan_facts import find_stall, gather_facts, list_kept_conditions
-from controller.plan_objects import build_objects, find_unwanted
+from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
+from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
 from controller.pod_plan import (
     PodDeletions,
     PodPatch,
     find_outdated,
+    find_sick,
     has_seen_template,
     plan_deletions,
     plan_patches,
     plan_restart,
 )
-from controller.pool_events import PoolEvent, find_events
+from controller.pool_events import PoolEvent, find_events, is_young
+from controller.pool_size import choose_sizes, read_size
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
-from controller.routing import STALE_SECONDS, route
+from controller.routing import route
+from controller.scaler_clock import compute_stale_seconds
 from controller.shard_plan import plan_shards, to_status
-from readpool.kubernetes.kinds import CONFIG_MAP, POD, STATEFUL_SET, Manifest, ObjectKey, kind_of
-from readpool.pool.spec import PoolSpec
+from controller.stuck_replicas import find_stuck_replicas, list_stuck_times
+from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, STATEFUL_SET, Manifest, ObjectKey, kind_of
 from readpool.pool.status import dump_status
 
+TURN_SECONDS = 15.0
+"""A pool that waits for its turn to restart replicas looks again so often."""
 _OF_REPLICAS = (CONFIG_MAP, STATEFUL_SET)
 """Kinds that say what replicas run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order: patch pods, apply, delete, shrink, write replicas, write status, tell events.
+    """What to do: slices and routes, patch pods, apply, delete, shrink, write replicas, write status, tell events.
 
-    Pods come first because their patches note the configuration that they started with, before there is another one.
+    That is the order, and controller.lanes says which waits for which. Pods are patched before what they run is
+    written, because their patches note the configuration that they started with.
 
     Attributes:
         apply: manifests for server-side apply, only those that differ, in the order in which they need each other.
@@ -54,7 +61,11 @@ class Plan:
         shrink: the StatefulSet where it gets fewer replicas: those that go are in no slice by then.
         replicas: to write to spec.replicas of the pool, None to leave it.
         status: the whole status; to be written only if `is_status_changed`.
+        deletion_events: those of `events` that belong to pods in `delete`.
         again_in_seconds: plan again then, even if nothing happens; None: only when something does.
+        taken: what the pool needs, and somebody else has.
+        is_rolled_out: all replicas run what they should, as far as is known.
+        is_rolling: one of them is restarted, or was and is not back yet.
     """
 
     status: dict[str, Any]
@@ -66,7 +77,11 @@ class Plan:
     replicas: int | None = None
     pod_patches: tuple[PodPatch, ...] = ()
     events: tuple[PoolEvent, ...] = ()
+    deletion_events: tuple[PoolEvent, ...] = ()
     again_in_seconds: float | None = None
+    taken: tuple[ObjectKey, ...] = ()
+    is_rolled_out: bool = False
+    is_rolling: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -86,22 +101,26 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     """Plan everything of one pool; of one that is being deleted, nothing: the garbage collector takes what it owned."""
     if observed.pool.deletion_timestamp is not None:
         return Plan(dump_status(observed.pool.status))
-    pool, refused, silent_since = observed.pool, observed.refused, observed.fleet_silent_since
+    pool, silent_since = observed.pool, observed.fleet_silent_since
     observed = _forgive_short_silence(observed, now)
-    wanted, to_write = choose_replicas(observed)
     replicas = read_replicas(observed)
-    running = _read_size(observed)
-    size = choose_size(replicas, wanted, running)
+    sizes = choose_sizes(observed, replicas)
+    wanted, size, running = sizes.wanted, sizes.size, sizes.running
     shards = plan_shards(observed, replicas, size)
-    configurations = build_configurations(observed, size, shards.assignments, settings)
+    configurations = build_configurations(observed, size, shards.assignments, settings, running or 0)
+    size = size if configurations.most is None else configurations.most
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     texts = configurations.texts
     outdated = find_outdated(observed, replicas, texts)
     # Where the StatefulSet cannot be written, nobody goes.
-    is_stuck = configurations.stalled is not None or ObjectKey(STATEFUL_SET, pool.namespace, pool.name) in refused
-    step, deletions = _plan_pods(observed, replicas, outdated, size, now)
-    if deletions.begins_replacement and not is_stuck and _is_changing(observed, replicas, texts, settings):
+    is_held = is_stateful_set_held(observed, settings)
+    is_stuck = not configurations.is_complete or bool(observed.misread) or is_held
+    begins = lambda: _is_writing(observed, settings)  # noqa: E731 - asked only where it matters
+    sick = find_sick(observed, replicas, outdated, size, begins, now)
+    step, deletions = _plan_pods(observed, replicas, outdated, size, sick, texts, settings, now)
+    written = replace(configurations, texts=choose_texts(observed, replicas, texts, step.restart))
+    if deletions.begins_replacement and not is_stuck and _is_changing(observed, settings):
         deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
     deleted = {key.name for key in deletions.uids if key.kind == POD}
     if deleted:  # one of those that stay: the others may be all that serve until it is back
@@ -110,19 +129,27 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
     going = deleted | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
-    objects = build_objects(observed, size, configurations, routing, settings)
+    disruptions = judge_disruptions(observed, replicas, wanted, now)
+    objects = build_objects(observed, size, written, routing, settings, sick, disruptions)
     apply = [
         manifest
         for key, manifest in objects.items()
-        if key not in observed.occupied and differs(manifest, observed.children.get(key))
+        if key not in observed.occupied and is_to_be_applied(observed, key, manifest)
     ]
+    doomed = (*find_unwanted(observed, objects), *deletions.uids)
     facts = gather_facts(observed, wanted, replicas, routing, shards)
     facts = replace(
         facts,
         outdated=len(outdated),
         waits_for=step.waits_for,
+        holds=sizes.waits_for,
         is_applying=_is_applying(observed, apply),
-        stalled=configurations.stalled or find_stall(observed, objects),
+        rewrites=list_rewrites(observed, objects),
+        stalled=(
+            configurations.stalled
+            or find_stall(observed, objects, doomed, now)
+            or find_stuck_replicas(replicas, size, now, pool.status.conditions)
+        ),
     )
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
@@ -133,81 +160,87 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         is_status_changed=status != observed.pool.status,
         apply=tuple(one for one in apply if not _is_shrunk(observed, one)),
         shrink=tuple(one for one in apply if _is_shrunk(observed, one)),
-        delete=(*find_unwanted(observed, objects), *deletions.uids),
+        delete=doomed,
         uids=deletions.uids,
-        replicas=to_write,
+        replicas=sizes.to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
-        events=(*deletions.events, *find_events(last, conditions)),
+        events=(*deletions.events, *find_events(last, conditions, is_young=is_young(observed.pool, now))),
+        deletion_events=deletions.events,
         again_in_seconds=choose_delay(
             (
-                find_due_time(observed, are_due=are_due),
-                *find_times(observed, silent_since, replicas, routing, settings),
+                find_due_time(observed, now, are_due=are_due),
+                *find_times(observed, silent_since, replicas, routing, settings, now),
+                *list_stuck_times(replicas, size),
+                disruptions.due,
+                now + TURN_SECONDS if outdated and not observed.may_restart else None,
             ),
             now,
         ),
+        taken=tuple(key for key in objects if key in observed.occupied and key.kind != PVC),
+        is_rolled_out=not (outdated or facts.is_applying),
+        is_rolling=_is_rolling(observed, step, deletions, is_stuck=is_stuck),
     )
-
-
-def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:
-    """Choose how many replicas there are to be, and what to write to spec.replicas, if anything.
-
-    0 is written by nobody who scales: it stands for targetReplicas in a new pool, and in one that has replicas, where a
-    manifest was put in place of the whole pool, for those.
-    """
-    spec = observed.pool.spec
-    running = _read_size(observed)
-    if spec.paused and running is not None:
-        return running, None
-    if spec.replicas == 0:
-        start = _clamp(running or spec.target_replicas, spec)
-        return start, start
-    return _clamp(spec.replicas, spec), None
-
-
-def _read_size(observed: ObservedPool) -> int | None:
-    """Read how many replicas the StatefulSet has now."""
-    live = observed.find(STATEFUL_SET, observed.pool.name)
-    return live["spec"].get("replicas") if live is not None else None
-
-
-def _clamp(replicas: int, spec: PoolSpec) -> int:
-    return max(spec.min_replicas, min(spec.max_replicas, replicas))
 
 
 def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
     """Let the scaler's last word count for three polls, as a replica's does for the scaler."""
     since = observed.fleet_silent_since
-    if since is None or now - since >= STALE_SECONDS:
+    if since is None or now - since >= compute_stale_seconds(observed.fleet):
         return observed
     return replace(observed, fleet_silent_since=None)
 
 
 def _plan_pods(
-    observed: ObservedPool, replicas: Sequence[Replica], outdated: frozenset[str], wanted: int, now: float
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    outdated: frozenset[str],
+    wanted: int,
+    sick: frozenset[int],
+    texts: Mapping[str, str],
+    settings: PlanSettings,
+    now: float,
 ) -> tuple[RolloutStep, PodDeletions]:
-    if observed.pool.spec.paused:
+    if observed.pool.spec.paused or observed.misread:
         return RolloutStep(), PodDeletions()
-    step = plan_restart(replicas, outdated, wanted)
-    return step, plan_deletions(observed, replicas, step.restart, wanted, now)
+    step = plan_restart(replicas, outdated, wanted, sick, now)
+    if step.restart is not None and not observed.may_restart:
+        step = RolloutStep(waits_for="other pools, a few of which are upgraded at a time")
+    is_rolling, restart = bool(outdated), step.restart
+    if restart is not None and not is_armed(observed, restart, texts):
+        if not is_stateful_set_held(observed, settings):
+            return step, PodDeletions()  # its configuration is written first
+        restart = None  # it cannot be; a replica that is of no use gets its new volume all the same
+    return step, plan_deletions(observed, replicas, restart, wanted, now, is_rolling=is_rolling)
 
 
-def _is_changing(
-    observed: ObservedPool, replicas: Sequence[Replica], texts: Mapping[str, str], settings: PlanSettings
-) -> bool:
+def _is_rolling(observed: ObservedPool, step: RolloutStep, deletions: PodDeletions, *, is_stuck: bool) -> bool:
+    """Tell whether a replica is restarted, or was and is not back yet; for one that cannot be, no other pool waits."""
+    can_go = not is_stuck and not any(map(observed.is_held, deletions.uids))
+    return step.is_under_way or (step.restart is not None and can_go)
+
+
+def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Tell whether replicas are about to run something else than they do.
 
     Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    if live is None or is_to_be_written(observed, replicas, texts):
+    return live is None or not has_seen_template(live) or _is_writing(observed, settings)
+
+
+def _is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
+    """Tell whether what replicas run is about to be written."""
+    live = observed.find(STATEFUL_SET, observed.pool.name)
+    if live is None or is_to_be_made(observed):
         return True
     wanted = build_stateful_set(observed.pool, live["spec"]["replicas"], settings, live)
-    return not has_seen_template(live) or differs(stamp(wanted), live)
+    key = ObjectKey(STATEFUL_SET, observed.pool.namespace, observed.pool.name)
+    return is_to_be_applied(observed, key, stamp(wanted))
 
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
     """Tell whether a manifest is the StatefulSet's, with fewer replicas than it has."""
-    running = _read_size(observed)
+    running = read_size(observed)
     return kind_of(manifest) == STATEFUL_SET and running is not None and manifest["spec"]["replicas"] < running
 
 

@@ -1,17 +1,20 @@
 """What do the conditions of a pool rest on? From what was observed and decided to controller.conditions' facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from controller import reasons
 from controller.autoscaling import judge_autoscaling
 from controller.conditions import PoolFacts, may_be_fresh
 from controller.core_config_version import has_query_server
+from controller.failures import STALLED_AFTER_SECONDS
 from controller.observed import ObservedPool
 from controller.replicas import Replica
 from controller.route_objects import is_route_missed
 from controller.routing import Ground, Routing, find_stale_time
+from controller.scaler_clock import read_scaler_clock
 from controller.shards import ShardPlan
-from readpool.kubernetes.kinds import Manifest, ObjectKey
+from controller.stuck_replicas import count_unready
+from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
 from readpool.replica_class import ReplicaClass
 
 
@@ -25,6 +28,7 @@ def gather_facts(
         present=len(replicas),
         ready=sum(one.is_ready and not one.is_terminating for one in replicas if one.ordinal < wanted),
         outdated=0,
+        troubles=count_unready(replicas, wanted),
         fresh=sum(replica.is_fresh for replica in replicas),
         fresh_enough=min(wanted, spec.target_replicas),
         unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
@@ -39,17 +43,69 @@ def gather_facts(
         shard_problems=shards.problems if spec.shard_balancing.enabled else None,
         lacks_gateway_api=is_route_missed(observed),
         has_alerts=observed.capabilities.prometheus if spec.alerting else None,
+        failing=list_failing(observed),
+        is_misread=bool(observed.misread),
     )
 
 
-def find_stall(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) -> tuple[str, str] | None:
-    """Find what needs a person: a name that is somebody else's, or an object that the API server does not take."""
-    taken = sorted((key for key in objects if key in observed.occupied), key=str)
+def find_stall(
+    observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], doomed: Iterable[ObjectKey], now: float
+) -> tuple[str, str] | None:
+    """Find what needs a person: a name that is somebody else's, or an object that the API server does not take.
+
+    `objects` are those that the pool should own, `doomed` those that are to go.
+    """
+    if observed.misread:
+        return reasons.NOT_UNDERSTOOD, observed.misread
+    # A claim that somebody has prepared for a replica is what its StatefulSet takes.
+    taken = sorted((key for key in objects if key in observed.occupied and key.kind != PVC), key=str)
+    wanted = {*objects, *doomed}
+    refused = {key: text for key, text in observed.refused.items() if key in wanted or key.kind in (POD, POOL)}
+    held = [f"{_name(key)}: {text}" for key, text in refused.items()]
+    lasting = {key: one for key, one in observed.failing.items() if now - one.since >= STALLED_AFTER_SECONDS}
+    held += [f"{_name(key)}: {one.message}" for key, one in lasting.items()]
     if taken:
-        names = ", ".join(f"{key.kind.name} {key.name}" for key in taken)
-        return reasons.NAME_TAKEN, f"not of this pool, and in its way: {names}"
-    told = [f"{key.kind.name} {key.name}: {text}" for key, text in observed.refused.items() if key in objects]
-    return (reasons.REFUSED, "; ".join(sorted(told))) if told else None
+        names = ", ".join(map(_name, taken))
+        told = "; ".join([f"not of this pool, and in its way: {names}{_hint(taken)}", *sorted(held)])
+        return reasons.NAME_TAKEN, told
+    if held:
+        return (reasons.REFUSED if refused else reasons.WRITE_FAILED), "; ".join(sorted(held))
+    return None
+
+
+def _name(key: ObjectKey) -> str:
+    return f"{key.kind.name} {key.name}"
+
+
+def _hint(taken: Sequence[ObjectKey]) -> str:
+    """Say where names of Services meet: those of one pool are a pool's name with an ending."""
+    endings = sorted(key.name for key in taken if key.kind == SERVICE and key.name.endswith(_ENDINGS))
+    if not endings:
+        return ""
+    return (
+        f". A pool's Services are its name and, with the endings {', '.join(_ENDINGS)}, its replicas and their classes:"
+        " two pools of which one has the other's name with such an ending cannot be in one namespace"
+    )
+
+
+_ENDINGS = ("-fresh", "-lagging", "-nodes")
+
+
+def list_failing(observed: ObservedPool) -> tuple[str, ...]:
+    """List the objects whose writes fail, and what the API server says."""
+    return tuple(sorted(f"{_name(key)}: {one.message}" for key, one in observed.failing.items()))
+
+
+def list_rewrites(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) -> tuple[str, ...]:
+    """List the fields that are other than we apply them, since somebody changes them each time."""
+    return tuple(
+        sorted(
+            f"{path} of {_name(key)}"
+            for key, rewrite in observed.rewritten.items()
+            if key in objects
+            for path in rewrite.found
+        )
+    )
 
 
 def list_kept_conditions(
@@ -59,8 +115,12 @@ def list_kept_conditions(
 
     After our own start the scaler has not been heard yet; after its start it has not asked the replicas yet.
     """
-    if observed.current_fleet is None and observed.fleet_silent_since is None:
+    fleet = observed.current_fleet
+    if fleet is None:
+        if observed.fleet_silent_since is not None:
+            return ()
         return ("Fresh", "Routing") if facts.ground is Ground.KEPT else ("Fresh",)
     unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
-    is_new = any(one.view is not None and find_stale_time(one.view) > now for one in unknown)
+    at = read_scaler_clock(fleet, now)
+    is_new = any(one.view is not None and find_stale_time(one.view, fleet) > at for one in unknown)
     return ("Fresh",) if is_new and may_be_fresh(facts) else ()

@@ -4,14 +4,18 @@ Under controller.plan, which applies only those that differ.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from controller.autoscaling import is_scaled_by_us
 from controller.configurations import Configurations
-from controller.differs import stamp
-from controller.gate import choose_ports
+from controller.differs import differs, stamp
+from controller.disruptions import Disruptions
+from controller.gate import choose_ports, has_gate
+from controller.labels import APPLIED_ANNOTATION, config_map_name, read_annotations
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
+from controller.pod_state import read_ports
 from controller.resources.claims import build_grown_claims, build_new_claims
 from controller.resources.config_map import build_config_map
 from controller.resources.disruption_budget import build_disruption_budget
@@ -21,13 +25,15 @@ from controller.resources.network_policy import build_network_policy
 from controller.resources.nodes_service import build_nodes_service
 from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.read_service import build_read_service
-from controller.resources.scaled_object import build_scaled_object
+from controller.resources.scaled_object import build_scaled_object, lacks_tolerance, leave_out_tolerance
 from controller.resources.stateful_set import build_stateful_set
 from controller.route_objects import build_route_objects
 from controller.routing import Routing
 from readpool.kubernetes.kinds import (
+    CONFIG_MAP,
     ENDPOINT_SLICE,
     HTTP_ROUTE,
+    NETWORK_POLICY,
     PROMETHEUS_RULE,
     SCALED_OBJECT,
     SERVICE,
@@ -42,25 +48,36 @@ _PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
+_ONE_AT_A_TIME = Disruptions()
+
+
 def build_objects(
-    observed: ObservedPool, wanted: int, configurations: Configurations, routing: Routing, settings: PlanSettings
+    observed: ObservedPool,
+    wanted: int,
+    configurations: Configurations,
+    routing: Routing,
+    settings: PlanSettings,
+    sick: AbstractSet[int] | None = None,
+    disruptions: Disruptions = _ONE_AT_A_TIME,
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
     ports = choose_ports(pool.spec, settings.gate_image)
+    in_use = [read_ports(pod) for pod in observed.pods]
     built = [
-        build_nodes_service(pool, ports),
+        build_nodes_service(pool, ports, in_use),
         build_read_service(pool),
-        build_network_policy(pool, ports, settings),
-        build_disruption_budget(pool),
+        build_network_policy(pool, ports, settings, in_use),
+        build_disruption_budget(pool, disruptions),
     ]
-    # Before the StatefulSet: whoever goes loses its readers first.
-    built += build_endpoint_slices(
-        pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
-    )
-    built += build_route_objects(observed, ports.read, routing.endpoints)
-    if configurations.stalled is None:
-        built += _build_replicas(observed, wanted, configurations.texts, settings)
+    # Before the StatefulSet: whoever goes loses its readers first. None under a Service that is somebody else's.
+    if ObjectKey(SERVICE, pool.namespace, pool.name) not in observed.occupied:
+        built += build_endpoint_slices(
+            pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
+        )
+        built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
+    if configurations.is_complete and not _is_frozen(observed):
+        built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
@@ -70,20 +87,62 @@ def build_objects(
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
 
 
+def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -> bool:
+    """Tell whether an object has to be applied, stamped as it is.
+
+    A ScaledObject that has been applied just so and has no tolerance is as whole as this KEDA lets it be.
+    """
+    live, rewrite = observed.children.get(key), observed.rewritten.get(key)
+    if not differs(wanted, live, rewrite):
+        return False
+    if key.kind == SCALED_OBJECT and lacks_tolerance(live):
+        return differs(leave_out_tolerance(wanted), live, rewrite)
+    return True
+
+
+def is_stateful_set_held(observed: ObservedPool, settings: PlanSettings) -> bool:
+    """Tell whether the StatefulSet cannot be written, or waits for what cannot be."""
+    held = [key for key in (*observed.refused, *observed.failing) if key.kind in (STATEFUL_SET, CONFIG_MAP)]
+    return bool(held) or _is_unguarded(observed, settings)
+
+
+def _is_unguarded(observed: ObservedPool, settings: PlanSettings) -> bool:
+    """Tell whether nothing would stand before Core's admin port: no gate, and no NetworkPolicy of ours can be made."""
+    key = ObjectKey(NETWORK_POLICY, observed.pool.namespace, observed.pool.name)
+    is_possible = key in observed.children or not (key in observed.occupied or observed.is_held(key))
+    return not is_possible and not has_gate(observed.pool.spec, settings.gate_image)
+
+
+def _is_frozen(observed: ObservedPool) -> bool:
+    """Tell whether what replicas are made of stays: through a pause, whoever Kubernetes makes anew is the same."""
+    name = observed.pool.name
+    is_whole = observed.find(STATEFUL_SET, name) and observed.find(CONFIG_MAP, config_map_name(name))
+    return observed.pool.spec.paused and bool(is_whole)
+
+
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
-    """Find what the pool owns and no longer wants."""
+    """Find what the pool has made and no longer wants; it bears our stamp, and a slice the label of its controller."""
     classes = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
-    owned = (key for key in observed.children if key.kind != SERVICE or key.name in classes)
+    made = (
+        key
+        for key, live in observed.children.items()
+        if key.kind == ENDPOINT_SLICE or APPLIED_ANNOTATION in read_annotations(live)
+    )
+    owned = (key for key in made if key.kind != SERVICE or key.name in classes)
     unwanted = (key for key in owned if key.kind in _PRUNED and key not in wanted)
     return sorted(unwanted, key=lambda key: (_PRUNED.index(key.kind), str(key)))
 
 
 def _build_replicas(
-    observed: ObservedPool, wanted: int, texts: Mapping[str, str], settings: PlanSettings
+    observed: ObservedPool,
+    wanted: int,
+    texts: Mapping[str, str],
+    settings: PlanSettings,
+    sick: AbstractSet[int] | None,
 ) -> Sequence[dict[str, Any]]:
     """Build what replicas are made of: their configurations, volumes that have to be there before, the StatefulSet."""
     pool = observed.pool
-    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name))
+    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), sick)
     template = stateful_set["spec"]["volumeClaimTemplates"][0]
     claims = build_new_claims(pool, template, wanted, observed.claims)
-    return [build_config_map(pool, texts), *claims, stateful_set]
+    return [build_config_map(pool, texts), *claims, *(() if _is_unguarded(observed, settings) else (stateful_set,))]

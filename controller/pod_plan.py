@@ -3,7 +3,8 @@
 From observed replicas to controller.rollout and controller.replacement, and back to keys of objects.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from controller import reasons
@@ -13,7 +14,9 @@ from controller.observed import ObservedPool
 from controller.pool_events import PoolEvent
 from controller.replacement import LastingReplica, choose_replacement
 from controller.replicas import Replica
-from controller.rollout import RolloutReplica, RolloutStep, choose_restart
+from controller.resources.stateful_set import read_sick
+from controller.rollout import RolloutReplica, RolloutStep, choose_restart, note_sick
+from controller.scaler_clock import is_skew_absurd, read_scaler_clock
 from controller.shard_plan import build_annotations
 from controller.shards import ShardAssignment
 from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, Manifest, ObjectKey
@@ -50,7 +53,7 @@ def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Ma
     return frozenset(
         replica.name
         for replica in replicas
-        if (revision and replica.revision and replica.revision != revision) or runs_another(observed, replica, texts)
+        if (revision and replica.revision and replica.revision != revision) or runs_another(replica, texts)
     )
 
 
@@ -60,29 +63,89 @@ def has_seen_template(stateful_set: Manifest) -> bool:
     return seen >= int(stateful_set.get("metadata", {}).get("generation", 0))
 
 
-def plan_restart(replicas: Iterable[Replica], outdated: frozenset[str], wanted: int) -> RolloutStep:
+def plan_restart(
+    replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, sick: AbstractSet[int], now: float
+) -> RolloutStep:
     """Choose the pod to restart now."""
-    return choose_restart(
-        (
-            RolloutReplica(
-                replica.name,
-                replica.ordinal,
-                replica.replica_class,
-                is_ready=replica.is_ready,
-                is_terminating=replica.is_terminating,
-                is_outdated=replica.name in outdated,
-            )
-            for replica in replicas
-            if replica.ordinal < wanted
-        ),
-        wanted,
-    )
+    return choose_restart(list_rolled(replicas, outdated, wanted, sick, now), wanted, sick)
+
+
+def list_rolled(
+    replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, sick: AbstractSet[int], now: float
+) -> list[RolloutReplica]:
+    """List the replicas as a rollout sees them; one of which the kubelet knows that it does not run is not reached."""
+    return [
+        RolloutReplica(
+            one.name,
+            one.ordinal,
+            ReplicaClass.UNREACHABLE if one.is_dead else one.replica_class,
+            is_ready=one.is_ready and not one.is_dead,
+            is_terminating=one.is_terminating,
+            is_outdated=one.name in outdated,
+            was_sick=one.ordinal in sick,
+            is_awaited=_is_awaited(one, now),
+        )
+        for one in replicas
+        if one.ordinal < wanted
+    ]
+
+
+def find_sick(
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    outdated: frozenset[str],
+    size: int,
+    is_changing: Callable[[], bool],
+    now: float,
+) -> frozenset[int]:
+    """Find the ordinals whose coming back proves nothing: those that are not fresh before they run what is rolled out.
+
+    Noted on the StatefulSet while there is a rollout, for whoever carries it on. A replica that is still to be made, or
+    joins, is one of them. `is_changing`: whether one begins.
+    """
+    live = observed.find(STATEFUL_SET, observed.pool.name)
+    if live is None or observed.pool.spec.paused:
+        return read_sick(live)
+    noted, running = read_sick(live), int(live["spec"].get("replicas") or 0)
+    missing = frozenset(range(size)) - {replica.ordinal for replica in replicas}
+    is_well = all(replica.is_fresh and replica.is_ready for replica in replicas)
+    if not (noted or outdated or missing) and is_well:
+        return frozenset()
+    begins = is_changing()
+    if not (outdated or begins or not has_seen_template(live)):
+        return frozenset()
+    newcomers = frozenset(range(running, size))
+    if begins and not outdated:
+        newcomers |= missing
+        outdated = frozenset(replica.name for replica in replicas)  # all that are there, from the next plan on
+    return note_sick(list_rolled(replicas, outdated, size, noted, now), size, noted, newcomers)
+
+
+ROLLOUT_PATIENCE_SECONDS = 600.0
+"""So long a pod may take to come up, or to end after its time is over, before nobody waits for it any more."""
+
+
+def _is_awaited(replica: Replica, now: float) -> bool:
+    if replica.is_terminating:
+        return replica.ends_at is None or now - replica.ends_at < ROLLOUT_PATIENCE_SECONDS
+    is_young = replica.made_at is not None and now - replica.made_at < ROLLOUT_PATIENCE_SECONDS
+    return is_young and replica.trouble is None
 
 
 def plan_deletions(
-    observed: ObservedPool, replicas: Sequence[Replica], restart: str | None, wanted: int, now: float
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    restart: str | None,
+    wanted: int,
+    now: float,
+    *,
+    is_rolling: bool = False,
 ) -> PodDeletions:
-    """Plan the restart, or else a replacement; never both at once."""
+    """Plan the restart, or else a replacement; never both at once.
+
+    While replicas still run something else, one that does not answer may do so for what is rolled out, and keeps its
+    volume.
+    """
     by_name = {replica.name: replica for replica in replicas}
     if restart is not None:
         event = PoolEvent(reasons.RESTARTING_REPLICA, f"{restart} gets its new version or configuration")
@@ -93,7 +156,7 @@ def plan_deletions(
     halfway = [one for one in replicas if one.ordinal < wanted and _claim(observed, one) in going]
     if halfway:
         return _finish_replacement(observed, replicas, halfway[0])
-    return _plan_replacement(observed, by_name, going, wanted, now)
+    return _plan_replacement(observed, by_name, going, wanted, now, is_rolling=is_rolling)
 
 
 def plan_patches(
@@ -114,13 +177,25 @@ def plan_patches(
 
 
 def _plan_replacement(
-    observed: ObservedPool, replicas: Mapping[str, Replica], going: set[str], wanted: int, now: float
+    observed: ObservedPool,
+    replicas: Mapping[str, Replica],
+    going: set[str],
+    wanted: int,
+    now: float,
+    *,
+    is_rolling: bool,
 ) -> PodDeletions:
     fleet, spec = observed.current_fleet, observed.pool.spec.replacement
-    if fleet is None or fleet.is_halted:
+    if fleet is None or fleet.is_halted or is_skew_absurd(fleet, now):
         return PodDeletions()
-    lasting = [_to_lasting(observed, replica, going) for replica in replicas.values() if replica.ordinal < wanted]
-    chosen = choose_replacement(lasting, wanted, spec.after_seconds, now)
+    lasting = [
+        _to_lasting(
+            observed, replica, going, may_be_silent=not is_rolling and _is_older(replica, spec.after_seconds, now)
+        )
+        for replica in replicas.values()
+        if replica.ordinal < wanted
+    ]
+    chosen = choose_replacement(lasting, wanted, spec.after_seconds, read_scaler_clock(fleet, now))
     if chosen is None:
         return PodDeletions()
     name = _claim(observed, replicas[chosen])
@@ -129,7 +204,10 @@ def _plan_replacement(
         for claim in observed.claims
         if claim["metadata"]["name"] == name
     }
-    message = f"{chosen} has lagged for more than {spec.after_seconds} s without gaining: it gets a new volume"
+    is_silent = replicas[chosen].replica_class is ReplicaClass.UNREACHABLE
+    what = "has not answered" if is_silent else "has lagged"
+    gains = "" if is_silent else " without gaining"
+    message = f"{chosen} {what} for more than {spec.after_seconds} s{gains}: it gets a new volume"
     event = PoolEvent(reasons.REPLACING_REPLICA, message, is_warning=True)
     return PodDeletions(claims | {_pod_key(observed, chosen): replicas[chosen].uid}, (event,))
 
@@ -142,14 +220,22 @@ def _finish_replacement(observed: ObservedPool, replicas: Iterable[Replica], hal
     return PodDeletions({_pod_key(observed, halfway.name): halfway.uid})
 
 
-def _to_lasting(observed: ObservedPool, replica: Replica, going: set[str]) -> LastingReplica:
-    view = replica.view
+def _is_older(replica: Replica, seconds: float, now: float) -> bool:
+    """Tell whether a pod is older than that: the scaler may mean the one before, where nobody has ever answered."""
+    return replica.made_at is None or now - replica.made_at >= seconds
+
+
+def _to_lasting(observed: ObservedPool, replica: Replica, going: set[str], *, may_be_silent: bool) -> LastingReplica:
+    view, trouble = replica.view, replica.trouble
+    has_run = trouble is None or trouble.is_crash
     return LastingReplica(
         replica.name,
         replica.replica_class,
         since=view.since if view is not None else 0.0,
         lag_ledgers=view.lag_ledgers if view is not None else None,
         is_gaining=view is not None and view.seconds_to_fresh is not None,
+        is_silent=not replica.is_ready and has_run and may_be_silent,
+        is_held=trouble is not None and not trouble.is_crash,
         is_terminating=replica.is_terminating or _claim(observed, replica) in going,
     )
 

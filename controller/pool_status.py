@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from controller.labels import build_selector
 from controller.observed import FleetView, ObservedPool
 from controller.replicas import Replica
+from controller.scaler_clock import read_scaler_clock
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, PoolStatus, ReplicaWeight, ShardOfReplica
 from readpool.replica_class import ReplicaClass
@@ -24,7 +25,8 @@ def are_numbers_due(observed: ObservedPool, replicas: Sequence[Replica], now: fl
         return True
     if told != {replica.name: replica.replica_class for replica in replicas}:
         return True
-    return now - last.observed_at.timestamp() >= observed.pool.spec.load_balancing.update_interval_seconds
+    at = read_scaler_clock(observed.current_fleet, now) if observed.current_fleet is not None else now
+    return at - last.observed_at.timestamp() >= observed.pool.spec.load_balancing.update_interval_seconds
 
 
 def build_status(
@@ -45,7 +47,7 @@ def build_status(
         "replicas": len(replicas),
         "selector": selector,
         "current_replicas": len(replicas),
-        "ready_replicas": sum(replica.is_ready for replica in replicas),
+        "ready_replicas": sum(replica.is_ready and not replica.is_terminating for replica in replicas),
         "conditions": conditions,
         "shard_assignments": shards,
     }

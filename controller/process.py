@@ -49,8 +49,8 @@ class Controller:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the stores have what there is, so that this process could take over at once."""
-        return self.watches.synced.is_set()
+        """Whether the stores have what there is now, so that this process could take over at once."""
+        return self.watches.synced.is_set() and self.watches.sight.is_current
 
     def build_collector(self) -> ControllerCollector:
         """Build what Prometheus reads."""
@@ -83,8 +83,8 @@ class Controller:
         return Gauges(
             is_leading=leading is not None,
             objects={kind.name: self.watches.count(kind) for kind in self.watches.kinds},
-            queued=len(leading.queue) if leading is not None else 0,
-            failing=leading.queue.failing if leading is not None else 0,
+            queued=leading.workers.queued if leading is not None else 0,
+            failing=leading.workers.failing if leading is not None else 0,
             pools_watched=len(leading.streams) if leading is not None else 0,
             heard=leading.streams.heard if leading is not None else 0,
         )
@@ -111,12 +111,12 @@ class _Leading:
         reconciler = Reconciler(
             watches, applier, self.streams, self.archives, self.recorder, settings.to_plan_settings(), stats, clock
         )
-        self._workers = Workers(self.queue, reconciler, applier, settings.workers)
+        self.workers = Workers(self.queue, reconciler, applier, settings.workers)
 
     async def run(self) -> None:
         """Queue all pools, now and once in a while, and work."""
         async with running(self._resync(), "resync"):
-            await self._workers.run()
+            await self.workers.run()
 
     async def _resync(self) -> None:
         while True:

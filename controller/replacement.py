@@ -1,6 +1,7 @@
 """Which replica that never recovers gets a new volume now? At most one; most of the time, none.
 
-Only one that lags and does not gain, beside a fresh one, while nobody else is on the way back.
+Only one that lags and does not gain, or does not answer at all, beside a fresh one, while nobody else is on the way
+back.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ class LastingReplica:
     Attributes:
         since: Unix seconds since when it has been of its class.
         is_gaining: at its present rate it becomes fresh some time.
+        is_silent: the kubelet has no answer of it either, and what it runs is nothing new.
+        is_held: it does not run for a reason that no volume mends, such as that no node has room for it.
         is_terminating: its pod or its claim is going.
     """
 
@@ -24,27 +27,32 @@ class LastingReplica:
     since: float
     lag_ledgers: int | None = None
     is_gaining: bool = False
+    is_silent: bool = False
+    is_held: bool = False
     is_terminating: bool = False
 
 
 def choose_replacement(replicas: Iterable[LastingReplica], wanted: int, after_seconds: float, now: float) -> str | None:
-    """Choose the replica whose volume is given up: of those that have lagged for longest past `after_seconds`.
+    """Choose the replica whose volume is given up: the one that has been of no use for longest past `after_seconds`.
 
-    The caller asks only while the scaler can be heard and the network moves. None where fewer replicas than `wanted`
-    are there, or one is on its way: a replacement takes hours, and one at a time is plenty for the archives.
+    `now` is the time by the clock that `since` is of. The caller asks only while the scaler can be heard and the
+    network moves. None where fewer replicas than `wanted` are there, or one is on its way: a replacement takes hours,
+    and one at a time is plenty for the archives.
     """
     known = list(replicas)
-    if len(known) < wanted or any(one.is_terminating or one.replica_class in _ON_THE_WAY for one in known):
+    if len(known) < wanted or any(one.is_terminating or _is_on_the_way(one) for one in known):
         return None
     if not any(one.replica_class is ReplicaClass.FRESH for one in known):
         return None  # where all lag, it is not the volumes
-    lasting = [
-        one
-        for one in known
-        if one.replica_class is ReplicaClass.LAGGING and not one.is_gaining and now - one.since >= after_seconds
-    ]
+    lasting = [one for one in known if _is_lasting(one) and now - one.since >= after_seconds]
     worst = min(lasting, key=lambda one: (one.since, -(one.lag_ledgers or 0), one.name), default=None)
     return worst.name if worst is not None else None
 
 
-_ON_THE_WAY = (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN)
+def _is_lasting(one: LastingReplica) -> bool:
+    lags = one.replica_class is ReplicaClass.LAGGING and not one.is_gaining
+    return lags or (one.replica_class is ReplicaClass.UNREACHABLE and one.is_silent and not one.is_held)
+
+
+def _is_on_the_way(one: LastingReplica) -> bool:
+    return one.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN) and not one.is_held

@@ -1,11 +1,15 @@
 """One replica as a plan sees it: its pod, and what the scaler says of that very pod. Decided on elsewhere."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from controller.labels import CONFIG_ANNOTATION, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
-from readpool.kubernetes.kinds import Manifest
+from controller.pod_state import choose_address, is_dead, list_addresses, parse_time, read_ports, read_start
+from controller.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
+from controller.resources.endpoint_slices import list_slices, read_routes
+from readpool.kubernetes.kinds import SERVICE, Manifest
 from readpool.replica_class import ReplicaClass
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -17,11 +21,19 @@ class Replica:
     """A replica whose pod is there.
 
     Attributes:
-        address: the pod's, empty while it has none.
+        address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
         config_hash: of the configuration that it started with, None while nobody has noted it.
-        view: what the scaler says, None where it says nothing of this very pod.
+        view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
+        last_word: the same, or what it said last, however long ago.
+        is_dead: the kubelet knows that Core or its gate does not run.
+        is_serving: it is among the readers' endpoints already.
+        trouble: what keeps its pod from running, as the kubelet or the scheduler says.
+        unready_since: since when its pod is not ready, in Unix seconds by the cluster's clock; None while it is.
+        ports: that its own pod has, by name; none where that is not known.
+        made_at: Unix seconds by the API server's clock when its pod was made, None where it does not say.
+        ends_at: the same when a pod that is told to end is to have ended; None while it is not.
     """
 
     name: str
@@ -36,6 +48,14 @@ class Replica:
     config_hash: str | None
     annotations: Mapping[str, str]
     view: ReplicaView | None = None
+    last_word: ReplicaView | None = None
+    is_dead: bool = False
+    is_serving: bool = False
+    trouble: Trouble | None = None
+    unready_since: float | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+    made_at: float | None = None
+    ends_at: float | None = None
 
     @property
     def replica_class(self) -> ReplicaClass:
@@ -53,16 +73,35 @@ class Replica:
         return self.view is not None and (self.view.ledger or 0) > 1
 
     @property
+    def is_proven(self) -> bool:
+        """Whether anything speaks for it: it serves already, or it was heard to have ledgers."""
+        word = self.last_word
+        return self.is_serving or (word is not None and word.observed_at is not None and (word.ledger or 0) > 1)
+
+    @property
     def is_candidate(self) -> bool:
-        """Whether readers can be sent to it at all."""
-        return bool(self.address) and not self.is_terminating
+        """Whether readers can be sent to it at all; never to one that names another network."""
+        is_another = self.last_word is not None and self.last_word.is_of_another_network
+        return bool(self.address) and not self.is_terminating and not is_another
 
 
 def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
     """Read the replicas whose pods are there, by ordinal."""
-    views = _index_views(observed.current_fleet)
-    replicas = [_read(observed.pool.name, pod, views) for pod in observed.pods]
+    views, is_heard = _index_views(observed.fleet), observed.current_fleet is not None
+    routes = read_routes(list_slices(observed.children, observed.pool.name))
+    serving = {(name, route.uid) for name, route in routes.items() if route.weight}
+    claims = index_claims(observed.pool.name, observed.claims)
+    family = _read_family(observed.find(SERVICE, observed.pool.name))
+    replicas = [
+        _read(observed.pool.name, pod, views, serving, claims, family, is_heard=is_heard) for pod in observed.pods
+    ]
     return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
+
+
+def _read_family(service: Manifest | None) -> str | None:
+    """Read the family of addresses that readers come by: that of the read Service, once it has one."""
+    families = (service or {}).get("spec", {}).get("ipFamilies") or ()
+    return families[0] if families else None
 
 
 def _index_views(fleet: FleetView | None) -> Mapping[str, ReplicaView]:
@@ -93,34 +132,66 @@ def _is_address(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def _find_view(name: str, address: str, views: Mapping[str, ReplicaView]) -> ReplicaView | None:
+def _find_view(pod: Manifest, views: Mapping[str, ReplicaView]) -> ReplicaView | None:
     """Find what is said of a pod; what was said of one of the same name at another address was its predecessor's."""
-    for view in filter(None, map(views.get, (name, address))):
+    addresses = list_addresses(pod)
+    for view in filter(None, map(views.get, (pod["metadata"]["name"], *addresses))):
         host = _host(view.address)
-        if host == address or not _is_address(host):
+        if (host in addresses or not _is_address(host)) and _is_of_this(view, read_start(pod)):
             return view
     return None
 
 
-def _read(pool: str, pod: Manifest, views: Mapping[str, ReplicaView]) -> Replica | None:
+def _is_of_this(view: ReplicaView, start: float | None) -> bool:
+    """Tell whether a word is of the pod that has been there since `start`, and not of one that had its address before.
+
+    By Core's own start, which its node's clock tells as it does the pod's, or else by when it was heard. That nobody
+    answers there is true of whoever is there.
+    """
+    if start is None or view.replica_class is ReplicaClass.UNREACHABLE:
+        return True
+    if view.started_on is not None and view.started_on >= start:
+        return True
+    return (view.observed_at if view.observed_at is not None else view.since) >= start
+
+
+def _read(
+    pool: str,
+    pod: Manifest,
+    views: Mapping[str, ReplicaView],
+    serving: AbstractSet[tuple[str, str]],
+    claims: Mapping[str, Manifest],
+    family: str | None,
+    *,
+    is_heard: bool,
+) -> Replica | None:
     metadata, status = pod["metadata"], pod.get("status") or {}
     ordinal = parse_ordinal(pool, metadata["name"])
     if ordinal is None or status.get("phase") in ("Succeeded", "Failed"):
         return None
-    labels = metadata.get("labels") or {}
-    address = status.get("podIP") or ""
-    ready = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    labels, uid = metadata.get("labels") or {}, metadata.get("uid") or ""
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    is_ready = conditions.get("Ready") == "True"
+    word = _find_view(pod, views)
     return Replica(
         name=metadata["name"],
         ordinal=ordinal,
-        uid=metadata.get("uid") or "",
-        address=address,
+        uid=uid,
+        address=choose_address(pod, family),
         node=pod.get("spec", {}).get("nodeName") or "",
         zone=labels.get(ZONE_LABEL) or "",
-        is_ready=ready.get("Ready") == "True",
+        is_ready=is_ready,
         is_terminating=bool(metadata.get("deletionTimestamp")),
         revision=labels.get(REVISION_LABEL) or "",
         config_hash=read_annotations(pod).get(CONFIG_ANNOTATION),
         annotations=read_annotations(pod),
-        view=_find_view(metadata["name"], address, views),
+        view=word if is_heard else None,
+        last_word=word,
+        is_dead=is_dead(pod),
+        is_serving=(metadata["name"], uid) in serving,
+        trouble=None if is_ready else find_trouble(pod, claims.get(metadata["name"])),
+        unready_since=None if is_ready else read_unready_since(pod),
+        ports=read_ports(pod),
+        made_at=parse_time(metadata.get("creationTimestamp")),
+        ends_at=parse_time(metadata.get("deletionTimestamp")),
     )

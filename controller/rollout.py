@@ -1,10 +1,12 @@
 """Which pod may be restarted next, so that its new version or configuration takes effect? At most one, as a rule.
 
-A fresh one goes only when all that went before it are back and fresh; those that are not fresh go first. A broken
-version therefore costs one replica, not the pool.
+A fresh one goes only when all fresh ones that went before it are back and fresh; those that are not fresh go first. A
+broken version therefore costs one fresh replica, not the pool. One that was not fresh before its restart proves nothing
+by not coming back, so nobody waits for it for long.
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from readpool.replica_class import ReplicaClass
@@ -12,7 +14,14 @@ from readpool.replica_class import ReplicaClass
 
 @dataclass(frozen=True, slots=True)
 class RolloutReplica:
-    """A replica as the rollout sees it; `is_outdated`: made of an older template or configuration."""
+    """A replica as the rollout sees it.
+
+    Attributes:
+        is_outdated: made of an older template or configuration.
+        was_sick: it was not fresh before it was restarted, or has never been.
+        is_awaited: it is expected to be back, or gone, any minute: it has not taken long yet, and nothing is known to
+            keep it.
+    """
 
     name: str
     ordinal: int
@@ -20,33 +29,59 @@ class RolloutReplica:
     is_ready: bool
     is_terminating: bool
     is_outdated: bool
+    was_sick: bool = False
+    is_awaited: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutStep:
-    """The pod to restart, None for none at the moment; `waits_for` says why not, empty when all is done."""
+    """The pod to restart, None for none at the moment; `waits_for` says why not, empty when all is done.
+
+    `is_under_way`: one that was restarted is not back yet.
+    """
 
     restart: str | None = None
     waits_for: str = ""
+    is_under_way: bool = False
 
 
-def choose_restart(replicas: Iterable[RolloutReplica], wanted: int) -> RolloutStep:
-    """Choose the next pod to delete; its StatefulSet makes it anew. `wanted`: how many replicas there are to be."""
+def choose_restart(
+    replicas: Iterable[RolloutReplica], wanted: int, sick: AbstractSet[int] = frozenset()
+) -> RolloutStep:
+    """Choose the next pod to delete; its StatefulSet makes it anew.
+
+    `wanted`: how many replicas there are to be; `sick`: the ordinals of those that were not fresh before.
+    """
     known = sorted(replicas, key=lambda replica: -replica.ordinal)
     outdated = [replica for replica in known if replica.is_outdated and not replica.is_terminating]
     if not outdated:
         return RolloutStep()
-    gone = [replica.name for replica in known if replica.is_terminating]
-    if gone or len(known) < wanted:
-        return RolloutStep(waits_for=f"{gone[0]} to end" if gone else "a pod that is still to be made")
+    gone = [replica.name for replica in known if replica.is_terminating and replica.is_awaited]
+    missing = set(range(wanted)) - {replica.ordinal for replica in known} - sick
+    if gone or missing:
+        waits_for = f"{gone[0]} to end" if gone else "a pod that is still to be made"
+        return RolloutStep(waits_for=waits_for, is_under_way=True)
     of_no_use = [one for one in outdated if _is_of_no_use(one)]
     if of_no_use:
         return RolloutStep(of_no_use[0].name)
-    on_the_way = [replica.name for replica in known if not replica.is_outdated and _is_on_the_way(replica)]
+    on_the_way = [one.name for one in known if _is_on_the_way(one) and (one.is_awaited or not one.was_sick)]
     if on_the_way:
-        return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh")
-    fresh = [replica for replica in known if replica.replica_class is ReplicaClass.FRESH]
+        return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh", is_under_way=True)
+    fresh = [one for one in known if one.replica_class is ReplicaClass.FRESH and not one.is_terminating]
     return _choose_serving(outdated, fresh, wanted)
+
+
+def note_sick(
+    replicas: Iterable[RolloutReplica], wanted: int, noted: AbstractSet[int], newcomers: AbstractSet[int]
+) -> frozenset[int]:
+    """Note the ordinals of replicas that are not fresh before they run what is rolled out, until they are with it.
+
+    `newcomers` are those that there were not before the rollout, so that they have never been fresh.
+    """
+    known = {replica.ordinal: replica for replica in replicas if replica.ordinal < wanted}
+    sick = {ordinal for ordinal, one in known.items() if one.is_outdated and _is_sick(one)}
+    healthy = {ordinal for ordinal, one in known.items() if one.replica_class is ReplicaClass.FRESH and one.is_ready}
+    return frozenset(one for one in (noted | newcomers) - healthy | sick if one < wanted)
 
 
 def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutReplica], wanted: int) -> RolloutStep:
@@ -80,6 +115,13 @@ def _is_behind(replica: RolloutReplica) -> bool:
     )
 
 
+def _is_sick(replica: RolloutReplica) -> bool:
+    """Tell whether it is known not to be fresh; of one that is ready, a silent scaler says nothing."""
+    is_silent = replica.replica_class is ReplicaClass.UNKNOWN and replica.is_ready
+    return replica.replica_class is not ReplicaClass.FRESH and not is_silent
+
+
 def _is_on_the_way(replica: RolloutReplica) -> bool:
     """Tell whether a restarted one is not back yet. One that lags was fresh since it started, so it is back."""
-    return replica.replica_class not in (ReplicaClass.FRESH, ReplicaClass.LAGGING) or not replica.is_ready
+    is_back = replica.replica_class in (ReplicaClass.FRESH, ReplicaClass.LAGGING) and replica.is_ready
+    return not replica.is_outdated and not replica.is_terminating and not is_back

@@ -9,16 +9,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.draining import leave_out
-from controller.observed import ObservedPool, ReplicaView
+from controller.draining import can_serve, leave_out, leave_out_dead
+from controller.observed import FleetView, ObservedPool, ReplicaView
 from controller.replicas import Replica
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
+from controller.resources.read_service import PORT_NAME
+from controller.scaler_clock import compute_stale_seconds, read_scaler_clock
 from controller.weights import WeighedReplica, WeightSettings, compute_weights
 from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
 from readpool.replica_class import ReplicaClass
-
-STALE_SECONDS = 15.0
-"""Three polls."""
 
 
 class Ground(StrEnum):
@@ -42,11 +41,15 @@ class Ground(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Who serves, by what right; `weights` holds every replica that is there, also those with 0."""
+    """Who serves, by what right; `weights` holds every replica that is there, also those with 0.
+
+    `present` are all that have an address, also those that end: a class that empties keeps its last ones.
+    """
 
     ground: Ground
     weights: Mapping[str, int]
     endpoints: tuple[ReadEndpoint, ...]
+    present: tuple[ReadEndpoint, ...] = ()
 
 
 def route(
@@ -64,19 +67,21 @@ def route(
     `routes` are those in force. Without `may_shift` only a change of class changes a weight, not the lag of the day.
     `going` are about to be ended, and have none as soon as somebody who stays can serve.
     """
-    candidates = leave_out([replica for replica in replicas if replica.is_candidate], going)
+    candidates = leave_out_dead(leave_out([replica for replica in replicas if replica.is_candidate], going))
     ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
-    if ground is Ground.CLASSES and not may_shift and _are_serving(weights, routes) and _are_told(observed, candidates):
+    is_known = _are_serving(weights, routes) and _are_told(observed, candidates) and _are_placed(candidates, routes)
+    if ground is Ground.CLASSES and not may_shift and is_known:
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
     if candidates and not any(weights.values()):
         ground = _INSTEAD.get(ground, Ground.NONE_ANSWER)
-        weights = _weigh_alike(candidates, observed.pool.spec.load_balancing)
+        weights = _weigh_whoever(candidates, routes, observed.pool.spec.load_balancing)
     endpoints = tuple(
         _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
         for replica in candidates
         if weights.get(replica.name)
     )
-    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints)
+    present = tuple(_build_endpoint(one, 0, _label(one, ground, routes)) for one in replicas if one.address)
+    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints, present)
 
 
 _INSTEAD = {Ground.PAUSED: Ground.PAUSED, Ground.KEPT: Ground.NEUTRAL, Ground.NEUTRAL: Ground.NEUTRAL}
@@ -90,20 +95,20 @@ def _weigh(
     neutral_after_seconds: float,
     now: float,
 ) -> tuple[Ground, dict[str, int]]:
-    balancing = observed.pool.spec.load_balancing
+    balancing, fleet = observed.pool.spec.load_balancing, observed.current_fleet
     if observed.pool.spec.paused:
-        return Ground.PAUSED, {r.name: routes[r.name].weight for r in candidates if r.name in routes}
-    if observed.current_fleet is None:
+        return Ground.PAUSED, _keep(candidates, routes)
+    if fleet is None:
         since = observed.fleet_silent_since
         if since is not None and now - since >= neutral_after_seconds:
-            return Ground.NEUTRAL, _weigh_alike(candidates, balancing)
+            return Ground.NEUTRAL, _weigh_whoever(candidates, routes, balancing)
         return Ground.KEPT, _read_last(candidates, routes)
-    answering = [r for r in candidates if r.replica_class not in (ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN)]
     if not balancing.enabled:
-        return Ground.ALIKE, _weigh_alike(answering, balancing)
+        return Ground.ALIKE, _weigh_alike(_choose_able(candidates), balancing)
     last = _read_last(candidates, routes)
-    weights = compute_weights((_to_weighed(r, last, now) for r in candidates), _read_settings(observed.pool.spec))
-    is_none_fresh = not any(weights[r.name] for r in answering if r.replica_class in _AS_GOOD_AS_FRESH)
+    weighed = [_to_weighed(replica, last, fleet, now) for replica in candidates]
+    weights = compute_weights(weighed, _read_settings(observed.pool.spec))
+    is_none_fresh = not any(weights[one.name] for one in weighed if one.replica_class in _AS_GOOD_AS_FRESH)
     return (Ground.NONE_FRESH if is_none_fresh else Ground.CLASSES), weights
 
 
@@ -133,27 +138,57 @@ def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[
     return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}
 
 
+def _choose_able(candidates: Sequence[Replica]) -> Sequence[Replica]:
+    """Choose who may serve where all that answer serve alike: no newcomer with nothing to read beside one that has.
+
+    By the scaler's word a replica answers, and holds ledgers; then one that claims more than the network can have;
+    then whoever answers at all, as in a pool that starts empty.
+    """
+    answering = [one for one in candidates if not one.is_dead and one.replica_class is not ReplicaClass.UNREACHABLE]
+    is_foreign = [one.replica_class is ReplicaClass.FOREIGN for one in answering]
+    able = [one for one in answering if can_serve(one) or (one.replica_class is ReplicaClass.UNKNOWN and one.is_proven)]
+    return able or [one for one, foreign in zip(answering, is_foreign, strict=True) if foreign] or answering
+
+
+def _weigh_whoever(
+    candidates: Sequence[Replica], routes: Mapping[str, Route], balancing: LoadBalancing
+) -> dict[str, int]:
+    """Weigh alike where nothing better is known: those that are ready and known to hold ledgers, before any others."""
+    last = _read_last(candidates, routes)
+    proven = [one for one in candidates if one.is_ready and (one.is_proven or last.get(one.name))]
+    return _weigh_alike(proven or candidates, balancing)
+
+
+def _keep(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
+    """Keep what was through a pause, also for a pod made anew under an old name, once it is known to hold ledgers."""
+    return {
+        one.name: routes[one.name].weight
+        for one in candidates
+        if one.name in routes and (routes[one.name].uid == one.uid or one.is_proven)
+    }
+
+
 def _read_last(replicas: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
     """Read what these very pods have; a pod made anew under an old name has nothing yet."""
     return {r.name: routes[r.name].weight for r in replicas if r.name in routes and routes[r.name].uid == r.uid}
 
 
-def _to_weighed(replica: Replica, last: Mapping[str, int], now: float) -> WeighedReplica:
+def _to_weighed(replica: Replica, last: Mapping[str, int], fleet: FleetView, now: float) -> WeighedReplica:
     view = replica.view
     return WeighedReplica(
         name=replica.name,
-        replica_class=replica.replica_class,
+        replica_class=ReplicaClass.UNREACHABLE if replica.is_dead else replica.replica_class,
         lag_ledgers=view.lag_ledgers if view is not None else None,
         last_weight=last.get(replica.name),
-        is_stale=view is not None and now >= find_stale_time(view),
+        is_stale=view is not None and read_scaler_clock(fleet, now) >= find_stale_time(view, fleet),
         has_ledgers=replica.has_ledgers,
         is_doubted=view is not None and view.is_doubted,
     )
 
 
-def find_stale_time(view: ReplicaView) -> float:
-    """Find when three polls will have passed since anything was heard of a replica."""
-    return max(view.since, view.observed_at or 0.0) + STALE_SECONDS
+def find_stale_time(view: ReplicaView, fleet: FleetView | None = None) -> float:
+    """Find when, by the scaler's clock, three polls will have passed since anything was heard of a replica."""
+    return max(view.since, view.observed_at or 0.0) + compute_stale_seconds(fleet)
 
 
 def _are_serving(weights: Mapping[str, int], routes: Mapping[str, Route]) -> bool:
@@ -167,6 +202,15 @@ def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
     return all(told.get(replica.name) is replica.replica_class for replica in candidates)
 
 
+def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> bool:
+    """Tell whether whoever is in a slice is in one of its class: status may be told before slices are written."""
+    return all(
+        routes[replica.name].freshness is _label(replica, Ground.CLASSES, routes)
+        for replica in candidates
+        if replica.name in routes
+    )
+
+
 def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Freshness:
     if ground in (Ground.NEUTRAL, Ground.NONE_ANSWER):
         return Freshness.FRESH
@@ -177,5 +221,12 @@ def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Fre
 
 def _build_endpoint(replica: Replica, weight: int, freshness: Freshness) -> ReadEndpoint:
     return ReadEndpoint(
-        replica.name, replica.uid, replica.address, freshness, weight, node=replica.node, zone=replica.zone
+        replica.name,
+        replica.uid,
+        replica.address,
+        freshness,
+        weight,
+        node=replica.node,
+        zone=replica.zone,
+        port=replica.ports.get(PORT_NAME),
     )

@@ -1,6 +1,6 @@
 """What is kept of each object that is watched: what a plan reads. A thousand pools have ten thousand objects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _KEPT_METADATA = frozenset(
@@ -10,7 +10,10 @@ _KEPT_METADATA = frozenset(
     }
 )
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_KEPT_POD_STATUS = frozenset({"phase", "podIP", "conditions", "reason"})
+_KEPT_POD_STATUS = frozenset({"phase", "podIP", "podIPs", "startTime", "conditions", "reason", "message"})
+_CONTAINERS = ("initContainerStatuses", "containerStatuses")
+_KEPT_OF_PORTS = ("name", "containerPort")
+_KEPT_CONTAINER_STATUS = frozenset({"name", "image", "state", "lastState", "ready", "restartCount"})
 
 
 def trim(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -19,13 +22,27 @@ def trim(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Trim a pod: what it is made of is in its StatefulSet."""
+    """Trim a pod: what it is made of is in its StatefulSet, but for its ports, which are its own while it lives."""
+    spec = manifest.get("spec") or {}
     status = manifest.get("status") or {}
     return {
         "metadata": _trim_metadata(manifest["metadata"]),
-        "spec": {"nodeName": (manifest.get("spec") or {}).get("nodeName")},
-        "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS},
+        "spec": {"nodeName": spec.get("nodeName"), "containers": _list_ports(spec.get("containers") or ())},
+        "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS}
+        | {name: [_trim_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
+
+
+def _list_ports(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.get("name"), "ports": [{name: port.get(name) for name in _KEPT_OF_PORTS} for port in one["ports"]]}
+        for one in containers
+        if one.get("ports")
+    ]
+
+
+def _trim_container(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in status.items() if name in _KEPT_CONTAINER_STATUS}
 
 
 def _without_type(manifest: Mapping[str, Any]) -> dict[str, Any]:

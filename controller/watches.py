@@ -14,6 +14,7 @@ from controller.labels import POOL_LABEL
 from controller.observed import Capabilities
 from controller.pool_keys import PoolKey, find_marks, find_pool_keys
 from controller.resources.endpoint_slices import MANAGED_BY
+from controller.sight import Sight
 from controller.trims import trim, trim_pod
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
@@ -49,11 +50,15 @@ OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
 CHECK_SECONDS = 10.0
 """How often the cluster is asked which optional kinds it serves: three small requests, which need no permission."""
 _FIRST_LIST_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
 _LOG = structlog.get_logger()
 
 
 class Watches:
-    """The informers. `run` keeps them up to date; `synced` is set once each has its first list.
+    """The informers. `run` keeps them up to date.
+
+    `synced` is set once each has its first list, or a namespace has been waited for that we are not let into: its pools
+    are left alone until we are. `sight` says whether EndpointSlices are seen.
 
     Args:
         client: to the API server.
@@ -77,7 +82,10 @@ class Watches:
             kind: self._build(kind) for kind in _SELECTORS if kind not in OPTIONAL
         }
         self._beginning: dict[Kind, dict[str | None, Informer]] = {}
+        self._whole: set[str | None] = set()
+        """Namespaces of which all that every cluster has is listed; pools of others are left alone."""
         self.synced = asyncio.Event()
+        self.sight = Sight(self._informers[ENDPOINT_SLICE].values())
         self._follows: dict[Kind, asyncio.Task[None]] = {}
         self._listeners: list[OnChange] = []
         self._is_writing = False
@@ -88,6 +96,13 @@ class Watches:
         served = self._informers
         return Capabilities(
             keda=SCALED_OBJECT in served, gateway_api=HTTP_ROUTE in served, prometheus=PROMETHEUS_RULE in served
+        )
+
+    def find_capabilities(self, namespace: str) -> Capabilities:
+        """Find which optional kinds the cluster serves, and lets us see in a namespace."""
+        seen = {kind for kind in OPTIONAL if (one := self._find(kind, namespace)) is not None and one.synced.is_set()}
+        return Capabilities(
+            keda=SCALED_OBJECT in seen, gateway_api=HTTP_ROUTE in seen, prometheus=PROMETHEUS_RULE in seen
         )
 
     @property
@@ -106,8 +121,9 @@ class Watches:
         return informer.list_marked(mark) if informer is not None else iter(())
 
     def list_pools(self) -> list[Manifest]:
-        """Give all pools."""
-        return [manifest for informer in self._informers[POOL].values() for manifest in informer]
+        """Give all pools of which all else can be seen."""
+        informers = (informer for namespace, informer in self._informers[POOL].items() if namespace in self._whole)
+        return [manifest for informer in informers for manifest in informer]
 
     def count(self, kind: Kind) -> int:
         """Count the objects of a kind."""
@@ -136,9 +152,12 @@ class Watches:
         async with asyncio.TaskGroup() as group:
             for kind in tuple(self._informers):
                 self._start(group, kind)
+            for namespace in self._namespaces:
+                group.create_task(self._complete(namespace), name=f"first lists of {namespace or 'all namespaces'}")
             await self._check(group)
             await self._wait_until_synced()
             self.synced.set()
+            group.create_task(self.sight.run(), name="whether the API server is seen")
             while True:
                 await asyncio.sleep(self._check_seconds)
                 await self._check(group)
@@ -161,13 +180,17 @@ class Watches:
         if kind not in self._beginning:
             informers = self._beginning[kind] = self._build(kind)
             self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
+        begun = tuple(self._beginning[kind].values())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LIST_SECONDS):
-                for informer in self._beginning[kind].values():
-                    await informer.synced.wait()
-                _LOG.info("watching an optional kind", kind=kind.name)
-                self._informers[kind] = self._beginning.pop(kind)
-                self._queue_all()
+                while not all(one.synced.is_set() or _is_refused(one) for one in begun):  # noqa: ASYNC110 - two things
+                    await asyncio.sleep(_LOOK_SECONDS)
+        if any(informer.synced.is_set() for informer in begun):
+            _LOG.info("watching an optional kind", kind=kind.name)
+            self._informers[kind] = self._beginning.pop(kind)
+            self._queue_all()
+            for informer in begun:
+                group.create_task(self._queue_once_listed(informer))
 
     def _end(self, kind: Kind) -> None:
         _LOG.info("an optional kind is no longer served", kind=kind.name)
@@ -179,10 +202,38 @@ class Watches:
     def _start(self, group: asyncio.TaskGroup, kind: Kind) -> None:
         group.create_task(_follow(self._informers[kind].values()), name=f"informers of {kind.name}")
 
+    async def _complete(self, namespace: str | None) -> None:
+        """Take the pools of a namespace on once all that every cluster has is listed there."""
+        for informer in self._list_needed(namespace):
+            await informer.synced.wait()
+        self._whole.add(namespace)
+        if self.synced.is_set():
+            _LOG.info("watching a namespace", namespace=namespace)
+            self._queue_all()
+
+    async def _queue_once_listed(self, informer: Informer) -> None:
+        """Have pools looked at again that an optional kind was not seen of before."""
+        if not informer.synced.is_set():
+            await informer.synced.wait()
+            self._queue_all()
+
     async def _wait_until_synced(self) -> None:
-        for informers in tuple(self._informers.values()):
-            for informer in informers.values():
-                await informer.synced.wait()
+        """Wait for the first lists; for a namespace that refuses us, not long if there is another."""
+        began = asyncio.get_running_loop().time()
+        while True:
+            missing = [namespace for namespace in self._namespaces if namespace not in self._whole]
+            is_late = asyncio.get_running_loop().time() - began >= _FIRST_LIST_SECONDS
+            if not missing or (is_late and self._whole and all(map(self._is_closed, missing))):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        for namespace in missing:
+            _LOG.warning("not let into a namespace; its pools are left alone until we are", namespace=namespace)
+
+    def _is_closed(self, namespace: str | None) -> bool:
+        return any(not one.synced.is_set() and _is_refused(one) for one in self._list_needed(namespace))
+
+    def _list_needed(self, namespace: str | None) -> list[Informer]:
+        return [informers[namespace] for kind, informers in self._informers.items() if kind not in OPTIONAL]
 
     def _queue_all(self) -> None:
         for manifest in self.list_pools():
@@ -211,7 +262,8 @@ class Watches:
         for listener in self._listeners:
             listener(key, manifest)
         # Who writes looks again by himself, once he has written all of it.
-        for pool in () if self._is_writing else find_pool_keys(key.kind, manifest):
+        is_left_alone = self._is_writing or not self._whole & {None, key.namespace}
+        for pool in () if is_left_alone else find_pool_keys(key.kind, manifest):
             self._on_pool(pool)
 
     @contextlib.contextmanager
@@ -221,6 +273,11 @@ class Watches:
             yield
         finally:
             self._is_writing = False
+
+
+def _is_refused(informer: Informer) -> bool:
+    """Tell whether the API server answers, and does not let us list what there is."""
+    return informer.failure is not None and informer.failure.is_for_good
 
 
 async def _follow(informers: Iterable[Informer]) -> None:

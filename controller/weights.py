@@ -5,7 +5,7 @@ to be one. Then the load bound: moving traffic off the laggards must not topple 
 Always somewhere to go: where nobody is fresh, all that can answer a read serve.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -40,7 +40,8 @@ class WeighedReplica:
         lag_ledgers: how far it is behind, None while not known.
         last_weight: what it had before, None for a newcomer.
         is_stale: nothing was heard of it for three polls.
-        has_ledgers: it has closed ledgers of the network's; a newcomer that has not answers, but has nothing to read.
+        has_ledgers: it is known to hold ledgers of the network's; a newcomer that does not answers, but has nothing to
+            read, and one that was never heard may not even answer.
         is_doubted: it is fresh, and its last answer speaks against that.
     """
 
@@ -66,10 +67,7 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
     if 0 < settings.enough_fresh <= certain:
         weights |= {r.name: 0 for r in known if r.replica_class is ReplicaClass.LAGGING or r.is_doubted}
     if not any(weights[r.name] for r in known if _is_fresh(r)):
-        answering = [r for r in known if _answers(r)]
-        # A pool that starts empty: what serves nothing yet is better than nobody to ask.
-        able = [r for r in answering if r.has_ledgers] or answering
-        weights |= {r.name: max(1, settings.lagging_weight) for r in able}
+        weights |= {r.name: max(1, settings.lagging_weight) for r in _choose_able(known)}
     if not settings.max_load_factor:
         return weights
     shared = {r.name: weights[r.name] for r in known if r.replica_class is not ReplicaClass.UNKNOWN or r.is_stale}
@@ -77,20 +75,36 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
 
 
 def _weigh(replica: WeighedReplica, settings: WeightSettings) -> int:
-    """Weigh by class alone; an unknown one keeps what it had until that is stale, then counts as fresh."""
+    """Weigh by class alone; an unknown one keeps what it had until that is stale, then counts as fresh.
+
+    But not a newcomer that nobody has ever heard: of that, time makes nothing better.
+    """
     match replica.replica_class:
         case ReplicaClass.FRESH:
             return settings.fresh_weight
         case ReplicaClass.LAGGING:
             return settings.lagging_weight
         case ReplicaClass.UNKNOWN:
-            return settings.fresh_weight if replica.is_stale else replica.last_weight or 0
+            is_known = replica.has_ledgers or bool(replica.last_weight)
+            return settings.fresh_weight if replica.is_stale and is_known else replica.last_weight or 0
         case _:
             return 0
 
 
 def _is_fresh(replica: WeighedReplica) -> bool:
     return replica.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
+
+
+def _choose_able(known: Sequence[WeighedReplica]) -> Sequence[WeighedReplica]:
+    """Choose who serves where nobody is fresh: the first of these of whom there is any.
+
+    Whoever has ledgers to read; then one that claims more of them than the network can have; then, in a pool that
+    starts empty, one that has none yet.
+    """
+    answering = [r for r in known if _answers(r)]
+    claiming = [r for r in known if r.replica_class is ReplicaClass.FOREIGN]
+    able = [r for r in answering if r.has_ledgers or r.replica_class is ReplicaClass.LAGGING]
+    return able or claiming or answering
 
 
 def _answers(replica: WeighedReplica) -> bool:

@@ -32,7 +32,8 @@ class WorkQueue:
         self._routine: deque[PoolKey] = deque()
         self._wanted: dict[PoolKey, bool] = {}
         """Whether it is urgent, by key; a key in a deque that is not here was taken already."""
-        self._worked_on: set[PoolKey] = set()
+        self._worked_on: dict[PoolKey, bool] = {}
+        """Whether it was urgent, by key."""
         self._timers: dict[PoolKey, _Timer] = {}
         self._failures: dict[PoolKey, int] = {}
         self._not_before: dict[PoolKey, float] = {}
@@ -48,6 +49,11 @@ class WorkQueue:
     def failing(self) -> int:
         """How many keys failed when they were last worked on."""
         return len(self._failures)
+
+    @property
+    def failing_keys(self) -> set[PoolKey]:
+        """The keys that failed when they were last worked on."""
+        return set(self._failures)
 
     def add(self, key: PoolKey, *, is_urgent: bool = True) -> None:
         """Have a key worked on as soon as may be; what is not urgent, after all that is."""
@@ -72,15 +78,18 @@ class WorkQueue:
         self._cancel_timer(key)
         self._timers[key] = _Timer(due, loop.call_at(due, self._fall_due, key))
 
-    def retry(self, key: PoolKey, at_least_seconds: float = 0.0) -> int:
-        """Have a key that failed worked on again, after a time that doubles; give how often it has failed in a row."""
+    def retry(self, key: PoolKey, at_least_seconds: float = 0.0, patience_seconds: float = PATIENCE_SECONDS) -> int:
+        """Have a key that failed worked on again, after a time that doubles; give how often it has failed in a row.
+
+        One that was added while it was worked on may be another by now, and waits no longer than the patience.
+        """
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         pause: float = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
         spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
-        least = max(at_least_seconds, min(spread, PATIENCE_SECONDS))
+        least = max(at_least_seconds, min(spread, patience_seconds))
         self._not_before[key] = asyncio.get_running_loop().time() + least
-        self._wanted.pop(key, None)
-        self.add_after(key, max(at_least_seconds, spread))
+        has_changed = self._wanted.pop(key, None) is not None
+        self.add_after(key, least if has_changed else max(at_least_seconds, spread))
         return failures
 
     def succeed(self, key: PoolKey) -> None:
@@ -98,13 +107,16 @@ class WorkQueue:
         while (key := self._take()) is None:
             self._news.clear()
             await self._news.wait()
-        self._worked_on.add(key)
         self._idle.clear()
         return key
 
+    def is_urgent(self, key: PoolKey) -> bool:
+        """Tell of a key that is being worked on whether it was urgent."""
+        return self._worked_on.get(key, True)
+
     def done(self, key: PoolKey) -> None:
         """Take a key as worked on; it waits again if it was added meanwhile."""
-        self._worked_on.discard(key)
+        self._worked_on.pop(key, None)
         if not self._worked_on:
             self._idle.set()
         if key in self._wanted:
@@ -132,7 +144,8 @@ class WorkQueue:
         for waiting in (self._urgent, self._routine):
             while waiting:
                 key = waiting.popleft()
-                if key not in self._worked_on and self._wanted.pop(key, None) is not None:
+                if key not in self._worked_on and key in self._wanted:
+                    self._worked_on[key] = self._wanted.pop(key)
                     return key
         return None
 

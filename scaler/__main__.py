@@ -137,7 +137,8 @@ def scaler(
     Polls every node of every fleet that a trigger names, knows the network's tip, classes each replica, and answers
     KEDA's external scaler calls from what it saw. Runs until SIGTERM, then drains.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else a port scan writes a line a connection, past our log
+    # Else gRPC writes lines past our log: one a connection of a port scan, one a second without descriptors.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = ScalerSettings(
             tls=build_tls_files(tls_cert, tls_key, tls_client_ca),

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
 import dns.rdatatype
@@ -21,17 +22,31 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
+from scaler.open_files import OWN_LIMITS
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 
 _LOOKUP_SECONDS = 4.0
 _LOOKUPS_AT_ONCE = 32
 _KEPT_HOSTS = 4096
+OWN_LIMIT = "OwnLimit"
+"""Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
 _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 
 class DiscoveryError(Exception):
-    """DNS gave no answer, or one that is no list of members. Says why; what was known before stays."""
+    """DNS gave no answer, or one that is no list of members. Says why; what was known before stays.
+
+    `reason` is CamelCase: the same trouble has the same one, whatever else the message says.
+    """
+
+    def __init__(self, message: str, reason: str = "NoMembers") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotHeadlessError(DiscoveryError):
+    """A Service with one address for all of its pods: who they are is not known, and any of them may answer."""
 
 
 class Discovery:
@@ -53,18 +68,20 @@ class Discovery:
 
         A port's name is looked up as SRV, which gives ports and pods' names. A port's number goes with the addresses
         of the Service, and SRV records of the bare name are used for the pods' names only, where the cluster's DNS
-        gives them.
+        gives them. One answer of DNS has 64 KiB: about 530 members by a port's name, 4,095 by its number.
 
         Raises:
-            DiscoveryError: DNS failed, or names more members than a fleet may have.
+            DiscoveryError: DNS failed, cut its answer short, or names more members than a fleet may have.
+            NotHeadlessError: the Service has an address of its own.
         """
         service = f"{source.name}.{namespace}.svc.{self._settings.cluster_domain}."
         if isinstance(source.port, str):
-            members = await self._find_by_port_name(f"_{source.port}._tcp.{service}")
+            members = await self._find_by_port_name(f"_{source.port}._tcp.{service}", service)
         else:
             members = await self._find_by_port_number(service, source.port)
         if len(members) > self._settings.max_members:
-            raise DiscoveryError(f"{service} has {len(members)} members; a fleet may have {self._settings.max_members}")
+            most = self._settings.max_members
+            raise DiscoveryError(f"{service} has {len(members)} members; a fleet may have {most}", "TooManyMembers")
         return members
 
     async def resolve(self, host: str) -> tuple[str, ...]:
@@ -102,8 +119,9 @@ class Discovery:
                 raise answer
         raise DiscoveryError(f"{host} resolves to nothing")
 
-    async def _find_by_port_name(self, name: str) -> dict[str, str]:
+    async def _find_by_port_name(self, name: str, service: str) -> dict[str, str]:
         records, additional = await self._ask(name, "SRV")
+        _check_headless(records, service)
         ports = {record.target: record.port for record in records if isinstance(record, SRV) and len(record.target) > 1}
         missing = [target for target in ports if target not in additional]
         if missing:
@@ -121,11 +139,15 @@ class Discovery:
         return {names.get(address, address): _build_url(address, port) for address in addresses}
 
     async def _find_pod_names(self, service: str) -> dict[str, str]:
-        """Give the pods' names by address, as far as DNS tells them; without them a replica is known by its address."""
+        """Give the pods' names by address, as far as DNS tells them.
+
+        Without them a replica is known by its address, or by the name that was known before.
+        """
         try:
             records, additional = await self._ask(service, "SRV")
         except DiscoveryError:
             return {}
+        _check_headless(records, service)
         labels = _name_members(
             record.target for record in records if isinstance(record, SRV) and len(record.target) > 1
         )
@@ -153,10 +175,43 @@ class Discovery:
                 )
         except dns.resolver.NXDOMAIN:
             return [], {}
+        except dns.exception.Timeout as error:  # its own text has the time that passed, each time another
+            raise DiscoveryError(
+                f"DNS look-up of {kind} {name} had no answer in {_LOOKUP_SECONDS:g} s", "DnsTimeout"
+            ) from error
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise DiscoveryError(f"DNS look-up of {kind} {name} failed: {error}") from error
+            reason = OWN_LIMIT if _is_own_limit(error) else "DnsFailed"
+            raise DiscoveryError(f"DNS look-up of {kind} {name} failed: {error}", reason) from error
+        if answer.response.flags & dns.flags.TC:
+            raise DiscoveryError(
+                f"DNS look-up of {kind} {name} was cut short, by TCP as well: that is more than one answer can hold;"
+                " a trigger that gives the port by its number finds up to 4,095 members",
+                "DnsCutShort",
+            )
         records = list(answer.rrset or ())
         return records, _collect_additional(answer.response)
+
+
+def _is_own_limit(error: Exception) -> bool:
+    """Tell whether this process could not even ask; dnspython collects the errors of all servers in one of its own."""
+    collected = error.kwargs.get("errors", ()) if isinstance(error, dns.resolver.NoNameservers) else ()
+    causes = [error, *(part for entry in collected for part in entry if isinstance(part, OSError))]
+    return any(isinstance(cause, OSError) and cause.errno in OWN_LIMITS for cause in causes)
+
+
+def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:
+    """Refuse SRV records that lead to the Service itself: with a cluster IP, DNS names no pod.
+
+    Source: Kubernetes DNS-Based Service Discovery, 2.3.2 and 2.4.2.
+    """
+    own = dns.name.from_text(service)
+    if any(isinstance(record, SRV) and record.target == own for record in records):
+        name, namespace = service.split(".")[:2]
+        raise NotHeadlessError(
+            f"Service {namespace}/{name} is not headless: it has one address for all of its pods. Name one with"
+            " clusterIP: None and publishNotReadyAddresses: true.",
+            "ServiceNotHeadless",
+        )
 
 
 def _build_resolver(server: tuple[str, int] | None) -> dns.asyncresolver.Resolver:

@@ -3,6 +3,7 @@
 Whatever KEDA asks first, the fleet is observed from then on, so that its first GetMetrics mostly finds ground already.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,7 @@ from scaler.metrics import NoGround, compute_metric
 from scaler.streams import Streams, TooManyStreams
 from scaler.trigger import Metric, Trigger, TriggerError
 
+_TRIGGER_NUMBER = re.compile(r"^s[0-9]{1,4}-")
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -62,8 +64,10 @@ class ExternalScaler(ExternalScalerServicer):
         trigger = await self._admission.admit(ref.namespace, ref.name, ref.scalerMetadata, context)
         metric = await _find_metric(request.metricName, context)
         try:
-            snapshot = self._fleets.watch(trigger.fleet).snapshot
-            return build_metric_values(metric, compute_metric(snapshot, metric))
+            fleet = self._fleets.watch(trigger.fleet)
+            value = compute_metric(fleet.snapshot, metric)
+            fleet.remind()
+            return build_metric_values(request.metricName, value)
         except NoGround as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{error.reason}: {error.message}")
         except FleetsFullError as error:
@@ -103,8 +107,9 @@ class ExternalScaler(ExternalScalerServicer):
 
 
 async def _find_metric(name: str, context: _Context) -> Metric:
+    """Find the metric of a name; KEDA 2.5 and 2.6 put the trigger's number before it."""
     try:
-        return Metric(name)
+        return Metric(_TRIGGER_NUMBER.sub("", name))
     except ValueError:
         known = ", ".join(Metric)
         await context.abort(grpc.StatusCode.NOT_FOUND, f"metricName {name!r} is not one of {known}")

@@ -1,4 +1,4 @@
-"""Asks one node one question: checked address, deadlines, one connection that is kept where the server keeps it.
+"""Asks one node: checked address, deadlines, one connection that is kept where the server keeps it.
 
 There is no pool: a node has at most one request in flight, so it has at most one connection, and the cost of a poll
 does not depend on how many nodes there are. Between the poller, which says when, and the connection, which speaks
@@ -8,21 +8,25 @@ HTTP.
 import asyncio
 import errno
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
 from scaler.addresses import explain_refusal
 from scaler.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
-from scaler.probes.report import PollFailure
+from scaler.open_files import OWN_LIMITS
+from scaler.probes.answer import HttpAnswer, take_body
+from scaler.probes.conversation import Conversation
+from scaler.probes.gate import GateReport
+from scaler.probes.report import NodeReport, PollFailure, ProbeError
+from scaler.probes.requests import ProbeRequest
 
+_T = TypeVar("_T")
 _MAX_MESSAGE_CHARS = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-_OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Errors of this machine, which say nothing of the node."""
 
 _NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM})
 
@@ -98,13 +102,24 @@ def build_tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(verify=True, trust_env=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How to get to a node, and with what."""
+
+    addresses: tuple[str, ...]
+    limits: FetchLimits
+    budget: ReceiveBudget
+    tls: ssl.SSLContext
+
+
 class NodeClient:
     """One node's connection, or none. Not for two fetches at once."""
 
-    __slots__ = ("_connection", "_is_connecting", "question")
+    __slots__ = ("_connection", "_is_connecting", "_payloads", "question")
 
     def __init__(self, question: HttpQuestion) -> None:
         self.question = question
+        self._payloads: dict[ProbeRequest, bytes] = {}
         self._connection: HttpConnection | None = None
         self._is_connecting = False
 
@@ -120,13 +135,56 @@ class NodeClient:
         """Ask the node at the first of `addresses` that lets itself be connected to, and give the body of its answer.
 
         Raises:
-            ExchangeError: the node did not answer, or not with what is expected; says why.
+            ExchangeError: the node did not answer, or not with status 200; says why.
             OwnLimitError: nothing is known of the node, for it could not be asked.
         """
+        way = _Way(addresses, limits, budget, tls)
+        answer = await self._within(limits, self._ask(self.question.payload, way))
+        try:
+            return take_body(answer)
+        except ProbeError as error:
+            raise ExchangeError(error.reason, str(error)) from error
+
+    async def converse(
+        self,
+        conversation: Conversation,
+        addresses: tuple[str, ...],
+        limits: FetchLimits,
+        budget: ReceiveBudget,
+        tls: ssl.SSLContext,
+    ) -> NodeReport | GateReport:
+        """Put the conversation's questions to the node, all of them within the one deadline, and give its report.
+
+        Raises:
+            ExchangeError: the node did not answer; says why.
+            ProbeError: its answers are none; says why.
+            OwnLimitError: nothing is known of the node, for it could not be asked.
+        """
+        return await self._within(limits, self._converse(conversation, _Way(addresses, limits, budget, tls)))
+
+    async def _converse(self, conversation: Conversation, way: "_Way") -> NodeReport | GateReport:
+        request = next(conversation)
+        while True:
+            answer = await self._ask(self._find_payload(request), way)
+            try:
+                request = conversation.send(answer)
+            except StopIteration as end:
+                report: NodeReport | GateReport = end.value
+                return report
+
+    def _find_payload(self, request: ProbeRequest) -> bytes:
+        """Find the bytes of a request; each is built once."""
+        payload = self._payloads.get(request)
+        if payload is None:
+            question = build_question(request.method, request.url, request.body, request.headers)
+            payload = self._payloads[request] = question.payload
+        return payload
+
+    async def _within(self, limits: FetchLimits, exchange: Coroutine[Any, Any, _T]) -> _T:
         self._is_connecting = False
         try:
             async with asyncio.timeout(limits.total_seconds):
-                return await self._ask(addresses, limits, budget, tls)
+                return await exchange
         except TimeoutError:
             raise self._explain_timeout(limits) from None
         except OSError as error:
@@ -135,17 +193,17 @@ class NodeClient:
             if self._connection is not None and not self._connection.is_reusable:
                 self.close()
 
-    async def _ask(
-        self, addresses: tuple[str, ...], limits: FetchLimits, budget: ReceiveBudget, tls: ssl.SSLContext
-    ) -> bytes:
+    async def _ask(self, payload: bytes, way: "_Way") -> HttpAnswer:
+        if self._connection is not None and not self._connection.is_reusable:
+            self.close()  # of the question before, in the same poll
         if self._connection is not None:
             try:
-                return await self._connection.ask(self.question.payload)
+                return await self._connection.ask(payload)
             except StaleConnectionError:
                 self.close()
-        self._connection = await self._connect(addresses, limits, budget, tls)
+        self._connection = await self._connect(way.addresses, way.limits, way.budget, way.tls)
         try:
-            return await self._connection.ask(self.question.payload)
+            return await self._connection.ask(payload)
         except StaleConnectionError:
             raise ExchangeError("ConnectionReset", "the connection was closed at once") from None
 
@@ -185,7 +243,7 @@ class NodeClient:
 
 def _explain_os_error(error: OSError) -> Exception:
     """Give the reason that an operating system's error stands for."""
-    if error.errno in _OWN_LIMITS:
+    if error.errno in OWN_LIMITS:
         return OwnLimitError(str(error))
     if isinstance(error, ConnectionRefusedError):
         return ExchangeError("ConnectionRefused", "nothing listens at that port")

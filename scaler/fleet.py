@@ -3,28 +3,35 @@
 A poll costs the same in a fleet of any size; a snapshot costs time with the number of members, and is taken seldom.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding, Thresholds, advance
-from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
+from scaler.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
+from scaler.claims import build_claim, find_majority
+from scaler.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.fleet_words import add_shortage, say_why_none
+from scaler.freshness import advance
+from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
+from scaler.membership import is_same_member
+from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.readers import find_failing, find_rates
 from scaler.request_window import RequestWindow, advance_window, find_figures
+from scaler.shared_address import find_shared_address, is_step_back, note_step_back
+from scaler.shared_database import find_stopped_database
 from scaler.snapshot import FleetSnapshot, Replica
-from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, compute_tip
-from scaler.trigger import FleetSpec, Reference
+from scaler.standing import ReplicaStanding, Thresholds
+from scaler.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip
+from scaler.trigger import FleetSpec, Reference, ServiceSource
+from scaler.unseen import forget_unseen
 
-_CHECKPOINT_LEDGERS = 64
-_ARCHIVE_SECONDS = 180.0
-"""Archives are asked each minute: their word counts for three times that, as a node's does."""
-_ORDINAL = re.compile(r"(.*?)(\d{1,9})$")
+_FORGOTTEN_SECONDS = 600.0
+"""A reference that nobody has asked for as long is none of this fleet's any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,19 @@ class Fleet:
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = _build_policy(spec)
         self._remembered_seconds = self._thresholds.unreachable_polls * settings.poll_interval_seconds + 5.0
+        self._interval_seconds = settings.poll_interval_seconds
         self._moving_seconds = max(CURRENT_SECONDS, 2 * settings.poll_interval_seconds)
+        self._limits = TipLimits.of(settings.poll_interval_seconds)
         self._memory = PolicyMemory()
         self._observed_since = now
         self._addresses: dict[str, str] = {}
         self._standings: dict[str, ReplicaStanding] = {}
+        self._acquaintances: dict[str, Acquaintance] = {}
         self._windows: dict[str, RequestWindow] = {}
-        self._references: dict[Reference, tuple[NodeReport, float]] = {}
+        self._references: dict[Reference, Hearing] = {}
+        self._verdicts: tuple[Verdict, ...] = ()
+        self._shortage = Shortage()
+        self._steps_back: dict[str, tuple[float, ...]] = {}
         self._are_members_known = False
         self._discovery_trouble = ""
         self._network = spec.network
@@ -69,6 +82,8 @@ class Fleet:
 
     def change_spec(self, spec: FleetSpec, now: float) -> None:
         """Hold the same members to another spec from now on; all that was observed and learned stays."""
+        if spec.bounds != self._spec.bounds:
+            self._memory = self._memory.with_other_bounds()
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = _build_policy(spec)
@@ -78,16 +93,32 @@ class Fleet:
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history.
 
-        Who has another address than before is another pod of the same name, of which nothing is known yet.
+        Who has another address than before is another pod of the same name, of which nothing is known yet. Who was
+        known by its address alone and has a name now is the same pod.
         """
-        self._are_members_known = True
+        is_newcomer, self._are_members_known = self._are_members_known, True
         self._discovery_trouble = ""
-        names = sorted(members, key=_sort_key)
-        before, self._addresses = self._addresses, {name: members[name] for name in names}
-        kept = {name: one for name, one in self._standings.items() if before[name] == members.get(name)}
-        new = ReplicaStanding(since=now, first_seen=now)
-        self._standings = {name: kept.get(name, new) for name in names}
-        self._windows = {name: window for name, window in self._windows.items() if name in kept}
+        names = sorted(members, key=order_by_ordinal)
+        before = {url: name for name, url in self._addresses.items()}
+        self._addresses = {name: members[name] for name in names}
+        stays = {
+            name: before[url] for name, url in self._addresses.items() if is_same_member(before.get(url), name, url)
+        }
+        self._part_with(self._standings.keys() - set(stays.values()), members, now)
+        self._standings = {
+            name: self._standings[stays[name]]
+            if name in stays
+            else greet(self._acquaintances.get(name), now, is_newcomer=is_newcomer)
+            for name in names
+        }
+        self._steps_back = {name: steps for name, steps in self._steps_back.items() if name in stays}
+        self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
+
+    def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
+        """Remember those that leave and may be made anew; who was let go is forgotten."""
+        let_go = list_last(self._standings, self._memory.surplus.held) - members.keys()
+        gone = {name: self._standings[name] for name in leaving - let_go}
+        self._acquaintances = take_leave(self._acquaintances, gone, now)
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
         """Take that the members could not be found: those that are known stay."""
@@ -101,6 +132,8 @@ class Fleet:
         if now - self._looked_at > self._remembered_seconds:
             # This process did not run for a while: what the tip was then is nothing to hold an answer against.
             self._look_around(now)
+        if isinstance(outcome, NodeReport) and is_step_back(standing.report, outcome):
+            self._steps_back[name] = note_step_back(self._steps_back.get(name, ()), now)
         after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
         self._standings[name] = after
         if self._tip is None and isinstance(outcome, NodeReport):
@@ -120,24 +153,25 @@ class Fleet:
 
     def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what a reference said; of one that fails, the last word counts until it is too old."""
-        if isinstance(outcome, NodeReport):
-            self._references[reference] = (outcome, now)
+        self._references[reference] = hear(self._references.get(reference), outcome, now)
 
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
+        oldest = now - self._remembered_seconds
+        self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
         replicas = self._list_replicas(now)
-        decision, self._memory = decide(
-            self._standings,
-            self._tip,
-            observed_since=self._observed_since,
-            memory=self._memory,
-            settings=self._policy,
-            now=now,
-            requests=find_rates(replicas),
-            failing=find_failing(replicas),
-        )
+        decision, self._memory = self._decide(replicas, now)
         self._sequence += 1
+        decision = say_why_none(
+            decision,
+            self._standings,
+            self._network,
+            self._discovery_trouble,
+            are_members_known=self._are_members_known,
+        )
+        self._shortage = follow_shortage(self._shortage, len(replicas), decision.desired, now)
+        shortage = self._explain_shortage(now)
         return FleetSnapshot(
             fleet=self._name,
             namespace=self._spec.namespace,
@@ -146,11 +180,42 @@ class Fleet:
             network=self._network,
             tip=self._tip,
             replicas=replicas,
-            decision=self._say_why_none(decision),
+            decision=add_shortage(decision, shortage),
             bounds=self._spec.bounds,
             lag_threshold=self._spec.lag_threshold,
             counts=Counter(standing.replica_class for standing in self._standings.values()),
+            references=self._verdicts,
+            shortage=shortage,
         )
+
+    def _decide(self, replicas: tuple[Replica, ...], now: float) -> tuple[Decision, PolicyMemory]:
+        if self._are_members_known and not self._addresses and not self._discovery_trouble:
+            return decide_from_zero(self._memory, self._policy, now)
+        return decide(
+            self._standings,
+            self._tip,
+            observed_since=self._observed_since,
+            memory=self._memory,
+            settings=self._find_policy(now),
+            now=now,
+            requests=find_rates(replicas),
+            failing=find_failing(replicas),
+        )
+
+    def _find_policy(self, now: float) -> PolicySettings:
+        """Hold the policy where nothing that it does would help: one database that has stopped, one address for all."""
+        if self._policy.hold is not None:
+            return self._policy
+        hold = find_shared_address(self._steps_back, self._addresses, now) if self._steps_back else None
+        if hold is None and self._spec.probe is ProbeKind.HORIZON:
+            hold = find_stopped_database(self._standings)
+        return self._policy if hold is None else replace(self._policy, hold=hold)
+
+    def _explain_shortage(self, now: float) -> str:
+        source = self._spec.source
+        if not isinstance(source, ServiceSource):
+            return ""
+        return explain_shortage(self._shortage, f"{self._spec.namespace}/{source.name}", now)
 
     def _list_replicas(self, now: float) -> tuple[Replica, ...]:
         oldest = now - self._remembered_seconds
@@ -164,21 +229,23 @@ class Fleet:
         """Judge anew which network this is and where it stands."""
         self._looked_at = now
         if self._spec.network is None:
-            self._hold_to(_find_majority(self._standings, self._network), now)
-        self._tip = compute_tip(self._gather_claims(now), self._tip, now)
+            self._hold_to(find_majority(self._standings.values(), self._network), now)
+        claims = list(self._gather_claims(now))
+        self._verdicts = self._judge_references(claims, now)
+        claims += [verdict.claim for verdict in self._verdicts if verdict.claim is not None]
+        self._tip = compute_tip(claims, self._tip, now, self._limits)
 
     def _hold_to(self, network: str | None, now: float) -> None:
-        """Hold the members to a network; what was concluded while they were held to another one is forgotten."""
+        """Hold the members to a network; what was concluded before it was known, or of another one, is forgotten."""
         if network == self._network:
             return
-        if self._network is not None:
-            self._tip = None
-            for name, standing in self._standings.items():
-                if standing.replica_class is not ReplicaClass.UNREACHABLE:
-                    unknown = ReplicaClass.UNKNOWN
-                    self._standings[name] = replace(
-                        standing, replica_class=unknown, since=now, detail="", ailing_since=None
-                    )
+        self._tip = None
+        for name, standing in self._standings.items():
+            if standing.replica_class is not ReplicaClass.UNREACHABLE:
+                unknown = ReplicaClass.UNKNOWN
+                self._standings[name] = replace(
+                    standing, replica_class=unknown, since=now, detail="", dissenting_polls=0, ailing_since=None
+                )
         self._network = network
 
     def _gather_claims(self, now: float) -> Iterator[Claim]:
@@ -187,27 +254,18 @@ class Fleet:
             report = standing.report
             if report is None or standing.observed_at is None or standing.observed_at < oldest:
                 continue
-            if report.is_of_another(network):
-                continue
-            if report.ledger > 1 or report.heard_ledger is not None:
-                yield _build_claim(standing, report, now - self._moving_seconds)
-        for reference, (report, at) in self._references.items():
-            is_archive = reference.kind is ProbeKind.ARCHIVE
-            if report.is_of_another(network):
-                continue
-            if now - at <= (_ARCHIVE_SECONDS if is_archive else self._remembered_seconds) and report.ledger > 1:
-                age_ledgers = _CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE) if is_archive else 0
-                yield Claim(report.ledger, is_trusted=True, slack_ledgers=SLACK_LEDGERS + age_ledgers)
+            tells_ledger = report.ledger > 1 or report.heard_ledger is not None
+            # Of those that have been in step a word without a ledger tells that nobody hears of the network any more.
+            if not report.is_of_another(network) and (tells_ledger or standing.replica_class is ReplicaClass.FRESH):
+                yield build_claim(standing, report, now - self._moving_seconds)
 
-    def _say_why_none(self, decision: Decision) -> Decision:
-        """Say it where nobody is known because discovery is in trouble, or has not answered yet."""
-        if decision.reason != NO_REPLICAS:
-            return decision
-        if self._discovery_trouble:
-            return replace(decision, message=f"{decision.message} {self._discovery_trouble}")
-        if not self._are_members_known:
-            return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
-        return decision
+    def _judge_references(self, claims: list[Claim], now: float) -> tuple[Verdict, ...]:
+        """Judge what the references say against what the nodes do; one that is asked no more is forgotten."""
+        oldest = now - max(_FORGOTTEN_SECONDS, 10 * self._interval_seconds)
+        self._references = {one: heard for one, heard in self._references.items() if heard.asked_at >= oldest}
+        attested, is_dated = find_witnessed(claims)
+        against = Circumstances(self._network, self._tip, attested, is_dated, self._interval_seconds, self._limits)
+        return tuple(judge(reference, heard, against, now) for reference, heard in self._references.items())
 
 
 def _build_policy(spec: FleetSpec) -> PolicySettings:
@@ -216,34 +274,5 @@ def _build_policy(spec: FleetSpec) -> PolicySettings:
         spec.sustain_seconds,
         hold=spec.hold,
         learned_requests_per_replica=spec.learned_requests_per_replica,
+        expects_requests=spec.stats_port is not None,
     )
-
-
-def _build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: float) -> Claim:
-    """Build a node's claim; one that was not seen to move since `moving_since` is not current, whatever it says."""
-    heard = report.heard_ledger or 0
-    is_advancing = standing.advanced_at is not None and standing.advanced_at >= moving_since
-    is_young = report.age_seconds is None or report.age_seconds <= CURRENT_SECONDS
-    return Claim(
-        max(report.ledger, heard),
-        is_current=is_advancing and (heard > report.ledger or (report.is_synced and is_young)),
-        is_advancing=is_advancing,
-        # One that replays history moves as well, on a halted network too.
-        is_following=is_advancing and report.is_synced,
-    )
-
-
-def _find_majority(standings: Mapping[str, ReplicaStanding], before: str | None) -> str | None:
-    """Return the network that most answers name; on a tie the one before, else the first by name."""
-    votes = Counter(s.report.network for s in standings.values() if s.report is not None and s.report.network)
-    if not votes:
-        return before
-    most = max(votes.values())
-    named = sorted(network for network, count in votes.items() if count == most)
-    return before if before in named else named[0]
-
-
-def _sort_key(name: str) -> tuple[str, int]:
-    """Sort core-10 behind core-2."""
-    parts = _ORDINAL.match(name)
-    return (parts[1], int(parts[2])) if parts else (name, -1)

@@ -113,6 +113,11 @@ class Fleets:
         return tuple(self._fleets.values())
 
     @property
+    def is_seeing(self) -> bool:
+        """Whether most nodes were observed within three polls: what KEDA is told rests on that."""
+        return self._sources.poller.is_seeing
+
+    @property
     def sequence(self) -> int:
         """The number that `changed` goes by: grows with each snapshot of any fleet, and when one comes or goes."""
         return self._sequence.value

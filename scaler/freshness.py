@@ -3,84 +3,22 @@
 A replica is fresh when it says that it is in sync and is within the threshold of the tip; neither proves it alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
+from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
+from scaler.restarts import REFUSED, is_restarted, keep_ledger
+from scaler.standing import ReplicaStanding, Thresholds
 from scaler.tip import Tip
+
+__all__ = ["ReplicaStanding", "Thresholds", "advance"]
 
 _JOINING_SECONDS = 3600.0
 """A replica out of sync that has been up for longer than this has been fresh before, seen or not."""
 _SMOOTHING = 0.3
 """Weight of the latest poll in the rates: about the last six polls count."""
 _GAINS_LEDGERS_PER_SECOND = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From where on a replica counts as what.
-
-    Attributes:
-        lag_ledgers: a replica this many ledgers behind the tip, or more, lags.
-        return_ratio: it is fresh again at this share of `lag_ledgers` or less.
-        agreeing_polls: polls in a row that must agree before fresh and lagging change places.
-        unreachable_polls: failed polls in a row that make a replica unreachable.
-    """
-
-    lag_ledgers: int = 1000
-    return_ratio: float = 0.8
-    agreeing_polls: int = 2
-    unreachable_polls: int = 3
-
-    @property
-    def return_ledgers(self) -> float:
-        """The lag at which a replica is fresh again; less than the threshold even where that is 1."""
-        return min(self.return_ratio * self.lag_ledgers, self.lag_ledgers - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaStanding:
-    """Where one replica stands: all that is remembered of it between polls.
-
-    Attributes:
-        replica_class: its class now.
-        since: when it became that, in seconds.
-        report: its last answer, None while it has given none.
-        observed_at: when that answer came, in seconds.
-        lag_ledgers: how far it was behind the tip then; None while that is not known.
-        rate: ledgers a second over its last polls, None until two answers are there.
-        seconds_to_fresh: until it will be fresh at the rate it gains; None when it does not gain or is fresh.
-        failed_polls: polls in a row that failed.
-        dissenting_polls: answers in a row that spoke against its class.
-        detail: why it could not be asked, or what its catch-up says; empty otherwise.
-        first_seen: when it was first known, or was seen to restart, in seconds.
-        became_fresh_after: how long it took from `first_seen` to fresh, in seconds; None while it has not been.
-        gain: ledgers a second by which its lag shrinks, over its last polls; None until two lags are known.
-        advanced_at: when the newest ledger that it has closed or heard of was last seen to move, in seconds.
-        ailing_since: when the first of the answers came that made it lagging, or it became unreachable, in seconds;
-            kept while it goes from one to the other. None while nothing speaks against it.
-    """
-
-    replica_class: ReplicaClass = ReplicaClass.UNKNOWN
-    since: float = 0.0
-    report: NodeReport | None = None
-    observed_at: float | None = None
-    lag_ledgers: int | None = None
-    rate: float | None = None
-    seconds_to_fresh: float | None = None
-    failed_polls: int = 0
-    dissenting_polls: int = 0
-    detail: str = ""
-    first_seen: float = 0.0
-    became_fresh_after: float | None = None
-    gain: float | None = None
-    advanced_at: float | None = None
-    ailing_since: float | None = None
-
-    @property
-    def is_doubted(self) -> bool:
-        """Whether it is fresh, and its last answer speaks against that."""
-        return self.replica_class is ReplicaClass.FRESH and self.dissenting_polls > 0
 
 
 def advance(
@@ -97,41 +35,55 @@ def advance(
     and unreachable.
     """
     if isinstance(outcome, PollFailure):
+        if outcome.reason == RATE_LIMITED:
+            return replace(
+                standing, detail=outcome.message
+            )  # it was not observed, which scaler.unseen makes something of
         return _note_failure(standing, outcome, thresholds, now)
-    if _is_restarted(standing, outcome):
-        standing = replace(standing, first_seen=now, became_fresh_after=None, rate=None, gain=None)
+    outcome = keep_ledger(standing.report, outcome)
+    if is_restarted(standing.report, outcome, was_refused=standing.was_refused):
+        standing = replace(
+            standing, first_seen=now, became_fresh_after=None, rate=None, gain=None, began_at_ledger=None
+        )
     # An unhealthy Stellar RPC tells no ledger, and Core has none while it boots: that is no lag of the whole chain.
     lag = None if tip is None or outcome.ledger == 0 else max(0, tip.ledger - outcome.ledger)
     foreign = _find_foreign(outcome, tip, network)
     if foreign:
-        new_class, dissenting = ReplicaClass.FOREIGN, 0
+        new_class, dissenting = _disown(standing, outcome, network, thresholds)
     elif tip is None:
         new_class, dissenting = _forget_failures(standing.replica_class), 0
     else:
-        is_current = lag is not None and _is_current(standing, outcome, lag, tip, thresholds)
+        is_current = _is_current(standing, outcome, lag, tip, thresholds)
         new_class, dissenting = _classify(standing, outcome, thresholds, is_current=is_current)
     moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
+    closed = standing.report is None or outcome.ledger != standing.report.ledger
     gain = _follow_gain(standing, lag, now)
     is_fresh = new_class is ReplicaClass.FRESH
     became = standing.became_fresh_after
     if is_fresh and became is None and not dissenting:
         became = now - standing.first_seen
-    return ReplicaStanding(
-        new_class,
-        standing.since if new_class is standing.replica_class else now,
-        outcome,
-        now,
-        lag,
-        _follow_rate(standing, outcome, now),
-        None if is_fresh or foreign else _predict(outcome, lag, gain, thresholds),
-        0,
-        dissenting,
-        foreign or ("" if outcome.catch_up is None else outcome.catch_up.text),
-        standing.first_seen,
-        became,
-        gain,
-        now if moved else standing.advanced_at,
-        _follow_ailing(standing, new_class, dissenting, now),
+    return replace(
+        standing,
+        replica_class=new_class,
+        since=standing.since if new_class is standing.replica_class else now,
+        report=outcome,
+        observed_at=now,
+        polled_at=now,
+        lag_ledgers=lag,
+        rate=_follow_rate(standing, outcome, now),
+        seconds_to_fresh=None if is_fresh or foreign else _predict(outcome, lag, gain, thresholds),
+        failed_polls=0,
+        was_refused=False,
+        dissenting_polls=dissenting,
+        detail=foreign or ("" if outcome.catch_up is None else outcome.catch_up.text),
+        became_fresh_after=became,
+        gain=gain,
+        advanced_at=now if moved else standing.advanced_at,
+        ailing_since=_follow_ailing(standing, new_class, dissenting, now),
+        fresh_at=now if is_fresh and not dissenting else standing.fresh_at,
+        began_at_ledger=outcome.ledger if standing.began_at_ledger is None else standing.began_at_ledger,
+        closed_at=now if closed else standing.closed_at,
+        has_advanced=standing.has_advanced or (moved and standing.report is not None),
     )
 
 
@@ -152,8 +104,9 @@ def _note_failure(
 ) -> ReplicaStanding:
     """Count a failed poll; the last answer goes on counting until too many have failed."""
     failed = standing.failed_polls + 1
+    was_refused = standing.was_refused or failure.reason == REFUSED
     if failed < thresholds.unreachable_polls:
-        return replace(standing, failed_polls=failed)
+        return replace(standing, failed_polls=failed, was_refused=was_refused, polled_at=now)
     is_new = standing.replica_class is not ReplicaClass.UNREACHABLE
     return replace(
         standing,
@@ -166,15 +119,8 @@ def _note_failure(
         gain=None,
         seconds_to_fresh=None,
         ailing_since=now if standing.ailing_since is None else standing.ailing_since,
-    )
-
-
-def _is_restarted(standing: ReplicaStanding, report: NodeReport) -> bool:
-    return (
-        standing.report is not None
-        and standing.report.started_on is not None
-        and report.started_on is not None
-        and report.started_on != standing.report.started_on
+        was_refused=was_refused,
+        polled_at=now,
     )
 
 
@@ -187,18 +133,37 @@ def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> s
     return ""
 
 
+def _disown(
+    standing: ReplicaStanding, report: NodeReport, network: str | None, thresholds: Thresholds
+) -> tuple[ReplicaClass, int]:
+    """Return the class of a node that is none of this network, and how many answers in a row have now said so.
+
+    Who names another network is foreign at once. Who claims too much may be ahead of what is known for a poll.
+    """
+    dissenting = standing.dissenting_polls + 1
+    is_sure = report.is_of_another(network) or dissenting >= thresholds.agreeing_polls
+    if is_sure or standing.replica_class is ReplicaClass.FOREIGN:
+        return ReplicaClass.FOREIGN, 0
+    lost = standing.replica_class is ReplicaClass.UNREACHABLE
+    return (ReplicaClass.UNKNOWN if lost else standing.replica_class), dissenting
+
+
 def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
     """Return the class of a replica that answers while there is no tip to hold it against."""
     lost = replica_class in (ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN)
     return ReplicaClass.UNKNOWN if lost else replica_class
 
 
-def _is_current(standing: ReplicaStanding, report: NodeReport, lag: int, tip: Tip, thresholds: Thresholds) -> bool:
+def _is_current(
+    standing: ReplicaStanding, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds
+) -> bool:
     """Tell whether an answer is a fresh replica's.
 
-    While the tip stands still Core says that it has lost sync, though it lacks nothing: its word is then not held
-    against one that is fresh, or was when it last answered.
+    While the tip stands still Core says that it has lost sync, though it lacks nothing, and others tell no ledger any
+    more: their word is then not held against one that is fresh, or was when it last answered.
     """
+    if lag is None:
+        return standing.replica_class is ReplicaClass.FRESH and tip.is_stalled
     if standing.replica_class is ReplicaClass.FRESH:
         return lag < thresholds.lag_ledgers and (report.is_synced or tip.is_stalled)
     is_back = standing.replica_class is ReplicaClass.UNREACHABLE and standing.became_fresh_after is not None
@@ -228,15 +193,19 @@ def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
     """Tell a replica that has fallen behind from one that has not been fresh since it started.
 
     One that was not seen to be fresh may have been, before it was watched: it says that it is in sync, or has been up
-    for long by its own clock.
+    for long by its own clock. Of one that joined while it was watched the former tells nothing: it is as stale as what
+    it reads from.
     """
     if standing.became_fresh_after is not None:
         return ReplicaClass.LAGGING
     if standing.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.LAGGING) and standing.report is not None:
-        is_same = not _is_restarted(standing, report)
+        is_same = not is_restarted(standing.report, report, was_refused=standing.was_refused)
         return standing.replica_class if is_same else ReplicaClass.CATCHING_UP
+    if not report.tells_start:
+        return ReplicaClass.CATCHING_UP  # what it says of itself it may have said in its first second
     is_old = report.uptime_seconds is not None and report.uptime_seconds > _JOINING_SECONDS
-    return ReplicaClass.LAGGING if report.is_synced or is_old else ReplicaClass.CATCHING_UP
+    says_so = report.is_synced and not standing.is_newcomer
+    return ReplicaClass.LAGGING if says_so or is_old else ReplicaClass.CATCHING_UP
 
 
 def _follow_rate(standing: ReplicaStanding, report: NodeReport, now: float) -> float | None:

@@ -1,7 +1,8 @@
 """One HTTP/1 connection to a node, and one exchange on it at a time. Whatever comes back, memory stays bounded.
 
 The bytes are parsed by llhttp (httptools), strictly. Redirects, encodings and cookies are not followed, undone or
-kept: an answer is a status 200 and a body of at most 256 KiB, or it is a failure with a reason.
+kept: an answer is a status and a body of at most 256 KiB, of other statuses than 200 the body only where it is short,
+or it is a failure with a reason.
 """
 
 import asyncio
@@ -9,13 +10,18 @@ from typing import cast
 
 import httptools
 
+from scaler.probes.answer import OK, HttpAnswer
+
 MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 256 * 1024
 MAX_WIRE_BYTES = 1024 * 1024
 """Body, chunk sizes, chunk extensions and trailers together."""
 
-_OK = 200
+MAX_REFUSAL_BYTES = 4 * 1024
+"""What a refusal may say of itself, where it says beforehand how long that is."""
+
 _REDIRECTS = range(300, 400)
+_INTERIM = range(100, 200)
 
 
 class ExchangeError(Exception):
@@ -53,11 +59,14 @@ class HttpConnection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_budget",
+        "_date",
         "_head_bytes",
         "_head_is_complete",
         "_is_sized",
         "_is_used",
+        "_length",
         "_parser",
+        "_retry_after",
         "_transport",
         "_waiter",
         "_wire_bytes",
@@ -67,7 +76,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, budget: ReceiveBudget) -> None:
         self._budget = budget
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[bytes] | None = None
+        self._waiter: asyncio.Future[HttpAnswer] | None = None
         self._is_used = False
         self.is_reusable = False
         self._begin(None)
@@ -80,9 +89,12 @@ class HttpConnection(asyncio.Protocol):
         self._wire_bytes = 0
         self._head_is_complete = False
         self._is_sized = False
+        self._length = b""
+        self._date: bytes | None = None
+        self._retry_after: bytes | None = None
 
-    async def ask(self, request: bytes) -> bytes:
-        """Send one request and give the body of its answer.
+    async def ask(self, request: bytes) -> HttpAnswer:
+        """Send one request and give its answer.
 
         Raises:
             ExchangeError: the answer is not one.
@@ -157,9 +169,13 @@ class HttpConnection(asyncio.Protocol):
         elif not self._wire_bytes:
             self._fail("ConnectionReset", "the connection was closed without an answer")
         elif self._head_is_complete and not self._is_sized:
-            self._waiter.set_result(bytes(self._body))
+            self._answer(OK)
         else:
             self._fail("BadAnswer", "the answer ended early")
+
+    def _answer(self, status: int) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(HttpAnswer(status, bytes(self._body), self._date, self._retry_after))
 
     def _fail(self, reason: str, message: str) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -174,21 +190,33 @@ class HttpConnection(asyncio.Protocol):
             self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note whether the answer says how long it is, and refuse what was not asked for."""
+        """Note what says how long the answer is, and when it was given; refuse what was not asked for."""
         field = name.lower()
-        if field in {b"content-length", b"transfer-encoding"}:
+        if field == b"content-length":
+            self._is_sized, self._length = True, value
+        elif field == b"transfer-encoding":
             self._is_sized = True
+        elif field == b"date":
+            self._date = value
+        elif field == b"retry-after":
+            self._retry_after = value
         elif field == b"content-encoding" and value.strip().lower() != b"identity":
             self._fail("BadAnswer", f"the answer is encoded ({value[:20].decode('latin-1')}), which was not asked for")
 
     def on_headers_complete(self) -> None:
-        """Refuse at once whatever is not status 200, body unread."""
+        """Take every other status than 200 at once, body unread, unless that is short and may say why."""
         self._head_is_complete = True
         status = self._parser.get_status_code() if self._parser is not None else 0
         if status in _REDIRECTS:
             self._fail("Redirected", f"the node redirects (status {status}); redirects are not followed")
-        elif status != _OK:
+        elif status in _INTERIM:
             self._fail("BadStatus", f"the node answered with status {status}; 200 is expected")
+        elif status != OK and not self._is_short():
+            self._answer(status)
+            self.close()
+
+    def _is_short(self) -> bool:
+        return self._length.isdigit() and len(self._length) < 5 and int(self._length) <= MAX_REFUSAL_BYTES  # noqa: PLR2004 - digits
 
     def on_body(self, data: bytes) -> None:
         """Keep a part of the body."""
@@ -199,5 +227,6 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Hand over the body."""
         if self._waiter is not None and not self._waiter.done() and len(self._body) <= MAX_BODY_BYTES:
-            self.is_reusable = self._parser is not None and self._parser.should_keep_alive()
-            self._waiter.set_result(bytes(self._body))
+            parser = self._parser
+            self.is_reusable = parser is not None and parser.should_keep_alive()
+            self._answer(OK if parser is None else parser.get_status_code())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import structlog
 
 from readpool.clock import Clock
 from readpool.v1.observer_pb2 import Snapshot, WatchRequest
@@ -25,6 +26,7 @@ from scaler.watched_fleet import WatchedFleet
 
 _SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
+_log = structlog.get_logger(__name__)
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -59,6 +61,7 @@ class Observer(ObserverServicer):
         self._streams = streams
         self._interval_seconds = interval_seconds
         self._clock = clock
+        self._faulty: set[str] = set()
 
     async def Watch(self, request: WatchRequest, context: _Context) -> AsyncIterator[Snapshot]:
         """Stream one fleet or all; see the proto for what is sent when."""
@@ -90,7 +93,9 @@ class Observer(ObserverServicer):
             told = None
             while True:
                 told = Told(fleet, fleet.snapshot, self._clock())
-                yield build_snapshot_message(told.snapshot, is_gone=is_of_deleted_pool(told.snapshot))
+                message = self._build(told.snapshot, is_gone=is_of_deleted_pool(told.snapshot))
+                if message is not None:
+                    yield message
                 await self._wait_until_worth_telling(told, stream)
                 if stream.is_ending:
                     return
@@ -110,17 +115,29 @@ class Observer(ObserverServicer):
         while not stream.is_ending:
             watched = {fleet.name: fleet for fleet in self._fleets.all() if namespace in ("", fleet.spec.namespace)}
             for name in told.keys() - watched.keys():
-                yield build_snapshot_message(told.pop(name).snapshot, is_gone=True)
+                if (gone := self._build(told.pop(name).snapshot, is_gone=True)) is not None:
+                    yield gone
             wake_seconds = None
             for name, fleet in watched.items():
                 rest_seconds = self._compute_rest_seconds(told.get(name), fleet)
                 if rest_seconds == 0:
                     told[name] = Told(fleet, fleet.snapshot, self._clock())
-                    yield build_snapshot_message(told[name].snapshot)
+                    if (message := self._build(told[name].snapshot)) is not None:
+                        yield message
                 elif rest_seconds is not None:
                     wake_seconds = min(rest_seconds, wake_seconds or rest_seconds)
             await stream.wait_for(asyncio.sleep(_SWEEP_SPACING_SECONDS))
             sequence = await stream.wait_for(self._fleets.changed(sequence), wake_seconds) or sequence
+
+    def _build(self, snapshot: FleetSnapshot, *, is_gone: bool = False) -> Snapshot | None:
+        """Build a snapshot's message; None for one that cannot be said, which ends no stream, least of all of many."""
+        try:
+            return build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
+        except (ValueError, TypeError, OverflowError) as error:
+            if snapshot.fleet not in self._faulty:
+                self._faulty.add(snapshot.fleet)
+                _log.error("snapshotNotTold", fleet=snapshot.fleet, exc_info=error)
+            return None
 
     def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
         if told is None or told.fleet is not fleet:

@@ -1,7 +1,11 @@
 """Lets this process open as many connections as the machine allows: one for each poll under way, and those kept."""
 
 import contextlib
+import errno
 import resource
+
+OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of this machine, which say nothing of whoever was to be asked."""
 
 
 def raise_open_files_limit() -> int:

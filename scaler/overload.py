@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
+from scaler.standing import ReplicaStanding
 
 _ADVANCES_RATE = 0.02
-"""Ledgers/s, a tenth of what a network closes: a replica that applies fewer is stuck, not busy."""
+"""Ledgers/s: a replica that applies fewer than one in 50 s is stuck, not busy."""
 _TOGETHER_SECONDS = 600.0
+_PROOF_SECONDS = 60.0
+"""One that has just begun to lag is shown by then to be busy, or is stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Overload:
     """What has been seen of it.
 
     Attributes:
-        fresh: replicas that were fresh at the last look.
+        fresh: replicas that were fresh at the last look, or lag since and are not yet shown to be busy or stuck.
         alone: the last one that fell behind without company yet, and when, in seconds.
         seen_at: when a pair was last seen, in seconds; None while none was.
     """
@@ -38,13 +40,26 @@ def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding],
             if alone is not None and is_company(alone, name, now):
                 seen_at = now
             alone = (name, now)
-    fresh = frozenset(name for name, one in standings.items() if one.replica_class is ReplicaClass.FRESH)
+    fresh = frozenset(
+        name
+        for name, one in standings.items()
+        if one.replica_class is ReplicaClass.FRESH or (name in overload.fresh and is_on_proof(one, now))
+    )
     return Overload(fresh, alone, seen_at)
 
 
 def falls_behind(standing: ReplicaStanding) -> bool:
-    """Tell whether a replica lags for want of time: it still advances."""
-    return standing.replica_class is ReplicaClass.LAGGING and (standing.rate or 0.0) >= _ADVANCES_RATE
+    """Tell whether a replica lags for want of time: it still advances, and has done so since it lags."""
+    if standing.replica_class is not ReplicaClass.LAGGING or (standing.rate or 0.0) < _ADVANCES_RATE:
+        return False
+    return standing.closed_at is None or standing.closed_at > standing.since
+
+
+def is_on_proof(standing: ReplicaStanding, now: float) -> bool:
+    """Tell whether it is too early to say of a laggard that it advances, or that it is stuck."""
+    if standing.replica_class is not ReplicaClass.LAGGING or standing.closed_at is None:
+        return False
+    return standing.closed_at <= standing.since and now - standing.since <= _PROOF_SECONDS
 
 
 def is_company(alone: tuple[str, float], name: str, now: float) -> bool:

@@ -6,16 +6,18 @@ too early (policy_release). The caller keeps the memory between calls; docs/poli
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil
 
 from scaler.capacity import Capacity, compute_bearing, find_borne, learn
-from scaler.freshness import ReplicaStanding
 from scaler.overload import Overload, watch_overload
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
-from scaler.policy_grounds import LOSES_SIGHT, MissingGround, find_missing_ground
+from scaler.policy_grounds import LOSES_SIGHT, find_missing_ground
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
+from scaler.policy_settings import Bounds, PolicySettings
 from scaler.policy_warmup import WarmUps, record_warm_ups
+from scaler.standing import ReplicaStanding
 from scaler.tip import Tip
+
+__all__ = ["FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySettings", "decide", "decide_from_zero"]
 
 ON_TARGET = "OnTarget"
 """Nothing lacks; the target is enough."""
@@ -25,19 +27,15 @@ BEARING_LOAD = "BearingLoad"
 """The request rate needs more replicas than the target, by what the pool has been seen to bear."""
 HOLDING_SURPLUS = "HoldingSurplus"
 """Fewer would do, but not yet for long enough to let a replica go."""
+REQUESTS_UNKNOWN = "RequestsUnknown"
+"""Fewer would do, but the request rate, which was known, is not: nobody can tell what is superfluous."""
+FROM_ZERO = "FromZero"
+"""No replica is there at all: the target is asked for, or what was asked for last."""
 LIMITED_BY_SURGE = "LimitedBySurge"
 """More are wanted than may catch up at once; the rest follows when these are fresh."""
 AT_MAXIMUM = "AtMaximum"
 """More are wanted than the pool's maximum allows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The pool's size: never under `minimum`, normally `target` fresh ones, never over `maximum`."""
-
-    minimum: int
-    target: int
-    maximum: int
+_UNTIL_LASTED = " kept until that has lasted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,63 +62,6 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicySettings:
-    """What the policy is held to.
-
-    Attributes:
-        bounds: the pool's size.
-        sustain_seconds: how long a replica must lag, or not answer, before it counts as lacking. A warm-up counts as no
-            shorter: before a newcomer is there to be measured KEDA and the HPA have been asking for a while.
-        unrest_sustains: over how many times that long replicas that take turns at lagging are averaged.
-        surge_ratio: share of the target that may catch up at once beyond it, so that a bad hour does not flood the
-            archives.
-        catch_up_deadline_seconds: a replica that catches up for longer than this is no longer counted on,
-        deadline_warm_ups: unless that is less than so many times what is usual in this pool.
-        assumed_warm_up_seconds: what a new replica needs to be fresh while none has been measured. Core waits for the
-            next 64-ledger checkpoint: 255 s were seen at best.
-        headroom: share of what a replica has been seen to bear that it is planned to serve.
-        look_ahead_warm_ups: so many warm-ups ahead the load is to be borne, if it goes on growing.
-        wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
-        overload_wait_seconds: or for this long, where overload called for some of them and nobody knows what a replica
-            bears: that all is calm may be what they do.
-        regret_seconds: a scale-in after which more were wanted within this time was a mistake.
-        longest_wait_seconds: no number of mistakes makes the wait longer than this.
-        release_share: so much of the pool may go at a time, and always one: what nobody misses shows in who is left.
-        hold: why there is to be no decision, whatever is seen.
-        learned_requests_per_replica: requests/s that one replica bore, as was learned before this process; counts until
-            it has learned for itself.
-    """
-
-    bounds: Bounds
-    sustain_seconds: float = 60.0
-    unrest_sustains: float = 5.0
-    surge_ratio: float = 0.25
-    catch_up_deadline_seconds: float = 3600.0
-    deadline_warm_ups: float = 3.0
-    assumed_warm_up_seconds: float = 300.0
-    headroom: float = 0.85
-    look_ahead_warm_ups: float = 1.0
-    wait_warm_ups: float = 1.0
-    overload_wait_seconds: float = 2 * 3600.0
-    regret_seconds: float = 3600.0
-    longest_wait_seconds: float = 6 * 3600.0
-    release_share: float = 0.1
-    hold: MissingGround | None = None
-    learned_requests_per_replica: float | None = None
-
-    def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
-        """Say when replicas that are no longer needed may go."""
-        least_seconds = self.overload_wait_seconds if fears_overload else 0.0
-        wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
-        return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
-
-    @property
-    def surge(self) -> int:
-        """Replicas that may catch up at once beyond the target."""
-        return max(1, ceil(self.surge_ratio * self.bounds.target))
-
-
-@dataclass(frozen=True, slots=True)
 class PolicyMemory:
     """What the policy remembers between decisions; an empty one is a scaler that has just started.
 
@@ -130,7 +71,9 @@ class PolicyMemory:
         unrest: how many ail on the average.
         warm_ups: how long new replicas took to be fresh.
         capacity: what a replica has been seen to bear.
-        overload: whether overload was seen since the target was last enough.
+        overload: whether overload was seen since the target was last enough; a surplus that was there before anybody
+            watched counts as what it called for.
+        is_undecided: there was no decision at the last look: what is there now is not what was asked for.
     """
 
     grounded_since: float | None = None
@@ -139,6 +82,23 @@ class PolicyMemory:
     warm_ups: WarmUps = field(default_factory=WarmUps)
     capacity: Capacity = field(default_factory=Capacity)
     overload: Overload = field(default_factory=Overload)
+    is_undecided: bool = False
+
+    def with_other_bounds(self) -> "PolicyMemory":
+        """Forget a release of which other bounds decide whether it was a mistake."""
+        return replace(self, surplus=replace(self.surplus, released_at=None))
+
+
+def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float) -> tuple[Decision, PolicyMemory]:
+    """Decide where it is certain that no replica is there: an error would keep KEDA from scaling from zero for ever."""
+    if settings.hold is not None:
+        decision = Decision(None, settings.hold.reason, settings.hold.message)
+        return decision, replace(memory, is_undecided=True)
+    bounds = settings.bounds
+    desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.held or 0), bounds.maximum))
+    decision = Decision(desired, FROM_ZERO, f"no replica is there, {desired} wanted")
+    surplus = replace(memory.surplus, held=desired, calm_since=None, calm_peak=0)
+    return decision, replace(memory, grounded_since=now, surplus=surplus, is_undecided=False)
 
 
 def decide(
@@ -170,6 +130,7 @@ def decide(
         deadline_seconds=max(settings.catch_up_deadline_seconds, settings.deadline_warm_ups * warm_up_seconds),
         warm_up_seconds=warm_up_seconds,
         now=now,
+        asked=memory.surplus.held,
     )
     missing = find_missing_ground(facts, is_first=memory.surplus.held is None)
     why = settings.hold or missing
@@ -177,19 +138,46 @@ def decide(
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
         since = now if lost_now else memory.grounded_since
         decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
-        return decision, replace(memory, grounded_since=since, unrest=replace(memory.unrest, at=now), warm_ups=warm_ups)
+        unrest = replace(memory.unrest, at=now)
+        return decision, replace(memory, grounded_since=since, unrest=unrest, warm_ups=warm_ups, is_undecided=True)
+    memory = _take_what_is_there(memory, facts, settings.bounds, now)
     capacity = learn(memory.capacity, standings, requests, now, failing)
     borne = find_borne(capacity, settings.learned_requests_per_replica)
-    ahead_seconds = settings.look_ahead_warm_ups * facts.warm_up_seconds
-    bearing = compute_bearing(capacity.load, borne, ahead_seconds, settings.headroom)
-    unrest = follow_unrest(memory.unrest, facts.ailing, settings.unrest_sustains * settings.sustain_seconds, now)
+    certain = find_borne(capacity, settings.learned_requests_per_replica, is_certain=True)
+    bearing = compute_bearing(capacity.load, borne, settings.look_ahead(measured), settings.headroom)
+    unrest = _follow_unrest(memory.unrest, facts, settings, now)
     overload = watch_overload(memory.overload, standings, now)
     release = settings.release(warm_up_seconds, fears_overload=not bearing and overload.seen_at is not None)
-    decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, release, now)
+    is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
+    is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
+    may_release = is_enough and facts.tells_lag and not is_load_lost
+    decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, release, now, may_release)
+    if is_load_lost and capacity.load is None and decision.reason == HOLDING_SURPLUS:
+        message = decision.message.replace(_UNTIL_LASTED, " kept while the request rate is not known")
+        decision = replace(decision, reason=REQUESTS_UNKNOWN, message=message)
     if surplus.held is not None and surplus.held <= settings.bounds.target and not facts.ailing and not unrest.lacking:
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity, overload)
-    return replace(decision, learned_requests_per_replica=borne), memory
+    return replace(decision, learned_requests_per_replica=certain), memory
+
+
+def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now: float) -> PolicyMemory:
+    """Hold what is there after any spell without decisions; nobody knows what a surplus that came meanwhile is for."""
+    surplus = memory.surplus
+    if surplus.held is not None and not memory.is_undecided:
+        return memory
+    has_grown = facts.current > max(bounds.target, surplus.held or 0)
+    seen_at = memory.overload.seen_at
+    overload = replace(memory.overload, seen_at=now if has_grown and seen_at is None else seen_at)
+    held = max(facts.current, surplus.held or 0)
+    return replace(memory, surplus=replace(surplus, held=held, calm_since=None, calm_peak=0), overload=overload)
+
+
+def _follow_unrest(unrest: Unrest, facts: Facts, settings: PolicySettings, now: float) -> Unrest:
+    """Go on with who ails on the average, as long as it can be told who does."""
+    if not facts.tells_lag:
+        return replace(unrest, at=now)
+    return follow_unrest(unrest, facts.ailing, settings.unrest_sustains * settings.sustain_seconds, now)
 
 
 def _size_pool(
@@ -200,6 +188,7 @@ def _size_pool(
     settings: PolicySettings,
     release: ReleaseSettings,
     now: float,
+    may_release: bool,
 ) -> tuple[Decision, Surplus]:
     """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
     bounds = settings.bounds
@@ -209,11 +198,7 @@ def _size_pool(
     held = facts.current if surplus.held is None else surplus.held
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
     asked, surplus = hold_or_release(
-        replace(surplus, held=held),
-        min(clamped, limit),
-        may_release=facts.unknown == 0,
-        settings=release,
-        now=now,
+        replace(surplus, held=held), min(clamped, limit), may_release=may_release, settings=release, now=now
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, bearing, bounds)
@@ -225,7 +210,7 @@ def _size_pool(
 def _explain(wanted: int, desired: int, limit: int, bearing: int, bounds: Bounds) -> tuple[str, str]:
     """Say what made the desired number what it is, and how it differs from what is wanted."""
     if desired > wanted:
-        return HOLDING_SURPLUS, f", {desired} kept until that has lasted"
+        return HOLDING_SURPLUS, f", {desired}{_UNTIL_LASTED}"
     if desired < wanted and desired == bounds.maximum:
         return AT_MAXIMUM, f", but {bounds.maximum} is the most allowed"
     if desired < wanted:
@@ -245,7 +230,8 @@ def _describe_want(facts: Facts, unrest: Unrest, bearing: int, target: int) -> s
         words = " + ".join([f"{target} wanted fresh", *describe_lack(facts)])
         return f"{words} = {target + len(facts.lacking)}"
     if facts.ailing:
-        return f"{target} wanted fresh, {facts.ailing} not in step but not yet for {facts.sustain_seconds:.0f} s"
+        yet = f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network may stand still"
+        return f"{target} wanted fresh, {facts.ailing} not in step but {yet}"
     if facts.catching_up:
         return f"{target} wanted fresh, {facts.catching_up} on the way"
     return f"{target} wanted fresh and none lacking"

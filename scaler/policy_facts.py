@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import exp
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
+from scaler.acquaintances import list_last, order_by_ordinal
+from scaler.standing import ReplicaStanding
 from scaler.tip import Tip
 
 _DOING = {
@@ -55,13 +56,16 @@ class Facts:
     """The pool at one moment.
 
     Attributes:
-        current: known replicas; foreign ones are not among them.
+        fresh: replicas that are in step.
+        current: known replicas; foreign ones are not among them, nor those that are leaving.
         unknown: of these, not yet observed.
-        ailing: of these, lagging or unreachable, for however long.
+        ailing: of these, lagging or unreachable, for however long; who is on the way is not among them.
         unreachable: of these, unreachable.
-        catching_up: of these, on their way to fresh, not yet observed and overdue ones included: where newcomers do not
-            get there, more of them would not either.
+        catching_up: of these, on their way to fresh, whatever their silence looks like; not yet observed and overdue
+            ones included: where newcomers do not get there, more of them would not either.
         lacking: of these, no longer counted on.
+        tells_lag: the network moves, so that a replica behind it lacks what others have.
+        reset_seconds: how long ago the network began anew, None where it was not seen to.
         sustain_seconds: for how long an ailing replica must have been watched to be lacking.
         grounded_seconds: for how long there has been ground to decide on.
         warm_up_seconds: what a new replica needs to be fresh.
@@ -77,6 +81,9 @@ class Facts:
     sustain_seconds: float
     grounded_seconds: float
     warm_up_seconds: float
+    fresh: int = 0
+    tells_lag: bool = True
+    reset_seconds: float | None = None
 
 
 def gather_facts(
@@ -88,36 +95,63 @@ def gather_facts(
     deadline_seconds: float,
     warm_up_seconds: float,
     now: float,
+    asked: int | None = None,
 ) -> Facts:
-    """Count the replicas by what they mean for the pool's size; the order of `standings` does not matter."""
+    """Count the replicas by what they mean for the pool's size; the order of `standings` does not matter.
+
+    `asked` is the size last asked for: who is beyond it and ails is leaving.
+    """
     own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
+    own = {name: own[name] for name in sorted(own.keys() - _find_leavers(own, asked))}
     classes = [standing.replica_class for standing in own.values()]
+    tells_lag = tip is not None and tip.tells_lag
     lacking = []
-    for name, standing in sorted(own.items()):
-        patience = deadline_seconds if standing.replica_class is ReplicaClass.CATCHING_UP else sustain_seconds
+    for name, standing in own.items():
+        patience = deadline_seconds if standing.is_underway else sustain_seconds
         seconds = min(now - _find_start(standing), grounded_seconds)
-        if standing.replica_class in _DOING and seconds >= patience:
+        is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
+        if standing.replica_class in _DOING and is_judged and seconds >= patience:
             lacking.append(Lack(name, standing.replica_class, seconds))
-    unknown = classes.count(ReplicaClass.UNKNOWN)
     return Facts(
         tip=tip,
         current=len(own),
-        unknown=unknown,
-        ailing=sum(c in AILING for c in classes),
+        unknown=classes.count(ReplicaClass.UNKNOWN),
+        ailing=sum(one.replica_class in AILING and not one.is_underway for one in own.values()),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
-        catching_up=classes.count(ReplicaClass.CATCHING_UP) + unknown,
+        catching_up=sum(one.is_underway for one in own.values()),
         lacking=tuple(lacking),
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,
         warm_up_seconds=warm_up_seconds,
+        fresh=classes.count(ReplicaClass.FRESH),
+        tells_lag=tells_lag,
+        reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
     )
 
 
+def _find_leavers(own: Mapping[str, ReplicaStanding], asked: int | None) -> frozenset[str]:
+    """Find who ails because it was let go: the last by ordinal beyond what was asked for, or as many silent ones.
+
+    Where all are silent nobody is leaving: more likely it is us.
+    """
+    silent = [name for name, one in own.items() if one.replica_class is ReplicaClass.UNREACHABLE]
+    if asked is None or len(own) <= asked or len(silent) == len(own):
+        return frozenset()
+    if all(order_by_ordinal(name)[1] < 0 for name in own):
+        return frozenset(sorted(silent)[: len(own) - asked])
+    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in AILING)
+
+
 def _find_start(standing: ReplicaStanding) -> float:
-    """Find since when a replica does what may make it lacking; who answers again, but behind, ails all the while."""
-    if standing.replica_class in AILING and standing.ailing_since is not None:
-        return standing.ailing_since
-    return standing.since
+    """Find since when a replica does what may make it lacking.
+
+    Who answers again, but behind, ails all the while; who is on its way has been so since it was last fresh or first
+    known, however often it was started anew.
+    """
+    if standing.is_underway:
+        started = standing.since if standing.known_since is None else standing.known_since
+        return started if standing.fresh_at is None else standing.fresh_at
+    return standing.since if standing.ailing_since is None else standing.ailing_since
 
 
 def describe_lack(facts: Facts) -> list[str]:

@@ -12,16 +12,23 @@ NO_REPLICAS = "NoReplicas"
 """No replica is known (of this network): nothing to observe."""
 STILL_OBSERVING = "StillObserving"
 """Just started: who the replicas are is not yet known, or one has neither answered nor failed to often enough."""
+NOT_OBSERVED = "NotObserved"
+"""No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
 ALL_UNREACHABLE = "AllUnreachable"
 """No replica answers at all: more likely it is us."""
 NO_TIP = "NoTip"
 """Where the network stands is not known, so neither is who lags."""
 NETWORK_HALTED = "NetworkHalted"
 """The network closes no ledgers: nobody can be told to lag, and more replicas would not help."""
+NETWORK_RESET = "NetworkReset"
+"""The network began anew at a lower ledger: who still has the old one is told apart first."""
 NOT_YET_SUSTAINED = "NotYetSustained"
 """Replicas lag or do not answer, but have not been watched for long enough to say for how long."""
 
-LOSES_SIGHT = frozenset({NO_REPLICAS, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED})
+_RESET_SECONDS = 60.0
+"""For how long after it was seen; each replica has been asked again by then."""
+
+LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
 """After one of these, what was seen before is no measure of how long a replica has been ailing."""
 
 
@@ -46,6 +53,8 @@ def _check_replicas(facts: Facts, _is_first: bool) -> MissingGround | None:
 
 
 def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
+    if not is_first and facts.unknown == facts.current:
+        return MissingGround(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
     if not is_first or not facts.unknown:
         return None
     return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas are not yet observed.")
@@ -69,6 +78,15 @@ def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
     return MissingGround(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
 
 
+def _check_reset(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.tip is None or facts.reset_seconds is None or facts.reset_seconds >= _RESET_SECONDS:
+        return None
+    return MissingGround(
+        NETWORK_RESET,
+        f"The network began anew: it was at ledger {facts.tip.reset_from}, and is at {facts.tip.ledger}.",
+    )
+
+
 def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
     if not facts.ailing or facts.grounded_seconds >= facts.sustain_seconds:
         return None
@@ -85,5 +103,6 @@ _CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
     _check_reachable,
     _check_tip,
     _check_network,
+    _check_reset,
     _check_sustained,
 )

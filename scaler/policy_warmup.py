@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from scaler.freshness import ReplicaStanding
+from scaler.standing import ReplicaStanding
 
 _REMEMBERED = 32
 
@@ -32,14 +32,24 @@ class WarmUps:
 def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaStanding], *, joined_after: float) -> WarmUps:
     """Add newcomers that have become fresh; those known before `joined_after`, in seconds, tell nothing.
 
-    Nor does a replica that restarts: it comes back with its state, and a new one has none.
+    Nor does a replica that restarts, or a pod that is made anew: it comes back with its state, and a new one has none.
     """
     awaited = {
         name: standing.first_seen
         for name, standing in sorted(standings.items())
-        if (name not in warm_ups.known and standing.first_seen > joined_after)
+        if (name not in warm_ups.known and standing.first_seen > joined_after and _is_new(standing))
         or warm_ups.awaited.get(name) == standing.first_seen
     }
-    took = [seconds for name in awaited if (seconds := standings[name].became_fresh_after) is not None]
+    began_with_state = {name for name in awaited if (standings[name].began_at_ledger or 0) > 1}
+    took = [
+        seconds
+        for name in awaited
+        if (seconds := standings[name].became_fresh_after) is not None and name not in began_with_state
+    ]
     still = {name: since for name, since in awaited.items() if standings[name].became_fresh_after is None}
     return WarmUps((*warm_ups.seconds, *took)[-_REMEMBERED:], still, frozenset(standings))
+
+
+def _is_new(standing: ReplicaStanding) -> bool:
+    """Tell whether a replica of this name was first known when it was first seen."""
+    return standing.known_since is None or standing.known_since == standing.first_seen

@@ -6,6 +6,8 @@ no second has many more polls than another. The poller asks, and waits.
 
 import math
 
+from scaler.probes.answer import MAX_RETRY_SECONDS
+
 _LEAST_STARTS_A_SECOND = 250.0
 """Few nodes wait for nobody: their first polls come one after the other within moments."""
 _STARTS_RATIO = 1.2
@@ -56,6 +58,15 @@ class StartBudget:
             return False
         self._starts -= 1.0
         return True
+
+
+def compute_rest_seconds(retry_after_seconds: float | None, refusals: int, period_seconds: float) -> float:
+    """Compute for how long a node is left alone that has refused `refusals` polls in a row as too many.
+
+    As long as it asks for, and each time twice as long as the time before, up to ten minutes.
+    """
+    doubled = period_seconds * 2.0 ** min(refusals - 1, 16)
+    return min(max(doubled, retry_after_seconds or 0.0), MAX_RETRY_SECONDS)
 
 
 def is_too_late(due: float, period_seconds: float, now: float) -> bool:

@@ -47,6 +47,11 @@ class PollSettings:
                 raise ValueError(f"{name} is {value!r}; it must be a positive number of seconds")
 
     @property
+    def remembered_seconds(self) -> float:
+        """Seconds for which one observation of a node counts: three polls, and a little for those that take long."""
+        return 3 * self.interval_seconds + 5.0
+
+    @property
     def deadline_seconds(self) -> float:
         """Seconds that one poll may take: less than the interval, so that polls of a node never overlap."""
         return min(self.total_seconds, self.interval_seconds * 0.8)

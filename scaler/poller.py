@@ -17,16 +17,17 @@ import structlog
 
 from readpool.clock import Clock
 from scaler.addresses import is_address
-from scaler.discovery import Discovery, DiscoveryError
+from scaler.discovery import OWN_LIMIT, Discovery, DiscoveryError
 from scaler.fetch import FetchLimits, NodeClient, OwnLimitError, build_failure, build_question
 from scaler.http_exchange import ExchangeError, ReceiveBudget
-from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, is_too_late
+from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
 from scaler.poll_settings import PollSettings
-from scaler.probes import parse_answer
+from scaler.probes.answer import RATE_LIMITED, StatusError
+from scaler.probes.conversation import Interviewer
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure, ProbeError
-from scaler.probes.requests import build_request
+from scaler.sight import Sight
 from scaler.stats import ScalerStats
 
 _TICK_SECONDS, _IDLE_TICK_SECONDS = 0.002, 0.1
@@ -59,17 +60,21 @@ class Listener(Protocol[_Report_contra]):
 class PolledNode:
     """One node, with everything that is kept of it between polls.
 
-    `client` is None where its URL cannot be asked at all.
+    `client` is None where its URL cannot be asked at all. While `rests_until` has not come it is left alone, for it has
+    refused `refusals` polls in a row as too many.
     """
 
     kind: ProbeKind
     url: str
     phase: float
+    interviewer: Interviewer
     client: NodeClient | None
     refusal: PollFailure | None
     listeners: dict[tuple[Listener[Any], str], None] = field(default_factory=dict)
     poll: asyncio.Task[None] | None = None
     is_faulty: bool = False
+    rests_until: float = 0.0
+    refusals: int = 0
 
 
 class Poller:
@@ -92,7 +97,12 @@ class Poller:
         self._next_first_look = 0.0
         self._starts = StartBudget(0.0)
         self._loop_task: asyncio.Task[None] | None = None
-        self._is_at_own_limit = False
+        self._sight = Sight(settings.remembered_seconds)
+
+    @property
+    def is_seeing(self) -> bool:
+        """Whether nodes were observed of late: False where, for three polls, most of them could not even be asked."""
+        return self._sight.is_seeing(asyncio.get_running_loop().time())
 
     @property
     def node_count(self) -> int:
@@ -132,6 +142,7 @@ class Poller:
         if node is None:
             node = self._nodes[kind, url] = self._build_node(kind, url)
             self._kinds[kind] += 1
+            self._sight.add(node, asyncio.get_running_loop().time())
             self._schedule_first(node)
         node.listeners[listener, name] = None
 
@@ -144,6 +155,7 @@ class Poller:
         if not node.listeners:
             del self._nodes[kind, url]
             self._kinds[kind] -= 1
+            self._sight.remove(node)
             if node.poll is not None:
                 node.poll.cancel()
             elif node.client is not None:
@@ -151,12 +163,13 @@ class Poller:
 
     def _build_node(self, kind: ProbeKind, url: str) -> PolledNode:
         phase = compute_phase(next(self._order), self._settings.interval_seconds)
-        request = build_request(kind, url)
+        interviewer = Interviewer(kind, url)
+        request = interviewer.first
         try:
             question = build_question(request.method, request.url, request.body, request.headers)
         except ExchangeError as error:
-            return PolledNode(kind, url, phase, None, build_failure(error.reason, str(error)))
-        return PolledNode(kind, url, phase, NodeClient(question), None)
+            return PolledNode(kind, url, phase, interviewer, None, build_failure(error.reason, str(error)))
+        return PolledNode(kind, url, phase, interviewer, NodeClient(question), None)
 
     def _schedule_first(self, node: PolledNode) -> None:
         """Schedule a new node: at its phase, or sooner while first looks are few enough to be no burst."""
@@ -190,7 +203,8 @@ class Poller:
             # A first look may come shortly before the node's phase, which then waits for its next turn.
             next_due = compute_next_due(node.phase, interval, now + interval / 4)
             heapq.heappush(self._due, (next_due, order, node))
-            if node.poll is None and not is_too_late(due, interval, now):
+            is_free = node.poll is None and node.rests_until <= now
+            if is_free and not is_too_late(due, interval, now):
                 node.poll = asyncio.create_task(self._poll(node))
         return turn
 
@@ -210,9 +224,12 @@ class Poller:
             node.poll = None
             if not node.listeners and node.client is not None:
                 node.client.close()
-        seconds = loop.time() - started
+        now = loop.time()
+        seconds = now - started
         if isinstance(outcome, PollFailure) and seconds > self._limits.total_seconds + _SUSPENSION_SECONDS:
             return  # says nothing of the node
+        if self._sight.note(node, max(now, node.rests_until)):
+            _log.info("pollsResumed", nodes=len(self._nodes))
         reason = outcome.reason if isinstance(outcome, PollFailure) else "Answered"
         if node.kind is ProbeKind.GATE:
             self._stats.gate_polls[reason] += 1
@@ -233,12 +250,24 @@ class Poller:
             return node.refusal or build_failure("BadAddress", "not a URL that can be asked")
         try:
             addresses = await self._locate(node.client.question.host)
-            body = await node.client.fetch(addresses, self._limits, self._budget, self._tls)
-            return parse_answer(node.kind, body)
+            conversation = node.interviewer.begin()
+            report = await node.client.converse(conversation, addresses, self._limits, self._budget, self._tls)
         except ExchangeError as error:
             return build_failure(error.reason, str(error))
         except ProbeError as error:
-            return build_failure("BadAnswer", str(error))
+            return self._note_refusal(node, error)
+        node.refusals = 0
+        return report
+
+    def _note_refusal(self, node: PolledNode, error: ProbeError) -> PollFailure:
+        """Leave a node alone for a while that was asked too often."""
+        if error.reason != RATE_LIMITED:
+            return build_failure(error.reason, str(error))
+        node.refusals += 1
+        wanted = error.retry_after_seconds if isinstance(error, StatusError) else None
+        rest_seconds = compute_rest_seconds(wanted, node.refusals, self._settings.interval_seconds)
+        node.rests_until = asyncio.get_running_loop().time() + rest_seconds
+        return build_failure(RATE_LIMITED, f"{error}; the scaler waits for {rest_seconds:.0f} s")
 
     async def _locate(self, host: str) -> tuple[str, ...]:
         if is_address(host):
@@ -246,12 +275,13 @@ class Poller:
         try:
             return await self._discovery.resolve(host)
         except DiscoveryError as error:
+            if error.reason == OWN_LIMIT:
+                raise OwnLimitError(str(error)) from error
             raise ExchangeError("NameNotResolved", str(error)) from error
 
     def _note_own_limit(self, error: OwnLimitError) -> None:
         self._stats.polls["OwnLimit"] += 1
-        if not self._is_at_own_limit:
-            self._is_at_own_limit = True
+        if self._sight.note_own_limit(asyncio.get_running_loop().time()):
             _log.error("pollsGivenUp", why=str(error), nodes=len(self._nodes))
 
 

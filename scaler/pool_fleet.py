@@ -24,6 +24,7 @@ from scaler.pool_grounds import (
     REFERENCES_NOT_ALLOWED,
     was_deleted,
 )
+from scaler.probes.fields import clean
 from scaler.probes.kinds import ProbeKind
 from scaler.trigger import PASSPHRASES, FleetSpec, PoolSource, Reference, ServiceSource
 
@@ -91,7 +92,9 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
 
 
 def _find_passphrase(spec: PoolSpec) -> str | None:
-    return spec.network_passphrase if spec.network is Network.CUSTOM else PASSPHRASES[spec.network]
+    if spec.network is not Network.CUSTOM:
+        return PASSPHRASES[spec.network]
+    return None if spec.network_passphrase is None else clean(spec.network_passphrase)  # as what a node says
 
 
 def _find_hold(pool: ReadOnlyPool) -> MissingGround | None:

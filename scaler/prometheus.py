@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import build_histogram, build_process_registry
+from scaler.evidence import COUNTS
 from scaler.page_feed import MAX_NAME, MAX_WORDS, clean_words, compute_lags
 from scaler.readers import find_requests
 from scaler.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
@@ -166,6 +167,21 @@ def _collect_fleets(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
             if value is not None:
                 gauge.add_metric([snapshot.fleet], value)
         yield gauge
+    yield from _collect_references(snapshots)
+
+
+def _collect_references(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
+    labels = ["fleet", "kind", "url"]
+    info = InfoMetricFamily("readpool_reference", "Why a reference's word counts or does not.", labels=labels)
+    counts = GaugeMetricFamily(
+        "readpool_reference_counts", "1 while a reference's word is evidence of the tip, else 0.", labels=labels
+    )
+    for snapshot in snapshots:
+        for verdict in snapshot.references:
+            key = [snapshot.fleet, verdict.reference.kind.value, clean_words(verdict.reference.url, MAX_NAME)]
+            info.add_metric(key, {"state": verdict.state})
+            counts.add_metric(key, float(verdict.state == COUNTS))
+    yield from (info, counts)
 
 
 def _compute_of_requests(

@@ -18,12 +18,14 @@ from readpool.clock import Clock
 from scaler.addresses import explain_refusal, is_address
 from scaler.discovery import Discovery, DiscoveryError
 from scaler.fetch import build_failure
-from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError
+from scaler.http_exchange import MAX_BODY_BYTES, MAX_REFUSAL_BYTES, ExchangeError
+from scaler.poll_schedule import compute_rest_seconds
 from scaler.poll_settings import PollSettings
-from scaler.probes import parse
+from scaler.probes.answer import RATE_LIMITED, HttpAnswer, StatusError
+from scaler.probes.conversation import Interviewer
 from scaler.probes.kinds import ProbeKind
-from scaler.probes.report import NodeReport, PollFailure
-from scaler.probes.requests import build_request
+from scaler.probes.report import NodeReport, PollFailure, ProbeError
+from scaler.probes.requests import ProbeRequest
 from scaler.trigger import Reference
 
 _log = structlog.get_logger()
@@ -42,9 +44,12 @@ class PolledReference:
 
     reference: Reference
     is_trusted: bool
+    interviewer: Interviewer
     listeners: dict[ReferenceListener, None] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     last: tuple[NodeReport | PollFailure, float] | None = None
+    refusals: int = 0
+    rest_seconds: float = 0.0
 
 
 class References:
@@ -64,7 +69,9 @@ class References:
             if len(self._polled) >= self._settings.max_references:
                 _log.warning("referenceRefused", url=reference.url, limit=self._settings.max_references)
                 return
-            polled = PolledReference(reference, is_trusted=reference in self._settings.references)
+            interviewer = Interviewer(reference.kind, reference.url, is_reference=True)
+            is_trusted = reference in self._settings.references
+            polled = PolledReference(reference, is_trusted=is_trusted, interviewer=interviewer)
             self._polled[reference] = polled
             polled.task = asyncio.create_task(self._follow(polled), name=f"reference {reference.url}")
         polled.listeners[listener] = None
@@ -103,7 +110,7 @@ class References:
                 self._log_change(polled, outcome)
                 polled.last = (outcome, self._clock())
                 self._tell(polled, *polled.last)
-                await asyncio.sleep(max(period / 2, started + period - loop.time()))
+                await asyncio.sleep(max(period / 2, started + period - loop.time(), polled.rest_seconds))
 
     def _tell(self, polled: PolledReference, outcome: NodeReport | PollFailure, now: float) -> None:
         for listener in tuple(polled.listeners):
@@ -126,18 +133,39 @@ class References:
     async def _observe(self, client: httpx.AsyncClient, polled: PolledReference) -> NodeReport | PollFailure:
         try:
             async with asyncio.timeout(self._settings.total_seconds):
-                body = await self._fetch(client, polled)
-            return parse(polled.reference.kind, body)
+                report = await self._converse(client, polled)
         except TimeoutError:
             return build_failure("Timeout", f"no answer within {self._settings.total_seconds:g} s")
         except ExchangeError as error:
             return build_failure(error.reason, str(error))
+        except ProbeError as error:
+            self._note_refusal(polled, error)
+            return build_failure(error.reason, str(error))
         except Exception as error:  # noqa: BLE001 - whatever an answer brings about is that one reference's failure
             return build_failure(_name_reason(error), str(error) or type(error).__name__)
+        polled.refusals, polled.rest_seconds = 0, 0.0
+        return report
 
-    async def _fetch(self, client: httpx.AsyncClient, polled: PolledReference) -> bytes:
+    def _note_refusal(self, polled: PolledReference, error: ProbeError) -> None:
+        """Leave a reference alone for a while that was asked too often."""
+        if error.reason == RATE_LIMITED:
+            polled.refusals += 1
+            wanted = error.retry_after_seconds if isinstance(error, StatusError) else None
+            polled.rest_seconds = compute_rest_seconds(wanted, polled.refusals, self._settings.interval_seconds)
+
+    async def _converse(self, client: httpx.AsyncClient, polled: PolledReference) -> NodeReport:
+        conversation = polled.interviewer.begin()
+        request = next(conversation)
+        while True:
+            answer = await self._fetch(client, polled, request)
+            try:
+                request = conversation.send(answer)
+            except StopIteration as end:
+                report: NodeReport = end.value
+                return report
+
+    async def _fetch(self, client: httpx.AsyncClient, polled: PolledReference, request: ProbeRequest) -> HttpAnswer:
         """Fetch by address, so that what is connected to is what was checked; the name stays in Host and in TLS."""
-        request = build_request(polled.reference.kind, polled.reference.url)
         url = httpx.URL(request.url)
         address = await self._locate(url.host, is_trusted=polled.is_trusted)
         headers = {**request.headers, "Host": urlsplit(request.url).netloc}
@@ -147,9 +175,7 @@ class References:
         ) as response:
             if response.is_redirect:
                 raise ExchangeError("Redirected", f"it redirects (status {response.status_code})")
-            if response.status_code != httpx.codes.OK:
-                raise ExchangeError("BadStatus", f"it answered with status {response.status_code}; 200 is expected")
-            return await _read_body(response)
+            return await _read_answer(response)
 
     async def _locate(self, host: str, *, is_trusted: bool) -> str:
         try:
@@ -174,13 +200,18 @@ class References:
             _log.info("referenceRecovered", url=polled.reference.url)
 
 
-async def _read_body(response: httpx.Response) -> bytes:
-    body = bytearray()
+async def _read_answer(response: httpx.Response) -> HttpAnswer:
+    """Read an answer; of another status than 200 no more than may say why."""
+    is_answer, body = response.status_code == httpx.codes.OK, bytearray()
     async for part in response.aiter_raw():
         body += part
+        if not is_answer and len(body) > MAX_REFUSAL_BYTES:
+            break
         if len(body) > MAX_BODY_BYTES:
             raise ExchangeError("TooLarge", f"the answer is over {MAX_BODY_BYTES // 1024} KiB")
-    return bytes(body)
+    date, retry_after = (response.headers.get(name) for name in ("date", "retry-after"))
+    headers = [None if value is None else value.encode("latin-1", "replace") for value in (date, retry_after)]
+    return HttpAnswer(response.status_code, bytes(body), *headers)
 
 
 def _name_reason(error: Exception) -> str:

@@ -173,7 +173,11 @@ async def _start_telemetry(
 ) -> TelemetryServer:
     try:
         return await start_telemetry(
-            settings.telemetry_listen, fleets, is_ready=lambda: server.is_serving, stats=stats, clock=clock
+            settings.telemetry_listen,
+            fleets,
+            is_ready=lambda: server.is_serving and fleets.is_seeing,
+            stats=stats,
+            clock=clock,
         )
     except OSError as error:
         raise SettingsError(

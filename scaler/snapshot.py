@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from readpool.replica_class import ReplicaClass
+from scaler.evidence import Verdict
 from scaler.freshness import ReplicaStanding
 from scaler.policy import Bounds, Decision
 from scaler.request_figures import RequestFigures
@@ -36,6 +37,8 @@ class FleetSnapshot:
         at: when it was taken, Unix time in seconds.
         network: the passphrase that its nodes are held to, None while not known.
         replicas: sorted by name.
+        references: what each reference's word is worth to this fleet.
+        shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
     """
 
     fleet: str
@@ -49,3 +52,5 @@ class FleetSnapshot:
     bounds: Bounds
     lag_threshold: int
     counts: Counter[ReplicaClass] = field(default_factory=Counter)
+    references: tuple[Verdict, ...] = ()
+    shortage: str = ""

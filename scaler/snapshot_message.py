@@ -16,8 +16,13 @@ _CLASSES = {
 }
 
 
-def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) -> observer_pb2.Snapshot:
-    """Build the message of one snapshot; `is_gone` marks the last one of a fleet."""
+_UINT32, _UINT64 = 2**32 - 1, 2**64 - 1
+
+
+def build_snapshot_message(
+    snapshot: FleetSnapshot, *, is_gone: bool = False, poll_interval_seconds: float = 0.0
+) -> observer_pb2.Snapshot:
+    """Build the message of one snapshot; `is_gone` marks the last one of a fleet, an interval of 0 tells none."""
     return observer_pb2.Snapshot(
         fleet=snapshot.fleet,
         namespace=snapshot.namespace,
@@ -25,32 +30,35 @@ def build_snapshot_message(snapshot: FleetSnapshot, *, is_gone: bool = False) ->
         at=snapshot.at,
         network=snapshot.network or "",
         tip=_build_tip(snapshot.tip) if snapshot.tip else None,
-        replicas=[_build_replica(replica) for replica in snapshot.replicas],
+        replicas=[_build_replica(replica, snapshot.network) for replica in snapshot.replicas],
         decision=_build_decision(snapshot.decision),
         bounds=_build_bounds(snapshot.bounds),
         lag_threshold=snapshot.lag_threshold,
         gone=is_gone,
+        poll_interval_seconds=poll_interval_seconds,
     )
 
 
 def _build_tip(tip: Tip) -> observer_pb2.Tip:
-    return observer_pb2.Tip(ledger=tip.ledger, moved_at=tip.moved_at, halted=tip.is_halted)
+    return observer_pb2.Tip(ledger=_fit(tip.ledger, _UINT64), moved_at=tip.moved_at, halted=tip.is_halted)
 
 
-def _build_replica(replica: Replica) -> observer_pb2.Replica:
+def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replica:
     standing, report = replica.standing, replica.standing.report
     message = observer_pb2.Replica(
         name=replica.name,
         address=replica.address,
         since=standing.since,
-        ledger=report.ledger if report else None,
-        lag=standing.lag_ledgers,
+        ledger=_fit(report.ledger, _UINT64) if report else None,
+        lag=None if standing.lag_ledgers is None else _fit(standing.lag_ledgers, _UINT64),
         rate=standing.rate,
         seconds_to_fresh=standing.seconds_to_fresh,
         state=report.state if report else "",
         detail=standing.detail,
         observed_at=standing.observed_at,
         doubted=standing.is_doubted,
+        started_on=report.started_on if report else None,
+        of_another_network=report is not None and report.is_of_another(network),
     )
     setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
     return message
@@ -58,14 +66,19 @@ def _build_replica(replica: Replica) -> observer_pb2.Replica:
 
 def _build_decision(decision: Decision) -> observer_pb2.Decision:
     return observer_pb2.Decision(
-        desired_replicas=decision.desired,
+        desired_replicas=None if decision.desired is None else _fit(decision.desired),
         reason=decision.reason,
         message=decision.message,
-        lacking=decision.lacking,
-        catching_up=decision.catching_up,
-        bearing=decision.bearing,
+        lacking=_fit(decision.lacking),
+        catching_up=_fit(decision.catching_up),
+        bearing=_fit(decision.bearing),
         learned_requests_per_replica=decision.learned_requests_per_replica,
     )
+
+
+def _fit(number: int, most: int = _UINT32) -> int:
+    """Fit a number into its field: what a gate makes of its readers is bounded by nothing, and ends no stream."""
+    return max(0, min(number, most))
 
 
 def _build_bounds(bounds: Bounds) -> observer_pb2.Bounds:

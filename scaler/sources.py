@@ -110,7 +110,8 @@ class Sources:
 
     def _set_fixed_members(self, fleet: WatchedFleet, source: NodesSource) -> None:
         if len(source.urls) > self._settings.max_members:
-            fleet.note_discovery_failed(f"{len(source.urls)} nodes; a fleet may have {self._settings.max_members}")
+            why = f"{len(source.urls)} nodes; a fleet may have {self._settings.max_members}"
+            fleet.note_discovery_failed(why, "TooManyMembers")
         else:
             fleet.set_members(name_nodes(source.urls), self._settings.max_nodes)
 
@@ -119,7 +120,7 @@ class Sources:
         fleet: WatchedFleet,
         source: ServiceSource,
         take: Callable[[Mapping[str, str], int], None],
-        note_failed: Callable[[str], None],
+        note_failed: Callable[[str, str], None],
     ) -> None:
         """Look up who is at a Service's port again and again; what DNS fails to say changes nothing."""
         membership = Membership()
@@ -127,7 +128,7 @@ class Sources:
             try:
                 found = await self._discovery.find_members(fleet.spec.namespace, source)
             except DiscoveryError as error:
-                note_failed(str(error))
+                note_failed(str(error), error.reason)
             else:
                 membership = advance_membership(membership, found)
                 if not membership.is_doubted:
@@ -141,5 +142,5 @@ class Sources:
         return max(self._settings.interval_seconds, cost_seconds / _LOOKUP_SHARE)
 
 
-def _pass_over(why: str) -> None:
+def _pass_over(_why: str, _reason: str) -> None:
     """Leave it to the look-up of members, at the same DNS, to say what is wrong; what is known of gates stays."""

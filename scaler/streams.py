@@ -1,6 +1,6 @@
 """The long-lived answers: how many may be open, and that all of them end cleanly when the scaler drains.
 
-A stream that ends with OK makes KEDA open the next one at once, on whichever scaler then serves.
+A stream that ends makes KEDA open the next one, on whichever scaler then serves: after 2 s, doubling to a minute.
 """
 
 import asyncio

@@ -66,7 +66,8 @@ async def start_telemetry(
     Args:
         listen: has `host` and `port`. "::" listens on IPv4 as well. Port 0 takes a free one: `TelemetryServer.port`.
         fleets: scaler.fleets.Fleets; only `all()`, `changed(after)` and each fleet's `snapshot` are used.
-        is_ready: True once gRPC serves, False again as soon as the scaler drains. Called at each GET of /readyz.
+        is_ready: True once gRPC serves and while nodes are observed, False again as soon as the scaler drains. Called
+            at each GET of /readyz.
         stats: what the poller (`count_poll`) and the services (`count_grpc_request`) count; loop lag is counted here.
         clock: Unix time in seconds, the one that the snapshots are stamped with.
         max_replica_series: replicas, over all fleets, up to which each has Prometheus series of its own.

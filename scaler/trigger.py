@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scaler.network_names import ALLOWED, PASSPHRASES, find_passphrase
 from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
+from scaler.probes.fields import clean
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
-from scaler.trigger_values import Metadata, TriggerError, check_name
+from scaler.trigger_values import Metadata, TriggerError, check_name, refuse
 
 __all__ = [
+    "PASSPHRASES",
     "FleetSpec",
     "Metric",
     "NodesSource",
@@ -25,12 +28,6 @@ __all__ = [
     "parse_trigger",
 ]
 
-PASSPHRASES: Mapping[str, str] = {
-    "Mainnet": "Public Global Stellar Network ; September 2015",
-    "Testnet": "Test SDF Network ; September 2015",
-    "Futurenet": "Test SDF Future Network ; October 2022",
-}
-"""The public networks by name; any other `network` is a passphrase."""
 MAX_REPLICAS = 5000
 """As many as a fleet may have members."""
 MAX_LAG_THRESHOLD = 1_000_000
@@ -140,6 +137,11 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
     keys = Metadata(metadata, _KEYS)
     metric = keys.take_choice("metric", Metric, Metric.DESIRED_REPLICAS)
     target_value = keys.take_number("targetValue", 1.0, minimum=MIN_TARGET_VALUE, maximum=MAX_TARGET_VALUE)
+    if metric is Metric.DESIRED_REPLICAS and target_value != 1.0:
+        raise TriggerError(
+            f"targetValue: {target_value:g} is not allowed with {metric}, which is the number of replicas itself;"
+            " leave targetValue out, or name another metric"
+        )
     source = _take_source(keys, allow_static_nodes=allow_static_nodes)
     if isinstance(source, PoolSource):
         keys.refuse_rest("with pool, which brings bounds and thresholds of its own", _POOL_KEYS)
@@ -210,7 +212,12 @@ def _take_bounds(keys: Metadata) -> Bounds:
 
 def _take_network(keys: Metadata) -> str | None:
     words = keys.take_words("network", None)
-    return None if words is None else PASSPHRASES.get(words.capitalize(), words)
+    if words is None:
+        return None
+    passphrase = find_passphrase(words)
+    if passphrase is None:
+        raise refuse("network", words, ALLOWED)
+    return clean(passphrase)  # as the probes clean what a node says
 
 
 def _take_references(keys: Metadata, *, allow_static_nodes: bool) -> tuple[Reference, ...]:

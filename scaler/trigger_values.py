@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from scaler.node_urls import ALLOWED_URL, find_place, is_node_url
 
-_KEDA_KEYS = ("scalerAddress", "enableTLS", "unsafeSsl")
+_KEDA_KEYS = ("scalerAddress", "enableTLS", "unsafeSsl", "tlsCertFile", "caCert", "tlsClientCert", "tlsClientKey")
+"""KEDA's own, of every version since 2.5: it passes on what it has read for itself."""
 _FROM_ENV = "FromEnv"
 _MAX_WORDS = 200
 _SHOWN_CHARACTERS = 60
@@ -62,7 +63,7 @@ class Metadata:
         if value is None:
             return default
         if not 0 < len(value) <= _MAX_WORDS or not value.isprintable():
-            raise _refuse(key, value, f"text of 1 to {_MAX_WORDS} printable characters")
+            raise refuse(key, value, f"text of 1 to {_MAX_WORDS} printable characters")
         return value
 
     def take_name(self, key: str) -> str:
@@ -84,7 +85,7 @@ class Metadata:
         if value is None:
             return default or 0
         if not _WHOLE.fullmatch(value) or not minimum <= int(value) <= maximum:
-            raise _refuse(key, value, f"a whole number from {minimum} to {maximum}")
+            raise refuse(key, value, f"a whole number from {minimum} to {maximum}")
         return int(value)
 
     def take_number(self, key: str, default: float, *, minimum: float, maximum: float) -> float:
@@ -93,7 +94,7 @@ class Metadata:
         if value is None:
             return default
         if not _NUMBER.fullmatch(value) or not minimum <= float(value) <= maximum:
-            raise _refuse(key, value, f"a number from {minimum:g} to {maximum:.0f}, in digits such as 0.5")
+            raise refuse(key, value, f"a number from {minimum:g} to {maximum:.0f}, in digits such as 0.5")
         return float(value)
 
     def take_choice(self, key: str, choices: Iterable[_Choice], default: _Choice) -> _Choice:
@@ -103,7 +104,7 @@ class Metadata:
         if value is None:
             return default
         if value not in allowed:
-            raise _refuse(key, value, f"one of {', '.join(allowed)}")
+            raise refuse(key, value, f"one of {', '.join(allowed)}")
         return allowed[value]
 
     def take_urls(self, key: str, most: int) -> tuple[str, ...]:
@@ -125,7 +126,7 @@ class Metadata:
         pairs = [(kind, url) for kind, _, url in (part.partition("=") for part in parts)]
         for part, (kind, url) in zip(parts, pairs, strict=True):
             if kind not in kinds:
-                raise _refuse(key, part, f"KIND=URL with a kind of {', '.join(map(str, kinds))}")
+                raise refuse(key, part, f"KIND=URL with a kind of {', '.join(map(str, kinds))}")
             _check_url(key, url)
         for kind in kinds:
             _refuse_double(key, [url for given, url in pairs if given == kind])
@@ -153,13 +154,13 @@ def _parse_port(key: str, value: str) -> int | str:
     if _PORT_NAME.fullmatch(value):
         return value
     if not _WHOLE.fullmatch(value) or not 1 <= int(value) <= _HIGHEST_PORT:
-        raise _refuse(key, value, f"a port number from 1 to {_HIGHEST_PORT}, or the name of the Service's port")
+        raise refuse(key, value, f"a port number from 1 to {_HIGHEST_PORT}, or the name of the Service's port")
     return int(value)
 
 
 def _check_url(key: str, url: str) -> None:
     if not is_node_url(url):
-        raise _refuse(key, url, ALLOWED_URL)
+        raise refuse(key, url, ALLOWED_URL)
 
 
 def _refuse_double(key: str, urls: Sequence[str]) -> None:
@@ -175,7 +176,7 @@ def _refuse_double(key: str, urls: Sequence[str]) -> None:
 def check_name(key: str, value: str) -> str:
     """Return the name of a Kubernetes object if it is a DNS label."""
     if not _DNS_LABEL.fullmatch(value):
-        raise _refuse(key, value, "a name of lower-case letters, digits and hyphens, at most 63")
+        raise refuse(key, value, "a name of lower-case letters, digits and hyphens, at most 63")
     return value
 
 
@@ -183,7 +184,8 @@ def _name_of(key: str) -> str:
     return key.removesuffix(_FROM_ENV)
 
 
-def _refuse(key: str, value: str, allowed: str) -> TriggerError:
+def refuse(key: str, value: str, allowed: str) -> TriggerError:
+    """Build the refusal of one value, with what is allowed."""
     return TriggerError(f"{key}: {_show(value)} is not allowed; it has to be {allowed}")
 
 

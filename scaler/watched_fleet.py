@@ -13,11 +13,16 @@ from scaler.change_log import ChangeLog
 from scaler.fleet import Fleet, FleetSettings
 from scaler.gate_addresses import match_gates, place_gates
 from scaler.gate_watch import GateWatch
+from scaler.known_replicas import FEWER_KNOWN
+from scaler.metrics import NoGround
 from scaler.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, NodesSource, Reference
+from scaler.trigger import FleetSpec, NodesSource, Reference, ServiceSource
+
+_REMINDER_SECONDS = 1800.0
+"""Half as long as Kubernetes keeps an event."""
 
 
 class WatchedFleet:
@@ -56,6 +61,7 @@ class WatchedFleet:
         self.has_news = False
         self.leased_until = 0.0
         self.holders = 0
+        self._reminded_at: float | None = None
         self._settings = settings
         self._poller = poller
         self._clock = clock
@@ -73,6 +79,22 @@ class WatchedFleet:
         while self.snapshot.sequence <= after_sequence:
             await self._changed.wait_beyond(self._changed.value)
         return self.snapshot
+
+    def remind(self) -> None:
+        """Tell whoever asks for a number, once in a while instead of it, that fewer replicas are known than wanted.
+
+        KEDA makes an event of an error, and of nothing else; one that is not repeated holds the HPA for one turn. Of a
+        pool the controller says it, in its conditions.
+
+        Raises:
+            NoGround: when it is time again.
+        """
+        now, shortage = self._clock(), self.snapshot.shortage
+        if not shortage or not isinstance(self.asked.source, ServiceSource):
+            return
+        if self._reminded_at is None or now - self._reminded_at >= _REMINDER_SECONDS:
+            self._reminded_at = now
+            raise NoGround(FEWER_KNOWN, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what came of one poll of one member."""
@@ -108,31 +130,45 @@ class WatchedFleet:
 
     def set_members(self, members: Mapping[str, str], max_nodes: int) -> None:
         """Have these members polled from now on: name to base URL. Whoever stays keeps its history."""
-        added = {name: url for name, url in members.items() if self._members.get(name) != url}
-        if self._poller.node_count + len(added) > max_nodes:
-            self.note_discovery_failed(f"{len(added)} more nodes would be over the {max_nodes} that one scaler polls")
-            return
-        removed = {name: url for name, url in self._members.items() if members.get(name) != url}
+        urls = set(members.values())
+        gone = {name: url for name, url in self._members.items() if url not in urls}
+        for name, url in gone.items():  # they are, whether or not there is room for all that are new
+            self._poller.unsubscribe(self.spec.probe, url, self, name)
+        stay = {name: url for name, url in self._members.items() if name not in gone}
+        members, refused = self._find_room(members, set(stay.values()), max_nodes)
         self._fold.set_members(members, self._clock())
         self._members = dict(members)
+        added = {name: url for name, url in members.items() if stay.get(name) != url}
         for name, url in added.items():
             self._poller.subscribe(self.spec.probe, url, self, name)
-        for name, url in removed.items():
-            self._poller.unsubscribe(self.spec.probe, url, self, name)
+        for name, url in stay.items():
+            if members.get(name) != url:
+                self._poller.unsubscribe(self.spec.probe, url, self, name)
         self._poll_gates(max_nodes)
+        if refused:
+            why = f"{refused} more nodes would be over the {max_nodes} that one scaler polls"
+            self.note_discovery_failed(why, "TooManyNodes")
+            return
         self._change_log.note_discovery("")
-        if added or removed:
+        if added or gone:
             self._tell_at_once()
+
+    def _find_room(self, members: Mapping[str, str], known: set[str], max_nodes: int) -> tuple[Mapping[str, str], int]:
+        """Find the members that can be polled, and how many cannot: of the new ones all or none, those known stay."""
+        new = {name for name, url in members.items() if url not in known}
+        if self._poller.node_count + len(new) <= max_nodes:
+            return members, 0
+        return {name: url for name, url in members.items() if name not in new}, len(new)
 
     def set_gates(self, found: Mapping[str, str], max_nodes: int) -> None:
         """Have the gates that DNS names, name to base URL, polled beside the members; none where it names none."""
         self._found_gates = found
         self._poll_gates(max_nodes)
 
-    def note_discovery_failed(self, why: str) -> None:
-        """Take that the members could not be found; those that are known stay."""
+    def note_discovery_failed(self, why: str, reason: str) -> None:
+        """Take that the members could not be found; those that are known stay. `reason` names the trouble."""
         self._fold.discovery_failed(why, self._clock())
-        self._change_log.note_discovery(why)
+        self._change_log.note_discovery(why, reason)
         self._tell_at_once()
 
     def publish(self) -> None:

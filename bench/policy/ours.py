@@ -75,6 +75,8 @@ class OurScaling:
             first_seen=sight.first_seen,
             became_fresh_after=sight.became_fresh_after,
             ailing_since=sight.ailing_since,
+            known_since=sight.known_since,
+            fresh_at=sight.fresh_at,
         )
 
 

@@ -35,6 +35,15 @@ def build_new_claims(
     return [_build(pool, name, wanted) for name in names if name not in there]
 
 
+def find_claim_in_the_way(pool: ReadOnlyPool, running: int, wanted: int, claims: Iterable[Manifest]) -> int | None:
+    """Find the first replica to be added whose claim of before is still going; None where there is none.
+
+    A StatefulSet would take that claim, or make another of its template, which may be of an older size and snapshot.
+    """
+    going = {one["metadata"]["name"] for one in claims if one["metadata"].get("deletionTimestamp")}
+    return next((one for one in range(running, wanted) if claim_name(pool.name, one) in going), None)
+
+
 def build_grown_claims(pool: ReadOnlyPool, ordinals: int, claims: Iterable[Manifest]) -> list[dict[str, Any]]:
     """Build what makes claims grow that are smaller than storage says now."""
     wanted = _build_spec(pool.spec.storage)

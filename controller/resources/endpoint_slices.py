@@ -1,4 +1,4 @@
-"""EndpointSlices NAME-fresh-0, NAME-lagging-0 …: one weight a slice, since an endpoint has no field for it.
+"""EndpointSlices NAME-fresh-0, NAME-lagging-0 …: one weight and one port a slice: an endpoint has no field for them.
 
 Membership is stable: an endpoint stays where it is while its class and weight are those of its slice; a slice goes by
 the weight that most of its members have, so that a new freshNodeWeight is one annotation and no move. Whoever moves is
@@ -7,7 +7,7 @@ put into its new slice before it is taken from the old one: kube-proxy looks at 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
 from typing import Any
@@ -30,7 +30,10 @@ class Freshness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadEndpoint:
-    """A replica that readers are sent to, with its weight, which is more than 0."""
+    """A replica that readers are sent to, with its weight, which is more than 0.
+
+    `port` is where its own pod answers readers; None where that is not known, and it is where new pods do.
+    """
 
     pod: str
     uid: str
@@ -39,6 +42,7 @@ class ReadEndpoint:
     weight: int
     node: str = ""
     zone: str = ""
+    port: int | None = None
 
     @property
     def family(self) -> str:
@@ -51,7 +55,7 @@ class _Slice:
     """A slice while it is put together."""
 
     name: str
-    key: tuple[str, int]
+    key: tuple[str, int, int]
     members: list[ReadEndpoint] = field(default_factory=list)
 
 
@@ -60,10 +64,11 @@ def build_endpoint_slices(
 ) -> list[dict[str, Any]]:
     """Build the slices of a Service from all its endpoints, in the order in which they are to be written.
 
-    Live ones that are not among them are to be deleted, after that.
+    Live ones that are not among them are to be deleted, after that. `port` is that of pods which say none themselves.
     `live` are the slices that the Service has now, from which members move only with cause.
     """
-    wanted = sorted(endpoints, key=lambda endpoint: (len(endpoint.pod), endpoint.pod))
+    told = (endpoint if endpoint.port is not None else replace(endpoint, port=port) for endpoint in endpoints)
+    wanted = sorted(told, key=lambda endpoint: (len(endpoint.pod), endpoint.pod))
     zones = _read_zones(live)
     built: list[dict[str, Any]] = []
     for freshness in Freshness:
@@ -71,7 +76,7 @@ def build_endpoint_slices(
         slices = _keep(of_class, f"{service}-{freshness}-", live)
         _place(of_class, f"{service}-{freshness}-", slices, live)
         slices.sort(key=lambda one: (len(one.name), one.name))
-        built += [_build(pool, service, port, freshness, one, zones) for one in slices]
+        built += [_build(pool, service, freshness, one, zones) for one in slices]
     return _order(built, live)
 
 
@@ -113,12 +118,20 @@ def _keep(endpoints: Mapping[str, ReadEndpoint], prefix: str, live: Sequence[Man
         named = [str((one.get("targetRef") or {}).get("name")) for one in manifest.get("endpoints") or ()]
         family = manifest.get("addressType", "")
         members = [endpoints[pod] for pod in dict.fromkeys(named) if pod in endpoints and pod not in taken]
-        members = [member for member in members if member.family == family]
+        port = _choose_port(members, manifest)
+        members = [member for member in members if (member.family, member.port) == (family, port)]
         weight = _choose_weight(members, _read_weight(manifest))
-        one = _Slice(name, (family, weight), [m for m in members if m.weight == weight][:MAX_ENDPOINTS])
+        one = _Slice(name, (family, weight, port), [m for m in members if m.weight == weight][:MAX_ENDPOINTS])
         taken.update(member.pod for member in one.members)
         kept.append(one)
     return [one for one in kept if one.members]
+
+
+def _choose_port(members: Sequence[ReadEndpoint], live: Manifest) -> int:
+    """Choose the port of a slice: its own while a member has that, so that nobody is led to a port that it has not."""
+    current = next((port.get("port") for port in live.get("ports") or ()), None)
+    ports = [member.port or 0 for member in members]
+    return current if current in ports else max(Counter(ports).items(), key=lambda one: one[::-1], default=(0, 0))[0]
 
 
 def _choose_weight(members: Sequence[ReadEndpoint], current: int | None) -> int:
@@ -134,7 +147,7 @@ def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Sli
     for pod, endpoint in endpoints.items():
         if pod in placed:
             continue
-        key = (endpoint.family, endpoint.weight)
+        key = (endpoint.family, endpoint.weight, endpoint.port or 0)
         room = next((one for one in slices if one.key == key and len(one.members) < MAX_ENDPOINTS), None)
         if room is None:
             # A slice's family can never change, so the name of one that is to go is free for its own family alone.
@@ -149,14 +162,14 @@ def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Sli
 
 
 def _build(
-    pool: ReadOnlyPool, service: str, port: int, freshness: Freshness, one: _Slice, zones: Mapping[str, str]
+    pool: ReadOnlyPool, service: str, freshness: Freshness, one: _Slice, zones: Mapping[str, str]
 ) -> dict[str, Any]:
     labels = {
         "kubernetes.io/service-name": service,
         "endpointslice.kubernetes.io/managed-by": MANAGED_BY,
         FRESHNESS_LABEL: str(freshness),
     }
-    family, weight = one.key
+    family, weight, port = one.key
     return {
         "apiVersion": ENDPOINT_SLICE.api_version,
         "kind": ENDPOINT_SLICE.name,

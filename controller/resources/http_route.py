@@ -89,6 +89,13 @@ def compute_backend_weights(endpoints: Iterable[ReadEndpoint]) -> Mapping[Freshn
     return {freshness: -(-weight * MOST_WEIGHT // most) for freshness, weight in sums.items()}
 
 
+def read_idle_backends(route: Manifest | None) -> frozenset[str]:
+    """Read which Services the route that is in force sends nobody to; none where there is no route."""
+    rules = (route or {}).get("spec", {}).get("rules") or ()
+    backends = [one for rule in rules for one in rule.get("backendRefs") or ()]
+    return frozenset(one.get("name", "") for one in backends if one.get("weight", 1) == 0)
+
+
 def _build_parent(pool: ReadOnlyPool, parent: ParentRef) -> dict[str, Any]:
     """Build a parent with the API's own defaults written out, so that nothing differs from what it gives back."""
     kind = parent.kind or "Gateway"

@@ -3,6 +3,7 @@
 Without a gate the port of /info is Core's command port, an admin port, and this policy is the only guard before it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.gate import PodPorts
@@ -15,8 +16,13 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _LEAST_PARTS = 2
 
 
-def build_network_policy(pool: ReadOnlyPool, ports: PodPorts, settings: PlanSettings) -> dict[str, Any]:
-    """Build the policy; what goes out is not its matter: peers and archives are anywhere."""
+def build_network_policy(
+    pool: ReadOnlyPool, ports: PodPorts, settings: PlanSettings, in_use: Sequence[Mapping[str, int]] = ()
+) -> dict[str, Any]:
+    """Build the policy; what goes out is not its matter: peers and archives are anywhere.
+
+    `in_use` are the ports of the pods that there are: until the last one of before is gone, its own stay open too.
+    """
     scalers = [
         {
             "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}},
@@ -24,7 +30,8 @@ def build_network_policy(pool: ReadOnlyPool, ports: PodPorts, settings: PlanSett
         }
         for namespace in _find_scaler_namespaces(pool, settings)
     ]
-    asked = (ports.info, ports.stats)
+    read = dict.fromkeys((ports.peer, ports.read, *_list_used(in_use, "read")))
+    asked = dict.fromkeys((ports.info, ports.stats, *_list_used(in_use, "info"), *_list_used(in_use, "stats")))
     return {
         "apiVersion": NETWORK_POLICY.api_version,
         "kind": NETWORK_POLICY.name,
@@ -33,11 +40,15 @@ def build_network_policy(pool: ReadOnlyPool, ports: PodPorts, settings: PlanSett
             "podSelector": {"matchLabels": build_selector(pool.name)},
             "policyTypes": ["Ingress"],
             "ingress": [
-                {"ports": [{"port": port, "protocol": "TCP"} for port in (ports.peer, ports.read)]},
+                {"ports": [{"port": port, "protocol": "TCP"} for port in read]},
                 {"from": scalers, "ports": [{"port": port, "protocol": "TCP"} for port in asked if port is not None]},
             ],
         },
     }
+
+
+def _list_used(in_use: Sequence[Mapping[str, int]], name: str) -> list[int]:
+    return sorted({ports[name] for ports in in_use if name in ports})
 
 
 def _find_scaler_namespaces(pool: ReadOnlyPool, settings: PlanSettings) -> list[str]:

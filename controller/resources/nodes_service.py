@@ -3,6 +3,7 @@
 It publishes replicas that are not ready: those are the ones that the scaler has to see.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.gate import PodPorts
@@ -11,9 +12,16 @@ from readpool.kubernetes.kinds import SERVICE
 from readpool.pool.spec import ReadOnlyPool
 
 
-def build_nodes_service(pool: ReadOnlyPool, ports: PodPorts) -> dict[str, Any]:
-    """Build the headless Service with the ports `info` and `peer`, and `stats` where a gate tells of readers."""
-    named = {"info": ports.info, "peer": ports.peer, "stats": ports.stats}
+def build_nodes_service(
+    pool: ReadOnlyPool, ports: PodPorts, in_use: Iterable[Mapping[str, int]] = ()
+) -> dict[str, Any]:
+    """Build the headless Service with the ports `info` and `peer`, and `stats` where a gate tells of readers.
+
+    They lead to ports by name, so that DNS tells of each pod where it answers itself. `in_use` are the ports of the
+    pods that there are, of which some may have a gate still that new ones have not.
+    """
+    stats = ports.stats or next((one["stats"] for one in in_use if "stats" in one), None)
+    named = {"info": ports.info, "peer": ports.peer, "stats": stats}
     return {
         "apiVersion": SERVICE.api_version,
         "kind": SERVICE.name,
@@ -23,7 +31,7 @@ def build_nodes_service(pool: ReadOnlyPool, ports: PodPorts) -> dict[str, Any]:
             "publishNotReadyAddresses": True,
             "selector": build_selector(pool.name),
             "ports": [
-                {"name": name, "port": number, "targetPort": number, "protocol": "TCP"}
+                {"name": name, "port": number, "targetPort": name, "protocol": "TCP"}
                 for name, number in named.items()
                 if number is not None
             ],

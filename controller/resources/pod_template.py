@@ -11,10 +11,10 @@ from controller.gate import DRAIN_SECONDS, build_drain, build_gate, build_wait, 
 from controller.labels import VOLUME, build_labels, build_selector, config_map_name
 from controller.list_keys import POD_LIST_KEYS, index_items
 from controller.plan_settings import PlanSettings
+from controller.pod_state import CORE
 from controller.resources.config_map import config_key
 from readpool.pool.spec import ReadOnlyPool
 
-CORE = "stellar-core"
 NOBODY = 65532
 TERMINATION_SECONDS = 60
 """Core closes its database on SIGTERM within seconds, and within a minute while it applies buckets."""
@@ -58,28 +58,59 @@ def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, 
             "volumes": _build_volumes(pool),
         },
     }
-    merged = merge_template(ours, pool.spec.template)
+    merged = merge_template(ours, {name: part for name, part in pool.spec.template.items() if part is not None})
     labels = merged["metadata"].get("labels")
     kept = dict(labels) if isinstance(labels, Mapping) else {}
     return {**merged, "metadata": {**merged["metadata"], "labels": kept | build_selector(pool.name)}}
 
 
 def merge_template(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge a partial template over ours: objects by field, list-maps by key, everything else and hooks replaced."""
-    merged = dict(ours)
+    """Merge a partial template over ours: objects by field, list-maps by key, everything else and hooks replaced.
+
+    Of a union, such as the handlers of a probe, theirs takes the place of ours; null takes a field away.
+    """
+    merged = {name: part for name, part in ours.items() if not _is_displaced(name, theirs)}
     for name, part in theirs.items():
         found = merged.get(name)
-        if isinstance(found, Mapping) and isinstance(part, Mapping) and name not in _ONE_OF_SEVERAL:
+        if part is None:
+            merged.pop(name, None)
+        elif isinstance(found, Mapping) and isinstance(part, Mapping) and name not in _ONE_OF_SEVERAL:
             merged[name] = merge_template(found, part)
         elif isinstance(found, list) and isinstance(part, list) and name in POD_LIST_KEYS:
             merged[name] = _merge_items(found, part, POD_LIST_KEYS[name])
-        elif part is not None or found is None:
-            merged[name] = part
+        else:
+            merged[name] = _leave_out_null(part)
     return merged
 
 
-_ONE_OF_SEVERAL = ("preStop", "postStart")
-"""Of exec, httpGet and sleep a hook has one: theirs beside ours would be refused."""
+_ONE_OF_SEVERAL = ("preStop", "postStart", "valueFrom")
+"""Of exec, httpGet and sleep a hook has one, and a variable one source: theirs beside ours would be refused."""
+_HANDLERS = frozenset({"exec", "httpGet", "tcpSocket", "grpc"})
+_VALUES = frozenset({"value", "valueFrom"})
+_SOURCES = frozenset({"configMap", "downwardAPI", "emptyDir", "secret", "persistentVolumeClaim", "projected", "csi"})
+_OTHER_SOURCES = frozenset(
+    {
+        *("ephemeral", "hostPath", "image", "nfs", "iscsi", "fc", "local", "rbd", "cephfs", "glusterfs", "flexVolume"),
+        *("gitRepo", "azureDisk", "azureFile", "awsElasticBlockStore", "gcePersistentDisk", "cinder", "flocker"),
+        *("portworxVolume", "quobyte", "scaleIO", "storageos", "vsphereVolume", "photonPersistentDisk"),
+    }
+)
+_UNIONS = (_HANDLERS, _VALUES, _SOURCES | _OTHER_SOURCES)
+
+
+def _is_displaced(name: str, theirs: Mapping[str, Any]) -> bool:
+    """Tell whether a field of ours is a member of a union of which theirs brings another."""
+    return any(
+        name in union and any(theirs[other] is not None for other in union & theirs.keys() - {name})
+        for union in _UNIONS
+    )
+
+
+def _leave_out_null(part: Any) -> Any:
+    """Leave out of what only they say the fields that they take away from nothing."""
+    if isinstance(part, Mapping):
+        return {name: _leave_out_null(one) for name, one in part.items() if one is not None}
+    return [_leave_out_null(one) for one in part] if isinstance(part, list) else part
 
 
 def _merge_items(ours: list[Any], theirs: list[Any], keys: tuple[str, ...]) -> list[Any]:
@@ -87,7 +118,7 @@ def _merge_items(ours: list[Any], theirs: list[Any], keys: tuple[str, ...]) -> l
     if found is None or parts is None:
         return [*ours, *theirs]  # the API server says what is wrong with it
     merged = [merge_template(item, parts[key]) if key in parts else item for key, item in found.items()]
-    return merged + [part for key, part in parts.items() if key not in found]
+    return merged + [_leave_out_null(part) for key, part in parts.items() if key not in found]
 
 
 _SPREAD_OVER = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
@@ -110,6 +141,7 @@ def _build_container(pool: ReadOnlyPool, name: str) -> dict[str, Any]:
         "image": f"{pool.spec.image}:{pool.spec.version}",
         "imagePullPolicy": str(pool.spec.image_pull_policy),
         "workingDir": DATA_FOLDER,
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # so that status can say why it ended
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "resources": {name: part for name, part in resources.items() if part},
         "securityContext": {

@@ -7,18 +7,19 @@ from typing import Any
 
 from controller.labels import build_metadata
 from controller.plan_settings import PlanSettings
-from readpool.kubernetes.kinds import POOL, SCALED_OBJECT
+from readpool.kubernetes.kinds import POOL, SCALED_OBJECT, Manifest
 from readpool.pool.spec import ReadOnlyPool
 
 PAUSED_ANNOTATION = "autoscaling.keda.sh/paused"
 POLLING_SECONDS = 15
+TOLERANCE = "tolerance"
 
 
 def build_scaled_object(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     """Build the ScaledObject; a paused pool's is paused as well."""
     spec = pool.spec
-    down = {"tolerance": "0", "stabilizationWindowSeconds": spec.autoscaling.scale_down_stabilization_seconds}
-    behavior = {"scaleUp": {"tolerance": "0"}, "scaleDown": down}
+    down = {TOLERANCE: "0", "stabilizationWindowSeconds": spec.autoscaling.scale_down_stabilization_seconds}
+    behavior = {"scaleUp": {TOLERANCE: "0"}, "scaleDown": down}
     others = [
         trigger.model_dump(mode="json", by_alias=True, exclude_none=True) for trigger in spec.autoscaling.triggers
     ]
@@ -35,6 +36,26 @@ def build_scaled_object(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str,
             "triggers": [_build_trigger(pool, settings), *others],
         },
     }
+
+
+def leave_out_tolerance(manifest: Manifest) -> dict[str, Any]:
+    """Leave the HPA's tolerance out of a ScaledObject, for a KEDA older than 2.18, whose definition has none."""
+    spec = manifest["spec"]
+    advanced = spec["advanced"]
+    config = advanced["horizontalPodAutoscalerConfig"]
+    behavior = {
+        name: {key: value for key, value in rules.items() if key != TOLERANCE}
+        for name, rules in config["behavior"].items()
+    }
+    kept = {**advanced, "horizontalPodAutoscalerConfig": {**config, "behavior": behavior}}
+    return {**manifest, "spec": {**spec, "advanced": kept}}
+
+
+def lacks_tolerance(live: Manifest | None) -> bool:
+    """Tell whether a ScaledObject that we have applied has not got the tolerance that we always ask for."""
+    config = (((live or {}).get("spec") or {}).get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
+    behavior = config.get("behavior") or {}
+    return live is not None and not any(TOLERANCE in (behavior.get(name) or {}) for name in ("scaleUp", "scaleDown"))
 
 
 def _build_trigger(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 Pods are replaced by the controller alone (OnDelete), one fresh one at a time: controller.rollout chooses which.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from controller.differs import differs
-from controller.labels import build_metadata, build_selector, nodes_service_name
+from controller.labels import SICK_ANNOTATION, build_metadata, build_selector, nodes_service_name, read_annotations
 from controller.plan_settings import PlanSettings
 from controller.resources.claims import build_claim_template
 from controller.resources.pod_template import build_pod_template
@@ -17,9 +18,15 @@ KEPT_REVISIONS = 3
 
 
 def build_stateful_set(
-    pool: ReadOnlyPool, replicas: int, settings: PlanSettings, live: Manifest | None
+    pool: ReadOnlyPool,
+    replicas: int,
+    settings: PlanSettings,
+    live: Manifest | None,
+    sick: AbstractSet[int] | None = None,
 ) -> dict[str, Any]:
     """Build the StatefulSet; of the `live` one, where there is one, the claim template is kept, for it cannot change.
+
+    `sick` are the ordinals that a rollout notes, None for those that are noted already.
 
     The volumes of replicas that are scaled away go or stay as those of a pool that is deleted.
     """
@@ -27,7 +34,7 @@ def build_stateful_set(
     return {
         "apiVersion": STATEFUL_SET.api_version,
         "kind": STATEFUL_SET.name,
-        "metadata": build_metadata(pool, pool.name),
+        "metadata": build_metadata(pool, pool.name, annotations=_note(read_sick(live) if sick is None else sick)),
         "spec": {
             "replicas": replicas,
             "serviceName": nodes_service_name(pool.name),
@@ -40,6 +47,16 @@ def build_stateful_set(
             "volumeClaimTemplates": _choose_claim_templates(pool, live),
         },
     }
+
+
+def read_sick(live: Manifest | None) -> frozenset[int]:
+    """Read the ordinals that a rollout has noted; of what is no number, none."""
+    parts = read_annotations(live or {}).get(SICK_ANNOTATION, "").split(",")
+    return frozenset(int(part) for part in parts if part.isascii() and part.isdigit())
+
+
+def _note(sick: AbstractSet[int]) -> dict[str, str]:
+    return {SICK_ANNOTATION: ",".join(map(str, sorted(sick)))} if sick else {}
 
 
 def _choose_claim_templates(pool: ReadOnlyPool, live: Manifest | None) -> list[Any]:

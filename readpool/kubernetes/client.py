@@ -154,7 +154,7 @@ class KubernetesClient:
         answer = await self._open("GET", kind.build_path(namespace), query, seconds=WATCH_SECONDS + _SILENCE_SECONDS)
         try:
             async for line in _read_lines(answer):
-                event = json.loads(line)
+                event = _parse(line)
                 if event["type"] == "ERROR":
                     status = event["object"]
                     raise parse_error(status.get("code", 500), json.dumps(status).encode(), None)
@@ -174,7 +174,7 @@ class KubernetesClient:
         """Make one request and give the JSON of its answer."""
         answer = await self._open(method, path, query or {}, body, content_type=content_type)
         async with answer:
-            return cast("dict[str, Any]", json.loads(await _read(answer)))
+            return _parse(await _read(answer))
 
     async def _open(
         self,
@@ -233,6 +233,14 @@ async def _read_lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             begun = rest
     except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError) as error:
         raise _no_answer(error) from error
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    """Parse an answer; a proxy in between may have written another, or cut it."""
+    try:
+        return cast("dict[str, Any]", json.loads(text))
+    except ValueError as error:
+        raise ApiError(0, "BadAnswer", f"the API server's answer is no JSON: {error}") from error
 
 
 def _no_answer(error: Exception) -> ApiError:

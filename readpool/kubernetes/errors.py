@@ -4,6 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+MOST_RETRY_AFTER_SECONDS = 120.0
+_MOST_DIGITS = 10
+_UNTYPED = "failed to create typed patch object"
+"""Of sigs.k8s.io/structured-merge-diff, as kube-apiserver passes it on."""
+
 
 class ApiError(Exception):
     """The API server refused or failed.
@@ -53,7 +58,15 @@ class ApiError(Exception):
     @property
     def is_for_good(self) -> bool:
         """True where the same request would be refused again: it is invalid or not allowed."""
-        return self.status in (400, 403, 405, 413, 415, 422)
+        return self.status in (400, 403, 405, 413, 415, 422) or self.is_untyped
+
+    @property
+    def is_untyped(self) -> bool:
+        """True where server-side apply cannot read what it is given: a field that the schema lacks, a key twice.
+
+        The API server calls that an error of its own (500): https://github.com/kubernetes/kubernetes/issues/122480.
+        """
+        return self.status == 500 and _UNTYPED in self.message  # noqa: PLR2004 - Internal Server Error
 
 
 def parse_error(status: int, body: bytes, retry_after: str | None) -> ApiError:
@@ -79,5 +92,6 @@ def _read_causes(details: Any) -> Iterator[str]:
 
 
 def _parse_seconds(text: str | None) -> float | None:
-    """Parse Retry-After where it is in seconds, as the API server says it; a date is not."""
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+    """Parse Retry-After where it is in seconds, as the API server says it; a date is not. A mistaken length is cut."""
+    is_number = text is not None and text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS
+    return min(float(text), MOST_RETRY_AFTER_SECONDS) if text is not None and is_number else None

@@ -19,6 +19,8 @@ from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey, key_of
 
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 30.0
+SHORT_WATCH_SECONDS = 1.0
+"""A watch that ends sooner, and has brought nothing, has failed."""
 _LOG = structlog.get_logger()
 
 Trim = Callable[[dict[str, Any]], dict[str, Any]]
@@ -47,6 +49,8 @@ class Informer:
 
     Attributes:
         synced: set once the first list is in; from then on the store is never empty for want of knowledge.
+        lost_at: since when the store may be out of date, by the loop's clock; None while it is followed.
+        failure: what the last round failed with; None while the store is followed.
     """
 
     def __init__(
@@ -61,6 +65,10 @@ class Informer:
     ) -> None:
         self.kind = kind
         self.synced = asyncio.Event()
+        self.lost_at: float | None = None
+        self.failure: ApiError | None = None
+        self._has_followed = False
+        """Since the last list, a watch has brought something or lasted for a while."""
         self._client = client
         self._namespace = namespace
         self._selector = selector
@@ -113,18 +121,27 @@ class Informer:
         """Keep the store up to date until cancelled: a failure is logged once, and tried again ever more slowly."""
         failures = 0
         while True:
+            self._has_followed = False
             try:
-                version = await self._relist()
-                if failures:
-                    _LOG.info("watching again", kind=self.kind.name)
-                failures = 0
-                await self._follow(version)
+                await self._follow(await self._relist())
             except ApiError as error:
-                if not error.is_expired:
-                    if not failures:
-                        _LOG.warning("cannot watch", kind=self.kind.name, reason=error.reason, message=error.message)
-                    failures += 1
-                    await asyncio.sleep(_compute_pause(failures, error))
+                failures = 1 if self._has_followed else failures + 1
+                self._note_lost(error, failures)
+                if self._has_followed and error.is_expired:
+                    continue
+                await asyncio.sleep(_compute_pause(failures, error))
+
+    def _note_lost(self, error: ApiError, failures: int) -> None:
+        self.failure = error
+        if self.lost_at is None:
+            self.lost_at = asyncio.get_running_loop().time()
+        if failures == 1 and not error.is_expired:
+            _LOG.warning("cannot watch", kind=self.kind.name, reason=error.reason, message=error.message)
+
+    def _note_found(self) -> None:
+        if self.failure is not None and not self.failure.is_expired:
+            _LOG.info("watching again", kind=self.kind.name)
+        self.lost_at = self.failure = None
 
     async def _relist(self) -> str:
         """Take the whole list for what there is; whatever is not in it was deleted unseen.
@@ -142,20 +159,36 @@ class Informer:
             if not (key in self._written and self._is_older(key, manifest)):
                 self._put_if_other(key, manifest)
         self.synced.set()
+        self._note_found()
         return version
 
     async def _follow(self, version: str) -> None:
-        """Watch, again and again, for as long as the server remembers where we are."""
+        """Watch, again and again, for as long as the server remembers where we are.
+
+        Raises:
+            ApiError: also where a watch ended at once and brought nothing, so that nobody is asked without a pause.
+        """
         while True:
-            async with contextlib.aclosing(
-                self._client.watch(self.kind, self._namespace, version, selector=self._selector)
-            ) as events:
-                async for change, manifest in events:
-                    version = _version_of(manifest)
-                    if change == "DELETED":
-                        self._see_deleted(key_of(self.kind, manifest), manifest)
-                    elif change != "BOOKMARK":
-                        self._see(key_of(self.kind, manifest), manifest)
+            began, has_news = asyncio.get_running_loop().time(), False
+            try:
+                async with contextlib.aclosing(
+                    self._client.watch(self.kind, self._namespace, version, selector=self._selector)
+                ) as events:
+                    async for change, manifest in events:
+                        has_news = has_news or (change != "BOOKMARK" and _version_of(manifest) != version)
+                        version = _version_of(manifest)
+                        self._take_event(change, manifest)
+            finally:
+                lasted = asyncio.get_running_loop().time() - began
+                self._has_followed = self._has_followed or has_news or lasted >= SHORT_WATCH_SECONDS
+            if not has_news and lasted < SHORT_WATCH_SECONDS:
+                raise ApiError(0, "EmptyWatch", "the watch ended at once and brought nothing")
+
+    def _take_event(self, change: str, manifest: dict[str, Any]) -> None:
+        if change == "DELETED":
+            self._see_deleted(key_of(self.kind, manifest), manifest)
+        elif change != "BOOKMARK":
+            self._see(key_of(self.kind, manifest), manifest)
 
     def _see(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
         if not self._is_older(key, manifest):

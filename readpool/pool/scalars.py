@@ -4,16 +4,14 @@ Under readpool.pool.spec and readpool.pool.status.
 """
 
 import re
-import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from readpool.pool.quantity import QUANTITY_PATTERN, parse_quantity
-from readpool.pool.rules import BROKEN_RULE, VALIDATIONS, Rule
+from readpool.pool.rules import VALIDATIONS, Rule
 
 INT_OR_STRING = "x-kubernetes-int-or-string"
 LIST_TYPE = "x-kubernetes-list-type"
@@ -107,19 +105,6 @@ Quantity = Annotated[
         {INT_OR_STRING: True, "maxLength": 32, "pattern": QUANTITY_PATTERN, VALIDATIONS: [_QUANTITY_RULE.to_schema()]}
     ),
 ]
-
-
-def _check_toml(text: str) -> str:
-    """Let TOML through. CEL cannot tell, so the API server accepts other text, and only parse_pool refuses it."""
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        broken = {"path": "", "value": text, "allowed": f"has to be TOML: {error}"}
-        raise PydanticCustomError(BROKEN_RULE, "{allowed}", broken) from error
-    return text
-
-
-TomlText = Annotated[str, Field(max_length=65_536), AfterValidator(_check_toml)]
 
 
 def _to_whole_seconds(at: datetime) -> datetime:

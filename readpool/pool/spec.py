@@ -7,7 +7,7 @@ The schema for the API server is made from these types by readpool.pool.crd.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -16,9 +16,10 @@ from pydantic import Field, ValidationError
 from readpool.pool.autoscaling import Autoscaling, Replacement, ScaleTrigger
 from readpool.pool.balancing import HttpRoute, LoadBalancing, ParentRef, RoutingMode, ShardBalancing, ShardStrategy
 from readpool.pool.errors import PoolError
+from readpool.pool.lenient import parse_leniently
 from readpool.pool.network import Network, Reference, ReferenceType
 from readpool.pool.rules import Part, Rule
-from readpool.pool.scalars import MAX_REPLICAS, ImageTag, Repository, TomlText, Url, list_of
+from readpool.pool.scalars import MAX_REPLICAS, ImageTag, Repository, Url, list_of
 from readpool.pool.status import PoolStatus
 from readpool.pool.workload import (
     DataSource,
@@ -58,6 +59,7 @@ __all__ = [
     "SourceKind",
     "Storage",
     "parse_pool",
+    "parse_what_is_understood",
 ]
 
 GROUP = "stellar.org"
@@ -146,7 +148,7 @@ class PoolSpec(Part):
     """How many fresh replicas there are to be at all times. Each one that lags for good adds another."""
     network_passphrase: Annotated[str, Field(max_length=200)] | None = None
     """The network's passphrase, for network: Custom. Cannot change later."""
-    core_config_override: TomlText = ""
+    core_config_override: Annotated[str, Field(max_length=65_536)] = ""
     """TOML that is merged over what we write for Stellar Core: tables key by key, lists as a whole."""
     template: PodTemplate = Field(default_factory=dict)
     """A partial pod template that is merged over ours: metadata and spec."""
@@ -182,6 +184,7 @@ class ReadOnlyPool:
     Attributes:
         generation: increases with each change of the spec; 0 in a manifest that was not yet applied.
         deletion_timestamp: since when it is being deleted.
+        creation_timestamp: when it was made; None in a manifest that was not yet applied.
     """
 
     name: str
@@ -193,6 +196,7 @@ class ReadOnlyPool:
     labels: Mapping[str, str] = field(default_factory=dict)
     status: PoolStatus = field(default_factory=PoolStatus)
     deletion_timestamp: datetime | None = None
+    creation_timestamp: datetime | None = None
 
 
 _PartT = TypeVar("_PartT", bound=Part)
@@ -202,10 +206,11 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
     """Parse a ReadOnlyPool as it stands in a manifest or comes from the API server.
 
     Raises:
-        PoolError: for the first thing in it that is not understood; fields that are not known are ignored.
+        PoolError: for the first thing in it that is not understood; fields that are not known are ignored. Never for
+            its status, which is ours: what is not understood of that is left out.
     """
     metadata = manifest.get("metadata") or {}
-    deleted = metadata.get("deletionTimestamp")
+    deleted, made = metadata.get("deletionTimestamp"), metadata.get("creationTimestamp")
     return ReadOnlyPool(
         name=_check_name(metadata.get("name")),
         namespace=metadata.get("namespace") or "default",
@@ -214,9 +219,25 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
         generation=metadata.get("generation") or 0,
         annotations=metadata.get("annotations") or {},
         labels=metadata.get("labels") or {},
-        status=_parse(PoolStatus, manifest.get("status") or {}, "status"),
+        status=parse_leniently(PoolStatus, manifest.get("status")) or PoolStatus(),
         deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
+        creation_timestamp=datetime.fromisoformat(made) if made else None,
     )
+
+
+def parse_what_is_understood(manifest: Mapping[str, Any]) -> ReadOnlyPool:
+    """Parse a pool that parse_pool refuses, with defaults for what is not understood: enough to care for its readers.
+
+    Raises:
+        PoolError: where its very name cannot be one.
+    """
+    spec = parse_leniently(PoolSpec, manifest.get("spec"), _REQUIRED)
+    pool = parse_pool({**manifest, "spec": _REQUIRED})
+    return pool if spec is None else replace(pool, spec=spec)
+
+
+_REQUIRED: Mapping[str, Any] = {"network": "Mainnet", "version": "latest"}
+"""Stands for what has to be given and is not understood; readers are not sent by it."""
 
 
 def _check_name(name: Any) -> str:

@@ -181,6 +181,7 @@ class Snapshot(_message.Message):
     BOUNDS_FIELD_NUMBER: _builtins.int
     LAG_THRESHOLD_FIELD_NUMBER: _builtins.int
     GONE_FIELD_NUMBER: _builtins.int
+    POLL_INTERVAL_SECONDS_FIELD_NUMBER: _builtins.int
     fleet: _builtins.str
     """NAMESPACE/SOURCE, unique within one scaler process."""
     namespace: _builtins.str
@@ -196,6 +197,8 @@ class Snapshot(_message.Message):
     """True in the last snapshot of a fleet that is no longer observed: in a watch of Fleets, of one that was dropped; in
     a watch of a Pool, while the pool is deleted. That stream stays open, for a pool of the same name may come.
     """
+    poll_interval_seconds: _builtins.float
+    """Seconds between two polls of a replica; 0 from a scaler that does not tell."""
     @_builtins.property
     def tip(self) -> Global___Tip: ...
     @_builtins.property
@@ -218,10 +221,11 @@ class Snapshot(_message.Message):
         bounds: Global___Bounds | None = ...,
         lag_threshold: _builtins.int = ...,
         gone: _builtins.bool = ...,
+        poll_interval_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "decision", b"decision", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "bounds", b"bounds", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "bounds", b"bounds", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,6 +276,8 @@ class Replica(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     OBSERVED_AT_FIELD_NUMBER: _builtins.int
     DOUBTED_FIELD_NUMBER: _builtins.int
+    STARTED_ON_FIELD_NUMBER: _builtins.int
+    OF_ANOTHER_NETWORK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The pod's name where DNS tells it, else its address."""
     address: _builtins.str
@@ -293,6 +299,10 @@ class Replica(_message.Message):
     """Unix time in seconds of its last answer; absent while it has not answered."""
     doubted: _builtins.bool
     """It is fresh, and its last answer speaks against that; the next one may confirm it."""
+    started_on: _builtins.float
+    """Unix time in seconds at which its process started, by its own clock; absent where it does not say."""
+    of_another_network: _builtins.bool
+    """It names another network's passphrase than this fleet's: no reader may be sent to it."""
     def __init__(
         self,
         *,
@@ -307,10 +317,12 @@ class Replica(_message.Message):
         detail: _builtins.str = ...,
         observed_at: _builtins.float | None = ...,
         doubted: _builtins.bool = ...,
+        started_on: _builtins.float | None = ...,
+        of_another_network: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "address", b"address", "class", b"class", "detail", b"detail", "doubted", b"doubted", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "address", b"address", "class", b"class", "detail", b"detail", "doubted", b"doubted", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lag: _TypeAlias = _typing.Literal["lag"]  # noqa: Y015
     _WhichOneofArgType__lag: _TypeAlias = _typing.Literal["_lag", b"_lag"]  # noqa: Y015
@@ -322,6 +334,8 @@ class Replica(_message.Message):
     _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
     _WhichOneofReturnType__seconds_to_fresh: _TypeAlias = _typing.Literal["seconds_to_fresh"]  # noqa: Y015
     _WhichOneofArgType__seconds_to_fresh: _TypeAlias = _typing.Literal["_seconds_to_fresh", b"_seconds_to_fresh"]  # noqa: Y015
+    _WhichOneofReturnType__started_on: _TypeAlias = _typing.Literal["started_on"]  # noqa: Y015
+    _WhichOneofArgType__started_on: _TypeAlias = _typing.Literal["_started_on", b"_started_on"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lag) -> _WhichOneofReturnType__lag | None: ...
     @_typing.overload
@@ -332,6 +346,8 @@ class Replica(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_to_fresh) -> _WhichOneofReturnType__seconds_to_fresh | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__started_on) -> _WhichOneofReturnType__started_on | None: ...
 
 Global___Replica: _TypeAlias = Replica  # noqa: Y015
 

@@ -23,15 +23,23 @@ def parse_object(body: bytes) -> Mapping[str, Any]:
     Raises:
         ProbeError: for anything else.
     """
+    return expect_object(parse_document(body), "the answer")
+
+
+def parse_document(body: bytes) -> Any:
+    """Parse an answer that must be JSON.
+
+    Raises:
+        ProbeError: for anything else.
+    """
     try:
-        document = json.loads(body, object_pairs_hook=_refuse_doubles, parse_constant=_refuse_constant)
+        return json.loads(body, object_pairs_hook=_refuse_doubles, parse_constant=_refuse_constant)
     except ProbeError:
         raise
     except RecursionError:
         raise ProbeError("the answer is nested too deep") from None
     except ValueError as error:
         raise ProbeError(f"the answer is not JSON: {show(str(error))}") from None
-    return expect_object(document, "the answer")
 
 
 def expect_object(value: object, name: str) -> Mapping[str, Any]:

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 
 class ProbeError(ValueError):
-    """An answer that this kind of node does not give. The message names the field, the value and what is allowed."""
+    """An answer that this kind of node does not give. The message names the field, the value and what is allowed.
+
+    `reason` is CamelCase, one of a fixed few.
+    """
+
+    def __init__(self, message: str, reason: str = "BadAnswer") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class NodeReport:
     """One answer of one node.
 
     Attributes:
-        ledger: sequence number of the last ledger it closed; 0 or 1 while it has closed none of the network's.
+        ledger: sequence number of the last ledger that readers get; 0 or 1 while it has none of the network's.
         is_synced: it says that it follows the network. Necessary for fresh, never sufficient: a lagging node says so
             too.
         state: its own word for its state.
@@ -35,6 +42,9 @@ class NodeReport:
         uptime_seconds: how long it has been up, by its own clock alone; None while that cannot be told.
         started_on: Unix time in seconds at which its process started, None where it does not say.
         catch_up: its own catch-up progress, None where it is not catching up.
+        tells_ledger: False where the answer says nothing of the ledger, which is then 0: what was known before holds.
+        tells_start: False for a kind of node that never says when it started.
+        is_starting: it says by itself that it has not begun to follow the network since it started.
     """
 
     ledger: int
@@ -46,6 +56,9 @@ class NodeReport:
     uptime_seconds: float | None = None
     started_on: float | None = None
     catch_up: CatchUp | None = None
+    tells_ledger: bool = True
+    tells_start: bool = True
+    is_starting: bool = False
 
     def is_of_another(self, network: str | None) -> bool:
         """Tell whether it names another network than this one; a kind of node that names none speaks for any."""

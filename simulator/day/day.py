@@ -133,7 +133,7 @@ class PoolDay:
             if sight is None:
                 sight = sights[replica.name] = Sight(now)
             if sight.replica_class is _FRESH and sight.is_quiet and replica.ledger >= tip:
-                sight.ledger = tip
+                sight.note_quiet(tip, now)
                 continue
             changed = sight.see(replica, tip, threshold, now, STEP_SECONDS) or changed
         return changed

@@ -23,6 +23,8 @@ class Sight:
         "dissenting",
         "failed",
         "first_seen",
+        "fresh_at",
+        "known_since",
         "lag_ledgers",
         "ledger",
         "rate",
@@ -42,9 +44,7 @@ class Sight:
         return self.replica_class is FRESH and self.dissenting > 0
 
     def __init__(self, now: float) -> None:
-        self.first_seen = now
         self.forget(now)
-        self.first_seen = now
 
     def forget(self, now: float) -> None:
         """Be as one that is seen for the first time."""
@@ -60,6 +60,8 @@ class Sight:
         self.failed = 0
         self.became_fresh_after: float | None = None
         self.ailing_since: float | None = None
+        self.known_since = now
+        self.fresh_at: float | None = None
 
     def seconds_to_fresh(self, lag_threshold: int) -> float | None:
         """Until it will be fresh at the rate it gains; None when it does not gain or is fresh."""
@@ -81,6 +83,7 @@ class Sight:
             self._measure(ledger, tip, seconds)
             self.restarts = replica.restarts
             self.began = now
+            self.became_fresh_after = None
             return self._become(CATCHING_UP, now)
         self.restarts = replica.restarts
         self._measure(ledger, tip, seconds)
@@ -105,6 +108,7 @@ class Sight:
             return False
         if was is FRESH:
             dissents, becomes = lag >= lag_threshold, LAGGING
+            self.fresh_at = self.fresh_at if dissents else now
         else:
             dissents, becomes = lag <= _RETURN_RATIO * lag_threshold, FRESH
         was_doubted = self.is_doubted
@@ -113,6 +117,11 @@ class Sight:
             self._note_ailing(now, is_ailing=dissents)
         changed = self.dissenting >= _AGREEING_POLLS and self._become(becomes, now)
         return changed or was_doubted != self.is_doubted
+
+    def note_quiet(self, tip: int, now: float) -> None:
+        """Note an answer of one that keeps pace, in short."""
+        self.ledger = tip
+        self.fresh_at = now
 
     def _note_ailing(self, now: float, *, is_ailing: bool) -> None:
         if not is_ailing:
@@ -123,7 +132,7 @@ class Sight:
     def _become(self, replica_class: ReplicaClass, now: float) -> bool:
         changed = replica_class is not self.replica_class
         if changed:
-            if self.replica_class is CATCHING_UP and replica_class is FRESH:
+            if replica_class is FRESH and self.became_fresh_after is None:
                 self.became_fresh_after = now - self.began
             self.replica_class = replica_class
             self.since = now

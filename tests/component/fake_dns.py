@@ -21,7 +21,9 @@ class FakeDns(asyncio.DatagramProtocol):
         additional: records that are sent along with every SRV answer.
         rcodes: by name, an error to answer with.
         silent: names that get no answer.
+        kind_rcodes: by type of record, an error to answer with.
         truncates: answers by UDP say that they are cut, so that TCP is needed.
+        cuts: answers say that they are cut, by TCP as well.
         asked: how often each (name, type, transport) was asked.
     """
 
@@ -30,7 +32,9 @@ class FakeDns(asyncio.DatagramProtocol):
         self.additional: list[tuple[str, str, str]] = []
         self.rcodes: dict[str, dns.rcode.Rcode] = {}
         self.silent: set[str] = set()
+        self.kind_rcodes: dict[str, dns.rcode.Rcode] = {}
         self.truncates = False
+        self.cuts = False
         self.asked: Counter[tuple[str, str, str]] = Counter()
         self.port = 0
 
@@ -64,8 +68,10 @@ class FakeDns(asyncio.DatagramProtocol):
             answer.flags |= dns.flags.TC
             return answer
         records = self.records.get((name, kind), [])
-        if name in self.rcodes:
-            answer.set_rcode(self.rcodes[name])
+        if self.cuts:
+            answer.flags |= dns.flags.TC
+        if name in self.rcodes or kind in self.kind_rcodes:
+            answer.set_rcode(self.rcodes.get(name, self.kind_rcodes.get(kind, dns.rcode.SERVFAIL)))
         elif records:
             answer.answer.append(dns.rrset.from_text(name, 5, "IN", kind, *records))
         elif not any(known == name for known, _ in self.records):

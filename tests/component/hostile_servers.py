@@ -97,6 +97,13 @@ async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> N
     await reader.read()
 
 
+async def streaming_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Announce a short refusal, and send none of it."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.0 503 Busy\r\nContent-Length: 100\r\n\r\n")
+    await reader.read()
+
+
 async def close_at_once(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Take the request, and close without a word."""
     await reader.readuntil(b"\r\n\r\n")
@@ -246,6 +253,11 @@ HOSTILE: dict[str, tuple[Handler, str]] = {
     ),
     "status 404": (answering(build_answer(b"{}", status="404 Not Found")), "BadStatus"),
     "status 500 with an honest body": (answering(build_answer(build_honest_info(), status="500 Oops")), "BadStatus"),
+    "status 503 with an endless body": (streaming(b"HTTP/1.0 503 Busy\r\n\r\n", b" " * 65_536), "BadStatus"),
+    "status 503 with a long body": (answering(build_answer(b" " * 5000, status="503 Busy")), "BadStatus"),
+    "status 503 with garbage": (answering(build_answer(bytes(range(256)), status="503 Busy")), "BadStatus"),
+    "status 503 with a body that never comes": (streaming_nothing, "Timeout"),
+    "status 204": (answering(b"HTTP/1.1 204 No Content\r\n\r\n"), "BadStatus"),
     "endless interim answers": (streaming(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), "BadStatus"),
     "a change of protocol": (
         answering(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),

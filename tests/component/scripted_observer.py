@@ -99,17 +99,19 @@ def build_snapshot(
     tip: int = 1000,
     desired: int | None = 5,
     lags: Mapping[str, int] | None = None,
+    since: float | None = None,
 ) -> pb.Snapshot:
-    """Build a snapshot from each replica's class by name; `lags` of those that are not 0."""
+    """Build a snapshot from each replica's class by name; `lags` are those that are not 0, `since` when not `at`."""
     replicas = [
         pb.Replica(
             name=name,
             address=f"{name}:11626",
-            since=at,
+            since=at if since is None else since,
             ledger=tip - (lags or {}).get(name, 0),
             lag=(lags or {}).get(name, 0),
             state="Synced!",
             observed_at=at,
+            started_on=at + 86_400.0,  # of whatever pod is there meanwhile, as a scaler says that goes on polling
             **{"class": CLASSES[replica_class]},  # type: ignore[arg-type]
         )
         for name, replica_class in classes.items()

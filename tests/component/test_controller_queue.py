@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from controller.pool_keys import PoolKey
-from controller.work_queue import WorkQueue
-from controller.workers import Workers
+from controller.reconcile import Routed
+from controller.work_queue import PATIENCE_SECONDS, WorkQueue
+from controller.workers import LONG_SECONDS, Lane, Workers
 from readpool.kubernetes.errors import ApiError
 
 A, B = PoolKey("n", "a"), PoolKey("n", "b")
@@ -120,12 +121,64 @@ async def test_the_queue_says_when_nobody_works(queue: WorkQueue) -> None:
     await asyncio.wait_for(waiting, SOON_SECONDS)
 
 
+async def test_a_change_while_a_failing_pool_is_worked_on_waits_for_the_patience_and_not_for_the_back_off(
+    queue: WorkQueue,
+) -> None:
+    for _ in range(10):
+        queue.retry(A)  # by now it waits for a minute or two
+    await asyncio.sleep(PATIENCE_SECONDS)
+    queue.add(A)
+    assert await take(queue) == A
+    queue.add(A)
+    queue.retry(A)
+    queue.done(A)
+    async with asyncio.timeout(PATIENCE_SECONDS + SOON_SECONDS):
+        assert await queue.get() == A
+
+
+@pytest.mark.parametrize("is_urgent", [True, False])
+async def test_a_pool_that_is_worked_on_is_known_for_urgent_or_not(queue: WorkQueue, is_urgent: bool) -> None:
+    queue.add(A, is_urgent=is_urgent)
+    await take(queue)
+    assert queue.is_urgent(A) is is_urgent
+
+
+async def test_pools_that_take_long_hold_up_no_other(queue: WorkQueue) -> None:
+    begun: list[PoolKey] = []
+    forever = asyncio.Event()
+
+    async def work(key: PoolKey) -> None:
+        begun.append(key)
+        if key.namespace == "slow":
+            await forever.wait()
+
+    lane = Lane(queue, work, 2)
+    taking = asyncio.create_task(lane.run())
+    for number in range(20):
+        queue.add(PoolKey("slow", str(number)))
+    queue.add(A)
+    async with asyncio.timeout(20 / 2 * LONG_SECONDS + SOON_SECONDS):
+        while A not in begun:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    taking.cancel()
+    await lane.end()
+    await queue.wait_until_idle()
+
+
 class OddReconciler:
     """Reconciles as it is told to: with what a library lets out, what our own code does wrong, what a server says."""
 
-    def __init__(self, *errors: BaseException) -> None:
-        self._errors = list(errors)
+    def __init__(self, *errors: BaseException, fails_readers: bool = False) -> None:
+        self._errors = [] if fails_readers else list(errors)
+        self._of_readers = list(errors) if fails_readers else []
         self.calls = 0
+        self.routed = 0
+
+    async def route(self, _key: PoolKey) -> Routed:
+        self.routed += 1
+        if self._of_readers:
+            raise self._of_readers.pop(0)
+        return Routed(None, has_more=self.calls < 2)
 
     def has_progressed(self, _key: PoolKey) -> bool:
         return False
@@ -146,20 +199,21 @@ class Stop:
         self.is_stopping = True
 
 
+@pytest.mark.parametrize("fails_readers", [False, True], ids=["the rest", "readers"])
 @pytest.mark.parametrize(
     "error",
     [asyncio.CancelledError(), ValueError("ours"), ApiError(500, "InternalError", "")],
     ids=lambda error: type(error).__name__,
 )
 async def test_whatever_one_look_ends_with_the_workers_go_on_and_look_again(
-    queue: WorkQueue, error: BaseException
+    queue: WorkQueue, error: BaseException, fails_readers: bool
 ) -> None:
-    reconciler = OddReconciler(error)
+    reconciler = OddReconciler(error, fails_readers=fails_readers)
     workers = Workers(queue, reconciler, Stop(), 1)  # type: ignore[arg-type]
     working = asyncio.create_task(workers.run())
     queue.add(A)
     async with asyncio.timeout(5):
-        while reconciler.calls < 2:  # noqa: ASYNC110 - nobody tells
+        while reconciler.calls < 2 or (fails_readers and reconciler.routed < 2):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     assert not working.done()
     working.cancel()

@@ -1,16 +1,15 @@
+import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import dns.rcode
 import pytest
 
-from readpool.replica_class import ReplicaClass
-from scaler.discovery import Discovery, DiscoveryError
+from scaler.discovery import OWN_LIMIT, Discovery, DiscoveryError, NotHeadlessError
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
-from tests.component.hostile_servers import run_node
-from tests.component.polling import FAST, HonestNode, build_service_spec, build_spec, classes, run_fleets, wait_until
+from tests.component.polling import FAST
 
 SERVICE = "core.stellar.svc.cluster.local."
 PORT_NAME = f"_info._tcp.{SERVICE}"
@@ -105,6 +104,29 @@ async def test_a_truncated_answer_is_asked_for_again_by_tcp(server: FakeDns, dis
 
 
 @pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
+async def test_an_answer_that_is_cut_short_by_tcp_as_well_is_no_answer(
+    server: FakeDns, discovery: Discovery, source: ServiceSource
+) -> None:
+    give_two_pods(server)
+    server.cuts = True
+    with pytest.raises(DiscoveryError, match="was cut short, by TCP as well") as caught:
+        await discovery.find_members("stellar", source)
+    assert caught.value.reason == "DnsCutShort"
+
+
+@pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
+async def test_a_service_that_is_not_headless_is_recognised(
+    server: FakeDns, discovery: Discovery, source: ServiceSource
+) -> None:
+    for name in (PORT_NAME, SERVICE):
+        server.records[name, "SRV"] = [f"0 100 11626 {SERVICE}"]
+    server.records[SERVICE, "A"] = ["10.96.0.7"]
+    server.additional = [(SERVICE, "A", "10.96.0.7")]
+    with pytest.raises(NotHeadlessError, match=r"Service stellar/core is not headless.*clusterIP: None"):
+        await discovery.find_members("stellar", source)
+
+
+@pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
 async def test_a_name_that_does_not_exist_is_an_empty_answer(discovery: Discovery, source: ServiceSource) -> None:
     assert await discovery.find_members("stellar", source) == {}
 
@@ -142,110 +164,19 @@ async def test_a_host_without_addresses_is_an_error(discovery: Discovery) -> Non
         await discovery.resolve("nowhere.example.")
 
 
+async def test_running_out_of_descriptors_says_nothing_of_the_host(server: FakeDns, discovery: Discovery) -> None:
+    server.records["node.example.", "A"] = ["10.0.0.1"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
+        try:
+            with pytest.raises(DiscoveryError) as caught:
+                await discovery.resolve("node.example.")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.reason == OWN_LIMIT
+
+
 async def test_localhost_needs_no_dns(server: FakeDns, discovery: Discovery) -> None:
     assert await discovery.resolve("localhost") == ("127.0.0.1", "::1")
     assert not server.asked
-
-
-async def test_a_service_is_polled_under_its_pods_names(server: FakeDns) -> None:
-    node = HonestNode()
-    async with run_node(node.handler) as url, run_fleets(settings_for(server)) as running:
-        port = int(url.rpartition(":")[2])
-        server.records[PORT_NAME, "SRV"] = [f"0 50 {port} core-0.{SERVICE}"]
-        server.additional = [(f"core-0.{SERVICE}", "A", "127.0.0.1")]
-        fleet = running.fleets.watch(build_service_spec(port="info"))
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
-
-        assert fleet.name == "stellar/core"
-        assert fleet.snapshot.replicas[0].name == "core-0"
-
-
-async def test_members_stay_while_dns_fails_and_trouble_is_logged_once_each_way(server: FakeDns) -> None:
-    node = HonestNode()
-    async with run_node(node.handler) as url, run_fleets(settings_for(server)) as running:
-        port = int(url.rpartition(":")[2])
-        server.records[SERVICE, "A"] = ["127.0.0.1"]
-        fleet = running.fleets.watch(build_service_spec(port=port))
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
-        server.rcodes = {SERVICE: dns.rcode.SERVFAIL}
-        await wait_until(lambda: running.lines_of("discoveryFailed"))
-        asked = server.asked[SERVICE, "A", "udp"]
-        await wait_until(lambda: server.asked[SERVICE, "A", "udp"] >= asked + 3)
-
-        assert classes(fleet) == [ReplicaClass.FRESH]
-        server.rcodes = {}
-        await wait_until(lambda: running.lines_of("discoveryRecovered"))
-        assert len(running.lines_of("discoveryFailed")) == 1
-        assert len(running.lines_of("discoveryRecovered")) == 1
-
-
-async def test_a_fleet_empties_after_three_empty_answers_and_fills_at_one(server: FakeDns) -> None:
-    node = HonestNode()
-    async with run_node(node.handler) as url, run_fleets(settings_for(server)) as running:
-        port = int(url.rpartition(":")[2])
-        server.records[SERVICE, "A"] = ["127.0.0.1"]
-        fleet = running.fleets.watch(build_service_spec(port=port))
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
-        server.records = {}
-        asked = server.asked[SERVICE, "A", "udp"]
-        await wait_until(lambda: not fleet.snapshot.replicas)
-        assert server.asked[SERVICE, "A", "udp"] >= asked + 3
-
-        server.records[SERVICE, "A"] = ["127.0.0.1"]
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
-
-
-@pytest.mark.parametrize("address", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "100.100.100.200"])  # noqa: S104 - refused
-async def test_a_replica_at_a_forbidden_address_is_unreachable_and_others_go_on(server: FakeDns, address: str) -> None:
-    async with run_node(HonestNode().handler) as url, run_fleets(settings_for(server)) as running:
-        server.records[SERVICE, "A"] = [address, "127.0.0.1"]
-        fleet = running.fleets.watch(build_service_spec(port=int(url.rpartition(":")[2])))
-        await wait_until(lambda: set(classes(fleet)) == {ReplicaClass.UNREACHABLE, ReplicaClass.FRESH})
-
-        refused = next(replica for replica in fleet.snapshot.replicas if replica.name == address)
-        assert "no address that a replica may have" in refused.standing.detail
-        assert running.fleets.stats.polls["BadAddress"]
-        assert len(running.lines_of("classChanged", replica=address)) == 1
-
-
-async def test_a_service_at_loopback_is_refused_where_that_is_not_allowed(server: FakeDns) -> None:
-    node = HonestNode()
-    async with run_node(node.handler) as url, run_fleets(settings_for(server, allow_loopback=False)) as running:
-        server.records[SERVICE, "A"] = ["127.0.0.1"]
-        fleet = running.fleets.watch(build_service_spec(port=int(url.rpartition(":")[2])))
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.UNREACHABLE])
-
-        assert set(running.fleets.stats.polls) == {"BadAddress"}
-        assert not node.asked_at
-
-
-@pytest.mark.parametrize(
-    ("records", "reason"),
-    [
-        pytest.param({}, "NameNotResolved", id="to nothing"),
-        pytest.param({("node.example.", "A"): ["169.254.169.254"]}, "BadAddress", id="to link-local"),
-        pytest.param({("node.example.", "A"): ["127.0.0.1"]}, "BadAddress", id="to loopback"),
-        pytest.param({("node.example.", "AAAA"): ["::ffff:127.0.0.1"]}, "BadAddress", id="to loopback, mapped"),
-    ],
-)
-async def test_a_fixed_node_whose_name_resolves_where_it_must_not(
-    server: FakeDns, records: dict[tuple[str, str], list[str]], reason: str
-) -> None:
-    server.records = records
-    async with run_fleets(settings_for(server, allow_loopback=False)) as running:
-        fleet = running.fleets.watch(build_spec("http://node.example.:11626"))
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.UNREACHABLE])
-
-        assert set(running.fleets.stats.polls) == {reason}
-        assert len(running.lines_of("classChanged")) == 1
-
-
-async def test_dns_that_says_nothing_holds_up_its_own_fleet_only(server: FakeDns) -> None:
-    server.silent = {SERVICE}
-    node = HonestNode()
-    async with run_node(node.handler) as url, run_fleets(settings_for(server)) as running:
-        silent = running.fleets.watch(build_service_spec())
-        fleet = running.fleets.watch(build_spec(url))
-        await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
-        await wait_until(lambda: running.lines_of("discoveryFailed", fleet=silent.name))
-        assert classes(fleet) == [ReplicaClass.FRESH]

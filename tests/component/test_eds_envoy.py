@@ -180,3 +180,26 @@ async def test_zones_and_draining_reach_envoy(store: EdsStore, tmp_path: Path) -
     assert f"pool::{one}:{port}::zone::a" in told
     assert f"pool::{two}:{port}::zone::b" in told
     assert f"pool::{two}:{port}::health_flags::/eds_status_draining" in told
+
+
+async def test_headers_arrive_in_the_spelling_that_core_reads(store: EdsStore, tmp_path: Path) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        heard.put_nowait(head + await reader.readexactly(5))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    core = await asyncio.start_server(answer, "127.0.0.1", 0)
+    store.update(POOL, assign({"127.0.0.1": 100}, core.sockets[0].getsockname()[1]))
+    async with core, run_server(store) as server, run_router(require_envoy(), tmp_path, server.port) as router:
+        reader, writer = await asyncio.open_connection("127.0.0.1", router.port)
+        writer.write(b"POST /getledgerentryraw HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nkeys!")
+        async with asyncio.timeout(SETTLED_SECONDS):
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            request = await heard.get()
+        writer.close()
+    assert b"\r\nContent-Length: 5\r\n" in request
+    assert request.endswith(b"keys!")

@@ -9,6 +9,7 @@ import pytest
 from controller.eds import Assignment
 from controller.eds_feed import MISSING_SECONDS, EdsFeed
 from controller.eds_store import EdsStore
+from controller.sight import Sight
 from readpool.kubernetes.informer import OnChange
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey, key_of
 from tests.unit.eds_slices import build_slice
@@ -22,6 +23,7 @@ class Slices:
 
     def __init__(self) -> None:
         self.synced = asyncio.Event()
+        self.sight = Sight(())
         self._there: dict[ObjectKey, Manifest] = {}
         self._listeners: list[OnChange] = []
 

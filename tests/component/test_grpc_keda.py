@@ -79,6 +79,16 @@ async def test_the_first_question_starts_observing_and_never_waits_for_a_poll(
     assert [(v.metricName, v.metricValue, v.metricValueFloat) for v in values] == [("desiredReplicas", 3, 3.0)]
 
 
+async def test_keda_2_5_asks_with_the_triggers_number_and_with_keys_of_its_own(
+    keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
+) -> None:
+    ref = build_ref(*nodes, tlsCertFile="/tls/ca.crt")
+    (spec,) = (await keda.GetMetricSpec(ref)).metricSpecs
+    request = GetMetricsRequest(scaledObjectRef=ref, metricName=f"s0-{spec.metricName}")
+    values = (await ask_until_ground(keda, request)).metricValues
+    assert [(v.metricName, v.metricValue) for v in values] == [("s0-desiredReplicas", 3)]
+
+
 async def test_asking_for_the_metric_spec_starts_observing_as_well(
     keda: "ExternalScalerAsyncStub", nodes: list[CoreNode]
 ) -> None:
@@ -187,8 +197,22 @@ async def test_a_trigger_by_pool_is_refused_where_none_are_read(keda: "ExternalS
     assert "start it with --pools" in (error.details() or "")
 
 
+@pytest.mark.parametrize("asked", ["desiredReplicas", "s0-desiredReplicas", "s12-desiredReplicas"])
+async def test_a_metric_is_known_by_the_name_that_old_keda_asks_by(keda: "ExternalScalerAsyncStub", asked: str) -> None:
+    error = await refuse(keda.GetMetrics(GetMetricsRequest(scaledObjectRef=build_ref(), metricName=asked)))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE, "nobody answers, and the name was understood"
+
+
+@pytest.mark.parametrize("asked", ["s-desiredReplicas", "s0-", "0-desiredReplicas", "s0-s1-desiredReplicas"])
+async def test_a_name_that_is_none_is_refused_whatever_stands_before_it(
+    keda: "ExternalScalerAsyncStub", asked: str
+) -> None:
+    error = await refuse(keda.GetMetrics(GetMetricsRequest(scaledObjectRef=build_ref(), metricName=asked)))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+
+
 async def test_streams_push_at_once_what_the_calls_answer(keda: "ExternalScalerAsyncStub") -> None:
-    ref = build_ref(targetValue="2")
+    ref = build_ref(metric="maxLag", targetValue="2")
     activation, spec = keda.StreamIsActive(ref), keda.StreamMetricSpec(ref)
     assert await activation.read() == await keda.IsActive(ref)
     assert await spec.read() == await keda.GetMetricSpec(ref)
@@ -214,7 +238,7 @@ async def test_thousands_of_different_triggers_cost_bounded_memory(
 
     async def ask(numbers: range) -> None:
         for number in numbers:
-            await keda.IsActive(build_ref(targetValue=str(number + 1)))
+            await keda.IsActive(build_ref(metric="maxLag", targetValue=str(number + 1)))
             await refuse(keda.IsActive(build_ref(**{f"key{number}": "x" * 10_000})))
 
     await asyncio.gather(*(ask(range(start, start + 50)) for start in range(0, 500, 50)))

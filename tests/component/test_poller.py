@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import itertools
+import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
+
+import structlog.testing
 
 from readpool.clock import steady_clock
 from scaler.discovery import Discovery
@@ -155,3 +158,24 @@ async def test_stopping_leaves_nothing_running() -> None:
         names = {task.get_name() for task in asyncio.all_tasks()}
         assert "poller" not in names
         assert not listener.outcomes
+
+
+async def test_a_scaler_that_can_ask_nobody_does_not_see_and_does_again_once_it_can() -> None:
+    node, listener = HonestNode(), Recorder()
+    with structlog.testing.capture_logs() as lines:
+        async with run_node(node.handler) as url, run_poller(replace(FAST, interval_seconds=0.2)) as (poller, stats):
+            poller.subscribe(ProbeKind.CORE, url, listener, "a")
+            await wait_until(lambda: listener.count("a") >= 2)
+            assert poller.is_seeing
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
+                resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
+                try:
+                    await wait_until(lambda: stats.polls["OwnLimit"] >= 2)
+                    told = listener.count("a")
+                    await wait_until(lambda: not poller.is_seeing, seconds=20)
+                    assert listener.count("a") == told
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await wait_until(lambda: poller.is_seeing)
+    assert len([line for line in lines if line["event"] == "pollsGivenUp"]) == 1

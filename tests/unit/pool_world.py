@@ -7,12 +7,14 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from controller.labels import build_labels, claim_name, pod_name
 from controller.observed import Capabilities, FleetView, ObservedPool
 from controller.plan import Plan, plan_pool
 from controller.plan_settings import PlanSettings
+from controller.trims import trim_pod
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, PVC, SCALED_OBJECT, STATEFUL_SET, ObjectKey, key_of, kind_of
 from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
@@ -86,14 +88,14 @@ class PoolWorld:
 
     def say(self, *classes: ReplicaClass, **fields: Any) -> None:
         """Let the scaler say what the replicas are, by ordinal, at the addresses that their pods have."""
-        fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now} | fields))
-        addresses = {name: pod["status"]["podIP"] for name, pod in self.pods.items()}
+        fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now, "heard_at": self.now} | fields))
+        addresses = {name: pod["status"].get("podIP", "") for name, pod in self.pods.items()}
         self.fleet = replace(
             fleet,
             replicas=tuple(
                 replace(view, address=f"{addresses[view.name]}:11627", observed_at=self.now - 1)
                 for view in fleet.replicas
-                if view.name in addresses
+                if addresses.get(view.name)
             ),
         )
 
@@ -187,15 +189,15 @@ class PoolWorld:
 
     def _end_claims(self) -> None:
         used = {claim_name("pool", int(name.rpartition("-")[2])) for name in self.pods}
-        for name in [name for name, claim in self.claims.items() if _is_going(claim) and name not in used]:
-            del self.claims[name]
+        self.claims = {name: one for name, one in self.claims.items() if not _is_going(one) or name in used}
 
     def _make_pod(self, ordinal: int, name: str) -> None:
         self._uids = getattr(self, "_uids", 0) + 1
         pool = parse_pool(self.pool)
-        address = f"10.1.{self._uids // 250}.{self._uids % 250}"
-        uid = f"{name}-{self._uids}"
+        address, uid = f"10.1.{self._uids // 250}.{self._uids % 250}", f"{name}-{self._uids}"
+        made = next(self._list_stateful_sets())["spec"]["template"]
         self.pods[name] = build_pod(pool, ordinal, uid=uid, address=address, revision=self.revision)
+        self.pods[name]["spec"] |= {"containers": trim_pod({"metadata": {}, **made})["spec"]["containers"]}
         claim = claim_name("pool", ordinal)
         spec = {"resources": {"requests": {"storage": str(pool.spec.storage.size)}}}
         metadata = {"name": claim, "namespace": "default", "uid": f"{claim}-{self._uids}"}
@@ -250,10 +252,11 @@ class PoolWorld:
         where[index] = made | ({"status": before["status"]} if "status" in before else {})
 
     def _delete(self, key: ObjectKey) -> None:
+        ends_at = datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if key.kind == POD:
-            self.pods[key.name]["metadata"]["deletionTimestamp"] = "2023-11-14T22:13:20Z"
+            self.pods[key.name]["metadata"]["deletionTimestamp"] = ends_at
         elif key.kind == PVC:
-            self.claims[key.name]["metadata"]["deletionTimestamp"] = "2023-11-14T22:13:20Z"
+            self.claims[key.name]["metadata"]["deletionTimestamp"] = ends_at
         else:
             del self.objects[key]
 

@@ -9,6 +9,8 @@ from tests.cluster.needs import UnmetNeedError
 
 PROMISED = {
     "polls_per_cpu_second",
+    "polls_per_cpu_second_rpc",
+    "polls_per_cpu_second_horizon",
     "polls_ratio_to_httpx",
     "nodes_10000_cores",
     "nodes_10000_rss_mb",

@@ -1,5 +1,7 @@
 """What is learned of what a replica bears, and what is not."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,6 +121,60 @@ def test_what_was_learned_before_counts_until_something_is_learned_here() -> Non
 
 def test_traffic_that_jumps_does_not_raise_what_is_believed_to_be_borne() -> None:
     assert compute_borne((900.0, 890.0, 1400.0, 1450.0, 910.0)) == 900.0
+
+
+FALLEN = {"a": lagging(), "b": lagging(), "c": fresh(), "d": fresh(), "e": fresh()}
+FIVE = {name: fresh() for name in FALLEN}
+
+
+def after_a_pair(served: float, others: float, seconds: float = 300.0) -> Capacity:
+    """Learn from two of five that fall behind at `served`, while the others are asked for `others` from then on."""
+    capacity = Capacity()
+    for now in range(0, 61, 5):
+        capacity = learn(capacity, FIVE, dict.fromkeys(FIVE, served), float(now))
+    for now in range(65, 66 + int(seconds), 5):
+        capacity = learn(capacity, FALLEN, dict.fromkeys(FIVE, others), float(now))
+    return capacity
+
+
+def test_two_that_fall_behind_are_believed_until_half_of_the_others_keep_pace_at_as_much_for_minutes() -> None:
+    first = after_a_pair(900.0, 900.0, seconds=0.0)
+    assert (find_borne(first, None), find_borne(first, None, is_certain=True)) == (900.0, None)
+    assert find_borne(after_a_pair(900.0, 900.0, seconds=200.0), None) == 900.0
+    assert find_borne(after_a_pair(900.0, 900.0), None) is None
+    assert find_borne(after_a_pair(900.0, 300.0), None, is_certain=True) == 900.0
+
+
+def test_nothing_is_learned_at_idle() -> None:
+    assert find_borne(after_a_pair(4.9, 0.0), None) is None
+    busy = replace(Capacity(), proven=900.0)
+    for now in (0.0, 60.0):
+        busy = learn(busy, FIVE if now == 0.0 else FALLEN, dict.fromkeys(FIVE, 100.0), now)
+    assert busy.borne == ()
+
+
+def test_what_two_bear_for_minutes_takes_back_what_was_learned_at_less() -> None:
+    capacity = Capacity(borne=(20.0, 20.0, 400.0))
+    for now in range(0, 400, 5):
+        capacity = learn(capacity, FIVE, dict.fromkeys(FIVE, 40.0), float(now))
+    assert capacity.borne == (400.0,)
+    assert find_borne(Capacity(proven=40.0), 1.0) == 32.0
+    assert find_borne(Capacity(proven=40.0), None) is None
+
+
+def test_what_one_alone_bears_says_nothing_of_the_others() -> None:
+    capacity, rates = Capacity(borne=(20.0,)), {"a": 40.0, "b": 10.0, "c": 10.0}
+    for now in range(0, 400, 5):
+        capacity = learn(capacity, dict.fromkeys(rates, fresh()), rates, float(now))
+    assert capacity.borne == (20.0,)
+
+
+def test_a_laggard_that_stops_at_once_teaches_nothing_however_fast_it_was() -> None:
+    stuck = replace(lagging(rate=0.15), since=60.0, closed_at=50.0)
+    busy = replace(lagging(rate=0.15), since=60.0, closed_at=65.0)
+    for laggard, borne in ((stuck, ()), (busy, (900.0, 910.0))):
+        began = learned(STEADY, (60.0, {"a": stuck, "b": stuck, "c": fresh()}, SHIFTED))
+        assert learn(began, {"a": laggard, "b": laggard, "c": fresh()}, SHIFTED, 70.0).borne == borne
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 60), st.floats(0, 1e5)), min_size=1, max_size=50))

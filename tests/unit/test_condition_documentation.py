@@ -69,7 +69,8 @@ def list_autoscaling() -> Iterator[Any]:
 
 def list_facts() -> Iterator[PoolFacts]:
     """List facts of every kind of pool, so that together they bring out all that conditions say."""
-    stalls = [(reason, "x") for reason in ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused")]
+    refused = ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
+    stalls = [(reason, "x") for reason in refused]
     variants: list[dict[str, Any]] = [
         *({"ground": ground} for ground in Ground),
         *({"stalled": stall} for stall in (None, *stalls)),
@@ -79,6 +80,7 @@ def list_facts() -> Iterator[PoolFacts]:
         *({"autoscaling": judgement} for judgement in list_autoscaling()),
         *({name: value} for name, value in (("ready", 1), ("present", 4), ("outdated", 1), ("serving", 0))),
         *({name: True} for name in ("is_applying", "is_paused", "is_halted")),
+        {"failing": ("PrometheusRule pool: no",)},
         {"has_query_server": False},
         {"lacks_gateway_api": True},
     ]

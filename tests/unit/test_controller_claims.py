@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from controller.resources.claims import build_claim_template, build_grown_claims, build_new_claims
-from tests.unit.observed_pools import build_pool
+from tests.unit.observed_pools import FRESH, build_pool
+from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld, name_writes
 
 
 def claim(ordinal: int, size: str = "100Gi", **metadata: Any) -> dict[str, Any]:
@@ -87,3 +88,23 @@ def test_claims_grow_of_replicas_that_are_wanted_and_of_no_others() -> None:
     (grown,) = build_grown_claims(pool, 5, claims)
     assert grown["metadata"]["name"] == "data-pool-0"
     assert grown["spec"] == {"resources": {"requests": {"storage": "200Gi"}}}
+
+
+def test_a_pool_does_not_grow_over_a_volume_that_is_still_going() -> None:
+    old, new = ({"dataSource": {"kind": "VolumeSnapshot", "name": name}} for name in ("old", "new"))
+    world = PoolWorld.begin(*[FRESH] * 4, minReplicas=1, targetReplicas=3, storage=old)
+    world.change(storage=new)
+    world.change(replicas=3)
+    world.rest()
+    world.settle()
+    world.claims["data-pool-3"]["metadata"]["deletionTimestamp"] = "2023-11-14T22:13:20Z"
+    world.change(replicas=4)
+    world.rest()
+    assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 3
+    told = next(one["message"] for one in world.status["conditions"] if one["type"] == "Reconciling")
+    assert told == "3 replicas are there, 4 are to be; waits for the volume of pool-3 before it to be gone"
+    del world.claims["data-pool-3"]
+    written = name_writes(world.step())
+    assert written.index("PersistentVolumeClaim data-pool-3") < written.index("StatefulSet pool")
+    assert world.claims["data-pool-3"]["spec"]["dataSource"]["name"] == "new"
+    assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 4

@@ -85,6 +85,21 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
         "Reconciling",
         ("False", "Stalled", "see Stalled"),
     ),
+    "a replica is stuck, and all else goes on": (
+        {"stalled": ("ReplicaStuck", "x"), "outdated": 2},
+        "Reconciling",
+        ("False", "Stalled", "see Stalled; 2 of 5 replicas run an older version or configuration"),
+    ),
+    "pods say why they are not ready": (
+        {"ready": 3, "troubles": "2 have no node (Insufficient cpu)"},
+        "Ready",
+        ("False", "TooFewReady", "3 of 5 ready: 2 have no node (Insufficient cpu)"),
+    ),
+    "a smaller pool waits": (
+        {"present": 6, "holds": "a fresh replica among those that stay"},
+        "Reconciling",
+        ("True", "Scaling", "6 replicas are there, 5 are to be; waits for a fresh replica among those that stay"),
+    ),
     "it needs a person": ({"stalled": ("NameTaken", "x")}, "Stalled", ("True", "NameTaken", "x")),
     "too few are fresh": ({"fresh": 4}, "Fresh", ("False", "TooFewFresh", "4 of 5 replicas are fresh, 5 are to be")),
     "nobody is fresh": ({"fresh": 0}, "Fresh", ("False", "NoneFresh", "0 of 5 replicas are fresh, 5 are to be")),

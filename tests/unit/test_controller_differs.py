@@ -6,8 +6,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.differs import compute_hash, differs, stamp
+from controller.differs import compute_hash, differs, find_differences, note_rewrite, stamp
 from controller.list_keys import index_items, keys_of_kind
+
+
+def test_what_somebody_makes_of_an_object_each_time_is_no_difference_until_something_else_changes() -> None:
+    wanted = stamp(build({"image": "core", "size": 1}))
+    answer = {**wanted, "spec": {"image": "mirror/core", "size": 1}}
+    rewrite = note_rewrite(wanted, answer, None)
+    assert rewrite is not None
+    assert list(rewrite.found) == ["spec.image"]
+    assert differs(wanted, answer)
+    assert not differs(wanted, answer, rewrite)
+    assert differs(wanted, {**answer, "spec": {"image": "mirror/core", "size": 2}}, rewrite)
+    assert differs(wanted, {**answer, "spec": {"image": "evil/core", "size": 1}}, rewrite)
+    assert differs(stamp(build({"image": "core:2", "size": 1})), answer, rewrite)
+    assert note_rewrite(wanted, wanted, rewrite) is None
+
+
+def test_what_is_another_each_time_it_is_applied_is_let_be_whatever_it_is() -> None:
+    wanted = stamp(build({"image": "core"}))
+    first = note_rewrite(wanted, {**wanted, "spec": {"image": "mirror-1/core"}}, None)
+    second = note_rewrite(wanted, {**wanted, "spec": {"image": "mirror-2/core"}}, first)
+    assert not differs(wanted, {**wanted, "spec": {"image": "mirror-3/core"}}, second)
+
+
+def test_a_difference_is_named_by_its_path_also_in_lists_that_are_merged_by_key() -> None:
+    containers = [{"name": "core", "image": "a", "env": [{"name": "A", "value": "1"}]}]
+    live = [{"name": "core", "image": "b", "env": []}, {"name": "sidecar"}]
+    found = find_differences(build({"containers": containers}), build({"containers": live}))
+    assert list(found) == ["spec.containers[core].image", "spec.containers[core].env[A]"]
 
 
 def build(spec: Any, kind: str = "StatefulSet") -> dict[str, Any]:

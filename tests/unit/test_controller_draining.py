@@ -26,7 +26,7 @@ from tests.unit.observed_pools import (
     build_pool,
     observe,
 )
-from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_addresses
+from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_addresses, read_backends
 from tests.unit.pool_world import STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted, name_writes
 
 ROUTED = {"loadBalancing": {"enabled": True, "httpRoute": {"parentRefs": [{"name": "edge"}]}}}
@@ -65,6 +65,8 @@ SIZES = {
     "a new pool": (look(), None, 3),
     "growing": (look(UNREACHABLE, FRESH), 2, 3),
     "where nobody can serve, nothing is gained by waiting": (look(*[UNREACHABLE] * 4), 4, 3),
+    "the last fresh one goes only where no other is expected to be fresh":  # nobody says so here
+    (look(LAGGING, LAGGING, LAGGING, FRESH), 4, 3),
     "those that go serve still": (look(UNREACHABLE, UNREACHABLE, UNREACHABLE, LAGGING), 4, 4),
 }
 
@@ -99,8 +101,11 @@ def test_backends_of_a_route_lose_whoever_goes_before_the_pool_gets_smaller() ->
     world = PoolWorld.begin(FRESH, FRESH, LAGGING, **ROUTED)
     world.change(replicas=2)
     written = name_all(world)
-    route, deleted = written.index("HTTPRoute pool"), written.index("delete EndpointSlice pool-lagging-lagging-0")
-    assert route < deleted < written.index("StatefulSet pool")
+    assert written.index("HTTPRoute pool") < written.index("StatefulSet pool")
+    assert read_backends(world)["pool-lagging"][0] == 0
+    assert read_addresses(world, "pool-lagging").keys() == {"pool-2"}  # until its pod is gone
+    world.settle()
+    world.rest()
     assert read_addresses(world, "pool-lagging") == {}
 
 
@@ -131,9 +136,24 @@ def test_a_pool_stays_large_until_one_that_stays_can_serve() -> None:
     assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 3
     assert world.read_condition("Reconciling") == ("True", "Scaling")
     world.now += 5
-    world.say(LAGGING, FRESH, FRESH)
+    world.say(LAGGING, FRESH, FRESH, is_halted=True)  # nobody is expected to be fresh again
     assert name_all(world)[-1] == "StatefulSet pool"
     assert {pod: weight for pod, (_, weight) in world.read_endpoints().items()} == {"pool-0": 10}
+
+
+@pytest.mark.parametrize("staying", [LAGGING, CATCHING_UP])
+def test_the_last_fresh_replica_is_kept_until_one_that_stays_is_fresh(staying: ReplicaClass) -> None:
+    world = PoolWorld.begin(staying, FRESH, **WEIGHED)
+    before = world.read_endpoints()
+    world.change(replicas=1)
+    world.rest()
+    assert world.read_endpoints() == before
+    assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 2
+    told = next(one for one in world.status["conditions"] if one["type"] == "Reconciling")
+    assert told["message"] == "2 replicas are there, 1 are to be; waits for a fresh replica among those that stay"
+    world.say(FRESH, FRESH)
+    assert name_all(world)[-1] == "StatefulSet pool"
+    assert world.read_endpoints().keys() == {"pool-0"}
 
 
 def test_a_pool_that_is_to_be_of_one_and_anew_restarts_that_one_while_the_others_serve() -> None:

@@ -24,7 +24,7 @@ Slices = list[dict[str, Any]]
 
 
 def endpoint(ordinal: int, weight: int = 100, *, lagging: bool = False, **fields: str) -> ReadEndpoint:
-    told = {"uid": f"uid-{ordinal}", "address": give_address(ordinal)} | fields
+    told: dict[str, Any] = {"uid": f"uid-{ordinal}", "address": give_address(ordinal)} | fields
     freshness = Freshness.LAGGING if lagging else Freshness.FRESH
     return ReadEndpoint(f"pool-{ordinal}", freshness=freshness, weight=weight, **told)
 

@@ -69,3 +69,9 @@ def test_what_a_replica_bears_is_a_number_or_not_known(sent: float | None, read:
     if sent is not None:
         message.decision.learned_requests_per_replica = sent
     assert parse_fleet_view(message).learned_requests_per_replica == read
+
+
+def test_the_start_of_a_process_and_another_network_are_read() -> None:
+    told = parse_replica(started_on=40.0, of_another_network=True)
+    assert (told.started_on, told.is_of_another_network) == (40.0, True)
+    assert (parse_replica().started_on, parse_replica().is_of_another_network) == (None, False)

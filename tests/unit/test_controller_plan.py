@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from controller.disruptions import SHUT_SECONDS
 from controller.observed import Capabilities
 from controller.plan import plan_pool
-from readpool.kubernetes.kinds import POD, PVC, SERVICE, ObjectKey
-from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNKNOWN
+from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, SERVICE, ObjectKey
+from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNKNOWN, UNREACHABLE
 from tests.unit.pool_world import SCALED_OBJECT_KEY, STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted, name_writes
 
 
@@ -191,7 +192,7 @@ def test_a_plan_says_when_time_alone_will_change_it() -> None:
     assert world.plan().again_in_seconds == 285
     world.now += 285
     world.rest()
-    assert world.plan().again_in_seconds is None
+    assert world.plan().again_in_seconds == SHUT_SECONDS - 310  # of the last fresh one no drain is kept for good
 
 
 def test_a_scaler_that_has_just_started_moves_nothing_and_tells_nobody() -> None:
@@ -219,3 +220,34 @@ def test_a_controller_that_has_just_started_moves_nothing_and_tells_nobody() -> 
     world.say(FRESH, FRESH, LAGGING)
     world.silent_since = None
     assert world.plan().is_empty
+
+
+def test_a_bad_configuration_lies_under_no_replica_but_the_one_that_tries_it() -> None:
+    world = PoolWorld.begin(*[FRESH] * 5, **WEIGHED)
+    world.change(coreConfigOverride="NO_SUCH_KEY = 1")
+    assert [name_deleted(world.step()), name_deleted(world.step())] == [[], ["Pod pool-4"]]
+    for _ in range(30):
+        world.now += 60
+        world.see_stateful_set()
+        world.step()
+        world.settle()
+        world.pods["pool-4"]["status"]["conditions"][0]["status"] = "False"
+        world.say(FRESH, FRESH, FRESH, FRESH, UNREACHABLE)
+    held = world.objects[ObjectKey(CONFIG_MAP, "default", "pool-config")]["data"]
+    assert [name for name, text in held.items() if "NO_SUCH_KEY" in text] == ["pool-4.cfg"]
+
+
+def test_a_pause_writes_nothing_of_what_replicas_are_made_of() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, **WEIGHED)
+    before = world.revision
+    world.change(paused=True, coreConfigOverride="FAILURE_SAFETY = 0", version="v23.0.0")
+    world.rest()
+    del world.pods["pool-1"]
+    world.settle()
+    world.rest()
+    assert world.revision == before
+    held = world.objects[ObjectKey(CONFIG_MAP, "default", "pool-config")]["data"]
+    assert not any("FAILURE_SAFETY" in text for text in held.values())
+    world.change(paused=False)
+    world.rest()
+    assert world.revision != before

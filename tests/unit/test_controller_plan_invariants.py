@@ -182,13 +182,23 @@ def test_weights_stay_while_the_scaler_is_silent_and_then_are_all_alike(world: P
     gone = list_surplus(world)
     kept = {pod: weight for pod, weight in kept.items() if pod in list_alive(world).keys() - gone}
     assert {pod: weight for pod, weight in after.items() if pod not in gone} == kept or not kept
+    proven = world.read_endpoints().keys() | list_heard(world)
     world.now += 300
     world.rest()
     staying = list_alive(world).keys()
     ready = {name for name in staying if world.pods[name]["status"]["conditions"][0]["status"] == "True"}
     gone = list_surplus(world)
-    assert world.read_endpoints().keys() - gone == (ready or staying) - gone
+    assert world.read_endpoints().keys() - gone == (ready & proven or ready or staying) - gone
     assert len({weight for _, weight in world.read_endpoints().values()}) <= 1
+
+
+def list_heard(world: PoolWorld) -> set[str]:
+    """List the pods that the scaler has heard to have ledgers, at the address that they have."""
+    views = world.fleet.replicas if world.fleet is not None else ()
+    heard = {
+        view.name for view in views if view.ledger and view.address.startswith(f"{list_alive(world).get(view.name)}:")
+    }
+    return heard & list_alive(world).keys()
 
 
 def list_surplus(world: PoolWorld) -> set[str]:

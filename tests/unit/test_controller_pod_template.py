@@ -115,7 +115,39 @@ MERGES: dict[str, tuple[Any, Any, Any]] = {
     "a field": ({"a": 1, "b": 2}, {"b": 3}, {"a": 1, "b": 3}),
     "a field more": ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
     "a field of a field": ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
-    "nothing over something": ({"a": 1}, {"a": None}, {"a": 1}),
+    "null takes a field away": ({"a": 1, "b": 2}, {"a": None}, {"b": 2}),
+    "and out of what only they say": ({}, {"a": {"b": None, "c": [{"d": None}]}}, {"a": {"c": [{}]}}),
+    "a field of a field as well": ({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}, {"a": {"c": 2}}),
+    "a probe has one handler": (
+        {"readinessProbe": {"httpGet": {"path": "/info", "port": 1}, "periodSeconds": 5}},
+        {"readinessProbe": {"exec": {"command": ["/ready.sh"]}, "initialDelaySeconds": 30}},
+        {"readinessProbe": {"exec": {"command": ["/ready.sh"]}, "initialDelaySeconds": 30, "periodSeconds": 5}},
+    ),
+    "ours where theirs is null": (
+        {"readinessProbe": {"httpGet": {"path": "/info", "port": 1}}},
+        {"readinessProbe": {"exec": None, "periodSeconds": 9}},
+        {"readinessProbe": {"httpGet": {"path": "/info", "port": 1}, "periodSeconds": 9}},
+    ),
+    "the same handler by field": (
+        {"readinessProbe": {"httpGet": {"path": "/info", "port": 1}}},
+        {"readinessProbe": {"httpGet": {"path": "/other"}}},
+        {"readinessProbe": {"httpGet": {"path": "/other", "port": 1}}},
+    ),
+    "a volume has one source": (
+        {"volumes": [{"name": "shard", "downwardAPI": {"items": []}}]},
+        {"volumes": [{"name": "shard", "emptyDir": {}}]},
+        {"volumes": [{"name": "shard", "emptyDir": {}}]},
+    ),
+    "a variable has a value or a source": (
+        {"env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+        {"env": [{"name": "POD_NAME", "value": "x"}]},
+        {"env": [{"name": "POD_NAME", "value": "x"}]},
+    ),
+    "and one source": (
+        {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+        {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
+        {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
+    ),
     "a plain list as a whole": ({"command": ["a", "b"]}, {"command": ["c"]}, {"command": ["c"]}),
     "a list by its key": (
         {"volumes": [{"name": "a", "x": 1}, {"name": "b"}]},

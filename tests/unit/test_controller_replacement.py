@@ -30,7 +30,13 @@ TABLE = {
     "another one is going": ([LASTING, FINE, replace(other(FRESH), is_terminating=True)], False),
     "another one does not answer": ([LASTING, FINE, other(UNREACHABLE)], True),
     "another one is of another network": ([LASTING, FINE, other(FOREIGN)], True),
-    "it does not answer": ([replace(LASTING, replica_class=UNREACHABLE), FINE], False),
+    "it does not answer the scaler alone": ([replace(LASTING, replica_class=UNREACHABLE), FINE], False),
+    "it answers nobody": ([replace(LASTING, replica_class=UNREACHABLE, is_silent=True), FINE], True),
+    "it answers nobody, since no node has room for it": (
+        [replace(LASTING, replica_class=UNREACHABLE, is_silent=True, is_held=True), FINE],
+        False,
+    ),
+    "another one that is not observed has no node": ([LASTING, FINE, replace(other(UNKNOWN), is_held=True)], True),
     "it catches up": ([replace(LASTING, replica_class=CATCHING_UP), FINE], False),
 }
 

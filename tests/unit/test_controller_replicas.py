@@ -11,9 +11,20 @@ from hypothesis import strategies as st
 from controller.fleet_view import parse_fleet_view
 from controller.observed import FleetView, ReplicaView
 from controller.replicas import Replica, read_replicas
+from readpool.kubernetes.kinds import SERVICE, ObjectKey
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
-from tests.unit.observed_pools import FRESH, LAGGING, NOW, UNKNOWN, build_pod, build_pool, build_view, observe
+from tests.unit.observed_pools import (
+    FRESH,
+    LAGGING,
+    NOW,
+    UNKNOWN,
+    build_fleet,
+    build_pod,
+    build_pool,
+    build_view,
+    observe,
+)
 
 POOL = build_pool()
 OURS = build_view(POOL, 0, LAGGING, address="10.0.0.1:11627")
@@ -145,3 +156,34 @@ def test_every_class_comes_over_the_wire(replica_class: ReplicaClass) -> None:
     replica = observer_pb2.Replica(name="pool-0")
     setattr(replica, "class", wire)
     assert parse_fleet_view(observer_pb2.Snapshot(replicas=[replica])).replicas[0].replica_class is replica_class
+
+
+FAMILIES = {
+    "the first, while the Service has no family": (["fd00::1", "10.0.0.1"], None, "fd00::1"),
+    "IPv4 of a pod that has IPv6 first": (["fd00::1", "10.0.0.1"], "IPv4", "10.0.0.1"),
+    "IPv6 of a pod that has IPv4 first": (["10.0.0.1", "fd00::1"], "IPv6", "fd00::1"),
+    "the only one, whatever its family": (["10.0.0.1"], "IPv6", "10.0.0.1"),
+    "none of a pod that has none": ([], "IPv6", ""),
+}
+
+
+@pytest.mark.parametrize(("addresses", "family", "expected"), FAMILIES.values(), ids=FAMILIES.keys())
+def test_readers_come_by_the_family_of_the_read_service(
+    addresses: list[str], family: str | None, expected: str
+) -> None:
+    pool = build_pool()
+    pod = build_pod(pool, 0, address=addresses[0] if addresses else "")
+    pod["status"]["podIPs"] = [{"ip": one} for one in addresses]
+    spec = {"spec": {"ipFamilies": [family]}} if family else {"spec": {}}
+    observed = observe(pool, pods=(pod,), children={ObjectKey(SERVICE, "default", "pool"): spec})
+    assert read_replicas(observed)[0].address == expected
+
+
+@pytest.mark.parametrize("asked", ["[fd00::1]:11627", "10.0.0.1:11627"])
+def test_a_pod_is_known_by_any_of_its_addresses(asked: str) -> None:
+    pool = build_pool()
+    pod = build_pod(pool, 0, address="fd00::1")
+    pod["status"]["podIPs"] = [{"ip": "fd00::1"}, {"ip": "10.0.0.1"}]
+    fleet = build_fleet(pool, FRESH)
+    fleet = replace(fleet, replicas=(replace(fleet.replicas[0], address=asked),))
+    assert read_replicas(observe(pool, pods=(pod,), fleet=fleet))[0].is_fresh

@@ -1,10 +1,12 @@
 """Which replica is restarted next: those of no use first, then laggards, fresh ones last and never the last of them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.rollout import RolloutReplica, choose_restart
+from controller.rollout import RolloutReplica, choose_restart, note_sick
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, UNKNOWN, UNREACHABLE
 
@@ -15,6 +17,12 @@ def old(replica_class: ReplicaClass, *, is_ready: bool = True) -> RolloutReplica
 
 def new(replica_class: ReplicaClass, *, is_ready: bool = True) -> RolloutReplica:
     return build(replica_class, is_outdated=False, is_ready=is_ready)
+
+
+def sick(replica_class: ReplicaClass, *, is_ready: bool = True, is_awaited: bool = False) -> RolloutReplica:
+    """Build one that has been restarted and was not fresh before."""
+    one = build(replica_class, is_outdated=False, is_ready=is_ready)
+    return replace(one, was_sick=True, is_awaited=is_awaited)
 
 
 def build(
@@ -31,16 +39,7 @@ def build(
 
 
 def number(replicas: list[RolloutReplica]) -> list[RolloutReplica]:
-    return [
-        build(
-            one.replica_class,
-            is_outdated=one.is_outdated,
-            is_ready=one.is_ready,
-            is_going=one.is_terminating,
-            ordinal=ordinal,
-        )
-        for ordinal, one in enumerate(replicas)
-    ]
+    return [replace(one, name=f"pool-{ordinal}", ordinal=ordinal) for ordinal, one in enumerate(replicas)]
 
 
 GOING = build(FRESH, is_outdated=False, is_going=True)
@@ -88,6 +87,32 @@ TABLE = {
         "pool-1 to be fresh",
     ),
     "all lag": ([old(LAGGING), old(LAGGING)], 1, ""),
+    "one that was sick before and does not come up holds up nobody": (
+        [old(FRESH), old(FRESH), sick(UNKNOWN, is_ready=False)],
+        1,
+        "",
+    ),
+    "nor one that catches up for ever": ([old(FRESH), old(FRESH), sick(CATCHING_UP)], 1, ""),
+    "for a while it is waited for": (
+        [old(FRESH), old(FRESH), sick(CATCHING_UP, is_awaited=True)],
+        None,
+        "pool-2 to be fresh",
+    ),
+    "it is no company for the last fresh one": (
+        [old(FRESH), sick(UNREACHABLE, is_ready=False)],
+        None,
+        "a second fresh replica",
+    ),
+    "a fresh one that does not come back holds up all, however long": (
+        [old(FRESH), old(FRESH), replace(new(UNREACHABLE, is_ready=False), is_awaited=False)],
+        None,
+        "pool-2 to be fresh",
+    ),
+    "one that does not end for long holds up nobody": (
+        [old(FRESH), old(FRESH), old(FRESH), replace(GOING, is_awaited=False)],
+        2,
+        "",
+    ),
 }
 
 
@@ -103,6 +128,38 @@ def test_the_next_restart_and_what_it_waits_for(
 def test_nothing_is_restarted_while_a_pod_is_still_to_be_made() -> None:
     step = choose_restart(number([old(FRESH), old(FRESH)]), 3)
     assert (step.restart, step.waits_for) == (None, "a pod that is still to be made")
+
+
+def test_one_that_was_not_there_before_and_cannot_be_made_holds_up_nobody() -> None:
+    known = number([old(FRESH), old(FRESH)])
+    assert choose_restart(known, 3, sick=frozenset({2})).restart == "pool-1"
+
+
+NOTES: dict[str, tuple[list[RolloutReplica], set[int], set[int], set[int]]] = {
+    "nobody of a pool that is well": ([old(FRESH), old(FRESH)], set(), set(), set()),
+    "who lags, catches up or is silent": (
+        [old(LAGGING), old(CATCHING_UP), old(UNREACHABLE), old(FRESH)],
+        set(),
+        set(),
+        {0, 1, 2},
+    ),
+    "not who is unknown to a silent scaler and ready": (
+        [old(UNKNOWN), old(UNKNOWN, is_ready=False)],
+        set(),
+        set(),
+        {1},
+    ),
+    "who was noted and is not back": ([new(CATCHING_UP), old(FRESH)], {0}, set(), {0}),
+    "no longer who is fresh with the new version": ([new(FRESH), old(FRESH)], {0}, set(), set()),
+    "not a fresh one that does not come back": ([new(UNREACHABLE, is_ready=False), old(FRESH)], set(), set(), set()),
+    "newcomers": ([new(CATCHING_UP), old(FRESH)], set(), {0, 2}, {0, 2}),
+    "nobody who is no longer wanted": ([old(FRESH)], {7}, {9}, set()),
+}
+
+
+@pytest.mark.parametrize(("known", "noted", "newcomers", "expected"), NOTES.values(), ids=NOTES.keys())
+def test_a_rollout_notes(known: list[RolloutReplica], noted: set[int], newcomers: set[int], expected: set[int]) -> None:
+    assert note_sick(number(known), 4, noted, newcomers) == expected
 
 
 replicas = st.lists(

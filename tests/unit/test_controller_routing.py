@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.observed import ObservedPool
+from controller.observed import FleetView, ObservedPool
 from controller.replicas import read_replicas
 from controller.resources.endpoint_slices import Freshness, Route
 from controller.routing import Ground, Routing, find_stale_time, route
@@ -54,7 +54,15 @@ TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], Ground]] =
     "FreshOnly serves by laggards where nobody is": (FRESH_ONLY, [LAGGING, CATCHING_UP], [1, 1], Ground.NONE_FRESH),
     "nobody fresh": (WEIGHED, [LAGGING, UNREACHABLE], [10, 0], Ground.NONE_FRESH),
     "nobody answers the scaler": (WEIGHED, [UNREACHABLE, UNREACHABLE], [100, 100], Ground.NONE_ANSWER),
-    "all of another network": (WEIGHED, [FOREIGN], [100], Ground.NONE_ANSWER),
+    "one that claims more ledgers than there are serves before nobody does": (
+        WEIGHED,
+        [FOREIGN, UNREACHABLE],
+        [10, 0],
+        Ground.NONE_FRESH,
+    ),
+    "and not beside one that lags": (WEIGHED, [FOREIGN, LAGGING], [0, 10], Ground.NONE_FRESH),
+    "nor where all serve alike": ({}, [FOREIGN, CATCHING_UP], [0, 100], Ground.ALIKE),
+    "where all serve alike, before nobody does": ({}, [FOREIGN, UNREACHABLE], [100, 0], Ground.ALIKE),
     "not enabled: all that answer, alike": ({}, [FRESH, LAGGING, UNREACHABLE], [100, 100, 0], Ground.ALIKE),
     "not enabled, and nobody answers": ({}, [UNREACHABLE], [100], Ground.NONE_ANSWER),
     "no weight for anyone is still one for the fresh": (
@@ -167,7 +175,7 @@ def look_at_unknown(seconds_ago: float, routes: dict[str, Route]) -> Routing:
         pytest.param(1, had(1, 10, uid="before"), 0, id="a pod made anew has had nothing"),
         pytest.param(1, {}, 0, id="a newcomer as well"),
         pytest.param(15, had(1, 10), 100, id="counts as fresh when three polls have passed"),
-        pytest.param(15, {}, 100, id="and so does a newcomer"),
+        pytest.param(15, {}, 0, id="but no newcomer that nobody has ever heard"),
     ],
 )
 def test_a_replica_that_is_not_observed(seconds_ago: float, routes: dict[str, Route], weight: int) -> None:
@@ -178,6 +186,7 @@ def test_what_is_not_observed_is_stale_three_polls_after_anything_was_heard() ->
     view = build_view(build_pool(), 0, UNKNOWN, since=100.0, observed_at=None)
     assert find_stale_time(view) == 115
     assert find_stale_time(replace(view, observed_at=120.0)) == 135
+    assert find_stale_time(view, FleetView(at=0.0, poll_interval_seconds=30.0)) == 190
 
 
 def lags(*lags_ledgers: int) -> Any:

@@ -24,6 +24,7 @@ from tests.unit.observed_pools import (
     build_view,
     observe,
 )
+from tests.unit.pool_world import PoolWorld
 
 
 def write(observed: ObservedPool, now: float = NOW) -> PoolStatus:
@@ -156,3 +157,10 @@ def test_what_the_scaler_has_learned_is_kept_for_the_next_one() -> None:
     assert write(knows).learned_requests_per_replica == 87.5
     forgets = tell(settle(knows), FRESH, at=NOW + 60, ahead=12)
     assert write(forgets, NOW + 60).learned_requests_per_replica == 87.5
+
+
+def test_a_replica_that_ends_is_not_counted_as_ready() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH)
+    world.pods["pool-2"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    world.rest()
+    assert world.status["readyReplicas"] == 2

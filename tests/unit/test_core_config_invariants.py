@@ -45,7 +45,14 @@ def test_an_archive_is_refused_or_stays_one_word_of_its_command(url: str, other:
     except ConfigError:
         return
     alone = build_get_command(checked[:1]).format("bucket/x", "local")
-    assert alone.split() == shlex.split(alone) == ["curl", "-sf", f"{checked[0]}/bucket/x", "-o", "local"]
+    assert (
+        alone.split()
+        == shlex.split(alone)
+        == [
+            *("curl", "-sf", "--connect-timeout", "10", "--speed-time", "30"),
+            *(f"{checked[0]}/bucket/x", "-o", "local"),
+        ]
+    )
     shell, option, script = build_get_command(checked).format("bucket/x", "local").split()
     assert (shell, option) == ("sh", "-fc")
     for part, one in zip(script.split("||"), checked, strict=True):

@@ -6,7 +6,7 @@ import pytest
 
 from controller.core_config import CoreSettings
 from controller.core_config_archives import build_get_command
-from controller.core_config_override import ConfigError
+from controller.core_config_override import ConfigError, parse_override
 from tests.unit.core_configs import KEY, OWN_QUORUM, PRIVATE, TESTNET, A, B, build, get, read_archives
 
 
@@ -112,3 +112,52 @@ def test_an_override_that_would_break_the_pool_is_refused_by_name(override: str,
 def test_a_private_network_has_to_bring_what_nobody_knows(settings: CoreSettings, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(settings, network=PRIVATE)
+
+
+WATCHER = """LOG_FILE_PATH="/var/log/stellar/stellar-core.log"
+DATABASE="postgresql://dbname=stellar"
+HTTP_PORT=11626
+NODE_IS_VALIDATOR=true
+HOME_DOMAINS=[]
+[HISTORY.a]
+get="curl x"
+put="cp {0} {1}"
+"""
+
+
+def test_all_that_is_refused_of_a_file_that_somebody_has_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_override(WATCHER)
+    told = str(refused.value)
+    assert told.startswith("coreConfigOverride: HTTP_PORT cannot be set")
+    for part in (
+        "DATABASE cannot be set",
+        "NODE_IS_VALIDATOR can only be false",
+        'LOG_FILE_PATH can only be "" or a path in /var/lib/stellar: the rest of the pod is read-only',
+        "HISTORY.a.put cannot be set",
+        "HISTORY.a.get has to be a command",
+        "HOME_DOMAINS needs VALIDATORS",
+    ):
+        assert part in told
+
+
+@pytest.mark.parametrize("key", ["LOG_FILE_PATH", "METADATA_OUTPUT_STREAM"])
+@pytest.mark.parametrize(
+    ("path", "is_bearable"),
+    [
+        ('""', True),
+        ('"core.log"', True),
+        ('"/var/lib/stellar/core.log"', True),
+        ('"/var/log/core.log"', False),
+        ('"../core.log"', False),
+        ('"/var/lib/stellar/../core.log"', False),
+        ('"/var/lib/stellar-core.log"', False),
+        ("7", False),
+    ],
+)
+def test_a_file_that_a_pod_cannot_write_is_refused(key: str, path: str, is_bearable: bool) -> None:
+    if is_bearable:
+        assert key in parse_override(f"{key} = {path}")
+        return
+    with pytest.raises(ConfigError, match=f"^coreConfigOverride: {key} can only be"):
+        parse_override(f"{key} = {path}")

@@ -2,6 +2,7 @@
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet import Fleet, FleetSettings
+from scaler.policy import FROM_ZERO
 from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from tests.unit.staged_fleet import GONE, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
@@ -37,8 +38,17 @@ def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
     before = fleet.snapshot(START).decision
     assert (before.desired, before.reason) == (None, STILL_OBSERVING)
     assert before.message == "Who the replicas are is not yet known."
+
+
+def test_a_fleet_of_zero_comes_up_to_its_target_or_to_what_was_asked_for_last() -> None:
+    fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
     fleet.set_members({}, START + 1)
-    assert fleet.snapshot(START + 1).decision.reason == NO_REPLICAS
+    began = fleet.snapshot(START + 1).decision
+    assert (began.desired, began.reason) == (SPEC.bounds.target, FROM_ZERO)
+    stage = StagedFleet(*[NETWORK.in_step] * 7)
+    stage.play(60)
+    stage.fleet.set_members({}, stage.now)
+    assert stage.fleet.snapshot(stage.now).decision.desired == 7
 
 
 def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
@@ -73,3 +83,22 @@ def test_a_doubt_and_its_end_are_told_at_once() -> None:
     scripts = (NETWORK.behind(2 * SPEC.lag_threshold), NETWORK.in_step, NETWORK.in_step)
     told = [stage.fleet.observe("core-0", script(stage.now), stage.now) for script in scripts]
     assert told == [True, True, False]
+
+
+def test_a_name_that_comes_later_is_the_same_pods() -> None:
+    stage = StagedFleet()
+    stage.fleet.set_members({"10.0.0.7": "http://10.0.0.7:11626"}, stage.now)
+    stage.fleet.observe("10.0.0.7", NETWORK.in_step(stage.now), stage.now)
+    (before,) = stage.fleet.snapshot(stage.now).replicas
+    stage.fleet.set_members({"core-7": "http://10.0.0.7:11626"}, stage.now)
+    (after,) = stage.fleet.snapshot(stage.now).replicas
+    assert (after.name, after.standing) == ("core-7", before.standing)
+    assert after.standing.replica_class is FRESH
+
+
+def test_a_pod_of_another_name_at_a_known_address_is_another_pod() -> None:
+    stage = StagedFleet()
+    stage.fleet.set_members({"core-0": "http://10.0.0.7:11626"}, stage.now)
+    stage.fleet.observe("core-0", NETWORK.in_step(stage.now), stage.now)
+    stage.fleet.set_members({"core-1": "http://10.0.0.7:11626"}, stage.now)
+    assert classes(stage.fleet.snapshot(stage.now)) == {"core-1": UNKNOWN}

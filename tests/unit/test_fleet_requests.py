@@ -182,7 +182,7 @@ def test_what_a_replica_bears_is_what_it_was_asked_for_before_it_failed_its_read
     failing_share: float, learned: float
 ) -> None:
     stage, readers = steady(core_0=100.0, core_1=100.0, core_2=100.0)
-    readers.rates, readers.failing_share = dict.fromkeys(stage.scripts, 150.0), failing_share
+    readers.rates, readers.failing_share = {"core-0": 150.0, "core-1": 150.0, "core-2": 60.0}, failing_share
     readers.play(90)
     falls_at = stage.now
     for name in ("core-0", "core-1"):

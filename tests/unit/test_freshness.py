@@ -87,8 +87,13 @@ OK, LATE = report(), report(4900)
         pytest.param([joining(4300, up=60.0)], [CATCHING_UP], id="a restarted scaler sees a newcomer"),
         pytest.param([joining(1, up=None)], [CATCHING_UP], id="one that has closed nothing has no age"),
         pytest.param([OK, report(5044)], [FRESH, FRESH], id="ahead of the tip within reason"),
-        pytest.param([OK, report(5045), OK], [FRESH, FOREIGN, FRESH], id="claims what the network cannot have"),
-        pytest.param([report(2**32 - 1)] * 3, [FOREIGN] * 3, id="lies from the start"),
+        pytest.param([OK, report(5045), OK], [FRESH] * 3, id="claims too much once"),
+        pytest.param(
+            [OK, report(5045), report(5045), OK],
+            [FRESH, FRESH, FOREIGN, FRESH],
+            id="claims what the network cannot have",
+        ),
+        pytest.param([report(2**32 - 1)] * 3, [UNKNOWN, FOREIGN, FOREIGN], id="lies from the start"),
     ],
 )
 def test_the_class_goes(outcomes: list[NodeReport | PollFailure], classes: list[ReplicaClass]) -> None:

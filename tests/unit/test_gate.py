@@ -92,7 +92,7 @@ def test_the_way_to_core_leads_over_localhost_alone_and_the_admin_interface_has_
     config = build_gate_config(GateSettings(GatePorts(1, 2, 3), CorePorts(command=4, query=5)))
     resources = config["static_resources"]
     listening = [listener["address"]["socket_address"] for listener in resources["listeners"]]
-    assert listening == [{"address": "0.0.0.0", "port_value": port} for port in (1, 2, 3)]  # noqa: S104 - in a pod
+    assert listening == [{"address": "::", "port_value": port, "ipv4_compat": True} for port in (1, 2, 3)]
     clusters = {
         cluster["name"]: cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
         for cluster in resources["clusters"]

@@ -9,11 +9,12 @@ import pytest
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 from scaler.freshness import ReplicaStanding
-from scaler.observer import Told, is_more_than_numbers
+from scaler.observer import Observer, Told, is_more_than_numbers
 from scaler.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.snapshot_message import build_snapshot_message
+from scaler.streams import Streams
 from scaler.tip import Tip
 
 if TYPE_CHECKING:
@@ -115,9 +116,36 @@ def test_a_doubt_is_told_at_once_and_goes_out() -> None:
     assert [build_snapshot_message(one).replicas[0].doubted for one in (known, doubted)] == [False, True]
 
 
+def test_the_start_of_a_process_another_network_and_the_interval_go_out() -> None:
+    report = NodeReport(ledger=1000, is_synced=True, network="Another", started_on=40.0)
+    other = replace(SNAPSHOT.replicas[0], standing=replace(ANSWERED, report=report))
+    message = build_snapshot_message(
+        replace(SNAPSHOT, replicas=(other, *SNAPSHOT.replicas)), poll_interval_seconds=30.0
+    )
+    assert message.poll_interval_seconds == 30.0
+    assert [one.of_another_network for one in message.replicas] == [True, False, False]
+    assert [one.HasField("started_on") and one.started_on for one in message.replicas] == [40.0, False, False]
+
+
 def test_numbers_wait_for_the_interval_since_the_last_telling_and_nothing_new_waits_for_ever() -> None:
     told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
     newer = replace(SNAPSHOT, sequence=8)
     assert told.compute_rest_seconds(SNAPSHOT, now=200.0, interval_seconds=5.0) is None
     assert told.compute_rest_seconds(newer, now=101.0, interval_seconds=5.0) == 4.0
     assert told.compute_rest_seconds(newer, now=105.0, interval_seconds=5.0) == 0.0
+
+
+@pytest.mark.parametrize("number", [2**32, 2**64, 10**40, -1])
+def test_no_number_of_a_fleet_is_too_large_to_be_told(number: int) -> None:
+    decision = Decision(number, "BearingLoad", "", lacking=number, catching_up=number, bearing=number)
+    standing = replace(ANSWERED, lag_ledgers=number, report=NodeReport(ledger=number, is_synced=True))
+    replicas = (Replica("core-0", "http://10.0.0.1:11626", standing),)
+    message = build_snapshot_message(replace(SNAPSHOT, decision=decision, tip=Tip(number, 0.0), replicas=replicas))
+    told = (message.decision.bearing, message.decision.desired_replicas, message.replicas[0].lag, message.tip.ledger)
+    assert told == tuple(min(max(number, 0), most) for most in (2**32 - 1, 2**32 - 1, 2**64 - 1, 2**64 - 1))
+
+
+def test_a_fleet_that_cannot_be_told_ends_no_stream_of_many() -> None:
+    observer = Observer(cast("Any", None), cast("Any", None), Streams(1), 5.0, lambda: 0.0)
+    odd = replace(SNAPSHOT, decision=replace(SNAPSHOT.decision, message="\ud800"))
+    assert [observer._build(snapshot) is None for snapshot in (odd, SNAPSHOT, odd)] == [True, False, True]

@@ -52,7 +52,7 @@ def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load
     for seconds, requests in ((0.0, 600.0), (2.0, None), (61.0, None)):
         decision, memory = decide_on(FIVE_FRESH, memory, requests=requests, settings=LEARNED, seconds=seconds)
         answers.append((decision.bearing, decision.reason))
-    assert answers == [(8, "LimitedBySurge"), (8, "LimitedBySurge"), (0, "HoldingSurplus")]
+    assert answers == [(8, "LimitedBySurge"), (8, "LimitedBySurge"), (0, "RequestsUnknown")]
 
 
 @pytest.mark.parametrize(("warm_up", "bearing"), [(3.0, 7), (60.0, 7), (120.0, 9)])

@@ -54,7 +54,7 @@ def test_a_regretted_release_doubles_the_wait_and_one_that_proved_right_forgets_
 
 
 def test_no_number_of_regrets_makes_the_wait_longer_than_the_longest() -> None:
-    surplus = Surplus(held=6, regrets=50)
+    surplus = Surplus(held=6, regrets=5000)
     assert follow([(0, 5), (799, 5), (800, 5)], surplus)[0] == [6, 6, 5]
 
 

@@ -1,5 +1,7 @@
 """Which replicas tell how long a new one takes."""
 
+from dataclasses import replace
+
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
 from scaler.policy_warmup import WarmUps, record_warm_ups
@@ -38,6 +40,17 @@ def test_a_restart_tells_nothing() -> None:
 
 def test_a_newcomer_that_restarts_on_its_way_tells_nothing() -> None:
     moments = (OLD, OLD | {"c": new(100.0)}, OLD | {"c": new(300.0)}, OLD | {"c": fresh(300.0, 40.0)})
+    assert recorded(*moments).seconds == ()
+
+
+def test_a_pod_that_is_made_anew_on_its_own_volume_tells_nothing() -> None:
+    known = replace(new(500.0), known_since=50.0)
+    back = replace(fresh(500.0, 60.0), known_since=50.0)
+    assert recorded(OLD | {"c": fresh(50.0, 5.0)}, OLD, OLD | {"c": known}, OLD | {"c": back}).seconds == ()
+
+
+def test_one_that_began_with_ledgers_tells_nothing() -> None:
+    moments = [OLD, OLD | {"c": new(100.0)}, OLD | {"c": replace(fresh(100.0, 30.0), began_at_ledger=4000)}]
     assert recorded(*moments).seconds == ()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, is_too_late
+from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
 
 periods = st.floats(0.05, 300.0)
 moments = st.floats(0.0, 1e9)
@@ -91,3 +91,22 @@ def test_what_falls_due_can_always_start() -> None:
 def test_a_few_nodes_wait_for_nobody() -> None:
     budget = StartBudget(0.0)
     assert count_starts(budget, 3, [tick * 0.02 for tick in range(1, 4)]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "refusals", "seconds"),
+    [
+        (None, 1, 5.0),
+        (None, 2, 10.0),
+        (None, 4, 40.0),
+        (None, 100, 600.0),
+        (1.0, 1, 5.0),
+        (60.0, 1, 60.0),
+        (60.0, 6, 160.0),
+        (1e9, 1, 600.0),
+    ],
+)
+def test_who_refuses_is_left_alone_for_as_long_as_it_says_and_twice_as_long_each_time(
+    retry_after: float | None, refusals: int, seconds: float
+) -> None:
+    assert compute_rest_seconds(retry_after, refusals, 5.0) == seconds

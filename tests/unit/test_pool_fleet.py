@@ -1,5 +1,6 @@
 """What a trigger by pool stands for: from a ReadOnlyPool's manifest to what its fleet is held to, or why to hold."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from readpool.pool.spec import parse_pool
 from scaler.policy import Bounds
 from scaler.pool_fleet import ReferenceRules, build_unread, derive_fleet
 from scaler.pool_grounds import was_deleted
+from scaler.probes import parse_horizon
 from scaler.probes.kinds import ProbeKind
 from scaler.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 from tests.unit.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
@@ -217,3 +219,11 @@ def test_what_was_before_counts_for_nothing_once_the_pool_is_understood(
         assert after == derive(rules, **second)
     else:
         assert after.source in (before.source, NODES)
+
+
+@pytest.mark.parametrize("passphrase", ["Ours\u00a0; 2026", "Ours\u200d; 2026"])
+def test_a_passphrase_is_compared_as_what_a_node_says_is_shown(passphrase: str) -> None:
+    held_to = derive(network="Custom", networkPassphrase=passphrase).network
+    root = json.dumps({"history_latest_ledger": 3, "network_passphrase": passphrase}).encode()
+    assert held_to == "Ours ; 2026"
+    assert not parse_horizon(root).is_of_another(held_to)

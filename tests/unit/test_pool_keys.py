@@ -64,7 +64,7 @@ def test_of_an_object_its_content_is_kept_and_its_history_is_not() -> None:
 
 
 def test_of_a_pod_little_is_kept() -> None:
-    status = {"phase": "Running", "podIP": "10.0.0.1", "conditions": [], "containerStatuses": [{}]}
+    status = {"phase": "Running", "podIP": "10.0.0.1", "conditions": [], "hostIP": "10.9.0.1"}
     kept = trim_pod(build({"nodeName": "node", "containers": [{}]}) | {"status": status})
-    assert kept["spec"] == {"nodeName": "node"}
+    assert kept["spec"] == {"nodeName": "node", "containers": []}
     assert kept["status"] == {"phase": "Running", "podIP": "10.0.0.1", "conditions": []}

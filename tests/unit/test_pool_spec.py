@@ -12,11 +12,11 @@ from readpool.pool.spec import (
     ShardStrategy,
     SourceKind,
     parse_pool,
+    parse_what_is_understood,
 )
 from tests.unit.pool_manifests import ACCEPTED, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
 
 MODEL_ALONE = {
-    "an override that is no TOML": ({"coreConfigOverride": "A = "}, "spec.coreConfigOverride", "has to be TOML: "),
     "a truth as a number": ({"paused": 1}, "spec.paused", "has to be a valid boolean"),
     "a fraction of a replica": ({"minReplicas": 3.5}, "spec.minReplicas", "has to be a valid integer"),
     "a size that is true": ({"storage": {"size": True}}, "spec.storage.size", "has to be a valid string"),
@@ -52,6 +52,32 @@ def test_what_lies_on_an_edge_is_accepted_and_reads_the_same_when_written_out(sp
 def test_a_manifest_without_name_or_spec_is_refused(manifest: dict[str, Any]) -> None:
     with pytest.raises(PoolError, match="missing"):
         parse_pool(manifest)
+
+
+def test_an_override_is_text_to_the_door_so_that_a_typo_in_it_stops_nothing_but_the_configuration() -> None:
+    assert (
+        parse_pool(build_manifest(coreConfigOverride="LOG_COLOR = yes")).spec.core_config_override == "LOG_COLOR = yes"
+    )
+
+
+LENIENT = {
+    "a bad number": ({"minReplicas": "many"}, "min_replicas", 3),
+    "bounds that cross": ({"minReplicas": 9, "targetReplicas": 2, "maxReplicas": 2}, "max_replicas", 20),
+    "a part that is none": ({"storage": []}, "paused", False),
+    "nothing that is required": ({"network": None, "version": 7}, "paused", False),
+    "a bad archive among good ones": ({"historyArchiveUrls": ["nonsense", "https://a.example.com"]}, "paused", False),
+}
+
+
+@pytest.mark.parametrize(("bad", "field", "value"), LENIENT.values(), ids=LENIENT.keys())
+def test_what_is_understood_of_a_bad_spec_is_enough_for_its_readers(bad: Any, field: str, value: Any) -> None:
+    weights = {"enabled": True, "laggingNodeWeight": 3}
+    manifest = build_manifest(**({"version": "v22.4.1", "loadBalancing": weights} | bad))
+    with pytest.raises(PoolError):
+        parse_pool(manifest)
+    spec = parse_what_is_understood(manifest).spec
+    assert getattr(spec, field) == value
+    assert (spec.load_balancing.enabled, spec.load_balancing.lagging_node_weight) == (True, 3)
 
 
 def test_the_example_of_the_proposal_says_what_it_says() -> None:

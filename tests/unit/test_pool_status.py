@@ -109,6 +109,33 @@ def test_the_proposals_status_is_read() -> None:
     )
 
 
+def test_what_another_version_wrote_into_a_status_is_left_out_and_the_rest_is_read() -> None:
+    written = dump_status(FULL_STATUS)
+    written["replicaWeights"][0]["replicaClass"] = "draining"
+    written["conditions"][1]["status"] = "Perhaps"
+    del written["shardAssignments"][0]["shardId"]
+    written["averageLag"] = "much"
+    read = parse_pool(build_manifest() | {"status": written}).status
+    assert [one.replica_class for one in read.replica_weights] == [ReplicaClass.UNKNOWN, ReplicaClass.CATCHING_UP]
+    assert read.replica_weights[0].weight == 100
+    assert [one.type for one in read.conditions] == ["Ready"]
+    assert read.shard_assignments == FULL_STATUS.shard_assignments[1:]
+    assert (read.average_lag, read.fresh_replicas) == (None, 4)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.sampled_from(["conditions", "replicaWeights", "type", "replicas"]), inner)
+        ),
+    )
+)
+def test_no_status_whatever_keeps_a_pool_from_being_read(status: object) -> None:
+    assert isinstance(parse_pool(build_manifest() | {"status": status}).status, PoolStatus)
+
+
 def test_a_pool_that_nobody_has_seen_to_has_an_empty_status() -> None:
     assert parse_pool(build_manifest()).status == PoolStatus()
 

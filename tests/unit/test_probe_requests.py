@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scaler.probes.kinds import ProbeKind
-from scaler.probes.requests import build_request
+from scaler.probes.requests import build_call, build_request
 
 GETS = {
     ProbeKind.CORE: "/info",
@@ -23,11 +23,13 @@ def test_a_get_goes_to_the_path_of_its_kind_below_the_base(kind: ProbeKind, path
     assert (request.method, request.url, request.body, dict(request.headers)) == ("GET", base + path, None, {})
 
 
-def test_stellar_rpc_is_asked_for_its_health_by_post() -> None:
+def test_stellar_rpc_is_asked_by_one_post_for_health_ledger_and_network() -> None:
     request = build_request(ProbeKind.RPC, "http://10.0.0.1:8000/rpc/")
     assert (request.method, request.url) == ("POST", "http://10.0.0.1:8000/rpc")
     assert request.headers == {"Content-Type": "application/json"}
-    assert json.loads(request.body or b"") == {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
+    calls = json.loads(request.body or b"")
+    assert [call["method"] for call in calls] == ["getHealth", "getTransaction", "getNetwork"]
+    assert calls == [json.loads(build_call("http://a", number).body or b"") for number in (1, 2, 3)]
 
 
 def test_every_kind_of_node_can_be_asked() -> None:

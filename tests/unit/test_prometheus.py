@@ -38,6 +38,7 @@ _FLAGS = (
     "readpool_tip_stalled",
     "readpool_tip_halted",
     "readpool_decision_grounded",
+    "readpool_reference_counts",
     "readpool_replica_series_enabled",
 )
 """0 or 1, which has no unit."""

@@ -40,6 +40,29 @@ TURNS = st.lists(
 
 
 @few
+@given(worlds())
+def test_nor_one_of_an_implementation_that_applies_slices_before_the_route(world: PoolWorld) -> None:
+    world.rest()
+    for _ in range(3):
+        if HTTP_ROUTE_KEY not in world.objects:
+            return
+        sent = {name for name, (weight, there) in read_backends(world).items() if weight and list_there(world, there)}
+        old = world.objects[HTTP_ROUTE_KEY]
+        for write in world.list_writes(world.plan()):
+            write()
+            late = world.copy()
+            late.objects[HTTP_ROUTE_KEY] = old
+            assert all(list_there(late, read_backends(late)[name][1]) for name in sent)
+        world.settle()
+        world.say(*[one for one in reversed(ReplicaClass) for _ in range(2)])
+
+
+def list_there(world: PoolWorld, addresses: dict[str, str]) -> set[str]:
+    """List whose pods are there, also those that drain."""
+    return {pod for pod, address in addresses.items() if pod in world.pods}
+
+
+@few
 @given(TURNS)
 def test_nor_does_one_where_classes_change_before_a_plan_is_at_its_end(
     turns: list[tuple[list[ReplicaClass], int]],
@@ -78,7 +101,8 @@ def test_the_route_gives_each_class_the_share_that_its_replicas_weigh(world: Poo
     backends, weights = read_backends(world), world.read_endpoints()
     for name, (weight, addresses) in backends.items():
         assert 0 <= weight <= MOST_WEIGHT
-        assert weight == sum(weights[pod][1] for pod in addresses) or not weights
-        assert all(weights[pod][0] == address for pod, address in addresses.items()), name
-    told = [pod for _, addresses in backends.values() for pod in addresses]
+        assert weight in (0, sum(weights.get(pod, ("", 0))[1] for pod in addresses)) or not weights
+        assert not weight or all(weights[pod][0] == address for pod, address in addresses.items()), name
+        assert all(world.pods[pod]["status"]["podIP"] == address for pod, address in addresses.items()), name
+    told = [pod for weight, addresses in backends.values() for pod in addresses if weight]
     assert sorted(told) == sorted(weights) or not backends

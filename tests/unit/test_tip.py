@@ -1,8 +1,10 @@
 """The tip from claims: who is believed, what stands against a claim, and when the network stands still."""
 
+from dataclasses import replace
+
 import pytest
 
-from scaler.tip import CLOSING_RATE, HALTED_SECONDS, SLACK_LEDGERS, STALLED_SECONDS, Claim, Tip, compute_tip
+from scaler.tip import CLOSING_RATE, HALTED_SECONDS, SLACK_LEDGERS, STALLED_SECONDS, Claim, Tip, TipLimits, compute_tip
 
 NOW = 10_000.0
 LEDGER = 50_000_000
@@ -18,7 +20,18 @@ def behind(ledger: int) -> Claim:
 
 
 def trusted(ledger: int, slack: int = SLACK_LEDGERS) -> Claim:
-    return Claim(ledger, is_trusted=True, slack_ledgers=slack)
+    """A reference that is current itself."""
+    return Claim(ledger, is_current=True, is_trusted=True, slack_ledgers=slack)
+
+
+def stopped(ledger: int) -> Claim:
+    """A reference that has stopped, is behind, or does not tell how old its word is."""
+    return Claim(ledger, is_trusted=True)
+
+
+def undated(ledger: int) -> Claim:
+    """A node that looks current and does not tell how old its last ledger is."""
+    return Claim(ledger, is_current=True, is_advancing=True, is_following=True, is_undated=True)
 
 
 def seen(ledger: int = LEDGER, seconds_ago: float = 5.0) -> Tip:
@@ -49,6 +62,10 @@ def find_tip(*claims: Claim, previous: Tip | None = None) -> int | None:
         pytest.param([trusted(100), current(9000)], 100, id="one node beyond what a reference allows"),
         pytest.param([trusted(100), trusted(163)], 163, id="the foremost of two references"),
         pytest.param([current(9000), current(100), current(101)], 101, id="a liar among two honest ones"),
+        pytest.param([undated(200), undated(100), undated(101)], 200, id="two that may follow far behind"),
+        pytest.param([undated(90_000), undated(100), undated(101)], 100, id="and one that no day could have closed"),
+        pytest.param([stopped(100), current(9000)], 9000, id="a stopped reference allows all"),
+        pytest.param([stopped(100), behind(20)], 100, id="and is what there is at the least"),
         pytest.param([current(2**31), current(100), current(100)], 100, id="a liar very far ahead"),
     ],
 )
@@ -64,7 +81,31 @@ def test_the_first_tip_is(claims: list[Claim], ledger: int | None) -> None:
         pytest.param([current(LEDGER - 9)] * 2, seen(), LEDGER, id="nor for those that are current but for a poll"),
         pytest.param([current(100)] * 2, seen(), 100, id="a network that began anew refutes it"),
         pytest.param([current(LEDGER - 900)] * 2, seen(), LEDGER - 900, id="two current ones refute a lie"),
-        pytest.param([trusted(LEDGER - 900), behind(5)], seen(), LEDGER - 900, id="a reference refutes a lie"),
+        pytest.param(
+            [trusted(LEDGER - 900), behind(5)], seen(), LEDGER, id="no slower word takes back what is certain"
+        ),
+        pytest.param(
+            [trusted(LEDGER - 900), behind(5)],
+            seen(seconds_ago=300),
+            LEDGER - 900,
+            id="unless nobody moved it for long",
+        ),
+        pytest.param(
+            [trusted(LEDGER - 900), behind(5)], Tip(LEDGER, NOW - 5), LEDGER - 900, id="a reference refutes a lie"
+        ),
+        pytest.param(
+            [stopped(LEDGER - 900), behind(LEDGER)],
+            seen(seconds_ago=300),
+            LEDGER,
+            id="a stopped reference takes nothing",
+        ),
+        pytest.param(
+            [behind(LEDGER)] * 3 + [current(1500)] * 2,
+            seen(seconds_ago=300),
+            1500,
+            id="two that go on outvote all that stand",
+        ),
+        pytest.param([undated(LEDGER), undated(LEDGER - 60)], seen(), LEDGER, id="two that may both be behind"),
         pytest.param([], seen(), LEDGER, id="nobody says anything: it stays"),
         pytest.param([current(LEDGER + 9), behind(5)], seen(), LEDGER + 9, id="one healthy among laggards is followed"),
         pytest.param(
@@ -107,6 +148,48 @@ def test_the_next_tip_is(claims: list[Claim], previous: Tip, ledger: int) -> Non
 def test_no_ledger_is_believed_beyond_the_ceiling_of(claims: list[Claim], is_believed: int | None) -> None:
     tip = compute_tip(claims, None, NOW)
     assert (None if tip is None else tip.ceiling) == is_believed
+
+
+def test_a_network_that_began_anew_is_told_from_a_lie_that_is_refuted() -> None:
+    anew = compute_tip([current(1500)] * 2, seen(seconds_ago=300), NOW)
+    refuted = compute_tip([current(LEDGER - 900)] * 2, seen(seconds_ago=300), NOW)
+    assert anew is not None
+    assert refuted is not None
+    assert (anew.reset_at, anew.reset_from, refuted.reset_at) == (NOW, LEDGER, None)
+
+
+def test_a_tip_is_seen_to_move_when_one_who_leads_it_moved_between_two_answers() -> None:
+    first = compute_tip([current(LEDGER)], None, NOW)
+    later = compute_tip([current(LEDGER), current(LEDGER + 1)], first, NOW + 1)
+    moved = compute_tip([replace(current(LEDGER + 2), is_moving=True)] * 2, later, NOW + 6)
+    assert [tip is not None and tip.has_moved for tip in (first, later, moved)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("others", "is_lone"),
+    [
+        pytest.param([behind(LEDGER)] * 4, True, id="four that stopped at one ledger"),
+        pytest.param([behind(LEDGER), behind(LEDGER - 1)], True, id="two that stopped together"),
+        pytest.param([behind(LEDGER), behind(LEDGER - 30)], False, id="two that stopped each by itself"),
+        pytest.param([behind(LEDGER)], False, id="one other"),
+        pytest.param([behind(LEDGER)] * 2 + [current(LEDGER + 5)], False, id="two that go on"),
+        pytest.param([behind(LEDGER)] * 2 + [stopped(LEDGER)], False, id="a reference is there"),
+    ],
+)
+def test_one_that_goes_on_alone_beside(others: list[Claim], is_lone: bool) -> None:
+    tip = compute_tip([current(LEDGER + 6), *others], seen(seconds_ago=40), NOW)
+    assert tip is not None
+    assert tip.is_lone is is_lone
+    assert tip.tells_lag is not is_lone
+
+
+@pytest.mark.parametrize("seconds", [0.05, 5.0, 30.0, 60.0, 300.0])
+def test_two_in_step_that_are_asked_an_interval_apart_differ_by_less_than_the_slack(seconds: float) -> None:
+    limits = TipLimits.of(seconds)
+    assert limits.slack_ledgers >= SLACK_LEDGERS
+    assert limits.slack_ledgers > seconds
+    assert limits.stalled_seconds >= 3 * seconds
+    assert limits.halted_seconds >= 2 * limits.stalled_seconds
 
 
 def test_the_ceiling_falls_with_those_who_stood_for_it() -> None:

@@ -105,6 +105,18 @@ def test_every_metric_can_be_asked_for(metric: Metric) -> None:
         ("Testnet", "Test SDF Network ; September 2015"),
         ("Futurenet", "Test SDF Future Network ; October 2022"),
         ("testnet", "Test SDF Network ; September 2015"),
+        ("TESTNET", "Test SDF Network ; September 2015"),
+        ("test-net", "Test SDF Network ; September 2015"),
+        ("pubnet", "Public Global Stellar Network ; September 2015"),
+        ("PubNet", "Public Global Stellar Network ; September 2015"),
+        ("public", "Public Global Stellar Network ; September 2015"),
+        ("Public Network", "Public Global Stellar Network ; September 2015"),
+        ("public global stellar network; september 2015", "Public Global Stellar Network ; September 2015"),
+        ("Test SDF Network; September 2015", "Test SDF Network ; September 2015"),
+        ("future", "Test SDF Future Network ; October 2022"),
+        ("standalone", "Standalone Network ; February 2017"),
+        ("local", "Standalone Network ; February 2017"),
+        ("passphrase:pubnett", "pubnett"),
         ("Ours ; 2026", "Ours ; 2026"),
         ("x" * 200, "x" * 200),
     ],
@@ -141,6 +153,7 @@ def test_a_port_is_a_number_or_a_name(port: str, taken: int | str) -> None:
 
 def test_kedas_own_keys_are_let_through_either_way() -> None:
     keda = {"scalerAddress": "scaler:9090", "enableTLS": "true", "unsafeSsl": "false", "scalerAddressFromEnv": "X"}
+    keda |= {"tlsCertFile": "/tls/ca.crt", "caCert": "x", "tlsClientCert": "y", "tlsClientKeyFromEnv": "Z"}
     assert parse({**SERVICE, **keda}) == parse(SERVICE)
 
 
@@ -224,6 +237,16 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
         {**NODES, "references": "http://a"},
         "references: 'http://a' is not allowed; it has to be KIND=URL with a kind of core, rpc, horizon, archive",
     ),
+    "a network's name that nobody has given": (
+        {**SERVICE, "network": "pubnett"},
+        "network: 'pubnett' is not allowed; it has to be Mainnet (also pubnet, public), Testnet, Futurenet,",
+    ),
+    "an escape without a passphrase": ({**SERVICE, "network": "passphrase:"}, "network: 'passphrase:' is not allowed"),
+    "a target value beside the number itself": (
+        {**SERVICE, "targetValue": "5"},
+        "targetValue: 5 is not allowed with desiredReplicas, which is the number of replicas itself",
+    ),
+    "a target value beside a pool's number itself": ({**POOL, "targetValue": "0.5"}, "targetValue: 0.5 is not allowed"),
     "no references": ({**NODES, "references": ""}, "references: '' is not allowed; it has to be KIND=URL"),
 }
 

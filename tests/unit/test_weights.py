@@ -29,7 +29,10 @@ def pool(*classes: ReplicaClass) -> list[WeighedReplica]:
         pytest.param(
             [CATCHING_UP, LAGGING, FOREIGN], [10, 10, 0], id="nobody fresh: all of this network that answer serve"
         ),
-        pytest.param([UNREACHABLE, FOREIGN], [0, 0], id="nobody answers"),
+        pytest.param([UNREACHABLE, UNKNOWN], [0, 0], id="nobody answers"),
+        pytest.param(
+            [UNREACHABLE, FOREIGN], [0, 10], id="one that claims more than the network has serves before nobody does"
+        ),
         pytest.param([], [], id="no replicas"),
     ],
 )
@@ -46,7 +49,8 @@ EMPTY = WeighedReplica("core-9", CATCHING_UP, has_ledgers=False)
         pytest.param([FRESH], 0, id="not beside a fresh one"),
         pytest.param([LAGGING], 0, id="not beside one that lags"),
         pytest.param([CATCHING_UP], 0, id="not beside one that catches up and has ledgers to read"),
-        pytest.param([UNREACHABLE, FOREIGN], 10, id="only where nobody else answers"),
+        pytest.param([FOREIGN], 0, id="not beside one that claims to have more than there are"),
+        pytest.param([UNREACHABLE], 10, id="only where nobody else answers"),
     ],
 )
 def test_a_newcomer_without_a_ledger_gets_reads_only_where_nobody_else_answers(
@@ -156,9 +160,23 @@ def test_whoever_can_serve_leaves_readers_somewhere_to_go(replicas: list[Weighed
 
 
 @given(any_pool, any_settings)
-def test_a_foreign_or_unreachable_replica_gets_nothing(replicas: list[WeighedReplica], s: WeightSettings) -> None:
+def test_an_unreachable_replica_gets_nothing_and_a_foreign_one_only_alone(
+    replicas: list[WeighedReplica], s: WeightSettings
+) -> None:
     weights = compute_weights(replicas, s)
-    assert not any(weights[r.name] for r in replicas if r.replica_class in (FOREIGN, UNREACHABLE))
+    assert not any(weights[r.name] for r in replicas if r.replica_class is UNREACHABLE)
+    if any(weights[r.name] for r in replicas if r.replica_class is FOREIGN):
+        assert not any(weights[r.name] for r in replicas if r.replica_class is not FOREIGN)
+
+
+@given(any_pool, any_settings)
+def test_a_newcomer_that_holds_nothing_never_serves_beside_another(
+    replicas: list[WeighedReplica], s: WeightSettings
+) -> None:
+    weights = compute_weights(replicas, s)
+    empty = {r.name for r in replicas if not r.has_ledgers and r.replica_class is CATCHING_UP}
+    serving = {name for name, weight in weights.items() if weight}
+    assert not serving & empty or serving <= empty
 
 
 @given(any_pool, any_settings, st.floats(1, 5, allow_nan=False))

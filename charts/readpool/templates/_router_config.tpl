@@ -7,7 +7,7 @@ admin:
 static_resources:
   listeners:
     - name: readers
-      address: {socket_address: {address: 0.0.0.0, port_value: {{ int .Values.router.service.port }}}}
+      address: {socket_address: {address: "::", ipv4_compat: true, port_value: {{ int .Values.router.service.port }}}}
       per_connection_buffer_limit_bytes: 1048576
       filter_chains:
         - filters:
@@ -15,7 +15,7 @@ static_resources:
               typed_config:
                 {{- include "readpool.router.readers" . | nindent 16 }}
     - name: telemetry
-      address: {socket_address: {address: 0.0.0.0, port_value: {{ int .Values.router.telemetry.port }}}}
+      address: {socket_address: {address: "::", ipv4_compat: true, port_value: {{ int .Values.router.telemetry.port }}}}
       ignore_global_conn_limit: true
       filter_chains:
         - filters:
@@ -157,6 +157,13 @@ eds_cluster_config:
 common_lb_config:
   update_merge_window: 0s
 track_cluster_stats: {per_endpoint_stats: true}
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    explicit_http_config:
+      http_protocol_options:
+        # Without a gate Core itself is asked, whose query server reads Content-Length in this spelling alone.
+        header_key_format: {proper_case_words: {}}
 circuit_breakers:
   thresholds:
     - max_connections: 4096

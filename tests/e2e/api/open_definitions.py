@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
@@ -12,15 +13,17 @@ from readpool.kubernetes.kinds import Kind
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _OPEN = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _SECONDS = 30.0
+_ANY = ("scaleTargetRef",)
 
 
-async def install(client: KubernetesClient, kind: Kind) -> None:
-    """Define a kind, and return when it is served."""
+async def install(client: KubernetesClient, kind: Kind, spec: Mapping[str, Any] | None = None) -> None:
+    """Define a kind, and return when it is served; `spec` are the fields of its spec that are declared, if not any."""
+    declared = _OPEN if spec is None else {"type": "object", "properties": {**dict.fromkeys(_ANY, _OPEN), **spec}}
     version = {
         "name": kind.version,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": _OPEN, "status": _OPEN}}},
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": declared, "status": _OPEN}}},
         "subresources": {"status": {}},
     }
     names = {
@@ -51,11 +54,11 @@ async def remove(client: KubernetesClient, kind: Kind) -> None:
 
 
 @contextlib.asynccontextmanager
-async def defined(client: KubernetesClient, *kinds: Kind) -> AsyncIterator[None]:
-    """Have kinds served during the block."""
+async def defined(client: KubernetesClient, *kinds: Kind, spec: Mapping[str, Any] | None = None) -> AsyncIterator[None]:
+    """Have kinds served during the block; `spec` as for install."""
     try:
         for kind in kinds:
-            await install(client, kind)
+            await install(client, kind, spec)
         yield
     finally:
         for kind in kinds:

@@ -129,7 +129,7 @@ async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
     await stage.say(classes={"pool-3": "lagging"}, lags={"pool-3": 3000}, tip=6000)
     await stage.until_condition("Fresh", status="False")
     clock.ahead_seconds += 70.0
-    await stage.say(classes={"pool-3": "lagging"}, lags={"pool-3": 3000}, tip=6001, at=time.time() - 70.0)
+    await stage.say(classes={"pool-3": "lagging"}, lags={"pool-3": 3000}, tip=6001, since=time.time() - 70.0)
     await change(stage, paused=False)
     await stage.until(lambda: has_asked(stage, "DELETE", PVC), "a volume to be given up")
     await change(stage, loadBalancing={"httpRoute": {"parentRefs": [{"name": "edge"}]}})
