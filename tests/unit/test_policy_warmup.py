@@ -49,9 +49,20 @@ def test_a_pod_that_is_made_anew_on_its_own_volume_tells_nothing() -> None:
     assert recorded(OLD | {"c": fresh(50.0, 5.0)}, OLD, OLD | {"c": known}, OLD | {"c": back}).seconds == ()
 
 
-def test_one_that_began_with_ledgers_tells_nothing() -> None:
-    moments = [OLD, OLD | {"c": new(100.0)}, OLD | {"c": replace(fresh(100.0, 30.0), began_at_ledger=4000)}]
-    assert recorded(*moments).seconds == ()
+def with_ledgers(standing: ReplicaStanding) -> ReplicaStanding:
+    return replace(standing, began_at_ledger=4000)
+
+
+def test_one_of_a_new_name_tells_also_where_it_began_with_ledgers_as_all_new_ones_do_then() -> None:
+    moments = [OLD, OLD | {"c": new(100.0)}, OLD | {"c": with_ledgers(fresh(100.0, 30.0))}]
+    assert recorded(*moments).seconds == (30.0,)
+
+
+def test_one_of_a_name_that_was_there_long_ago_tells_nothing_where_it_began_with_ledgers() -> None:
+    left = [OLD | {"c": fresh(100.0, 900.0)}, OLD]
+    at_once = recorded(*left, OLD | {"c": with_ledgers(fresh(9000.0, 20.0))})
+    later = recorded(*left, OLD | {"c": with_ledgers(new(9000.0))}, OLD | {"c": with_ledgers(fresh(9000.0, 20.0))})
+    assert at_once.seconds == later.seconds == (900.0,)
 
 
 def test_an_ordinal_that_left_and_returns_is_a_newcomer_again() -> None:
