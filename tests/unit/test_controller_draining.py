@@ -218,8 +218,9 @@ def list_told(world: PoolWorld, alive: set[str]) -> set[str]:
 
 
 def list_sent(world: PoolWorld) -> set[str]:
-    """List who is sent readers, by the slices or by the route."""
-    backends = ("pool-fresh", "pool-lagging") if HTTP_ROUTE_KEY in world.objects else ()
+    """List who is sent readers, by the slices or by the route, which gives nothing to the last members of a class."""
+    rules = world.objects[HTTP_ROUTE_KEY]["spec"]["rules"] if HTTP_ROUTE_KEY in world.objects else ()
+    backends = [backend["name"] for rule in rules for backend in rule["backendRefs"] if backend["weight"]]
     return world.read_endpoints().keys() | {pod for one in backends for pod in read_addresses(world, one)}
 
 

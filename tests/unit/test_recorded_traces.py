@@ -167,7 +167,7 @@ def read_situation(name: str) -> list[NodeReport]:
 def test_a_node_goes_through_its_situation_as(name: str, classes: list[ReplicaClass]) -> None:
     """Beside two in step: as far as the node itself hears, or has closed by its own clock."""
     reports = read_situation(name)
-    fleet = Fleet("stellar/core", SPEC, FleetSettings(poll_interval_seconds=1.0), 1000.0)
+    fleet = Fleet("stellar/core", SPEC, FleetSettings(poll_interval_seconds=10.0), 1000.0)
     fleet.set_members({n: f"http://{n}:11626" for n in ("core-0", "core-1", "core-2")}, 1000.0)
     seen, newest = [], 2
     for turn, report in enumerate(reports):

@@ -1,11 +1,11 @@
 """The repository's own rules, which no linter knows: purity is complete, files stay small, versions and locks agree."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -57,27 +57,33 @@ MODULES = {
 }
 
 
-def find_imports(module: str) -> Iterator[str]:
+@functools.cache
+def find_imports(module: str) -> frozenset[str]:
     """Find what a module imports, by the full names of the modules that it takes them from."""
+    found = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if name in MODULES else node.module for name in inner)
+            found |= {name if name in MODULES else node.module for name in inner}
+    return frozenset(found)
 
 
-def is_pure(module: str, impure: frozenset[str] = IMPURE, seen: frozenset[str] = frozenset()) -> bool:
+def find_reached(module: str) -> set[str]:
+    """Find all that a module takes in, by way of ours."""
+    reached, left = set[str](), [module]
+    while left:
+        new = find_imports(left.pop()) - reached
+        reached |= new
+        left += [name for name in new if name in MODULES]
+    return reached
+
+
+def is_pure(module: str, impure: frozenset[str] = IMPURE) -> bool:
     """Tell whether a module takes nothing but the pure standard library and modules of ours that are pure as well."""
-    if module in seen:
-        return True
-    for imported in find_imports(module):
-        top = imported.split(".", maxsplit=1)[0]
-        if imported in MODULES and not is_pure(imported, impure, seen | {module}):
-            return False
-        if top not in PACKAGES and (top in impure or top not in sys.stdlib_module_names):
-            return False
-    return True
+    tops = {imported.split(".", maxsplit=1)[0] for imported in find_reached(module)} - set(PACKAGES)
+    return not tops & impure and tops <= sys.stdlib_module_names
 
 
 def has_code(module: str) -> bool:
