@@ -79,8 +79,9 @@ async def _wait(process: Process) -> int:
     """Wait for a command, and let nothing of it live on when that is cancelled."""
     try:
         return await process.wait()
-    except BaseException:
+    except asyncio.CancelledError:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):  # it ended just now
                 os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()  # else the loop may end before it has heard of it
         raise
