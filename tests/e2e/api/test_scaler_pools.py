@@ -18,6 +18,8 @@ from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.pool_stage import POLL_SECONDS, PoolStage, PoolStream, apply_pool, run_pool_stage
 
 pytestmark = pytest.mark.timeout(180)
+NO_PORT = {"type": "horizon", "url": "https://horizon.example.com:99999"}
+"""What no rule of the API server tells."""
 
 
 @pytest_asyncio.fixture
@@ -91,20 +93,18 @@ async def test_a_pool_that_is_not_understood_holds_with_the_field_and_goes_on_wh
     await stage.apply()
     stream = stage.watch()
     before = await stream.read_until("OnTarget")
-    await stage.apply(coreConfigOverride="A = ")  # what no rule of the API server can tell
-    await stage.ask_until(
-        "UNAVAILABLE PoolInvalid: The ReadOnlyPool is not understood: spec.coreConfigOverride: 'A = '"
-    )
+    await stage.apply(references=[NO_PORT])
+    await stage.ask_until("UNAVAILABLE PoolInvalid: spec.references[0].url: ")
     held = await stream.read_until("PoolInvalid")
     assert [replica.name for replica in held.replicas] == [replica.name for replica in before.replicas]
-    await stage.apply(coreConfigOverride="A = 1")
+    await stage.apply(references=None)
     assert len(await stage.ask_until(3.0)) <= 2
 
 
 async def test_a_pool_that_was_never_understood_says_so_and_is_observed_once_it_is(stage: PoolStage) -> None:
-    await stage.apply(coreConfigOverride="A = ")
+    await stage.apply(references=[NO_PORT])
     await stage.ask_until("UNAVAILABLE PoolInvalid: ")
-    await stage.apply(coreConfigOverride=None)
+    await stage.apply(references=None)
     await stage.ask_until(3.0)
 
 
