@@ -60,7 +60,8 @@ e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
-ROUTED        := $(addprefix tests/e2e/cluster/test_pool_,routed.py routed_faults.py stale_reads.py learned_capacity.py)
+# With those of routes goes the installed chart's, so that all three parts take about as long.
+ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py chart_installed.py)
 WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
 
 e2e-cluster-pools:
