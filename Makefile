@@ -64,14 +64,17 @@ CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/
 ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py chart_installed.py)
 WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
 
+# Sessions of pytest that end at once would clear each other's old folders from under them.
+APART         := PYTEST_DEBUG_TEMPROOT=$$(mktemp -d)
+
 e2e-cluster-pools:
-	$(PYTEST) $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
+	$(APART) $(PYTEST) $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
 
 e2e-cluster-routes:
-	$(PYTEST) $(ROUTED) --junitxml=artifacts/e2e-cluster-routes.xml $(ARGS)
+	$(APART) $(PYTEST) $(ROUTED) --junitxml=artifacts/e2e-cluster-routes.xml $(ARGS)
 
 e2e-cluster-scaler:
-	$(PYTEST) $(filter-out $(WITH_POOLS) $(ROUTED),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
+	$(APART) $(PYTEST) $(filter-out $(WITH_POOLS) $(ROUTED),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
 e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written, capacity that is learned (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
