@@ -80,9 +80,9 @@ e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slic
 	@mkdir -p artifacts
 	$(PYTEST) $(FULL_TESTS) --junitxml=artifacts/e2e-full.xml $(ARGS)
 
-# The tests that run on the simulated Core otherwise; the recordings it is held to are compared with the real one, too.
-CORE_TESTS := tests/component/test_simulator_core_network.py tests/component/test_core_*.py \
-	$(addprefix tests/e2e/test_,core_command_line.py core_life_processes.py real_core.py core_config_real.py core_config_syncs.py gate_real.py demo_core.py)
+# The tests that run on the simulated Core otherwise; those of recordings hold the simulated one to them, and are not among these.
+CORE_TESTS := tests/component/test_simulator_core_network.py \
+	$(addprefix tests/e2e/test_,real_core.py core_config_real.py core_config_syncs.py gate_real.py demo_core.py)
 
 e2e-real-core: setup cluster-images ## Run on a real stellar-core what runs on the simulated one otherwise: STELLAR_CORE=/path/to/stellar-core
 	@if [ ! -x '$(STELLAR_CORE)' ]; then \

@@ -3,18 +3,11 @@
 The same tests, with the same assertions, run on both. What only a real one can prove asks by `require_real_core`.
 """
 
-import functools
 import os
-import tempfile
 from pathlib import Path
 
-from simulator.core.program import build_program
-from tests.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
+from tests.simulated_core import simulated_core
 from tests.strictness import skip_or_fail, skip_without_real_core
-
-PROGRAM = "stellar-core"
-KEPT = 4
-"""Programs of earlier states of the checkout."""
 
 
 def is_real() -> bool:
@@ -29,7 +22,7 @@ def require_core() -> Path:
     """
     named = os.environ.get("STELLAR_CORE")
     if not named:
-        return build_simulated_core()
+        return simulated_core()
     if not os.access(named, os.X_OK):
         skip_or_fail(f"STELLAR_CORE is {named!r}, which is no program")
     return Path(named).absolute()
@@ -40,21 +33,3 @@ def require_real_core(reason: str) -> Path:
     if not os.environ.get("STELLAR_CORE"):
         skip_without_real_core(reason)
     return require_core()
-
-
-@functools.cache
-def build_simulated_core() -> Path:
-    """Build the simulated Core as one program, unless the cache has that of these sources."""
-    with tempfile.TemporaryDirectory() as temporary:
-        program = build_program(Path(temporary) / PROGRAM)
-        content = program.read_bytes()
-    programs = find_cache_folder() / "simulated-core"
-
-    def write(folder: Path) -> None:
-        path = folder / PROGRAM
-        path.write_bytes(content)
-        path.chmod(0o755)
-
-    folder = make_once(programs / f"core-{compute_key([content])}", write, lambda _line: None)
-    forget_older(programs, "core-", KEPT)
-    return folder / PROGRAM

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from simulator.core.program import build_program
 from simulator.core_config import Ports
 from simulator.core_process import CoreProcess
 from tests.component.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
+from tests.simulated_core import simulated_core
 
 NO_SUCH_ACCOUNT = "GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7"
 
@@ -25,7 +25,7 @@ async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
     """Run a validator."""
     folder = tmp_path_factory.mktemp("cores")
     taken = itertools.chain.from_iterable(iter(find_two_ports, None))
-    nodes = await make_nodes(build_program(folder / "stellar-core"), folder, lambda: Ports(next(taken), next(taken)))
+    nodes = await make_nodes(simulated_core(), folder, lambda: Ports(next(taken), next(taken)))
     try:
         yield nodes, await nodes.start_validator()
     finally:
