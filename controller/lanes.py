@@ -5,6 +5,7 @@ and shrinks nothing before the readers have been told.
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from controller.observed import ObservedPool
 from controller.plan import Plan
@@ -44,16 +45,24 @@ def list_other_writes(plan: Plan) -> list[Manifest]:
     return [one for one in plan.apply if kind_of(one) not in OF_READERS]
 
 
-def list_reader_deletions(plan: Plan, observed: ObservedPool, *, is_written: bool) -> list[ObjectKey]:
-    """List the routes and slices to delete, in their order.
+def list_reader_deletions(plan: Plan) -> list[ObjectKey]:
+    """List the routes and slices to delete, in their order, each unless it `is_needed`."""
+    return [key for key in plan.delete if key.kind in OF_READERS]
 
-    Unless all that readers need beside them `is_written`, only slices go in which nobody is alive.
-    """
-    alive = _list_alive(observed)
-    doomed = [key for key in plan.delete if key.kind in OF_READERS]
-    if is_written:
-        return doomed
-    return [key for key in doomed if key.kind == ENDPOINT_SLICE and not _read_uids(observed.children.get(key)) & alive]
+
+def is_needed(key: ObjectKey, observed: ObservedPool, unwritten: AbstractSet[ObjectKey]) -> bool:
+    """Tell whether a slice serves somebody until what is unwritten does: others of its Service, or a route to it."""
+    manifest = observed.children.get(key)
+    if key.kind != ENDPOINT_SLICE or not _read_uids(manifest) & _list_alive(observed):
+        return False
+    service, pool = _read_service(manifest or {}), observed.pool
+    is_of_route = service in {class_service_name(pool.name, freshness) for freshness in Freshness}
+    return any(
+        one == ObjectKey(SERVICE, pool.namespace, service)
+        or (one.kind == HTTP_ROUTE and is_of_route)
+        or (one.kind == ENDPOINT_SLICE and _may_be_of(one, service, observed))
+        for one in unwritten
+    )
 
 
 def list_other_deletions(plan: Plan, observed: ObservedPool) -> list[ObjectKey]:
@@ -66,9 +75,9 @@ def list_other_deletions(plan: Plan, observed: ObservedPool) -> list[ObjectKey]:
 
 def are_readers_told(plan: Plan, observed: ObservedPool) -> bool:
     """Tell whether slices and routes are as the plan wants them, but for a route that cannot be: it leads to slices."""
-    keys = [key_of(kind_of(one), one) for one in list_reader_writes(plan, observed)]
-    keys += [key for key in plan.delete if key.kind in OF_READERS]
-    return all(key.kind == HTTP_ROUTE and observed.is_held(key) for key in keys)
+    keys = [key_of(kind_of(one), one) for one in list_reader_writes(plan, observed)] + list_reader_deletions(plan)
+    stuck = {key for key in keys if key.kind == HTTP_ROUTE and observed.is_held(key)}
+    return all(key in stuck or is_needed(key, observed, stuck) for key in keys)
 
 
 def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded: bool) -> set[ObjectKey]:
@@ -125,6 +134,12 @@ def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
         return False
     names = (class_service_name(observed.pool.name, freshness) for freshness in Freshness)
     return any(observed.find(SERVICE, name) is None for name in names)
+
+
+def _may_be_of(key: ObjectKey, service: str, observed: ObservedPool) -> bool:
+    """Tell whether a slice is of a Service; of one that is not there yet nobody knows."""
+    manifest = observed.children.get(key)
+    return manifest is None or _read_service(manifest) == service
 
 
 def _list_alive(observed: ObservedPool) -> set[str]:

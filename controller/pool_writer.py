@@ -15,6 +15,7 @@ from controller.gate import has_gate
 from controller.lanes import (
     OF_READERS,
     are_readers_told,
+    is_needed,
     list_held_writes,
     list_needs,
     list_other_deletions,
@@ -63,9 +64,9 @@ class PoolWriter:
             unwritten = attempts.failed.keys() | slow
             if not needed & unwritten and not self._waits(seen, _key(manifest), unwritten):
                 await self._apply(seen, attempts, manifest, _READERS_SECONDS[kind_of(manifest)])
-        is_written = not attempts.failed and not slow
-        for key in list_reader_deletions(seen.plan, seen.observed, is_written=is_written):
-            await attempts.write(key, partial(self._applier.delete, key, None, _READERS_SECONDS[key.kind]))
+        for key in list_reader_deletions(seen.plan):
+            if not is_needed(key, seen.observed, attempts.failed.keys() | slow):
+                await attempts.write(key, partial(self._applier.delete, key, None, _READERS_SECONDS[key.kind]))
         return seen
 
     async def write_rest(self, look: Look, attempts: Attempts) -> Look:

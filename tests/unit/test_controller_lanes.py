@@ -8,6 +8,7 @@ import pytest
 from controller.failures import Failure
 from controller.lanes import (
     are_readers_told,
+    is_needed,
     list_needs,
     list_other_deletions,
     list_other_writes,
@@ -83,15 +84,36 @@ def test_a_new_slice_wants_to_know_whose_its_service_is_and_one_that_is_there_do
     assert list_services(manifest, PoolWorld.begin(FRESH).observe()) == set()
 
 
-def test_while_a_slice_cannot_be_written_only_slices_without_a_living_replica_go() -> None:
-    world = PoolWorld.begin(FRESH, LAGGING, loadBalancing={"enabled": True})
+def test_a_slice_with_a_living_replica_stays_while_another_of_its_service_cannot_be_written() -> None:
+    world = PoolWorld.begin(FRESH, LAGGING, **ROUTED)
     world.say(FRESH, FRESH)
     observed, gone = world.observe(), key(ENDPOINT_SLICE, "pool-lagging-0")
-    plan = plan_of(observed)
-    assert list_reader_deletions(plan, observed, is_written=True) == [gone]
-    assert list_reader_deletions(plan, observed, is_written=False) == []
-    dead = replace(observed, pods=observed.pods[:1])
-    assert list_reader_deletions(plan_of(dead), dead, is_written=False) == [gone]
+    assert gone in list_reader_deletions(plan_of(observed))
+    fresh = key(ENDPOINT_SLICE, "pool-fresh-0")
+    assert not is_needed(gone, observed, set())
+    assert is_needed(gone, observed, {fresh})
+    assert is_needed(gone, observed, {key(ENDPOINT_SLICE, "pool-fresh-1")}), "of one that is not there nobody knows"
+    assert is_needed(gone, observed, {key(SERVICE)})
+    assert not is_needed(gone, replace(observed, pods=observed.pods[:1]), {fresh})
+
+
+def test_a_route_that_cannot_be_written_keeps_the_slices_that_it_leads_to_and_no_others() -> None:
+    world = PoolWorld.begin(FRESH, LAGGING, **ROUTED)
+    world.say(FRESH, FRESH)
+    observed, route = world.observe(), key(HTTP_ROUTE)
+    assert not is_needed(key(ENDPOINT_SLICE, "pool-lagging-0"), observed, {route})
+    assert not is_needed(key(ENDPOINT_SLICE, "pool-lagging-0"), observed, {key(ENDPOINT_SLICE, "pool-fresh-fresh-0")})
+    assert is_needed(key(ENDPOINT_SLICE, "pool-fresh-fresh-0"), observed, {route})
+
+
+def test_replicas_end_though_a_route_that_cannot_be_deleted_keeps_its_slices() -> None:
+    observed = PoolWorld.begin(FRESH, **ROUTED).observe()
+    doomed = (key(HTTP_ROUTE), key(ENDPOINT_SLICE, "pool-fresh-fresh-0"), key(POD, "pool-1"))
+    assert not are_readers_told(Plan({}, delete=doomed), observed)
+    failing = replace(observed, failing={key(HTTP_ROUTE): Failure("no", is_for_good=False, count=2, since=NOW)})
+    assert are_readers_told(Plan({}, delete=doomed), failing)
+    read = (key(HTTP_ROUTE), key(ENDPOINT_SLICE, "pool-fresh-0"), key(POD, "pool-1"))
+    assert not are_readers_told(Plan({}, delete=read), failing)
 
 
 def test_replicas_and_volumes_end_only_once_readers_have_been_told() -> None:
