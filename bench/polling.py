@@ -21,6 +21,7 @@ from scaler.probes.kinds import ProbeKind
 
 _CONNECTIONS = 500
 _AT_ONCE_CLOSING = 100
+_QUICK_CONNECTIONS = 50
 _Fetch = Callable[[str], Awaitable[bytes]]
 
 
@@ -95,15 +96,15 @@ def _compare(*, keeps_open: bool, nodes: int, rounds: int) -> dict[str, float]:
 
 def run(*, quick: bool = False) -> dict[str, float]:
     """Measure polls per CPU-second, and the ratio to httpx with one shared client at 500 kept connections."""
-    seconds, rounds = (2.0, 1) if quick else (10.0, 4)
-    load = Load(nodes=_CONNECTIONS, fleet_size=5, interval_seconds=0.5, seconds=seconds, samples_lag=False)
+    seconds, rounds, connections = (2.0, 1, _QUICK_CONNECTIONS) if quick else (10.0, 4, _CONNECTIONS)
+    load = Load(nodes=connections, fleet_size=5, interval_seconds=0.5, seconds=seconds, samples_lag=False)
     closing = _observe(keeps_open=False, load=load)
     kept = _observe(keeps_open=True, load=load)
     rpc, horizon = (
         _observe(keeps_open=True, load=replace(load, probe=kind)) for kind in (ProbeKind.RPC, ProbeKind.HORIZON)
     )
-    fetches = _compare(keeps_open=False, nodes=_AT_ONCE_CLOSING, rounds=rounds)
-    fetches |= _compare(keeps_open=True, nodes=_CONNECTIONS, rounds=rounds)
+    fetches = _compare(keeps_open=False, nodes=min(_AT_ONCE_CLOSING, connections), rounds=rounds)
+    fetches |= _compare(keeps_open=True, nodes=connections, rounds=rounds)
     return {
         "polls_per_cpu_second": closing.polls_per_cpu_second,
         "polls_per_cpu_second_keep_alive": kept.polls_per_cpu_second,
