@@ -7,6 +7,7 @@ import base64
 import functools
 import ssl
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,15 @@ class ApiReader:
         return known
 
     def _ask(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
+        """Ask until the server does not put it off, as it does for a moment for a kind that was just defined."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while (answer := self._ask_once(path, query)).status_code == httpx.codes.TOO_MANY_REQUESTS:
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(1.0)
+        return answer
+
+    def _ask_once(self, path: str, query: Mapping[str, str] | None) -> httpx.Response:
         for is_again in (False, True):  # a connection that was kept may be one to a server that has been started again
             try:
                 return self._client.get(path, params=query)
