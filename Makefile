@@ -47,7 +47,7 @@ e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a br
 
 e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
-	$(PYTEST) tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 3) --dist loadfile \
+	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 3) --dist loadfile \
 		--junitxml=artifacts/e2e-local.xml $(ARGS)
 
 # Most of it is waiting, so three clusters of ours at once take a third as long; a cluster that is given takes all in turn.
@@ -68,17 +68,17 @@ WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %
 APART         := PYTEST_DEBUG_TEMPROOT=$$(mktemp -d)
 
 e2e-cluster-pools:
-	$(APART) $(PYTEST) $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
+	$(APART) $(PYTEST) -m 'not full' $(WITH_POOLS) --junitxml=artifacts/e2e-cluster-pools.xml $(ARGS)
 
 e2e-cluster-routes:
-	$(APART) $(PYTEST) $(ROUTED) --junitxml=artifacts/e2e-cluster-routes.xml $(ARGS)
+	$(APART) $(PYTEST) -m 'not full' $(ROUTED) --junitxml=artifacts/e2e-cluster-routes.xml $(ARGS)
 
 e2e-cluster-scaler:
-	$(APART) $(PYTEST) $(filter-out $(WITH_POOLS) $(ROUTED),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
+	$(APART) $(PYTEST) -m 'not full' $(filter-out $(WITH_POOLS) $(ROUTED),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
-e2e-full: setup cluster-images ## Run on a cluster what takes half an hour: slices that are not written, capacity that is learned (READPOOL_FULL_MINUTES=10)
+e2e-full: setup cluster-images ## Run what takes half an hour: slices that are not written, capacity that is learned, second proofs (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
-	$(PYTEST) $(FULL_TESTS) --junitxml=artifacts/e2e-full.xml $(ARGS)
+	$(PYTEST) -m full tests/e2e --junitxml=artifacts/e2e-full.xml $(ARGS)
 
 # The tests that run on the simulated Core otherwise; those of recordings hold the simulated one to them, and are not among these.
 CORE_TESTS := tests/component/test_simulator_core_network.py \

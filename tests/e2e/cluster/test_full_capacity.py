@@ -49,7 +49,7 @@ GROWN_SECONDS = 240.0
 BACK_SECONDS = 420.0
 HELD_SECONDS = 45.0
 
-pytestmark = pytest.mark.timeout(1800, func_only=True)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1800, func_only=True)]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ MINUTES = float(os.environ.get("READPOOL_FULL_MINUTES", "10"))
 CHANGES = 20
 CHANGES_SECONDS = 30 * 60
 
-pytestmark = pytest.mark.timeout(60 * MINUTES + CHANGES_SECONDS, func_only=True)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(60 * MINUTES + CHANGES_SECONDS, func_only=True)]
 
 
 @pytest.fixture(scope="module")

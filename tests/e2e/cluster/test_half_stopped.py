@@ -21,7 +21,7 @@ GROWN_SECONDS = 150.0
     ("maximum", "last", "reason"),
     [
         pytest.param(TARGET + HALF + 3, TARGET + HALF, "LimitedBySurge", id="bounded-by-the-surge"),
-        pytest.param(TARGET + 1, TARGET + 1, "AtMaximum", id="bounded-by-the-maximum"),
+        pytest.param(TARGET + 1, TARGET + 1, "AtMaximum", id="bounded-by-the-maximum", marks=pytest.mark.full),
     ],
 )
 def test_when_half_a_fleet_stops_it_grows_within_its_bounds(

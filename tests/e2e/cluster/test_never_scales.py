@@ -66,7 +66,7 @@ def stage(
             stop_all_replicas, "stop_process", decides_nothing_for("AllUnreachable"), "AllUnreachable", id="all-stopped"
         ),
         pytest.param(cut_scalers_off, "cut_network", None, "rpc error", id="scalers-cut-off"),
-        pytest.param(delete_scaler, None, None, "rpc error", id="scaler-deleted"),
+        pytest.param(delete_scaler, None, None, "rpc error", id="scaler-deleted", marks=pytest.mark.full),
     ],
 )
 def test_a_fleet_holds_while_there_is_no_ground_to_decide_on(
