@@ -1,8 +1,7 @@
-"""The definitions of other versions of KEDA and the Gateway API: their own, on a real API server, which prunes by them."""
+"""The definitions of other versions of KEDA and the Gateway API, on a real API server, which prunes by them."""
 
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -33,7 +32,7 @@ def read_keda(version: str) -> str:
 
 
 def read_routes(version: str) -> str:
-    path: Path = find_definitions("standard", version) / "gateway.networking.k8s.io_httproutes.yaml"
+    path = find_definitions("standard", version) / "gateway.networking.k8s.io_httproutes.yaml"
     return path.read_text(encoding="utf-8")
 
 
