@@ -11,6 +11,7 @@ from typing import Any
 from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
+from readpool.pool.status import Verdict
 from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
@@ -88,7 +89,14 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         hold=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
         stats_port=_STATS_PORT if spec.gate.enabled else None,
+        unready=_find_unready(pool),
     )
+
+
+def _find_unready(pool: ReadOnlyPool) -> str:
+    """Find what keeps pods from being ready, in the controller's words: a scaler sees no pods."""
+    ready = next((one for one in pool.status.conditions if one.type == "Ready"), None)
+    return ready.message if ready is not None and ready.status is Verdict.FALSE else ""
 
 
 def _find_passphrase(spec: PoolSpec) -> str | None:
