@@ -23,6 +23,7 @@ PROMISED = {
     "pool_cost_ratio_1000_to_10",
     "steady_writes_5min",
     "cost_ratio_10000_to_100",
+    "change_noisy_p99_ms",
     "gate_added_p99_ms",
     "eds_first_push_ms",
     "eds_rss_mb",
