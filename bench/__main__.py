@@ -31,6 +31,7 @@ BENCHMARKS = {
     ),
     "noisy": ("change_noisy_p99_ms",),
     "gate": ("gate_added_p99_ms",),
+    "frozen": ("frozen_read_p99_ms",),
     "eds": ("eds_first_push_ms", "eds_rss_mb", "share_error_max_points", "shift_envoy_p99_ms"),
     "routes": (
         *("shift_httproute_p50_ms", "shift_httproute_p99_ms", "shift_kube_proxy_p50_ms", "shift_kube_proxy_p99_ms"),

@@ -25,6 +25,7 @@ PROMISED = {
     "cost_ratio_10000_to_100",
     "change_noisy_p99_ms",
     "gate_added_p99_ms",
+    "frozen_read_p99_ms",
     "eds_first_push_ms",
     "eds_rss_mb",
     "share_error_max_points",
