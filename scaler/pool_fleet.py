@@ -33,6 +33,8 @@ _NODES_PORT = "info"
 """The port of the pool's headless Service at which its replicas tell of themselves."""
 _STATS_PORT = "stats"
 """That at which their gates tell of readers: not in the Service where nobody has named an image for the gate."""
+_MOST_CHARACTERS = 400
+"""Of what the controller says of a pool's pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,12 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
 
 
 def _find_unready(pool: ReadOnlyPool) -> str:
-    """Find what keeps pods from being ready, in the controller's words: a scaler sees no pods."""
+    """Find what keeps pods from being ready, in the controller's words, cut short: they go out in headers of gRPC."""
     ready = next((one for one in pool.status.conditions if one.type == "Ready"), None)
-    return ready.message if ready is not None and ready.status is Verdict.FALSE else ""
+    if ready is None or ready.status is not Verdict.FALSE:
+        return ""
+    words = "".join(one if one.isprintable() else " " for one in ready.message[: _MOST_CHARACTERS + 1])
+    return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"
 
 
 def _find_passphrase(spec: PoolSpec) -> str | None:

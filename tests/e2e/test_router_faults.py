@@ -6,6 +6,7 @@ A real Envoy by the example's bootstrap, which tests/e2e/test_chart_router.py ho
 import asyncio
 import contextlib
 import functools
+import itertools
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -169,3 +170,17 @@ async def test_where_all_replicas_fail_each_is_asked_once_and_the_reader_is_told
         )
         assert read_status(await send(router.port, READ)) == 503
     assert [len(core.requests) for core in cores] == [1, 1, 1]
+
+
+async def test_whichever_replica_can_answer_does_beside_one_that_is_silent_and_one_that_fails_late(
+    tmp_path: Path,
+) -> None:
+    troubles = ((1.5, b"503 Busy"), (60.0, b"200 OK"), (0.0, b"200 OK"))
+    async with contextlib.AsyncExitStack() as stack:
+        cores = [await stack.enter_async_context(run_recording_core()) for _ in range(3)]
+        weights = {core.port: weight for core, weight in zip(cores, (900, 30, 1), strict=True)}
+        router = await stack.enter_async_context(run_told_router(tmp_path, assign_ports(weights)))
+        for turn in itertools.permutations(troubles):
+            for core, (seconds, status) in zip(cores, turn, strict=True):
+                core.delay_seconds, core.status = seconds, status
+            assert read_status(await send(router.port, READ)) == 200, turn

@@ -92,9 +92,17 @@ def test_what_was_learned_of_a_replica_is_read_from_the_status() -> None:
     assert derive_fleet(ASKED, manifest, NONE) == replace(derive(), learned_requests_per_replica=450.5)
 
 
-@pytest.mark.parametrize(("verdict", "unready"), [("False", "0 of 5 ready: 5 are starting"), ("True", "")])
-def test_why_pods_are_not_ready_is_read_from_the_status(verdict: str, unready: str) -> None:
-    ready = {"type": "Ready", "status": verdict, "reason": "Counted", "message": "0 of 5 ready: 5 are starting"}
+@pytest.mark.parametrize(
+    ("verdict", "message", "unready"),
+    [
+        pytest.param("False", "0 of 5 ready: 5 are starting", "0 of 5 ready: 5 are starting", id="said"),
+        pytest.param("True", "5 of 5 replicas are ready", "", id="all are"),
+        pytest.param("False", "5 crash:\n\x1b[31mno", "5 crash:  [31mno", id="not as it came from a container"),
+        pytest.param("False", "a" * 9000, "a" * 400 + "…", id="nor at any length"),
+    ],
+)
+def test_why_pods_are_not_ready_is_read_from_the_status(verdict: str, message: str, unready: str) -> None:
+    ready = {"type": "Ready", "status": verdict, "reason": "Counted", "message": message}
     told = {"conditions": [ready | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]}
     assert derive_fleet(ASKED, build_manifest("reads", "stellar") | {"status": told}, NONE).unready == unready
 
