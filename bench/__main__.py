@@ -29,7 +29,9 @@ BENCHMARKS = {
         *("pools_1000_cold_s", "pool_change_p99_ms", "controller_rss_mb", "pool_cost_ratio_1000_to_10"),
         "steady_writes_5min",
     ),
+    "noisy": ("change_noisy_p99_ms",),
     "gate": ("gate_added_p99_ms",),
+    "frozen": ("frozen_read_p99_ms",),
     "eds": ("eds_first_push_ms", "eds_rss_mb", "share_error_max_points", "shift_envoy_p99_ms"),
     "routes": (
         *("shift_httproute_p50_ms", "shift_httproute_p99_ms", "shift_kube_proxy_p50_ms", "shift_kube_proxy_p99_ms"),

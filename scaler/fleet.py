@@ -275,4 +275,5 @@ def _build_policy(spec: FleetSpec) -> PolicySettings:
         hold=spec.hold,
         learned_requests_per_replica=spec.learned_requests_per_replica,
         expects_requests=spec.stats_port is not None,
+        unready=spec.unready,
     )

@@ -164,7 +164,8 @@ class Fleets:
             return
         before = fleet.spec
         self._sources.change(fleet, spec)
-        if replace(spec, learned_requests_per_replica=before.learned_requests_per_replica) != before:
+        learned = before.learned_requests_per_replica
+        if replace(spec, learned_requests_per_replica=learned, unready=before.unready) != before:
             _log_pool(fleet)
         if was_deleted(spec):
             fleet.leased_until = 0.0

@@ -132,6 +132,7 @@ def decide(
         now=now,
         asked=memory.surplus.held,
     )
+    facts = replace(facts, unready=settings.unready)
     missing = find_missing_ground(facts, is_first=memory.surplus.held is None)
     why = settings.hold or missing
     if why is not None:

@@ -69,6 +69,8 @@ class Facts:
         sustain_seconds: for how long an ailing replica must have been watched to be lacking.
         grounded_seconds: for how long there has been ground to decide on.
         warm_up_seconds: what a new replica needs to be fresh.
+        unheard: replicas that have not answered since they were first known, or last were other pods.
+        unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
     """
 
     tip: Tip | None
@@ -84,6 +86,8 @@ class Facts:
     fresh: int = 0
     tells_lag: bool = True
     reset_seconds: float | None = None
+    unheard: int = 0
+    unready: str = ""
 
 
 def gather_facts(
@@ -126,6 +130,7 @@ def gather_facts(
         fresh=classes.count(ReplicaClass.FRESH),
         tells_lag=tells_lag,
         reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
+        unheard=sum(one.report is None for one in own.values()),
     )
 
 

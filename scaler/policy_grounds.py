@@ -15,7 +15,7 @@ STILL_OBSERVING = "StillObserving"
 NOT_OBSERVED = "NotObserved"
 """No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
 ALL_UNREACHABLE = "AllUnreachable"
-"""No replica answers at all: more likely it is us."""
+"""No replica answers at all: more likely it is us, unless their pods say why or they have yet to come up."""
 NO_TIP = "NoTip"
 """Where the network stands is not known, so neither is who lags."""
 NETWORK_HALTED = "NetworkHalted"
@@ -61,11 +61,22 @@ def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
 
 
 def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
-    if facts.unreachable < facts.current:
-        return None
-    return MissingGround(
-        ALL_UNREACHABLE, f"None of {facts.current} replicas answers: more likely the scaler is cut off."
-    )
+    return MissingGround(ALL_UNREACHABLE, _say_why_silent(facts)) if facts.unreachable == facts.current else None
+
+
+def _say_why_silent(facts: Facts) -> str:
+    """Say why nobody answers. That it is us is likely only of replicas that have answered and whose pods are well."""
+    if facts.unready:
+        return f"None of {facts.current} replicas answers. The pool says: {facts.unready.rstrip('.')}."
+    if facts.unheard == facts.current:
+        return (
+            f"None of {facts.current} replicas has answered yet: they may still be starting, or the scaler cannot"
+            " reach them."
+        )
+    if facts.unheard:
+        verb = "has" if facts.unheard == 1 else "have"
+        return f"None of {facts.current} replicas answers, and {facts.unheard} of them {verb} not answered yet."
+    return f"None of {facts.current} replicas answers: more likely the scaler is cut off."
 
 
 def _check_tip(facts: Facts, _is_first: bool) -> MissingGround | None:

@@ -49,6 +49,7 @@ class PolicySettings:
         learned_requests_per_replica: requests/s that one replica bore, as was learned before this process; counts until
             it has learned for itself.
         expects_requests: the request rate is told where all is well, so that it lacks where it is not known.
+        unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
     """
 
     bounds: Bounds
@@ -68,6 +69,7 @@ class PolicySettings:
     hold: MissingGround | None = None
     learned_requests_per_replica: float | None = None
     expects_requests: bool = True
+    unready: str = ""
 
     def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
         """Say when replicas that are no longer needed may go."""

@@ -11,6 +11,7 @@ from typing import Any
 from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
+from readpool.pool.status import Verdict
 from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
@@ -32,6 +33,8 @@ _NODES_PORT = "info"
 """The port of the pool's headless Service at which its replicas tell of themselves."""
 _STATS_PORT = "stats"
 """That at which their gates tell of readers: not in the Service where nobody has named an image for the gate."""
+_MOST_CHARACTERS = 400
+"""Of what the controller says of a pool's pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,17 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         hold=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
         stats_port=_STATS_PORT if spec.gate.enabled else None,
+        unready=_find_unready(pool),
     )
+
+
+def _find_unready(pool: ReadOnlyPool) -> str:
+    """Find what keeps pods from being ready, in the controller's words, cut short: they go out in headers of gRPC."""
+    ready = next((one for one in pool.status.conditions if one.type == "Ready"), None)
+    if ready is None or ready.status is not Verdict.FALSE:
+        return ""
+    words = "".join(one if one.isprintable() else " " for one in ready.message[: _MOST_CHARACTERS + 1])
+    return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"
 
 
 def _find_passphrase(spec: PoolSpec) -> str | None:

@@ -96,7 +96,8 @@ class FleetSpec:
     `network` is the passphrase, None to go by what the nodes agree on. `hold` is why nothing is decided, whatever is
     seen; a trigger by pool says no more than the pool's name, and what that stands for is found by scaler.pool_fleet.
     What was learned before of a replica's requests/s stands in the pool, too. `stats_port` is where the gate beside
-    each node tells of its readers: a number, or the name of the Service's port; None where nobody tells.
+    each node tells of its readers: a number, or the name of the Service's port; None where nobody tells. `unready` is
+    what the pool's controller says keeps its pods from being ready; empty where it says nothing.
     """
 
     namespace: str
@@ -110,6 +111,7 @@ class FleetSpec:
     hold: MissingGround | None = None
     learned_requests_per_replica: float | None = None
     stats_port: int | str | None = None
+    unready: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,15 +87,28 @@ class EnvoyProcess:
 
 @contextlib.asynccontextmanager
 async def run_envoy(
-    binary: Path, config: Mapping[str, Any], folder: Path, flags: Sequence[str] = ("--concurrency", "1")
+    binary: Path,
+    config: Mapping[str, Any],
+    folder: Path,
+    flags: Sequence[str] = ("--concurrency", "1"),
+    place: Sequence[str] = (),
 ) -> AsyncIterator[EnvoyProcess]:
     """Run Envoy with a bootstrap, whose admin address is an abstract socket, until the block ends.
 
-    It need not be live yet when the block begins: see wait_until_live.
+    It need not be live yet when the block begins: see wait_until_live. `place` comes before the command, such as that
+    of another network, where its admin socket is then.
     """
     admin = config["admin"]["address"]["pipe"]["path"]
     log = folder / f"envoy-{admin.removeprefix('@')}.log"
-    command = [str(binary), "--config-yaml", json.dumps(config), "--disable-hot-restart", "--log-level", "warning"]
+    command = [
+        *place,
+        str(binary),
+        "--config-yaml",
+        json.dumps(config),
+        "--disable-hot-restart",
+        "--log-level",
+        "warning",
+    ]
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*command, *flags, stdout=output, stderr=output)
     envoy = EnvoyProcess(process, admin, log)

@@ -17,6 +17,7 @@ class RecordingCore:
         requests: the heads that came in, each with its body.
         delay_seconds: before it answers.
         status: of its answers.
+        ending: it is to end, and delays no answer any more.
     """
 
     port: int = 0
@@ -25,6 +26,7 @@ class RecordingCore:
     status: bytes = b"200 OK"
     connections: int = 0
     most_connections: int = 0
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def request_lines(self) -> list[str]:
         """Give the first line of each request."""
@@ -46,7 +48,9 @@ class RecordingCore:
         lengths = [int(line[len(_LENGTH) :]) for line in head.split(b"\r\n") if line.startswith(_LENGTH)]
         body = await reader.readexactly(lengths[0]) if lengths else b""
         self.requests.append(head + body)
-        await asyncio.sleep(self.delay_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.delay_seconds):
+                await self.ending.wait()
         content = b'{"answered": true}'
         writer.write(b"HTTP/1.0 %b\r\nContent-Length: %d\r\n" % (self.status, len(content)))
         writer.write(b"Content-Type: application/json\r\n\r\n" + content)
@@ -63,3 +67,4 @@ async def run_recording_core(core: RecordingCore | None = None) -> AsyncIterator
         yield core
     finally:
         server.close()
+        core.ending.set()

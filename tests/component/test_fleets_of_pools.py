@@ -109,6 +109,7 @@ async def test_what_was_learned_changes_nothing_else_and_is_no_line_in_the_log()
         with structlog.testing.capture_logs() as lines:
             running.pools.put(READS, build_spec(url, learned_requests_per_replica=450.0))
             await wait_until(lambda: fleet.snapshot.decision.learned_requests_per_replica == 450.0)
+            running.pools.put(READS, build_spec(url, learned_requests_per_replica=450.0, unready="2 of 3 ready"))
         assert lines == []
         with structlog.testing.capture_logs() as lines:
             running.pools.put(READS, build_spec(url, lag_threshold=7))

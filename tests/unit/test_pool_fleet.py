@@ -92,6 +92,21 @@ def test_what_was_learned_of_a_replica_is_read_from_the_status() -> None:
     assert derive_fleet(ASKED, manifest, NONE) == replace(derive(), learned_requests_per_replica=450.5)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "message", "unready"),
+    [
+        pytest.param("False", "0 of 5 ready: 5 are starting", "0 of 5 ready: 5 are starting", id="said"),
+        pytest.param("True", "5 of 5 replicas are ready", "", id="all are"),
+        pytest.param("False", "5 crash:\n\x1b[31mno", "5 crash:  [31mno", id="not as it came from a container"),
+        pytest.param("False", "a" * 9000, "a" * 400 + "…", id="nor at any length"),
+    ],
+)
+def test_why_pods_are_not_ready_is_read_from_the_status(verdict: str, message: str, unready: str) -> None:
+    ready = {"type": "Ready", "status": verdict, "reason": "Counted", "message": message}
+    told = {"conditions": [ready | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+    assert derive_fleet(ASKED, build_manifest("reads", "stellar") | {"status": told}, NONE).unready == unready
+
+
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_whatever_the_api_server_accepts_is_a_fleet_without_a_hold(spec: dict[str, Any]) -> None:
     assert derive(ANY, **spec).hold is None

@@ -78,15 +78,21 @@ route_config:
           route:
             cluster: {{ .namespace }}/{{ .name }}
             timeout: {{ int $root.Values.router.timeoutSeconds }}s
-            # A query changes nothing, so it may be asked again, of another replica, where none has answered.
+            # A query changes nothing, so it is asked again, of another replica, where one fails or is silent.
             retry_policy:
-              retry_on: connect-failure,refused-stream,reset-before-request
+              retry_on: 5xx,reset,connect-failure,refused-stream
               num_retries: 2
-              host_selection_retry_max_attempts: 5
+              # Of a silent one; the first try goes on (hedge_policy), and the first answer of either counts.
+              per_try_timeout: 1s
+              # A try that waits for its turn takes from the budget.
+              retry_back_off: {base_interval: 0.01s, max_interval: 0.1s}
+              # Draws until one is found that has not been asked: by weight, so that a light one beside a heavy one takes many.
+              host_selection_retry_max_attempts: 1000
               retry_host_predicate:
                 - name: envoy.retry_host_predicates.previous_hosts
                   typed_config:
                     "@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
+            hedge_policy: {hedge_on_per_try_timeout: true}
     {{- end }}
     {{- if not $isAlone }}
     - name: none
@@ -169,20 +175,9 @@ circuit_breakers:
     - max_connections: 4096
       max_pending_requests: 4096
       max_requests: 4096
-      retry_budget: {budget_percent: {value: 20}, min_retry_concurrency: 10}
-# One that cannot be reached is left alone for a while. What a replica answers, even that it is busy, is no reason: it would
-# only burden the others.
-outlier_detection:
-  split_external_local_origin_errors: true
-  consecutive_local_origin_failure: 5
-  enforcing_consecutive_5xx: 0
-  enforcing_consecutive_gateway_failure: 0
-  enforcing_success_rate: 0
-  enforcing_local_origin_success_rate: 0
-  interval: 1s
-  base_ejection_time: 5s
-  max_ejection_time: 30s
-  max_ejection_percent: 50
+      # Queries that are asked again at once: so many, or a tenth of all that are under way where that is more. Where all
+      # replicas are slow, the rest wait for the first answer.
+      retry_budget: {budget_percent: {value: 10}, min_retry_concurrency: 64}
 {{- end }}
 
 {{/* The controllers, which tell the endpoints. */}}

@@ -4,8 +4,9 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.e2e.api.routes_stage import FRESH_WEIGHT, LAG_THRESHOLD, TIP, RoutesStage, Way
 from tests.weighted_backends import Reader, compute_share_error, read_many
@@ -17,6 +18,9 @@ _SIGMAS = 5.0
 PAUSE_SECONDS = 0.004
 """Between requests of a reader that waits for a change: it leaves the machine to those who bring it."""
 _MOVED_SECONDS = 20.0
+EAGER_READERS = 4
+SETTLED_SECONDS, HURRIED_SECONDS = 0.5, 0.12
+"""Between two turns. Contour holds changes of routes back for 100 ms and more, and those of endpoints not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,45 @@ async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int)
             await _Watch(reader, way.settled_seconds).wait_until_without(lagging)
         stale[way] = _count_stale(await read_many(connect, requests, keeps_open=way.keeps_open))
     return StaleReads(stale, _count_stale(await read_many(plain, requests, keeps_open=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Which of a pool's replicas lag, turn after turn, by their ordinals; and how the pool is balanced."""
+
+    replicas: int
+    turns: Sequence[Collection[int]]
+    balancing: Mapping[str, Any]
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EagerReads:
+    """What readers met with who asked without a pause while classes changed."""
+
+    answered: int
+    failures: Counter[str]
+
+
+async def read_eagerly(routes: RoutesStage, way: Way, pattern: Pattern, rounds: int) -> EagerReads:
+    """Go through a pattern's turns so many times, while several readers ask as fast as they are answered.
+
+    Each other round is a hurried one, whose turns come before the gateway has gone by the one before.
+    """
+    await routes.have_pool(pattern.replicas, target=pattern.target, **pattern.balancing)
+    names, connect, is_reading = list(routes.addresses), await routes.find_way(way), True
+    crowd = [Reader(connect, way.keeps_open) for _ in range(EAGER_READERS)]
+    async with asyncio.TaskGroup() as group:
+        for one in crowd:
+            group.create_task(one.ask_while(lambda: is_reading))
+        for number in range(rounds):
+            for turn in pattern.turns:
+                await routes.say([names[ordinal] for ordinal in turn])
+                await asyncio.sleep(HURRIED_SECONDS if number % 2 else SETTLED_SECONDS)
+        await asyncio.sleep(SETTLED_SECONDS)
+        is_reading = False
+    failures = Counter(failure for one in crowd for failure in one.failures)
+    return EagerReads(sum(one.answered.total() for one in crowd), failures)
 
 
 class _Watch:

@@ -94,15 +94,20 @@ class RoutesStage:
             case Way.KUBE_PROXY:
                 return await self._find_service(POOL)
 
-    async def have_pool(self, replicas: int, *, has_route: bool = True, **balancing: Any) -> None:
-        """Have a pool of so many replicas, all of them fresh; a pool that is there grows."""
+    async def have_pool(
+        self, replicas: int, *, has_route: bool = True, target: int | None = None, **balancing: Any
+    ) -> None:
+        """Have a pool of so many replicas, all of them fresh; a pool that is there grows.
+
+        Of them `target` are wanted fresh: all, where it is not given.
+        """
         parent = {"name": GATEWAY, "namespace": GATEWAY_NAMESPACE}
         route = {"httpRoute": {"parentRefs": [parent]}} if has_route else {}
         await self.stage.apply(
             version="v23.0.0",
             gate={"image": "envoyproxy/envoy:distroless-v1.40.0"},
             minReplicas=1,
-            targetReplicas=replicas,
+            targetReplicas=target or replicas,
             loadBalancing={"enabled": True, "lagThreshold": LAG_THRESHOLD} | route | balancing,
         )
         scale = {"spec": {"replicas": replicas}}

@@ -4,8 +4,11 @@ Replicas answer with who they are and which ledger they have; what the scaler sa
 """
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,10 +16,12 @@ import pytest_asyncio
 from tests.cluster.needs import UnmetNeedError
 from tests.e2e.api.routes_measures import (
     Mix,
+    Pattern,
     measure_shares,
     measure_shifts,
     measure_stale_reads,
     measure_weight_shifts,
+    read_eagerly,
 )
 from tests.e2e.api.routes_stage import RoutesStage, Way, set_routes_stage
 from tests.envoy_binary import EnvoyMissingError
@@ -28,6 +33,25 @@ MOST_SECONDS = 2.0
 CHANGES = 10
 MIXES = (Mix(2, 1), Mix(5, 2), Mix(5, 4, 1), Mix(20, 3), Mix(20, 10, 55))
 """From small to large: a pool that is there grows."""
+ALL, NONE = range(5), ()
+ONE_BY_ONE = [*(range(count) for count in range(6)), *(range(count) for count in range(4, 0, -1))]
+PATTERNS = {
+    "all lag or none": (ALL, NONE),
+    "all lag or all but one": (ALL, range(4), ALL, range(1, 5)),
+    "none lags or two": (range(2), NONE),
+    "two swap with three": (range(2), range(2, 5)),
+    "one by one, and back": ONE_BY_ONE,
+    "emptied and filled by others": (range(1), NONE, range(1, 2), ALL, range(2, 4), NONE, range(4, 5), ALL),
+    "whoever": [Random(number).sample(ALL, k=number % 6) for number in range(12)],  # noqa: S311 - the same each time
+}
+BALANCING: dict[str, tuple[dict[str, Any], int | None]] = {
+    "weighted": ({"mode": "Weighted", "laggingNodeWeight": 10}, None),
+    "weighted, and laggards beside four fresh ones left out": ({"mode": "Weighted", "laggingNodeWeight": 10}, 4),
+    "laggards weigh nothing": ({"mode": "Weighted", "laggingNodeWeight": 0}, None),
+    "fresh ones only": ({"mode": "FreshOnly"}, None),
+}
+ROUNDS = int(os.environ.get("READPOOL_CLASS_ROUNDS", "2"))
+"""Of each pattern, every other one in haste; more of them for a closer look."""
 STALE_REQUESTS = 2000
 STALE_REPLICAS = 5
 
@@ -61,6 +85,16 @@ async def test_readers_follow_the_scaler_within_two_seconds_each_way_and_no_requ
         print(f"{way}: {shifts.requests} requests; moved within {[round(one, 3) for one in shifts.seconds]} s")  # noqa: T201
         assert shifts.failures == [], way
         assert max(shifts.seconds) < MOST_SECONDS, (way, shifts.seconds)
+
+
+@pytest.mark.timeout(900)  # a minute and a half, and more for a closer look
+async def test_no_eager_reader_fails_through_a_gateway_whatever_classes_empty_and_fill(routes: RoutesStage) -> None:
+    for balanced, (balancing, target) in BALANCING.items():
+        for name, turns in PATTERNS.items():
+            reads = await read_eagerly(routes, Way.HTTP_ROUTE, Pattern(5, turns, balancing, target), ROUNDS)
+            print(f"{balanced}: {name}: {reads}")  # noqa: T201 - figures for whoever runs with -s
+            assert reads.failures == {}, (balanced, name, reads)
+            assert reads.answered > 100
 
 
 async def test_nobody_reads_a_stale_ledger_after_the_shift_as_readers_of_a_plain_service_do(
