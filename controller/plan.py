@@ -13,6 +13,7 @@ from controller.configurations import build_configurations, choose_texts, is_arm
 from controller.differs import stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import find_surplus
+from controller.labels import checkpoint_name
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
 from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
@@ -247,5 +248,6 @@ def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
 def _is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
     """Tell whether it is not known yet which replicas run something else than they should."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    is_written = any(kind_of(manifest) in _OF_REPLICAS for manifest in apply)
+    told = checkpoint_name(observed.pool.name)  # restarts nobody
+    is_written = any(kind_of(one) in _OF_REPLICAS and one["metadata"]["name"] != told for one in apply)
     return is_written or (live is not None and not has_seen_template(live))

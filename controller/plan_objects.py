@@ -16,6 +16,7 @@ from controller.labels import APPLIED_ANNOTATION, config_map_name, read_annotati
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
 from controller.pod_state import read_ports
+from controller.resources.checkpoint import build_checkpoint
 from controller.resources.claims import build_grown_claims, build_new_claims
 from controller.resources.config_map import build_config_map
 from controller.resources.disruption_budget import build_disruption_budget
@@ -78,6 +79,8 @@ def build_objects(
         built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
     if configurations.is_complete and not _is_frozen(observed):
         built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
+    if observed.current_fleet is not None and observed.current_fleet.checkpoint is not None:
+        built.append(build_checkpoint(pool, observed.current_fleet.checkpoint))
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
@@ -102,7 +105,9 @@ def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -
 
 def is_stateful_set_held(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Tell whether the StatefulSet cannot be written, or waits for what cannot be."""
-    held = [key for key in (*observed.refused, *observed.failing) if key.kind in (STATEFUL_SET, CONFIG_MAP)]
+    name = observed.pool.name
+    needed = ((STATEFUL_SET, name), (CONFIG_MAP, config_map_name(name)))
+    held = [key for key in (*observed.refused, *observed.failing) if (key.kind, key.name) in needed]
     return bool(held) or _is_unguarded(observed, settings)
 
 
