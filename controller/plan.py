@@ -32,7 +32,7 @@ from controller.pod_plan import (
 from controller.pool_events import PoolEvent, find_events, is_young
 from controller.pool_size import choose_sizes, read_size
 from controller.pool_status import are_numbers_due, build_status
-from controller.replicas import Replica, read_replicas
+from controller.replicas import Replica, list_out_of_service, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
@@ -113,7 +113,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     texts = configurations.texts
-    outdated = find_outdated(observed, replicas, texts)
+    out = {one.name for one in list_out_of_service(replicas)}
+    outdated = find_outdated(observed, replicas, texts) - out  # nothing restarts those
     # Where the StatefulSet cannot be written, nobody goes.
     is_held = is_stateful_set_held(observed, settings)
     is_stuck = not configurations.is_complete or bool(observed.misread) or is_held
@@ -128,7 +129,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         size = max(size, running or 0)
     # A pause freezes weights whoever was to go before it.
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
-    going = deleted | (frozenset() if pool.spec.paused else surplus)
+    going = deleted | out | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
     disruptions = judge_disruptions(observed, replicas, wanted, now)
     objects = build_objects(observed, size, written, routing, settings, sick, disruptions)

@@ -3,9 +3,9 @@
 An archive alone can say anything; what two fresh replicas, or one and a trusted node, closed alike is the network's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
-from scaler.probes.report import ClosedLedger
+from scaler.probes.report import ClosedLedger, NodeReport, PollFailure
 
 LEDGERS = 64
 """A checkpoint ends before each multiple of it; one of a faster network, of 8, ends there as well."""
@@ -15,6 +15,27 @@ VOUCHERS = 2
 
 Told = tuple[ClosedLedger, ...]
 """What one node told of last ledgers of checkpoints, newest first."""
+
+
+class Vouchers:
+    """What each node told, by a key of the caller's: the name of a replica, or a reference."""
+
+    def __init__(self) -> None:
+        self._told: dict[Hashable, Told] = {}
+
+    def note(self, source: Hashable, outcome: NodeReport | PollFailure) -> None:
+        """Take what came of one poll."""
+        told = self._told.get(source, ())
+        if isinstance(outcome, NodeReport) and (after := note_told(told, outcome.closed)) is not told:
+            self._told[source] = after
+
+    def keep(self, sources: Iterable[tuple[Hashable, Hashable]]) -> None:
+        """Keep those that there are still: of each its present key, and the one that it had."""
+        self._told = {now: self._told[was] for now, was in sources if was in self._told}
+
+    def find(self, sources: Iterable[Hashable]) -> ClosedLedger | None:
+        """Find the checkpoint that those vouch for whose word is worth something."""
+        return find_vouched(self._told[one] for one in sources if one in self._told)
 
 
 def note_told(told: Told, closed: ClosedLedger | None) -> Told:

@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
-from scaler.checkpoints import Told, find_vouched, note_told
+from scaler.checkpoints import Vouchers
 from scaler.claims import build_claim, find_majority
 from scaler.evidence import COUNTS, Circumstances, Hearing, Verdict, find_witnessed, hear, judge
 from scaler.fleet_words import add_shortage, say_why_none
 from scaler.freshness import advance
 from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.membership import is_same_member
+from scaler.out_of_service import add_out_of_service, leave_out, make_room, shift_memory
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
-from scaler.probes.report import ClosedLedger, NodeReport, PollFailure
+from scaler.probes.report import NodeReport, PollFailure
 from scaler.readers import find_failing, find_rates
 from scaler.request_window import RequestWindow, advance_window, find_figures
 from scaler.shared_address import find_shared_address, is_step_back, note_step_back
@@ -71,7 +72,8 @@ class Fleet:
         self._acquaintances: dict[str, Acquaintance] = {}
         self._windows: dict[str, RequestWindow] = {}
         self._references: dict[Reference, Hearing] = {}
-        self._told: dict[str | Reference, Told] = {}
+        self._vouchers = Vouchers()
+        self._out: AbstractSet[str] = frozenset()
         self._verdicts: tuple[Verdict, ...] = ()
         self._shortage = Shortage()
         self._steps_back: dict[str, tuple[float, ...]] = {}
@@ -115,8 +117,7 @@ class Fleet:
         }
         self._steps_back = {name: steps for name, steps in self._steps_back.items() if name in stays}
         self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
-        kept: dict[str | Reference, Told] = {one: told for one, told in self._told.items() if not isinstance(one, str)}
-        self._told = kept | {name: self._told[was] for name, was in stays.items() if was in self._told}
+        self._vouchers.keep([*stays.items(), *((one, one) for one in self._references)])
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
         """Remember those that leave and may be made anew; who was let go is forgotten."""
@@ -140,7 +141,7 @@ class Fleet:
             self._steps_back[name] = note_step_back(self._steps_back.get(name, ()), now)
         after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
         self._standings[name] = after
-        self._note_told(name, outcome)
+        self._vouchers.note(name, outcome)
         if self._tip is None and isinstance(outcome, NodeReport):
             self._look_around(now)
             after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
@@ -159,18 +160,13 @@ class Fleet:
     def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what a reference said; of one that fails, the last word counts until it is too old."""
         self._references[reference] = hear(self._references.get(reference), outcome, now)
-        self._note_told(reference, outcome)
+        self._vouchers.note(reference, outcome)
 
-    def _note_told(self, source: str | Reference, outcome: NodeReport | PollFailure) -> None:
-        told = self._told.get(source, ())
-        if isinstance(outcome, NodeReport) and (after := note_told(told, outcome.closed)) is not told:
-            self._told[source] = after
-
-    def _find_vouched(self) -> ClosedLedger | None:
-        """Find the checkpoint that those vouch for whose word is worth something: fresh replicas, and references."""
-        sources: list[str | Reference] = [verdict.reference for verdict in self._verdicts if verdict.state == COUNTS]
-        sources += [name for name, one in self._standings.items() if one.replica_class is ReplicaClass.FRESH]
-        return find_vouched(self._told[one] for one in sources if one in self._told)
+    def _list_vouchers(self) -> list[str | Reference]:
+        """List whose word on a checkpoint is worth something: fresh replicas, and references that count."""
+        references = [verdict.reference for verdict in self._verdicts if verdict.state == COUNTS]
+        fresh = [name for name, one in self._standings.items() if one.replica_class is ReplicaClass.FRESH]
+        return [*references, *fresh]
 
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
@@ -178,7 +174,9 @@ class Fleet:
         self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
         replicas = self._list_replicas(now)
-        decision, self._memory = self._decide(replicas, now)
+        out = self._spec.out_of_service & self._standings.keys()
+        decision, self._memory = self._decide(replicas, out, now)
+        decision = add_out_of_service(decision, out)
         self._sequence += 1
         decision = say_why_none(
             decision,
@@ -203,18 +201,27 @@ class Fleet:
             counts=Counter(standing.replica_class for standing in self._standings.values()),
             references=self._verdicts,
             shortage=shortage,
-            checkpoint=self._find_vouched(),
+            out_of_service=frozenset(out),
+            checkpoint=self._vouchers.find(self._list_vouchers()),
         )
 
-    def _decide(self, replicas: tuple[Replica, ...], now: float) -> tuple[Decision, PolicyMemory]:
-        if self._are_members_known and not self._addresses and not self._discovery_trouble:
-            return decide_from_zero(self._memory, self._policy, now)
+    def _decide(
+        self, replicas: tuple[Replica, ...], out: AbstractSet[str], now: float
+    ) -> tuple[Decision, PolicyMemory]:
+        """Decide for those that are in service."""
+        self._memory, self._out = shift_memory(self._memory, out, self._out, self._standings), out
+        in_service = leave_out(self._standings, out)
+        replicas = tuple(one for one in replicas if one.name not in out)
+        settings = self._find_policy(now)
+        settings = replace(settings, bounds=make_room(settings.bounds, len(out))) if out else settings
+        if self._are_members_known and not in_service and not self._discovery_trouble:
+            return decide_from_zero(self._memory, settings, now)
         return decide(
-            self._standings,
+            in_service,
             self._tip,
             observed_since=self._observed_since,
             memory=self._memory,
-            settings=self._find_policy(now),
+            settings=settings,
             now=now,
             requests=find_rates(replicas),
             failing=find_failing(replicas),
@@ -281,7 +288,6 @@ class Fleet:
         """Judge what the references say against what the nodes do; one that is asked no more is forgotten."""
         oldest = now - max(_FORGOTTEN_SECONDS, 10 * self._interval_seconds)
         self._references = {one: heard for one, heard in self._references.items() if heard.asked_at >= oldest}
-        self._told = {one: told for one, told in self._told.items() if isinstance(one, str) or one in self._references}
         attested, is_dated = find_witnessed(claims)
         against = Circumstances(self._network, self._tip, attested, is_dated, self._interval_seconds, self._limits)
         return tuple(judge(reference, heard, against, now) for reference, heard in self._references.items())

@@ -88,6 +88,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         hold=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
         stats_port=_STATS_PORT if spec.gate.enabled else None,
+        out_of_service=frozenset(one.replica_name for one in pool.status.replica_weights if one.out_of_service),
     )
 
 

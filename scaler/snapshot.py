@@ -40,6 +40,7 @@ class FleetSnapshot:
         replicas: sorted by name.
         references: what each reference's word is worth to this fleet.
         checkpoint: the last ledger of the newest checkpoint that several vouch for; None while there is none.
+        out_of_service: names of replicas that a person looks at, which serve nobody.
         shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
     """
 
@@ -57,3 +58,4 @@ class FleetSnapshot:
     references: tuple[Verdict, ...] = ()
     shortage: str = ""
     checkpoint: ClosedLedger | None = None
+    out_of_service: frozenset[str] = frozenset()

@@ -97,6 +97,7 @@ class FleetSpec:
     seen; a trigger by pool says no more than the pool's name, and what that stands for is found by scaler.pool_fleet.
     What was learned before of a replica's requests/s stands in the pool, too. `stats_port` is where the gate beside
     each node tells of its readers: a number, or the name of the Service's port; None where nobody tells.
+    `out_of_service` are replicas that a person looks at: they serve nobody, and each has a substitute.
     """
 
     namespace: str
@@ -110,6 +111,7 @@ class FleetSpec:
     hold: MissingGround | None = None
     learned_requests_per_replica: float | None = None
     stats_port: int | str | None = None
+    out_of_service: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
