@@ -81,7 +81,7 @@ read_own() {{
   case $own in '' | *[!0-9]* | ???????????*) return 1 ;; esac
 }}
 
-# Further behind than peers tell, while the checkpoint is not. Who is to replay history begins with that.
+# New, or further behind than peers tell, while the checkpoint is not. Who is to replay history begins with that.
 is_catchup_shorter() {{
   read_checkpoint && read_own && [ "$own" -lt "$ledger" ] || return 1
   [ "$own" -gt 1 ] || grep -q '^CATCHUP_RECENT = 0$' "$conf" || return 1
@@ -90,7 +90,8 @@ is_catchup_shorter() {{
   ! grep -q '^ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING = true$' "$conf" || ledger_seconds=1
   since=$(( ( $(date +%s) - closed ) / ledger_seconds ))
   [ "$since" -gt 0 ] || since=0
-  [ "$since" -le "$reach" ] && [ $(( ledger + since - own )) -gt "$reach" ]
+  [ "$since" -le "$reach" ] || return 1
+  [ "$own" -le 1 ] || [ $(( ledger + since - own )) -gt "$reach" ]
 }}
 
 catch_up() {{

@@ -67,6 +67,10 @@ class StartedReplica(CoreProcess):
         arguments = (str(self.data), str(self.checkpoint), str(self.ports.command), stalled_seconds, reach_ledgers)
         self._process = await self._spawn(START, "start", *map(str, arguments))
 
+    async def begin_plainly(self) -> None:
+        """Start Core on the folder as it is, with its configuration and nothing else."""
+        self._process = await self._spawn('exec stellar-core --conf "$1" run', "start")
+
     async def wait_for_end(self) -> int:
         """Wait until its process has ended by itself; give its exit code."""
         assert self._process is not None

@@ -20,12 +20,13 @@ from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import ClosedLedger, NodeReport
 from scaler.snapshot_message import build_snapshot_message
 from scaler.trigger import Reference
-from tests.unit.observed_pools import FRESH, NOW, SETTINGS, build_fleet, build_pool, index, observe
+from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_fleet, build_pool, index, observe
 from tests.unit.staged_fleet import FIRST_LEDGER, LEDGER_SECONDS, START, StagedFleet, StagedNetwork
 
 A, B = "a" * 64, "b" * 64
 NETWORK = StagedNetwork()
 AGREED = CheckpointView(55_000_063, A, 1_699_999_900)
+LATER = replace(AGREED, ledger=AGREED.ledger + 64)
 
 
 def closed(ledger: int, ledger_hash: str = A, closed_at: int = 1_700_000_000) -> ClosedLedger:
@@ -192,12 +193,28 @@ def test_replicas_find_it_in_a_config_map_of_its_own() -> None:
 def test_a_new_checkpoint_restarts_nobody_and_changes_nothing_else() -> None:
     observed = observe_agreed()
     settled = replace(observed, children=index(plan_pool(observed, SETTINGS, NOW).apply))
-    pool = observed.pool
-    later = build_fleet(pool, FRESH, FRESH, FRESH, checkpoint=replace(AGREED, ledger=AGREED.ledger + 64))
+    settled = replace(settled, fleet=build_fleet(observed.pool, FRESH, FRESH, LAGGING, checkpoint=AGREED))
+    later = build_fleet(observed.pool, FRESH, FRESH, LAGGING, checkpoint=LATER)
     before, after = plan_pool(settled, SETTINGS, NOW), plan_pool(replace(settled, fleet=later), SETTINGS, NOW)
     assert set(index(after.apply)) - set(index(before.apply)) == {KEY}
     assert (after.is_rolled_out, after.delete, after.pod_patches) == (before.is_rolled_out, (), before.pod_patches)
     assert after.status["conditions"] == before.status["conditions"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "pods", "is_due"),
+    [
+        pytest.param((FRESH, FRESH, FRESH), 3, False, id="all are fresh"),
+        pytest.param((FRESH, FRESH, LAGGING), 3, True, id="one lags"),
+        pytest.param((FRESH, FRESH), 3, True, id="one has not been heard"),
+        pytest.param((FRESH, FRESH, FRESH), 2, True, id="one is to be made"),
+    ],
+)
+def test_it_is_written_while_somebody_may_start_with_it(classes: Any, pods: int, is_due: bool) -> None:
+    observed = observe_agreed()
+    settled = replace(observed, children=index(plan_pool(observed, SETTINGS, NOW).apply), pods=observed.pods[:pods])
+    fleet = build_fleet(observed.pool, *classes, checkpoint=LATER)
+    assert (KEY in index(plan_pool(replace(settled, fleet=fleet), SETTINGS, NOW).apply)) is is_due
 
 
 def test_while_none_is_known_the_last_one_stays() -> None:
