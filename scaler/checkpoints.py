@@ -3,9 +3,12 @@
 An archive alone can say anything; what two fresh replicas, or one and a trusted node, closed alike is the network's.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
+from readpool.replica_class import ReplicaClass
+from scaler.evidence import COUNTS, Verdict
 from scaler.probes.report import ClosedLedger, NodeReport, PollFailure
+from scaler.standing import ReplicaStanding
 
 LEDGERS = 64
 """A checkpoint ends before each multiple of it; one of a faster network, of 8, ends there as well."""
@@ -36,6 +39,13 @@ class Vouchers:
     def find(self, sources: Iterable[Hashable]) -> ClosedLedger | None:
         """Find the checkpoint that those vouch for whose word is worth something."""
         return find_vouched(self._told[one] for one in sources if one in self._told)
+
+
+def list_vouchers(standings: Mapping[str, ReplicaStanding], verdicts: Iterable[Verdict]) -> list[Hashable]:
+    """List whose word on a checkpoint is worth something: fresh replicas, and references that count."""
+    references = [verdict.reference for verdict in verdicts if verdict.state == COUNTS]
+    fresh = [name for name, one in standings.items() if one.replica_class is ReplicaClass.FRESH]
+    return [*references, *fresh]
 
 
 def note_told(told: Told, closed: ClosedLedger | None) -> Told:

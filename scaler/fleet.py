@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
-from scaler.checkpoints import Vouchers
+from scaler.checkpoints import Vouchers, list_vouchers
 from scaler.claims import build_claim, find_majority
-from scaler.evidence import COUNTS, Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
 from scaler.fleet_words import add_shortage, say_why_none
 from scaler.freshness import advance
 from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
@@ -162,12 +162,6 @@ class Fleet:
         self._references[reference] = hear(self._references.get(reference), outcome, now)
         self._vouchers.note(reference, outcome)
 
-    def _list_vouchers(self) -> list[str | Reference]:
-        """List whose word on a checkpoint is worth something: fresh replicas, and references that count."""
-        references = [verdict.reference for verdict in self._verdicts if verdict.state == COUNTS]
-        fresh = [name for name, one in self._standings.items() if one.replica_class is ReplicaClass.FRESH]
-        return [*references, *fresh]
-
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
         oldest = now - self._remembered_seconds
@@ -202,7 +196,7 @@ class Fleet:
             references=self._verdicts,
             shortage=shortage,
             out_of_service=frozenset(out),
-            checkpoint=self._vouchers.find(self._list_vouchers()),
+            checkpoint=self._vouchers.find(list_vouchers(self._standings, self._verdicts)),
         )
 
     def _decide(
