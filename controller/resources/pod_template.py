@@ -14,7 +14,7 @@ from controller.plan_settings import PlanSettings
 from controller.pod_state import CORE
 from controller.resources.checkpoint import CHECKPOINT_KEY
 from controller.resources.config_map import config_key
-from controller.resources.start_command import PREPARE, START
+from controller.resources.start_command import PREPARE, REACH_LEDGERS, STALLED_SECONDS, START
 from readpool.pool.spec import ReadOnlyPool
 
 NOBODY = 65532
@@ -24,6 +24,7 @@ DATA_FOLDER = CoreSettings().data_folder
 CONFIG_FOLDER = "/etc/stellar"
 SHARD_FOLDER = "/etc/readpool"
 CHECKPOINT_FOLDER = "/etc/readpool-checkpoint"
+_BOUNDS = (str(STALLED_SECONDS), str(REACH_LEDGERS))
 _CONFIG = f"{CONFIG_FOLDER}/{config_key('$(POD_NAME)')}"
 
 
@@ -164,7 +165,7 @@ def _build_core(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     told = f"{CHECKPOINT_FOLDER}/{CHECKPOINT_KEY}"
     return _build_container(pool, CORE) | {
         "lifecycle": build_drain() if is_gated else build_wait(),
-        "command": ["sh", "-c", START, "start", _CONFIG, DATA_FOLDER, told, str(CORE_PORTS.command)],
+        "command": ["sh", "-c", START, "start", _CONFIG, DATA_FOLDER, told, str(CORE_PORTS.command), *_BOUNDS],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
         "readinessProbe": {
             "httpGet": {"path": "/info", "port": ports.info},

@@ -44,10 +44,11 @@ touch "$data/.trying"
 """Arguments: the configuration and the data folder; POD_NAME is the replica's. Run once for each pod, before START."""
 
 START = f"""\
-conf=$1 data=$2 told=$3 port=$4 most_stalled=${{5:-{STALLED_SECONDS}}} reach=${{6:-{REACH_LEDGERS}}}
+conf=$1 data=$2 told=$3 port=$4 most_stalled=$5 reach=$6
+shift 6
 child= ended= code=0
 say() {{ echo "readpool: $*" >&2; }}
-end() {{ ended=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }}
+end() {{ ended=1; rm -f "$data/.trying"; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }}
 trap end TERM INT
 {_NEW_DATABASE}
 is_running() {{
@@ -132,7 +133,7 @@ give_up_copy() {{
 
 try_copy() {{
   touch "$data/.trying"
-  stellar-core --conf "$conf" run &
+  stellar-core --conf "$conf" run "$@" &
   child=$!
   while is_running; do
     if curl -s -m 2 "http://127.0.0.1:$port/info" 2>/dev/null | grep -q '"state" *: *"Synced!"'; then
@@ -142,7 +143,6 @@ try_copy() {{
     sleep 1
   done
   await_end
-  [ -z "$ended" ] || rm -f "$data/.trying"
   if [ -n "$ended" ] || [ ! -e "$data/.restored" ]; then exit "$code"; fi
   give_up_copy "Core ended with exit code $code before it was in step"
 }}
@@ -159,10 +159,9 @@ while [ "$rounds" -lt 3 ] && [ -z "$ended" ] && is_catchup_shorter && catch_up; 
   rounds=$(( rounds + 1 ))
 done
 [ -z "$ended" ] || exit 0
-[ ! -e "$data/.restored" ] || try_copy
-exec stellar-core --conf "$conf" run
+[ ! -e "$data/.restored" ] || try_copy "$@"
+exec stellar-core --conf "$conf" run "$@"
 """
-"""Arguments: the configuration, the data folder, the file with the checkpoint, and Core's command port.
-
-Two more are other bounds than STALLED_SECONDS and REACH_LEDGERS, for whoever measures.
+"""Arguments: the configuration, the data folder, the file with the checkpoint, Core's command port, and the bounds of
+STALLED_SECONDS and REACH_LEDGERS. What follows, as of a template's `args`, is Core's at `run`.
 """

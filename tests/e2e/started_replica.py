@@ -62,9 +62,9 @@ class StartedReplica(CoreProcess):
         assert await self._run(PREPARE, "prepare", str(self.data)) == 0, self.read_log()
         await self.begin_again(stalled_seconds, reach_ledgers)
 
-    async def begin_again(self, stalled_seconds: int = 60, reach_ledgers: int = 80) -> None:
-        """Start it, as a pod's container that has ended does."""
-        arguments = (str(self.data), str(self.checkpoint), str(self.ports.command), stalled_seconds, reach_ledgers)
+    async def begin_again(self, stalled_seconds: int = 60, reach_ledgers: int = 80, *more: str) -> None:
+        """Start it, as a pod's container that has ended does; `more` is what a template's `args` add."""
+        arguments = (self.data, self.checkpoint, self.ports.command, stalled_seconds, reach_ledgers, *more)
         self._process = await self._spawn(START, "start", *map(str, arguments))
 
     async def begin_plainly(self) -> None:

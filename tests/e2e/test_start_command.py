@@ -85,7 +85,7 @@ async def test_a_newcomer_takes_a_checkpoint_that_others_vouch_for(
 ) -> None:
     await pass_ledgers(network, 2 * FREQUENCY)
     replica.checkpoint.write_text(await read_checkpoint(network, FREQUENCY))
-    await replica.begin(reach_ledgers=FREQUENCY)
+    await replica.begin()
     await replica.wait_until_synced()
     log = replica.read_log()
     assert BY_ARCHIVE in log
@@ -99,9 +99,9 @@ async def test_a_replica_far_behind_replays_to_a_checkpoint_first(
     await replica.begin()
     await replica.wait_until_synced()
     await replica.end()
-    await pass_ledgers(network, 3 * FREQUENCY)
+    await pass_ledgers(network, 4 * FREQUENCY)
     replica.checkpoint.write_text(await read_checkpoint(network, FREQUENCY))
-    await replica.begin_again(reach_ledgers=2 * FREQUENCY)
+    await replica.begin_again(reach_ledgers=3 * FREQUENCY - 2)
     await replica.wait_until_synced()
     assert BY_ARCHIVE in replica.read_log()
     assert LOST not in replica.read_log()
@@ -111,7 +111,7 @@ async def test_an_archive_of_another_history_is_not_believed(network: CoreNetwor
     await pass_ledgers(network, 2 * FREQUENCY)
     ledger, _, closed = (await read_checkpoint(network, FREQUENCY)).split()
     replica.checkpoint.write_text(f"{ledger} {'0' * 64} {closed}\n")
-    await replica.begin(reach_ledgers=FREQUENCY)
+    await replica.begin()
     await replica.wait_until_synced()
     assert "catchup ended with exit code 3: going on without" in replica.read_log()
 
@@ -131,7 +131,7 @@ async def test_an_archive_of_another_history_is_not_believed(network: CoreNetwor
 async def test_what_is_no_checkpoint_is_passed_over(network: CoreNetwork, replica: StartedReplica, line: str) -> None:
     ledger, ledger_hash, closed = (await read_checkpoint(network, FREQUENCY)).split()
     replica.checkpoint.write_text(line.format(ledger=ledger, hash=ledger_hash, short=ledger_hash[:-1], closed=closed))
-    await replica.begin(reach_ledgers=1)
+    await replica.begin()
     await replica.wait_until("answers", lambda info: bool(info["state"]))
     assert BY_ARCHIVE not in replica.read_log()
     assert not list(replica.folder.rglob("hostile"))
@@ -143,7 +143,7 @@ async def test_an_archive_that_is_away_is_not_waited_for(
     one = StartedReplica(network, tmp_path / "pool-0", ARCHIVE_OF_NOBODY, (neighbour.ports.peer,))
     one.checkpoint.write_text(await read_checkpoint(network, FREQUENCY))
     try:
-        await one.begin(stalled_seconds=3, reach_ledgers=1)
+        await one.begin(stalled_seconds=3)
         await one.wait_until("runs", lambda info: info["state"] == "Catching up")
         assert "catching up has not moved" in one.read_log()
     finally:
@@ -153,7 +153,7 @@ async def test_an_archive_that_is_away_is_not_waited_for(
 async def test_a_start_that_waits_for_an_archive_ends_when_it_is_told_to(network: CoreNetwork, tmp_path: Path) -> None:
     one = StartedReplica(network, tmp_path / "pool-0", ARCHIVE_OF_NOBODY)
     one.checkpoint.write_text(await read_checkpoint(network, FREQUENCY))
-    await one.begin(reach_ledgers=1)
+    await one.begin()
     while "Starting catchup" not in one.read_log():  # noqa: ASYNC110 - a file sets no event
         await asyncio.sleep(0.1)
     assert one._process is not None
@@ -254,3 +254,30 @@ async def test_a_copy_that_ended_without_a_word_is_not_tried_again(
     (copy.data / ".trying").touch()
     await copy.begin_again()
     assert await copy.wait_for_end() == BAD_COPY_EXIT
+
+
+async def test_a_copy_that_is_told_to_end_stays_on_trial_however_it_ends(
+    network: CoreNetwork, replica: StartedReplica, archive: ArchiveServer, tmp_path: Path
+) -> None:
+    copy = await copy_of(network, archive, replica, tmp_path / "pool-1")
+    (copy.data / ".restored").write_text("a snapshot\n")
+    await copy.begin_again()
+    await copy.wait_until("answers", lambda info: bool(info["state"]))
+    assert copy._process is not None
+    copy._process.terminate()
+    while (copy.data / ".trying").exists():  # noqa: ASYNC110 - a file sets no event
+        await asyncio.sleep(0.01)
+    copy.end_at_once()
+    await copy.wait_for_end()
+    await copy.begin_again()
+    await copy.wait_until_synced()
+    await copy.end()
+
+
+async def test_what_a_template_adds_to_the_command_goes_to_core(replica: StartedReplica) -> None:
+    await replica.begin()
+    await replica.wait_until_synced()
+    await replica.end()
+    await replica.begin_again(60, 80, "--no-such-option")
+    assert await replica.wait_for_end() == 1
+    assert "--no-such-option" in replica.read_log()

@@ -31,7 +31,17 @@ def test_core_runs_the_version_with_the_configuration_of_its_own_name() -> None:
     assert core["image"] == prepare["image"] == "registry.example.com/core:v23.0.0"
     assert core["imagePullPolicy"] == "Always"
     own = ["/etc/stellar/$(POD_NAME).cfg", "/var/lib/stellar"]
-    assert core["command"] == ["sh", "-c", START, "start", *own, "/etc/readpool-checkpoint/checkpoint", "11626"]
+    assert core["command"] == [
+        "sh",
+        "-c",
+        START,
+        "start",
+        *own,
+        "/etc/readpool-checkpoint/checkpoint",
+        "11626",
+        "60",
+        "80",
+    ]
     assert core["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
     assert prepare["command"] == ["sh", "-c", PREPARE, "prepare", *own]
     assert {mount["name"]: mount["mountPath"] for mount in core["volumeMounts"]} == {
