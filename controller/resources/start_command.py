@@ -119,8 +119,11 @@ catch_up() {{
     sleep 1
   done
   await_end
-  [ "$code" -eq 0 ] || [ -n "$told_to_end$ended" ] || say "catchup ended with exit code $code: going on without"
-  [ "$code" -eq 0 ] && [ -z "$told_to_end" ]
+  [ -z "$told_to_end$ended" ] || return 1
+  # What it has come to counts, however it ended.
+  [ "$code" -eq 0 ] || {{ read_own && [ "$own" -ge "$ledger" ]; }} && return 0
+  say "catchup ended with exit code $code: going on without"
+  return 1
 }}
 
 give_up_copy() {{
@@ -147,6 +150,7 @@ try_copy() {{
   give_up_copy "Core ended with exit code $code before it was in step"
 }}
 
+[ ! -e "$data/.new-db" ] || new_db || exit 1
 [ ! -e "$data/.restored" ] || [ ! -e "$data/.trying" ] || give_up_copy "Core ended before it was in step"
 empty=$(find "$data/buckets" -maxdepth 1 -name 'bucket-*.xdr' -size 0 2>/dev/null | head -n 1)
 if [ -n "$empty" ]; then

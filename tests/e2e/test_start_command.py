@@ -281,3 +281,14 @@ async def test_what_a_template_adds_to_the_command_goes_to_core(replica: Started
     await replica.begin_again(60, 80, "--no-such-option")
     assert await replica.wait_for_end() == 1
     assert "--no-such-option" in replica.read_log()
+
+
+async def test_a_new_database_that_was_made_halfway_is_made_anew(replica: StartedReplica) -> None:
+    await replica.begin()
+    await replica.wait_until_synced()
+    await replica.end()
+    (replica.data / "stellar.db").write_bytes(b"")
+    (replica.data / ".new-db").touch()
+    await replica.begin_again()
+    await replica.wait_until_synced()
+    assert not (replica.data / ".new-db").exists()
