@@ -3,6 +3,8 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.core_config import ConfigError, CoreSettings
 from controller.gate import choose_ports
@@ -40,8 +42,9 @@ def test_however_large_a_pool_is_no_replica_has_many_peers_of_it() -> None:
     assert all(ordinal not in some for ordinal, some in enumerate(chosen))
 
 
-def test_whoever_joins_asks_those_that_were_there_before() -> None:
-    assert all(max(choose_neighbours(ordinal)) < ordinal for ordinal in range(3, 2000))
+@given(st.integers(2, 2500))
+def test_whoever_joins_asks_one_that_was_there_before_even_where_a_pool_doubles(size: int) -> None:
+    assert all(min(choose_neighbours(ordinal)) < size for ordinal in range(size, 2 * size))
 
 
 def test_any_two_replicas_of_a_large_pool_are_a_few_hops_apart() -> None:
