@@ -167,8 +167,11 @@ def test_a_deleted_pool_takes_all_with_it_and_its_volumes_as_it_says(
     kinds = "statefulsets,pods,services,endpointslices,poddisruptionbudgets,networkpolicies,scaledobjects,hpa"
     pool.wait_for("nothing runs any more", lambda: cluster.access.list(kinds, namespace) == [])
     pool.wait_for("the volumes are as they should", lambda: list_claims(pool) == left)
-    configs = [one["metadata"]["name"] for one in cluster.access.list("configmaps", namespace)]
-    assert configs == ["kube-root-ca.crt"]
+    pool.wait_for("nor are its configurations there", lambda: list_config_maps(pool) == ["kube-root-ca.crt"])
+
+
+def list_config_maps(pool: PoolView) -> list[str]:
+    return [one["metadata"]["name"] for one in pool.access.list("configmaps", pool.namespace)]
 
 
 def list_claims(pool: PoolView) -> list[str]:
