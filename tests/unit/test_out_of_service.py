@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from cli.explanation import explain_pool
 from cli.pools_table import REPLICA_COLUMNS, Paper, ReplicaRow
@@ -12,6 +14,7 @@ from scaler.metrics import compute_metric
 from scaler.policy import Bounds
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import FleetSpec, Metric
+from tests.unit.drawn_worlds import few, worlds
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, UNREACHABLE
 from tests.unit.pool_routes import read_addresses
 from tests.unit.pool_statuses import build_pool, build_replica
@@ -266,3 +269,19 @@ def test_the_table_of_replicas_says_so() -> None:
     (replica,) = build_pool(build_replica("readers-1", outOfService=True)).status.replica_weights
     column = next(one for one in REPLICA_COLUMNS if one.heading == "class")
     assert "out of service" in str(column.show(ReplicaRow(replica, 1000), Paper(80, now=0.0, ascii_only=True)))
+
+
+@few
+@given(worlds(), st.data())
+def test_nothing_ends_it_whatever_the_pool_and_its_replicas_do(world: PoolWorld, data: st.DataObject) -> None:
+    staying = sorted(name for name, pod in world.pods.items() if "deletionTimestamp" not in pod["metadata"])
+    assume(staying)
+    out = data.draw(st.sampled_from(staying))
+    take_out(world, int(out.rpartition("-")[2]))
+    running = {key: one["spec"]["replicas"] for key, one in world.objects.items() if key == STATEFUL_SET_KEY}
+    plan = world.plan()
+    assert f"Pod {out}" not in name_deleted(plan)
+    assert f"PersistentVolumeClaim data-{out}" not in name_deleted(plan)
+    sizes = [one["spec"]["replicas"] for one in plan.shrink]
+    is_within = int(out.rpartition("-")[2]) < running.get(STATEFUL_SET_KEY, 0)
+    assert not is_within or all(size > int(out.rpartition("-")[2]) for size in sizes)
