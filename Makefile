@@ -19,7 +19,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core browser demo bench policy-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core browser demo bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -82,7 +82,7 @@ e2e-full: setup cluster-images ## Run what takes half an hour: slices that are n
 
 # The tests that run on the simulated Core otherwise; those of recordings hold the simulated one to them, and are not among these.
 CORE_TESTS := tests/component/test_simulator_core_network.py \
-	$(addprefix tests/e2e/test_,real_core.py core_config_real.py core_config_syncs.py gate_real.py demo_core.py)
+	$(addprefix tests/e2e/test_,real_core.py core_config_real.py core_config_syncs.py start_command.py gate_real.py demo_core.py)
 
 e2e-real-core: setup cluster-images ## Run on a real stellar-core what runs on the simulated one otherwise: STELLAR_CORE=/path/to/stellar-core
 	@if [ ! -x '$(STELLAR_CORE)' ]; then \
@@ -134,6 +134,9 @@ bench: setup ## Measure polling, 10,000 nodes and GetMetrics into bench/results.
 
 policy-bench: setup ## Compare scaling policies over a hundred simulated days (ARGS="--days 5" for a look)
 	$(PY) -m bench.policy_bench $(ARGS)
+
+start-bench: setup ## Measure how soon restarted and new replicas are fresh at real timing, 25 minutes (STELLAR_CORE=… for a real one)
+	$(PY) -m bench.starts $(ARGS)
 
 lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for the newest of each)
 	@command -v uv >/dev/null || .ci/setup '$(VENV)'

@@ -55,7 +55,7 @@ def explain_pool(pool: ReadOnlyPool, word: ScalerWord | None) -> Explanation:
     """Explain the size of a pool, by the scaler's own word where there is one, else by what the status holds of it."""
     desired = pool.status.desired_replicas if word is None else word.desired
     decision = _say_by_status(pool) if word is None else _say_by_scaler(word)
-    sentences = (decision, *_say_asked(pool, desired), *_say_there(pool))
+    sentences = (decision, *_say_asked(pool, desired), *_say_there(pool), *_say_out_of_service(pool))
     inputs = _list_by_status(pool) if word is None else _list_by_scaler(pool, word)
     return Explanation(sentences, (*inputs, *_list_outcome(pool, desired, word)))
 
@@ -130,6 +130,15 @@ def _say_there(pool: ReadOnlyPool) -> tuple[str, ...]:
         return (problem.strip(),) if problem else ()
     doing = "are being made" if there < wanted else "are to go"
     return (f"{there} are there; {abs(wanted - there)} {doing}.{problem}",)
+
+
+def _say_out_of_service(pool: ReadOnlyPool) -> tuple[str, ...]:
+    out = [one.replica_name for one in pool.status.replica_weights if one.out_of_service]
+    if not out:
+        return ()
+    has, pod = ("has", "its pod") if len(out) == 1 else ("have", "their pods")
+    until = f"until stellar.org/out-of-service is taken off {pod}"
+    return (f"{', '.join(out)} {has} no readers, and the scaler asks for one more in place of each, {until}.",)
 
 
 def _find_condition(pool: ReadOnlyPool, kind: str) -> Condition | None:

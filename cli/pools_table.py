@@ -147,7 +147,8 @@ class ReplicaRow:
 
 def _show_class(row: ReplicaRow, paper: Paper) -> Text:
     look = look_of(row.replica)
-    return Text(f"{look.ascii_mark if paper.ascii_only else look.mark} {look.word}", look.style)
+    mark = look.ascii_mark if paper.ascii_only else look.mark
+    return Text(f"{mark} out of service" if row.replica.out_of_service else f"{mark} {look.word}", look.style)
 
 
 def _show_bar(row: ReplicaRow, paper: Paper) -> Text:
@@ -185,7 +186,7 @@ POOL_COLUMNS: tuple[Column[PoolEntry], ...] = (
 )
 REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
     Column("replica", 14, 0, lambda row, _paper: row.replica.replica_name),
-    Column("class", 13, 1, _show_class),
+    Column("class", 16, 1, _show_class),
     Column("lag", 7, 4, lambda row, _paper: _show_number(row.replica.lag), "right"),
     Column("behind", BAR_WIDTH + 1, 3, _show_bar),
     Column("weight", 6, 5, lambda row, _paper: _show_number(row.replica.weight), "right"),

@@ -35,6 +35,7 @@ class PoolFacts:
         has_alerts: whether there is a PrometheusRule; None where none is asked for.
         failing: objects whose writes fail, and what the API server says.
         rewrites: fields that somebody else changes each time they are applied.
+        out_of_service: replicas that a person has taken out of service.
         is_misread: the spec cannot be read, so readers are sent by the last one that could be.
     """
 
@@ -64,6 +65,7 @@ class PoolFacts:
     failing: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     is_misread: bool = False
+    out_of_service: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,9 @@ def _judge_fresh(facts: PoolFacts) -> Judgement:
     if facts.silent_since is not None or not facts.is_observed:
         return Judgement("Fresh", Verdict.UNKNOWN, *_explain_silence(facts))
     counted = f"{facts.fresh} of {facts.present} replicas are fresh, {facts.fresh_enough} are to be"
+    if facts.out_of_service:
+        more = f" and {len(facts.out_of_service) - _TOLD} more" if len(facts.out_of_service) > _TOLD else ""
+        counted += f"; out of service: {', '.join(facts.out_of_service[:_TOLD])}{more}"
     if facts.is_halted:
         message = f"the network closes no ledgers; before that {counted}"
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)

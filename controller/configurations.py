@@ -56,6 +56,8 @@ def build_configurations(
         version=pool.spec.version,
         archived_ledger=archived[1] if archived is not None else None,
         ports=CORE_PORTS,
+        pool=pool.name,
+        namespace=pool.namespace,
     )
     try:
         network = _find_network(pool, settings)

@@ -14,6 +14,7 @@ from controller.checkpoints import CHECKPOINT_LEDGERS, FIRST_LEDGER, LedgerRange
 from controller.core_config_archives import build_get_command, build_history, check_archive_url, order_archives
 from controller.core_config_override import DATA_FOLDER, ConfigError, merge_override, parse_override, replaces_quorum
 from controller.core_config_version import has_query_server
+from controller.neighbours import build_peering
 from controller.shards import ShardAssignment
 from readpool.networks import NetworkFacts
 
@@ -48,6 +49,7 @@ class CoreSettings:
         version: the image's tag; older Cores refuse keys that they do not know.
         archived_ledger: the newest one that the archives hold, for ledger ranges; None while not known.
         data_folder: where the replica's volume is.
+        pool, namespace: of the pool, by which its replicas find each other.
     """
 
     archives: tuple[str, ...] = ()
@@ -57,6 +59,8 @@ class CoreSettings:
     archived_ledger: int | None = None
     data_folder: str = DATA_FOLDER
     ports: CorePorts = CorePorts()
+    pool: str = "pool"
+    namespace: str = "default"
 
 
 def build_core_config(
@@ -71,6 +75,7 @@ def build_core_config(
     override = parse_override(settings.override)
     chains = _order_archives(settings, ordinal, assignment)
     config = _build_node(settings, network) | _build_catch_up(settings, assignment)
+    config |= build_peering(settings.pool, settings.namespace, ordinal, settings.ports.peer, override)
     config |= {"HISTORY": build_history(chains, is_sharded=assignment is not None)} if chains else {}
     if replaces_quorum(override):
         config |= _build_rest_of_network(network, override, has_archives=bool(chains))

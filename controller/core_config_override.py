@@ -30,6 +30,7 @@ _OF_FILES: Mapping[str, str] = {
     "LOG_FILE_PATH": "the rest of the pod is read-only, so Core could not open it; it logs to the container's output",
     "METADATA_OUTPUT_STREAM": "the rest of the pod is read-only, so Core could not open it",
 }
+_LEAST_SLOTS = 12
 _ARCHIVE_KEYS: Mapping[str, str] = {
     "put": "the replicas of a read-only pool do not publish",
     "mkdir": "the replicas of a read-only pool do not publish",
@@ -74,6 +75,25 @@ def _list_refused(parsed: Mapping[str, Any]) -> Iterator[str]:
     for key, why in _OF_FILES.items():
         if key in parsed and not _is_bearable(parsed[key]):
             yield f'{key} can only be "" or a path in {DATA_FOLDER}: {why}'
+    yield from _check_peers(parsed)
+
+
+def _check_peers(parsed: Mapping[str, Any]) -> Iterator[str]:
+    """Refuse what would leave a replica with its pool alone to hear of, or with nothing to tell those that restart."""
+    slots = parsed.get("MAX_SLOTS_TO_REMEMBER", _LEAST_SLOTS)
+    if not isinstance(slots, int) or isinstance(slots, bool) or slots < _LEAST_SLOTS:
+        yield (
+            f"MAX_SLOTS_TO_REMEMBER is {slots!r} and can only be {_LEAST_SLOTS} or more: replicas that restart are told"
+            " by the others what they missed"
+        )
+    target = parsed.get("TARGET_PEER_CONNECTIONS", 1)
+    if not isinstance(target, int) or isinstance(target, bool) or target < 1:
+        yield f"TARGET_PEER_CONNECTIONS is {target!r} and can only be 1 or more: a replica has to follow its network"
+    if parsed.get("PREFERRED_PEERS_ONLY", False) is not False and not parsed.get("PREFERRED_PEERS"):
+        yield (
+            "PREFERRED_PEERS_ONLY needs PREFERRED_PEERS beside it: otherwise a replica would have none but others of"
+            " its pool, and hear nothing of the network"
+        )
 
 
 def _is_bearable(path: Any) -> bool:

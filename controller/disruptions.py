@@ -60,6 +60,8 @@ def _is_to_be_shut(observed: ObservedPool, replicas: Sequence[Replica], wanted: 
 
 def _is_on_the_way(replica: Replica) -> bool:
     """Tell whether it is expected to be fresh: it is made anew, starts, catches up, or gains."""
+    if replica.is_out_of_service:
+        return False
     if replica.replica_class is ReplicaClass.LAGGING:
         return replica.view is not None and replica.view.seconds_to_fresh is not None
     return replica.is_terminating or replica.replica_class not in (ReplicaClass.FRESH, ReplicaClass.FOREIGN)

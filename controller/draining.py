@@ -35,11 +35,12 @@ def choose_size(
 ) -> int:
     """Choose how many replicas the StatefulSet is to have: `running` still, while only those that would go can serve.
 
-    And while all fresh ones would go and those that stay are expected to be fresh again. `running` is what it has now,
-    None where there is none. Where nobody can serve, nothing is gained by waiting.
+    And while all fresh ones would go and those that stay are expected to be fresh again, and one that is out of service
+    stays. `running` is what it has now, None where there is none. Where nobody can serve, nothing is gained by waiting.
     """
     if running is None or running <= wanted:
         return wanted
+    wanted = max(wanted, min(running, _find_end_of_out_of_service(replicas)))
     serving = [replica.ordinal for replica in replicas if replica.is_candidate and can_serve(replica)]
     fresh = [replica.ordinal for replica in replicas if replica.is_fresh and not replica.is_dead]
     is_last_to_serve = bool(serving) and min(serving) >= wanted
@@ -47,10 +48,18 @@ def choose_size(
     return running if is_last_to_serve or is_last_fresh else wanted
 
 
+def _find_end_of_out_of_service(replicas: Iterable[Replica]) -> int:
+    """Find how many replicas there have to be at least, so that nobody ends whom a person looks at."""
+    return max((one.ordinal + 1 for one in replicas if one.is_out_of_service and not one.is_terminating), default=0)
+
+
 def name_hold(replicas: Sequence[Replica], wanted: int, size: int) -> str:
     """Name what a pool waits for that is kept at `size` though fewer are wanted; empty where it is not."""
     if size <= wanted or not replicas:
         return ""
+    if size == _find_end_of_out_of_service(replicas):
+        name = next(one.name for one in replicas if one.ordinal == size - 1)
+        return f"{name}, which is out of service, to be back"
     is_fresh = any(replica.is_fresh for replica in replicas)
     return f"a {'fresh replica' if is_fresh else 'replica that can serve'} among those that stay"
 

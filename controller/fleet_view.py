@@ -1,9 +1,11 @@
 """The Observer's Snapshot as plain types, so that no decision knows of gRPC. Sits between the stream and the plan."""
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 
-from controller.observed import FleetView, ReplicaView
+from controller.checkpoints import CHECKPOINT_LEDGERS
+from controller.observed import CheckpointView, FleetView, ReplicaView
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 
@@ -30,7 +32,21 @@ def parse_fleet_view(message: observer_pb2.Snapshot, heard_at: float | None = No
         learned_requests_per_replica=_read_learned(decision),
         poll_interval_seconds=_read_interval(message.poll_interval_seconds),
         heard_at=heard_at,
+        checkpoint=_parse_checkpoint(message.checkpoint) if message.HasField("checkpoint") else None,
     )
+
+
+def _parse_checkpoint(told: observer_pb2.Checkpoint) -> CheckpointView | None:
+    """Parse a checkpoint; whatever is not written as one is none, since replicas start with what it says."""
+    is_ledger = 0 < told.ledger <= _LAST_LEDGER and (told.ledger + 1) % CHECKPOINT_LEDGERS == 0
+    if not is_ledger or not _HASH.fullmatch(told.hash) or not 0 < told.closed_at <= _LAST_TIME:
+        return None
+    return CheckpointView(told.ledger, told.hash, told.closed_at)
+
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_LAST_LEDGER = 2**32 - 1
+_LAST_TIME = 10**10 - 1
 
 
 def _read_interval(seconds: float) -> float | None:

@@ -22,6 +22,8 @@ SICK_ANNOTATION = "stellar.org/not-fresh-before-rollout"
 """On a StatefulSet: ordinals of replicas that were not fresh before they ran what is rolled out at the moment."""
 CLOSED_ANNOTATION = "stellar.org/shut-since"
 """On a PodDisruptionBudget: since when it lets nobody go, in Unix seconds."""
+OUT_OF_SERVICE = "stellar.org/out-of-service"
+"""Set by a person on a pod, as an annotation or a label: no readers, nothing restarted, and a substitute meanwhile."""
 SHARD_ANNOTATION = "stellar.org/shard-id"
 ARCHIVE_ANNOTATION = "stellar.org/archive-url"
 RANGE_ANNOTATION = "stellar.org/ledger-range"
@@ -64,6 +66,11 @@ def build_metadata(
 def config_map_name(pool_name: str) -> str:
     """Name the ConfigMap with a configuration a replica."""
     return f"{pool_name}-config"
+
+
+def checkpoint_name(pool_name: str) -> str:
+    """Name the ConfigMap with the checkpoint that replicas may start from."""
+    return f"{pool_name}-checkpoint"
 
 
 def nodes_service_name(pool_name: str) -> str:

@@ -7,6 +7,7 @@ and shrinks nothing before the readers have been told.
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from controller.labels import checkpoint_name
 from controller.observed import ObservedPool
 from controller.plan import Plan
 from controller.resources.endpoint_slices import Freshness, list_slices
@@ -93,6 +94,7 @@ def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded
     there = {claim["metadata"]["name"] for claim in observed.claims}
     needed = (CONFIG_MAP, PVC) if is_guarded else (CONFIG_MAP, PVC, NETWORK_POLICY)
     applied = (key_of(kind_of(one), one) for one in plan.apply)
+    there.add(checkpoint_name(observed.pool.name))  # replicas start without it as well
     return {one for one in applied if one.kind in needed and one.name not in there}
 
 

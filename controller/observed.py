@@ -45,6 +45,15 @@ class ReplicaView:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointView:
+    """The last ledger of a checkpoint, as several told it: its hash, 64 hexadecimal digits, and when it closed."""
+
+    ledger: int
+    ledger_hash: str
+    closed_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class FleetView:
     """The scaler's snapshot of a pool, as controller.fleet_view parses it.
 
@@ -56,6 +65,7 @@ class FleetView:
         learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
         poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
         heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
+        checkpoint: the newest that several fresh replicas or references vouch for; None while there is none.
     """
 
     at: float
@@ -68,6 +78,7 @@ class FleetView:
     learned_requests_per_replica: float | None = None
     poll_interval_seconds: float | None = None
     heard_at: float | None = None
+    checkpoint: CheckpointView | None = None
 
 
 @dataclass(frozen=True, slots=True)

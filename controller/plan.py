@@ -13,6 +13,7 @@ from controller.configurations import build_configurations, choose_texts, is_arm
 from controller.differs import stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import find_surplus
+from controller.labels import checkpoint_name
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
 from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
@@ -31,7 +32,7 @@ from controller.pod_plan import (
 from controller.pool_events import PoolEvent, find_events, is_young
 from controller.pool_size import choose_sizes, read_size
 from controller.pool_status import are_numbers_due, build_status
-from controller.replicas import Replica, read_replicas
+from controller.replicas import Replica, list_out_of_service, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.stateful_set import build_stateful_set
 from controller.rollout import RolloutStep
@@ -112,7 +113,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     are_due = are_numbers_due(observed, replicas, now)
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     texts = configurations.texts
-    outdated = find_outdated(observed, replicas, texts)
+    out = {one.name for one in list_out_of_service(replicas)}
+    outdated = find_outdated(observed, replicas, texts) - out  # nothing restarts those
     # Where the StatefulSet cannot be written, nobody goes.
     is_held = is_stateful_set_held(observed, settings)
     is_stuck = not configurations.is_complete or bool(observed.misread) or is_held
@@ -127,7 +129,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         size = max(size, running or 0)
     # A pause freezes weights whoever was to go before it.
     surplus = find_surplus(replicas, max(size, running or 0) if is_stuck else size)
-    going = deleted | (frozenset() if pool.spec.paused else surplus)
+    going = deleted | out | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
     disruptions = judge_disruptions(observed, replicas, wanted, now)
     objects = build_objects(observed, size, written, routing, settings, sick, disruptions)
@@ -247,5 +249,6 @@ def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
 def _is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
     """Tell whether it is not known yet which replicas run something else than they should."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    is_written = any(kind_of(manifest) in _OF_REPLICAS for manifest in apply)
+    told = checkpoint_name(observed.pool.name)  # restarts nobody
+    is_written = any(kind_of(one) in _OF_REPLICAS and one["metadata"]["name"] != told for one in apply)
     return is_written or (live is not None and not has_seen_template(live))

@@ -8,7 +8,7 @@ from controller.conditions import PoolFacts, may_be_fresh
 from controller.core_config_version import has_query_server
 from controller.failures import STALLED_AFTER_SECONDS
 from controller.observed import ObservedPool
-from controller.replicas import Replica
+from controller.replicas import Replica, list_out_of_service
 from controller.route_objects import is_route_missed
 from controller.routing import Ground, Routing, find_stale_time
 from controller.scaler_clock import read_scaler_clock
@@ -26,7 +26,7 @@ def gather_facts(
     return PoolFacts(
         wanted=wanted,
         present=len(replicas),
-        ready=sum(one.is_ready and not one.is_terminating for one in replicas if one.ordinal < wanted),
+        ready=sum(_is_up(one) for one in replicas if one.ordinal < wanted),
         outdated=0,
         troubles=count_unready(replicas, wanted),
         fresh=sum(replica.is_fresh for replica in replicas),
@@ -45,7 +45,13 @@ def gather_facts(
         has_alerts=observed.capabilities.prometheus if spec.alerting else None,
         failing=list_failing(observed),
         is_misread=bool(observed.misread),
+        out_of_service=tuple(one.name for one in list_out_of_service(replicas)),
     )
+
+
+def _is_up(replica: Replica) -> bool:
+    """Tell whether a replica is ready, or need not be: nobody waits for one that is out of service."""
+    return (replica.is_ready or replica.is_out_of_service) and not replica.is_terminating
 
 
 def find_stall(

@@ -12,10 +12,11 @@ from controller.configurations import Configurations
 from controller.differs import differs, stamp
 from controller.disruptions import Disruptions
 from controller.gate import choose_ports, has_gate
-from controller.labels import APPLIED_ANNOTATION, config_map_name, read_annotations
-from controller.observed import ObservedPool
+from controller.labels import APPLIED_ANNOTATION, checkpoint_name, config_map_name, read_annotations
+from controller.observed import CheckpointView, ObservedPool
 from controller.plan_settings import PlanSettings
 from controller.pod_state import read_ports
+from controller.resources.checkpoint import build_checkpoint
 from controller.resources.claims import build_grown_claims, build_new_claims
 from controller.resources.config_map import build_config_map
 from controller.resources.disruption_budget import build_disruption_budget
@@ -43,6 +44,7 @@ from readpool.kubernetes.kinds import (
     key_of,
     kind_of,
 )
+from readpool.replica_class import ReplicaClass
 
 _PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
@@ -78,6 +80,8 @@ def build_objects(
         built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
     if configurations.is_complete and not _is_frozen(observed):
         built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
+    checkpoint = _find_due_checkpoint(observed, wanted)
+    built += [] if checkpoint is None else [build_checkpoint(pool, checkpoint)]
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
@@ -85,6 +89,17 @@ def build_objects(
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims)
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
+
+
+def _find_due_checkpoint(observed: ObservedPool, wanted: int) -> CheckpointView | None:
+    """Find the checkpoint to tell replicas that start, while one is missing or not fresh; at rest it costs nothing."""
+    fleet, name = observed.current_fleet, checkpoint_name(observed.pool.name)
+    if fleet is None or fleet.checkpoint is None:
+        return None
+    fresh = sum(one.replica_class is ReplicaClass.FRESH for one in fleet.replicas)
+    staying = sum(not pod["metadata"].get("deletionTimestamp") for pod in observed.pods)
+    is_due = min(fresh, staying) < wanted or observed.find(CONFIG_MAP, name) is None
+    return fleet.checkpoint if is_due else None
 
 
 def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -> bool:
@@ -102,7 +117,9 @@ def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -
 
 def is_stateful_set_held(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Tell whether the StatefulSet cannot be written, or waits for what cannot be."""
-    held = [key for key in (*observed.refused, *observed.failing) if key.kind in (STATEFUL_SET, CONFIG_MAP)]
+    name = observed.pool.name
+    needed = ((STATEFUL_SET, name), (CONFIG_MAP, config_map_name(name)))
+    held = [key for key in (*observed.refused, *observed.failing) if (key.kind, key.name) in needed]
     return bool(held) or _is_unguarded(observed, settings)
 
 

@@ -73,17 +73,20 @@ def plan_restart(
 def list_rolled(
     replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, sick: AbstractSet[int], now: float
 ) -> list[RolloutReplica]:
-    """List the replicas as a rollout sees them; one of which the kubelet knows that it does not run is not reached."""
+    """List the replicas as a rollout sees them; one of which the kubelet knows that it does not run is not reached.
+
+    Nor is one that is out of service, for which nobody waits.
+    """
     return [
         RolloutReplica(
             one.name,
             one.ordinal,
-            ReplicaClass.UNREACHABLE if one.is_dead else one.replica_class,
-            is_ready=one.is_ready and not one.is_dead,
+            ReplicaClass.UNREACHABLE if one.is_dead or one.is_out_of_service else one.replica_class,
+            is_ready=one.is_ready and not one.is_dead and not one.is_out_of_service,
             is_terminating=one.is_terminating,
             is_outdated=one.name in outdated,
-            was_sick=one.ordinal in sick,
-            is_awaited=_is_awaited(one, now),
+            was_sick=one.ordinal in sick or one.is_out_of_service,
+            is_awaited=not one.is_out_of_service and _is_awaited(one, now),
         )
         for one in replicas
         if one.ordinal < wanted
@@ -153,7 +156,8 @@ def plan_deletions(
     if not observed.pool.spec.replacement.enabled:
         return PodDeletions()
     going = {one["metadata"]["name"] for one in observed.claims if one["metadata"].get("deletionTimestamp")}
-    halfway = [one for one in replicas if one.ordinal < wanted and _claim(observed, one) in going]
+    staying = [one for one in replicas if one.ordinal < wanted and not one.is_out_of_service]
+    halfway = [one for one in staying if _claim(observed, one) in going]
     if halfway:
         return _finish_replacement(observed, replicas, halfway[0])
     return _plan_replacement(observed, by_name, going, wanted, now, is_rolling=is_rolling)
@@ -193,8 +197,9 @@ def _plan_replacement(
             observed, replica, going, may_be_silent=not is_rolling and _is_older(replica, spec.after_seconds, now)
         )
         for replica in replicas.values()
-        if replica.ordinal < wanted
+        if replica.ordinal < wanted and not replica.is_out_of_service
     ]
+    wanted -= sum(one.is_out_of_service and one.ordinal < wanted for one in replicas.values())
     chosen = choose_replacement(lasting, wanted, spec.after_seconds, read_scaler_clock(fleet, now))
     if chosen is None:
         return PodDeletions()

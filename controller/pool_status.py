@@ -41,7 +41,7 @@ def build_status(
     """Build the whole status; without `are_due` its numbers are the last ones."""
     last, fleet = observed.pool.status, observed.current_fleet
     selector = ",".join(f"{name}={value}" for name, value in sorted(build_selector(observed.pool.name).items()))
-    classes = [replica.replica_class for replica in replicas]
+    classes = [replica.replica_class for replica in replicas if not replica.is_out_of_service]
     counted = {
         "observed_generation": observed.pool.generation,
         "replicas": len(replicas),
@@ -63,10 +63,10 @@ def build_status(
 
 
 def _tell(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: bool) -> ReplicaWeight:
-    view = replica.view
+    view, out = replica.view, replica.is_out_of_service or None
     if not is_due or view is None:
         kept = last if last is not None and not is_due else ReplicaWeight(replica_name=replica.name, weight=weight)
-        return kept.model_copy(update={"weight": weight})
+        return kept.model_copy(update={"weight": weight, "out_of_service": out})
     is_behind = view.replica_class in (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP)
     return ReplicaWeight(
         replica_name=replica.name,
@@ -77,6 +77,7 @@ def _tell(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: boo
         lag=view.lag_ledgers,
         catch_up_percent=_read_percent(view.detail) if is_behind else None,
         seconds_to_fresh=int(view.seconds_to_fresh) if is_behind and view.seconds_to_fresh is not None else None,
+        out_of_service=out,
         last_updated=to_timestamp(view.observed_at) if view.observed_at is not None else None,
     )
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Any
 
-from controller.labels import CONFIG_ANNOTATION, parse_ordinal, read_annotations
+from controller.labels import CONFIG_ANNOTATION, OUT_OF_SERVICE, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
 from controller.pod_state import choose_address, is_dead, list_addresses, parse_time, read_ports, read_start
 from controller.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
@@ -34,6 +35,7 @@ class Replica:
         ports: that its own pod has, by name; none where that is not known.
         made_at: Unix seconds by the API server's clock when its pod was made, None where it does not say.
         ends_at: the same when a pod that is told to end is to have ended; None while it is not.
+        is_out_of_service: a person has taken it out of service, to look at it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Replica:
     ports: Mapping[str, int] = field(default_factory=dict)
     made_at: float | None = None
     ends_at: float | None = None
+    is_out_of_service: bool = False
 
     @property
     def replica_class(self) -> ReplicaClass:
@@ -64,8 +67,8 @@ class Replica:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the scaler says that it is fresh, and it stays."""
-        return self.replica_class is ReplicaClass.FRESH and not self.is_terminating
+        """Whether the scaler says that it is fresh, and it stays, and in service."""
+        return self.replica_class is ReplicaClass.FRESH and not self.is_terminating and not self.is_out_of_service
 
     @property
     def has_ledgers(self) -> bool:
@@ -194,4 +197,16 @@ def _read(
         ports=read_ports(pod),
         made_at=parse_time(metadata.get("creationTimestamp")),
         ends_at=parse_time(metadata.get("deletionTimestamp")),
+        is_out_of_service=_is_out_of_service(metadata),
     )
+
+
+def list_out_of_service(replicas: Iterable[Replica]) -> list[Replica]:
+    """List the replicas that a person has taken out of service."""
+    return [one for one in replicas if one.is_out_of_service]
+
+
+def _is_out_of_service(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a pod is out of service, by annotation or label; the value may say why, and only false denies it."""
+    marks = (metadata.get(part) or {} for part in ("annotations", "labels"))
+    return any(str(mark.get(OUT_OF_SERVICE, "false")).strip().lower() != "false" for mark in marks)

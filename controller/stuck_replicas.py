@@ -11,12 +11,13 @@ from readpool.pool.status import Condition, Verdict
 def count_unready(replicas: Sequence[Replica], wanted: int) -> str:
     """Count what keeps replicas from being ready: pods' own reasons, then those that just have not come up yet."""
     staying = [one for one in replicas if one.ordinal < wanted]
-    starting = sum(not one.is_ready and not one.is_terminating and one.trouble is None for one in staying)
+    awaited = [one for one in staying if not one.is_out_of_service]
+    starting = sum(not one.is_ready and not one.is_terminating and one.trouble is None for one in awaited)
     ending = sum(one.is_terminating for one in staying)
     missing = wanted - len(staying)
     rest = {"starting": starting, "ending": ending, "still to be made": missing}
     told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in rest.items() if count > 0]
-    known = count_troubles(one.trouble for one in staying if one.trouble is not None and not one.is_terminating)
+    known = count_troubles(one.trouble for one in awaited if one.trouble is not None and not one.is_terminating)
     return ", ".join(([known] if known else []) + told)
 
 
@@ -36,7 +37,7 @@ def find_stuck_replicas(
     stuck = [
         one
         for one in replicas
-        if one.ordinal < wanted and not one.is_terminating and not one.is_ready
+        if one.ordinal < wanted and not one.is_terminating and not one.is_ready and not one.is_out_of_service
         if now - (told_since if one.unready_since is None else one.unready_since) >= STUCK_AFTER_SECONDS
     ]
     if not stuck:
@@ -57,4 +58,5 @@ def list_stuck_times(replicas: Sequence[Replica], wanted: int) -> list[float]:
         one.unready_since + STUCK_AFTER_SECONDS
         for one in replicas
         if one.unready_since is not None and one.ordinal < wanted and not one.is_terminating
+        if not one.is_out_of_service
     ]

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
+from scaler.checkpoints import Vouchers, list_vouchers
 from scaler.claims import build_claim, find_majority
 from scaler.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
 from scaler.fleet_words import add_shortage, say_why_none
 from scaler.freshness import advance
 from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.membership import is_same_member
+from scaler.out_of_service import add_out_of_service, leave_out, make_room, shift_memory
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
@@ -70,6 +72,8 @@ class Fleet:
         self._acquaintances: dict[str, Acquaintance] = {}
         self._windows: dict[str, RequestWindow] = {}
         self._references: dict[Reference, Hearing] = {}
+        self._vouchers = Vouchers()
+        self._out: AbstractSet[str] = frozenset()
         self._verdicts: tuple[Verdict, ...] = ()
         self._shortage = Shortage()
         self._steps_back: dict[str, tuple[float, ...]] = {}
@@ -113,6 +117,7 @@ class Fleet:
         }
         self._steps_back = {name: steps for name, steps in self._steps_back.items() if name in stays}
         self._windows = {name: self._windows[was] for name, was in stays.items() if was in self._windows}
+        self._vouchers.keep([*stays.items(), *((one, one) for one in self._references)])
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
         """Remember those that leave and may be made anew; who was let go is forgotten."""
@@ -136,6 +141,7 @@ class Fleet:
             self._steps_back[name] = note_step_back(self._steps_back.get(name, ()), now)
         after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
         self._standings[name] = after
+        self._vouchers.note(name, outcome)
         if self._tip is None and isinstance(outcome, NodeReport):
             self._look_around(now)
             after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
@@ -154,6 +160,7 @@ class Fleet:
     def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what a reference said; of one that fails, the last word counts until it is too old."""
         self._references[reference] = hear(self._references.get(reference), outcome, now)
+        self._vouchers.note(reference, outcome)
 
     def snapshot(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
@@ -161,7 +168,9 @@ class Fleet:
         self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
         replicas = self._list_replicas(now)
-        decision, self._memory = self._decide(replicas, now)
+        out = self._spec.out_of_service & self._standings.keys()
+        decision, self._memory = self._decide(replicas, out, now)
+        decision = add_out_of_service(decision, out)
         self._sequence += 1
         decision = say_why_none(
             decision,
@@ -186,17 +195,27 @@ class Fleet:
             counts=Counter(standing.replica_class for standing in self._standings.values()),
             references=self._verdicts,
             shortage=shortage,
+            out_of_service=frozenset(out),
+            checkpoint=self._vouchers.find(list_vouchers(self._standings, self._verdicts)),
         )
 
-    def _decide(self, replicas: tuple[Replica, ...], now: float) -> tuple[Decision, PolicyMemory]:
-        if self._are_members_known and not self._addresses and not self._discovery_trouble:
-            return decide_from_zero(self._memory, self._policy, now)
+    def _decide(
+        self, replicas: tuple[Replica, ...], out: AbstractSet[str], now: float
+    ) -> tuple[Decision, PolicyMemory]:
+        """Decide for those that are in service."""
+        self._memory, self._out = shift_memory(self._memory, out, self._out, self._standings), out
+        in_service = leave_out(self._standings, out)
+        replicas = tuple(one for one in replicas if one.name not in out)
+        settings = self._find_policy(now)
+        settings = replace(settings, bounds=make_room(settings.bounds, len(out))) if out else settings
+        if self._are_members_known and not in_service and not self._discovery_trouble:
+            return decide_from_zero(self._memory, settings, now)
         return decide(
-            self._standings,
+            in_service,
             self._tip,
             observed_since=self._observed_since,
             memory=self._memory,
-            settings=self._find_policy(now),
+            settings=settings,
             now=now,
             requests=find_rates(replicas),
             failing=find_failing(replicas),

@@ -3,7 +3,9 @@
 Between the snapshot and the answer to KEDA.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from math import ceil
 
 from readpool.replica_class import ReplicaClass
@@ -40,7 +42,16 @@ def compute_metric(snapshot: FleetSnapshot, metric: Metric) -> float:
     is_counted = metric is not Metric.DESIRED_REPLICAS and decision.reason == NOT_YET_SUSTAINED
     if decision.desired is None and not is_counted:
         raise NoGround(decision.reason, decision.message)
-    return _COMPUTED[metric](snapshot)
+    return _COMPUTED[metric](_leave_out(snapshot))
+
+
+def _leave_out(snapshot: FleetSnapshot) -> FleetSnapshot:
+    """Leave out those that are out of service: what they do is nobody's lack but the decision's."""
+    if not snapshot.out_of_service:
+        return snapshot
+    replicas = tuple(one for one in snapshot.replicas if one.name not in snapshot.out_of_service)
+    counts = Counter(one.standing.replica_class for one in replicas)
+    return replace(snapshot, replicas=replicas, counts=counts)
 
 
 def _count_desired(snapshot: FleetSnapshot) -> float:

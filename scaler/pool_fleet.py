@@ -92,6 +92,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
         stats_port=_STATS_PORT if spec.gate.enabled else None,
         unready=_find_unready(pool),
+        out_of_service=frozenset(one.replica_name for one in pool.status.replica_weights if one.out_of_service),
     )
 
 

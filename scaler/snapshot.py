@@ -10,6 +10,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.evidence import Verdict
 from scaler.freshness import ReplicaStanding
 from scaler.policy import Bounds, Decision
+from scaler.probes.report import ClosedLedger
 from scaler.request_figures import RequestFigures
 from scaler.tip import Tip
 
@@ -38,6 +39,8 @@ class FleetSnapshot:
         network: the passphrase that its nodes are held to, None while not known.
         replicas: sorted by name.
         references: what each reference's word is worth to this fleet.
+        checkpoint: the last ledger of the newest checkpoint that several vouch for; None while there is none.
+        out_of_service: names of replicas that a person looks at, which serve nobody.
         shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
     """
 
@@ -54,3 +57,5 @@ class FleetSnapshot:
     counts: Counter[ReplicaClass] = field(default_factory=Counter)
     references: tuple[Verdict, ...] = ()
     shortage: str = ""
+    checkpoint: ClosedLedger | None = None
+    out_of_service: frozenset[str] = frozenset()

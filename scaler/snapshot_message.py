@@ -3,6 +3,7 @@
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 from scaler.policy import Bounds, Decision
+from scaler.probes.report import ClosedLedger
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.tip import Tip
 
@@ -36,11 +37,16 @@ def build_snapshot_message(
         lag_threshold=snapshot.lag_threshold,
         gone=is_gone,
         poll_interval_seconds=poll_interval_seconds,
+        checkpoint=_build_checkpoint(snapshot.checkpoint) if snapshot.checkpoint else None,
     )
 
 
 def _build_tip(tip: Tip) -> observer_pb2.Tip:
     return observer_pb2.Tip(ledger=_fit(tip.ledger, _UINT64), moved_at=tip.moved_at, halted=tip.is_halted)
+
+
+def _build_checkpoint(closed: ClosedLedger) -> observer_pb2.Checkpoint:
+    return observer_pb2.Checkpoint(ledger=closed.ledger, hash=closed.ledger_hash, closed_at=closed.closed_at)
 
 
 def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replica:

@@ -98,6 +98,7 @@ class FleetSpec:
     What was learned before of a replica's requests/s stands in the pool, too. `stats_port` is where the gate beside
     each node tells of its readers: a number, or the name of the Service's port; None where nobody tells. `unready` is
     what the pool's controller says keeps its pods from being ready; empty where it says nothing.
+    `out_of_service` are replicas that a person looks at: they serve nobody, and each has a substitute.
     """
 
     namespace: str
@@ -112,6 +113,7 @@ class FleetSpec:
     learned_requests_per_replica: float | None = None
     stats_port: int | str | None = None
     unready: str = ""
+    out_of_service: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.core_config import CoreSettings
-from controller.gate import DRAIN_SECONDS, build_drain, build_gate, build_wait, choose_ports, has_gate
-from controller.labels import VOLUME, build_labels, build_selector, config_map_name
+from controller.gate import CORE_PORTS, DRAIN_SECONDS, build_drain, build_gate, build_wait, choose_ports, has_gate
+from controller.labels import VOLUME, build_labels, build_selector, checkpoint_name, config_map_name
 from controller.list_keys import POD_LIST_KEYS, index_items
 from controller.plan_settings import PlanSettings
 from controller.pod_state import CORE
+from controller.resources.checkpoint import CHECKPOINT_KEY
 from controller.resources.config_map import config_key
+from controller.resources.start_command import PREPARE, REACH_LEDGERS, STALLED_SECONDS, START
 from readpool.pool.spec import ReadOnlyPool
 
 NOBODY = 65532
@@ -21,17 +23,9 @@ TERMINATION_SECONDS = 60
 DATA_FOLDER = CoreSettings().data_folder
 CONFIG_FOLDER = "/etc/stellar"
 SHARD_FOLDER = "/etc/readpool"
+CHECKPOINT_FOLDER = "/etc/readpool-checkpoint"
+_BOUNDS = (str(STALLED_SECONDS), str(REACH_LEDGERS))
 _CONFIG = f"{CONFIG_FOLDER}/{config_key('$(POD_NAME)')}"
-# The mark outlives a start that was ended halfway; a database without it, from a snapshot say, is never made anew.
-_PREPARE = f"""\
-set -e
-if [ -e {DATA_FOLDER}/stellar.db ] && [ ! -e {DATA_FOLDER}/.new-db ]; then
-  exec stellar-core --conf "$1" upgrade-db
-fi
-touch {DATA_FOLDER}/.new-db
-stellar-core --conf "$1" new-db
-rm {DATA_FOLDER}/.new-db
-"""
 
 
 def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
@@ -153,12 +147,13 @@ def _build_container(pool: ReadOnlyPool, name: str) -> dict[str, Any]:
             {"name": VOLUME, "mountPath": DATA_FOLDER},
             {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
             {"name": "shard", "mountPath": SHARD_FOLDER, "readOnly": True},
+            {"name": "checkpoint", "mountPath": CHECKPOINT_FOLDER, "readOnly": True},
         ],
     }
 
 
 def _build_prepare(pool: ReadOnlyPool) -> dict[str, Any]:
-    command = ["sh", "-c", _PREPARE, "prepare", _CONFIG]
+    command = ["sh", "-c", PREPARE, "prepare", _CONFIG, DATA_FOLDER]
     return _build_container(pool, "prepare") | {"command": command}
 
 
@@ -167,9 +162,10 @@ def _build_core(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     ports = choose_ports(pool.spec, settings.gate_image)
     is_gated = has_gate(pool.spec, settings.gate_image)
     named = {"peer": ports.peer} | ({} if is_gated else {"info": ports.info, "read": ports.read})
+    told = f"{CHECKPOINT_FOLDER}/{CHECKPOINT_KEY}"
     return _build_container(pool, CORE) | {
         "lifecycle": build_drain() if is_gated else build_wait(),
-        "command": ["stellar-core", "--conf", _CONFIG, "run"],
+        "command": ["sh", "-c", START, "start", _CONFIG, DATA_FOLDER, told, str(CORE_PORTS.command), *_BOUNDS],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
         "readinessProbe": {
             "httpGet": {"path": "/info", "port": ports.info},
@@ -185,4 +181,6 @@ def _build_volumes(pool: ReadOnlyPool) -> list[dict[str, Any]]:
     return [
         {"name": "config", "configMap": {"name": config_map_name(pool.name)}},
         {"name": "shard", "downwardAPI": {"items": [annotations]}},
+        # Read at the start alone; a replica starts without it as well.
+        {"name": "checkpoint", "configMap": {"name": checkpoint_name(pool.name), "optional": True}},
     ]

@@ -61,6 +61,8 @@ class ReplicaWeight(Part):
     """How far it has caught up, while it does."""
     seconds_to_fresh: _Ledger | None = None
     """About how long until it is fresh, from the rate at which it gains; absent when it does not."""
+    out_of_service: bool | None = None
+    """Whether a person has taken it out of service, by stellar.org/out-of-service on its pod; absent otherwise."""
     last_updated: Timestamp | None = None
     """When the scaler saw this."""
 

@@ -182,6 +182,7 @@ class Snapshot(_message.Message):
     LAG_THRESHOLD_FIELD_NUMBER: _builtins.int
     GONE_FIELD_NUMBER: _builtins.int
     POLL_INTERVAL_SECONDS_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
     fleet: _builtins.str
     """NAMESPACE/SOURCE, unique within one scaler process."""
     namespace: _builtins.str
@@ -207,6 +208,12 @@ class Snapshot(_message.Message):
     def decision(self) -> Global___Decision: ...
     @_builtins.property
     def bounds(self) -> Global___Bounds: ...
+    @_builtins.property
+    def checkpoint(self) -> Global___Checkpoint:
+        """The newest checkpoint that at least two fresh replicas or trusted nodes tell alike, and none otherwise; absent while
+        there is none. Who starts far behind can take it from an archive without believing the archive.
+        """
+
     def __init__(
         self,
         *,
@@ -222,14 +229,44 @@ class Snapshot(_message.Message):
         lag_threshold: _builtins.int = ...,
         gone: _builtins.bool = ...,
         poll_interval_seconds: _builtins.float = ...,
+        checkpoint: Global___Checkpoint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "decision", b"decision", "tip", b"tip"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "bounds", b"bounds", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Snapshot: _TypeAlias = Snapshot  # noqa: Y015
+
+@_typing.final
+class Checkpoint(_message.Message):
+    """The last ledger of a checkpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: _builtins.int
+    HASH_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    ledger: _builtins.int
+    hash: _builtins.str
+    """64 hexadecimal digits."""
+    closed_at: _builtins.int
+    """Unix time in seconds at which the network closed it."""
+    def __init__(
+        self,
+        *,
+        ledger: _builtins.int = ...,
+        hash: _builtins.str = ...,
+        closed_at: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "hash", b"hash", "ledger", b"ledger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Checkpoint: _TypeAlias = Checkpoint  # noqa: Y015
 
 @_typing.final
 class Tip(_message.Message):

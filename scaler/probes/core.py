@@ -21,13 +21,16 @@ from scaler.probes.fields import (
     parse_object,
     show,
 )
-from scaler.probes.report import CatchUp, NodeReport, ProbeError
+from scaler.probes.report import CatchUp, ClosedLedger, NodeReport, ProbeError
 
 _SYNCED = "Synced!"
 _TARGET = re.compile(r"Catching up to ledger (\d{1,10})(?!\d)")
 _PERCENT = re.compile(r"\((\d{1,3})%")
 _ETA = re.compile(r"ETA: (\d{1,7})s")
 _MAX_STATUS_LINES = 16
+_HASH = re.compile(r"[0-9a-f]{64}")
+_LAST_TIME = 10**10 - 1
+"""As many digits as a close time has until the year 2286."""
 
 
 def parse_core(body: bytes) -> NodeReport:
@@ -57,7 +60,18 @@ def parse_core(body: bytes) -> NodeReport:
         started_on=started_on,
         # The lines stay for a while once the node is in sync again.
         catch_up=None if is_synced else _find_catch_up(info),
+        closed=_find_closed(ledger, num) if is_synced else None,
     )
+
+
+def _find_closed(ledger: Mapping[str, Any], num: int) -> ClosedLedger | None:
+    """Return the node's last ledger where it tells its hash and when it closed, as it should be written."""
+    told, closed_at = ledger.get("hash"), ledger.get("closeTime")
+    if not isinstance(told, str) or not _HASH.fullmatch(told):
+        return None
+    if not isinstance(closed_at, int) or isinstance(closed_at, bool) or not 0 < closed_at <= _LAST_TIME:
+        return None
+    return ClosedLedger(num, told, closed_at)
 
 
 def _find_heard_ledger(info: Mapping[str, Any]) -> int | None:

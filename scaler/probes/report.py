@@ -28,6 +28,15 @@ class CatchUp:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedLedger:
+    """A ledger that a node has closed, its hash as 64 hexadecimal digits, and its close time in Unix seconds."""
+
+    ledger: int
+    ledger_hash: str
+    closed_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeReport:
     """One answer of one node.
 
@@ -45,6 +54,7 @@ class NodeReport:
         tells_ledger: False where the answer says nothing of the ledger, which is then 0: what was known before holds.
         tells_start: False for a kind of node that never says when it started.
         is_starting: it says by itself that it has not begun to follow the network since it started.
+        closed: its last ledger with its hash, where this kind of node tells that; None while it is not in sync.
     """
 
     ledger: int
@@ -59,6 +69,7 @@ class NodeReport:
     tells_ledger: bool = True
     tells_start: bool = True
     is_starting: bool = False
+    closed: ClosedLedger | None = None
 
     def is_of_another(self, network: str | None) -> bool:
         """Tell whether it names another network than this one; a kind of node that names none speaks for any."""

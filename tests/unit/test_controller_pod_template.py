@@ -1,6 +1,7 @@
 """The pod of a replica: what it runs, and how a pool's own template goes over ours."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.resources.pod_template import build_pod_template, merge_template
+from controller.resources.start_command import PREPARE, START
 from controller.resources.stateful_set import build_stateful_set
 from tests.unit.observed_pools import SETTINGS, build_pool
 
@@ -28,13 +30,25 @@ def test_core_runs_the_version_with_the_configuration_of_its_own_name() -> None:
     core, prepare = find(template), find(template, "prepare")
     assert core["image"] == prepare["image"] == "registry.example.com/core:v23.0.0"
     assert core["imagePullPolicy"] == "Always"
-    assert core["command"] == ["stellar-core", "--conf", "/etc/stellar/$(POD_NAME).cfg", "run"]
+    own = ["/etc/stellar/$(POD_NAME).cfg", "/var/lib/stellar"]
+    assert core["command"] == [
+        "sh",
+        "-c",
+        START,
+        "start",
+        *own,
+        "/etc/readpool-checkpoint/checkpoint",
+        "11626",
+        "60",
+        "80",
+    ]
     assert core["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
-    assert prepare["command"][-1] == "/etc/stellar/$(POD_NAME).cfg"
+    assert prepare["command"] == ["sh", "-c", PREPARE, "prepare", *own]
     assert {mount["name"]: mount["mountPath"] for mount in core["volumeMounts"]} == {
         "data": "/var/lib/stellar",
         "config": "/etc/stellar",
         "shard": "/etc/readpool",
+        "checkpoint": "/etc/readpool-checkpoint",
     }
 
 
@@ -44,6 +58,15 @@ def test_a_container_can_read_its_shard_from_a_volume() -> None:
         {"fieldRef": {"fieldPath": "metadata.annotations"}, "path": "annotations"}
     ]
     assert volumes["config"] == {"name": "config", "configMap": {"name": "pool-config"}}
+
+
+def test_a_pod_starts_with_or_without_a_checkpoint_that_others_vouch_for() -> None:
+    volumes = {one["name"]: one for one in build()["spec"]["volumes"]}
+    assert volumes["checkpoint"]["configMap"] == {"name": "pool-checkpoint", "optional": True}
+
+
+def test_nothing_of_the_scripts_is_expanded_by_the_kubelet() -> None:
+    assert not re.search(r"\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)|\$\$", START + PREPARE)
 
 
 def test_core_is_never_killed_for_being_busy() -> None:
@@ -84,7 +107,7 @@ def test_a_template_adds_to_ours_and_goes_over_it_field_by_field() -> None:
     }
     spec = template["spec"]
     assert (spec["tolerations"], spec["terminationGracePeriodSeconds"]) == ([{"operator": "Exists"}], 5)
-    assert [one["name"] for one in spec["volumes"]] == ["config", "shard", "scratch"]
+    assert [one["name"] for one in spec["volumes"]] == ["config", "shard", "checkpoint", "scratch"]
     assert {one["name"] for one in spec["containers"]} >= {"stellar-core", "beside"}
     core = find(template)
     assert [one["name"] for one in core["env"]] == ["POD_NAME", "A"]

@@ -10,7 +10,7 @@ import pytest
 from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.probes import parse_core
-from scaler.probes.report import CatchUp, NodeReport, PollFailure, ProbeError
+from scaler.probes.report import CatchUp, ClosedLedger, NodeReport, PollFailure, ProbeError
 from scaler.tip import Tip
 from tests.recorded import answers
 from tests.recorded.answers import read_answer, read_document, read_trace
@@ -168,6 +168,7 @@ def test_a_synced_answer_is_read_as_it_stands() -> None:
         age_seconds=1.0,
         uptime_seconds=1795476317 - started_on,
         started_on=started_on,
+        closed=ClosedLedger(221, "8856432aea56e4e5a446ca2a14945bd49b6c9e0cb94bc962d32f94f92c0dcb64", 1_795_476_316),
     )
 
 

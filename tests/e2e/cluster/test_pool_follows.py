@@ -110,6 +110,50 @@ def test_one_apply_of_a_pool_and_its_scaled_object_is_enough_and_grows_when_one_
     pool.wait_until_fresh(TARGET, BACK_SECONDS)
 
 
+def test_a_replica_that_is_taken_out_of_service_has_a_substitute_and_is_left_alone_until_it_is_back(
+    cluster: ProvidedCluster, namespace: str, core_network: CoreNetwork
+) -> None:
+    pool = apply_pool(cluster.access, namespace, build_pool("core", core_network))
+    pool.wait_until_fresh(TARGET)
+    out, mark = pool.pod(1), "stellar.org/out-of-service"
+    uid = next(pod["metadata"]["uid"] for pod in pool.pods() if pod["metadata"]["name"] == out)
+    cluster.access.kubectl("annotate", "pod", out, f"{mark}=to look at its disk", f"--namespace={namespace}")
+    pool.wait_for("nobody is sent to it", lambda: out not in pool.routed(), NOTICED_SECONDS)
+    pool.wait_for("one more", lambda: pool.pool()["spec"]["replicas"] == TARGET + 1, NOTICED_SECONDS)
+    pool.wait_for("three are fresh beside it", lambda: pool.status().get("freshReplicas") == TARGET, BACK_SECONDS)
+    assert out not in pool.routed()
+    assert pool.replica(out)["outOfService"] is True
+    assert "out of service: core-1" in pool.condition("Fresh")["message"]
+    cluster.access.kubectl("annotate", "pod", out, f"{mark}-", f"--namespace={namespace}")
+    pool.wait_for("it serves again", lambda: out in pool.routed(), NOTICED_SECONDS)
+    pool.wait_until_fresh(TARGET, BACK_SECONDS)
+    assert next(pod["metadata"]["uid"] for pod in pool.pods() if pod["metadata"]["name"] == out) == uid
+
+
+def test_replicas_vouch_for_a_checkpoint_that_a_newcomer_starts_from(
+    cluster: ProvidedCluster, unscaled: PoolView
+) -> None:
+    def is_vouched() -> bool:
+        found = cluster.access.get("configmap", "core-checkpoint", unscaled.namespace) or {}
+        return len(found.get("data", {}).get("checkpoint", "").split()) == len(("ledger", "hash", "time"))
+
+    unscaled.wait_for("a checkpoint that they vouch for", is_vouched, 5 * 64)
+    uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in unscaled.pods()}
+    # Ledgers of a second leave a newcomer on a busy machine little time: a checkpoint may be too old by then.
+    started = [scale_and_read_log(unscaled, replicas) for replicas in range(TARGET + 1, TARGET + 4)]
+    assert any("readpool: at ledger 1; catching up to checkpoint" in log for log in started)
+    there = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in unscaled.pods()}
+    assert uids.items() <= there.items()  # which restarts nobody
+
+
+def scale_and_read_log(pool: PoolView, replicas: int) -> str:
+    """Scale up by one; give the newcomer's log once all are fresh."""
+    where = f"--namespace={pool.namespace}"
+    pool.access.kubectl("scale", f"rop/{pool.name}", f"--replicas={replicas}", where)
+    pool.wait_until_fresh(replicas)
+    return pool.access.kubectl("logs", pool.pod(replicas - 1), f"--container={CORE}", where)
+
+
 @pytest.mark.parametrize(("policy", "left"), [("Delete", []), ("Retain", ["data-core-0"])])
 def test_a_deleted_pool_takes_all_with_it_and_its_volumes_as_it_says(
     policy: str, left: list[str], cluster: ProvidedCluster, namespace: str, core_network: CoreNetwork
@@ -123,8 +167,11 @@ def test_a_deleted_pool_takes_all_with_it_and_its_volumes_as_it_says(
     kinds = "statefulsets,pods,services,endpointslices,poddisruptionbudgets,networkpolicies,scaledobjects,hpa"
     pool.wait_for("nothing runs any more", lambda: cluster.access.list(kinds, namespace) == [])
     pool.wait_for("the volumes are as they should", lambda: list_claims(pool) == left)
-    configs = [one["metadata"]["name"] for one in cluster.access.list("configmaps", namespace)]
-    assert configs == ["kube-root-ca.crt"]
+    pool.wait_for("nor are its configurations there", lambda: list_config_maps(pool) == ["kube-root-ca.crt"])
+
+
+def list_config_maps(pool: PoolView) -> list[str]:
+    return [one["metadata"]["name"] for one in pool.access.list("configmaps", pool.namespace)]
 
 
 def list_claims(pool: PoolView) -> list[str]:

