@@ -33,8 +33,9 @@ Targets = Mapping[str, tuple[str, int]]
 class Eyes:
     """Asks, and notes what becomes of it."""
 
-    def __init__(self, router: str) -> None:
+    def __init__(self, router: str, read_seconds: float = READ_SECONDS) -> None:
         self._url = f"http://{router}/getledgerentryraw"
+        self._read_seconds = read_seconds
         self._targets: Targets = {}
         self._is_over = asyncio.Event()
 
@@ -70,7 +71,7 @@ class Eyes:
                 break
             except httpx.TransportError as error:
                 lost.append(type(error).__name__)
-            if time.monotonic() - sent_at > READ_SECONDS:
+            if time.monotonic() - sent_at > self._read_seconds:
                 failure = f"no answer: {lost.pop()}"
                 break
             client = fresh
@@ -115,4 +116,4 @@ def _note(*what: object) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(Eyes(sys.argv[1]).look())
+    asyncio.run(Eyes(sys.argv[1], *map(float, sys.argv[2:])).look())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tests.cluster.access import KubectlError
+from tests.cluster.api_reader import open_client
 from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.core_configuration import COMMAND_PORT
 from tests.e2e.cluster.pool_router import ROUTER, ROUTER_PORT
@@ -93,7 +94,8 @@ def run_soak(stage: Stage, seed: int, minutes: float, say: Say) -> Verdict:
     course = Course(stage, notebook)
     log = stage.cluster.audit_log
     with ExitStack() as stack:
-        stack.enter_context(watch_cluster(stage.cluster.access, notebook, _list_paths(stage, notebook)))
+        client = stack.enter_context(open_client(stage.cluster.access.kubeconfig))
+        stack.enter_context(watch_cluster(client, notebook, _list_paths(stage, notebook)))
         stack.enter_context(open_eyes(stage.cluster.access, notebook, *_find_addresses(stage)))
         wait_for("a read to be answered", lambda: any(not read.failure for read in notebook.reads), FIRST_SECONDS)
         wait_for("all to be told", lambda: notebook.wanted and notebook.sizes and notebook.routed, FIRST_SECONDS)

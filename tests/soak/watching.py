@@ -13,7 +13,6 @@ from typing import IO, Any, Protocol
 import httpx
 
 from tests.cluster.access import Access
-from tests.cluster.api_reader import open_client
 from tests.soak.history import Serving
 from tests.soak.notebook import Notebook
 from tests.soak.truth import VALIDATOR
@@ -35,20 +34,18 @@ class Note(Protocol):
 
 
 @contextlib.contextmanager
-def watch_cluster(access: Access, notebook: Notebook, paths: list[tuple[str, Note]]) -> Iterator[None]:
+def watch_cluster(client: httpx.Client, notebook: Notebook, paths: list[tuple[str, Note]]) -> Iterator[None]:
     """Have all objects at these paths noted while the block runs, and whether the API server answers."""
-    with contextlib.ExitStack() as stack:
-        client = stack.enter_context(open_client(access.kubeconfig))
-        is_over = threading.Event()
-        threads = [threading.Thread(target=_follow, args=(client, path, note, is_over)) for path, note in paths]
-        threads.append(threading.Thread(target=_follow_serving, args=(client, notebook, is_over)))
-        for thread in threads:
-            thread.daemon = True  # one may wait for a watch to end by itself
-            thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
+    is_over = threading.Event()
+    threads = [threading.Thread(target=_follow, args=(client, path, note, is_over)) for path, note in paths]
+    threads.append(threading.Thread(target=_follow_serving, args=(client, notebook, is_over)))
+    for thread in threads:
+        thread.daemon = True  # one may wait for a watch to end by itself
+        thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def _follow(client: httpx.Client, path: str, note: Note, is_over: threading.Event) -> None:
