@@ -46,9 +46,9 @@ def _find(history: History, replicas: Sequence[PodSeen], routed: Sequence[Routed
 def _find_end(replicas: Sequence[PodSeen], routed: Sequence[Routed], pod: PodSeen, end: float) -> float:
     """Find when the address of a pod that is gone left the slices, or became another pod's."""
     first = max(0, bisect_right(routed, pod.at, key=lambda one: one.at) - 1)
-    left = next((max(one.at, pod.at) for one in routed[first:] if pod.address not in one.addresses), end)
+    left = next((one.at for one in routed[first:] if pod.address not in one.addresses), end)
     heirs = replicas[bisect_left(replicas, pod.at, key=lambda one: one.at) :]
-    taken = (one.at for one in heirs if one.address == pod.address and one.uid != pod.uid and not one.is_gone)
+    taken = (one.at for one in heirs if one.address == pod.address and not one.is_gone)
     return min(left, next(taken, end))
 
 

@@ -94,8 +94,7 @@ def _find_stray(truth: Truth, change: Scaling) -> str:
     """The StatefulSet follows the pool: each step goes towards what that asks for, and not beyond."""
     asked = _list_asked(truth.history.wanted, change.at - FOLLOWS_SECONDS, change.at + _STEP_SECONDS)
     low, high = min([change.before, *asked]), max([change.before, *asked])
-    is_towards = min(asked) < change.before if change.after < change.before else max(asked) > change.before
-    return "" if is_towards and low <= change.after <= high else f"the pool asked for {sorted(asked)}"
+    return "" if low <= change.after <= high else f"the pool asked for {sorted(asked)}"
 
 
 def _list_asked(wanted: Sequence[Size], since: float, until: float) -> set[int]:

@@ -13,7 +13,7 @@ from tests.soak.acts import CUT, DELETE, EVICT, GATE, KILL, REPLICA, STOP
 from tests.soak.history import Done, History, PodSeen, Probe
 
 VALIDATOR = "validator"
-FEWEST_PROBES = 3
+FEWEST_PROBES = 5
 """Of fewer nothing is concluded."""
 HOLDS_SECONDS = 2.0
 """So long after a probe what it found counts, where none came after it."""

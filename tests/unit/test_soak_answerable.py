@@ -36,6 +36,12 @@ def test_a_read_that_failed_while_all_were_fine_could_have_been_answered_by_each
         pytest.param(silent_all(195, 210, behind=20), None, (), id="all are behind"),
         pytest.param(silent_all(180, 192), None, (), id="all were silent until a moment ago: nobody knows yet"),
         pytest.param(silent_all(170, 185), None, NAMES, id="all are back for a while"),
+        pytest.param(
+            [*probes("soak-0", 80, 150), *probes("soak-0", 199.5, 300)],
+            None,
+            ("soak-1", "soak-2"),
+            id="one was not asked",
+        ),
         pytest.param(silent_all(200.6, 230), None, (), id="all fall silent just then"),
         pytest.param([], [ready(n, is_ready=False) for n in NAMES], (), id="the kubelet calls none ready"),
         pytest.param([], [*map(ready, NAMES), REMADE], ("soak-1", "soak-2"), id="one is another pod just now"),

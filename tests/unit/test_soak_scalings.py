@@ -46,6 +46,12 @@ def judge(
             [done("scale by hand", "user", 199, 200, size=3)],
             id="back to the autoscaler's own",
         ),
+        pytest.param(
+            [(180, 5), (275, 4), (290, 5)],
+            TWO_AILED,
+            [done("scale by hand", "user", 274, 275, size=4)],
+            id="back to the autoscaler's own, long after anybody ailed",
+        ),
     ],
 )
 def test_what_the_policy_does_is_right(wanted: Any, unlike: Any, acts: Any) -> None:
@@ -57,6 +63,20 @@ def test_what_the_policy_does_is_right(wanted: Any, unlike: Any, acts: Any) -> N
     [
         pytest.param([(180, 5)], [], [], "pool: 0 ailed (), so that 4 is the most", id="two more though all were well"),
         pytest.param([(180, 6)], ONE_AILED, [], "pool: 1 ailed (soak-1), so that 5 is the most", id="it runs away"),
+        pytest.param(
+            [(200, 5)],
+            probes("soak-3", 80, 150),
+            [],
+            "pool: 0 ailed (), so that 4 is the most",
+            id="one that was let go does not ail",
+        ),
+        pytest.param(
+            [(180, 4), (250, 3)],
+            [*silent("soak-1", 150, 175), *probes("soak-2", 80, 150)],
+            [],
+            "pool: at most 2 were fresh in the 30 s before",
+            id="one goes while another has not been seen for long",
+        ),
         pytest.param([(180, 7)], TWO_AILED, [], "pool: 6 is the maximum", id="more than the maximum"),
         pytest.param([(180, 2)], [], [], "pool: 3 fresh ones are wanted", id="fewer than the target"),
         pytest.param([(180, 0)], [], [], "pool: 3 fresh ones are wanted", id="none"),
