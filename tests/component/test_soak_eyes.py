@@ -27,6 +27,10 @@ async def refuse(writer: asyncio.StreamWriter, _turn: int) -> None:
     writer.write(build_answer("503 Service Unavailable", "no healthy upstream"))
 
 
+async def hang(_writer: asyncio.StreamWriter, _turn: int) -> None:
+    await asyncio.sleep(2)  # longer than any probe waits
+
+
 async def hang_up_by_turns(writer: asyncio.StreamWriter, turn: int) -> None:
     if turn % 2:
         await answer(writer, turn)
@@ -41,9 +45,10 @@ async def tell_info(writer: asyncio.StreamWriter, _turn: int) -> None:
 @contextlib.asynccontextmanager
 async def serve(behaviour: Behaviour) -> AsyncIterator[str]:
     """Serve on loopback while the block runs; give HOST:PORT."""
-    turns = iter(range(1_000_000))
+    turns, handlers = iter(range(1_000_000)), set[asyncio.Task[None] | None]()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.add(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
@@ -57,6 +62,7 @@ async def serve(behaviour: Behaviour) -> AsyncIterator[str]:
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()[:2]
         yield f"{host}:{port}"
+        await asyncio.gather(*(handler for handler in handlers if handler is not None))
 
 
 async def look(router: str, targets: dict[str, str], reads: int, patience: float = 30.0) -> tuple[list[Any], list[Any]]:
@@ -82,8 +88,14 @@ async def look(router: str, targets: dict[str, str], reads: int, patience: float
 
 
 async def test_each_read_is_noted_with_its_ledger_and_each_replica_is_probed() -> None:
-    async with serve(answer) as router, serve(answer) as replica, serve(refuse) as other, serve(tell_info) as validator:
-        targets = {"soak-0": replica, "soak-1": other, VALIDATOR: validator, "soak-2": "127.0.0.1:1"}
+    async with (
+        serve(answer) as router,
+        serve(answer) as replica,
+        serve(refuse) as other,
+        serve(hang) as frozen,
+        serve(tell_info) as validator,
+    ):
+        targets = {"soak-0": replica, "soak-1": other, VALIDATOR: validator, "soak-2": "127.0.0.1:1", "soak-3": frozen}
         reads, probes = await look(router, targets, 10)
     assert len(reads) >= 10
     assert all(ledger >= 40 and not failure and not lost for *_, failure, lost, ledger in reads)
@@ -91,6 +103,7 @@ async def test_each_read_is_noted_with_its_ledger_and_each_replica_is_probed() -
     ledgers = {name: ledger for name, _, _, ledger in probes}
     assert ledgers.keys() == targets.keys()
     assert (ledgers["soak-1"], ledgers[VALIDATOR], ledgers["soak-2"]) == (0, 77, 0)
+    assert ledgers["soak-3"] == 0
     assert ledgers["soak-0"] >= 40
 
 

@@ -91,7 +91,7 @@ class Eyes:
 
 async def _probe(client: httpx.AsyncClient, name: str, address: str) -> None:
     began_at, ledger = time.monotonic(), 0
-    with contextlib.suppress(httpx.TransportError, ValueError, KeyError):
+    with contextlib.suppress(httpx.TransportError, TimeoutError, ValueError, KeyError):
         async with asyncio.timeout(PROBE_SECONDS):
             if name == VALIDATOR:
                 ledger = int((await client.get(f"http://{address}/info")).json()["info"]["ledger"]["num"])

@@ -57,9 +57,8 @@ class Course:
         """Do an act, leave it for as long as it lasts, and take it back; what cannot be done is skipped."""
         self.upon.append(act)
         try:
-            began_at = time.monotonic()
             try:
-                targets, size = _try_again(lambda: self._begin(act), BEGIN_SECONDS)
+                began_at, (targets, size) = _try_again(lambda: (time.monotonic(), self._begin(act)), BEGIN_SECONDS)
             except _MAY_PASS as error:
                 self.skipped.append((act, str(error)))
                 return
@@ -87,6 +86,7 @@ def run_soak(stage: Stage, seed: int, minutes: float, say: Say) -> Verdict:
     """Run the soak of a seed, and judge it.
 
     Raises:
+        RuntimeError: the readers ended.
         TimeoutError: no read was answered before it began.
         ExceptionGroup: a fault could not be taken back.
     """

@@ -112,6 +112,8 @@ def open_eyes(access: Access, notebook: Notebook, router: str, validator: tuple[
             is_over.set()
             for thread in reversed(threads):
                 thread.join()
+    if process.returncode:
+        raise RuntimeError(f"the readers ended with {process.returncode}; what they said stands above")
 
 
 def _note_lines(lines: IO[str], note: Callable[..., None]) -> None:

@@ -104,14 +104,16 @@ def test_a_soak_in_which_all_was_well_held() -> None:
     [
         ({"done": ()}, "no fault was brought about"),
         ({"reads": ()}, "no read was answered"),
+        ({"reads": history().reads[:50]}, "for 151 s nobody read"),
+        ({"reads": (*history().reads[:50], *history().reads[62:])}, "for 13 s nobody read"),
         (
-            {"reads": (Read(200.0, 200.1, "503: no"), Read(250.0, 250.1, ledger=250))},
+            {"reads": (*history().reads, Read(200.0, 200.1, "503: no"), Read(250.0, 250.1, ledger=250))},
             "1 reads failed that a living replica could have answered",
         ),
         ({"wanted": sizes((200, 6)), "sizes": sizes((201, 6))}, "1 scalings were wrong"),
         ({"unsettled": ("Ready False",)}, "not settled at the end: Ready False"),
         (
-            {"reads": (Read(90.0, 90.1, ledger=90), Read(310.0, 310.1, "503: no")), "probes": history().probes[:40]},
+            {"reads": (*history().reads[:-1], Read(319.0, 319.1, "503: no")), "probes": history().probes[:40]},
             "1 reads failed in the last 10 s, when nothing was hurt",
         ),
     ],
@@ -124,7 +126,7 @@ def test_what_did_not_hold_is_said(others: dict[str, Any], problem: str) -> None
 
 def test_a_read_that_nobody_could_have_answered_is_told_and_held_against_nobody() -> None:
     unlike = [probe for name in NAMES for probe in silent(name, 190, 230)]
-    reads = (Read(200.0, 200.1, "503: no"), Read(310.0, 310.1, ledger=310))
+    reads = (*history().reads, Read(200.0, 200.1, "503: no"))
     verdict = judge(history(unlike=unlike, reads=reads))
     assert verdict.holds
     assert "1 failed, no fault: 503: no (nobody could have answered)" in render_table(verdict, "soak")
