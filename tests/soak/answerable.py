@@ -21,6 +21,7 @@ from tests.soak.acts import (
     ROUTER,
     SCALER,
     USER,
+    Act,
 )
 from tests.soak.history import Done, Read
 from tests.soak.truth import Truth
@@ -96,11 +97,14 @@ def _list_windows(read: Read) -> Iterator[tuple[float, float]]:
 
 def name_cause(done: Sequence[Done], read: Read) -> str:
     """Name the kind of act that was upon the pool when a read failed, the one nearest to readers where several were."""
-    upon = [
+    upon = _list_upon(done, read.sent_at, read.sent_at) or _list_upon(done, read.sent_at, read.ended_at)
+    return min(upon, key=lambda act: _MOST_LIKELY.index(act.target)).kind if upon else NO_FAULT
+
+
+def _list_upon(done: Sequence[Done], since: float, until: float) -> list[Act]:
+    """List what was upon the pool within a time, or had been just before."""
+    return [
         one.act
         for one in done
-        if one.began_at <= read.ended_at
-        and read.sent_at <= one.ended_at + LINGERS_SECONDS
-        and one.act.target in _MOST_LIKELY
+        if one.began_at <= until and since <= one.ended_at + LINGERS_SECONDS and one.act.target in _MOST_LIKELY
     ]
-    return min(upon, key=lambda act: _MOST_LIKELY.index(act.target)).kind if upon else NO_FAULT

@@ -72,6 +72,10 @@ class _Table:
             if not is_free:
                 return None
             self.part_until = at + seconds + PART_REST_SECONDS
+            # A replica that is hurt now comes back no sooner than the part.
+            back = at + seconds + REST_SECONDS[REPLICA]
+            ill = [pod for pod, until in self.hurt.items() if pod[0] == REPLICA and until > at]
+            self.hurt |= {pod: max(self.hurt[pod], back) for pod in ill}
             return Act(at, card.verb, card.target, 0, seconds)
         return self._choose_program(card, at, seconds)
 

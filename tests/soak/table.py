@@ -52,7 +52,7 @@ def _render_figures(verdict: Verdict) -> Iterator[str]:
     yield from _align(
         ("faults", f"{faults}, and {len(history.done) - faults} things that users do; {_render_skipped(history)}"),
         ("reads", f"{len(history.reads):,}; answered within {_render_answered(answered)}"),
-        ("asked again by readers", f"{sum(bool(read.lost) for read in history.reads)}, as a router was hurt"),
+        ("asked again by readers", f"{sum(bool(read.lost) for read in history.reads)} times, as no answer came at all"),
         ("failed reads", f"{len(verdict.failed)}, {len(able)} of them a living replica could have answered"),
         ("wrong scalings", f"{len(wrong)} of {len(verdict.scalings)}"),
         (
