@@ -14,7 +14,7 @@ from tests.cluster.waiting import wait_for
 from tests.e2e.cluster.core_configuration import COMMAND_PORT
 from tests.e2e.cluster.pool_router import ROUTER, ROUTER_PORT
 from tests.e2e.cluster.shared_release import NAMESPACE
-from tests.soak.acts import USER, Act
+from tests.soak.acts import SCALE, USER, Act
 from tests.soak.faults import Saboteur
 from tests.soak.history import Done, History
 from tests.soak.notebook import Notebook
@@ -32,6 +32,8 @@ PROGRESS_SECONDS = 15.0
 FIRST_SECONDS = 60.0
 BEGIN_SECONDS, END_SECONDS = 20.0, 120.0
 AGAIN_SECONDS = 0.5
+UNHEARD_SECONDS = 60.0
+"""For so long kubectl waits for an API server that does not answer."""
 SETTLE_SECONDS = 420.0
 """A container that was killed several times waits up to five minutes until the kubelet starts it again."""
 _MAY_PASS = (KubectlError, LookupError, RuntimeError, TimeoutError)
@@ -60,13 +62,20 @@ class Course:
             try:
                 began_at, (targets, size) = _try_again(lambda: (time.monotonic(), self._begin(act)), BEGIN_SECONDS)
             except _MAY_PASS as error:
-                self.skipped.append((act, str(error)))
+                self._skip(act, str(error))
                 return
             self.is_over.wait(act.seconds)
             _try_again(lambda: self._end(act, targets), END_SECONDS)
             self.done.append(Done(act, targets, began_at, time.monotonic(), size))
         finally:
             self.upon.remove(act)
+
+    def _skip(self, act: Act, why: str) -> None:
+        """Note what could not be done; a size that was asked for may have been heard all the same."""
+        self.skipped.append((act, why))
+        if act.verb == SCALE:
+            now = time.monotonic()
+            self.done.append(Done(act, (), now - BEGIN_SECONDS - UNHEARD_SECONDS, now, self._user.size))
 
     def restore(self) -> None:
         """Have the pool as its user wanted it first."""

@@ -22,6 +22,8 @@ class User:
         spec = stage.manifest["spec"]
         self._first: Spec = {name: spec[name] for name in ("coreConfigOverride", "version", "paused", "gate")}
         self._wanted = dict(self._first)
+        self.size: int | None = None
+        """The number of replicas that was asked for last, whether that was heard or not."""
 
     def begin(self, act: Act) -> tuple[tuple[str, ...], int | None]:
         """Do it; name the pods that it hit, and the number of replicas that was asked for.
@@ -91,6 +93,7 @@ class User:
         now = int(pool.pool()["spec"].get("replicas") or rules.target)
         size = min(now + 1, rules.maximum) if turn % 2 == 0 or now < rules.target else now - 1
         where = f"--namespace={pool.namespace}"
+        self.size = size
         pool.access.kubectl("scale", f"readonlypool/{pool.name}", f"--replicas={size}", where)
         return size
 
