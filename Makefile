@@ -6,6 +6,8 @@ ARGS     ?=
 IMAGE    ?= readpool:latest
 BASE     ?= python:3.11-slim
 NAME     ?= readpool
+MINUTES  ?= 20
+SEED     ?= 1
 JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 
 PY       := $(VENV)/bin/python
@@ -19,7 +21,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core browser demo bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak browser demo bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -60,8 +62,8 @@ e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
-# With those of routes goes the installed chart's, so that all three parts take about as long.
-ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py chart_installed.py)
+# With those of routes goes the installed chart's, so that all three parts take about as long; the soak is the last.
+ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py chart_installed.py pool_soak.py)
 WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
 
 # Sessions of pytest that end at once would clear each other's old folders from under them.
@@ -79,6 +81,9 @@ e2e-cluster-scaler:
 e2e-full: setup cluster-images ## Run what takes half an hour: slices that are not written, capacity that is learned, second proofs (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
 	$(PYTEST) -m full tests/e2e --junitxml=artifacts/e2e-full.xml $(ARGS)
+
+soak: setup ## Bring random faults upon a cluster of ours, under readers; fails unless all holds (MINUTES=20 SEED=1)
+	@$(PY) -m tests.soak --minutes '$(MINUTES)' --seed '$(SEED)'
 
 # The tests that run on the simulated Core otherwise; those of recordings hold the simulated one to them, and are not among these.
 CORE_TESTS := tests/component/test_simulator_core_network.py \

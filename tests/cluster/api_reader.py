@@ -43,22 +43,7 @@ class ApiReader:
     """One API server, with the rights and the trust that a kubeconfig holds as data, as those of our clusters do."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        content = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
-        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
-        authority, certificate, key = (
-            base64.b64decode(data).decode()
-            for data in (
-                cluster["certificate-authority-data"],
-                user["client-certificate-data"],
-                user["client-key-data"],
-            )
-        )
-        trust = ssl.create_default_context(cadata=authority)
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # the ssl module reads files alone
-            file.write(f"{certificate}\n{key}")
-            file.flush()
-            trust.load_cert_chain(file.name)
-        self._client = httpx.Client(base_url=cluster["server"], verify=trust, timeout=TIMEOUT_SECONDS)
+        self._client = open_client(kubeconfig)
         self._resources: dict[str, Resource] = {}
 
     def get(self, kind: str, name: str, namespace: str | None) -> Manifest | None:
@@ -126,6 +111,26 @@ class ApiReader:
                 if is_again:
                     raise ReadError(f"GET {path}: {error!r}") from error
         raise AssertionError("the second turn returns or raises")
+
+
+def open_client(kubeconfig: Path) -> httpx.Client:
+    """Open a client of the API server of a kubeconfig, with the rights and the trust that it holds as data."""
+    content = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+    authority, certificate, key = (
+        base64.b64decode(data).decode()
+        for data in (
+            cluster["certificate-authority-data"],
+            user["client-certificate-data"],
+            user["client-key-data"],
+        )
+    )
+    trust = ssl.create_default_context(cadata=authority)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # the ssl module reads files alone
+        file.write(f"{certificate}\n{key}")
+        file.flush()
+        trust.load_cert_chain(file.name)
+    return httpx.Client(base_url=cluster["server"], verify=trust, timeout=TIMEOUT_SECONDS)
 
 
 @functools.lru_cache(maxsize=8)

@@ -27,6 +27,9 @@ class OwnFaults:
         self._access = access
         self._parts = parts
         self._groups = groups
+        # What is to be taken back is found without the API server, which may be away by then.
+        self._stopped: dict[tuple[str, str, str], str] = {}
+        self._cut: dict[tuple[str, str], str] = {}
 
     def is_able(self, fault: str) -> bool:
         """Tell whether the method of this name works here: all do."""
@@ -35,6 +38,7 @@ class OwnFaults:
     def stop_process(self, namespace: str, pod: str, container: str) -> None:
         """Stop all that runs in a container; returns when all of it is stopped."""
         container_id = self._find_container(namespace, pod, container)
+        self._stopped[namespace, pod, container] = container_id
 
         def stop_all() -> bool:
             running = [pid for pid in self._list_pids(container_id) if not _is_stopped(pid)]
@@ -45,6 +49,10 @@ class OwnFaults:
 
     def continue_process(self, namespace: str, pod: str, container: str) -> None:
         """Let what was stopped go on."""
+        if stopped := self._stopped.pop((namespace, pod, container), None):
+            with contextlib.suppress(LookupError):  # it was started again meanwhile
+                _send(self._list_pids(stopped), signal.SIGCONT)
+                return
         _send(self._list_pids(self._find_container(namespace, pod, container)), signal.SIGCONT)
 
     def kill_process(self, namespace: str, pod: str, container: str) -> None:
@@ -53,11 +61,17 @@ class OwnFaults:
 
     def cut_network(self, namespace: str, pod: str) -> None:
         """Lose every packet from and to a pod: its cable is pulled on the node's side, so that it keeps its routes."""
-        self._set_link(namespace, pod, "down")
+        link = self._find_link(namespace, pod)
+        self._cut[namespace, pod] = link
+        self._set_link(link, "down")
 
     def restore_network(self, namespace: str, pod: str) -> None:
         """Plug the cable in again."""
-        self._set_link(namespace, pod, "up")
+        if link := self._cut.pop((namespace, pod), None):
+            with contextlib.suppress(RuntimeError):  # it went with its pod
+                self._set_link(link, "up")
+                return
+        self._set_link(self._find_link(namespace, pod), "up")
 
     def cut_port(self, namespace: str, pod: str, port: int) -> None:
         """Lose every packet from or to a TCP port, by rules in the pod's own network."""
@@ -114,13 +128,15 @@ class OwnFaults:
         uid = self._get_pod(namespace, pod)["metadata"]["uid"]
         return ["nsenter", f"--target={self._groups.list_pids(pod_uid=uid)[0]}", "--net"]
 
-    def _set_link(self, namespace: str, pod: str, state: str) -> None:
+    def _find_link(self, namespace: str, pod: str) -> str:
+        """Find the node's end of a pod's cable."""
         inside = self._enter_network(namespace, pod)
         link = json.loads(_run(*inside, "ip", "-json", "link", "show", "eth0"))[0]
-        node = self._parts.namespaces.enter_network
-        links = json.loads(_run(*node("ip", "-json", "link", "show")))
-        name = next(found["ifname"] for found in links if found["ifindex"] == link["link_index"])
-        _run(*node("ip", "link", "set", name, state))
+        links = json.loads(_run(*self._parts.namespaces.enter_network("ip", "-json", "link", "show")))
+        return next(str(found["ifname"]) for found in links if found["ifindex"] == link["link_index"])
+
+    def _set_link(self, link: str, state: str) -> None:
+        _run(*self._parts.namespaces.enter_network("ip", "link", "set", link, state))
 
 
 def _send(pids: Iterable[int], number: signal.Signals) -> None:
