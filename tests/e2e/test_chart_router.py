@@ -94,38 +94,6 @@ def test_it_pauses_for_seconds_only_between_two_tries_to_be_told(source: str, he
     assert pauses == {"base_interval": "0.5s", "max_interval": "5s"}, "Envoy's own are up to 30 s"
 
 
-def test_it_asks_as_the_envoy_of_the_example_does(helm: Helm) -> None:
-    """Behaviour is tested by the example's bootstrap: what reads go by is the same in both."""
-    ours, example = read_config(helm.render(*ONE)), yaml.safe_load(BOOTSTRAP.read_text())
-    assert read_route(ours) == read_route(example)
-    assert read_pool_cluster(ours) == read_pool_cluster(example)
-
-
-def read_route(config: Any) -> dict[str, Any]:
-    """Read by what rules readers are sent on, wherever it is that they come in."""
-    listener = config["static_resources"]["listeners"][0]
-    (manager,) = listener["filter_chains"][0]["filters"]
-    (host,) = manager["typed_config"]["route_config"]["virtual_hosts"]
-    (route,) = host["routes"]
-    return {
-        **route["route"],
-        "cluster": "of the pool",
-        "match": route["match"],
-        "kept to ask again": listener["per_connection_buffer_limit_bytes"],
-    }
-
-
-def read_pool_cluster(config: Any) -> dict[str, Any]:
-    """Read all that is set for the pool's replicas, but for names, statistics and a wait at the start."""
-    (pool,) = (one for one in config["static_resources"]["clusters"] if one["type"] == "EDS")
-    told = pool["eds_cluster_config"]
-    (service,) = told["eds_config"]["api_config_source"]["grpc_services"]
-    service["envoy_grpc"]["cluster_name"] = pool["name"] = told["service_name"] = "any"
-    told["eds_config"].pop("initial_fetch_timeout", None)
-    pool.pop("track_cluster_stats", None)
-    return dict(pool)
-
-
 def test_without_a_router_the_controllers_serve_endpoint_discovery_where_they_are_told_to(helm: Helm) -> None:
     def serves(*settings: str) -> bool:
         return any(one.startswith("--eds-listen") for one in args_of(pod_of(helm.render(*settings), CONTROLLER)))

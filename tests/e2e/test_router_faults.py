@@ -1,6 +1,6 @@
 """No read fails that another replica could have answered, whether one stands still, dies, is cut off or fails.
 
-A real Envoy by the example's bootstrap, which tests/e2e/test_chart_router.py holds the chart's to.
+A real Envoy by the example's bootstrap, which tests/e2e/test_chart_router_asks.py holds the chart's to.
 """
 
 import asyncio
