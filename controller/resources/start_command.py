@@ -76,10 +76,16 @@ read_checkpoint() {{
   [ "${{#hash}}" -eq 64 ] && [ -z "$rest" ]
 }}
 
+find_number() {{
+  printf '%s\\n' "$info" | sed -n 's/.*"'"$1"'" *: *\\([0-9][0-9]*\\).*/\\1/p' | head -n 1
+}}
+
 read_own() {{
-  own=$(stellar-core --conf "$conf" offline-info 2>/dev/null |
-    sed -n 's/.*"num" *: *\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)
-  case $own in '' | *[!0-9]* | ???????????*) return 1 ;; esac
+  info=$(stellar-core --conf "$conf" offline-info 2>/dev/null)
+  own=$(find_number num) age=$(find_number age)
+  for number in "$own" "$age"; do
+    case $number in '' | ???????????*) return 1 ;; esac
+  done
 }}
 
 # New, or further behind than peers tell, while the checkpoint is not. Who is to replay history begins with that.
@@ -89,7 +95,13 @@ is_catchup_shorter() {{
   [ "$own" -gt 1 ] || ! grep -q '^CATCHUP_COMPLETE = true$' "$conf" || return 1
   ledger_seconds=5
   ! grep -q '^ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING = true$' "$conf" || ledger_seconds=1
-  since=$(( ( $(date +%s) - closed ) / ledger_seconds ))
+  now=$(date +%s)
+  span=$(( closed - now + age ))
+  if [ "$own" -gt 1 ] && [ "$span" -gt 0 ]; then # how fast ledgers close is known from the two
+    since=$(( (now - closed) * (ledger - own) / span ))
+  else
+    since=$(( (now - closed) / ledger_seconds ))
+  fi
   [ "$since" -gt 0 ] || since=0
   [ "$since" -le "$reach" ] || return 1
   [ "$own" -le 1 ] || [ $(( ledger + since - own )) -gt "$reach" ]
