@@ -16,6 +16,7 @@ from controller.settings import (
     parse_scaler_address,
     parse_selector,
 )
+from readpool.addresses import NetworkRules, parse_networks
 from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import HostPort, SettingsError, parse_host_port
@@ -89,6 +90,22 @@ _FILE = click.Path(path_type=Path)
 @option("--scaler-key", type=_FILE, help="Its private key, PEM, without passphrase.")
 @option("--gate-image", metavar="IMAGE", help="Envoy's image, for the gate of pools that name none themselves.")
 @option(
+    "--allow-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="all",
+    help="Ask the history archives of pools with ledger ranges in these networks only.",
+)
+@option(
+    "--deny-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="none",
+    help="Ask none in these, such as the cluster's own where archives are public. Loopback, link-local and metadata "
+    "addresses are never asked.",
+)
+@option("--allow-loopback-archives", is_flag=True, help="Ask archives at loopback addresses too. For tests.")
+@option(
     "--eds-listen",
     type=Parsed("HOST:PORT", parse_host_port),
     help="Serve endpoint discovery for Envoy here, from every controller, such as [::]:18000. Without it: nowhere.",
@@ -137,6 +154,7 @@ def controller(
     try:
         settings = ControllerSettings(
             scaler_tls=build_scaler_tls(scaler_ca, scaler_cert, scaler_key),
+            networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
             eds=build_eds_settings(eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca),
             **flags,
         )

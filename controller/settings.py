@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.plan_settings import PlanSettings
+from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError
 from readpool.public_networks import load_public_networks
 from readpool.telemetry.logging import LogFormat, LogLevel
@@ -54,6 +55,8 @@ class ControllerSettings:
         lease_namespace, lease_name: the Lease by which replicas of the controller agree who writes.
         identity: this process's name in it.
         eds: where Envoy's endpoint discovery is served; None where it is not.
+        networks: where history archives may be asked.
+        allow_loopback_archives: they may be at loopback addresses too.
         check_seconds: how often the cluster is asked which optional kinds it serves; no flag sets it.
 
     Raises:
@@ -72,6 +75,8 @@ class ControllerSettings:
     scaler_tls: ScalerTls | None = None
     gate_image: str | None = None
     eds: EdsSettings | None = None
+    networks: NetworkRules = ANY_NETWORK
+    allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
     workers: int = 8
     check_seconds: float = 10.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from readpool.addresses import NetworkRules, parse_networks
 from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import SettingsError, parse_host_port
@@ -73,6 +74,21 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Accept triggers that name `nodes` and `references` by URL. Off, since it lets whoever writes a ScaledObject "
     "make the scaler fetch addresses of their choice.",
+)
+@option(
+    "--allow-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="all",
+    help="Poll nodes, and references of triggers, in these networks only, such as those of the cluster's pods.",
+)
+@option(
+    "--deny-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="none",
+    help="Poll none in these, such as the networks of Services and of machines. Loopback, link-local and metadata "
+    "addresses are never polled.",
 )
 @option("--allow-loopback-nodes", is_flag=True, help="Poll nodes at loopback addresses too. For demos and tests.")
 @option(
@@ -143,6 +159,7 @@ def scaler(
         settings = ScalerSettings(
             tls=build_tls_files(tls_cert, tls_key, tls_client_ca),
             pools=build_pool_access(kubeconfig, namespaces, pools=pools),
+            networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
             **flags,
         )
         configure_logging(settings.log_format, settings.log_level)

@@ -200,6 +200,7 @@ def _build_poll_settings(settings: ScalerSettings) -> PollSettings:
     return PollSettings(
         interval_seconds=settings.poll_interval_seconds,
         allow_loopback=settings.allow_loopback_nodes,
+        networks=settings.networks,
         dns_server=(server.host, server.port) if server else None,
         cluster_domain=settings.cluster_domain,
         references=settings.references,
@@ -214,6 +215,8 @@ def _describe(settings: ScalerSettings) -> dict[str, object]:
         "pollIntervalSeconds": settings.poll_interval_seconds,
         "allowStaticNodes": settings.allow_static_nodes,
         "allowLoopbackNodes": settings.allow_loopback_nodes,
+        "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
+        "denyNetworks": [str(network) for network in settings.networks.denied],
         "references": [f"{reference.kind}={reference.url}" for reference in settings.references],
         "pools": "off" if settings.pools is None else ",".join(settings.pools.namespaces) or "all namespaces",
         "tls": "off" if tls is None else "on" if tls.client_ca is None else "mutual",
