@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from controller.plan_settings import PlanSettings
+from controller.plan_settings import Grants, PlanSettings
 from controller.settings import (
     ControllerSettings,
     build_eds_settings,
     build_scaler_tls,
+    parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
     parse_selector,
@@ -88,6 +89,24 @@ _FILE = click.Path(path_type=Path)
     "--scaler-cert", type=_FILE, help="Our certificate for the scaler, PEM, where it wants one. Read again as well."
 )
 @option("--scaler-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@option(
+    "--allow-cluster-authentication",
+    is_flag=True,
+    help="Let pools name ClusterTriggerAuthentications in further triggers. Off, since whoever writes pools can then "
+    "have KEDA show those credentials to a server of their choice.",
+)
+@option(
+    "--allow-other-scalers",
+    is_flag=True,
+    help="Let pools name another scaler, to which KEDA shows the certificate of --scaler-authentication.",
+)
+@option(
+    "--gateway-namespaces",
+    type=Parsed("A,B", parse_gateway_namespaces),
+    default="",
+    show_default="none",
+    help="Let routes of pools be attached to Gateways of these namespaces, beside those of their own. * is all.",
+)
 @option("--gate-image", metavar="IMAGE", help="Envoy's image, for the gate of pools that name none themselves.")
 @option(
     "--allow-networks",
@@ -154,6 +173,11 @@ def controller(
     try:
         settings = ControllerSettings(
             scaler_tls=build_scaler_tls(scaler_ca, scaler_cert, scaler_key),
+            grants=Grants(
+                flags.pop("allow_cluster_authentication"),
+                flags.pop("allow_other_scalers"),
+                flags.pop("gateway_namespaces"),
+            ),
             networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
             eds=build_eds_settings(eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca),
             **flags,

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.plan_settings import PlanSettings
+from controller.plan_settings import ANY_NAMESPACE, Grants, PlanSettings
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError
 from readpool.public_networks import load_public_networks
@@ -55,6 +55,7 @@ class ControllerSettings:
         lease_namespace, lease_name: the Lease by which replicas of the controller agree who writes.
         identity: this process's name in it.
         eds: where Envoy's endpoint discovery is served; None where it is not.
+        grants: what pools may ask for beyond their own namespaces.
         networks: where history archives may be asked.
         allow_loopback_archives: they may be at loopback addresses too.
         check_seconds: how often the cluster is asked which optional kinds it serves; no flag sets it.
@@ -75,6 +76,7 @@ class ControllerSettings:
     scaler_tls: ScalerTls | None = None
     gate_image: str | None = None
     eds: EdsSettings | None = None
+    grants: Grants = field(default_factory=Grants)
     networks: NetworkRules = ANY_NETWORK
     allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
@@ -104,6 +106,7 @@ class ControllerSettings:
             scaler_labels=dict(self.scaler_labels),
             scaler_authentication=self.scaler_authentication,
             gate_image=self.gate_image,
+            grants=self.grants,
         )
 
 
@@ -117,6 +120,19 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     for name in names:
         _check("--namespaces", name, _NAMESPACE)
     return tuple(dict.fromkeys(names))
+
+
+def parse_gateway_namespaces(text: str) -> tuple[str, ...]:
+    """Parse names of namespaces with commas between them, or * for all; an empty text means none.
+
+    Raises:
+        SettingsError: for the first that is no namespace's name.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name != ANY_NAMESPACE:
+            _check("--gateway-namespaces", name, _NAMESPACE)
+    return names
 
 
 def parse_selector(text: str) -> tuple[tuple[str, str], ...]:
