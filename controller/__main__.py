@@ -22,6 +22,7 @@ from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
+from readpool.tls_files import parse_client_names
 
 _EXAMPLES = """Examples:
 
@@ -133,6 +134,13 @@ _FILE = click.Path(path_type=Path)
 @option("--eds-tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
 @option("--eds-tls-client-ca", type=_FILE, help="Demand a certificate of this authority from every Envoy, PEM.")
 @option(
+    "--eds-tls-client-names",
+    type=Parsed("A,B", parse_client_names),
+    default="",
+    show_default="any",
+    help="And let in only certificates with one of these names, subject alternative or common.",
+)
+@option(
     "--lease-namespace",
     default="readpool",
     help="Where the Lease is by which several controllers agree who writes.",
@@ -179,7 +187,9 @@ def controller(
                 flags.pop("gateway_namespaces"),
             ),
             networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
-            eds=build_eds_settings(eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca),
+            eds=build_eds_settings(
+                eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca, flags.pop("eds_tls_client_names")
+            ),
             **flags,
         )
         configure_logging(settings.log_format, settings.log_level)

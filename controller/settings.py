@@ -182,14 +182,18 @@ def build_scaler_tls(ca: Path | None, certificate: Path | None, key: Path | None
 
 
 def build_eds_settings(
-    listen: HostPort | None, certificate: Path | None, key: Path | None, client_ca: Path | None
+    listen: HostPort | None,
+    certificate: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
+    client_names: tuple[str, ...] = (),
 ) -> EdsSettings | None:
-    """Put the four flags on endpoint discovery together; None where it is off.
+    """Put the five flags on endpoint discovery together; None where it is off.
 
     Raises:
         SettingsError: when a flag comes without the one it needs.
     """
-    tls = build_tls_files(certificate, key, client_ca, "--eds-tls")
+    tls = build_tls_files(certificate, key, client_ca, "--eds-tls", client_names)
     if listen is None and tls is not None:
         raise SettingsError("--eds-tls-cert needs --eds-listen as well: without it there is nothing to serve")
     return EdsSettings(listen, tls) if listen is not None else None

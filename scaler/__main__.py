@@ -11,7 +11,7 @@ from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
-from readpool.tls_files import build_tls_files
+from readpool.tls_files import build_tls_files, parse_client_names
 from scaler.settings import (
     ScalerSettings,
     build_pool_access,
@@ -118,6 +118,14 @@ _FILE = click.Path(path_type=Path)
     type=_FILE,
     help="Demand a certificate of this authority from every client, PEM (KEDA's tlsClientCert and tlsClientKey).",
 )
+@option(
+    "--tls-client-names",
+    type=Parsed("A,B", parse_client_names),
+    default="",
+    show_default="any",
+    help="Let in only certificates with one of these names, subject alternative or common, where the authority signs "
+    "for others too.",
+)
 @option("--dns-server", type=Parsed("IP:PORT", parse_dns_server), help="Ask this DNS server, not the system's.")
 @option("--cluster-domain", default="cluster.local", help="Last part of the DNS names of Services.")
 @option(
@@ -157,7 +165,7 @@ def scaler(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = ScalerSettings(
-            tls=build_tls_files(tls_cert, tls_key, tls_client_ca),
+            tls=build_tls_files(tls_cert, tls_key, tls_client_ca, client_names=flags.pop("tls_client_names")),
             pools=build_pool_access(kubeconfig, namespaces, pools=pools),
             networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
             **flags,

@@ -15,6 +15,7 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from readpool.client_names import list_guards
 from readpool.clock import Clock, steady_clock
 from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
@@ -85,7 +86,8 @@ class GrpcServer:
         self._health = Health(_SERVICES, health_streams)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
         options = (*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000)))
-        self._server = grpc.aio.server(interceptors=[self._counts], options=options, maximum_concurrent_rpcs=_CALLS)
+        interceptors = [*list_guards(settings.tls), self._counts]
+        self._server = grpc.aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=_CALLS)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
             ExternalScaler(fleets, admission, keda_streams), self._server
         )

@@ -6,12 +6,19 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from readpool.keda.externalscaler_pb2 import ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from readpool.v1.observer_pb2 import Trigger, WatchRequest
+from readpool.v1.observer_pb2_grpc import ObserverStub
 from tests.component.certificates import Authority, Pair, write_secret
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
@@ -80,6 +87,53 @@ async def test_with_a_client_ca_only_its_clients_are_served(tmp_path: Path) -> N
         assert not await is_served(scaler, build_credentials(servers.root))
         assert not await is_served(scaler, build_credentials(servers.root, Authority("another").issue("keda")))
         assert not await is_served(scaler, build_credentials(servers.root, servers.issue("keda")))
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "code"),
+    [
+        pytest.param("keda", "localhost", "OK", id="by its common name"),
+        pytest.param("whoever", "operator.keda.svc", "OK", id="by a subject alternative name"),
+        pytest.param("grafana", "grafana.other.svc", "PERMISSION_DENIED", id="another of the same authority"),
+        pytest.param("keda-", "operator.keda.svc.evil.example", "PERMISSION_DENIED", id="a name that only begins so"),
+        pytest.param("Keda", "*.keda.svc", "PERMISSION_DENIED", id="in capitals, and a wildcard"),
+    ],
+)
+async def test_of_an_authority_that_signs_for_others_too_only_named_clients_are_let_in(
+    tmp_path: Path, name: str, host: str, code: str
+) -> None:
+    root = Authority("root")
+    flags = write_secret(tmp_path, root.issue(), root.root)
+    names = ("--tls-client-ca", str(tmp_path / "ca.crt"), "--tls-client-names", "keda, operator.keda.svc")
+    with run_scaler(*flags, *names) as scaler:
+        credentials = build_credentials(root.root, root.issue(name, host=host))
+        async with grpc.aio.secure_channel(scaler.grpc, credentials) as channel:
+            assert {await ask(call) for call in open_calls(channel)} == {code}
+
+
+def open_calls(channel: grpc.aio.Channel) -> list[Any]:
+    """Open a call of each kind of method, of each service."""
+    watched = WatchRequest(trigger=Trigger(namespace="stellar", metadata=METADATA))
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    health, reflection = cast("Any", HealthStub)(channel), cast("Any", ServerReflectionStub)(channel)
+    return [
+        ExternalScalerStub(channel).IsActive(REF, timeout=10),
+        ExternalScalerStub(channel).StreamIsActive(REF, timeout=10),
+        ObserverStub(channel).Watch(watched, timeout=10),
+        health.Check(HealthCheckRequest(), timeout=10),
+        health.Watch(HealthCheckRequest(), timeout=10),
+        reflection.ServerReflectionInfo(iter([asked]), timeout=10),
+    ]
+
+
+async def ask(call: Any) -> str:
+    """Wait for a call's first answer, and give its code."""
+    try:
+        await (call.read() if hasattr(call, "read") else call)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    call.cancel()
+    return "OK"
 
 
 async def test_less_than_tls_1_2_is_refused(tmp_path: Path) -> None:

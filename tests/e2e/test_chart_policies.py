@@ -112,3 +112,22 @@ def test_the_admission_policy_is_of_all_kinds_that_the_controller_writes_and_of_
     assert held <= written
     assert find(rendered, "ValidatingAdmissionPolicyBinding")["spec"]["policyName"] == policy["metadata"]["name"]
     assert [o for o in helm.render(kubernetes="1.29.0") if o["kind"].startswith("Validating")] == []
+
+
+MUTUAL = ("scaler.tls.enabled=true", "scaler.tls.clientCA.enabled=true", "controller.scalerAuthentication=readpool")
+ISSUED = ("scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=shared")
+GIVEN = ("scaler.tls.secretName=given", "controller.tls.clientSecretName=given")
+
+
+def test_the_names_of_clients_become_flags_and_the_charts_own_are_among_them(helm: Helm) -> None:
+    named = "scaler.tls.clientCA.names={keda}"
+    own = "keda,readpool-scaler-client,readpool-controller-client"
+    for settings, names in ((GIVEN, "keda"), (ISSUED, own)):
+        added = read_flags(helm, "scaler", *MUTUAL, *settings, named) - read_flags(helm, "scaler", *MUTUAL, *settings)
+        assert added == {f"--tls-client-names={names}"}
+    issued = {o["spec"]["commonName"] for o in helm.render(*MUTUAL, *ISSUED) if "commonName" in o.get("spec", {})}
+    assert issued == set(own.split(",")) - {"keda"}
+    served = ("controller.eds.enabled=true", "controller.eds.tls.enabled=true", "controller.eds.tls.secretName=given")
+    eds = (*served, "controller.eds.tls.clientCA.enabled=true")
+    added = read_flags(helm, "controller", *eds, "controller.eds.tls.clientCA.names={a,b}")
+    assert added - read_flags(helm, "controller", *eds) == {"--eds-tls-client-names=a,b"}
