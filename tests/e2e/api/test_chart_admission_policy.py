@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from readpool.kubernetes.client import connect
+from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import HTTP_ROUTE, POD, PROMETHEUS_RULE, SCALED_OBJECT, STATEFUL_SET
 from tests.cluster.access import Access, KubectlError
 from tests.cluster.waiting import wait_for
@@ -152,14 +154,20 @@ def test_nobody_else_is_held(api_server: ApiServer, namespace: str) -> None:
 
 @pytest.mark.usefixtures("policy")
 async def test_of_a_pools_pods_it_changes_annotations_and_nothing_that_runs(stage: ControllerStage) -> None:
-    access, namespace = stage.server.access, stage.namespace
+    namespace = stage.namespace
     async with stage.controller():
         await stage.apply(**BALANCED)
         await stage.until_there(STATEFUL_SET, "pool")
     await stage.cluster.run_pods("pool")
-    patch = ("patch", "pod", "pool-0", "-n", namespace, "--type=strategic", "-p")
-    assert attempt(access, *patch, json.dumps({"metadata": {"annotations": {"a": "b"}}})) == ""
-    name = (await stage.read(POD, "pool-0"))["spec"]["containers"][0]["name"]
-    evil = {"spec": {"containers": [{"name": name, "image": "evil"}]}}
-    for body in (evil, {"metadata": {"labels": {"a": "b"}}}, {"metadata": {"labels": {"stellar.org/pool": None}}}):
-        assert POLICY in attempt(access, *patch, json.dumps(body)), body
+    stage.relay.user = ACCOUNT
+    async with connect(stage.folder / "relay.kubeconfig") as client:
+
+        async def patch(body: dict[str, Any]) -> None:
+            await client.merge(POD, namespace, "pool-0", body, manager="readpool")
+
+        await patch({"metadata": {"annotations": {"a": "b"}}})
+        containers = (await stage.read(POD, "pool-0"))["spec"]["containers"]
+        evil = {"spec": {"containers": [one | {"image": "evil"} for one in containers]}}
+        for body in (evil, {"metadata": {"labels": {"a": "b"}}}, {"metadata": {"labels": {"stellar.org/pool": None}}}):
+            with pytest.raises(ApiError, match=r"readpool\.readpool-controller"):
+                await patch(body)

@@ -119,7 +119,9 @@ HARMFUL: dict[str, dict[str, Any]] = {
     "the host's files": {"volumes": [{"name": "host", "hostPath": {"path": "/"}}]},
     "the host's network": {"hostNetwork": True},
     "the host's processes": {"hostPID": True},
-    "privileges": {"containers": [{"name": "beside", "image": "x", "securityContext": {"privileged": True}}]},
+    "capabilities": {
+        "containers": [{"name": "beside", "image": "x", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]
+    },
     "root": {"securityContext": {"runAsNonRoot": False, "runAsUser": 0}},
 }
 
