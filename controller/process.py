@@ -180,7 +180,10 @@ async def _serve(client: KubernetesClient, settings: ControllerSettings, stoppin
     controller = Controller(client, settings, steady_clock())
     async with (
         serve_telemetry(
-            settings.telemetry_listen, controller.build_collector(), lambda: controller.is_ready and not stopping.done()
+            settings.telemetry_listen,
+            controller.build_collector(),
+            lambda: controller.is_ready and not stopping.done(),
+            settings.certificates,
         ) as telemetry,
         _serving_eds(settings, controller.watches, controller.stats),
     ):

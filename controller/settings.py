@@ -97,6 +97,13 @@ class ControllerSettings:
         if not self.identity:
             raise SettingsError("--identity is empty; it has to name this process among the others")
 
+    @property
+    def certificates(self) -> tuple[Path, ...]:
+        """The files of this process's own certificates: for the scaler, and for Envoys."""
+        served = self.eds.tls.certificate if self.eds is not None and self.eds.tls is not None else None
+        shown = self.scaler_tls.certificate if self.scaler_tls is not None else None
+        return tuple(path for path in (served, shown) if path is not None)
+
     def to_plan_settings(self) -> PlanSettings:
         """Give what plans need of it."""
         return PlanSettings(

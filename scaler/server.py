@@ -49,6 +49,9 @@ _CALLS = 16_384
 _CONNECTION_SECONDS = 60.0
 """Clients look the Service's name up again when a connection ends; one with all it needs never would, and a scaler that
 comes later would not be asked. So no connection takes new calls for longer; streams on it live on."""
+_STREAM_SECONDS = 600.0
+"""Where clients show certificates, streams end as well, so long after that: whose certificate or authority is no longer
+let in has no stream for ever."""
 _LAST_ANSWERS_SECONDS = 0.5
 """For the answers of finished calls to leave the process."""
 _OPTIONS = (
@@ -75,6 +78,7 @@ class GrpcServer:
         clock: Clock,
         *,
         connection_seconds: float = _CONNECTION_SECONDS,
+        stream_seconds: float = _STREAM_SECONDS,
     ) -> None:
         admission = Admission(
             allow_static_nodes=settings.allow_static_nodes,
@@ -85,7 +89,9 @@ class GrpcServer:
         self._counts = RequestCounts(stats)
         self._health = Health(_SERVICES, health_streams)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
-        options = (*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000)))
+        options = [*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000))]
+        if settings.tls is not None and settings.tls.client_ca is not None:
+            options.append(("grpc.max_connection_age_grace_ms", round(stream_seconds * 1000)))
         interceptors = [*list_guards(settings.tls), self._counts]
         self._server = grpc.aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=_CALLS)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
@@ -180,6 +186,7 @@ async def _start_telemetry(
             is_ready=lambda: server.is_serving and fleets.is_seeing,
             stats=stats,
             clock=clock,
+            certificates=() if settings.tls is None else (settings.tls.certificate,),
         )
     except OSError as error:
         raise SettingsError(

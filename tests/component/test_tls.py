@@ -1,6 +1,7 @@
 """TLS on the wire, with certificates shaped as cert-manager's: dialled as KEDA does, refused, and rotated."""
 
 import asyncio
+import datetime as dt
 import socket
 import ssl
 import time
@@ -9,17 +10,25 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
+from readpool.clock import steady_clock
+from readpool.host_port import HostPort
 from readpool.keda.externalscaler_pb2 import ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from readpool.tls_files import TlsFiles
 from readpool.v1.observer_pb2 import Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
+from scaler.server import GrpcServer
+from scaler.settings import ScalerSettings
+from scaler.stats import ScalerStats
 from tests.component.certificates import Authority, Pair, write_secret
+from tests.component.polling import run_fleets
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
 METADATA = {"service": "core", "port": "11626", "targetReplicas": "1", "enableTLS": "true"}
@@ -230,3 +239,55 @@ async def test_a_pair_half_written_or_mismatched_leaves_the_old_one_and_is_logge
         assert "holds no readable PEM certificate" in whys[1]
         assert "No such file" in whys[2]
         assert len(scaler.events_named("tlsReloaded")) == 1
+
+
+async def test_where_clients_show_certificates_no_stream_lasts_for_ever(tmp_path: Path) -> None:
+    root = Authority("root")
+    write_secret(tmp_path, root.issue(), root.root)
+    files = [tmp_path / name for name in ("tls.crt", "tls.key", "ca.crt")]
+    for client_ca, lasts in ((files[2], False), (None, True)):
+        settings = ScalerSettings(listen=HostPort("127.0.0.1", 0), tls=TlsFiles(files[0], files[1], client_ca))
+        async with run_fleets() as running:
+            seconds = {"connection_seconds": 0.3, "stream_seconds": 0.5}
+            server = GrpcServer(settings, running.fleets, ScalerStats(), steady_clock(), **seconds)
+            await server.start()
+            credentials = build_credentials(root.root, root.issue("keda"))
+            async with grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel:
+                stream = ExternalScalerStub(channel).StreamIsActive(REF)
+                await stream.read()
+                ended = asyncio.create_task(stream.read())
+                done, _ = await asyncio.wait({ended}, timeout=SETTLED_SECONDS if not lasts else 2.0)
+                assert bool(done) is not lasts
+                if done:
+                    assert isinstance(ended.exception(), grpc.aio.AioRpcError)
+                stream.cancel()
+                await asyncio.wait({ended})
+            await server.drain(1.0)
+
+
+async def test_a_certificate_that_ends_soon_or_has_ended_is_told_and_measured(tmp_path: Path) -> None:
+    root, now = Authority("root"), dt.datetime.now(dt.UTC).replace(microsecond=0)
+    year, hour = dt.timedelta(days=365), dt.timedelta(hours=1)
+    soon, ended, fine = now + hour, now - hour, now + year
+    flags = write_secret(tmp_path, root.issue(dates=(now - year, soon)), root.root)
+    with run_scaler(*flags) as scaler:
+        told = [event for event in scaler.events if event["event"] == "tlsEndsSoon"]
+        assert [event["notAfter"] for event in told] == [soon.isoformat()]
+        assert await read_end(scaler) == soon.timestamp()
+        write_secret(tmp_path, root.issue(dates=(now - year, fine)), root.root)
+        await wait_until_served(scaler, build_credentials(root.root))
+        assert await read_end(scaler) == fine.timestamp()
+        write_secret(tmp_path, root.issue(dates=(now - year, ended)), root.root)
+        for _ in range(3):
+            assert not await is_served(scaler, build_credentials(root.root)), "the client refuses it"
+        assert await asyncio.to_thread(scaler.wait_for, "tlsEnded")
+    kinds = [event["event"] for event in scaler.events if event["event"].startswith("tls")]
+    assert kinds == ["tlsEndsSoon", "tlsReloaded", "tlsReloaded", "tlsEnded"]
+
+
+async def read_end(scaler: ScalerProcess) -> float:
+    """Read from the metrics when the certificate ends."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        text = (await client.get(f"http://{scaler.telemetry}/metrics")).text
+    (line,) = [line for line in text.splitlines() if line.startswith("readpool_tls_not_after_timestamp_seconds{")]
+    return float(line.rpartition(" ")[2])
