@@ -18,10 +18,8 @@ DAY = 86_400.0
     ("begin", "end"),
     [
         pytest.param(dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC), dt.datetime(2027, 1, 1, tzinfo=dt.UTC), id="now"),
-        pytest.param(dt.datetime(1950, 1, 1, tzinfo=dt.UTC), dt.datetime(2049, 12, 31, tzinfo=dt.UTC), id="two digits of a year"),
-        pytest.param(
-            dt.datetime(2050, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, tzinfo=dt.UTC), id="four"
-        ),
+        pytest.param(dt.datetime(1950, 1, 1, tzinfo=dt.UTC), dt.datetime(2049, 12, 31, tzinfo=dt.UTC), id="two"),
+        pytest.param(dt.datetime(2050, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, tzinfo=dt.UTC), id="four"),
     ],
 )
 def test_it_is_good_from_and_until_when_its_issuer_says(begin: dt.datetime, end: dt.datetime, *, is_rsa: bool) -> None:
