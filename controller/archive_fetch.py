@@ -1,28 +1,30 @@
 """Asks one history archive what it holds. The address is a tenant's: it is checked when it is connected to.
 
-Under controller.archives, which says when. Names are resolved in threads of its own, so that a name server that hangs
-holds up archives alone.
+Under controller.archives, which says when. Names are looked up in DNS off the thread pool, as the scaler does it: a
+tenant's name server that hangs holds up nothing but that tenant's archives.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
 import httpx
 import structlog
 
 from controller.archive_reports import parse_archived_ledger
 from readpool.addresses import ANY_NETWORK, NetworkRules, explain_refusal
+from readpool.cancellation import heed_cancellation
 from readpool.checked_http import CheckedClient, FetchBounds, FetchError
 
 TIMEOUT_SECONDS = 10.0
 MAX_BYTES = 256 * 1024
-_LOOKUPS_AT_ONCE = 8
+_LOOKUP_SECONDS = 5.0
 _PATH = "/.well-known/stellar-history.json"
-_BOUNDS = FetchBounds(TIMEOUT_SECONDS, TIMEOUT_SECONDS, MAX_BYTES)
+_BOUNDS = FetchBounds(connect_seconds=3.0, total_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES)
 _LOG = structlog.get_logger()
 
 
@@ -31,7 +33,16 @@ class ArchiveFetcher:
 
     def __init__(self, networks: NetworkRules = ANY_NETWORK, *, allow_loopback: bool = False) -> None:
         self._check = partial(explain_refusal, allow_loopback=allow_loopback, networks=networks)
-        self._lookups = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="archive-names")
+
+    @cached_property
+    def resolver(self) -> dns.asyncresolver.Resolver:
+        """What names are looked up with: the system's name servers."""
+        try:
+            resolver = dns.asyncresolver.Resolver()
+        except dns.resolver.NoResolverConfiguration:
+            resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.use_search_by_default = True
+        return resolver
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -50,14 +61,9 @@ class ArchiveFetcher:
             return None
         return parse_archived_ledger(answer.body) if answer.status == httpx.codes.OK else None
 
-    def close(self) -> None:
-        """Let the threads go; a look-up that hangs is left to its end."""
-        self._lookups.shutdown(wait=False, cancel_futures=True)
-
     async def _resolve(self, host: str) -> Sequence[str]:
-        look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._lookups, look_up)
-        except (OSError, UnicodeError) as error:
+            found = await heed_cancellation(self.resolver.resolve_name(host, lifetime=_LOOKUP_SECONDS))
+        except (dns.exception.DNSException, OSError, ValueError) as error:
             raise FetchError("NameNotResolved", f"{host} cannot be resolved: {error}") from error
-        return [str(entry[4][0]) for entry in found]
+        return sorted(found.addresses(), key=lambda address: ":" in address)  # IPv4 first, as most clusters have it

@@ -59,7 +59,6 @@ class Archives:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._records.clear()
-        self._fetcher.close()
 
     async def _refresh(self, key: PoolKey, record: _Record) -> None:
         async with self._at_once:

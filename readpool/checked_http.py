@@ -16,6 +16,8 @@ import httpx
 
 from readpool.addresses import is_address
 
+_MOST_ADDRESSES = 4
+"""Of one host, tried in turn until one lets itself be connected to."""
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Gives the addresses of a name, in the order in which they are to be tried. Raises FetchError where it cannot."""
 Check = Callable[[str], str | None]
@@ -92,9 +94,19 @@ class CheckedClient:
             FetchError: the host has no address that may be connected to, or the answer is a redirect or too large.
             httpx.HTTPError, httpx.InvalidURL: there is no answer, or no such URL.
         """
+        addresses = await self._locate(httpx.URL(url).host)
+        for address in addresses[:-1]:
+            try:
+                return await self._fetch_at(address, method, url, headers or {}, body)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue  # the last one's error is the one that is told
+        return await self._fetch_at(addresses[-1], method, url, headers or {}, body)
+
+    async def _fetch_at(
+        self, address: str, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> FetchAnswer:
         parsed = httpx.URL(url)
-        address = await self._locate(parsed.host)
-        sent = {**(headers or {}), "Host": urlsplit(url).netloc.rpartition("@")[2]}
+        sent = {**headers, "Host": urlsplit(url).netloc.rpartition("@")[2]}
         extensions = {"sni_hostname": parsed.host}
         async with self._client.stream(
             method, parsed.copy_with(host=address), content=body, headers=sent, extensions=extensions
@@ -103,13 +115,14 @@ class CheckedClient:
                 raise FetchError("Redirected", f"it redirects (status {response.status_code})")
             return await self._read(response)
 
-    async def _locate(self, host: str) -> str:
+    async def _locate(self, host: str) -> Sequence[str]:
+        """Give the addresses that may be connected to, a few at most."""
         addresses = (host,) if is_address(host) else await self._resolve(host)
         refusals = [None if self._check is None else self._check(address) for address in addresses]
-        for address, refusal in zip(addresses, refusals, strict=True):
-            if refusal is None:
-                return address
-        raise FetchError("BadAddress", next(filter(None, refusals), f"{host or 'the URL'} has no address"))
+        allowed = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]
+        if not allowed:
+            raise FetchError("BadAddress", next(filter(None, refusals), f"{host or 'the URL'} has no address"))
+        return allowed[:_MOST_ADDRESSES]
 
     async def _read(self, response: httpx.Response) -> FetchAnswer:
         """Read an answer; of another status than 200 no more than may say why."""

@@ -11,6 +11,7 @@ from controller.archive_fetch import MAX_BYTES, ArchiveFetcher
 from controller.archives import REFRESH_SECONDS, Archives
 from controller.pool_keys import PoolKey
 from readpool.addresses import NetworkRules, parse_networks
+from tests.component.fake_dns import run_dns
 
 KEY = PoolKey("n", "pool")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -129,8 +130,27 @@ async def test_this_machine_is_never_asked_however_it_is_spelled(host: str) -> N
     fetcher = ArchiveFetcher()
     async with serve(answer) as url:
         assert await fetcher.fetch(url.replace("127.0.0.1", host)) is None
-    fetcher.close()
     assert paths == []
+
+
+async def test_a_name_is_asked_at_an_address_that_was_checked_whichever_can_be_connected_to() -> None:
+    hosts: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        hosts.append(request.host)
+        return web.json_response({"currentLedger": 127})
+
+    async with serve(answer) as url, run_dns() as server:
+        port = url.split(":")[2].partition("/")[0]
+        server.records["archive.example.", "A"] = ["169.254.169.254", "127.0.0.2", "127.0.0.1"]
+        named = f"http://archive.example.:{port}/archive"
+        for allowed, ledger in ((True, 127), (False, None)):
+            fetcher = ArchiveFetcher(allow_loopback=allowed)
+            fetcher.resolver.nameservers, fetcher.resolver.port = ["127.0.0.1"], server.port
+            assert await fetcher.fetch(named) == ledger
+        server.records.clear()
+        assert await fetcher.fetch(named) is None
+    assert hosts == [f"archive.example.:{port}"]
 
 
 async def test_networks_that_an_installation_denies_are_not_asked() -> None:
@@ -146,7 +166,6 @@ async def test_networks_that_an_installation_denies_are_not_asked() -> None:
         ):
             fetcher = ArchiveFetcher(rules, allow_loopback=True)
             assert await fetcher.fetch(url) == ledger
-            fetcher.close()
 
 
 async def settle(asked: Asked) -> None:
