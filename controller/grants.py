@@ -7,11 +7,13 @@ name. What reaches beyond the pool's namespace is left out of the spec before an
 from dataclasses import replace
 
 from controller.plan_settings import ANY_NAMESPACE, PlanSettings
-from readpool.pool.autoscaling import Authentication
+from readpool.pool.autoscaling import ScaleTrigger
 from readpool.pool.balancing import ParentRef
 from readpool.pool.spec import ReadOnlyPool
 
 _OWN_AUTHENTICATION = "TriggerAuthentication"
+_EXTERNAL = ("external", "external-push")
+_ADDRESS, _FROM_ENVIRONMENT, _UNVERIFIED = "scalerAddress", "scalerAddressFromEnv", "unsafeSsl"
 _SCHEME = "dns:///"
 _SERVICE_SUFFIXES = (".svc.cluster.local", ".svc")
 
@@ -21,7 +23,7 @@ def leave_out_refused(pool: ReadOnlyPool, settings: PlanSettings) -> ReadOnlyPoo
     spec = pool.spec
     changes: dict[str, object] = {}
     scaling: dict[str, object] = {}
-    triggers = tuple(one for one in spec.autoscaling.triggers if _may_use(one.authentication_ref, settings))
+    triggers = tuple(one for one in spec.autoscaling.triggers if _may_use(one, settings))
     if triggers != spec.autoscaling.triggers:
         scaling["triggers"] = triggers
     if _is_refused_scaler(spec.autoscaling.scaler_address, settings):
@@ -41,7 +43,7 @@ def explain_refused_scaling(pool: ReadOnlyPool, settings: PlanSettings) -> str:
     spec, told = pool.spec.autoscaling, []
     for number, trigger in enumerate(spec.triggers):
         wanted = trigger.authentication_ref
-        if wanted is not None and not _may_use(wanted, settings):
+        if wanted is not None and not _may_use(trigger, settings):
             told.append(
                 f"autoscaling.triggers[{number}].authenticationRef: {wanted.kind} {wanted.name} is not of this"
                 " namespace, which needs --allow-cluster-authentication; the trigger is left out"
@@ -66,16 +68,34 @@ def explain_refused_route(pool: ReadOnlyPool, settings: PlanSettings) -> str:
     )
 
 
-def _may_use(authentication: Authentication | None, settings: PlanSettings) -> bool:
+def _may_use(trigger: ScaleTrigger, settings: PlanSettings) -> bool:
     """Tell whether a trigger may be authenticated so. KEDA takes no kind, or an empty one, as the namespace's own."""
-    is_own = authentication is None or (authentication.kind or _OWN_AUTHENTICATION) == _OWN_AUTHENTICATION
-    return is_own or settings.grants.cluster_authentication
+    wanted = trigger.authentication_ref
+    if wanted is None or (wanted.kind or _OWN_AUTHENTICATION) == _OWN_AUTHENTICATION:
+        return True
+    return settings.grants.cluster_authentication or _is_ours_for_ours(trigger, wanted.name, settings)
+
+
+def _is_ours_for_ours(trigger: ScaleTrigger, authentication: str, settings: PlanSettings) -> bool:
+    """Tell whether a trigger shows the installation's certificate to the installation's scaler, as ours does."""
+    told = trigger.metadata
+    is_elsewhere = _FROM_ENVIRONMENT in told or told.get(_UNVERIFIED, "false") != "false"
+    return (
+        trigger.type in _EXTERNAL
+        and authentication == settings.scaler_authentication
+        and _is_own_scaler(told.get(_ADDRESS, ""), settings)
+        and not is_elsewhere
+    )
 
 
 def _is_refused_scaler(address: str | None, settings: PlanSettings) -> bool:
     """Tell whether KEDA would show the installation's certificate to a server of the pool's choice, unallowed."""
-    is_ours = address is None or _normalise(address) == _normalise(settings.scaler_address)
+    is_ours = address is None or _is_own_scaler(address, settings)
     return not (is_ours or settings.scaler_authentication is None or settings.grants.other_scalers)
+
+
+def _is_own_scaler(address: str, settings: PlanSettings) -> bool:
+    return _normalise(address) == _normalise(settings.scaler_address)
 
 
 def _normalise(address: str) -> str:

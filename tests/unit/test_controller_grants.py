@@ -54,6 +54,34 @@ def test_a_trigger_with_an_authentication_of_the_cluster_is_left_out_and_the_poo
     assert [one["type"] for one in allowed["spec"]["triggers"]] == ["external", "prometheus", "cpu"]
 
 
+OURS = {"scalerAddress": "readpool-scaler.readpool.svc:9090", "pool": "pool", "enableTLS": "true", "metric": "maxLag"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "metadata", "is_kept"),
+    [
+        pytest.param("external", "readpool", OURS, True, id="our certificate for our scaler"),
+        pytest.param("external-push", "readpool", OURS, True, id="and pushed"),
+        pytest.param("external", "monitoring", OURS, False, id="somebody else's"),
+        pytest.param("prometheus", "readpool", OURS, False, id="for another kind of server"),
+        pytest.param("external", "readpool", OURS | {"scalerAddress": "evil.tenant:9090"}, False, id="for another"),
+        pytest.param("external", "readpool", OURS | {"scalerAddressFromEnv": "X"}, False, id="for who knows whom"),
+        pytest.param("external", "readpool", OURS | {"unsafeSsl": "true"}, False, id="for whoever answers there"),
+        pytest.param("external", "readpool", {}, False, id="for nobody"),
+    ],
+)
+def test_a_further_trigger_may_ask_our_scaler_as_ours_does(
+    type_: str, name: str, metadata: dict[str, str], *, is_kept: bool
+) -> None:
+    reference = {"kind": "ClusterTriggerAuthentication", "name": name}
+    asked = {"type": type_, "metadata": metadata, "authenticationRef": reference}
+    pool = build_pool(autoscaling={"triggers": [asked]})
+    assert bool(leave_out_refused(pool, SECURED).spec.autoscaling.triggers) is is_kept
+    assert bool(explain_refused_scaling(pool, SECURED)) is not is_kept
+    unsecured = replace(SECURED, scaler_authentication=None)
+    assert leave_out_refused(pool, unsecured).spec.autoscaling.triggers == ()
+
+
 @pytest.mark.parametrize("kind", [None, "", "TriggerAuthentication"])
 def test_the_namespaces_own_authentication_needs_nothing(kind: str | None) -> None:
     pool = build_pool(autoscaling={"triggers": [trigger(kind)]})
