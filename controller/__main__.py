@@ -7,19 +7,22 @@ from typing import Any
 
 import click
 
-from controller.plan_settings import PlanSettings
+from controller.plan_settings import Grants, PlanSettings
 from controller.settings import (
     ControllerSettings,
     build_eds_settings,
     build_scaler_tls,
+    parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
     parse_selector,
 )
+from readpool.addresses import NetworkRules, parse_networks
 from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
+from readpool.tls_files import parse_client_names
 
 _EXAMPLES = """Examples:
 
@@ -87,7 +90,41 @@ _FILE = click.Path(path_type=Path)
     "--scaler-cert", type=_FILE, help="Our certificate for the scaler, PEM, where it wants one. Read again as well."
 )
 @option("--scaler-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@option(
+    "--allow-cluster-authentication",
+    is_flag=True,
+    help="Let pools name ClusterTriggerAuthentications in further triggers. Off, since whoever writes pools can then "
+    "have KEDA show those credentials to a server of their choice.",
+)
+@option(
+    "--allow-other-scalers",
+    is_flag=True,
+    help="Let pools name another scaler, to which KEDA shows the certificate of --scaler-authentication.",
+)
+@option(
+    "--gateway-namespaces",
+    type=Parsed("A,B", parse_gateway_namespaces),
+    default="",
+    show_default="none",
+    help="Let routes of pools be attached to Gateways of these namespaces, beside those of their own. * is all.",
+)
 @option("--gate-image", metavar="IMAGE", help="Envoy's image, for the gate of pools that name none themselves.")
+@option(
+    "--allow-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="all",
+    help="Ask the history archives of pools with ledger ranges in these networks only.",
+)
+@option(
+    "--deny-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="none",
+    help="Ask none in these, such as the cluster's own where archives are public. Loopback, link-local and metadata "
+    "addresses are never asked.",
+)
+@option("--allow-loopback-archives", is_flag=True, help="Ask archives at loopback addresses too. For tests.")
 @option(
     "--eds-listen",
     type=Parsed("HOST:PORT", parse_host_port),
@@ -96,6 +133,13 @@ _FILE = click.Path(path_type=Path)
 @option("--eds-tls-cert", type=_FILE, help="Its certificate chain, PEM. It and the next two are read as they change.")
 @option("--eds-tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
 @option("--eds-tls-client-ca", type=_FILE, help="Demand a certificate of this authority from every Envoy, PEM.")
+@option(
+    "--eds-tls-client-names",
+    type=Parsed("A,B", parse_client_names),
+    default="",
+    show_default="any",
+    help="And let in only certificates with one of these names, subject alternative or common.",
+)
 @option(
     "--lease-namespace",
     default="readpool",
@@ -137,7 +181,15 @@ def controller(
     try:
         settings = ControllerSettings(
             scaler_tls=build_scaler_tls(scaler_ca, scaler_cert, scaler_key),
-            eds=build_eds_settings(eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca),
+            grants=Grants(
+                flags.pop("allow_cluster_authentication"),
+                flags.pop("allow_other_scalers"),
+                flags.pop("gateway_namespaces"),
+            ),
+            networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
+            eds=build_eds_settings(
+                eds_listen, eds_tls_cert, eds_tls_key, eds_tls_client_ca, flags.pop("eds_tls_client_names")
+            ),
             **flags,
         )
         configure_logging(settings.log_format, settings.log_level)

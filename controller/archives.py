@@ -1,25 +1,19 @@
 """Asks the history archives of pools with ledger ranges what they hold, seldom and in the background.
 
-The addresses are a tenant's own: one bounded GET each, no redirects, and of the answer only a number is used.
+The addresses are a tenant's own: controller.archive_fetch checks them, and of the answer only a number is used.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import httpx
-import structlog
-
-from controller.archive_reports import choose_archived_ledgers, parse_archived_ledger
+from controller.archive_fetch import ArchiveFetcher
+from controller.archive_reports import choose_archived_ledgers
 from controller.pool_keys import PoolKey
 from readpool.clock import Clock
 
 REFRESH_SECONDS = 300.0
-TIMEOUT_SECONDS = 10.0
-MAX_BYTES = 256 * 1024
 _AT_ONCE = 8
-_PATH = "/.well-known/stellar-history.json"
-_LOG = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -33,9 +27,10 @@ class _Record:
 class Archives:
     """The last answers, by pool. `on_news` is told a pool whose archives hold something else than before."""
 
-    def __init__(self, on_news: Callable[[PoolKey], None], clock: Clock) -> None:
+    def __init__(self, on_news: Callable[[PoolKey], None], clock: Clock, fetcher: ArchiveFetcher | None = None) -> None:
         self._on_news = on_news
         self._clock = clock
+        self._fetcher = fetcher or ArchiveFetcher()
         self._records: dict[PoolKey, _Record] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
@@ -66,27 +61,9 @@ class Archives:
         self._records.clear()
 
     async def _refresh(self, key: PoolKey, record: _Record) -> None:
-        asking = httpx.AsyncClient(follow_redirects=False, timeout=TIMEOUT_SECONDS, trust_env=False)
-        async with self._at_once, asking as client:
-            answers = await asyncio.gather(*(_fetch(client, url) for url in record.urls))
+        async with self._at_once:
+            answers = await asyncio.gather(*(self._fetcher.fetch(url) for url in record.urls))
         ledgers = choose_archived_ledgers(answers)
         if ledgers is not None and ledgers != record.ledgers:  # who does not answer has not lost anything
             record.ledgers = ledgers
             self._on_news(key)
-
-
-async def _fetch(client: httpx.AsyncClient, url: str) -> int | None:
-    """Fetch what one archive says; None for whatever else it does."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS), client.stream("GET", url.rstrip("/") + _PATH) as answer:
-            if answer.status_code != httpx.codes.OK:
-                return None
-            async for piece in answer.aiter_raw():
-                body += piece
-                if len(body) > MAX_BYTES:
-                    return None
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-        _LOG.debug("archive does not answer", url=url, why=str(error) or type(error).__name__)
-        return None
-    return parse_archived_ledger(bytes(body))

@@ -32,6 +32,7 @@ class PoolFacts:
         autoscaling: verdict, reason and message; the plan knows which objects there are.
         shard_problems: None while there are no shards.
         lacks_gateway_api: an HTTPRoute is asked for, and the cluster does not know that kind.
+        refused_scaling, refused_route: what the pool asks for and is not allowed; empty where there is nothing of it.
         has_alerts: whether there is a PrometheusRule; None where none is asked for.
         failing: objects whose writes fail, and what the API server says.
         rewrites: fields that somebody else changes each time they are applied.
@@ -61,6 +62,8 @@ class PoolFacts:
     has_query_server: bool = True
     shard_problems: tuple[ShardProblem, ...] | None = None
     lacks_gateway_api: bool = False
+    refused_scaling: str = ""
+    refused_route: str = ""
     has_alerts: bool | None = None
     failing: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
@@ -87,8 +90,8 @@ def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
         _judge_reconciling(facts),
         _judge_stalled(facts),
         _judge_fresh(facts),
-        facts.autoscaling,
-        _judge_route(facts, _judge_routing(facts)),
+        _judge_refused(facts.autoscaling, facts.refused_scaling if _is_of_us(facts.autoscaling) else ""),
+        _judge_refused(_judge_route(facts, _judge_routing(facts)), facts.refused_route),
         *sharded,
         *alerting,
     )
@@ -224,6 +227,21 @@ def _judge_route(facts: PoolFacts, routing: Judgement) -> Judgement:
     if routing.status is not Verdict.TRUE:
         return replace(routing, message=message)
     return Judgement(routing.type, Verdict.FALSE, reasons.GATEWAY_API_MISSING, message)
+
+
+def _is_of_us(autoscaling: Judgement) -> bool:
+    """Tell whether Autoscaling speaks of our ScaledObject."""
+    return autoscaling.reason in (reasons.SCALED_BY_KEDA, reasons.SCALED_OBJECT_NOT_READY, reasons.NOT_OBSERVED)
+
+
+def _judge_refused(judgement: Judgement, refused: str) -> Judgement:
+    """Say what is not allowed, beside what else there is to say."""
+    if not refused:
+        return judgement
+    message = f"{judgement.message}; not allowed here: {refused}"
+    if judgement.status is not Verdict.TRUE:
+        return replace(judgement, message=message)
+    return Judgement(judgement.type, Verdict.FALSE, reasons.NOT_ALLOWED, message)
 
 
 def _explain_silence(facts: PoolFacts) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from controller.eds_store import EdsStore
 from controller.settings import EdsSettings
 from controller.stats import ControllerStats, EdsStats
 from controller.watches import Watches
+from readpool.client_names import list_guards
 from readpool.host_port import HostPort, SettingsError
 from readpool.server_tls import build_server_credentials
 from readpool.tls_files import TlsFiles
@@ -51,7 +52,8 @@ class EdsServer:
     ) -> None:
         self.stats = stats or EdsStats()
         self.service = EdsService(store, self.stats)
-        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_STREAMS)
+        guards = list_guards(tls)
+        self._server = grpc.aio.server(interceptors=guards, options=_OPTIONS, maximum_concurrent_rpcs=_MOST_STREAMS)
         eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
         reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
         self.port = _listen(self._server, listen, tls)

@@ -13,6 +13,7 @@ from controller.configurations import build_configurations, choose_texts, is_arm
 from controller.differs import stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import find_surplus
+from controller.grants import explain_refused_route, explain_refused_scaling, leave_out_refused
 from controller.labels import checkpoint_name
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
@@ -102,7 +103,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     """Plan everything of one pool; of one that is being deleted, nothing: the garbage collector takes what it owned."""
     if observed.pool.deletion_timestamp is not None:
         return Plan(dump_status(observed.pool.status))
-    pool, silent_since = observed.pool, observed.fleet_silent_since
+    asked, silent_since = observed.pool, observed.fleet_silent_since
+    pool = leave_out_refused(asked, settings)
+    observed = replace(observed, pool=pool)
     observed = _forgive_short_silence(observed, now)
     replicas = read_replicas(observed)
     sizes = choose_sizes(observed, replicas)
@@ -142,6 +145,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     facts = gather_facts(observed, wanted, replicas, routing, shards)
     facts = replace(
         facts,
+        refused_scaling=explain_refused_scaling(asked, settings),
+        refused_route=explain_refused_route(asked, settings),
         outdated=len(outdated),
         waits_for=step.waits_for,
         holds=sizes.waits_for,

@@ -9,6 +9,24 @@ NEUTRAL_AFTER_SECONDS = 300.0
 """The scaler may be silent for so long before weights are forgotten: an upgrade of it takes less."""
 
 
+ANY_NAMESPACE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What pools may ask for beyond their own namespaces.
+
+    Attributes:
+        cluster_authentication: ClusterTriggerAuthentications in further triggers.
+        other_scalers: a scaler of their own that KEDA shows the installation's certificate to.
+        gateway_namespaces: namespaces whose Gateways, or Services of a mesh, routes may be attached to; "*" for all.
+    """
+
+    cluster_authentication: bool = False
+    other_scalers: bool = False
+    gateway_namespaces: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class PlanSettings:
     """What holds for all pools of an installation.
@@ -20,6 +38,7 @@ class PlanSettings:
         scaler_labels: of the scaler's pods, which alone may ask a replica for /info.
         scaler_authentication: a ClusterTriggerAuthentication with KEDA's certificates, where the scaler wants TLS.
         gate_image: the Envoy of pools that name none.
+        grants: what pools may ask for beyond their own namespaces.
         neutral_after_seconds: how long weights stand after the scaler's last word.
     """
 
@@ -29,4 +48,5 @@ class PlanSettings:
     scaler_labels: Mapping[str, str] = field(default_factory=lambda: {"app.kubernetes.io/component": "scaler"})
     scaler_authentication: str | None = None
     gate_image: str | None = None
+    grants: Grants = field(default_factory=Grants)
     neutral_after_seconds: float = NEUTRAL_AFTER_SECONDS

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from controller.apply import Applier
+from controller.archive_fetch import ArchiveFetcher
 from controller.archives import Archives
 from controller.event_recorder import EventRecorder
 from controller.fleet_streams import FleetStreams
@@ -105,7 +106,8 @@ class _Leading:
         self.queue = WorkQueue()
         self.link = ScalerLink(settings.scaler_address, settings.scaler_tls)
         self.streams = FleetStreams(self.link, self.queue.add, self.queue.add_after, clock)
-        self.archives = Archives(self.queue.add, clock)
+        fetcher = ArchiveFetcher(settings.networks, allow_loopback=settings.allow_loopback_archives)
+        self.archives = Archives(self.queue.add, clock, fetcher)
         self.recorder = EventRecorder(client, settings.identity, stats, clock)
         applier = Applier(client, watches, stats)
         reconciler = Reconciler(
@@ -178,7 +180,10 @@ async def _serve(client: KubernetesClient, settings: ControllerSettings, stoppin
     controller = Controller(client, settings, steady_clock())
     async with (
         serve_telemetry(
-            settings.telemetry_listen, controller.build_collector(), lambda: controller.is_ready and not stopping.done()
+            settings.telemetry_listen,
+            controller.build_collector(),
+            lambda: controller.is_ready and not stopping.done(),
+            settings.certificates,
         ) as telemetry,
         _serving_eds(settings, controller.watches, controller.stats),
     ):
@@ -214,5 +219,10 @@ def _describe(settings: ControllerSettings) -> dict[str, object]:
         "telemetryListen": str(settings.telemetry_listen),
         "gateImage": settings.gate_image or "none",
         "edsListen": "off" if settings.eds is None else str(settings.eds.listen),
+        "allowClusterAuthentication": settings.grants.cluster_authentication,
+        "allowOtherScalers": settings.grants.other_scalers,
+        "gatewayNamespaces": list(settings.grants.gateway_namespaces),
+        "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
+        "denyNetworks": [str(network) for network in settings.networks.denied],
         "workers": settings.workers,
     }

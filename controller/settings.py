@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.plan_settings import PlanSettings
+from controller.plan_settings import ANY_NAMESPACE, Grants, PlanSettings
+from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError
 from readpool.public_networks import load_public_networks
 from readpool.telemetry.logging import LogFormat, LogLevel
@@ -54,6 +55,9 @@ class ControllerSettings:
         lease_namespace, lease_name: the Lease by which replicas of the controller agree who writes.
         identity: this process's name in it.
         eds: where Envoy's endpoint discovery is served; None where it is not.
+        grants: what pools may ask for beyond their own namespaces.
+        networks: where history archives may be asked.
+        allow_loopback_archives: they may be at loopback addresses too.
         check_seconds: how often the cluster is asked which optional kinds it serves; no flag sets it.
 
     Raises:
@@ -72,6 +76,9 @@ class ControllerSettings:
     scaler_tls: ScalerTls | None = None
     gate_image: str | None = None
     eds: EdsSettings | None = None
+    grants: Grants = field(default_factory=Grants)
+    networks: NetworkRules = ANY_NETWORK
+    allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
     workers: int = 8
     check_seconds: float = 10.0
@@ -90,6 +97,13 @@ class ControllerSettings:
         if not self.identity:
             raise SettingsError("--identity is empty; it has to name this process among the others")
 
+    @property
+    def certificates(self) -> tuple[Path, ...]:
+        """The files of this process's own certificates: for the scaler, and for Envoys."""
+        served = self.eds.tls.certificate if self.eds is not None and self.eds.tls is not None else None
+        shown = self.scaler_tls.certificate if self.scaler_tls is not None else None
+        return tuple(path for path in (served, shown) if path is not None)
+
     def to_plan_settings(self) -> PlanSettings:
         """Give what plans need of it."""
         return PlanSettings(
@@ -99,6 +113,7 @@ class ControllerSettings:
             scaler_labels=dict(self.scaler_labels),
             scaler_authentication=self.scaler_authentication,
             gate_image=self.gate_image,
+            grants=self.grants,
         )
 
 
@@ -112,6 +127,19 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     for name in names:
         _check("--namespaces", name, _NAMESPACE)
     return tuple(dict.fromkeys(names))
+
+
+def parse_gateway_namespaces(text: str) -> tuple[str, ...]:
+    """Parse names of namespaces with commas between them, or * for all; an empty text means none.
+
+    Raises:
+        SettingsError: for the first that is no namespace's name.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name != ANY_NAMESPACE:
+            _check("--gateway-namespaces", name, _NAMESPACE)
+    return names
 
 
 def parse_selector(text: str) -> tuple[tuple[str, str], ...]:
@@ -161,14 +189,18 @@ def build_scaler_tls(ca: Path | None, certificate: Path | None, key: Path | None
 
 
 def build_eds_settings(
-    listen: HostPort | None, certificate: Path | None, key: Path | None, client_ca: Path | None
+    listen: HostPort | None,
+    certificate: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
+    client_names: tuple[str, ...] = (),
 ) -> EdsSettings | None:
-    """Put the four flags on endpoint discovery together; None where it is off.
+    """Put the five flags on endpoint discovery together; None where it is off.
 
     Raises:
         SettingsError: when a flag comes without the one it needs.
     """
-    tls = build_tls_files(certificate, key, client_ca, "--eds-tls")
+    tls = build_tls_files(certificate, key, client_ca, "--eds-tls", client_names)
     if listen is None and tls is not None:
         raise SettingsError("--eds-tls-cert needs --eds-listen as well: without it there is nothing to serve")
     return EdsSettings(listen, tls) if listen is not None else None

@@ -1,12 +1,14 @@
 """The telemetry port of the controller: Prometheus metrics and the two probes of the kubelet."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
 
 from aiohttp import web
 
 from controller.metrics import ControllerCollector
 from readpool.host_port import HostPort, SettingsError
+from readpool.telemetry.certificates import CertificateCollector
 from readpool.telemetry.exposition import build_process_registry
 from readpool.telemetry.http_port import build_telemetry_app, open_listener
 
@@ -15,9 +17,9 @@ SHUTDOWN_SECONDS = 1.0
 
 @contextlib.asynccontextmanager
 async def serve_telemetry(
-    listen: HostPort, collector: ControllerCollector, is_ready: Callable[[], bool]
+    listen: HostPort, collector: ControllerCollector, is_ready: Callable[[], bool], certificates: Iterable[Path] = ()
 ) -> AsyncIterator[HostPort]:
-    """Serve during the block, and give where.
+    """Serve during the block, and give where; `certificates` are files whose ends are told.
 
     Raises:
         SettingsError: when the address cannot be listened on.
@@ -26,7 +28,9 @@ async def serve_telemetry(
         listener = open_listener(listen)
     except OSError as error:
         raise SettingsError(f"--telemetry-listen {listen} cannot be listened on: {error.strerror or error}") from None
-    app = build_telemetry_app(build_process_registry(collector), is_ready)
+    registry = build_process_registry(collector)
+    registry.register(CertificateCollector(certificates))
+    app = build_telemetry_app(registry, is_ready)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:

@@ -1,18 +1,22 @@
 """A gRPC port's certificates: read at start, and read again at the first handshake after their files changed.
 
 A mounted Secret is swapped as a whole, a hand-made pair is written file by file: whatever does not fit together yet is
-left alone and the old pair goes on serving. Connections that stand are never touched.
+left alone and the old pair goes on serving. Connections that stand are never touched. A certificate that is about to
+end, or has, goes on serving as well, and the log says so.
 """
 
 import ssl
 import threading
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import grpc
 import structlog
 
+from readpool.certificate_dates import CertificateDates, read_dates
 from readpool.host_port import SettingsError
 from readpool.tls_files import TlsFiles
 
@@ -27,6 +31,7 @@ class TlsFilesError(SettingsError):
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     stamp: _Stamp
+    dates: CertificateDates | None
     configuration: grpc.ServerCertificateConfiguration
 
 
@@ -55,6 +60,9 @@ class _Certificates:
         loaded = _load(files)
         self.initial = loaded.configuration
         self._stamp = loaded.stamp
+        self._dates = loaded.dates
+        self._told = ""
+        self._tell_end()
 
     def fetch_if_changed(self) -> grpc.ServerCertificateConfiguration | None:
         """Return what to serve from now on, or None to go on as before. Never raises and never waits."""
@@ -63,6 +71,7 @@ class _Certificates:
         try:
             return self._reload()
         finally:
+            self._tell_end()
             self._lock.release()
 
     def _reload(self) -> grpc.ServerCertificateConfiguration | None:
@@ -78,9 +87,20 @@ class _Certificates:
         except TlsFilesError as error:
             self._refuse(stamp, error)
             return None
-        self._stamp = loaded.stamp
+        self._stamp, self._dates, self._told = loaded.stamp, loaded.dates, ""
         _log.info("tlsReloaded", certificate=str(self._files.certificate))
         return loaded.configuration
+
+    def _tell_end(self) -> None:
+        """Say once that the certificate that is served ends soon, and once that it has ended."""
+        dates, now = self._dates, time.time()
+        if dates is None or not dates.ends_soon(now):
+            return
+        event = "tlsEnded" if dates.has_ended(now) else "tlsEndsSoon"
+        if event != self._told:
+            self._told = event
+            until = datetime.fromtimestamp(dates.not_after, UTC).isoformat()
+            _log.warning(event, certificate=str(self._files.certificate), notAfter=until)
 
     def _refuse(self, stamp: _Stamp, error: TlsFilesError) -> None:
         """Say once for each content of the files why the old certificate goes on serving."""
@@ -100,7 +120,9 @@ def _load(files: TlsFiles) -> _Loaded:
         client_ca = _read(f"{files.flags}-client-ca", files.client_ca)
     if _stamp(files) != stamp:
         raise TlsFilesError(f"{files.flags}-cert {files.certificate}: the files changed while they were read")
-    return _Loaded(stamp, grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca))
+    return _Loaded(
+        stamp, read_dates(certificate), grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca)
+    )
 
 
 def _stamp(files: TlsFiles) -> _Stamp:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from readpool.addresses import NetworkRules, parse_networks
 from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option
 from readpool.host_port import SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
-from readpool.tls_files import build_tls_files
+from readpool.tls_files import build_tls_files, parse_client_names
 from scaler.settings import (
     ScalerSettings,
     build_pool_access,
@@ -74,6 +75,21 @@ _FILE = click.Path(path_type=Path)
     help="Accept triggers that name `nodes` and `references` by URL. Off, since it lets whoever writes a ScaledObject "
     "make the scaler fetch addresses of their choice.",
 )
+@option(
+    "--allow-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="all",
+    help="Poll nodes, and references of triggers, in these networks only, such as those of the cluster's pods.",
+)
+@option(
+    "--deny-networks",
+    type=Parsed("CIDR,CIDR", parse_networks),
+    default="",
+    show_default="none",
+    help="Poll none in these, such as the networks of Services and of machines. Loopback, link-local and metadata "
+    "addresses are never polled.",
+)
 @option("--allow-loopback-nodes", is_flag=True, help="Poll nodes at loopback addresses too. For demos and tests.")
 @option(
     "--reference",
@@ -101,6 +117,14 @@ _FILE = click.Path(path_type=Path)
     "--tls-client-ca",
     type=_FILE,
     help="Demand a certificate of this authority from every client, PEM (KEDA's tlsClientCert and tlsClientKey).",
+)
+@option(
+    "--tls-client-names",
+    type=Parsed("A,B", parse_client_names),
+    default="",
+    show_default="any",
+    help="Let in only certificates with one of these names, subject alternative or common, where the authority signs "
+    "for others too.",
 )
 @option("--dns-server", type=Parsed("IP:PORT", parse_dns_server), help="Ask this DNS server, not the system's.")
 @option("--cluster-domain", default="cluster.local", help="Last part of the DNS names of Services.")
@@ -141,8 +165,9 @@ def scaler(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = ScalerSettings(
-            tls=build_tls_files(tls_cert, tls_key, tls_client_ca),
+            tls=build_tls_files(tls_cert, tls_key, tls_client_ca, client_names=flags.pop("tls_client_names")),
             pools=build_pool_access(kubeconfig, namespaces, pools=pools),
+            networks=NetworkRules(flags.pop("allow_networks"), flags.pop("deny_networks")),
             **flags,
         )
         configure_logging(settings.log_format, settings.log_level)

@@ -31,6 +31,8 @@ _LOOKUPS_AT_ONCE = 32
 _KEPT_HOSTS = 4096
 OWN_LIMIT = "OwnLimit"
 """Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
+FOREIGN_MEMBERS = "ForeignMembers"
+"""Reason: DNS leads from the Service to what is none of its pods. Whoever made it could have us ask anyone."""
 _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 
@@ -71,7 +73,8 @@ class Discovery:
         gives them. One answer of DNS has 64 KiB: about 530 members by a port's name, 4,095 by its number.
 
         Raises:
-            DiscoveryError: DNS failed, cut its answer short, or names more members than a fleet may have.
+            DiscoveryError: DNS failed, cut its answer short, names more members than a fleet may have, or names others
+                than the Service's own, as one of type ExternalName does.
             NotHeadlessError: the Service has an address of its own.
         """
         service = f"{source.name}.{namespace}.svc.{self._settings.cluster_domain}."
@@ -122,6 +125,7 @@ class Discovery:
     async def _find_by_port_name(self, name: str, service: str) -> dict[str, str]:
         records, additional = await self._ask(name, "SRV")
         _check_headless(records, service)
+        _check_targets(records, service)
         ports = {record.target: record.port for record in records if isinstance(record, SRV) and len(record.target) > 1}
         missing = [target for target in ports if target not in additional]
         if missing:
@@ -148,8 +152,9 @@ class Discovery:
         except DiscoveryError:
             return {}
         _check_headless(records, service)
+        own = dns.name.from_text(service)
         labels = _name_members(
-            record.target for record in records if isinstance(record, SRV) and len(record.target) > 1
+            record.target for record in records if isinstance(record, SRV) and record.target.is_subdomain(own)
         )
         return {additional[target]: label for target, label in labels.items() if additional.get(target)}
 
@@ -166,7 +171,8 @@ class Discovery:
     ) -> tuple[list[SRV | A | AAAA], dict[dns.name.Name, str]]:
         """Ask once: the records, and the addresses that came along with them.
 
-        A name that does not exist has no records.
+        A name that does not exist has no records. Without `turns` it is the name of a Service or of one of its pods:
+        whoever made the Service could have it lead anywhere by an alias, so none is followed.
         """
         try:
             async with turns or self._service_turns:
@@ -187,6 +193,12 @@ class Discovery:
                 f"DNS look-up of {kind} {name} was cut short, by TCP as well: that is more than one answer can hold;"
                 " a trigger that gives the port by its number finds up to 4,095 members",
                 "DnsCutShort",
+            )
+        if turns is None and answer.canonical_name != answer.qname:
+            raise DiscoveryError(
+                f"{name} is another name for {answer.canonical_name}, as a Service of type ExternalName is; a headless"
+                " Service with pods of its own is expected",
+                FOREIGN_MEMBERS,
             )
         records = list(answer.rrset or ())
         return records, _collect_additional(answer.response)
@@ -212,6 +224,19 @@ def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:
             " clusterIP: None and publishNotReadyAddresses: true.",
             "ServiceNotHeadless",
         )
+
+
+def _check_targets(records: Iterable[SRV | A | AAAA], service: str) -> None:
+    """Refuse SRV records that lead out of the Service: each pod's name ends in the Service's own.
+
+    Source: Kubernetes DNS-Based Service Discovery, 2.4.2.
+    """
+    own = dns.name.from_text(service)
+    for record in records:
+        if isinstance(record, SRV) and len(record.target) > 1 and not record.target.is_subdomain(own):
+            raise DiscoveryError(
+                f"an SRV record of {service} leads to {record.target}, which is none of its pods", FOREIGN_MEMBERS
+            )
 
 
 def _build_resolver(server: tuple[str, int] | None) -> dns.asyncresolver.Resolver:

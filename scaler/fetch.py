@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from readpool.addresses import ANY_NETWORK, NetworkRules
 from scaler.addresses import explain_refusal
 from scaler.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
 from scaler.open_files import OWN_LIMITS
@@ -42,6 +43,7 @@ class FetchLimits:
     connect_seconds: float
     total_seconds: float
     allow_loopback: bool
+    networks: NetworkRules = ANY_NETWORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,10 @@ class NodeClient:
     async def _connect(
         self, addresses: tuple[str, ...], limits: FetchLimits, budget: ReceiveBudget, tls: ssl.SSLContext
     ) -> HttpConnection:
-        refusals = [explain_refusal(address, allow_loopback=limits.allow_loopback) for address in addresses]
+        refusals = [
+            explain_refusal(address, allow_loopback=limits.allow_loopback, networks=limits.networks)
+            for address in addresses
+        ]
         allowed = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]
         if not allowed:
             raise ExchangeError("BadAddress", next(filter(None, refusals), f"{self.question.host} has no address"))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from readpool.addresses import ANY_NETWORK, NetworkRules
 from scaler.trigger import Reference
 
 
@@ -14,6 +15,7 @@ class PollSettings:
         connect_seconds: a connection that takes longer is given up.
         total_seconds: a whole poll that takes longer is given up; never longer than the interval.
         allow_loopback: nodes and references of triggers may be at loopback addresses.
+        networks: where nodes and references of triggers may be.
         dns_server: IP address and port of the server to ask, None for the system's.
         cluster_domain: the last part of a Service's DNS name.
         references: the operator's own; evidence for every fleet.
@@ -29,6 +31,7 @@ class PollSettings:
     connect_seconds: float = 2.0
     total_seconds: float = 4.0
     allow_loopback: bool = False
+    networks: NetworkRules = ANY_NETWORK
     dns_server: tuple[str, int] | None = None
     cluster_domain: str = "cluster.local"
     references: tuple[Reference, ...] = ()

@@ -87,7 +87,8 @@ class Poller:
         self._clock = clock
         self._discovery = discovery
         self._stats = stats
-        self._limits = FetchLimits(settings.connect_seconds, settings.deadline_seconds, settings.allow_loopback)
+        seconds = (settings.connect_seconds, settings.deadline_seconds)
+        self._limits = FetchLimits(*seconds, settings.allow_loopback, settings.networks)
         self._budget = ReceiveBudget()
         self._tls = tls
         self._nodes: dict[tuple[ProbeKind, str], PolledNode] = {}

@@ -1,31 +1,30 @@
 """Asks the references: few nodes, far away, of any kind, whose word counts as evidence of the tip.
 
-Each is asked by httpx with a client of its own, once an interval however many fleets name it, and within the same
-limits as a node: checked address, deadlines, 256 KiB, no redirects, nothing unpacked.
+Each is asked with a client of its own, once an interval however many fleets name it, and within the same limits as a
+node: checked address, deadlines, 256 KiB, no redirects, nothing unpacked.
 """
 
 import asyncio
 import ssl
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import partial
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
+from readpool.checked_http import CheckedClient, FetchBounds, FetchError
 from readpool.clock import Clock
-from scaler.addresses import explain_refusal, is_address
+from scaler.addresses import explain_refusal
 from scaler.discovery import Discovery, DiscoveryError
 from scaler.fetch import build_failure
-from scaler.http_exchange import MAX_BODY_BYTES, MAX_REFUSAL_BYTES, ExchangeError
+from scaler.http_exchange import MAX_BODY_BYTES, MAX_REFUSAL_BYTES
 from scaler.poll_schedule import compute_rest_seconds
 from scaler.poll_settings import PollSettings
 from scaler.probes.answer import RATE_LIMITED, HttpAnswer, StatusError
 from scaler.probes.conversation import Interviewer
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure, ProbeError
-from scaler.probes.requests import ProbeRequest
 from scaler.trigger import Reference
 
 _log = structlog.get_logger()
@@ -103,7 +102,7 @@ class References:
         if polled.reference.kind is ProbeKind.ARCHIVE:
             period = max(period, self._settings.archive_seconds)
         loop = asyncio.get_running_loop()
-        async with self._build_client() as client:
+        async with self._build_client(polled) as client:
             while True:
                 started = loop.time()
                 outcome = await self._observe(client, polled)
@@ -119,24 +118,25 @@ class References:
             except Exception as error:  # noqa: BLE001 - a fault in one fleet keeps nothing from the others
                 _log.error("referenceFault", url=polled.reference.url, exc_info=error)
 
-    def _build_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            verify=self._tls,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(self._settings.total_seconds, connect=self._settings.connect_seconds),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": "readpool", "Accept-Encoding": "identity"},
-        )
+    def _build_client(self, polled: PolledReference) -> CheckedClient:
+        settings = self._settings
+        bounds = FetchBounds(settings.connect_seconds, settings.total_seconds, MAX_BODY_BYTES, MAX_REFUSAL_BYTES)
+        check = partial(explain_refusal, allow_loopback=settings.allow_loopback, networks=settings.networks)
+        return CheckedClient(self._resolve, None if polled.is_trusted else check, bounds, self._tls)
 
-    async def _observe(self, client: httpx.AsyncClient, polled: PolledReference) -> NodeReport | PollFailure:
+    async def _resolve(self, host: str) -> tuple[str, ...]:
+        try:
+            return await self._discovery.resolve(host)
+        except DiscoveryError as error:
+            raise FetchError("NameNotResolved", str(error)) from error
+
+    async def _observe(self, client: CheckedClient, polled: PolledReference) -> NodeReport | PollFailure:
         try:
             async with asyncio.timeout(self._settings.total_seconds):
                 report = await self._converse(client, polled)
         except TimeoutError:
             return build_failure("Timeout", f"no answer within {self._settings.total_seconds:g} s")
-        except ExchangeError as error:
+        except FetchError as error:
             return build_failure(error.reason, str(error))
         except ProbeError as error:
             self._note_refusal(polled, error)
@@ -153,44 +153,17 @@ class References:
             wanted = error.retry_after_seconds if isinstance(error, StatusError) else None
             polled.rest_seconds = compute_rest_seconds(wanted, polled.refusals, self._settings.interval_seconds)
 
-    async def _converse(self, client: httpx.AsyncClient, polled: PolledReference) -> NodeReport:
+    async def _converse(self, client: CheckedClient, polled: PolledReference) -> NodeReport:
         conversation = polled.interviewer.begin()
         request = next(conversation)
         while True:
-            answer = await self._fetch(client, polled, request)
+            found = await client.fetch(request.method, request.url, request.headers, request.body)
+            answer = HttpAnswer(found.status, found.body, found.date, found.retry_after)
             try:
                 request = conversation.send(answer)
             except StopIteration as end:
                 report: NodeReport = end.value
                 return report
-
-    async def _fetch(self, client: httpx.AsyncClient, polled: PolledReference, request: ProbeRequest) -> HttpAnswer:
-        """Fetch by address, so that what is connected to is what was checked; the name stays in Host and in TLS."""
-        url = httpx.URL(request.url)
-        address = await self._locate(url.host, is_trusted=polled.is_trusted)
-        headers = {**request.headers, "Host": urlsplit(request.url).netloc}
-        extensions = {"sni_hostname": url.host}
-        async with client.stream(
-            request.method, url.copy_with(host=address), content=request.body, headers=headers, extensions=extensions
-        ) as response:
-            if response.is_redirect:
-                raise ExchangeError("Redirected", f"it redirects (status {response.status_code})")
-            return await _read_answer(response)
-
-    async def _locate(self, host: str, *, is_trusted: bool) -> str:
-        try:
-            addresses = (host,) if is_address(host) else await self._discovery.resolve(host)
-        except DiscoveryError as error:
-            raise ExchangeError("NameNotResolved", str(error)) from error
-        if is_trusted:
-            return addresses[0]
-        refusals = {
-            address: explain_refusal(address, allow_loopback=self._settings.allow_loopback) for address in addresses
-        }
-        for address, refusal in refusals.items():
-            if refusal is None:
-                return address
-        raise ExchangeError("BadAddress", next(iter(refusals.values())) or "no address")
 
     def _log_change(self, polled: PolledReference, outcome: NodeReport | PollFailure) -> None:
         failed_before = polled.last is not None and isinstance(polled.last[0], PollFailure)
@@ -198,20 +171,6 @@ class References:
             _log.warning("referenceFailed", url=polled.reference.url, reason=outcome.reason, why=outcome.message)
         elif failed_before and not isinstance(outcome, PollFailure):
             _log.info("referenceRecovered", url=polled.reference.url)
-
-
-async def _read_answer(response: httpx.Response) -> HttpAnswer:
-    """Read an answer; of another status than 200 no more than may say why."""
-    is_answer, body = response.status_code == httpx.codes.OK, bytearray()
-    async for part in response.aiter_raw():
-        body += part
-        if not is_answer and len(body) > MAX_REFUSAL_BYTES:
-            break
-        if len(body) > MAX_BODY_BYTES:
-            raise ExchangeError("TooLarge", f"the answer is over {MAX_BODY_BYTES // 1024} KiB")
-    date, retry_after = (response.headers.get(name) for name in ("date", "retry-after"))
-    headers = [None if value is None else value.encode("latin-1", "replace") for value in (date, retry_after)]
-    return HttpAnswer(response.status_code, bytes(body), *headers)
 
 
 def _name_reason(error: Exception) -> str:

@@ -15,6 +15,7 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from readpool.client_names import list_guards
 from readpool.clock import Clock, steady_clock
 from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
@@ -48,6 +49,9 @@ _CALLS = 16_384
 _CONNECTION_SECONDS = 60.0
 """Clients look the Service's name up again when a connection ends; one with all it needs never would, and a scaler that
 comes later would not be asked. So no connection takes new calls for longer; streams on it live on."""
+_STREAM_SECONDS = 600.0
+"""Where clients show certificates, streams end as well, so long after that: whose certificate or authority is no longer
+let in has no stream for ever."""
 _LAST_ANSWERS_SECONDS = 0.5
 """For the answers of finished calls to leave the process."""
 _OPTIONS = (
@@ -74,6 +78,7 @@ class GrpcServer:
         clock: Clock,
         *,
         connection_seconds: float = _CONNECTION_SECONDS,
+        stream_seconds: float = _STREAM_SECONDS,
     ) -> None:
         admission = Admission(
             allow_static_nodes=settings.allow_static_nodes,
@@ -84,8 +89,11 @@ class GrpcServer:
         self._counts = RequestCounts(stats)
         self._health = Health(_SERVICES, health_streams)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
-        options = (*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000)))
-        self._server = grpc.aio.server(interceptors=[self._counts], options=options, maximum_concurrent_rpcs=_CALLS)
+        options = [*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000))]
+        if settings.tls is not None and settings.tls.client_ca is not None:
+            options.append(("grpc.max_connection_age_grace_ms", round(stream_seconds * 1000)))
+        interceptors = [*list_guards(settings.tls), self._counts]
+        self._server = grpc.aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=_CALLS)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
             ExternalScaler(fleets, admission, keda_streams), self._server
         )
@@ -178,6 +186,7 @@ async def _start_telemetry(
             is_ready=lambda: server.is_serving and fleets.is_seeing,
             stats=stats,
             clock=clock,
+            certificates=() if settings.tls is None else (settings.tls.certificate,),
         )
     except OSError as error:
         raise SettingsError(
@@ -200,6 +209,7 @@ def _build_poll_settings(settings: ScalerSettings) -> PollSettings:
     return PollSettings(
         interval_seconds=settings.poll_interval_seconds,
         allow_loopback=settings.allow_loopback_nodes,
+        networks=settings.networks,
         dns_server=(server.host, server.port) if server else None,
         cluster_domain=settings.cluster_domain,
         references=settings.references,
@@ -214,6 +224,8 @@ def _describe(settings: ScalerSettings) -> dict[str, object]:
         "pollIntervalSeconds": settings.poll_interval_seconds,
         "allowStaticNodes": settings.allow_static_nodes,
         "allowLoopbackNodes": settings.allow_loopback_nodes,
+        "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
+        "denyNetworks": [str(network) for network in settings.networks.denied],
         "references": [f"{reference.kind}={reference.url}" for reference in settings.references],
         "pools": "off" if settings.pools is None else ",".join(settings.pools.namespaces) or "all namespaces",
         "tls": "off" if tls is None else "on" if tls.client_ca is None else "mutual",

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel
 from readpool.tls_files import TlsFiles
@@ -43,6 +44,7 @@ class ScalerSettings:
     poll_interval_seconds: float = 5.0
     allow_static_nodes: bool = False
     allow_loopback_nodes: bool = False
+    networks: NetworkRules = ANY_NETWORK
     references: tuple[Reference, ...] = ()
     pools: PoolAccess | None = None
     tls: TlsFiles | None = None

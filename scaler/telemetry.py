@@ -6,11 +6,13 @@ here can change what the scaler does; the headers keep a browser from being used
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from readpool.telemetry.certificates import CertificateCollector
 from readpool.telemetry.http_port import ListenAddress, build_telemetry_app, open_listener
 from scaler.event_stream import EventStreams, StreamLimits
 from scaler.fleet_feed import FleetFeed, FleetsView
@@ -57,6 +59,7 @@ async def start_telemetry(
     clock: Callable[[], float] = time.time,
     max_replica_series: int = MAX_REPLICA_SERIES,
     limits: StreamLimits = DEFAULT_LIMITS,
+    certificates: Iterable[Path] = (),
 ) -> TelemetryServer:
     """Open the telemetry port; it serves until `stop()`.
 
@@ -72,6 +75,7 @@ async def start_telemetry(
         clock: Unix time in seconds, the one that the snapshots are stamped with.
         max_replica_series: replicas, over all fleets, up to which each has Prometheus series of its own.
         limits: what the clients of /events may take.
+        certificates: files whose ends are told.
 
     Raises:
         OSError: when the address cannot be listened on.
@@ -79,6 +83,7 @@ async def start_telemetry(
     listener = open_listener(listen)
     feed = FleetFeed(fleets)
     registry = build_registry(lambda: tuple(feed.snapshots().values()), stats, max_replica_series)
+    registry.register(CertificateCollector(certificates))
     streams = EventStreams(feed, clock, limits)
     runner = web.AppRunner(
         _build_app(streams, registry, is_ready),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.gate import PodPorts
+from controller.grants import leave_out_refused
 from controller.labels import build_metadata, build_selector
 from controller.plan_settings import PlanSettings
 from readpool.kubernetes.kinds import NETWORK_POLICY
@@ -23,6 +24,7 @@ def build_network_policy(
 
     `in_use` are the ports of the pods that there are: until the last one of before is gone, its own stay open too.
     """
+    pool = leave_out_refused(pool, settings)
     scalers = [
         {
             "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}},

@@ -5,6 +5,7 @@ See docs/scaledobject.md for why each setting is what it is.
 
 from typing import Any
 
+from controller.grants import leave_out_refused
 from controller.labels import build_metadata
 from controller.plan_settings import PlanSettings
 from readpool.kubernetes.kinds import POOL, SCALED_OBJECT, Manifest
@@ -16,7 +17,8 @@ TOLERANCE = "tolerance"
 
 
 def build_scaled_object(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
-    """Build the ScaledObject; a paused pool's is paused as well."""
+    """Build the ScaledObject; a paused pool's is paused as well. What is not allowed here is left out."""
+    pool = leave_out_refused(pool, settings)
     spec = pool.spec
     down = {TOLERANCE: "0", "stabilizationWindowSeconds": spec.autoscaling.scale_down_stabilization_seconds}
     behavior = {"scaleUp": {TOLERANCE: "0"}, "scaleDown": down}

@@ -17,7 +17,7 @@ class Authentication(Part):
     name: Annotated[str, Field(max_length=253)]
     """Name of the TriggerAuthentication."""
     kind: Annotated[str, Field(max_length=63)] | None = None
-    """TriggerAuthentication, which is the default, or ClusterTriggerAuthentication."""
+    """TriggerAuthentication, which is the default, or where the controller allows it ClusterTriggerAuthentication."""
 
 
 class ScaleTrigger(Part):
@@ -48,7 +48,8 @@ class Autoscaling(Part):
     scale_down_stabilization_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     """The HPA lets a replica go only after fewer were wanted for this long."""
     scaler_address: Address | None = None
-    """HOST:PORT of the scaler that KEDA asks, where it is not the one of this installation."""
+    """HOST:PORT of the scaler that KEDA asks, where it is not the one of this installation. Where KEDA shows that one a
+    certificate, the controller has to allow another."""
     triggers: Annotated[tuple[ScaleTrigger, ...], Field(max_length=20, json_schema_extra=list_of(kind="atomic"))] = ()
     """Further triggers of KEDA beside the one on freshness, to scale on load as well; the HPA takes the highest."""
 

@@ -30,7 +30,7 @@ class ParentRef(Part):
     name: ObjectName
     """Name of the parent."""
     namespace: Annotated[str, Field(max_length=63)] | None = None
-    """Namespace of the parent; the pool's own where it is left out."""
+    """Namespace of the parent; the pool's own where it is left out. The controller has to allow another."""
     kind: Annotated[str, Field(max_length=63)] | None = None
     """Gateway, which is the default, or Service for a mesh."""
     group: Annotated[str, Field(max_length=253)] | None = None

@@ -40,13 +40,20 @@ class Authority:
         """The root's certificate, PEM: cert-manager's ca.crt, KEDA's caCert."""
         return self._issuer.root if self._issuer else self._certificate
 
-    def issue(self, name: str = "scaler", *, is_rsa: bool = False, host: str = "localhost") -> Pair:
-        """Issue a certificate for a host and 127.0.0.1, good for servers and clients."""
+    def issue(
+        self,
+        name: str = "scaler",
+        *,
+        is_rsa: bool = False,
+        host: str = "localhost",
+        dates: tuple[dt.datetime, dt.datetime] | None = None,
+    ) -> Pair:
+        """Issue a certificate for a host and 127.0.0.1, good for servers and clients, by default for a day."""
         key: _Key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = (
-            _start(_build_name(name), self._name, key)
+            _start(_build_name(name), self._name, key, dates)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         )
@@ -77,16 +84,19 @@ def _build_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _start(subject: x509.Name, issuer: x509.Name, key: _Key) -> x509.CertificateBuilder:
+def _start(
+    subject: x509.Name, issuer: x509.Name, key: _Key, dates: tuple[dt.datetime, dt.datetime] | None = None
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
+    begin, end = dates or (now - dt.timedelta(hours=1), now + dt.timedelta(days=1))
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(begin)
+        .not_valid_after(end)
     )
 
 

@@ -19,6 +19,7 @@ class FakeDns(asyncio.DatagramProtocol):
     Attributes:
         records: (name, type) to the records' text; a name with no record of any type is NXDOMAIN.
         additional: records that are sent along with every SRV answer.
+        aliases: names that are another name for the one given, as those of Services of type ExternalName are.
         rcodes: by name, an error to answer with.
         silent: names that get no answer.
         kind_rcodes: by type of record, an error to answer with.
@@ -30,6 +31,7 @@ class FakeDns(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], list[str]] = {}
         self.additional: list[tuple[str, str, str]] = []
+        self.aliases: dict[str, str] = {}
         self.rcodes: dict[str, dns.rcode.Rcode] = {}
         self.silent: set[str] = set()
         self.kind_rcodes: dict[str, dns.rcode.Rcode] = {}
@@ -67,6 +69,9 @@ class FakeDns(asyncio.DatagramProtocol):
         if self.truncates and transport == "udp":
             answer.flags |= dns.flags.TC
             return answer
+        if name in self.aliases:
+            answer.answer.append(dns.rrset.from_text(name, 5, "IN", "CNAME", self.aliases[name]))
+            name = self.aliases[name]
         records = self.records.get((name, kind), [])
         if self.cuts:
             answer.flags |= dns.flags.TC

@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from controller.archives import MAX_BYTES, REFRESH_SECONDS, Archives
+from controller.archive_fetch import MAX_BYTES, ArchiveFetcher
+from controller.archives import REFRESH_SECONDS, Archives
 from controller.pool_keys import PoolKey
+from readpool.addresses import NetworkRules, parse_networks
+from tests.component.fake_dns import run_dns
 
 KEY = PoolKey("n", "pool")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,7 +37,7 @@ class Asked:
     def __init__(self) -> None:
         self.now = 1000.0
         self.news: asyncio.Queue[PoolKey] = asyncio.Queue()
-        self.archives = Archives(self.news.put_nowait, lambda: self.now)
+        self.archives = Archives(self.news.put_nowait, lambda: self.now, ArchiveFetcher(allow_loopback=True))
 
 
 @pytest.fixture
@@ -112,6 +115,57 @@ async def test_an_address_where_nobody_is_gives_no_answer(asked: Asked) -> None:
     asked.archives.read(KEY, ["http://127.0.0.1:9", "http://[bad"])
     await settle(asked)
     assert asked.archives.read(KEY, ["http://127.0.0.1:9", "http://[bad"]) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost", "2130706433", "0x7f.1", "127.1", "0", "[::1]"]
+)
+async def test_this_machine_is_never_asked_however_it_is_spelled(host: str) -> None:
+    paths: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        paths.append(request.path)
+        return web.json_response({"currentLedger": 127})
+
+    fetcher = ArchiveFetcher()
+    async with serve(answer) as url:
+        assert await fetcher.fetch(url.replace("127.0.0.1", host)) is None
+    assert paths == []
+
+
+async def test_a_name_is_asked_at_an_address_that_was_checked_whichever_can_be_connected_to() -> None:
+    hosts: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        hosts.append(request.host)
+        return web.json_response({"currentLedger": 127})
+
+    async with serve(answer) as url, run_dns() as server:
+        port = url.split(":")[2].partition("/")[0]
+        server.records["archive.example.", "A"] = ["169.254.169.254", "127.0.0.2", "127.0.0.1"]
+        named = f"http://archive.example.:{port}/archive"
+        for allowed, ledger in ((True, 127), (False, None)):
+            fetcher = ArchiveFetcher(allow_loopback=allowed)
+            fetcher.resolver.nameservers, fetcher.resolver.port = ["127.0.0.1"], server.port
+            assert await fetcher.fetch(named) == ledger
+        server.records.clear()
+        assert await fetcher.fetch(named) is None
+    assert hosts == [f"archive.example.:{port}"]
+
+
+async def test_networks_that_an_installation_denies_are_not_asked() -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"currentLedger": 127})
+
+    async with serve(answer) as url:
+        for rules, ledger in (
+            (NetworkRules(), 127),
+            (NetworkRules(allowed=parse_networks("127.0.0.1/32")), 127),
+            (NetworkRules(denied=parse_networks("127.0.0.1/32")), None),
+            (NetworkRules(allowed=parse_networks("192.0.2.0/24")), None),
+        ):
+            fetcher = ArchiveFetcher(rules, allow_loopback=True)
+            assert await fetcher.fetch(url) == ledger
 
 
 async def settle(asked: Asked) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import dns.rcode
 import pytest
 
-from scaler.discovery import OWN_LIMIT, Discovery, DiscoveryError, NotHeadlessError
+from scaler.discovery import FOREIGN_MEMBERS, OWN_LIMIT, Discovery, DiscoveryError, NotHeadlessError
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
@@ -90,10 +90,59 @@ async def test_by_a_ports_number_an_address_is_enough(
 
 
 async def test_pods_that_share_a_first_label_keep_their_whole_names(server: FakeDns, discovery: Discovery) -> None:
-    server.records[PORT_NAME, "SRV"] = ["0 0 1 core-0.a.example.", "0 0 2 core-0.b.example."]
-    server.additional = [("core-0.a.example.", "A", "10.0.0.1"), ("core-0.b.example.", "A", "10.0.0.2")]
+    first, second = f"core-0.a.{SERVICE}", f"core-0.b.{SERVICE}"
+    server.records[PORT_NAME, "SRV"] = [f"0 0 1 {first}", f"0 0 2 {second}"]
+    server.additional = [(first, "A", "10.0.0.1"), (second, "A", "10.0.0.2")]
     members = await discovery.find_members("stellar", BY_NAME)
-    assert members == {"core-0.a.example": "http://10.0.0.1:1", "core-0.b.example": "http://10.0.0.2:2"}
+    assert members == {first.rstrip("."): "http://10.0.0.1:1", second.rstrip("."): "http://10.0.0.2:2"}
+
+
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+@pytest.mark.parametrize("alias", [SERVICE, PORT_NAME])
+async def test_a_service_that_is_another_name_for_something_leads_nowhere(
+    server: FakeDns, discovery: Discovery, alias: str, kind: str
+) -> None:
+    address = {"A": "10.9.9.9", "AAAA": "fd00::9"}[kind]
+    server.aliases[alias] = "vault.internal.corp."
+    server.records["vault.internal.corp.", kind] = [address]
+    server.records["vault.internal.corp.", "SRV"] = ["0 0 80 vault.internal.corp."]
+    server.additional = [("vault.internal.corp.", kind, address)]
+    with pytest.raises(DiscoveryError, match=r"another name for vault\.internal\.corp") as caught:
+        await discovery.find_members("stellar", BY_NAME if alias == PORT_NAME else BY_NUMBER)
+    assert caught.value.reason == FOREIGN_MEMBERS
+
+
+async def test_a_pods_name_that_is_another_name_for_something_leads_nowhere(
+    server: FakeDns, discovery: Discovery
+) -> None:
+    server.records[PORT_NAME, "SRV"] = [f"0 50 11627 core-0.{SERVICE}"]
+    server.aliases[f"core-0.{SERVICE}"] = "victim.other.svc.cluster.local."
+    server.records["victim.other.svc.cluster.local.", "A"] = ["10.9.9.9"]
+    with pytest.raises(DiscoveryError, match="another name for victim"):
+        await discovery.find_members("stellar", BY_NAME)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["victim.other.svc.cluster.local.", "other.stellar.svc.cluster.local.", f"x{SERVICE}", "metadata.google.internal."],
+)
+async def test_srv_records_that_lead_out_of_the_service_are_refused(
+    server: FakeDns, discovery: Discovery, target: str
+) -> None:
+    give_two_pods(server)
+    server.records[PORT_NAME, "SRV"].append(f"0 50 80 {target}")
+    server.additional.append((target, "A", "10.9.9.9"))
+    with pytest.raises(DiscoveryError, match="none of its pods") as caught:
+        await discovery.find_members("stellar", BY_NAME)
+    assert caught.value.reason == FOREIGN_MEMBERS
+
+
+async def test_srv_records_that_lead_out_of_the_service_name_nobody(server: FakeDns, discovery: Discovery) -> None:
+    give_two_pods(server)
+    server.records[SERVICE, "SRV"] = ["0 50 80 victim.other.svc.cluster.local."]
+    server.additional = [("victim.other.svc.cluster.local.", "A", "10.0.0.1")]
+    members = await discovery.find_members("stellar", BY_NUMBER)
+    assert members == {address: f"http://{address}:11626" for address in ("10.0.0.1", "10.0.0.2")}
 
 
 async def test_a_truncated_answer_is_asked_for_again_by_tcp(server: FakeDns, discovery: Discovery) -> None:

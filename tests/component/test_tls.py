@@ -1,18 +1,34 @@
 """TLS on the wire, with certificates shaped as cert-manager's: dialled as KEDA does, refused, and rotated."""
 
 import asyncio
+import datetime as dt
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
+import httpx
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
+from readpool.clock import steady_clock
+from readpool.host_port import HostPort
 from readpool.keda.externalscaler_pb2 import ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from readpool.tls_files import TlsFiles
+from readpool.v1.observer_pb2 import Trigger, WatchRequest
+from readpool.v1.observer_pb2_grpc import ObserverStub
+from scaler.server import GrpcServer
+from scaler.settings import ScalerSettings
+from scaler.stats import ScalerStats
 from tests.component.certificates import Authority, Pair, write_secret
+from tests.component.polling import run_fleets
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
 METADATA = {"service": "core", "port": "11626", "targetReplicas": "1", "enableTLS": "true"}
@@ -80,6 +96,53 @@ async def test_with_a_client_ca_only_its_clients_are_served(tmp_path: Path) -> N
         assert not await is_served(scaler, build_credentials(servers.root))
         assert not await is_served(scaler, build_credentials(servers.root, Authority("another").issue("keda")))
         assert not await is_served(scaler, build_credentials(servers.root, servers.issue("keda")))
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "code"),
+    [
+        pytest.param("keda", "localhost", "OK", id="by its common name"),
+        pytest.param("whoever", "operator.keda.svc", "OK", id="by a subject alternative name"),
+        pytest.param("grafana", "grafana.other.svc", "PERMISSION_DENIED", id="another of the same authority"),
+        pytest.param("keda-", "operator.keda.svc.evil.example", "PERMISSION_DENIED", id="a name that only begins so"),
+        pytest.param("Keda", "*.keda.svc", "PERMISSION_DENIED", id="in capitals, and a wildcard"),
+    ],
+)
+async def test_of_an_authority_that_signs_for_others_too_only_named_clients_are_let_in(
+    tmp_path: Path, name: str, host: str, code: str
+) -> None:
+    root = Authority("root")
+    flags = write_secret(tmp_path, root.issue(), root.root)
+    names = ("--tls-client-ca", str(tmp_path / "ca.crt"), "--tls-client-names", "keda, operator.keda.svc")
+    with run_scaler(*flags, *names) as scaler:
+        credentials = build_credentials(root.root, root.issue(name, host=host))
+        async with grpc.aio.secure_channel(scaler.grpc, credentials) as channel:
+            assert {await ask(call) for call in open_calls(channel)} == {code}
+
+
+def open_calls(channel: grpc.aio.Channel) -> list[Any]:
+    """Open a call of each kind of method, of each service."""
+    watched = WatchRequest(trigger=Trigger(namespace="stellar", metadata=METADATA))
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    health, reflection = cast("Any", HealthStub)(channel), cast("Any", ServerReflectionStub)(channel)
+    return [
+        ExternalScalerStub(channel).IsActive(REF, timeout=10),
+        ExternalScalerStub(channel).StreamIsActive(REF, timeout=10),
+        ObserverStub(channel).Watch(watched, timeout=10),
+        health.Check(HealthCheckRequest(), timeout=10),
+        health.Watch(HealthCheckRequest(), timeout=10),
+        reflection.ServerReflectionInfo(iter([asked]), timeout=10),
+    ]
+
+
+async def ask(call: Any) -> str:
+    """Wait for a call's first answer, and give its code."""
+    try:
+        await (call.read() if hasattr(call, "read") else call)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    call.cancel()
+    return "OK"
 
 
 async def test_less_than_tls_1_2_is_refused(tmp_path: Path) -> None:
@@ -176,3 +239,55 @@ async def test_a_pair_half_written_or_mismatched_leaves_the_old_one_and_is_logge
         assert "holds no readable PEM certificate" in whys[1]
         assert "No such file" in whys[2]
         assert len(scaler.events_named("tlsReloaded")) == 1
+
+
+async def test_where_clients_show_certificates_no_stream_lasts_for_ever(tmp_path: Path) -> None:
+    root = Authority("root")
+    write_secret(tmp_path, root.issue(), root.root)
+    files = [tmp_path / name for name in ("tls.crt", "tls.key", "ca.crt")]
+    for client_ca, lasts in ((files[2], False), (None, True)):
+        settings = ScalerSettings(listen=HostPort("127.0.0.1", 0), tls=TlsFiles(files[0], files[1], client_ca))
+        async with run_fleets() as running:
+            seconds = {"connection_seconds": 0.3, "stream_seconds": 0.5}
+            server = GrpcServer(settings, running.fleets, ScalerStats(), steady_clock(), **seconds)
+            await server.start()
+            credentials = build_credentials(root.root, root.issue("keda"))
+            async with grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel:
+                stream = ExternalScalerStub(channel).StreamIsActive(REF)
+                await stream.read()
+                ended = asyncio.create_task(stream.read())
+                done, _ = await asyncio.wait({ended}, timeout=SETTLED_SECONDS if not lasts else 2.0)
+                assert bool(done) is not lasts
+                if done:
+                    assert isinstance(ended.exception(), grpc.aio.AioRpcError)
+                stream.cancel()
+                await asyncio.wait({ended})
+            await server.drain(1.0)
+
+
+async def test_a_certificate_that_ends_soon_or_has_ended_is_told_and_measured(tmp_path: Path) -> None:
+    root, now = Authority("root"), dt.datetime.now(dt.UTC).replace(microsecond=0)
+    year, hour = dt.timedelta(days=365), dt.timedelta(hours=1)
+    soon, ended, fine = now + hour, now - hour, now + year
+    flags = write_secret(tmp_path, root.issue(dates=(now - year, soon)), root.root)
+    with run_scaler(*flags) as scaler:
+        told = [event for event in scaler.events if event["event"] == "tlsEndsSoon"]
+        assert [event["notAfter"] for event in told] == [soon.isoformat()]
+        assert await read_end(scaler) == soon.timestamp()
+        write_secret(tmp_path, root.issue(dates=(now - year, fine)), root.root)
+        await wait_until_served(scaler, build_credentials(root.root))
+        assert await read_end(scaler) == fine.timestamp()
+        write_secret(tmp_path, root.issue(dates=(now - year, ended)), root.root)
+        for _ in range(3):
+            assert not await is_served(scaler, build_credentials(root.root)), "the client refuses it"
+        assert await asyncio.to_thread(scaler.wait_for, "tlsEnded")
+    kinds = [event["event"] for event in scaler.events if event["event"].startswith("tls")]
+    assert kinds == ["tlsEndsSoon", "tlsReloaded", "tlsReloaded", "tlsEnded"]
+
+
+async def read_end(scaler: ScalerProcess) -> float:
+    """Read from the metrics when the certificate ends."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        text = (await client.get(f"http://{scaler.telemetry}/metrics")).text
+    (line,) = [line for line in text.splitlines() if line.startswith("readpool_tls_not_after_timestamp_seconds{")]
+    return float(line.rpartition(" ")[2])

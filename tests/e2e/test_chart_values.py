@@ -86,6 +86,9 @@ def show_default(value: Any) -> str:
         pytest.param(
             "controller.serviceAccount.create=false", ["name an account that exists"], id="no account to run under"
         ),
+        pytest.param("scaler.networks.allow={pods}", ["'/scaler/networks/allow/0'"], id="no network"),
+        pytest.param("controller.pools.gatewayNamespaces={A_b}", ["gatewayNamespaces/0'"], id="no namespace"),
+        pytest.param("controller.networkPolicy.enabled=maybe", ["'auto'"], id="neither on nor off"),
         pytest.param("gate.imag=envoy", ["'/gate'", "'imag' not allowed"], id="misspelt gate"),
         pytest.param("router.pools[0].name=readers", ["'/router/pools/0'", "missing property"], id="half a pool"),
         pytest.param("router.service.port=80", ["'/router/service/port'", "want 1,024"], id="not for nobody either"),
@@ -123,20 +126,23 @@ def test_a_switch_takes_its_object_away(helm: Helm) -> None:
     alone = Counter(["Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Pod"])
     definition = Counter(["CustomResourceDefinition"])
     rights = Counter({"ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 1, "RoleBinding": 1})
-    assert list_kinds(helm) == definition + alone + alone + rights
+    policy = Counter(["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
+    assert list_kinds(helm) == definition + alone + alone + rights + policy
+    assert list_kinds(helm, "controller.admissionPolicy.enabled=false") == definition + alone + alone + rights
     assert list_kinds(helm, ALONE) == definition + alone
     off = ("serviceAccount.create=false", "scaler.podDisruptionBudget.enabled=false", "crds.install=false")
     assert list_kinds(helm, ALONE, *off) == Counter(["Deployment", "Service", "Pod"])
     others = ("controller.serviceAccount.create=false", "controller.serviceAccount.name=there")
     both = list_kinds(helm, *off, *others, "controller.podDisruptionBudget.enabled=false")
-    assert both == rights + Counter(["Deployment", "Service", "Pod"] * 2)
+    assert both == rights + Counter(["Deployment", "Service", "Pod"] * 2) + policy
     on = ("networkPolicy.enabled=true", "serviceMonitor.enabled=true")
     for program in ("scaler", "controller"):
         added = list_kinds(helm, *(f"{program}.{one}" for one in on)) - list_kinds(helm)
         assert added == Counter(["NetworkPolicy", "ServiceMonitor"])
     routed = list_kinds(helm, "router.enabled=true", "router.pools[0].namespace=a", "router.pools[0].name=b")
     router = Counter(["Deployment", "Service", "PodDisruptionBudget", "ConfigMap"])
-    assert routed - list_kinds(helm) == router + Counter(["Service"]), "and one where it subscribes"
+    subscribing = Counter(["Service", "NetworkPolicy"])
+    assert routed - list_kinds(helm) == router + subscribing, "and what is for its subscriptions alone"
 
 
 def test_a_network_policy_admits_keda_the_test_the_controller_and_prometheus_and_nobody_else(helm: Helm) -> None:

@@ -2,6 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readpool.addresses import NetworkRules, parse_networks
+from readpool.host_port import SettingsError
 from scaler.addresses import explain_refusal, is_address
 
 
@@ -35,7 +37,17 @@ def test_addresses_that_replicas_have_may_be_polled(address: str) -> None:
         ("100.100.100.200", "metadata"),
         ("168.63.129.16", "metadata"),
         ("fd00:ec2::254", "metadata"),
+        ("fd00:ec2::23", "metadata"),
+        ("fd00:ec2::254%1", "zone"),
+        ("fd00:42::42", "metadata"),
+        ("fd00:a9fe:a9fe::1", "metadata"),
+        ("fd00:c1::a9fe:a9fe", "metadata"),
         ("fd20:ce::254", "metadata"),
+        ("192.0.0.192", "metadata"),
+        ("::ffff:100.100.100.200", "metadata"),
+        ("64:ff9b:1::a9fe:a9fe", "link-local"),
+        ("::ffff:0:a9fe:a9fe", "link-local"),
+        ("2001:0:4136:e378:8000:63bf:5601:5601", "link-local"),
         ("224.0.0.1", "multicast"),
         ("ff02::1", "multicast"),
         ("0.0.0.0", "unspecified"),  # noqa: S104 - it is the example
@@ -61,6 +73,33 @@ def test_loopback_may_be_polled_only_where_that_is_allowed(address: str) -> None
 def test_what_only_looks_like_an_address_is_none(text: str) -> None:
     assert not is_address(text)
     assert explain_refusal(text, allow_loopback=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("10.244.1.2", None),
+        ("::ffff:10.244.1.2", None),
+        ("fd00:10:244::7", None),
+        ("10.244.255.2", "denies"),
+        ("10.96.0.1", "none of the networks"),
+        ("fd00:10:96::1", "none of the networks"),
+        ("169.254.169.254", "link-local"),
+    ],
+)
+def test_an_installation_narrows_where_to_and_never_widens_it(address: str, said: str | None) -> None:
+    allowed, denied = (
+        parse_networks("10.244.0.0/16, fd00:10:244::/56,169.254.0.0/16"),
+        parse_networks("10.244.255.0/24"),
+    )
+    refusal = explain_refusal(address, allow_loopback=False, networks=NetworkRules(allowed, denied))
+    assert refusal is None if said is None else said in (refusal or "")
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "pods", "10.0.0.0/8;fd00::/8"])
+def test_what_is_no_network_is_refused_with_its_name(text: str) -> None:
+    with pytest.raises(SettingsError, match="is not a network"):
+        parse_networks(text)
 
 
 @given(st.ip_addresses().map(str))

@@ -83,6 +83,8 @@ def list_facts() -> Iterator[PoolFacts]:
         {"failing": ("PrometheusRule pool: no",)},
         {"has_query_server": False},
         {"lacks_gateway_api": True},
+        {"refused_route": "x"},
+        {"refused_scaling": "x"},
     ]
     silent = [{}, {"is_observed": False}, {"is_observed": False, "silent_since": NOW}]
     fine: dict[str, Any] = dict.fromkeys(("wanted", "present", "ready", "fresh", "fresh_enough", "serving"), 3)

@@ -11,7 +11,7 @@ import pytest
 from controller.gate import choose_ports
 from controller.observed import Capabilities
 from controller.plan import plan_pool
-from controller.plan_settings import PlanSettings
+from controller.plan_settings import Grants, PlanSettings
 from controller.resources.network_policy import build_network_policy
 from controller.resources.nodes_service import build_nodes_service
 from controller.resources.prometheus_rule import build_prometheus_rule
@@ -194,7 +194,7 @@ def test_keda_scales_the_pool_itself_and_the_hpa_follows_a_change_of_one() -> No
 
 def test_keda_is_told_of_a_pause_of_another_scaler_and_of_certificates() -> None:
     pool = build_pool(paused=True, autoscaling={"scalerAddress": "other.eyes:1"})
-    secured = replace(SETTINGS, scaler_authentication="readpool")
+    secured = replace(SETTINGS, scaler_authentication="readpool", grants=Grants(other_scalers=True))
     built = build_scaled_object(pool, secured)
     assert built["metadata"]["annotations"] == {"autoscaling.keda.sh/paused": "true"}
     trigger = built["spec"]["triggers"][0]

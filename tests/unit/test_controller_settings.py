@@ -7,10 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from controller.__main__ import controller
+from controller.plan_settings import Grants
 from controller.settings import (
     ControllerSettings,
     ScalerTls,
     build_scaler_tls,
+    parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
     parse_selector,
@@ -99,6 +101,15 @@ def test_plans_get_what_the_flags_say() -> None:
     plans = ControllerSettings(**LEAST, gate_image="envoy:1").to_plan_settings()
     assert (plans.scaler_address, plans.scaler_labels, plans.gate_image) == ("scaler:9090", {"a": "b"}, "envoy:1")
     assert {"Mainnet", "Testnet", "Futurenet"} <= plans.networks.keys()
+
+
+def test_pools_may_ask_for_nothing_beyond_their_namespaces_unless_flags_say_so() -> None:
+    assert ControllerSettings(**LEAST).to_plan_settings().grants == Grants()
+    grants = Grants(cluster_authentication=True, gateway_namespaces=("infra", "*"))
+    assert ControllerSettings(**LEAST, grants=grants).to_plan_settings().grants == grants
+    assert parse_gateway_namespaces(" infra,*,infra,") == ("infra", "*")
+    with pytest.raises(SettingsError, match="--gateway-namespaces 'In fra'"):
+        parse_gateway_namespaces("In fra")
 
 
 def test_a_bad_flag_ends_with_its_sentence() -> None:

@@ -53,6 +53,24 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 {{- if or .Values.controller.eds.enabled .Values.router.enabled }}true{{ end }}
 {{- end }}
 
+{{/* "true" where there is a NetworkPolicy. By itself only where all who subscribe are known: our routers. */}}
+{{- define "readpool.controller.hasPolicy" -}}
+{{- $wanted := .Values.controller.networkPolicy.enabled }}
+{{- if eq (toString $wanted) "auto" }}
+{{- if and .Values.router.enabled (not .Values.controller.eds.enabled) }}true{{ end }}
+{{- else if $wanted }}true{{ end }}
+{{- end }}
+
+{{/* What lets the controller reach the scalers. */}}
+{{- define "readpool.controller.scalerEgress" -}}
+- to:
+    - podSelector:
+        matchLabels:
+          {{- include "readpool.scaler.selectorLabels" . | nindent 10 }}
+  ports:
+    - {port: grpc, protocol: TCP}
+{{- end }}
+
 {{/* Where Envoys subscribe. */}}
 {{- define "readpool.controller.edsServiceName" -}}
 {{ include "readpool.controller.fullname" . }}-eds
@@ -67,7 +85,7 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 {{- end }}
 
 {{/* What pools are made of, by what is done to it. Whoever applies needs create and patch; get tells whose a name is. */}}
-{{- define "readpool.controller.rules" -}}
+{{- define "readpool.controller.ownRules" -}}
 - apiGroups: [stellar.org]
   resources: [readonlypools]
   verbs: [list, watch, patch]
@@ -113,6 +131,10 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- end }}
+
+{{- define "readpool.controller.rules" -}}
+{{ include "readpool.controller.ownRules" . }}
 {{- with .Values.controller.extraRules }}
 {{ toYaml . }}
 {{- end }}

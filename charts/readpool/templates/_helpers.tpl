@@ -93,6 +93,18 @@ app.kubernetes.io/component: scaler-test
 {{- end }}
 {{- end }}
 
+{{/* The names that are let in, with commas between them; those that the chart issues are among them. Empty for all. */}}
+{{- define "readpool.scaler.clientNames" -}}
+{{- $names := .Values.scaler.tls.clientCA.names }}
+{{- if and $names (include "readpool.scaler.issuesClient" .) }}
+{{- $names = append $names (printf "%s-client" (include "readpool.scaler.fullname" .)) }}
+{{- end }}
+{{- if and $names (include "readpool.controller.issuesClient" .) }}
+{{- $names = append $names (printf "%s-client" (include "readpool.controller.fullname" .)) }}
+{{- end }}
+{{- join "," $names }}
+{{- end }}
+
 {{/* The Secret with the client certificate of `helm test`; empty where there is none. */}}
 {{- define "readpool.scaler.testClientSecretName" -}}
 {{- if include "readpool.scaler.issuesClient" . }}

@@ -1,4 +1,4 @@
-{{/* What the pods of both programs have alike; `with (dict "root" $ "of" .Values.scaler "selector" "NAME OF A TEMPLATE")`. */}}
+{{/* What the pods of all programs have alike; `with (dict "root" $ "of" .Values.scaler "selector" "NAME OF A TEMPLATE")`. */}}
 
 {{- define "readpool.scheduling" -}}
 {{- $root := .root }}
@@ -68,5 +68,27 @@ roleRef:
   name: {{ $name }}
 subjects:
   - {{ toYaml $subject | nindent 4 | trim }}
+{{- end }}
+{{- end }}
+
+{{/* Rules of what a program may reach: `with (dict "egress" .Values.scaler.networkPolicy.egress "also" "RULES")`. */}}
+{{- define "readpool.egress" -}}
+# DNS, also where its pods listen on another port than its Service.
+- ports:
+    {{- range list 53 5353 }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- with .egress.ports }}
+- ports:
+    {{- range . }}
+    - {port: {{ int . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+{{- with .also }}
+{{ . }}
+{{- end }}
+{{- with .egress.rules }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -20,6 +20,16 @@ app.kubernetes.io/component: router
 {{- if and $tls.enabled $tls.clientCA.enabled }}{{ .Values.router.edsClientSecretName }}{{ end }}
 {{- end }}
 
+{{/* What lets the router reach the controllers. */}}
+{{- define "readpool.router.controllerEgress" -}}
+- to:
+    - podSelector:
+        matchLabels:
+          {{- include "readpool.controller.selectorLabels" . | nindent 10 }}
+  ports:
+    - {port: eds, protocol: TCP}
+{{- end }}
+
 {{/* What the schema cannot say: values that need each other. */}}
 {{- define "readpool.router.checkValues" -}}
 {{- $router := .Values.router }}

@@ -201,7 +201,7 @@ async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
                 (eds_port,) = take_ports(1)
                 running = stack.enter_context(run_programs(network, server, eds_port, binaries, envoy, folder))
                 backends = await stack.enter_async_context(contextlib.AsyncExitStack())
-                flags = ("--eds-listen", f"127.0.0.1:{eds_port}")
+                flags = ("--eds-listen", f"127.0.0.1:{eds_port}", "--gateway-namespaces", GATEWAY_NAMESPACE)
                 await stack.enter_async_context(stage.process(*flags, kubeconfig=server.kubeconfig))
                 yield RoutesStage(stage, network, running, backends)
 

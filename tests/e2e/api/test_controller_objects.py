@@ -11,6 +11,7 @@ import pytest_asyncio
 from controller.differs import differs
 from controller.observed import Capabilities, ObservedPool
 from controller.plan import Plan, plan_pool
+from controller.plan_settings import Grants
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import (
     HTTP_ROUTE,
@@ -28,11 +29,13 @@ from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.controller_objects import POOLS, PROMETHEUS_RULES, find_scaled_object_definition
 from tests.e2e.api.gateway_definitions import read_http_route_definition
-from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_fleet, build_pod
+from tests.unit.observed_pools import FRESH, LAGGING, NOW, build_fleet, build_pod
+from tests.unit.observed_pools import SETTINGS as LEAST_SETTINGS
 from tests.unit.pool_manifests import build_manifest
 
 pytestmark = pytest.mark.timeout(180)
 MANAGER = "readpool-test"
+SETTINGS = replace(LEAST_SETTINGS, grants=Grants(gateway_namespaces=("gateways",)))
 
 
 @pytest_asyncio.fixture

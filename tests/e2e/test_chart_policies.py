@@ -1,0 +1,142 @@
+"""The chart's policies: who may call whom, where programs may go, and what the controller's account may write."""
+
+import pytest
+
+from tests.e2e.rendered_chart import Helm, Object, find
+from tests.e2e.test_chart_values import VALUES
+
+pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
+
+ROUTED = ("router.enabled=true", "router.pools[0].namespace=a", "router.pools[0].name=b")
+
+
+def list_policies(helm: Helm, *settings: str) -> dict[str, Object]:
+    return {o["metadata"]["name"]: o["spec"] for o in helm.render(*settings) if o["kind"] == "NetworkPolicy"}
+
+
+def test_endpoint_discovery_is_for_the_router_alone_where_nobody_else_is_known_to_ask(helm: Helm) -> None:
+    assert list_policies(helm) == {}
+    policies = list_policies(helm, *ROUTED)
+    assert set(policies) == {"readpool-controller"}
+    anyone, routers = policies["readpool-controller"]["ingress"]
+    assert "from" not in anyone
+    assert [port["port"] for port in anyone["ports"]] == ["telemetry", 15008]
+    (peer,) = routers["from"]
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "router"
+    assert [port["port"] for port in routers["ports"]] == ["eds"]
+    assert policies["readpool-controller"]["policyTypes"] == ["Ingress"]
+    # Envoys of the user's own subscribe too, and nobody has said where they are.
+    assert list_policies(helm, *ROUTED, "controller.eds.enabled=true") == {}
+    assert list_policies(helm, *ROUTED, "controller.networkPolicy.enabled=false") == {}
+
+
+@pytest.mark.parametrize("program", ["scaler", "controller", "router"])
+def test_what_a_program_may_reach_is_dns_and_what_is_named(helm: Helm, program: str) -> None:
+    on = (*ROUTED, f"{program}.networkPolicy.enabled=true")
+    assert list_policies(helm, *on)[f"readpool-{program}"]["policyTypes"] == ["Ingress"]
+    egress = f"{program}.networkPolicy.egress"
+    more = (f"{egress}.enabled=true", f"{egress}.ports={{4711}}", f"{egress}.rules[0].ports[0].port=9")
+    policy = list_policies(helm, *on, *more)[f"readpool-{program}"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    dns, ports, *others = policy["egress"]
+    assert {(one["port"], one["protocol"]) for one in dns["ports"]} == {
+        (port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")
+    }
+    assert ports == {"ports": [{"port": 4711, "protocol": "TCP"}]}
+    assert others.pop() == {"ports": [{"port": 9}]}
+    reached = [
+        (one["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"], one["ports"][0]["port"])
+        for one in others
+    ]
+    assert reached == {"scaler": [], "controller": [("scaler", "grpc")], "router": [("controller", "eds")]}[program]
+
+
+def test_the_routers_network_policy_admits_readers_and_prometheus(helm: Helm) -> None:
+    on = (*ROUTED, "router.networkPolicy.enabled=true")
+    readers, telemetry = list_policies(helm, *on)["readpool-router"]["ingress"]
+    assert readers == {"ports": [{"port": "readers", "protocol": "TCP"}]}
+    assert telemetry["from"] == VALUES["router"]["networkPolicy"]["telemetryFrom"]
+    readers, _ = list_policies(helm, *on, "router.networkPolicy.readersFrom[0].podSelector.matchLabels.a=b")[
+        "readpool-router"
+    ]["ingress"]
+    assert readers["from"] == [{"podSelector": {"matchLabels": {"a": "b"}}}]
+
+
+def read_flags(helm: Helm, program: str, *settings: str) -> set[str]:
+    deployment = find(helm.render(*settings), "Deployment", f"readpool-{program}")
+    return set(deployment["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
+def test_what_pools_may_ask_for_and_where_requests_may_go_become_flags(helm: Helm) -> None:
+    networks = "{10.244.0.0/16,fd00:10:244::/56}"
+    for program in ("scaler", "controller"):
+        added = read_flags(helm, program, f"{program}.networks.allow={networks}", f"{program}.networks.deny={networks}")
+        told = networks.strip("{}")
+        assert added - read_flags(helm, program) == {f"--allow-networks={told}", f"--deny-networks={told}"}
+    pools = "controller.pools"
+    allowed = (f"{pools}.allowClusterAuthentication=true", f"{pools}.allowOtherScalers=true")
+    added = read_flags(helm, "controller", *allowed, f"{pools}.gatewayNamespaces={{infra,edge}}")
+    assert added - read_flags(helm, "controller") == {
+        "--allow-cluster-authentication",
+        "--allow-other-scalers",
+        "--gateway-namespaces=infra,edge",
+    }
+
+
+def test_the_admission_policy_is_of_all_kinds_that_the_controller_writes_and_of_nobody_else(helm: Helm) -> None:
+    rendered = helm.render()
+    policy = find(rendered, "ValidatingAdmissionPolicy")
+    (condition,) = policy["spec"]["matchConditions"]
+    account = "system:serviceaccount:readpool:readpool-controller"
+    assert condition["expression"] == f'request.userInfo.username == "{account}"'
+    held = {
+        (group, one)
+        for rule in policy["spec"]["matchConstraints"]["resourceRules"]
+        for group in rule["apiGroups"]
+        for one in rule["resources"]
+    }
+    role = find(rendered, "ClusterRole", "readpool:readpool-controller")
+    written = {
+        (group, one)
+        for rule in role["rules"]
+        if {"create", "patch", "update", "delete"} & set(rule["verbs"])
+        for group in rule["apiGroups"]
+        for one in rule["resources"]
+    }
+    not_of_pools = {
+        ("stellar.org", "readonlypools"),
+        ("stellar.org", "readonlypools/status"),
+        ("events.k8s.io", "events"),
+    }
+    assert written - held == not_of_pools
+    assert held <= written
+    assert find(rendered, "ValidatingAdmissionPolicyBinding")["spec"]["policyName"] == policy["metadata"]["name"]
+    assert [o for o in helm.render(kubernetes="1.29.0") if o["kind"].startswith("Validating")] == []
+
+
+MUTUAL = ("scaler.tls.enabled=true", "scaler.tls.clientCA.enabled=true", "controller.scalerAuthentication=readpool")
+ISSUED = ("scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=shared")
+GIVEN = ("scaler.tls.secretName=given", "controller.tls.clientSecretName=given")
+
+
+def test_the_names_of_clients_become_flags_and_the_charts_own_are_among_them(helm: Helm) -> None:
+    named = "scaler.tls.clientCA.names={keda}"
+    own = "keda,readpool-scaler-client,readpool-controller-client"
+    for settings, names in ((GIVEN, "keda"), (ISSUED, own)):
+        added = read_flags(helm, "scaler", *MUTUAL, *settings, named) - read_flags(helm, "scaler", *MUTUAL, *settings)
+        assert added == {f"--tls-client-names={names}"}
+    issued = {o["spec"]["commonName"] for o in helm.render(*MUTUAL, *ISSUED) if "commonName" in o.get("spec", {})}
+    assert issued == set(own.split(",")) - {"keda"}
+    served = ("controller.eds.enabled=true", "controller.eds.tls.enabled=true", "controller.eds.tls.secretName=given")
+    eds = (*served, "controller.eds.tls.clientCA.enabled=true")
+    added = read_flags(helm, "controller", *eds, "controller.eds.tls.clientCA.names={a,b}")
+    assert added - read_flags(helm, "controller", *eds) == {"--eds-tls-client-names=a,b"}
+
+
+def test_the_notes_say_where_anybody_may_call_the_scaler(helm: Helm) -> None:
+    said = "Any pod of the cluster may call the scaler"
+    tls = (*GIVEN, "scaler.tls.enabled=true", "controller.scalerAuthentication=readpool")
+    assert f"{said}, in plain text: " in helm.render_notes()
+    assert f"{said}: " in helm.render_notes(*tls)
+    assert said not in helm.render_notes(*GIVEN, *MUTUAL)
+    assert said not in helm.render_notes("scaler.networkPolicy.enabled=true")
