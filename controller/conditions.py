@@ -36,6 +36,8 @@ class PoolFacts:
         failing: objects whose writes fail, and what the API server says.
         rewrites: fields that somebody else changes each time they are applied.
         is_misread: the spec cannot be read, so readers are sent by the last one that could be.
+        snapshots: the condition Snapshots, None where none are asked for.
+        growth: the condition VolumeSpace, None where volumes are not to grow by themselves.
     """
 
     wanted: int
@@ -64,6 +66,8 @@ class PoolFacts:
     failing: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     is_misread: bool = False
+    snapshots: "Judgement | None" = None
+    growth: "Judgement | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
         _judge_route(facts, _judge_routing(facts)),
         *sharded,
         *alerting,
+        *(one for one in (facts.snapshots, facts.growth) if one is not None),
     )
 
 

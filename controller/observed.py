@@ -77,6 +77,7 @@ class Capabilities:
     keda: bool = False
     gateway_api: bool = False
     prometheus: bool = False
+    snapshots: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from controller.resources.scaled_object import build_scaled_object, lacks_tolera
 from controller.resources.stateful_set import build_stateful_set
 from controller.route_objects import build_route_objects
 from controller.routing import Routing
+from controller.snapshot_plan import choose_seeds
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
@@ -38,13 +39,14 @@ from readpool.kubernetes.kinds import (
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
+    VOLUME_SNAPSHOT,
     Manifest,
     ObjectKey,
     key_of,
     kind_of,
 )
 
-_PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
+_PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE, VOLUME_SNAPSHOT)
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
@@ -59,6 +61,7 @@ def build_objects(
     settings: PlanSettings,
     sick: AbstractSet[int] | None = None,
     disruptions: Disruptions = _ONE_AT_A_TIME,
+    snapshots: Sequence[dict[str, Any]] = (),
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
@@ -82,6 +85,7 @@ def build_objects(
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
         built.append(build_prometheus_rule(pool))
+    built += snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims)
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
@@ -144,5 +148,5 @@ def _build_replicas(
     pool = observed.pool
     stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), sick)
     template = stateful_set["spec"]["volumeClaimTemplates"][0]
-    claims = build_new_claims(pool, template, wanted, observed.claims)
+    claims = build_new_claims(pool, template, wanted, observed.claims, choose_seeds(observed, wanted))
     return [build_config_map(pool, texts), *claims, *(() if _is_unguarded(observed, settings) else (stateful_set,))]
