@@ -13,9 +13,10 @@ from controller.configurations import build_configurations, choose_texts, is_arm
 from controller.differs import stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import find_surplus
+from controller.growth_plan import plan_growth
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
-from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
+from controller.plan_objects import VolumeWrites, build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
 from controller.pod_plan import (
@@ -136,7 +137,9 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     if pool.spec.storage.snapshots.enabled and not holds and _is_changing(observed, settings):
         holds = "what replicas run to be written"
     snapshots = plan_snapshots(observed, replicas, routing.weights, size, fresh_enough, holds, now)
-    objects = build_objects(observed, size, written, routing, settings, sick, disruptions, snapshots.objects)
+    growth = plan_growth(observed, replicas, settings)
+    volumes = VolumeWrites(snapshots.objects, growth.sizes)
+    objects = build_objects(observed, size, written, routing, settings, sick, disruptions, volumes)
     apply = [
         manifest
         for key, manifest in objects.items()
@@ -152,6 +155,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         is_applying=_is_applying(observed, apply),
         rewrites=list_rewrites(observed, objects),
         snapshots=snapshots.judgement,
+        growth=growth.judgement,
         stalled=(
             configurations.stalled
             or find_stall(observed, objects, doomed, now)

@@ -5,6 +5,8 @@ Under controller.plan, which applies only those that differ.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from controller.autoscaling import is_scaled_by_us
@@ -50,6 +52,20 @@ _PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE, 
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeWrites:
+    """What is decided of volumes beyond what storage says.
+
+    Attributes:
+        snapshots: those that there are to be.
+        sizes: in bytes, by claim, of those that grow by themselves.
+    """
+
+    snapshots: tuple[dict[str, Any], ...] = ()
+    sizes: Mapping[str, Fraction] = field(default_factory=dict)
+
+
+_AS_STORAGE_SAYS = VolumeWrites()
 _ONE_AT_A_TIME = Disruptions()
 
 
@@ -61,7 +77,7 @@ def build_objects(
     settings: PlanSettings,
     sick: AbstractSet[int] | None = None,
     disruptions: Disruptions = _ONE_AT_A_TIME,
-    snapshots: Sequence[dict[str, Any]] = (),
+    volumes: VolumeWrites = _AS_STORAGE_SAYS,
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
@@ -85,9 +101,9 @@ def build_objects(
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
         built.append(build_prometheus_rule(pool))
-    built += snapshots
+    built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
-    built += build_grown_claims(pool, wanted, observed.claims)
+    built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes)
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
 
 

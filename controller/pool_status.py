@@ -79,6 +79,7 @@ def _tell(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: boo
         lag=view.lag_ledgers,
         catch_up_percent=_read_percent(view.detail) if is_behind else None,
         seconds_to_fresh=int(view.seconds_to_fresh) if is_behind and view.seconds_to_fresh is not None else None,
+        volume_used_percent=view.volume_used_percent,
         last_updated=to_timestamp(view.observed_at) if view.observed_at is not None else None,
     )
 

@@ -61,6 +61,8 @@ class ReplicaWeight(Part):
     """How far it has caught up, while it does."""
     seconds_to_fresh: _Ledger | None = None
     """About how long until it is fresh, from the rate at which it gains; absent when it does not."""
+    volume_used_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How full its volume is; absent unless storage.autoGrow is set and its gate tells."""
     last_updated: Timestamp | None = None
     """When the scaler saw this."""
 
