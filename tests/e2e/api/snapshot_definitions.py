@@ -1,0 +1,11 @@
+"""The snapshot controller's own definition of VolumeSnapshot, from the pinned Go module; for a real API server."""
+
+from tests.e2e.api.go_modules import fetch_module
+
+_MODULE = "github.com/kubernetes-csi/external-snapshotter/client/v8"
+
+
+def read_volume_snapshot_definition() -> str:
+    """Read the definition, as YAML; raises as fetch_module."""
+    folder = fetch_module(_MODULE, "external-snapshotter", "the external snapshotter") / "config" / "crd"
+    return (folder / "snapshot.storage.k8s.io_volumesnapshots.yaml").read_text(encoding="utf-8")
