@@ -4,6 +4,7 @@ Under controller.plan. From what was observed to controller.snapshots, and back 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from controller.resources.volume_snapshot import build_snapshot, keep_snapshot
 from controller.scaler_clock import is_skew_absurd
 from controller.snapshot_state import (
     has_been_taken_up,
+    list_unseeded,
     read_copies,
     read_donors,
     read_restore_size,
@@ -53,7 +55,7 @@ class SnapshotPlan:
 
     Attributes:
         objects: the snapshots that there are to be; those of the pool that are not among them go.
-        unmade: claims to delete, by uid: no volume has come of them.
+        unmade: claims to delete, by uid: no volume has come of them, or comes of nothing where there is a snapshot.
         judgement: the condition Snapshots, None where none is asked for.
         newest: the good one that new replicas start from.
         due: Unix seconds at which time alone changes this.
@@ -107,12 +109,13 @@ def plan_snapshots(
     built = _keep(observed.pool, live, [one for one in known if one.name in kept])
     chosen = next((one for one in donors if one.name == step.donor), None)
     built += () if chosen is None else (build_snapshot(observed.pool, chosen, now),)
+    newest = _tell(known)
     untaken = [one.name for one in known if one.is_pending(now) and not has_been_taken_up(live[one.name])]
     return SnapshotPlan(
         built,
-        _find_unmade(observed, trials),
+        _find_unmade(observed, {*trials.unmade, *(list_unseeded(observed, replicas, now) if newest else ())}),
         _say(known, step, untaken, now),
-        _tell(known),
+        newest,
         _find_due(known, step, settings.interval_seconds, now),
     )
 
@@ -166,11 +169,11 @@ def _find_occasion(
     return Occasion(len(fresh) - doubted, fresh_enough, holds)
 
 
-def _find_unmade(observed: ObservedPool, trials: Trials) -> Mapping[ObjectKey, str]:
+def _find_unmade(observed: ObservedPool, names: AbstractSet[str]) -> Mapping[ObjectKey, str]:
     return {
         ObjectKey(PVC, observed.pool.namespace, claim["metadata"]["name"]): claim["metadata"].get("uid") or ""
         for claim in observed.claims
-        if claim["metadata"]["name"] in trials.unmade
+        if claim["metadata"]["name"] in names
     }
 
 

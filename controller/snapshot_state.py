@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from controller.core_config_version import parse_major
-from controller.labels import claim_name, read_annotations
+from controller.labels import APPLIED_ANNOTATION, claim_name, read_annotations
 from controller.observed import ObservedPool
 from controller.pod_state import CORE, parse_time
 from controller.pod_troubles import index_claims
@@ -150,6 +150,32 @@ def _is_at_rest(claim: Manifest | None) -> bool:
 
 
 _GROWING = frozenset({"Resizing", "FileSystemResizePending"})
+
+
+UNSEEDED_SECONDS = 60.0
+"""So long after its pod was made a volume may be given up that the StatefulSet has asked for before we could."""
+
+
+def list_unseeded(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> list[str]:
+    """List the claims of new replicas that the StatefulSet has made by itself, and of which no volume has come yet.
+
+    When a replica is replaced, its controller and ours see at once that a claim is missing. As long as its pod has no
+    node, nobody uses what that one has made, and it makes no other before something happens to the pod.
+    """
+    claims = index_claims(observed.pool.name, observed.claims)
+    new = [one for one in replicas if not (one.node or one.is_terminating) and _is_made_since(one, now)]
+    found = [claim for one in new if (claim := claims.get(one.name)) is not None and _is_of_stateful_set(claim)]
+    return [claim["metadata"]["name"] for claim in found]
+
+
+def _is_made_since(replica: Replica, now: float) -> bool:
+    return replica.made_at is not None and now - replica.made_at < UNSEEDED_SECONDS
+
+
+def _is_of_stateful_set(claim: Manifest) -> bool:
+    is_going = bool(claim["metadata"].get("deletionTimestamp"))
+    is_unmade = (claim.get("status") or {}).get("phase") == "Pending"
+    return is_unmade and not is_going and APPLIED_ANNOTATION not in read_annotations(claim)
 
 
 def read_copies(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> list[Copy]:

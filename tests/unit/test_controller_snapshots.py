@@ -8,8 +8,9 @@ import pytest
 from controller.observed import Capabilities
 from controller.resources.claims import SEED_ANNOTATION
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT
+from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import FRESH, LAGGING
-from tests.unit.pool_world import PoolWorld, name_writes
+from tests.unit.pool_world import PoolWorld, name_deleted, name_writes
 from tests.unit.snapshot_worlds import ALL, TAKES, begin, grow, list_snapshots, make_ready, read_message, take
 
 
@@ -91,6 +92,55 @@ def test_until_there_is_one_the_data_source_of_the_pool_counts() -> None:
     assert "PersistentVolumeClaim data-pool-3" not in written, "the StatefulSet makes it of its template"
     name = take(world)
     assert grow(world, 5)["spec"]["dataSource"]["name"] == name
+
+
+def replace_last(world: PoolWorld, **fields: Any) -> dict[str, Any]:
+    """Have the StatefulSet make the last replica and its claim anew, before anybody else does."""
+    pod = world.pods["pool-2"]
+    pod["metadata"] |= {"creationTimestamp": write_time(world.now)}
+    pod["spec"]["nodeName"] = None
+    claim = world.claims["data-pool-2"]
+    claim["status"] = {"phase": "Pending"}
+    for part, values in fields.items():
+        {"pod": pod, "claim": claim}[part.partition("_")[0]][part.partition("_")[2]].update(values)
+    return claim
+
+
+def test_a_claim_that_the_stateful_set_has_made_first_is_made_anew_of_the_snapshot() -> None:
+    world = begin()
+    name = take(world)
+    claim = replace_last(world)
+    plan = world.step()
+    assert name_deleted(plan) == ["PersistentVolumeClaim data-pool-2"]
+    assert list(plan.uids.values()) == [claim["metadata"]["uid"]]
+    del world.claims["data-pool-2"]
+    world.rest()
+    assert world.claims["data-pool-2"]["spec"]["dataSource"]["name"] == name
+    assert world.plan().is_empty, "nor again, though no volume has come yet"
+
+
+SPARED: dict[str, dict[str, Any]] = {
+    "it has a node": {"pod_spec": {"nodeName": "node-1"}},
+    "its pod is older": {"pod_metadata": {"creationTimestamp": "2023-11-14T22:00:00Z"}},
+    "its pod ends": {"pod_metadata": {"deletionTimestamp": "2023-11-14T22:13:20Z"}},
+    "its volume is there": {"claim_status": {"phase": "Bound"}},
+    "we made it": {"claim_metadata": {"annotations": {"stellar.org/applied": "x"}}},
+    "it goes already": {"claim_metadata": {"deletionTimestamp": "2023-11-14T22:13:20Z"}},
+}
+
+
+@pytest.mark.parametrize("fields", SPARED.values(), ids=SPARED.keys())
+def test_no_other_claim_is_given_up(fields: dict[str, Any]) -> None:
+    world = begin()
+    take(world)
+    replace_last(world, **fields)
+    assert name_deleted(world.plan()) == []
+
+
+def test_no_claim_is_given_up_where_there_is_no_good_snapshot() -> None:
+    world = begin()
+    replace_last(world)
+    assert name_deleted(world.plan()) == []
 
 
 def test_the_next_one_is_taken_by_the_interval_and_only_the_newest_are_kept() -> None:
