@@ -37,6 +37,7 @@ class Volume:
         actual: the size that it has by now; None where that is not told.
         used_percent: None while nobody tells.
         refusal: why it cannot grow, in the words of whoever refuses; empty where nobody does.
+        grown_at: Unix seconds when it was asked to grow last; None where it never was.
     """
 
     replica: str
@@ -45,6 +46,7 @@ class Volume:
     actual: Fraction | None = None
     used_percent: int | None = None
     refusal: str = ""
+    grown_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,22 @@ class Growth:
     spaces: Mapping[str, Space] = field(default_factory=dict)
 
 
-def choose_growth(volumes: Iterable[Volume], settings: AutoGrow) -> Growth:
+REST_SECONDS = 600.0
+"""Between two steps. How full a volume is after the first one, is known only a minute after it was carried out."""
+
+
+def choose_growth(volumes: Iterable[Volume], settings: AutoGrow, now: float) -> Growth:
     """Choose which volumes grow. Each is judged by itself: replicas of one pool are not equally full."""
     sizes, spaces = {}, {}
     for volume in volumes:
-        space, size = _judge(volume, settings)
+        space, size = _judge(volume, settings, now)
         spaces[volume.replica] = space
         if size is not None:
             sizes[volume.claim] = size
     return Growth(sizes, spaces)
 
 
-def _judge(volume: Volume, settings: AutoGrow) -> tuple[Space, Fraction | None]:
+def _judge(volume: Volume, settings: AutoGrow, now: float) -> tuple[Space, Fraction | None]:
     """Judge one volume; with the size to ask for, if any.
 
     What was refused is asked for again as long as it is full, so that nothing is left to do once it is allowed.
@@ -79,7 +85,10 @@ def _judge(volume: Volume, settings: AutoGrow) -> tuple[Space, Fraction | None]:
         return Space.UNKNOWN, None
     if not is_full:
         return Space.ENOUGH, None
-    size = settings.compute_next_size(volume.asked)
-    if size <= volume.asked:
+    if not volume.refusal and volume.grown_at is not None and 0 <= now - volume.grown_at < REST_SECONDS:
+        return Space.GROWING, None
+    has = max(volume.asked, volume.actual or volume.asked)
+    size = settings.compute_next_size(has)
+    if size <= has:
         return Space.AT_MAX, None
     return (Space.REFUSED if volume.refusal else Space.GROWING), size

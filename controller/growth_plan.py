@@ -12,11 +12,12 @@ from controller import reasons
 from controller.conditions import Judgement
 from controller.gate import has_gate
 from controller.growth import Growth, Space, Volume, choose_growth
-from controller.labels import claim_name
+from controller.labels import claim_name, read_annotations
 from controller.observed import ObservedPool
 from controller.plan_settings import PlanSettings
+from controller.pod_state import parse_time
 from controller.replicas import Replica
-from controller.resources.claims import read_size
+from controller.resources.claims import GROWN_ANNOTATION, read_size
 from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
 from readpool.pool.quantity import parse_quantity
 from readpool.pool.status import Verdict
@@ -32,7 +33,7 @@ class GrowthPlan:
     judgement: Judgement | None = None
 
 
-def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: PlanSettings) -> GrowthPlan:
+def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: PlanSettings, now: float) -> GrowthPlan:
     """Plan how a pool's volumes grow."""
     grows = observed.pool.spec.storage.auto_grow
     if grows is None:
@@ -43,7 +44,7 @@ def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: P
         why = "no gate tells how full the volumes are: the installation names no image of Envoy"
         return GrowthPlan(judgement=_say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, why))
     volumes = _read_volumes(observed, replicas)
-    growth = choose_growth(volumes, grows)
+    growth = choose_growth(volumes, grows, now)
     return GrowthPlan(dict(growth.sizes), _judge(volumes, growth, str(grows.max_size)))
 
 
@@ -68,6 +69,7 @@ def _read(observed: ObservedPool, replica: Replica, claim: Manifest) -> Volume:
         asked=read_size(claim["spec"]),
         actual=None if told is None else parse_quantity(str(told)),
         used_percent=replica.view.volume_used_percent if replica.view is not None else None,
+        grown_at=parse_time(read_annotations(claim).get(GROWN_ANNOTATION)),
         refusal=observed.refused.get(key) or (failing.message if failing is not None else _read_failure(status)),
     )
 

@@ -137,8 +137,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     if pool.spec.storage.snapshots.enabled and not holds and _is_changing(observed, settings):
         holds = "what replicas run to be written"
     snapshots = plan_snapshots(observed, replicas, routing.weights, size, fresh_enough, holds, now)
-    growth = plan_growth(observed, replicas, settings)
-    volumes = VolumeWrites(snapshots.objects, growth.sizes)
+    growth = plan_growth(observed, replicas, settings, now)
+    volumes = VolumeWrites(snapshots.objects, growth.sizes, now)
     objects = build_objects(observed, size, written, routing, settings, sick, disruptions, volumes)
     apply = [
         manifest

@@ -59,10 +59,12 @@ class VolumeWrites:
     Attributes:
         snapshots: those that there are to be.
         sizes: in bytes, by claim, of those that grow by themselves.
+        at: Unix seconds when that was decided.
     """
 
     snapshots: tuple[dict[str, Any], ...] = ()
     sizes: Mapping[str, Fraction] = field(default_factory=dict)
+    at: float = 0.0
 
 
 _AS_STORAGE_SAYS = VolumeWrites()
@@ -103,7 +105,7 @@ def build_objects(
         built.append(build_prometheus_rule(pool))
     built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
-    built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes)
+    built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
 
 

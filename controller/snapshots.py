@@ -5,7 +5,7 @@ has to be so that Core starts from it was measured: atomic, and of a replica tha
 two minutes before, for Core does not have them written to disk at once.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -142,9 +142,17 @@ def choose_step(
         soonest = min(map(_compute_settled_time, settled), default=None)
         minutes = int(SETTLED_SECONDS // 60)
         return Step(waits_for=f"a replica that has been fresh for {minutes} min", again_at=soonest)
+    return Step(donor=min(ready, key=_rank_by(snapshots)).name)
+
+
+def _rank_by(snapshots: Collection[Snapshot]) -> Callable[[Donor], tuple[bool, int, bool, float, str]]:
+    """Rank donors: who serves least goes first, and of those that serve alike, who was not the last one.
+
+    So what is wrong with one volume is not wrong with all snapshots.
+    """
     suspects = {one.donor for one in snapshots if one.verdict is Verdict.BAD}
-    chosen = min(ready, key=lambda one: (one.name in suspects, one.weight, _compute_settled_time(one), one.name))
-    return Step(donor=chosen.name)
+    last = max(snapshots, key=_age).donor if snapshots else ""
+    return lambda one: (one.name in suspects, one.weight, one.name == last, _compute_settled_time(one), one.name)
 
 
 def compute_due_time(snapshots: Iterable[Snapshot], interval: float, now: float) -> float:
@@ -217,10 +225,10 @@ def _follows(good: Snapshot, useless: Snapshot, now: float) -> bool:
 def choose_seed(snapshots: Iterable[Snapshot], replica: str) -> str | None:
     """Choose the snapshot that a new replica's volume is made from: the newest good one; None where there is none.
 
-    One of its own volume only where there is no other: a replica that was given up may have been so for its volume.
+    Never one of its own volume: a replica that was given up may have been so for what is on it.
     """
-    good = [one for one in snapshots if one.is_good]
-    newest: Snapshot | None = max(good, key=lambda one: (one.donor != replica, *_age(one)), default=None)
+    good = [one for one in snapshots if one.is_good and one.donor != replica]
+    newest: Snapshot | None = max(good, key=_age, default=None)
     return newest.name if newest is not None else None
 
 

@@ -13,11 +13,14 @@ from typing import Any
 from controller.labels import APPLIED_ANNOTATION, VOLUME, build_labels, claim_name, read_annotations
 from readpool.kubernetes.kinds import PVC, Manifest
 from readpool.pool.quantity import parse_quantity
+from readpool.pool.scalars import to_timestamp
 from readpool.pool.spec import ReadOnlyPool, SourceKind, Storage
 from readpool.pool.workload import SNAPSHOT_GROUP
 
 SEED_ANNOTATION = "stellar.org/restored-from"
 """On a claim: the snapshot of the pool's that its volume was made of."""
+GROWN_ANNOTATION = "stellar.org/grown-at"
+"""On a claim: when it was last asked to grow because its volume was nearly full."""
 _NO_SEEDS: Mapping[int, "Seed"] = {}
 _NO_SIZES: Mapping[str, Fraction] = {}
 
@@ -69,9 +72,16 @@ def find_claim_in_the_way(pool: ReadOnlyPool, running: int, wanted: int, claims:
 
 
 def build_grown_claims(
-    pool: ReadOnlyPool, ordinals: int, claims: Iterable[Manifest], sizes: Mapping[str, Fraction] = _NO_SIZES
+    pool: ReadOnlyPool,
+    ordinals: int,
+    claims: Iterable[Manifest],
+    sizes: Mapping[str, Fraction] = _NO_SIZES,
+    now: float = 0.0,
 ) -> list[dict[str, Any]]:
-    """Build what makes claims grow that are smaller than storage says now, or than `sizes` says, by their names."""
+    """Build what makes claims grow that are smaller than storage says now, or than `sizes` says, by their names.
+
+    What grows by `sizes` says since when: `now`, in Unix seconds.
+    """
     names = {claim_name(pool.name, ordinal) for ordinal in range(ordinals)}
     built = []
     for claim in claims:
@@ -79,8 +89,9 @@ def build_grown_claims(
         wanted = _build_spec(pool.spec.storage, least=sizes.get(name))
         is_there = name in names and not claim["metadata"].get("deletionTimestamp")
         if is_there and _is_smaller(claim["spec"], wanted):
-            seed = read_annotations(claim).get(SEED_ANNOTATION)
-            kept = {} if seed is None else {SEED_ANNOTATION: seed}
+            noted = read_annotations(claim)
+            kept = {key: noted[key] for key in (SEED_ANNOTATION, GROWN_ANNOTATION) if key in noted}
+            kept |= {GROWN_ANNOTATION: f"{to_timestamp(now):%Y-%m-%dT%H:%M:%SZ}"} if name in sizes else {}
             built.append(_build(pool, name, _keep_spec(claim) | {"resources": wanted["resources"]}, kept))
     return built
 

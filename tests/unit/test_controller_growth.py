@@ -67,11 +67,15 @@ def test_a_volume_that_is_nearly_full_grows_step_by_step_up_to_its_bound() -> No
     fill(world, 50, 95, 20)
     assert read_sizes(world)[1] == "128000Mi", "one step at a time"
     finish(world)
+    fill(world, 50, 80, 20)
+    assert read_sizes(world)[1] == "128000Mi", "the gate has not looked since"
+    world.now += 600
     fill(world, 50, 64, 20)
     assert world.read_condition("VolumeSpace") == ("True", "EnoughSpace")
     fill(world, 50, 81, 20)
     assert read_sizes(world)[1] == "153600Mi"
     finish(world)
+    world.now += 600
     fill(world, 50, 90, 20)
     assert world.read_condition("VolumeSpace") == ("False", "AtMaxSize")
     assert read_message(world) == "pool-1 is 90 % full, and as large as maxSize: 150Gi"

@@ -152,6 +152,8 @@ def test_the_next_one_is_taken_by_the_interval_and_only_the_newest_are_kept() ->
         world.now += 3600
         world.say(*ALL)
     assert [one["metadata"]["name"] for one in list_snapshots(world)] == names[-2:]
+    donors = {one["spec"]["source"]["persistentVolumeClaimName"] for one in list_snapshots(world)}
+    assert donors == {"data-pool-0", "data-pool-1"}
 
 
 NOT_NOW: dict[str, tuple[list[Any], dict[str, Any], str]] = {

@@ -1,5 +1,6 @@
 """Which volumes grow, to what size, and which are full and cannot."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from readpool.pool.quantity import parse_quantity
 from readpool.pool.volumes import AutoGrow
 
 GIBI = Fraction(1024**3)
+NOW = 1_000_000.0
 
 
 def settings(**fields: Any) -> AutoGrow:
@@ -33,7 +35,10 @@ CASES: dict[str, tuple[Volume, dict[str, Any], Space, int | None]] = {
     "larger than allowed": (volume(99, 300, 300), {}, Space.AT_MAX, None),
     "the last step is not done": (volume(99, 125, 100), {}, Space.GROWING, None),
     "the last step is done": (volume(99, 125, 125), {}, Space.GROWING, 156),
-    "the storage gave more than was asked for": (volume(99, 125, 128), {}, Space.GROWING, 156),
+    "the storage gave more than was asked for": (volume(99, 125, 128), {}, Space.GROWING, 160),
+    "a moment after the last step": (replace(volume(99, 125, 125), grown_at=NOW - 599), {}, Space.GROWING, None),
+    "a while after the last step": (replace(volume(99, 125, 125), grown_at=NOW - 600), {}, Space.GROWING, 156),
+    "by a clock that was put back": (replace(volume(99, 125, 125), grown_at=NOW + 9999), {}, Space.GROWING, 156),
     "no size is told yet": (volume(80, 100, None), {}, Space.GROWING, 125),
     "nobody tells": (volume(None), {}, Space.UNKNOWN, None),
     "refused": (volume(80, refusal="no"), {}, Space.REFUSED, 125),
@@ -44,7 +49,7 @@ CASES: dict[str, tuple[Volume, dict[str, Any], Space, int | None]] = {
 
 @pytest.mark.parametrize(("one", "fields", "space", "gibi"), CASES.values(), ids=CASES.keys())
 def test_a_volume_grows(one: Volume, fields: dict[str, Any], space: Space, gibi: int | None) -> None:
-    growth = choose_growth([one], settings(**fields))
+    growth = choose_growth([one], settings(**fields), NOW)
     assert growth.spaces == {"pool-0": space}
     assert {name: int(size / GIBI) for name, size in growth.sizes.items()} == (
         {} if gibi is None else {"data-pool-0": gibi}
@@ -64,7 +69,7 @@ def test_none_shrinks_none_grows_beyond_its_bound_and_none_that_has_room(
 ) -> None:
     known = settings(increase=increase, maxSize=most, usedPercent=percent)
     one = Volume("pool-0", "data-pool-0", Fraction(asked), None if actual is None else Fraction(actual), used)
-    growth = choose_growth([one], known)
+    growth = choose_growth([one], known, NOW)
     for size in growth.sizes.values():
         assert asked < size <= parse_quantity(most)
         assert used is not None

@@ -90,6 +90,18 @@ STEPS: dict[str, tuple[list[Snapshot], list[Donor], Occasion, Step]] = {
         ENOUGH,
         Step("pool-1"),
     ),
+    "rather another than the last time": (
+        [snapshot("a", HOUR, donor="pool-1"), snapshot("b", 2 * HOUR, donor="pool-0")],
+        [donor("pool-0", 200.0, weight=100), donor("pool-1", 9000.0, weight=100)],
+        ENOUGH,
+        Step("pool-0"),
+    ),
+    "the same again where the others serve more": (
+        [snapshot("a", HOUR, donor="pool-1")],
+        [donor("pool-0", 9000.0, weight=100), donor("pool-1", 200.0, weight=20)],
+        ENOUGH,
+        Step("pool-1"),
+    ),
     "rather not whose snapshot was bad": (
         [snapshot("a", RETRY_SECONDS, verdict=BAD)],
         [donor("pool-0", 9000.0), donor("pool-1", 200.0, weight=100)],
@@ -186,8 +198,8 @@ SEEDS: dict[str, tuple[list[Snapshot], str | None]] = {
     "not one that goes": ([snapshot("a", 60, is_going=True)], None),
     "not one of another network": ([snapshot("a", 60, is_usable=False), snapshot("b", 600)], "b"),
     "not one that is not ready any more": ([snapshot("a", 60, is_ready=False)], None),
-    "rather not of its own volume": ([snapshot("a", 60, donor="pool-7"), snapshot("b", 600)], "b"),
-    "of its own where there is no other": ([snapshot("a", 60, donor="pool-7")], "a"),
+    "not of its own volume": ([snapshot("a", 60, donor="pool-7"), snapshot("b", 600)], "b"),
+    "nor where there is no other": ([snapshot("a", 60, donor="pool-7")], None),
 }
 
 
