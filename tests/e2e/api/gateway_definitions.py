@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.e2e.api.go_modules import fetch_module
 
 _MODULE = "sigs.k8s.io/gateway-api"
+_PINS = Path(__file__).resolve().parents[2] / "pins" / "gateway-api"
 
 
 def read_http_route_definition() -> str:
@@ -24,6 +25,11 @@ def read_experimental_definitions() -> list[str]:
     return [path.read_text(encoding="utf-8") for path in paths]
 
 
-def find_definitions(channel: str) -> Path:
-    """Find the folder with the definitions of a channel; raises as fetch_module."""
-    return fetch_module(_MODULE, "gateway-api", "the Gateway API") / "config" / "crd" / channel
+def find_definitions(channel: str, version: str = "") -> Path:
+    """Find the folder with the definitions of a channel; of the pinned version where none is given.
+
+    Raises:
+        UnmetNeedError: where there is no Go, or the module cannot be fetched.
+    """
+    module, pins = (f"{_MODULE}@{version}", None) if version else (_MODULE, _PINS)
+    return fetch_module(module, "the Gateway API", pins) / "config" / "crd" / channel
