@@ -1,4 +1,4 @@
-"""Files of a Go module, fetched through the module proxy and kept in Go's own cache; for definitions of other projects."""
+"""Files of a Go module, fetched through the module proxy and kept in Go's cache; for other projects' definitions."""
 
 import json
 import os
