@@ -11,7 +11,7 @@ from typing import Any
 
 from controller import reasons
 from controller.conditions import Judgement
-from controller.labels import pod_name
+from controller.labels import claim_name, pod_name
 from controller.observed import ObservedPool
 from controller.replicas import Replica
 from controller.resources.claims import Seed
@@ -69,11 +69,13 @@ class SnapshotPlan:
 
 
 def choose_seeds(observed: ObservedPool, ordinals: int) -> Mapping[int, Seed]:
-    """Choose what the volumes of new replicas are made of, by ordinal; empty where there is no good snapshot."""
+    """Choose what the volumes that are not there yet are made of, by ordinal; none where there is no good snapshot."""
     if not (observed.pool.spec.storage.snapshots.enabled and observed.capabilities.snapshots):
         return {}
-    known = read_snapshots(observed)
-    chosen = {one: choose_seed(known, pod_name(observed.pool.name, one)) for one in range(ordinals)}
+    there = {claim["metadata"]["name"] for claim in observed.claims}
+    missing = [one for one in range(ordinals) if claim_name(observed.pool.name, one) not in there]
+    known = read_snapshots(observed) if missing else ()
+    chosen = {one: choose_seed(known, pod_name(observed.pool.name, one)) for one in missing}
     return {
         one: Seed(name, read_restore_size(observed.find(VOLUME_SNAPSHOT, name)))
         for one, name in chosen.items()

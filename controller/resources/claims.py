@@ -56,8 +56,10 @@ def build_new_claims(
     built = []
     for ordinal in range(ordinals):
         name, seed = claim_name(pool.name, ordinal), seeds.get(ordinal)
+        if name in there:
+            continue
         spec = _build_spec(pool.spec.storage, seed, grown)
-        if name not in there and _is_other(template["spec"], spec):
+        if _is_other(template["spec"], spec):
             built.append(_build(pool, name, spec, {} if seed is None else {SEED_ANNOTATION: seed.name}))
     return built
 
