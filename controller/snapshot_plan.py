@@ -18,8 +18,8 @@ from controller.resources.claims import Seed
 from controller.resources.volume_snapshot import build_snapshot, keep_snapshot
 from controller.scaler_clock import is_skew_absurd
 from controller.snapshot_state import (
+    find_unseeded,
     has_been_taken_up,
-    list_unseeded,
     read_copies,
     read_donors,
     read_restore_size,
@@ -111,13 +111,14 @@ def plan_snapshots(
     built = _keep(observed.pool, live, [one for one in known if one.name in kept])
     chosen = next((one for one in donors if one.name == step.donor), None)
     built += () if chosen is None else (build_snapshot(observed.pool, chosen, now),)
-    newest = _tell(known)
+    found = find_unseeded(observed, replicas, now)
+    unseeded = [claim for replica, claim in found.items() if choose_seed(known, replica) is not None]
     untaken = [one.name for one in known if one.is_pending(now) and not has_been_taken_up(live[one.name])]
     return SnapshotPlan(
         built,
-        _find_unmade(observed, {*trials.unmade, *(list_unseeded(observed, replicas, now) if newest else ())}),
+        _find_unmade(observed, {*trials.unmade, *unseeded}),
         _say(known, step, untaken, now),
-        newest,
+        _tell(known),
         _find_due(known, step, settings.interval_seconds, now),
     )
 

@@ -156,16 +156,16 @@ UNSEEDED_SECONDS = 60.0
 """So long after its pod was made a volume may be given up that the StatefulSet has asked for before we could."""
 
 
-def list_unseeded(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> list[str]:
-    """List the claims of new replicas that the StatefulSet has made by itself, and of which no volume has come yet.
+def find_unseeded(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> Mapping[str, str]:
+    """Find new replicas whose claims the StatefulSet has made by itself, and no volume has come of them yet; by name.
 
     When a replica is replaced, its controller and ours see at once that a claim is missing. As long as its pod has no
     node, nobody uses what that one has made, and it makes no other before something happens to the pod.
     """
     claims = index_claims(observed.pool.name, observed.claims)
     new = [one for one in replicas if not (one.node or one.is_terminating) and _is_made_since(one, now)]
-    found = [claim for one in new if (claim := claims.get(one.name)) is not None and _is_of_stateful_set(claim)]
-    return [claim["metadata"]["name"] for claim in found]
+    found = {one.name: claim for one in new if (claim := claims.get(one.name)) is not None}
+    return {name: claim["metadata"]["name"] for name, claim in found.items() if _is_of_stateful_set(claim)}
 
 
 def _is_made_since(replica: Replica, now: float) -> bool:

@@ -137,6 +137,14 @@ def test_no_other_claim_is_given_up(fields: dict[str, Any]) -> None:
     assert name_deleted(world.plan()) == []
 
 
+def test_no_claim_is_given_up_of_the_replica_that_the_only_snapshot_is_of() -> None:
+    world = begin()
+    take(world)
+    list_snapshots(world)[0]["metadata"]["annotations"]["stellar.org/replica"] = "pool-2"
+    replace_last(world)
+    assert name_deleted(world.plan()) == []
+
+
 def test_no_claim_is_given_up_where_there_is_no_good_snapshot() -> None:
     world = begin()
     replace_last(world)
