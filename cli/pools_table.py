@@ -108,6 +108,11 @@ def _show_age(entry: PoolEntry, paper: Paper) -> str:
     return "-" if entry.created_at is None else show_age(paper.now - entry.created_at)
 
 
+def _show_snapshot_age(entry: PoolEntry, paper: Paper) -> str:
+    newest = None if entry.pool is None else entry.pool.status.newest_snapshot
+    return "-" if newest is None else show_age(paper.now - newest.taken_at.timestamp())
+
+
 def _show_state(entry: PoolEntry, _paper: Paper) -> Text:
     state = say_state(entry)
     return Text(state, "green" if state == "Ready" else "yellow")
@@ -161,6 +166,10 @@ def _show_number(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
+def _show_percent(number: int | None) -> str:
+    return "-" if number is None else f"{number} %"
+
+
 def _show_progress(row: ReplicaRow, _paper: Paper) -> str:
     seconds, percent = row.replica.seconds_to_fresh, row.replica.catch_up_percent
     parts = [show_seconds(seconds)] if seconds is not None else []
@@ -180,16 +189,18 @@ POOL_COLUMNS: tuple[Column[PoolEntry], ...] = (
     Column("LEDGERS", 7, 7, _of_pool(_find_worst_lag), "right"),
     Column("LAGGING", 7, 3, _of_pool(lambda pool: pool.status.lagging_replicas), "right"),
     Column("TIP", 11, 8, _of_pool(_find_tip), "right"),
-    Column("AGE", 5, 12, _show_age),
+    Column("AGE", 5, 13, _show_age),
     Column("NETWORK", 9, 10, _of_pool(lambda pool: pool.spec.network)),
     Column("VERSION", 10, 11, _of_pool(lambda pool: pool.spec.version)),
+    Column("SNAPSHOT", 8, 12, _show_snapshot_age),
 )
 REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (
     Column("replica", 14, 0, lambda row, _paper: row.replica.replica_name),
     Column("class", 16, 1, _show_class),
     Column("lag", 7, 4, lambda row, _paper: _show_number(row.replica.lag), "right"),
     Column("behind", BAR_WIDTH + 1, 3, _show_bar),
-    Column("weight", 6, 5, lambda row, _paper: _show_number(row.replica.weight), "right"),
+    Column("weight", 6, 6, lambda row, _paper: _show_number(row.replica.weight), "right"),
     Column("ledger", 11, 2, lambda row, _paper: _show_number(row.replica.ledger_sequence), "right"),
-    Column("fresh in", 24, 6, _show_progress),
+    Column("fresh in", 24, 7, _show_progress),
+    Column("volume", 6, 5, lambda row, _paper: _show_percent(row.replica.volume_used_percent), "right"),
 )

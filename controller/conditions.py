@@ -38,6 +38,8 @@ class PoolFacts:
         rewrites: fields that somebody else changes each time they are applied.
         out_of_service: replicas that a person has taken out of service.
         is_misread: the spec cannot be read, so readers are sent by the last one that could be.
+        snapshots: the condition Snapshots, None where none are asked for.
+        growth: the condition VolumeSpace, None where volumes are not to grow by themselves.
     """
 
     wanted: int
@@ -69,6 +71,8 @@ class PoolFacts:
     rewrites: tuple[str, ...] = ()
     is_misread: bool = False
     out_of_service: tuple[str, ...] = ()
+    snapshots: "Judgement | None" = None
+    growth: "Judgement | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
         _judge_refused(_judge_route(facts, _judge_routing(facts)), facts.refused_route),
         *sharded,
         *alerting,
+        *(one for one in (facts.snapshots, facts.growth) if one is not None),
     )
 
 

@@ -77,7 +77,13 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         is_doubted=replica.doubted,
         started_on=replica.started_on if replica.HasField("started_on") else None,
         is_of_another_network=replica.of_another_network,
+        volume_used_percent=_read_percent(replica),
     )
+
+
+def _read_percent(replica: observer_pb2.Replica) -> int | None:
+    """Read how full a volume is; status takes no more than all of it."""
+    return min(100, replica.volume_used_percent) if replica.HasField("volume_used_percent") else None
 
 
 def _read_host_port(address: str) -> str:

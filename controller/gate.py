@@ -10,6 +10,7 @@ from typing import Any
 from controller.core_config import CorePorts
 from controller.gate_config import GateSettings, write_gate_config
 from controller.gate_listeners import DRAIN_PATH, DRAIN_SECONDS, LEAVE_PATH, READY_PATH, GatePorts
+from controller.resources.volume_watch import SPACE_FILE, build_space_mount
 from readpool.pool.spec import PoolSpec
 
 GATE_PORTS = GatePorts()
@@ -50,6 +51,8 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
     image = spec.gate.image or default_image
     if not spec.gate.enabled or image is None:
         return None
+    is_watching = spec.storage.auto_grow is not None
+    space_file = SPACE_FILE if is_watching else None
     named = {"info": GATE_PORTS.info, "read": GATE_PORTS.read, "stats": GATE_PORTS.stats}
     ready = {"httpGet": {"path": READY_PATH, "port": GATE_PORTS.stats}, "timeoutSeconds": 5}
     return {
@@ -59,7 +62,7 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
         "terminationMessagePolicy": "FallbackToLogsOnError",  # so that status can say why it ended
         "command": ["envoy"],
         "args": [
-            *("--config-yaml", write_gate_config(GateSettings(GATE_PORTS, CORE_PORTS))),
+            *("--config-yaml", write_gate_config(GateSettings(GATE_PORTS, CORE_PORTS, space_file=space_file))),
             *("--concurrency", "1"),
             *("--log-level", "warning"),
             "--disable-hot-restart",  # and with it the memory that processes of Envoy share
@@ -74,7 +77,7 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-    }
+    } | ({"volumeMounts": [build_space_mount()]} if is_watching else {})
 
 
 def build_wait() -> dict[str, Any]:

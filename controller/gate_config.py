@@ -33,6 +33,7 @@ INFO_AT_ONCE = 8
 """Core's main thread answers /info, one after the other."""
 MOST_HEAP_BYTES = 160 * 1024 * 1024
 _HEAP = "envoy.resource_monitors.fixed_heap"
+_INJECTED = "envoy.resource_monitors.injected_resource"
 _MONITORS = "type.googleapis.com/envoy.extensions.resource_monitors"
 
 
@@ -45,21 +46,25 @@ class GateSettings:
         core: of Core, which is on localhost.
         host: which addresses the gate's ports are on. Core itself knows IPv4 alone.
         admin: where Envoy's own admin interface is.
+        space_file: who fills it tells there how full the replica's volume is; None where nobody does.
     """
 
     ports: GatePorts
     core: CorePorts
     host: str = ANY_ADDRESS
     admin: str = ADMIN_SOCKET
+    space_file: str | None = None
 
 
 def build_gate_config(settings: GateSettings) -> dict[str, Any]:
     """Build Envoy's bootstrap."""
-    listeners = (build_info_listener, build_read_listener, build_stats_listener)
+    listeners = [build(settings.host, settings.ports) for build in (build_info_listener, build_read_listener)]
+    tells_space = settings.space_file is not None
+    listeners.append(build_stats_listener(settings.host, settings.ports, tells_space=tells_space))
     return {
         "admin": {"address": {"pipe": {"path": settings.admin}}},
         "static_resources": {
-            "listeners": [build(settings.host, settings.ports) for build in listeners],
+            "listeners": listeners,
             "clusters": [
                 _build_core_cluster(INFO_CLUSTER, settings.core.command, INFO_AT_ONCE, INFO_AT_ONCE),
                 _build_core_cluster(QUERY_CLUSTER, settings.core.query, CORE_THREADS_WAITED_FOR, QUERIES_IN_LINE),
@@ -67,9 +72,9 @@ def build_gate_config(settings: GateSettings) -> dict[str, Any]:
             ],
         },
         "stats_flush_interval": "1s",  # by which histograms are brought up to date
-        "stats_config": _build_statistics(),
+        "stats_config": _build_statistics(tells_space=tells_space),
         "layered_runtime": {"layers": [{"name": "static", "static_layer": _build_limits()}]},
-        "overload_manager": _build_overload(),
+        "overload_manager": _build_overload(settings.space_file),
     }
 
 
@@ -111,10 +116,11 @@ def _build_core_cluster(name: str, port: int, at_once: int, in_line: int) -> dic
     }
 
 
-def _build_statistics() -> dict[str, Any]:
+def _build_statistics(*, tells_space: bool) -> dict[str, Any]:
     """Keep what tells of readers, and nothing else: the answer of the statistics port is read every few seconds."""
+    kept = ("http.read.", "server.", *((f"overload.{_INJECTED}.",) if tells_space else ()))
     return {
-        "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": prefix} for prefix in ("http.read.", "server.")]}},
+        "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": prefix} for prefix in kept]}},
         "histogram_bucket_settings": [
             {"match": {"prefix": "http."}, "buckets": [float(one) for one in LATENCY_BUCKETS_MS]}
         ],
@@ -129,7 +135,7 @@ def _build_limits() -> dict[str, Any]:
     }
 
 
-def _build_overload() -> dict[str, Any]:
+def _build_overload(space_file: str | None) -> dict[str, Any]:
     """Bound what bodies and connections may take up, below the container's own limit: refused is better than killed."""
     connections = {
         "@type": f"{_MONITORS}.downstream_connections.v3.DownstreamConnectionsConfig",
@@ -137,11 +143,15 @@ def _build_overload() -> dict[str, Any]:
     }
     heap = {"@type": f"{_MONITORS}.fixed_heap.v3.FixedHeapConfig", "max_heap_size_bytes": MOST_HEAP_BYTES}
     full = {"name": _HEAP, "threshold": {"value": 0.95}}
+    monitors = [
+        {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": connections},
+        {"name": _HEAP, "typed_config": heap},
+    ]
+    if space_file is not None:  # it is told of in the statistics, and nothing is refused for it
+        space = {"@type": f"{_MONITORS}.injected_resource.v3.InjectedResourceConfig", "filename": space_file}
+        monitors.append({"name": _INJECTED, "typed_config": space})
     return {
         "refresh_interval": "0.25s",
-        "resource_monitors": [
-            {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": connections},
-            {"name": _HEAP, "typed_config": heap},
-        ],
+        "resource_monitors": monitors,
         "actions": [{"name": "envoy.overload_actions.stop_accepting_requests", "triggers": [full]}],
     }

@@ -23,6 +23,8 @@ LEAVE_PATH = "/leave"
 """For the gate's own: a little later, so that Core's hook is not cut off."""
 READERS_STATS = r"^http\.read\.downstream_(cx_active|rq_(active|time|total|[1-5]xx))$"
 """What the statistics port tells of, of all that Envoy counts."""
+SPACE_STATS = r"^overload\.envoy\.resource_monitors\.injected_resource\.pressure$"
+"""The same of the replica's volume, where the gate watches how full that is."""
 
 MOST_BODY_BYTES = 256 * 1024
 """A thousand keys or more. Core itself would take 10 MiB, in memory."""
@@ -75,11 +77,12 @@ def build_read_listener(host: str, ports: GatePorts) -> dict[str, Any]:
     return _build_listener("read", host, ports.read, [*routes, refused], [_build_body_limit(MOST_BODY_BYTES)], limits)
 
 
-def build_stats_listener(host: str, ports: GatePorts) -> dict[str, Any]:
+def build_stats_listener(host: str, ports: GatePorts, *, tells_space: bool = False) -> dict[str, Any]:
     """Build the port of the gate itself: its statistics of readers, its readiness, and a wait for those that end."""
     admin = {"cluster": ADMIN_CLUSTER, "timeout": "5s"}
+    told = f"{READERS_STATS}|{SPACE_STATS}" if tells_space else READERS_STATS
     routes = [
-        _pass("GET", STATS_PATH, admin | {"prefix_rewrite": f"{STATS_PATH}?filter={READERS_STATS}"}),
+        _pass("GET", STATS_PATH, admin | {"prefix_rewrite": f"{STATS_PATH}?filter={told}"}),
         _pass("GET", READY_PATH, admin),
         _wait(DRAIN_PATH, DRAIN_SECONDS),
         _wait(LEAVE_PATH, _LEAVE_SECONDS),

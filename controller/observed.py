@@ -26,6 +26,7 @@ class ReplicaView:
         is_doubted: it is fresh, and its last answer speaks against that.
         started_on: Unix seconds at which its process started, by the clock of its node; None where it does not say.
         is_of_another_network: it names another passphrase, so no reader may be sent to it.
+        volume_used_percent: how full its volume is, None where its gate does not tell.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ReplicaView:
     is_doubted: bool = False
     started_on: float | None = None
     is_of_another_network: bool = False
+    volume_used_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Capabilities:
     keda: bool = False
     gateway_api: bool = False
     prometheus: bool = False
+    snapshots: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from controller.differs import stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import find_surplus
 from controller.grants import explain_refused_route, explain_refused_scaling, leave_out_refused
+from controller.growth_plan import plan_growth
 from controller.labels import checkpoint_name
 from controller.observed import ObservedPool
 from controller.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
-from controller.plan_objects import build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
+from controller.plan_objects import VolumeWrites, build_objects, find_unwanted, is_stateful_set_held, is_to_be_applied
 from controller.plan_settings import PlanSettings
 from controller.plan_times import choose_delay, find_due_time, find_times
 from controller.pod_plan import (
@@ -31,7 +32,7 @@ from controller.pod_plan import (
     plan_restart,
 )
 from controller.pool_events import PoolEvent, find_events, is_young
-from controller.pool_size import choose_sizes, read_size
+from controller.pool_size import Sizes, choose_sizes, read_size
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import Replica, list_out_of_service, read_replicas
 from controller.resources.endpoint_slices import list_slices, read_routes
@@ -40,6 +41,7 @@ from controller.rollout import RolloutStep
 from controller.routing import route
 from controller.scaler_clock import compute_stale_seconds
 from controller.shard_plan import plan_shards, to_status
+from controller.snapshot_plan import plan_snapshots
 from controller.stuck_replicas import find_stuck_replicas, list_stuck_times
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, STATEFUL_SET, Manifest, ObjectKey, kind_of
 from readpool.pool.status import dump_status
@@ -135,13 +137,20 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     going = deleted | out | (frozenset() if pool.spec.paused else surplus)
     routing = route(observed, replicas, routes, settings.neutral_after_seconds, now, may_shift=are_due, going=going)
     disruptions = judge_disruptions(observed, replicas, wanted, now)
-    objects = build_objects(observed, size, written, routing, settings, sick, disruptions)
+    fresh_enough = min(wanted, pool.spec.target_replicas)
+    holds = _hold_snapshots(sizes, is_restarting=bool(outdated or deleted), is_stuck=is_stuck)
+    if pool.spec.storage.snapshots.enabled and not holds and _is_changing(observed, settings):
+        holds = "what replicas run to be written"
+    snapshots = plan_snapshots(observed, replicas, routing.weights, size, fresh_enough, holds, now)
+    growth = plan_growth(observed, replicas, settings, now)
+    volumes = VolumeWrites(snapshots.objects, growth.sizes, now)
+    objects = build_objects(observed, size, written, routing, settings, sick, disruptions, volumes)
     apply = [
         manifest
         for key, manifest in objects.items()
         if key not in observed.occupied and is_to_be_applied(observed, key, manifest)
     ]
-    doomed = (*find_unwanted(observed, objects), *deletions.uids)
+    doomed = (*find_unwanted(observed, objects), *deletions.uids, *(snapshots.unmade.keys() - deletions.uids.keys()))
     facts = gather_facts(observed, wanted, replicas, routing, shards)
     facts = replace(
         facts,
@@ -152,6 +161,8 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         holds=sizes.waits_for,
         is_applying=_is_applying(observed, apply),
         rewrites=list_rewrites(observed, objects),
+        snapshots=snapshots.judgement,
+        growth=growth.judgement,
         stalled=(
             configurations.stalled
             or find_stall(observed, objects, doomed, now)
@@ -161,14 +172,17 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
     conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
     told_shards = to_status(shards.assignments)
-    status = build_status(observed, replicas, routing.weights, told_shards, conditions, are_due=are_due)
+    newest = snapshots.newest
+    status = build_status(
+        observed, replicas, routing.weights, told_shards, conditions, are_due=are_due, newest_snapshot=newest
+    )
     return Plan(
         status=dump_status(status),
         is_status_changed=status != observed.pool.status,
         apply=tuple(one for one in apply if not _is_shrunk(observed, one)),
         shrink=tuple(one for one in apply if _is_shrunk(observed, one)),
         delete=doomed,
-        uids=deletions.uids,
+        uids={**snapshots.unmade, **deletions.uids},
         replicas=sizes.to_write,
         pod_patches=plan_patches(observed, replicas, shards.assignments),
         events=(*deletions.events, *find_events(last, conditions, is_young=is_young(observed.pool, now))),
@@ -179,6 +193,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
                 *find_times(observed, silent_since, replicas, routing, settings, now),
                 *list_stuck_times(replicas, size),
                 disruptions.due,
+                snapshots.due,
                 now + TURN_SECONDS if outdated and not observed.may_restart else None,
             ),
             now,
@@ -218,6 +233,15 @@ def _plan_pods(
             return step, PodDeletions()  # its configuration is written first
         restart = None  # it cannot be; a replica that is of no use gets its new volume all the same
     return step, plan_deletions(observed, replicas, restart, wanted, now, is_rolling=is_rolling)
+
+
+def _hold_snapshots(sizes: Sizes, *, is_restarting: bool, is_stuck: bool) -> str:
+    """Say what a snapshot waits for: nobody's volume is read while replicas are restarted, come or go."""
+    if is_stuck:
+        return "what Stalled says to be seen to"
+    if is_restarting:
+        return "replicas to be restarted"
+    return "replicas to go" if sizes.running is not None and sizes.size < sizes.running else ""
 
 
 def _is_rolling(observed: ObservedPool, step: RolloutStep, deletions: PodDeletions, *, is_stuck: bool) -> bool:

@@ -5,6 +5,8 @@ Under controller.plan, which applies only those that differ.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from controller.autoscaling import is_scaled_by_us
@@ -30,6 +32,7 @@ from controller.resources.scaled_object import build_scaled_object, lacks_tolera
 from controller.resources.stateful_set import build_stateful_set
 from controller.route_objects import build_route_objects
 from controller.routing import Routing
+from controller.snapshot_plan import choose_seeds
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
@@ -39,6 +42,7 @@ from readpool.kubernetes.kinds import (
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
+    VOLUME_SNAPSHOT,
     Manifest,
     ObjectKey,
     key_of,
@@ -46,10 +50,26 @@ from readpool.kubernetes.kinds import (
 )
 from readpool.replica_class import ReplicaClass
 
-_PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE)
+_PRUNED = (HTTP_ROUTE, ENDPOINT_SLICE, SERVICE, SCALED_OBJECT, PROMETHEUS_RULE, VOLUME_SNAPSHOT)
 """Kinds of which a pool may own more than it wants, in the order in which they go: a route before its backends."""
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeWrites:
+    """What is decided of volumes beyond what storage says.
+
+    Attributes:
+        snapshots: those that there are to be.
+        sizes: in bytes, by claim, of those that grow by themselves.
+        at: Unix seconds when that was decided.
+    """
+
+    snapshots: tuple[dict[str, Any], ...] = ()
+    sizes: Mapping[str, Fraction] = field(default_factory=dict)
+    at: float = 0.0
+
+
+_AS_STORAGE_SAYS = VolumeWrites()
 _ONE_AT_A_TIME = Disruptions()
 
 
@@ -61,6 +81,7 @@ def build_objects(
     settings: PlanSettings,
     sick: AbstractSet[int] | None = None,
     disruptions: Disruptions = _ONE_AT_A_TIME,
+    volumes: VolumeWrites = _AS_STORAGE_SAYS,
 ) -> dict[ObjectKey, dict[str, Any]]:
     """Build all that the pool should own, each with its stamp. While there is no configuration, what runs is left."""
     pool = observed.pool
@@ -86,8 +107,9 @@ def build_objects(
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
         built.append(build_prometheus_rule(pool))
+    built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
-    built += build_grown_claims(pool, wanted, observed.claims)
+    built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)
     return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
 
 
@@ -161,5 +183,5 @@ def _build_replicas(
     pool = observed.pool
     stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), sick)
     template = stateful_set["spec"]["volumeClaimTemplates"][0]
-    claims = build_new_claims(pool, template, wanted, observed.claims)
+    claims = build_new_claims(pool, template, wanted, observed.claims, choose_seeds(observed, wanted))
     return [build_config_map(pool, texts), *claims, *(() if _is_unguarded(observed, settings) else (stateful_set,))]

@@ -27,11 +27,13 @@ class Trouble:
         one: what it does, after its name or the number 1: `cannot pull …`.
         many: the same after a greater number.
         is_crash: a container of it ran and failed; otherwise none has begun.
+        is_of_volume: it waits for its volume to be made.
     """
 
     one: str
     many: str
     is_crash: bool = False
+    is_of_volume: bool = False
 
 
 def find_trouble(pod: Manifest, claim: Manifest | None = None) -> Trouble | None:
@@ -128,7 +130,7 @@ def _is_waiting_for_volume(status: Mapping[str, Any], claim: Manifest | None) ->
 def _of_volume(claim: Manifest | None) -> Trouble:
     kind = (claim or {}).get("spec", {}).get("storageClassName")
     why = f"of StorageClass {kind}" if kind else "no PersistentVolume is bound"
-    return Trouble(f"waits for its volume ({why})", f"wait for their volumes ({why})")
+    return Trouble(f"waits for its volume ({why})", f"wait for their volumes ({why})", is_of_volume=True)
 
 
 def _read_last_line(text: Any) -> str:

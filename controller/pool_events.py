@@ -7,7 +7,7 @@ from controller import reasons
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import Condition, Verdict
 
-_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting")
+_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting", "Snapshots", "VolumeSpace")
 """Ready and Reconciling change with each pod; what they tell, other Events tell better."""
 _COUNTED = (reasons.ENOUGH_FRESH, reasons.TOO_FEW_FRESH)
 """While replicas come, go or are restarted, one too few is fresh again and again."""

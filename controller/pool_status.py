@@ -11,7 +11,7 @@ from controller.observed import FleetView, ObservedPool
 from controller.replicas import Replica
 from controller.scaler_clock import read_scaler_clock
 from readpool.pool.scalars import to_timestamp
-from readpool.pool.status import Condition, PoolStatus, ReplicaWeight, ShardOfReplica
+from readpool.pool.status import Condition, PoolStatus, ReplicaWeight, ShardOfReplica, SnapshotOfPool
 from readpool.replica_class import ReplicaClass
 
 _DONE = re.compile(r"\(([0-9]{1,3})% done\)")
@@ -37,6 +37,7 @@ def build_status(
     conditions: tuple[Condition, ...],
     *,
     are_due: bool,
+    newest_snapshot: SnapshotOfPool | None = None,
 ) -> PoolStatus:
     """Build the whole status; without `are_due` its numbers are the last ones."""
     last, fleet = observed.pool.status, observed.current_fleet
@@ -50,6 +51,7 @@ def build_status(
         "ready_replicas": sum(replica.is_ready and not replica.is_terminating for replica in replicas),
         "conditions": conditions,
         "shard_assignments": shards,
+        "newest_snapshot": newest_snapshot,
     }
     if fleet is not None:
         counted["fresh_replicas"] = classes.count(ReplicaClass.FRESH)
@@ -78,6 +80,7 @@ def _tell(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: boo
         catch_up_percent=_read_percent(view.detail) if is_behind else None,
         seconds_to_fresh=int(view.seconds_to_fresh) if is_behind and view.seconds_to_fresh is not None else None,
         out_of_service=out,
+        volume_used_percent=view.volume_used_percent,
         last_updated=to_timestamp(view.observed_at) if view.observed_at is not None else None,
     )
 

@@ -129,7 +129,7 @@ class PoolWriter:
         """Delete, shrink and resize, and say in status how things are."""
         deleted = list_other_deletions(look.plan, look.observed)
         for key in deleted:
-            if key.kind == POD and any(one.kind == PVC for one in attempts.failed):
+            if key.kind == POD and any(one.kind == PVC and one in deleted for one in attempts.failed):
                 continue  # it would come back to the same volume
             await attempts.write(key, partial(self._applier.delete, key, look.plan.uids.get(key)))
         if any(key.kind == POD for key in deleted) and not attempts.failed.keys() & set(deleted):

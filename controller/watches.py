@@ -6,6 +6,7 @@ Each change queues the pools that it concerns; controller.observe reads the stor
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from readpool.kubernetes.kinds import (
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
+    VOLUME_SNAPSHOT,
     Kind,
     Manifest,
     ObjectKey,
@@ -45,10 +47,11 @@ _SELECTORS: Mapping[Kind, str | None] = {
     SCALED_OBJECT: None,  # a user's own may point at a pool
     HTTP_ROUTE: POOL_LABEL,
     PROMETHEUS_RULE: POOL_LABEL,
+    VOLUME_SNAPSHOT: POOL_LABEL,
 }
-OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
+OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE, VOLUME_SNAPSHOT)
 CHECK_SECONDS = 10.0
-"""How often the cluster is asked which optional kinds it serves: three small requests, which need no permission."""
+"""How often the cluster is asked which optional kinds it serves: four small requests, which need no permission."""
 _FIRST_LIST_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 _LOG = structlog.get_logger()
@@ -93,17 +96,12 @@ class Watches:
     @property
     def capabilities(self) -> Capabilities:
         """Which optional kinds the cluster serves."""
-        served = self._informers
-        return Capabilities(
-            keda=SCALED_OBJECT in served, gateway_api=HTTP_ROUTE in served, prometheus=PROMETHEUS_RULE in served
-        )
+        return _to_capabilities(self._informers.keys())
 
     def find_capabilities(self, namespace: str) -> Capabilities:
         """Find which optional kinds the cluster serves, and lets us see in a namespace."""
         seen = {kind for kind in OPTIONAL if (one := self._find(kind, namespace)) is not None and one.synced.is_set()}
-        return Capabilities(
-            keda=SCALED_OBJECT in seen, gateway_api=HTTP_ROUTE in seen, prometheus=PROMETHEUS_RULE in seen
-        )
+        return _to_capabilities(seen)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -273,6 +271,15 @@ class Watches:
             yield
         finally:
             self._is_writing = False
+
+
+def _to_capabilities(seen: AbstractSet[Kind]) -> Capabilities:
+    return Capabilities(
+        keda=SCALED_OBJECT in seen,
+        gateway_api=HTTP_ROUTE in seen,
+        prometheus=PROMETHEUS_RULE in seen,
+        snapshots=VOLUME_SNAPSHOT in seen,
+    )
 
 
 def _is_refused(informer: Informer) -> bool:

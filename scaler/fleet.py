@@ -23,7 +23,7 @@ from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.readers import find_failing, find_rates
-from scaler.request_window import RequestWindow, advance_window, find_figures
+from scaler.request_window import RequestWindow, advance_window, find_figures, find_used_percent
 from scaler.shared_address import find_shared_address, is_step_back, note_step_back
 from scaler.shared_database import find_stopped_database
 from scaler.snapshot import FleetSnapshot, Replica
@@ -239,8 +239,9 @@ class Fleet:
     def _list_replicas(self, now: float) -> tuple[Replica, ...]:
         oldest = now - self._remembered_seconds
         figures = {name: find_figures(window, oldest) for name, window in self._windows.items()}
+        used = {name: find_used_percent(window, oldest) for name, window in self._windows.items()}
         return tuple(
-            Replica(name, self._addresses[name], standing, figures.get(name))
+            Replica(name, self._addresses[name], standing, figures.get(name), used.get(name))
             for name, standing in self._standings.items()
         )
 

@@ -94,6 +94,11 @@ _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], .
         "The share of answers to readers that failed; absent while not known.",
         lambda snapshot: _compute_of_requests(snapshot, lambda figures: compute_error_percent(figures) / 100.0),
     ),
+    (
+        "readpool_max_volume_used_ratio",
+        "How full the fullest replica's volume is; absent unless its gate tells.",
+        lambda snapshot: max((used / 100.0 for used in _list_used(snapshot)), default=None),
+    ),
     ("readpool_min_replicas", "Lower bound of the fleet's size.", lambda snapshot: snapshot.bounds.minimum),
     ("readpool_target_replicas", "Fresh replicas that are wanted.", lambda snapshot: snapshot.bounds.target),
     ("readpool_max_replicas", "Upper bound of the fleet's size.", lambda snapshot: snapshot.bounds.maximum),
@@ -182,6 +187,10 @@ def _collect_references(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
             info.add_metric(key, {"state": verdict.state})
             counts.add_metric(key, float(verdict.state == COUNTS))
     yield from (info, counts)
+
+
+def _list_used(snapshot: FleetSnapshot) -> list[int]:
+    return [one.volume_used_percent for one in snapshot.replicas if one.volume_used_percent is not None]
 
 
 def _compute_of_requests(

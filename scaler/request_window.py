@@ -34,11 +34,12 @@ class Sighting:
 class RequestWindow:
     """What is kept of one gate: reports of the last minute, oldest first, and what they say together.
 
-    `figures` is None until there are two, some seconds apart.
+    `figures` is None until there are two, some seconds apart; `volume_used_percent` is the last report's own.
     """
 
     sightings: tuple[Sighting, ...] = ()
     figures: RequestFigures | None = None
+    volume_used_percent: int | None = None
 
 
 def advance_window(window: RequestWindow, report: GateReport, now: float) -> RequestWindow:
@@ -48,14 +49,19 @@ def advance_window(window: RequestWindow, report: GateReport, now: float) -> Req
         return window
     seen = _build_sighting(report, last, now)
     if last is None or _is_restarted(last, seen):
-        return RequestWindow((seen,))
+        return RequestWindow((seen,), volume_used_percent=report.volume_used_percent)
     sightings = _keep(window.sightings, seen)
-    return RequestWindow(sightings, _measure(sightings[0], seen))
+    return RequestWindow(sightings, _measure(sightings[0], seen), report.volume_used_percent)
 
 
 def find_figures(window: RequestWindow, oldest: float) -> RequestFigures | None:
     """Find what the window says; None while it says nothing, and where its last report came before `oldest`."""
     return window.figures if window.sightings and window.sightings[-1].at >= oldest else None
+
+
+def find_used_percent(window: RequestWindow, oldest: float) -> int | None:
+    """Find how full the volume is beside the gate; None where it tells nothing, or its last report is too old."""
+    return window.volume_used_percent if window.sightings and window.sightings[-1].at >= oldest else None
 
 
 def _build_sighting(report: GateReport, last: Sighting | None, now: float) -> Sighting:

@@ -19,13 +19,15 @@ from scaler.tip import Tip
 class Replica:
     """One replica of a fleet: its name (the pod's where DNS tells it), where it was asked, and where it stands.
 
-    `requests` is what its readers met with, as the gate beside it tells; None while that is not known.
+    `requests` is what its readers met with, and `volume_used_percent` how full its volume is, as the gate beside it
+    tells; None while that is not known.
     """
 
     name: str
     address: str
     standing: ReplicaStanding
     requests: RequestFigures | None = None
+    volume_used_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         doubted=standing.is_doubted,
         started_on=report.started_on if report else None,
         of_another_network=report is not None and report.is_of_another(network),
+        volume_used_percent=replica.volume_used_percent,
     )
     setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
     return message

@@ -26,12 +26,19 @@ class Gate:
 
 @contextlib.asynccontextmanager
 async def run_gate(
-    binary: Path, folder: Path, command_port: int, query_port: int, ports: GatePorts | None = None
+    binary: Path,
+    folder: Path,
+    command_port: int,
+    query_port: int,
+    ports: GatePorts | None = None,
+    space_file: Path | None = None,
 ) -> AsyncIterator[Gate]:
     """Run a gate before Core's two ports until the block ends; at free ports of its own where none are given."""
     ports = ports or GatePorts(*take_ports(3))
     core = CorePorts(command=command_port, query=query_port)
-    config = build_gate_config(GateSettings(ports, core, host="127.0.0.1", admin=name_admin_socket()))
+    told = None if space_file is None else str(space_file)
+    settings = GateSettings(ports, core, host="127.0.0.1", admin=name_admin_socket(), space_file=told)
+    config = build_gate_config(settings)
     async with run_envoy(binary, config, folder) as envoy:
         await envoy.wait_until_live()
         yield Gate(ports, envoy)

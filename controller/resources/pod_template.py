@@ -15,6 +15,7 @@ from controller.pod_state import CORE
 from controller.resources.checkpoint import CHECKPOINT_KEY
 from controller.resources.config_map import config_key
 from controller.resources.start_command import PREPARE, REACH_LEDGERS, STALLED_SECONDS, START
+from controller.resources.volume_watch import build_space_volume, build_volume_watch
 from readpool.pool.spec import ReadOnlyPool
 
 NOBODY = 65532
@@ -47,9 +48,9 @@ def build_pod_template(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, 
             },
             "imagePullSecrets": [{"name": secret.name} for secret in pool.spec.image_pull_secrets],
             "topologySpreadConstraints": [_build_spread(pool, key) for key in _SPREAD_OVER],
-            "initContainers": [_build_prepare(pool)],
+            "initContainers": [*_build_watch(pool, settings), _build_prepare(pool)],
             "containers": [_build_core(pool, settings), *([] if gate is None else [gate])],
-            "volumes": _build_volumes(pool),
+            "volumes": _build_volumes(pool, settings),
         },
     }
     merged = merge_template(ours, {name: part for name, part in pool.spec.template.items() if part is not None})
@@ -176,11 +177,20 @@ def _build_core(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     }
 
 
-def _build_volumes(pool: ReadOnlyPool) -> list[dict[str, Any]]:
+def _watches_volume(pool: ReadOnlyPool, settings: PlanSettings) -> bool:
+    return pool.spec.storage.auto_grow is not None and has_gate(pool.spec, settings.gate_image)
+
+
+def _build_watch(pool: ReadOnlyPool, settings: PlanSettings) -> list[dict[str, Any]]:
+    return [build_volume_watch(_build_container(pool, CORE))] if _watches_volume(pool, settings) else []
+
+
+def _build_volumes(pool: ReadOnlyPool, settings: PlanSettings) -> list[dict[str, Any]]:
     annotations = {"fieldRef": {"fieldPath": "metadata.annotations"}, "path": "annotations"}
     return [
         {"name": "config", "configMap": {"name": config_map_name(pool.name)}},
         {"name": "shard", "downwardAPI": {"items": [annotations]}},
         # Read at the start alone; a replica starts without it as well.
         {"name": "checkpoint", "configMap": {"name": checkpoint_name(pool.name), "optional": True}},
+        *([build_space_volume()] if _watches_volume(pool, settings) else []),
     ]

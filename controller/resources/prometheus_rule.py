@@ -17,6 +17,7 @@ def build_prometheus_rule(pool: ReadOnlyPool) -> dict[str, Any]:
     """Build the rule; a paused pool's says nothing of decisions, for there are none."""
     deciding = [] if pool.spec.paused else [_alert_no_ground(pool), _alert_at_maximum(pool)]
     alerts = [_alert_below_target(pool), _alert_none_fresh(pool), _alert_not_observed(pool), _alert_halted(pool)]
+    alerts += [_alert_volume_full(pool)] if pool.spec.storage.auto_grow is not None else []
     return {
         "apiVersion": PROMETHEUS_RULE.api_version,
         "kind": PROMETHEUS_RULE.name,
@@ -62,6 +63,15 @@ def _alert_at_maximum(pool: ReadOnlyPool) -> dict[str, Any]:
     lacking = _max(pool, "readpool_lacking_replicas")
     summary = "lacks replicas and is as large as maxReplicas allows."
     return _build(pool, "ReadOnlyPoolAtMaximum", f"{expression} and {lacking} > 0", "15m", _WARNING, summary)
+
+
+def _alert_volume_full(pool: ReadOnlyPool) -> dict[str, Any]:
+    """Alert halfway between where a volume should grow and where it is full."""
+    grows = pool.spec.storage.auto_grow
+    percent = (100 + (0 if grows is None else grows.used_percent)) // 2
+    summary = f"has a volume that is more than {percent} % full and does not grow; see its condition VolumeSpace."
+    expression = f"{_max(pool, 'readpool_max_volume_used_ratio')} >= {percent / 100}"
+    return _build(pool, "ReadOnlyPoolVolumeFull", expression, "15m", _CRITICAL, summary)
 
 
 def _max(pool: ReadOnlyPool, metric: str, replica_class: str | None = None) -> str:

@@ -60,11 +60,12 @@ SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 PROMETHEUS_RULE = Kind("monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule")
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PDB = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+VOLUME_SNAPSHOT = Kind("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 POOL = Kind("stellar.org", "v1alpha1", "readonlypools", "ReadOnlyPool")
 
 KINDS: tuple[Kind, ...] = (
     *(CONFIG_MAP, POD, PVC, SERVICE, STATEFUL_SET, LEASE, ENDPOINT_SLICE, EVENT, HTTP_ROUTE, SCALED_OBJECT),
-    *(PROMETHEUS_RULE, NETWORK_POLICY, PDB, POOL),
+    *(PROMETHEUS_RULE, NETWORK_POLICY, PDB, VOLUME_SNAPSHOT, POOL),
 )
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 

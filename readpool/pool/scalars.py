@@ -106,6 +106,40 @@ Quantity = Annotated[
     ),
 ]
 
+_DURATION = r"^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
+_DURATION_PARTS = re.compile(r"([0-9]+)([hms])", re.ASCII)
+_UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
+
+
+def parse_duration(text: str) -> int:
+    """Parse a duration such as 90s, 30m or 1h30m into seconds.
+
+    Raises:
+        ValueError: for text that is no duration.
+    """
+    if not text or not re.fullmatch(_DURATION, text, re.ASCII):
+        raise ValueError(f"{text!r} is no duration; one is 30m, 6h or 1h30m")
+    return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PARTS.findall(text))
+
+
+def duration_between(least: str, most: str) -> Rule:
+    """Build the rule that a text is a duration within these bounds, both included."""
+    shortest, longest = parse_duration(least), parse_duration(most)
+    return Rule(
+        f"size(self) > 0 && self.matches('{_DURATION}')"
+        f" && duration(self) >= duration('{least}') && duration(self) <= duration('{most}')",
+        f"has to be a duration from {least} to {most}, such as 30m, 6h or 1h30m",
+        lambda text: _is_duration(text) and shortest <= parse_duration(text) <= longest,
+    )
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return False
+    return True
+
 
 def _to_whole_seconds(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(microsecond=0)

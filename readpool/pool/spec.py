@@ -21,6 +21,7 @@ from readpool.pool.network import Network, Reference, ReferenceType
 from readpool.pool.rules import Part, Rule
 from readpool.pool.scalars import MAX_REPLICAS, ImageTag, Repository, Url, list_of
 from readpool.pool.status import PoolStatus
+from readpool.pool.volumes import AutoGrow, Snapshots
 from readpool.pool.workload import (
     DataSource,
     Gate,
@@ -34,6 +35,7 @@ from readpool.pool.workload import (
 )
 
 __all__ = [
+    "AutoGrow",
     "Autoscaling",
     "DataSource",
     "Gate",
@@ -56,6 +58,7 @@ __all__ = [
     "ScaleTrigger",
     "ShardBalancing",
     "ShardStrategy",
+    "Snapshots",
     "SourceKind",
     "Storage",
     "parse_pool",
@@ -122,6 +125,12 @@ class PoolSpec(Part):
                 or spec.shard_balancing.shard_count <= spec.max_replicas
             ),
             ".shardBalancing.shardCount",
+        ),
+        Rule(
+            "!has(self.storage.autoGrow) || self.gate.enabled",
+            "has to be left out without gate.enabled: it is the gate that tells how full a volume is",
+            lambda spec: spec.storage.auto_grow is None or spec.gate.enabled,
+            ".storage.autoGrow",
         ),
     )
 

@@ -29,7 +29,7 @@ class Condition(Part):
     """One aspect of the pool's state, as every Kubernetes object has them."""
 
     type: Annotated[str, Field(max_length=316)]
-    """What the condition is about: Ready, Reconciling, Stalled, Fresh, Autoscaling or Routing."""
+    """What the condition is about: Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing or another."""
     status: Verdict
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -63,6 +63,8 @@ class ReplicaWeight(Part):
     """About how long until it is fresh, from the rate at which it gains; absent when it does not."""
     out_of_service: bool | None = None
     """Whether a person has taken it out of service, by stellar.org/out-of-service on its pod; absent otherwise."""
+    volume_used_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How full its volume is; absent unless storage.autoGrow is set and its gate tells."""
     last_updated: Timestamp | None = None
     """When the scaler saw this."""
 
@@ -87,6 +89,17 @@ class ShardOfReplica(Part):
     """The archive that stands first in its configuration."""
     ledger_range: LedgerRange | None = None
     """Its ledgers, with strategy LedgerRange."""
+
+
+class SnapshotOfPool(Part):
+    """The snapshot that new replicas start from."""
+
+    name: _Name
+    """Name of the VolumeSnapshot."""
+    replica_name: _Name
+    """The replica whose volume it is of."""
+    taken_at: Timestamp
+    """When it was taken."""
 
 
 class PoolStatus(Part):
@@ -116,6 +129,8 @@ class PoolStatus(Part):
     """Mean of the replicas' lag in ledgers."""
     learned_requests_per_replica: Annotated[float, Field(ge=0)] | None = None
     """How many requests a second one replica has been seen to bear before it fell behind."""
+    newest_snapshot: SnapshotOfPool | None = None
+    """The snapshot that new replicas start from; absent while there is no good one."""
     observed_at: Timestamp | None = None
     """When the scaler last told what this rests on."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32, json_schema_extra=list_of("type"))] = ()

@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 from readpool.pool.quantity import parse_quantity
 from readpool.pool.rules import Part, Rule
 from readpool.pool.scalars import Image, ObjectName, Quantity
+from readpool.pool.volumes import AutoGrow, Snapshots
 
 SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
 
@@ -141,6 +142,13 @@ class Storage(Part):
             "cannot change: volumes stay in the class that they were made in; make a new pool instead",
             path=".storageClass",
         ),
+        Rule(
+            "!has(self.autoGrow)"
+            " || quantity(string(self.autoGrow.maxSize)).compareTo(quantity(string(self.size))) >= 0",
+            "has to be no less than storage.size",
+            lambda part: part.auto_grow is None or parse_quantity(part.auto_grow.max_size) >= parse_quantity(part.size),
+            ".autoGrow.maxSize",
+        ),
     )
 
     storage_class: ObjectName | None = None
@@ -151,7 +159,11 @@ class Storage(Part):
     """What becomes of the volumes when the pool is deleted or a replica is scaled away: Delete or Retain."""
     data_source: DataSource | None = None
     """A VolumeSnapshot or claim that new replicas start from, so that they are fresh in minutes rather than hours.
-    Replicas that are there already keep their volumes."""
+    Replicas that are there already keep their volumes. With snapshots, for as long as there is no good one."""
+    snapshots: Snapshots = Snapshots()
+    """Snapshots that the pool takes of itself, for new replicas to start from."""
+    auto_grow: AutoGrow | None = None
+    """Let volumes grow before they are full. The StorageClass has to allow it."""
 
 
 class Gate(Part):

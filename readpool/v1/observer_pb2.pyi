@@ -315,6 +315,7 @@ class Replica(_message.Message):
     DOUBTED_FIELD_NUMBER: _builtins.int
     STARTED_ON_FIELD_NUMBER: _builtins.int
     OF_ANOTHER_NETWORK_FIELD_NUMBER: _builtins.int
+    VOLUME_USED_PERCENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The pod's name where DNS tells it, else its address."""
     address: _builtins.str
@@ -340,6 +341,8 @@ class Replica(_message.Message):
     """Unix time in seconds at which its process started, by its own clock; absent where it does not say."""
     of_another_network: _builtins.bool
     """It names another network's passphrase than this fleet's: no reader may be sent to it."""
+    volume_used_percent: _builtins.int
+    """How full the volume with its ledgers is, in per cent, as the gate beside it tells; absent while not known."""
     def __init__(
         self,
         *,
@@ -356,10 +359,11 @@ class Replica(_message.Message):
         doubted: _builtins.bool = ...,
         started_on: _builtins.float | None = ...,
         of_another_network: _builtins.bool = ...,
+        volume_used_percent: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "address", b"address", "class", b"class", "detail", b"detail", "doubted", b"doubted", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "detail", b"detail", "doubted", b"doubted", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lag: _TypeAlias = _typing.Literal["lag"]  # noqa: Y015
     _WhichOneofArgType__lag: _TypeAlias = _typing.Literal["_lag", b"_lag"]  # noqa: Y015
@@ -373,6 +377,8 @@ class Replica(_message.Message):
     _WhichOneofArgType__seconds_to_fresh: _TypeAlias = _typing.Literal["_seconds_to_fresh", b"_seconds_to_fresh"]  # noqa: Y015
     _WhichOneofReturnType__started_on: _TypeAlias = _typing.Literal["started_on"]  # noqa: Y015
     _WhichOneofArgType__started_on: _TypeAlias = _typing.Literal["_started_on", b"_started_on"]  # noqa: Y015
+    _WhichOneofReturnType__volume_used_percent: _TypeAlias = _typing.Literal["volume_used_percent"]  # noqa: Y015
+    _WhichOneofArgType__volume_used_percent: _TypeAlias = _typing.Literal["_volume_used_percent", b"_volume_used_percent"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lag) -> _WhichOneofReturnType__lag | None: ...
     @_typing.overload
@@ -385,6 +391,8 @@ class Replica(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_to_fresh) -> _WhichOneofReturnType__seconds_to_fresh | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__started_on) -> _WhichOneofReturnType__started_on | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__volume_used_percent) -> _WhichOneofReturnType__volume_used_percent | None: ...
 
 Global___Replica: _TypeAlias = Replica  # noqa: Y015
 

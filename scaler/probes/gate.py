@@ -17,10 +17,14 @@ _REQUESTS = "envoy_http_downstream_rq_total"
 _ANSWERS = "envoy_http_downstream_rq_xx"
 _TIMES = "envoy_http_downstream_rq_time_bucket"
 _READ = 'envoy_http_conn_manager_prefix="read"'
+_SPACE = "envoy_overload_envoy_resource_monitors_injected_resource_pressure"
+"""How full the volume is whose gate was told to watch it, in per cent."""
+_SPACE_SERIES = re.compile(rf"{_SPACE}(?:\{{\}})? ([0-9]{{1,3}})(?: [0-9]{{1,18}})?")
 _SERIES = re.compile(rf"({_REQUESTS}|{_ANSWERS}|{_TIMES})\{{([^{{}}\n]{{1,500}})\}} ([0-9]{{1,18}})(?: [0-9]{{1,18}})?")
 _CLASS = re.compile(r'(?:^|,)envoy_response_code_class="([1-5])"(?:,|$)')
 _BOUND = re.compile(r'(?:^|,)le="([0-9]{1,12}(?:\.[0-9]{1,6})?|\+Inf)"(?:,|$)')
 _MAX_BUCKETS = 64
+_WHOLE = 100
 _Key = TypeVar("_Key", str, float)
 
 
@@ -33,12 +37,14 @@ class GateReport:
         failures: answered with 5xx.
         answers: answered with any status.
         times: by upper bound in milliseconds, rising, the last one infinite: how many took no longer.
+        volume_used_percent: how full the replica's volume is; None where the gate watches none.
     """
 
     requests: int
     failures: int
     answers: int
     times: tuple[tuple[float, int], ...] = ()
+    volume_used_percent: int | None = None
 
 
 def parse_gate(body: bytes) -> GateReport:
@@ -61,7 +67,19 @@ def parse_gate(body: bytes) -> GateReport:
             _put(times, float(_take(_BOUND, labels)), value, _TIMES)
     if requests is None:
         raise ProbeError(f"{_REQUESTS} of readers is missing")
-    return GateReport(requests, answers.get("5", 0), sum(answers.values()), _order(times))
+    return GateReport(requests, answers.get("5", 0), sum(answers.values()), _order(times), _find_used_percent(body))
+
+
+def _find_used_percent(body: bytes) -> int | None:
+    found: int | None = None
+    for line in body.decode("utf-8", "replace").split("\n"):
+        if not line.startswith(_SPACE):
+            continue
+        told = _SPACE_SERIES.fullmatch(line.rstrip("\r"))
+        if told is None or int(told[1]) > _WHOLE or found is not None:
+            raise ProbeError(f"{show(line)} is not one percentage from 0 to {_WHOLE}")
+        found = int(told[1])
+    return found
 
 
 def _find_series(body: bytes) -> Iterator[tuple[str, str, int]]:

@@ -100,8 +100,12 @@ def build_snapshot(
     desired: int | None = 5,
     lags: Mapping[str, int] | None = None,
     since: float | None = None,
+    used: Mapping[str, int] | None = None,
 ) -> pb.Snapshot:
-    """Build a snapshot from each replica's class by name; `lags` are those that are not 0, `since` when not `at`."""
+    """Build a snapshot from each replica's class by name; `lags` are those that are not 0, `since` when not `at`.
+
+    `used` is how full volumes are, in per cent, of those whose gates tell.
+    """
     replicas = [
         pb.Replica(
             name=name,
@@ -112,6 +116,7 @@ def build_snapshot(
             state="Synced!",
             observed_at=at,
             started_on=at + 86_400.0,  # of whatever pod is there meanwhile, as a scaler says that goes on polling
+            volume_used_percent=(used or {}).get(name),
             **{"class": CLASSES[replica_class]},  # type: ignore[arg-type]
         )
         for name, replica_class in classes.items()

@@ -29,6 +29,7 @@ GRANTED = {
     ("keda.sh", "scaledobjects"): {*KEPT, "delete"},
     ("gateway.networking.k8s.io", "httproutes"): {*KEPT, "delete"},
     ("monitoring.coreos.com", "prometheusrules"): {*KEPT, "delete"},
+    ("snapshot.storage.k8s.io", "volumesnapshots"): {*KEPT, "delete"},
     ("events.k8s.io", "events"): {"create", "patch"},
 }
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from controller.observed import Capabilities
+from readpool.kubernetes.kinds import VOLUME_SNAPSHOT
 from readpool.replica_class import ReplicaClass
+from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import EVERYTHING, FRESH, LAGGING
 from tests.unit.pool_manifests import ARCHIVE
 from tests.unit.pool_world import PoolWorld
@@ -17,6 +20,7 @@ MOST_REPLICAS = 7
 CLASSES = st.sampled_from([*ReplicaClass, FRESH, FRESH, LAGGING])
 TOLD = st.lists(CLASSES, min_size=MOST_REPLICAS - 1, max_size=MOST_REPLICAS).map(tuple)
 ARCHIVES = [ARCHIVE, "https://archive2.example.com"]
+TAKING = {"snapshots": {"enabled": True, "interval": "10m", "keep": 1}}
 SPECS = st.fixed_dictionaries(
     {
         "minReplicas": st.just(1),
@@ -46,7 +50,9 @@ SPECS = st.fixed_dictionaries(
                 "autoRebalance": st.booleans(),
             }
         ),
-        "storage": st.sampled_from([{"size": "100Gi"}, {"size": "200Gi"}, {"retentionPolicy": "Retain"}]),
+        "storage": st.sampled_from(
+            [{"size": "100Gi"}, {"size": "200Gi"}, {"retentionPolicy": "Retain"}, TAKING, TAKING]
+        ),
         "autoscaling": st.booleans().map(lambda on: {"enabled": on}),
         "replacement": st.booleans().map(lambda on: {"enabled": on, "afterSeconds": 3600}),
         "coreConfigOverride": st.sampled_from(["", "FAILURE_SAFETY = 0\n", "HTTP_PORT = 1\n"]),
@@ -79,6 +85,8 @@ class Turn:
     is_halted: bool
     seconds: float
     settles: bool
+    snapshot_ready_after: float | None
+    exit_code: int | None
 
     def play(self, world: PoolWorld) -> None:
         """Let it happen."""
@@ -90,8 +98,23 @@ class Turn:
             pod["status"]["conditions"][0]["status"] = "False" if ordinal in self.unready else "True"
             if ordinal in self.going:
                 pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        self._end_core(world)
+        self._make_snapshots(world)
         world.say(*self.classes, is_halted=self.is_halted)
         world.silent_since = None if self.silent_for is None else world.now - self.silent_for
+
+    def _make_snapshots(self, world: PoolWorld) -> None:
+        for key, one in world.objects.items():
+            if key.kind == VOLUME_SNAPSHOT and self.snapshot_ready_after is not None:
+                asked_at = datetime.fromisoformat(one["metadata"]["creationTimestamp"]).timestamp()
+                one["status"] = {"readyToUse": True, "creationTime": write_time(asked_at + self.snapshot_ready_after)}
+
+    def _end_core(self, world: PoolWorld) -> None:
+        for pod in list(world.pods.values())[-1:] if self.exit_code is not None else ():
+            ended = {"terminated": {"exitCode": self.exit_code}}
+            pod["status"]["containerStatuses"] = [
+                {"name": "stellar-core", "state": {"running": {}}, "lastState": ended}
+            ]
 
 
 ORDINALS = st.frozensets(st.integers(0, 6), max_size=2)
@@ -105,6 +128,8 @@ TURNS = st.builds(
     is_halted=st.sampled_from([False, False, True]),
     seconds=st.sampled_from([1.0, 31.0, 4000.0]),
     settles=st.booleans(),
+    snapshot_ready_after=st.sampled_from([None, 1.0, 1.0, 400.0]),
+    exit_code=st.sampled_from([None, None, None, 65, 134]),
 )
 
 

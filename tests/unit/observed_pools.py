@@ -16,7 +16,7 @@ from tests.unit.pool_manifests import build_manifest
 NOW = 1_700_000_000.0
 TIP = 55_000_000
 SETTINGS = PlanSettings(load_public_networks())
-EVERYTHING = Capabilities(keda=True, gateway_api=True, prometheus=True)
+EVERYTHING = Capabilities(keda=True, gateway_api=True, prometheus=True, snapshots=True)
 REVISION = "pool-1"
 VERSION = "v22.4.1"
 

@@ -178,6 +178,25 @@ REFUSED: Mapping[str, Refused] = {
     "a size in apples": Refused({"storage": {"size": "10 apples"}}, "spec.storage.size", _NO_QUANTITY),
     "a size of nothing": Refused({"storage": {"size": "0"}}, "spec.storage.size", "has to be more than nothing"),
     "a size below nothing": Refused({"storage": {"size": "-5Gi"}}, "spec.storage.size", "has to be more than nothing"),
+    "an interval of no unit": Refused(
+        {"storage": {"snapshots": {"interval": "90"}}}, "spec.storage.snapshots.interval", "has to be a duration from"
+    ),
+    "an interval that is too short": Refused(
+        {"storage": {"snapshots": {"interval": "9m"}}}, "spec.storage.snapshots.interval", "has to be a duration from"
+    ),
+    "growth to less than the size": Refused(
+        {"storage": {"autoGrow": {"maxSize": "1Gi"}}}, "spec.storage.autoGrow.maxSize", "no less than storage.size"
+    ),
+    "growth by nothing": Refused(
+        {"storage": {"autoGrow": {"maxSize": "1Ti", "increase": "0%"}}},
+        "spec.storage.autoGrow.increase",
+        "has to be a percentage",
+    ),
+    "growth that nobody tells of": Refused(
+        {"storage": {"autoGrow": {"maxSize": "1Ti"}}, "gate": {"enabled": False}},
+        "spec.storage.autoGrow",
+        "has to be left out without gate.enabled",
+    ),
     "a retention policy that is none": _not_of(
         "spec.storage.retentionPolicy", {"storage": {"retentionPolicy": "Keep"}}
     ),

@@ -7,7 +7,6 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from controller.labels import build_labels, claim_name, pod_name
@@ -15,9 +14,20 @@ from controller.observed import Capabilities, FleetView, ObservedPool
 from controller.plan import Plan, plan_pool
 from controller.plan_settings import PlanSettings
 from controller.trims import trim_pod
-from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, PVC, SCALED_OBJECT, STATEFUL_SET, ObjectKey, key_of, kind_of
+from readpool.kubernetes.kinds import (
+    ENDPOINT_SLICE,
+    POD,
+    PVC,
+    SCALED_OBJECT,
+    STATEFUL_SET,
+    VOLUME_SNAPSHOT,
+    ObjectKey,
+    key_of,
+    kind_of,
+)
 from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
+from tests.unit.api_answers import keep_theirs, leave_out_empty, strip, write_time
 from tests.unit.observed_pools import EVERYTHING, NOW, SETTINGS, VERSION, build_fleet, build_pod
 from tests.unit.pool_manifests import build_manifest
 
@@ -202,6 +212,7 @@ class PoolWorld:
         spec = {"resources": {"requests": {"storage": str(pool.spec.storage.size)}}}
         metadata = {"name": claim, "namespace": "default", "uid": f"{claim}-{self._uids}"}
         self.claims.setdefault(claim, {"metadata": metadata | {"labels": build_labels("pool")}, "spec": spec})
+        self.claims[claim].setdefault("status", {"phase": "Bound"})
 
     def read_endpoints(self) -> dict[str, tuple[str, int]]:
         """Read where readers are sent: address and weight by pod."""
@@ -226,7 +237,7 @@ class PoolWorld:
     def dump(self) -> str:
         """Write down all that there is, but for what counts writes."""
         parts = [self.pool, *self.objects.values(), *self.pods.values(), *self.claims.values()]
-        named = {f"{one.get('kind')} {one['metadata']['name']}": _strip(one) for one in parts}
+        named = {f"{one.get('kind')} {one['metadata']['name']}": strip(one) for one in parts}
         return json.dumps(named, sort_keys=True, indent=1)
 
     def _list_stateful_sets(self) -> Iterator[dict[str, Any]]:
@@ -241,18 +252,21 @@ class PoolWorld:
         where: dict[Any, dict[str, Any]] = self.claims if key.kind == PVC else self.objects
         index: Any = key.name if key.kind == PVC else key
         before = where.get(index, {})
-        made = _leave_out_empty(copy.deepcopy(manifest))
+        made = leave_out_empty(copy.deepcopy(manifest))
         if key.kind == PVC and before:
             made["spec"] = before["spec"] | made["spec"]
         made["spec"] = _DEFAULTS.get(key.kind.name, {}) | made.get("spec", {})
-        _keep_theirs(before, made)
+        keep_theirs(before, made)
         generation = before.get("metadata", {}).get("generation", 0)
         is_same = before.get("spec") == made["spec"]
         made["metadata"] |= {"uid": f"uid-of-{key.kind.name}-{key.name}", "generation": generation + (not is_same)}
+        if key.kind in (PVC, VOLUME_SNAPSHOT):
+            made_at = before.get("metadata", {}).get("creationTimestamp", write_time(self.now))
+            made["metadata"]["creationTimestamp"] = made_at
         where[index] = made | ({"status": before["status"]} if "status" in before else {})
 
     def _delete(self, key: ObjectKey) -> None:
-        ends_at = datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ends_at = write_time(self.now)
         if key.kind == POD:
             self.pods[key.name]["metadata"]["deletionTimestamp"] = ends_at
         elif key.kind == PVC:
@@ -273,28 +287,3 @@ def name_deleted(plan: Plan) -> list[str]:
 
 def _is_going(manifest: dict[str, Any]) -> bool:
     return "deletionTimestamp" in manifest["metadata"]
-
-
-def _leave_out_empty(value: Any) -> Any:
-    if isinstance(value, dict):
-        whole = {key: _leave_out_empty(part) for key, part in value.items()}
-        return {key: part for key, part in whole.items() if part not in ({}, [], "", None)}
-    return [_leave_out_empty(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def _keep_theirs(before: dict[str, Any], made: dict[str, Any]) -> None:
-    for part in ("labels", "annotations"):
-        theirs = {k: v for k, v in before.get("metadata", {}).get(part, {}).items() if k.startswith("theirs/")}
-        made["metadata"][part] = theirs | made["metadata"].get(part, {})
-
-
-def _strip(manifest: dict[str, Any]) -> dict[str, Any]:
-    stripped = copy.deepcopy(manifest)
-    stripped["metadata"].pop("generation", None)
-    status = stripped.get("status", {})
-    for name in ("observedGeneration", "updateRevision"):
-        status.pop(name, None)
-    for condition in status.get("conditions", ()):
-        condition.pop("observedGeneration", None)
-        condition.pop("lastTransitionTime", None)  # a status that was written in between has one of its own
-    return stripped

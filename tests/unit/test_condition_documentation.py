@@ -10,11 +10,12 @@ import pytest
 
 from controller import reasons, shards_problems
 from controller.autoscaling import judge_autoscaling
-from controller.conditions import PoolFacts, judge
+from controller.conditions import Judgement, PoolFacts, judge
 from controller.observed import Capabilities
 from controller.routing import Ground
 from controller.shards import ShardProblem
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
+from readpool.pool.status import Verdict
 from tests.unit.observed_pools import EVERYTHING, NOW, build_pool, observe
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "readonlypool.md").read_text(encoding="utf-8")
@@ -55,6 +56,25 @@ def list_rows(heading: str) -> list[list[str]]:
 CONDITIONS = [tuple(row[:3]) for row in list_rows("Conditions")]
 
 
+OF_SNAPSHOTS = (
+    (Verdict.TRUE, reasons.SNAPSHOT_READY),
+    (Verdict.UNKNOWN, reasons.NO_SNAPSHOT_YET),
+    (Verdict.FALSE, reasons.SNAPSHOT_BAD),
+    (Verdict.FALSE, reasons.SNAPSHOT_FAILED),
+    (Verdict.FALSE, reasons.SNAPSHOT_NOT_TAKEN_UP),
+    (Verdict.FALSE, reasons.SNAPSHOTS_MISSING),
+    (Verdict.FALSE, reasons.PAUSED),
+)
+OF_VOLUMES = (
+    (Verdict.TRUE, reasons.ENOUGH_SPACE),
+    (Verdict.TRUE, reasons.VOLUMES_GROWING),
+    (Verdict.UNKNOWN, reasons.NOT_OBSERVED),
+    (Verdict.FALSE, reasons.CANNOT_GROW),
+    (Verdict.FALSE, reasons.AT_MAX_SIZE),
+    (Verdict.FALSE, reasons.PAUSED),
+)
+
+
 def list_autoscaling() -> Iterator[Any]:
     """List what Autoscaling says of every kind of pool."""
     specs: list[dict[str, Any]] = [{}, {"paused": True}, {"autoscaling": {"enabled": False}}]
@@ -81,6 +101,8 @@ def list_facts() -> Iterator[PoolFacts]:
         *({name: value} for name, value in (("ready", 1), ("present", 4), ("outdated", 1), ("serving", 0))),
         *({name: True} for name in ("is_applying", "is_paused", "is_halted")),
         {"failing": ("PrometheusRule pool: no",)},
+        *({"snapshots": Judgement("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
+        *({"growth": Judgement("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
         {"has_query_server": False},
         {"lacks_gateway_api": True},
         {"refused_route": "x"},

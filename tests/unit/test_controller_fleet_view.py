@@ -72,6 +72,8 @@ def test_what_a_replica_bears_is_a_number_or_not_known(sent: float | None, read:
 
 
 def test_the_start_of_a_process_and_another_network_are_read() -> None:
+    assert parse_replica().volume_used_percent is None
+    assert [parse_replica(volume_used_percent=used).volume_used_percent for used in (0, 83, 400)] == [0, 83, 100]
     told = parse_replica(started_on=40.0, of_another_network=True)
     assert (told.started_on, told.is_of_another_network) == (40.0, True)
     assert (parse_replica().started_on, parse_replica().is_of_another_network) == (None, False)

@@ -104,6 +104,21 @@ def test_one_failed_question_changes_nothing_and_after_three_nothing_is_known() 
     assert known(stage)["core-2"] == 100.0
 
 
+def test_how_full_a_volume_is_counts_until_its_gate_has_been_silent_for_three_polls() -> None:
+    stage, _ = steady()
+    stage.fleet.observe_gate("core-1", replace(GateReport(1, 0, 1), volume_used_percent=83), stage.now)
+
+    def read_used() -> list[int | None]:
+        return [one.volume_used_percent for one in stage.fleet.snapshot(stage.now).replicas]
+
+    assert read_used() == [None, 83, None]
+    stage.fleet.observe_gate("core-1", REFUSED, stage.now)
+    stage.play(2 * POLL_SECONDS)
+    assert read_used() == [None, 83, None]
+    stage.play(4 * POLL_SECONDS)
+    assert read_used() == [None, None, None]
+
+
 def test_a_gate_that_does_not_answer_makes_no_replica_unreachable() -> None:
     stage, _ = steady()
     for _ in range(20):

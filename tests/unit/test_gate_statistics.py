@@ -32,6 +32,21 @@ def test_times_that_are_not_told_are_no_reason_to_refuse_the_rest() -> None:
     assert parse_gate(TOTAL.encode()) == GateReport(12, 0, 0)
 
 
+SPACE = "envoy_overload_envoy_resource_monitors_injected_resource_pressure"
+
+
+@pytest.mark.parametrize("told", [f"{SPACE}{{}} 83", f"{SPACE} 83\r"])
+def test_how_full_the_volume_is_is_read_where_it_is_told(told: str) -> None:
+    assert parse_gate(f"{TOTAL}\n{told}".encode()).volume_used_percent == 83
+    assert parse_gate(TOTAL.encode()).volume_used_percent is None
+
+
+@pytest.mark.parametrize("told", [f"{SPACE}{{}} 101", f"{SPACE}{{}} -1", f"{SPACE}{{}} x", f"{SPACE} 1\n{SPACE} 2"])
+def test_a_volume_that_is_fuller_than_full_is_refused(told: str) -> None:
+    with pytest.raises(ProbeError, match="percentage"):
+        parse_gate(f"{TOTAL}\n{told}".encode())
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -119,11 +119,14 @@ def test_a_doubt_is_told_at_once_and_goes_out() -> None:
 def test_the_start_of_a_process_another_network_and_the_interval_go_out() -> None:
     report = NodeReport(ledger=1000, is_synced=True, network="Another", started_on=40.0)
     other = replace(SNAPSHOT.replicas[0], standing=replace(ANSWERED, report=report))
+    other = replace(other, volume_used_percent=83)
     message = build_snapshot_message(
         replace(SNAPSHOT, replicas=(other, *SNAPSHOT.replicas)), poll_interval_seconds=30.0
     )
     assert message.poll_interval_seconds == 30.0
     assert [one.of_another_network for one in message.replicas] == [True, False, False]
+    assert [one.HasField("volume_used_percent") for one in message.replicas] == [True, False, False]
+    assert message.replicas[0].volume_used_percent == 83
     assert [one.HasField("started_on") and one.started_on for one in message.replicas] == [40.0, False, False]
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import (
@@ -14,7 +15,7 @@ from readpool.pool.spec import (
     parse_pool,
     parse_what_is_understood,
 )
-from tests.unit.pool_manifests import ACCEPTED, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
+from tests.unit.pool_manifests import ACCEPTED, EXAMPLE, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
 
 MODEL_ALONE = {
     "a truth as a number": ({"paused": 1}, "spec.paused", "has to be a valid boolean"),
@@ -162,3 +163,19 @@ def test_a_long_value_is_shown_by_its_beginning() -> None:
         parse_pool(build_manifest(version="v 21" * 40))
     assert len(str(refused.value)) < 250
     assert refused.value.value == "v 21" * 40
+
+
+def test_the_examples_of_pools_are_pools() -> None:
+    examples = sorted(EXAMPLE.parent.glob("readonlypool*.yaml"))
+    manifests = [one for path in examples for one in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    pools = [parse_pool(one) for one in manifests if one["kind"] == "ReadOnlyPool"]
+    assert len(pools) == len(examples)
+    assert [pool.name for pool in pools if pool.spec.storage.snapshots.enabled] == ["readers"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10m", 600), ("1h30m", 5400), ("720h", 2_592_000), ("1h0m1s", 3601), ("600s", 600)]
+)
+def test_an_interval_is_read_as_kubernetes_reads_durations(text: str, seconds: int) -> None:
+    manifest = build_manifest(storage={"snapshots": {"interval": text}})
+    assert parse_pool(manifest).spec.storage.snapshots.interval_seconds == seconds

@@ -128,6 +128,10 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 - apiGroups: [monitoring.coreos.com]
   resources: [prometheusrules]
   verbs: [get, list, watch, create, patch, delete]
+# Of fresh replicas' volumes, where storage.snapshots asks for them; the oldest go.
+- apiGroups: [snapshot.storage.k8s.io]
+  resources: [volumesnapshots]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

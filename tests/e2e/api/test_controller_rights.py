@@ -16,6 +16,7 @@ from readpool.kubernetes.kinds import (
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
+    VOLUME_SNAPSHOT,
     Kind,
 )
 from tests.e2e.api.controller_stage import USER, ControllerStage
@@ -44,7 +45,7 @@ async def test_it_uses_all_rights_that_the_chart_grants_and_no_others(stage: Con
     await make_storage_class(stage)
     stage.relay.user, stage.clock = ACCOUNT, (clock := Clock())
     async with (
-        defined(stage.client, SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE),
+        defined(stage.client, SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE, VOLUME_SNAPSHOT),
         stage.controller(lease_name=ACCOUNT, check_seconds=0.5),
     ):
         await live_a_full_life(stage, clock)
@@ -105,13 +106,15 @@ async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
         "historyArchiveUrls": ["https://archive.example.com"],
         "shardBalancing": {"enabled": True},
     }
-    await stage.apply(**BALANCED, **archives, alerting=True, storage={"storageClass": CLASS, "size": "10Gi"})
+    storage = {"storageClass": CLASS, "size": "10Gi", "snapshots": {"enabled": True}}
+    await stage.apply(**BALANCED, **archives, alerting=True, storage=storage)
     await stage.until_there(STATEFUL_SET, "pool")
     await stage.until_there(SCALED_OBJECT, "pool")
     await stage.until_there(PROMETHEUS_RULE, "pool")
     await stage.cluster.run_pods("pool")
     await stage.say()
     await stage.until_condition("Fresh", status="True")
+    await have_snapshots_come_and_go(stage)
     for _ in range(2):  # the same Event twice, the second time after a while
         await stage.say(classes={"pool-4": "lagging"}, lags={"pool-4": 3000}, tip=5000)
         await stage.until_condition("Fresh", status="False")
@@ -140,6 +143,29 @@ async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
     await change(stage, alerting=False, autoscaling={"enabled": False})
     await stage.until(lambda: has_asked(stage, "DELETE", SCALED_OBJECT), "the ScaledObject to go")
     await stage.until(lambda: has_asked(stage, "DELETE", PROMETHEUS_RULE), "the rule to go")
+
+
+async def have_snapshots_come_and_go(stage: ControllerStage) -> None:
+    """Have one taken and made, and one go that was bad."""
+    bad = {"stellar.org/applied": "x", "stellar.org/verdict": "bad", "stellar.org/verdict-at": "1"}
+    labels = {"stellar.org/pool": "pool", "app.kubernetes.io/managed-by": "readpool"}
+    metadata = {"name": "bad", "namespace": stage.namespace, "labels": labels, "annotations": bad}
+    body = {"apiVersion": VOLUME_SNAPSHOT.api_version, "kind": VOLUME_SNAPSHOT.name, "metadata": metadata, "spec": {}}
+    await stage.say(since=time.time() - 600.0)
+    taken = await stage.until(lambda: find_snapshot(stage), "a snapshot to be taken")
+    await stage.client.create(VOLUME_SNAPSHOT, body)
+    made = {"readyToUse": True, "creationTime": taken["metadata"]["creationTimestamp"]}
+    name = taken["metadata"]["name"]
+    await stage.client.merge(
+        VOLUME_SNAPSHOT, stage.namespace, name, {"status": made}, manager="snapshotter", subresource="status"
+    )
+    await stage.until_condition("Snapshots", status="True")
+    await stage.until(lambda: has_asked(stage, "DELETE", VOLUME_SNAPSHOT), "a bad one to be deleted")
+
+
+async def find_snapshot(stage: ControllerStage) -> Any:
+    found, _ = await stage.client.list(VOLUME_SNAPSHOT, stage.namespace)
+    return found[0] if found else None
 
 
 async def settle(stage: ControllerStage) -> None:

@@ -67,9 +67,26 @@ _specs = _some(
     resources=_some(
         requests=_some(cpu=_quantities, memory=_quantities), limits=_some(cpu=_quantities, memory=_quantities)
     ),
-    storage=_some(size=_quantities, storageClass=_texts),
+    storage=_some(
+        size=_quantities,
+        storageClass=_texts,
+        snapshots=_some(
+            interval=st.sampled_from(
+                ["10m", "9m59s", "720h", "720h1s", "1h30m", "0h10m", "90", "1.5h", "1d", "", "10m\n"]
+            ),
+            keep=_counts,
+            volumeSnapshotClassName=_texts,
+        ),
+        autoGrow=st.fixed_dictionaries(
+            {"maxSize": _quantities},
+            optional={
+                "usedPercent": st.sampled_from([0, 49, 50, 95, 96]),
+                "increase": st.sampled_from(["1%", "0%", "999%", "1000%", "25", "50Gi", "0", "-1Gi", "x%", "", "5%\n"]),
+            },
+        ),
+    ),
     autoscaling=_some(scalerAddress=_texts | st.sampled_from(["a:1", "dns:///a:1", "[::1]:9090"])),
-    gate=_some(image=_texts),
+    gate=_some(image=_texts, enabled=st.booleans()),
 )
 
 

@@ -25,8 +25,13 @@ RULES = "prometheusrules.monitoring.coreos.com"
 ROUTES = "httproutes.gateway.networking.k8s.io"
 SELDOM = {
     *(Right(verb, "", "persistentvolumeclaims") for verb in ("get", "create", "patch", "delete")),
+    *(
+        Right(verb, "snapshot.storage.k8s.io", "volumesnapshots")
+        for verb in ("get", "list", "watch", "create", "patch", "delete")
+    ),
 }
-"""For volumes that grow, start from a snapshot, or are given up: tests/e2e/api does that, where no replica waits."""
+"""For volumes that grow, start from a snapshot, or are given up, and for snapshots: tests/e2e/api does that, where no
+replica waits, and this cluster's storage takes none."""
 
 
 @pytest.fixture(scope="module")
