@@ -199,7 +199,7 @@ class Subscription:
                 del self.sent[name]  # no pool: nothing has to be told of it again
 
 
-_TOO_MANY = f"{MOST_NAMES} names is the most that one stream may have; subscribe to {WILDCARD} for all pools"
+_TOO_MANY = f"one stream may have {MOST_NAMES} names at most; subscribe to {WILDCARD} for all pools"
 
 
 def check_names(names: Collection[str]) -> None:

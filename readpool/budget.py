@@ -30,12 +30,12 @@ class Limits:
     """The most that is given out.
 
     Attributes:
-        process: to all together.
+        process: to all together; None where somebody else counts that.
         caller: to one caller.
         namespace: to one caller for one namespace; None where there are no namespaces.
     """
 
-    process: int
+    process: int | None
     caller: int
     namespace: int | None = None
 
@@ -104,17 +104,20 @@ class Budget:
 
     def find_refusal(self, caller: str, namespace: str = "", count: int = 1) -> OverBudget | None:
         """Say why `count` more cannot be given out; None where they can."""
-        limits, what = self.limits, self.what
-        most = limits.namespace
-        if most is not None and self._by_namespace[caller, namespace] + count > most:
-            shown = f"namespace {_show(namespace)}" if namespace else "all namespaces together"
-            message = f"{most} {what} is the most that one caller may have for {shown}"
+        limits, what, who = self.limits, self.what, _show(caller) or "one caller"
+        taken = self._by_namespace[caller, namespace]
+        if limits.namespace is not None and taken + count > limits.namespace:
+            where = f"for namespace {_show(namespace)}" if namespace else "for all namespaces"
+            message = f"{who} may have {limits.namespace} {what} at most {where}, and has {taken}"
             return OverBudget(what, Scope.NAMESPACE, message)
-        if self._by_caller[caller] + count > limits.caller:
-            message = f"{limits.caller} {what} is the most that one caller may have, and {_show(caller)} has them"
+        taken = self._by_caller[caller]
+        if taken + count > limits.caller:
+            message = f"{who} may have {limits.caller} {what} at most, and has {taken}"
             return OverBudget(what, Scope.CALLER, message)
-        if self._taken + count > limits.process:
-            return OverBudget(what, Scope.PROCESS, f"{limits.process} {what} is the most, and they are taken")
+        if limits.process is not None and self._taken + count > limits.process:
+            return OverBudget(
+                what, Scope.PROCESS, f"there are {limits.process} {what} at most, and {self._taken} taken"
+            )
         return None
 
 

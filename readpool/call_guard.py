@@ -20,6 +20,7 @@ from readpool.refusals import Refusals
 
 REQUEST_SECONDS = 10.0
 """In which the one request of a call has to come; all clients send it with the call."""
+_SHORT_BYTES = 4096
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -120,6 +121,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, what)
         if not isinstance(body, bytes):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call ended without a request")
+        self._charge(caller, body)
         return await _parse(body, handler, context)
 
     async def _parse_all(
@@ -127,7 +129,12 @@ class CallGuard(grpc.aio.ServerInterceptor):
     ) -> AsyncIterator[Any]:
         async for body in requests:
             await self._wait_for_turn(caller)
+            self._charge(caller, body)
             yield await _parse(body, handler, context)
+
+    def _charge(self, caller: str, body: bytes) -> None:
+        """Count a long request as the many short ones that it takes as much time as."""
+        self._pace.charge(caller, len(body) // _SHORT_BYTES, asyncio.get_running_loop().time())
 
     async def _wait_for_turn(self, caller: str) -> None:
         seconds = self._pace.take(caller, asyncio.get_running_loop().time())

@@ -26,9 +26,13 @@ class Pace:
 
     def take(self, caller: str, now: float) -> float:
         """Take one more of a caller at `now`, in seconds, and give in how many seconds its turn comes; 0 is at once."""
-        due = max(now, self._due.get(caller, now)) + self._spacing_seconds
+        return max(0.0, self.charge(caller, 1, now) - self._slack_seconds - now)
+
+    def charge(self, caller: str, count: int, now: float) -> float:
+        """Have the next ones of a caller wait as after `count` more, and give by when it will have made up for all."""
+        due = max(now, self._due.get(caller, now)) + count * self._spacing_seconds
         self._due[caller] = due
         self._due.move_to_end(caller)
         if len(self._due) > MOST_CALLERS:
             self._due.popitem(last=False)
-        return max(0.0, due - self._slack_seconds - now)
+        return due

@@ -12,15 +12,18 @@ from typing import Any
 import grpc
 import structlog
 
+from readpool.budget import OverBudget
+from readpool.callers import read_caller
 from readpool.clock import Clock
+from readpool.refusals import Refusals
 from readpool.v1.observer_pb2 import Snapshot, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverServicer
 from scaler.admission import Admission
-from scaler.fleets import Fleets, FleetsFullError
+from scaler.fleets import Fleets
 from scaler.pool_grounds import POOL_DELETED
 from scaler.snapshot import FleetSnapshot
 from scaler.snapshot_message import build_snapshot_message
-from scaler.streams import Stream, Streams, TooManyStreams
+from scaler.streams import Stream, Streams
 from scaler.trigger import FleetSpec
 from scaler.watched_fleet import WatchedFleet
 
@@ -54,26 +57,35 @@ class Observer(ObserverServicer):
     """Streams what the scaler sees. `interval_seconds` is how often mere numbers are told."""
 
     def __init__(
-        self, fleets: Fleets, admission: Admission, streams: Streams, interval_seconds: float, clock: Clock
+        self,
+        fleets: Fleets,
+        admission: Admission,
+        streams: Streams,
+        interval_seconds: float,
+        clock: Clock,
+        refusals: Refusals | None = None,
     ) -> None:
         self._fleets = fleets
         self._admission = admission
         self._streams = streams
         self._interval_seconds = interval_seconds
         self._clock = clock
+        self._refusals = refusals or Refusals()
         self._faulty: set[str] = set()
 
     async def Watch(self, request: WatchRequest, context: _Context) -> AsyncIterator[Snapshot]:
         """Stream one fleet or all; see the proto for what is sent when."""
+        caller = read_caller(context.peer())  # now: gRPC crashes when it is asked at the end
         try:
-            with self._streams.admit() as stream:
-                async for snapshot in await self._find_snapshots(request, context, stream):
+            with self._streams.admit(caller, _find_namespace(request)) as stream:
+                async for snapshot in await self._find_snapshots(request, context, stream, caller):
                     yield snapshot
-        except (TooManyStreams, FleetsFullError) as error:
+        except OverBudget as error:
+            self._refusals.note(error, caller)
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
 
     async def _find_snapshots(
-        self, request: WatchRequest, context: _Context, stream: Stream
+        self, request: WatchRequest, context: _Context, stream: Stream, caller: str
     ) -> AsyncIterator[Snapshot]:
         target = request.WhichOneof("target")
         if target == "fleets":
@@ -81,15 +93,15 @@ class Observer(ObserverServicer):
         if target == "trigger":
             asked = request.trigger
             trigger = await self._admission.admit(asked.namespace, "", asked.metadata, context)
-            return self._watch_one(trigger.fleet, stream)
+            return self._watch_one(trigger.fleet, stream, caller)
         if target == "pool":
             pool = request.pool
             trigger = await self._admission.admit(pool.namespace, "", {"pool": pool.name}, context)
-            return self._watch_one(trigger.fleet, stream)
+            return self._watch_one(trigger.fleet, stream, caller)
         return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target is given: trigger, pool or fleets")
 
-    async def _watch_one(self, spec: FleetSpec, stream: Stream) -> AsyncIterator[Snapshot]:
-        with self._fleets.hold(spec) as fleet:
+    async def _watch_one(self, spec: FleetSpec, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
+        with self._fleets.hold(spec, caller) as fleet:
             told = None
             while True:
                 told = Told(fleet, fleet.snapshot, self._clock())
@@ -143,6 +155,12 @@ class Observer(ObserverServicer):
         if told is None or told.fleet is not fleet:
             return 0.0  # new, or dropped and asked for again
         return told.compute_rest_seconds(fleet.snapshot, self._clock(), self._interval_seconds)
+
+
+def _find_namespace(request: WatchRequest) -> str:
+    """Find the namespace that is asked about; "" for all, and where none is given."""
+    target = request.WhichOneof("target")
+    return getattr(request, target).namespace if target else ""
 
 
 def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
