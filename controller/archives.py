@@ -6,6 +6,7 @@ The addresses are a tenant's own: one bounded GET each, no redirects, and of the
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import httpx
 import structlog
@@ -17,7 +18,9 @@ from readpool.clock import Clock
 REFRESH_SECONDS = 300.0
 TIMEOUT_SECONDS = 10.0
 MAX_BYTES = 256 * 1024
-_AT_ONCE = 8
+_AT_ONCE = 16
+_AT_ONCE_OF_NAMESPACE = 2
+"""So that archives that hang hold up those of their own namespace alone."""
 _PATH = "/.well-known/stellar-history.json"
 _LOG = structlog.get_logger()
 
@@ -38,6 +41,7 @@ class Archives:
         self._clock = clock
         self._records: dict[PoolKey, _Record] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._of_namespaces: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def read(self, key: PoolKey, urls: Sequence[str]) -> tuple[int, int] | None:
         """Give the first and the last ledger by the last answer; where that is old, they are asked meanwhile."""
@@ -65,9 +69,16 @@ class Archives:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._records.clear()
 
+    def _find_turn(self, namespace: str) -> asyncio.Semaphore:
+        """Find what the archives of a namespace take turns by; it is kept while one of them does."""
+        turn = self._of_namespaces.get(namespace)
+        if turn is None:
+            turn = self._of_namespaces[namespace] = asyncio.Semaphore(_AT_ONCE_OF_NAMESPACE)
+        return turn
+
     async def _refresh(self, key: PoolKey, record: _Record) -> None:
         asking = httpx.AsyncClient(follow_redirects=False, timeout=TIMEOUT_SECONDS, trust_env=False)
-        async with self._at_once, asking as client:
+        async with self._find_turn(key.namespace), self._at_once, asking as client:
             answers = await asyncio.gather(*(_fetch(client, url) for url in record.urls))
         ledgers = choose_archived_ledgers(answers)
         if ledgers is not None and ledgers != record.ledgers:  # who does not answer has not lost anything

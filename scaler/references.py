@@ -1,7 +1,7 @@
 """Asks the references: few nodes, far away, of any kind, whose word counts as evidence of the tip.
 
 Each is asked by httpx with a client of its own, once an interval however many fleets name it, and within the same
-limits as a node: checked address, deadlines, 256 KiB, no redirects, nothing unpacked.
+limits as a node: checked address, deadlines, 32 KiB, no redirects, nothing unpacked.
 """
 
 import asyncio
