@@ -18,8 +18,10 @@ from controller.eds_store import EdsStore
 from controller.settings import EdsSettings
 from controller.stats import ControllerStats, EdsStats
 from controller.watches import Watches
+from readpool.bans import Bans
 from readpool.budget import Budget, Limits
 from readpool.call_guard import CallGuard
+from readpool.connection_cuts import ConnectionCuts
 from readpool.host_port import HostPort, SettingsError
 from readpool.pace import Pace
 from readpool.refusals import Refusals
@@ -65,18 +67,24 @@ class EdsServer:
         self.stats = stats or EdsStats()
         refusals = Refusals(self.stats.refused_callers)
         self.service = EdsService(store, self.stats, Budget("names", _NAMES), refusals)
-        guard = _build_guard(refusals)
+        bans = Bans()
+        guard = _build_guard(refusals, bans)
         self._server = grpc.aio.server(interceptors=[guard], options=_OPTIONS, maximum_concurrent_rpcs=_AT_ONCE)
         eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
         reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
         self.port = _listen(self._server, listen, tls)
+        self._cuts = ConnectionCuts(self.port, bans)
+        self._cutting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Answer from now on."""
         await self._server.start()
+        self._cutting = asyncio.create_task(self._cuts.run(), name="connections")
 
     async def stop(self) -> None:
         """End all streams: Envoys go on with what they have, and turn to another replica."""
+        if self._cutting is not None:
+            self._cutting.cancel()
         self.service.end_all()
         await self._server.stop(grace=_LAST_ANSWERS_SECONDS)
 
@@ -102,11 +110,11 @@ async def serve_eds(settings: EdsSettings, watches: Watches, stats: ControllerSt
         await server.stop()
 
 
-def _build_guard(refusals: Refusals) -> CallGuard:
+def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
     streams, reflections = Budget("streams", _STREAMS), Budget("reflection streams", _REFLECTIONS)
     methods = dict.fromkeys((f"/{_SERVICE}/StreamEndpoints", f"/{_SERVICE}/DeltaEndpoints"), streams)
     methods[f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"] = reflections
-    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_REQUESTS), refusals)
+    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_REQUESTS), refusals, bans)
 
 
 def _listen(server: grpc.aio.Server, listen: HostPort, tls: TlsFiles | None) -> int:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from readpool.bans import Bans
 from readpool.budget import Budget
 from readpool.callers import read_caller
 from readpool.pace import Pace
@@ -33,6 +34,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         streams: by method, of what streams of requests are counted to for as long as they are open.
         pace: of each caller's requests.
         refusals: where refusals are noted.
+        bans: likewise, of those that go on.
         request_seconds: how long a request may be on its way.
     """
 
@@ -42,12 +44,14 @@ class CallGuard(grpc.aio.ServerInterceptor):
         streams: Mapping[str, Budget],
         pace: Pace,
         refusals: Refusals,
+        bans: Bans,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self._calls = calls
         self._streams = streams
         self._pace = pace
         self._refusals = refusals
+        self._bans = bans
         self._request_seconds = request_seconds
         self._guarded: dict[str, _Handler] = {}
 
@@ -80,7 +84,11 @@ class CallGuard(grpc.aio.ServerInterceptor):
         async def guarded(_requests: Any, context: _Context) -> Any:
             caller = read_caller(context.peer())
             with await self._admit(self._calls, caller, context):
-                return await handler.unary_unary(await self._receive(handler, caller, context), context)
+                try:
+                    return await handler.unary_unary(await self._receive(handler, caller, context), context)
+                except grpc.aio.AbortError as error:
+                    _let_go(error)
+                    raise
 
         return guarded
 
@@ -89,8 +97,13 @@ class CallGuard(grpc.aio.ServerInterceptor):
             caller = read_caller(context.peer())
             with await self._admit(self._calls, caller, context):
                 request = await self._receive(handler, caller, context)
-            async for message in handler.unary_stream(request, context):
-                yield message
+            try:
+                async for message in handler.unary_stream(request, context):
+                    yield message
+            except grpc.aio.AbortError as error:
+                del request
+                _let_go(error)
+                raise
 
         return guarded
 
@@ -108,6 +121,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         refusal = budget.find_refusal(caller)
         if refusal is not None:
             self._refusals.note(refusal, caller)
+            self._bans.note_refusal(caller, asyncio.get_running_loop().time())
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(refusal))
         return budget.hold(caller)
 
@@ -140,6 +154,11 @@ class CallGuard(grpc.aio.ServerInterceptor):
         seconds = self._pace.take(caller, asyncio.get_running_loop().time())
         if seconds:
             await asyncio.sleep(seconds)
+
+
+def _let_go(error: BaseException) -> None:
+    """Let go of what an abort has passed: gRPC keeps it with the call, and the request until garbage is collected."""
+    error.__traceback__ = error.__context__ = None
 
 
 async def _parse(body: bytes, handler: Any, context: _Context) -> Any:

@@ -14,9 +14,13 @@ def read_caller(peer: str) -> str:
     kind, _, rest = peer.partition(":")
     if kind not in {"ipv4", "ipv6"}:
         return kind or UNKNOWN
-    host = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
+    return read_address(unquote(rest).rpartition(":")[0].strip("[]"))
+
+
+def read_address(host: str) -> str:
+    """Read an address as a socket names it, likewise."""
     try:
-        address = ip_address(host)
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return UNKNOWN
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

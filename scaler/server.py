@@ -15,9 +15,11 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from readpool.bans import Bans
 from readpool.budget import Budget, Limits
 from readpool.call_guard import CallGuard
 from readpool.clock import Clock, steady_clock
+from readpool.connection_cuts import ConnectionCuts
 from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
 from readpool.pace import Pace
@@ -52,7 +54,7 @@ _HEALTH_STREAMS = Limits(process=500, caller=50)
 _REFLECTION_STREAMS = Limits(process=64, caller=8)
 _CALLS = Limits(process=4_096, caller=1_024)
 """Under way at once; answers take milliseconds."""
-_PACE = (10_000, 2_000.0)
+_PACE = (5_000, 500.0)
 """Calls of one caller: KEDA's for thousands of ScaledObjects at once, then so many a second; for more, it waits."""
 _AT_ONCE = 20_000
 """Calls and streams, more than all of these together: KEDA sends everything over one connection."""
@@ -97,7 +99,8 @@ class GrpcServer:
         self._health = Health(_SERVICES, health_streams, refusals)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock, refusals)
         options = (*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000)))
-        interceptors = [_build_guard(refusals), self._counts]
+        bans = Bans()
+        interceptors = [_build_guard(refusals, bans), self._counts]
         self._server = grpc.aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=_AT_ONCE)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
             ExternalScaler(fleets, admission, keda_streams, refusals), self._server
@@ -108,16 +111,21 @@ class GrpcServer:
             (*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), self._server
         )
         self.port = _listen(self._server, settings)
+        self._cuts = ConnectionCuts(self.port, bans)
+        self._cutting: asyncio.Task[None] | None = None
         self.is_serving = False
 
     async def start(self) -> None:
         """Answer from now on."""
         await self._server.start()
+        self._cutting = asyncio.create_task(self._cuts.run(), name="connections")
         self.is_serving = True
 
     async def drain(self, seconds: float) -> None:
         """Say NOT_SERVING, end the streams, finish the calls in flight; what lasts longer than `seconds` is cut."""
         self.is_serving = False
+        if self._cutting is not None:
+            self._cutting.cancel()
         self._health.drain()
         for streams in self._streams:
             streams.end_all()
@@ -141,10 +149,10 @@ def _build_streams(caller_streams: int) -> tuple[Streams, Streams, Streams]:
     return of_keda, of_observers, of_health
 
 
-def _build_guard(refusals: Refusals) -> CallGuard:
+def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
     reflections = Budget("reflection streams", _REFLECTION_STREAMS)
     methods = {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": reflections}
-    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_PACE), refusals)
+    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_PACE), refusals, bans)
 
 
 async def serve(settings: ScalerSettings) -> None:

@@ -12,6 +12,7 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from readpool.bans import Bans
 from readpool.budget import Budget, Limits
 from readpool.call_guard import CallGuard
 from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, IsActiveResponse, ScaledObjectRef
@@ -199,9 +200,8 @@ async def test_the_default_answer_is_still_given_for_a_trigger_that_is_refused(h
 
 
 async def test_a_request_that_does_not_come_ends_the_call_and_one_that_ends_early_is_no_request() -> None:
-    server = grpc.aio.server(
-        interceptors=[CallGuard(Budget("calls", Limits(2, 2)), {}, Pace(100, 100.0), Refusals(), request_seconds=0.2)]
-    )
+    guard = CallGuard(Budget("calls", Limits(2, 2)), {}, Pace(100, 100.0), Refusals(), Bans(), request_seconds=0.2)
+    server = grpc.aio.server(interceptors=[guard])
     health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

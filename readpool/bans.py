@@ -1,0 +1,57 @@
+"""Who goes on and on though it is refused? Such a caller is not answered at all for a while, longer each time. Pure.
+
+A refusal costs nearly as much as an answer, and gRPC takes calls first come, first served: without this one, whoever
+does not stop makes everybody wait. KEDA, the controller and Envoy take a refusal for an answer, and come back later.
+"""
+
+from dataclasses import dataclass
+
+REFUSALS_A_SECOND = 300
+SECONDS_IN_A_ROW = 3
+FIRST_SECONDS, LAST_SECONDS = 10.0, 300.0
+FORGIVEN_SECONDS = 600.0
+MOST_CALLERS = 4096
+
+
+@dataclass(slots=True)
+class _Record:
+    second: int = 0
+    refusals: int = 0
+    in_a_row: int = 0
+    until: float = 0.0
+    ban_seconds: float = 0.0
+
+
+class Bans:
+    """Those that are not answered."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, _Record] = {}
+        self._banned: dict[str, float] = {}
+
+    def note_refusal(self, caller: str, now: float) -> float | None:
+        """Note that a caller was refused; give for how many seconds it is banned if that is one time too many."""
+        record = self._records.get(caller)
+        if record is None:
+            if len(self._records) >= MOST_CALLERS:
+                self._records.clear()
+            record = self._records[caller] = _Record()
+        second = int(now)
+        if second != record.second:
+            went_on = second == record.second + 1 and record.refusals >= REFUSALS_A_SECOND
+            record.in_a_row = record.in_a_row + 1 if went_on else 0
+            record.second, record.refusals = second, 0
+        record.refusals += 1
+        if record.in_a_row < SECONDS_IN_A_ROW or now < record.until:
+            return None
+        is_again = now - record.until < FORGIVEN_SECONDS and record.ban_seconds
+        record.ban_seconds = min(LAST_SECONDS, 2 * record.ban_seconds) if is_again else FIRST_SECONDS
+        record.until, record.in_a_row = now + record.ban_seconds, 0
+        self._banned[caller] = record.until
+        return record.ban_seconds
+
+    def list_banned(self, now: float) -> frozenset[str]:
+        """List those that are banned now."""
+        if self._banned:
+            self._banned = {caller: until for caller, until in self._banned.items() if now < until}
+        return frozenset(self._banned)
