@@ -97,7 +97,7 @@ def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
         "readpool_controller_eds_refusals", "Answers that an Envoy refused (NACK).", value=stats.refusals
     )
     refused = CounterMetricFamily(
-        "readpool_controller_callers_refused",
+        "readpool_controller_refused_requests",
         "What was refused to callers of endpoint discovery, by what they asked for and whose share was used up.",
         labels=["what", "share"],
     )

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from readpool.bans import Bans
-from readpool.budget import Budget
+from readpool.budget import Budget, Limits
 from readpool.callers import read_caller
 from readpool.pace import Pace
 from readpool.refusals import Refusals
@@ -22,6 +22,8 @@ from readpool.refusals import Refusals
 REQUEST_SECONDS = 10.0
 """In which the one request of a call has to come; all clients send it with the call."""
 _SHORT_BYTES = 4096
+_HELD_BYTES = Limits(process=64 * 1024 * 1024, caller=16 * 1024 * 1024)
+"""Of the requests of streams that are open, which are kept as long: half a kilobyte each, if they are KEDA's."""
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -53,6 +55,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self._refusals = refusals
         self._bans = bans
         self._request_seconds = request_seconds
+        self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
         self._guarded: dict[str, _Handler] = {}
 
     async def intercept_service(
@@ -96,14 +99,18 @@ class CallGuard(grpc.aio.ServerInterceptor):
         async def guarded(_requests: Any, context: _Context) -> AsyncIterator[Any]:
             caller = read_caller(context.peer())
             with await self._admit(self._calls, caller, context):
-                request = await self._receive(handler, caller, context)
-            try:
-                async for message in handler.unary_stream(request, context):
-                    yield message
-            except grpc.aio.AbortError as error:
-                del request
-                _let_go(error)
-                raise
+                body = await self._receive_bytes(caller, context)
+                size = len(body)
+                request = await _parse(body, handler, context)
+                del body
+            with await self._admit(self._held_bytes, caller, context, size):
+                try:
+                    async for message in handler.unary_stream(request, context):
+                        yield message
+                except grpc.aio.AbortError as error:
+                    del request
+                    _let_go(error)
+                    raise
 
         return guarded
 
@@ -117,15 +124,20 @@ class CallGuard(grpc.aio.ServerInterceptor):
 
         return guarded
 
-    async def _admit(self, budget: Budget, caller: str, context: _Context) -> AbstractContextManager[None]:
-        refusal = budget.find_refusal(caller)
+    async def _admit(
+        self, budget: Budget, caller: str, context: _Context, count: int = 1
+    ) -> AbstractContextManager[None]:
+        refusal = budget.find_refusal(caller, count=count)
         if refusal is not None:
             self._refusals.note(refusal, caller)
             self._bans.note_refusal(caller, asyncio.get_running_loop().time())
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(refusal))
-        return budget.hold(caller)
+        return budget.hold(caller, count=count)
 
     async def _receive(self, handler: Any, caller: str, context: _Context) -> Any:
+        return await _parse(await self._receive_bytes(caller, context), handler, context)
+
+    async def _receive_bytes(self, caller: str, context: _Context) -> bytes:
         await self._wait_for_turn(caller)
         try:
             async with asyncio.timeout(self._request_seconds):
@@ -136,7 +148,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         if not isinstance(body, bytes):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call ended without a request")
         self._charge(caller, body)
-        return await _parse(body, handler, context)
+        return body
 
     async def _parse_all(
         self, requests: AsyncIterator[bytes], handler: Any, caller: str, context: _Context

@@ -5,6 +5,7 @@ the newest and never a backlog.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import grpc
 import structlog
 
-from readpool.budget import OverBudget
+from readpool.budget import Budget, Limits, OverBudget
 from readpool.callers import read_caller
 from readpool.clock import Clock
 from readpool.refusals import Refusals
@@ -29,6 +30,9 @@ from scaler.watched_fleet import WatchedFleet
 
 _SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
+_OF_ALL = Limits(process=64, caller=16)
+"""Each looks at all fleets, ten times a second while they change."""
+_MOST_BUILT = 512
 _log = structlog.get_logger(__name__)
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -71,6 +75,8 @@ class Observer(ObserverServicer):
         self._interval_seconds = interval_seconds
         self._clock = clock
         self._refusals = refusals or Refusals()
+        self._of_all = Budget("streams of all fleets", _OF_ALL)
+        self._built: OrderedDict[str, tuple[FleetSnapshot, Snapshot]] = OrderedDict()
         self._faulty: set[str] = set()
 
     async def Watch(self, request: WatchRequest, context: _Context) -> AsyncIterator[Snapshot]:
@@ -89,7 +95,7 @@ class Observer(ObserverServicer):
     ) -> AsyncIterator[Snapshot]:
         target = request.WhichOneof("target")
         if target == "fleets":
-            return self._watch_all(request.fleets.namespace, stream)
+            return self._watch_all(request.fleets.namespace, stream, caller)
         if target == "trigger":
             asked = request.trigger
             trigger = await self._admission.admit(asked.namespace, "", asked.metadata, context)
@@ -121,7 +127,12 @@ class Observer(ObserverServicer):
                 return
             seen = await stream.wait_for(told.fleet.next_snapshot(seen.sequence), rest_seconds)
 
-    async def _watch_all(self, namespace: str, stream: Stream) -> AsyncIterator[Snapshot]:
+    async def _watch_all(self, namespace: str, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
+        with self._of_all.hold(caller):
+            async for snapshot in self._sweep(namespace, stream):
+                yield snapshot
+
+    async def _sweep(self, namespace: str, stream: Stream) -> AsyncIterator[Snapshot]:
         told: dict[str, Told] = {}
         sequence = 0
         while not stream.is_ending:
@@ -142,14 +153,25 @@ class Observer(ObserverServicer):
             sequence = await stream.wait_for(self._fleets.changed(sequence), wake_seconds) or sequence
 
     def _build(self, snapshot: FleetSnapshot, *, is_gone: bool = False) -> Snapshot | None:
-        """Build a snapshot's message; None for one that cannot be said, which ends no stream, least of all of many."""
+        """Build a snapshot's message, once for all; None for one that cannot be said, which ends no stream."""
+        known = self._built.get(snapshot.fleet)
+        if known is not None and known[0] is snapshot and not is_gone:
+            return known[1]
         try:
-            return build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
+            message = build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
         except (ValueError, TypeError, OverflowError) as error:
             if snapshot.fleet not in self._faulty:
                 self._faulty.add(snapshot.fleet)
                 _log.error("snapshotNotTold", fleet=snapshot.fleet, exc_info=error)
             return None
+        if is_gone:
+            self._built.pop(snapshot.fleet, None)
+            return message
+        self._built[snapshot.fleet] = snapshot, message
+        self._built.move_to_end(snapshot.fleet)
+        if len(self._built) > _MOST_BUILT:
+            self._built.popitem(last=False)
+        return message
 
     def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
         if told is None or told.fleet is not fleet:

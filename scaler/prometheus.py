@@ -239,7 +239,7 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
     for method, count in stats.grpc_requests_in_flight.items():
         in_flight.add_metric([method], count)
     refused = CounterMetricFamily(
-        "readpool_callers_refused",
+        "readpool_refused_requests",
         "What was refused to gRPC callers, by what they asked for and whose share was used up.",
         labels=["what", "share"],
     )

@@ -29,7 +29,7 @@ from tests.component.scaler_process import ScalerProcess, run_scaler
 if TYPE_CHECKING:
     from readpool.keda.externalscaler_pb2_grpc import ExternalScalerAsyncStub  # exists in the typed stub only
 
-STREAMS, FLEETS = 20, 5
+STREAMS, FLEETS = 40, 5
 OF_NAMESPACE = STREAMS
 health: Any = health_pb2_grpc.HealthStub  # whose types are those of channels that block
 reflection: Any = reflection_pb2_grpc.ServerReflectionStub
@@ -75,11 +75,11 @@ async def find_code(call: Any) -> grpc.StatusCode:
 def read_metric(scaler: ScalerProcess, what: str, share: str) -> float:
     with urlopen(f"http://{scaler.telemetry}/metrics") as answer:
         text = answer.read().decode()
-    found = re.search(rf'^readpool_callers_refused_total{{share="{share}",what="{what}"}} (\S+)$', text, re.MULTILINE)
+    found = re.search(rf'^readpool_refused_requests_total{{share="{share}",what="{what}"}} (\S+)$', text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
-@pytest.mark.parametrize("kind", ["push", "observer", "reflection", "health"])
+@pytest.mark.parametrize("kind", ["push", "observer", "all fleets", "reflection", "health"])
 async def test_streams_that_one_caller_holds_leave_all_others_theirs(
     hostile: grpc.aio.Channel, keda: grpc.aio.Channel, kind: str
 ) -> None:
@@ -91,14 +91,17 @@ async def test_streams_that_one_caller_holds_leave_all_others_theirs(
         if kind == "push":
             return ExternalScalerStub(channel).StreamIsActive(build_ref(namespace))
         if kind == "observer":
+            given = build_ref(namespace).scalerMetadata
+            return ObserverStub(channel).Watch(WatchRequest(trigger=Trigger(namespace=namespace, metadata=given)))
+        if kind == "all fleets":
             return ObserverStub(channel).Watch(WatchRequest(fleets=Fleets(namespace=namespace)))
         if kind == "health":
             return health(channel).Watch(health_pb2.HealthCheckRequest())
         return reflection(channel).ServerReflectionInfo(ask_services())
 
-    if kind == "observer":  # whose first message comes with a fleet
+    if kind == "all fleets":  # whose first message comes with a fleet
         await ExternalScalerStub(keda).IsActive(build_ref("evil"))
-    most = {"push": STREAMS, "observer": STREAMS // 2, "reflection": 8, "health": 50}[kind]
+    most = {"push": STREAMS, "observer": STREAMS // 2, "all fleets": 16, "reflection": 8, "health": 50}[kind]
     calls = [open_stream(hostile, "evil") for _ in range(most + 5)]
     codes = await asyncio.gather(*map(find_code, calls))
     assert codes.count(grpc.StatusCode.OK) == most
@@ -216,4 +219,20 @@ async def test_a_request_that_does_not_come_ends_the_call_and_one_that_ends_earl
         assert await find_code(begin(send(after_seconds=ANSWER_SECONDS))) is grpc.StatusCode.DEADLINE_EXCEEDED
         assert await find_code(begin(send(after_seconds=0.0))) is INVALID
         assert await find_code(health(channel).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
+    await server.stop(grace=None)
+
+
+async def test_long_requests_of_streams_that_stay_open_are_counted_by_their_length() -> None:
+    guard = CallGuard(Budget("calls", Limits(9, 9)), {}, Pace(10_000, 1000.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(999, 999)))), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        most = 16 * 1024 * 1024 // 1_000_000
+        calls = [health(channel).Watch(health_pb2.HealthCheckRequest(service="x" * 1_000_000)) for _ in range(most + 3)]
+        codes = await asyncio.gather(*map(find_code, calls))
+        assert codes.count(EXHAUSTED) == 3
+        for call in calls:
+            call.cancel()
     await server.stop(grace=None)
