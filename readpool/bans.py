@@ -6,8 +6,10 @@ does not stop makes everybody wait. KEDA, the controller and Envoy take a refusa
 
 from dataclasses import dataclass
 
-REFUSALS_A_SECOND = 300
-SECONDS_IN_A_ROW = 3
+REFUSALS_A_SECOND = 200
+"""That are forgotten again as they come."""
+MOST_REFUSALS = 1000
+"""Beyond those."""
 FIRST_SECONDS, LAST_SECONDS = 10.0, 300.0
 FORGIVEN_SECONDS = 600.0
 MOST_CALLERS = 4096
@@ -15,9 +17,8 @@ MOST_CALLERS = 4096
 
 @dataclass(slots=True)
 class _Record:
-    second: int = 0
-    refusals: int = 0
-    in_a_row: int = 0
+    at: float
+    refusals: float = 0.0
     until: float = 0.0
     ban_seconds: float = 0.0
 
@@ -35,18 +36,14 @@ class Bans:
         if record is None:
             if len(self._records) >= MOST_CALLERS:
                 self._records.clear()
-            record = self._records[caller] = _Record()
-        second = int(now)
-        if second != record.second:
-            went_on = second == record.second + 1 and record.refusals >= REFUSALS_A_SECOND
-            record.in_a_row = record.in_a_row + 1 if went_on else 0
-            record.second, record.refusals = second, 0
-        record.refusals += 1
-        if record.in_a_row < SECONDS_IN_A_ROW or now < record.until:
+            record = self._records[caller] = _Record(now)
+        record.refusals = max(0.0, record.refusals - REFUSALS_A_SECOND * (now - record.at)) + 1
+        record.at = now
+        if record.refusals < MOST_REFUSALS or now < record.until:
             return None
-        is_again = now - record.until < FORGIVEN_SECONDS and record.ban_seconds
+        is_again = record.ban_seconds and now - record.until < FORGIVEN_SECONDS
         record.ban_seconds = min(LAST_SECONDS, 2 * record.ban_seconds) if is_again else FIRST_SECONDS
-        record.until, record.in_a_row = now + record.ban_seconds, 0
+        record.until, record.refusals = now + record.ban_seconds, 0.0
         self._banned[caller] = record.until
         return record.ban_seconds
 

@@ -19,7 +19,10 @@ from readpool.callers import read_address
 
 MOST_CONNECTIONS = 1024
 """Of one caller: KEDA's go on for as long as a stream on them does, and a new one is made each minute."""
-_BAN_SECONDS, _COUNT_SECONDS = 0.1, 5.0
+_BAN_SECONDS, _COUNT_SECONDS = 0.02, 5.0
+_BAN_SHARE = 0.2
+"""Of the time, at most, goes into looking for connections of those that are banned."""
+_IDLE_SECONDS = 0.1
 _DESCRIPTORS = Path("/proc/self/fd")
 _log = structlog.get_logger(__name__)
 
@@ -39,16 +42,18 @@ class ConnectionCuts:
     async def run(self) -> None:
         """Cut what is to be cut, until cancelled; where descriptors cannot be listed, nothing is."""
         loop = asyncio.get_running_loop()
-        count_at = loop.time() + _COUNT_SECONDS
+        count_at, rest_seconds = loop.time() + _COUNT_SECONDS, _BAN_SECONDS
         while can_cut():
-            await asyncio.sleep(_BAN_SECONDS)
+            await asyncio.sleep(max(rest_seconds, _BAN_SECONDS))
             now = loop.time()
             banned = self._bans.list_banned(now)
             if not banned and now < count_at:
+                rest_seconds = _IDLE_SECONDS
                 continue
             if now >= count_at:
                 count_at = now + _COUNT_SECONDS
             cut = await asyncio.to_thread(cut_connections, self._port, banned)
+            rest_seconds = (loop.time() - now) / _BAN_SHARE if banned else _IDLE_SECONDS
             for caller, count in cut.items():
                 if caller not in banned:
                     _log.warning("connectionsCut", caller=caller, count=count, most=MOST_CONNECTIONS)

@@ -52,11 +52,12 @@ _OBSERVER_STREAMS = 4_000
 _NAMESPACE_STREAMS = 1_000
 _HEALTH_STREAMS = Limits(process=500, caller=50)
 _REFLECTION_STREAMS = Limits(process=64, caller=8)
-_CALLS = Limits(process=4_096, caller=1_024)
-"""Under way at once; answers take milliseconds."""
-_PACE = (5_000, 500.0)
+_CALLS = Limits(process=12_000, caller=6_000)
+"""Under way at once: answers take milliseconds, so these are calls that wait for their turn. Holding one costs a tenth
+of refusing it again and again."""
+_PACE = (2_000, 500.0)
 """Calls of one caller: KEDA's for thousands of ScaledObjects at once, then so many a second; for more, it waits."""
-_AT_ONCE = 20_000
+_AT_ONCE = 25_000
 """Calls and streams, more than all of these together: KEDA sends everything over one connection."""
 _CONNECTION_SECONDS = 60.0
 """Clients look the Service's name up again when a connection ends; one with all it needs never would, and a scaler that
@@ -68,7 +69,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 256 * 1024),  # a trigger
     ("grpc.max_send_message_length", 64 * 1024 * 1024),  # a snapshot of a very large fleet
     ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", _AT_ONCE),
+    ("grpc.max_concurrent_streams", _KEDA_STREAMS + _CALLS.caller),
     ("grpc.keepalive_time_ms", 60_000),  # finds peers that went without a word, and frees their streams
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),

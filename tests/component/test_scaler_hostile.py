@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.request import urlopen
 
 import grpc
@@ -25,9 +25,6 @@ from scaler.health import Health
 from scaler.streams import Streams
 from tests.component.other_caller import calling_from
 from tests.component.scaler_process import ScalerProcess, run_scaler
-
-if TYPE_CHECKING:
-    from readpool.keda.externalscaler_pb2_grpc import ExternalScalerAsyncStub  # exists in the typed stub only
 
 STREAMS, FLEETS = 40, 5
 OF_NAMESPACE = STREAMS
@@ -145,24 +142,32 @@ async def test_fleets_without_end_of_one_namespace_leave_room_for_others_and_are
     assert refusals[0]["why"] == f"127.0.0.1 may have {FLEETS} fleets at most for namespace evil, and has {FLEETS}"
 
 
-async def test_calls_whose_request_never_comes_leave_others_room(
-    hostile: grpc.aio.Channel, keda: grpc.aio.Channel
-) -> None:
+async def test_calls_whose_request_never_comes_leave_others_room() -> None:
+    guard = CallGuard(Budget("calls", Limits(6, 3)), {}, Pace(100, 100.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+
     async def send_nothing() -> AsyncIterator[bytes]:
         await asyncio.sleep(ANSWER_SECONDS)
         yield b""
 
-    begin: Any = hostile.stream_unary("/externalscaler.ExternalScaler/GetMetrics")
-    calls = [begin(send_nothing()) for _ in range(1030)]
-    codes = [asyncio.ensure_future(find_code(call)) for call in calls]
-    ended, waiting = await asyncio.wait(codes, return_when=asyncio.FIRST_COMPLETED)
-    assert {one.result() for one in ended} == {EXHAUSTED}
-    stub: ExternalScalerAsyncStub = ExternalScalerStub(keda)
-    assert await stub.IsActive(build_ref("victim")) == IsActiveResponse(result=True)
-    for call in calls:
-        call.cancel()
-    if waiting:
+    async with (
+        calling_from("127.0.0.2", f"127.0.0.1:{port}") as address,
+        grpc.aio.insecure_channel(address) as other,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        begin: Any = channel.stream_unary("/grpc.health.v1.Health/Check")
+        calls = [begin(send_nothing()) for _ in range(4)]
+        codes = [asyncio.ensure_future(find_code(call)) for call in calls]
+        ended, waiting = await asyncio.wait(codes, return_when=asyncio.FIRST_COMPLETED)
+        assert [one.result() for one in ended] == [EXHAUSTED]
+        assert await find_code(health(other).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
+        for call in calls:
+            call.cancel()
         await asyncio.wait(waiting)
+    await server.stop(grace=None)
 
 
 async def test_bytes_that_are_no_request_are_refused_without_a_line(
