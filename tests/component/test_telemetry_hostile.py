@@ -1,6 +1,7 @@
 """The telemetry port under a pod that means harm: silent connections, half a head, answers that nobody reads."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
@@ -54,7 +55,12 @@ async def serve(idle_seconds: float = IDLE_SECONDS) -> AsyncIterator[int]:
 @asynccontextmanager
 async def connect(port: int, say: bytes = b"", source: str = "127.0.0.1") -> AsyncIterator[asyncio.StreamReader]:
     """Connect, say something, and give what is answered, for as long as the block runs."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that the kernel takes little of what nobody reads
+    own.bind((source, 0))
+    own.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=own)
     writer.write(say)
     try:
         yield reader
