@@ -8,6 +8,7 @@ BASE     ?= python:3.11-slim
 NAME     ?= readpool
 MINUTES  ?= 20
 SEED     ?= 1
+INPUTS   ?= 10000000
 JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 
 PY       := $(VENV)/bin/python
@@ -21,7 +22,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak browser demo bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz browser demo bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -136,6 +137,9 @@ stubs: setup ## Generate the gRPC stubs from proto/
 
 bench: setup ## Measure polling, 10,000 nodes and GetMetrics into bench/results.json (ARGS="--quick --out FILE" for a look)
 	$(PY) -m bench $(ARGS)
+
+fuzz: setup ## Give each parser of outside bytes inputs that are almost right (INPUTS=10000000 ARGS="--target trigger --seed 1")
+	$(PY) -m tests.fuzz --inputs $(INPUTS) --jobs $(JOBS) $(ARGS)
 
 policy-bench: setup ## Compare scaling policies over a hundred simulated days (ARGS="--days 5" for a look)
 	$(PY) -m bench.policy_bench $(ARGS)

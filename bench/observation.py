@@ -99,7 +99,15 @@ class _Tally(ScalerStats):
 async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
     """Observe the nodes for one warm-up of an interval and a half, then measure."""
     _write_log_to_nowhere()
-    settings = PollSettings(interval_seconds=load.interval_seconds, allow_loopback=True)
+    most = load.nodes  # all of one caller and one namespace
+    settings = PollSettings(
+        interval_seconds=load.interval_seconds,
+        allow_loopback=True,
+        caller_fleets=most,
+        caller_nodes=most,
+        namespace_fleets=most,
+        namespace_nodes=most,
+    )
     tally = _Tally()
     fleets = Fleets(settings, steady_clock(), tally)
     await fleets.start()

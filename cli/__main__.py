@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import click
 
@@ -33,6 +34,17 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)  # noqa: S101  # COMMANDS is ours
         return command
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; what it fails with may be the words of nodes, callers or the API server."""
+        try:
+            return super().invoke(context)
+        except click.ClickException as error:
+            if isinstance(error, click.UsageError):
+                raise  # the words of whoever runs it
+            lines = error.message.split("\n")
+            said = "\n".join("".join(each if each.isprintable() else "?" for each in line) for line in lines)
+            raise click.ClickException(said) from error
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from COMMANDS, importing none."""

@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from cli.answers import Answer, TooFewAddressesError, ask_until_settled, find_addresses, is_failed
 from cli.check_ready import SCHEME, ask_until_ready, describe_readiness
 from cli.endpoint import Endpoint, build_endpoint, open_channel, tls_options
+from cli.fleet_table import make_printable
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 
@@ -83,7 +84,7 @@ def check(
 
 
 def _tell(line: str, answers: Sequence[Answer]) -> NoReturn:
-    click.echo(line, err=is_failed(answers))
+    click.echo(make_printable(line), err=is_failed(answers))
     sys.exit(int(is_failed(answers)))
 
 

@@ -135,7 +135,9 @@ def build_explanation(
     pool: ReadOnlyPool, told: Explanation, paper: Paper, *, remark: str = "", hint: bool = False
 ) -> RenderableType:
     """Build all that is shown: the sentences, the sum, the conditions that are not as they should be, the replicas."""
-    parts: list[RenderableType] = [Text.assemble((f"{pool.namespace}/{pool.name}", "bold"), "  ", _say_kind(pool))]
+    parts: list[RenderableType] = [
+        Text.assemble((make_printable(f"{pool.namespace}/{pool.name}"), "bold"), "  ", make_printable(_say_kind(pool)))
+    ]
     parts += [Text(make_printable(sentence)) for sentence in told.sentences]
     parts += (
         [Text(make_printable(f"{remark} What is said here is from the pool's status."), "yellow")] if remark else []
@@ -158,7 +160,7 @@ def _build_steps(told: Explanation) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(style="dim")
     for step in told.steps:
-        table.add_row(step.figure, step.name, step.text)
+        table.add_row(*(Text(make_printable(words)) for words in (step.figure, step.name, step.text)))
     return table
 
 
@@ -170,6 +172,6 @@ def _build_conditions(pool: ReadOnlyPool) -> RenderableType:
     for condition in pool.status.conditions:
         good = Verdict.FALSE if condition.type in {"Reconciling", "Stalled"} else Verdict.TRUE
         style = "" if condition.status is good else "yellow"
-        words = (condition.type, condition.status, condition.reason, make_printable(condition.message))
-        table.add_row(*(Text(str(word), style) for word in words))
+        words = (condition.type, condition.status, condition.reason, condition.message)
+        table.add_row(*(Text(make_printable(str(word)), style) for word in words))
     return table

@@ -55,11 +55,11 @@ def build_pools(
     """Build the table of pools; with replicas, a table of those follows for each pool that has any."""
     columns = (*_NAMESPACE, *POOL_COLUMNS) if with_namespace else POOL_COLUMNS
     parts: list[RenderableType] = [build_table(columns, entries, paper)]
-    parts += [Text(f"{entry.name}: {make_printable(entry.problem)}", "yellow") for entry in entries if entry.problem]
+    parts += [Text(make_printable(f"{entry.name}: {entry.problem}"), "yellow") for entry in entries if entry.problem]
     for entry in entries if with_replicas else ():
         if entry.pool is not None and entry.pool.status.replica_weights:
-            heading = Text(f"\n{entry.namespace}/{entry.name}", "bold")
-            parts += [heading, build_replicas(entry.pool, paper, most=MAX_REPLICA_ROWS)]
+            heading = Text(make_printable(f"{entry.namespace}/{entry.name}"), "bold")
+            parts += [Text(""), heading, build_replicas(entry.pool, paper, most=MAX_REPLICA_ROWS)]
     return Group(*parts)
 
 
@@ -81,8 +81,16 @@ def build_table(columns: Sequence[Column[RowT]], rows: Sequence[RowT], paper: Pa
         overflow = "crop" if paper.ascii_only else "ellipsis"
         table.add_column(column.heading, justify=column.justify, no_wrap=True, overflow=overflow)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(column.show(row, paper) for column in chosen))
+        table.add_row(*(_build_cell(column.show(row, paper)) for column in chosen))
     return table
+
+
+def _build_cell(shown: str | Text) -> Text:
+    """Build a cell: as it stands, without markup and without what a terminal would obey."""
+    if isinstance(shown, str):
+        return Text(make_printable(shown))
+    shown.plain = make_printable(shown.plain)
+    return shown
 
 
 def show_age(seconds: float) -> str:

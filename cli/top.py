@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.endpoint import Endpoint, build_endpoint, tls_options
-from cli.fleet_table import build_fleet
+from cli.fleet_table import build_fleet, make_printable
 from cli.observer_client import Connected, Event, ObserverError, Outage, watch
 from cli.page import print_page
 from readpool.v1 import observer_pb2 as pb
@@ -73,7 +73,7 @@ def build_board(board: Board, *, width: int, height: int | None, ascii_only: boo
     chosen = board.chosen()
     most = max((len(fleet.replicas) for fleet in chosen), default=0)
     rows = most if height is None else max(1, (height - 1) // max(1, len(chosen)) - LINES_BESIDE_ROWS)
-    parts: list[RenderableType] = [Text(board.remark(), "yellow")] if board.remark() else []
+    parts: list[RenderableType] = [Text(make_printable(board.remark()), "yellow")] if board.remark() else []
     for fleet in chosen:
         parts += [build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only), Text("")]
     return Group(*parts[:-1]) if chosen else Group(*parts)
@@ -129,7 +129,7 @@ async def _show(console: Console, endpoint: Endpoint, request: pb.WatchRequest, 
 async def _print_once(console: Console, endpoint: Endpoint, request: pb.WatchRequest, board: Board) -> int:
     await _gather(endpoint, request, board)
     if board.outage or (board.fleets and not board.chosen()):
-        click.echo(board.remark().removesuffix(" Trying again."), err=True)
+        click.echo(make_printable(board.remark().removesuffix(" Trying again.")), err=True)
         return 1
     print_page(
         console, lambda *, width, ascii_only: build_board(board, width=width, height=None, ascii_only=ascii_only)

@@ -6,6 +6,7 @@ The addresses are a tenant's own: controller.archive_fetch checks them, and of t
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from controller.archive_fetch import ArchiveFetcher
 from controller.archive_reports import choose_archived_ledgers
@@ -13,7 +14,9 @@ from controller.pool_keys import PoolKey
 from readpool.clock import Clock
 
 REFRESH_SECONDS = 300.0
-_AT_ONCE = 8
+_AT_ONCE = 16
+_AT_ONCE_OF_NAMESPACE = 2
+"""So that archives that hang hold up those of their own namespace alone."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class Archives:
         self._fetcher = fetcher or ArchiveFetcher()
         self._records: dict[PoolKey, _Record] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._of_namespaces: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def read(self, key: PoolKey, urls: Sequence[str]) -> tuple[int, int] | None:
         """Give the first and the last ledger by the last answer; where that is old, they are asked meanwhile."""
@@ -60,8 +64,15 @@ class Archives:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._records.clear()
 
+    def _find_turn(self, namespace: str) -> asyncio.Semaphore:
+        """Find what the archives of a namespace take turns by; it is kept while one of them does."""
+        turn = self._of_namespaces.get(namespace)
+        if turn is None:
+            turn = self._of_namespaces[namespace] = asyncio.Semaphore(_AT_ONCE_OF_NAMESPACE)
+        return turn
+
     async def _refresh(self, key: PoolKey, record: _Record) -> None:
-        async with self._at_once:
+        async with self._find_turn(key.namespace), self._at_once:
             answers = await asyncio.gather(*(self._fetcher.fetch(url) for url in record.urls))
         ledgers = choose_archived_ledgers(answers)
         if ledgers is not None and ledgers != record.ledgers:  # who does not answer has not lost anything

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any, TypeGuard
 
 from controller.labels import POOL_LABEL, WEIGHT_ANNOTATION, read_annotations
-from readpool.kubernetes.kinds import Manifest
+from readpool.kubernetes.kinds import POOL, Manifest
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 NEUTRAL_WEIGHT = 1
@@ -68,12 +68,21 @@ def resource_name(namespace: str, service: str) -> str:
 
 
 def resource_of(manifest: Manifest) -> str | None:
-    """Name the resource that a slice belongs to; None for a slice of no Service, or of a backend of an HTTPRoute."""
+    """Name the resource that a slice belongs to; None for one of no Service, of a backend of a route, or of no pool."""
     metadata = manifest["metadata"]
     labels = metadata.get("labels") or {}
     service = labels.get(SERVICE_LABEL)
     is_of_pool = labels.get(POOL_LABEL, service) == service
-    return resource_name(metadata.get("namespace", ""), service) if service and is_of_pool else None
+    if not service or not is_of_pool or not is_owned_by_pool(manifest):
+        return None
+    return resource_name(metadata.get("namespace", ""), service)
+
+
+def is_owned_by_pool(manifest: Manifest) -> bool:
+    """Tell whether a pool is what a slice goes with, as all of ours; labels alone anybody's slice may have."""
+    owners = manifest["metadata"].get("ownerReferences") or ()
+    kinds = [(one.get("apiVersion"), one.get("kind")) for one in owners if one.get("controller")]
+    return kinds == [(POOL.api_version, POOL.name)]
 
 
 def build_assignment(slices: Iterable[Manifest]) -> Assignment:

@@ -18,21 +18,36 @@ from controller.eds_store import EdsStore
 from controller.settings import EdsSettings
 from controller.stats import ControllerStats, EdsStats
 from controller.watches import Watches
+from readpool.bans import Bans
+from readpool.budget import Budget, Limits
+from readpool.call_guard import CallGuard
 from readpool.client_names import list_guards
+from readpool.connection_cuts import ConnectionCuts
 from readpool.host_port import HostPort, SettingsError
+from readpool.pace import Pace
+from readpool.refusals import Refusals
 from readpool.server_tls import build_server_credentials
 from readpool.tls_files import TlsFiles
 
 _LOG = structlog.get_logger()
 _SERVICE = eds_pb2.DESCRIPTOR.services_by_name["EndpointDiscoveryService"].full_name
-_MOST_STREAMS = 20_000
+_STREAMS = Limits(process=4096, caller=1024)
 """An Envoy may open one for each cluster that it has."""
+_NAMES = Limits(process=128 * 1024, caller=16 * 1024)
+"""That streams may name together: a kilobyte each."""
+_REFLECTIONS = Limits(process=32, caller=4)
+_CALLS = Limits(process=1024, caller=64)
+_REQUESTS = (2 * _STREAMS.caller, 200.0)
+"""Of one caller: each stream's first and its answer at once, then so many a second. Who asks more often waits."""
+_AT_ONCE = 8192
+"""More than all of these, so that nobody is refused for what others hold."""
 _LAST_ANSWERS_SECONDS = 0.5
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
-    ("grpc.max_receive_message_length", 1024 * 1024),  # the names of thousands of pools
+    ("grpc.max_receive_message_length", 256 * 1024),  # the names of thousands of pools, in turn
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
-    ("grpc.max_concurrent_streams", _MOST_STREAMS),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", _STREAMS.caller + _CALLS.caller),
     ("grpc.keepalive_time_ms", 60_000),  # finds Envoys that went without a word, and frees their streams
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -51,19 +66,26 @@ class EdsServer:
         self, listen: HostPort, store: EdsStore, tls: TlsFiles | None = None, stats: EdsStats | None = None
     ) -> None:
         self.stats = stats or EdsStats()
-        self.service = EdsService(store, self.stats)
-        guards = list_guards(tls)
-        self._server = grpc.aio.server(interceptors=guards, options=_OPTIONS, maximum_concurrent_rpcs=_MOST_STREAMS)
+        refusals = Refusals(self.stats.refused_callers)
+        self.service = EdsService(store, self.stats, Budget("names", _NAMES), refusals)
+        bans = Bans()
+        guards = [_build_guard(refusals, bans), *list_guards(tls)]
+        self._server = grpc.aio.server(interceptors=guards, options=_OPTIONS, maximum_concurrent_rpcs=_AT_ONCE)
         eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
         reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
         self.port = _listen(self._server, listen, tls)
+        self._cuts = ConnectionCuts(self.port, bans)
+        self._cutting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Answer from now on."""
         await self._server.start()
+        self._cutting = asyncio.create_task(self._cuts.run(), name="connections")
 
     async def stop(self) -> None:
         """End all streams: Envoys go on with what they have, and turn to another replica."""
+        if self._cutting is not None:
+            self._cutting.cancel()
         self.service.end_all()
         await self._server.stop(grace=_LAST_ANSWERS_SECONDS)
 
@@ -87,6 +109,13 @@ async def serve_eds(settings: EdsSettings, watches: Watches, stats: ControllerSt
         following.cancel()
         feed.stop()
         await server.stop()
+
+
+def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
+    streams, reflections = Budget("streams", _STREAMS), Budget("reflection streams", _REFLECTIONS)
+    methods = dict.fromkeys((f"/{_SERVICE}/StreamEndpoints", f"/{_SERVICE}/DeltaEndpoints"), streams)
+    methods[f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"] = reflections
+    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_REQUESTS), refusals, bans)
 
 
 def _listen(server: grpc.aio.Server, listen: HostPort, tls: TlsFiles | None) -> int:

@@ -5,8 +5,7 @@ What is owed to whom is decided in controller.eds_subscription; here requests ar
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -15,11 +14,16 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from controller.eds_messages import TYPE_URL
 from controller.eds_store import EdsStore
-from controller.eds_subscription import Answer, Subscription
+from controller.eds_subscription import Answer, NotANameError, Subscription, TooManyNames, check_names
 from controller.stats import EdsStats
+from readpool.budget import Budget, OverBudget, Scope
+from readpool.callers import read_caller
+from readpool.refusals import Refusals
 
 _LOG = structlog.get_logger(__name__)
 _MOST_TOLD = 1000
+_MOST_WORDS = 500
+"""Characters that are kept of what an Envoy says of itself or of an answer."""
 _Take = Callable[[Subscription, Any], None]
 _Encode = Callable[[Answer], Any]
 
@@ -30,9 +34,11 @@ class EdsService:
     They end when the store is no longer current: their Envoys keep what they have, and turn to another controller.
     """
 
-    def __init__(self, store: EdsStore, stats: EdsStats) -> None:
+    def __init__(self, store: EdsStore, stats: EdsStats, names: Budget, refusals: Refusals) -> None:
         self._store = store
         self._stats = stats
+        self._names = names
+        self._refusals = refusals
         self._told: set[tuple[str, str]] = set()
         self._wakes: set[asyncio.Event] = set()
         self._is_ending = False
@@ -63,6 +69,11 @@ class EdsService:
         """Answer once, for clients that poll."""
         await _check_type(request, context)
         await self._check_current(context)
+        caller = read_caller(context.peer())
+        try:
+            check_names(request.resource_names)
+        except (TooManyNames, NotANameError) as error:
+            await self._refuse_names(error, caller, context)
         await self._store.ready.wait()
         self._stats.pushes["Fetch"] += 1
         names = tuple(request.resource_names) or tuple(sorted(self._store.names()))
@@ -71,14 +82,22 @@ class EdsService:
     async def _serve(
         self, requests: AsyncIterator[Any], context: Any, take: _Take, encode: _Encode
     ) -> AsyncIterator[Any]:
+        caller = read_caller(context.peer())  # now: gRPC crashes when it is asked at the end
         await self._check_current(context)
         subscription, wake = Subscription(), asyncio.Event()
+
+        async def take_request(request: Any) -> None:
+            try:
+                take(subscription, request)
+                self._charge(subscription, caller)
+            except (OverBudget, TooManyNames, NotANameError) as error:
+                await self._refuse_names(error, caller, context)
 
         def note(name: str) -> None:
             if subscription.note_change(name):
                 wake.set()
 
-        reading = asyncio.create_task(self._read(requests, context, partial(take, subscription), wake))
+        reading = asyncio.create_task(self._read(requests, context, take_request, wake))
         reading.add_done_callback(lambda _: wake.set())
         self._wakes.add(wake)
         self._stats.streams += 1
@@ -97,18 +116,40 @@ class EdsService:
             self._wakes.discard(wake)
             self._stats.streams -= 1
             reading.cancel()
+            self._names.give_back(caller, count=subscription.charged)
 
     async def _read(
-        self, requests: AsyncIterator[Any], context: Any, take: Callable[[Any], None], wake: asyncio.Event
+        self, requests: AsyncIterator[Any], context: Any, take: Callable[[Any], Awaitable[None]], wake: asyncio.Event
     ) -> None:
         await self._store.ready.wait()
         node = ""
         async for request in requests:
             await _check_type(request, context)
-            node = request.node.id or node
+            node = request.node.id[:_MOST_WORDS] or node
             self._tell_refusal(node, request)
-            take(request)
+            await take(request)
             wake.set()
+
+    def _charge(self, subscription: Subscription, caller: str) -> None:
+        """Count what a stream names to its caller.
+
+        Raises:
+            OverBudget: the caller's streams together name too many.
+        """
+        more = subscription.named - subscription.charged
+        if more > 0:
+            self._names.take(caller, count=more)
+        else:
+            self._names.give_back(caller, count=-more)
+        subscription.charged = subscription.named
+
+    async def _refuse_names(self, error: Exception, caller: str, context: Any) -> None:
+        """End a stream or a call with the reason why it may not have what it names."""
+        if isinstance(error, NotANameError):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        refusal = error if isinstance(error, OverBudget) else OverBudget("names", Scope.STREAM, str(error))
+        self._refusals.note(refusal, caller)
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(refusal))
 
     async def _check_current(self, context: Any) -> None:
         """Send whoever asks to another controller while this one does not see the API server."""
@@ -152,15 +193,15 @@ class EdsService:
         if not request.HasField("error_detail"):
             return
         self._stats.refusals += 1
-        refusal = (node, request.error_detail.message)
+        refusal = (node, request.error_detail.message[:_MOST_WORDS])
         if refusal not in self._told:
             if len(self._told) >= _MOST_TOLD:
                 self._told.clear()
             self._told.add(refusal)
-            _LOG.warning("edsRefused", node=node, why=request.error_detail.message)
+            _LOG.warning("edsRefused", node=node, why=refusal[1])
 
 
 async def _check_type(request: Any, context: Any) -> None:
     if request.type_url not in {"", TYPE_URL}:
-        what = f"type_url is {request.type_url!r}; this service has {TYPE_URL} alone"
+        what = f"type_url is {request.type_url[:_MOST_WORDS]!r}; this service has {TYPE_URL} alone"
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, what)

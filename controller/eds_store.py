@@ -5,7 +5,7 @@ Written by controller.eds_feed, from the slices. Encoded once for all the Envoys
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView
 from dataclasses import dataclass
 
 from google.protobuf.any_pb2 import Any as PackedMessage
@@ -14,6 +14,7 @@ from controller.eds import Assignment, compute_version
 from controller.eds_messages import encode_assignment
 
 _EMPTY = Assignment()
+_EMPTY_VERSION = compute_version(_EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ class EdsStore:
 
     def get(self, name: str) -> Resource:
         """Give a pool's assignment; a pool that is not there has no endpoints."""
-        return self._resources.get(name) or Resource(compute_version(_EMPTY), encode_assignment(name, _EMPTY))
+        return self._resources.get(name) or Resource(_EMPTY_VERSION, encode_assignment(name, _EMPTY))
 
-    def names(self) -> frozenset[str]:
-        """Name the pools that there are."""
-        return frozenset(self._resources)
+    def names(self) -> KeysView[str]:
+        """Name the pools that there are, at whatever time they are read."""
+        return self._resources.keys()
 
     @contextlib.contextmanager
     def watching(self, watcher: Callable[[str], None]) -> Iterator[None]:

@@ -96,3 +96,11 @@ def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "readpool_controller_eds_refusals", "Answers that an Envoy refused (NACK).", value=stats.refusals
     )
+    refused = CounterMetricFamily(
+        "readpool_controller_refused_requests",
+        "What was refused to callers of endpoint discovery, by what they asked for and whose share was used up.",
+        labels=["what", "share"],
+    )
+    for labels, count in stats.refused_callers.items():
+        refused.add_metric(labels, count)
+    yield refused

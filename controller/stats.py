@@ -14,14 +14,16 @@ class EdsStats:
         streams: that are open, one or more of each Envoy.
         pushes: answers that were sent, by the variant of the protocol: "Whole", "Delta", or "Fetch" for one that polls.
         refusals: answers that an Envoy refused, each time; it goes on with what it had.
+        refused_callers: what was refused to callers, by what they asked for and whose share was used up.
     """
 
-    __slots__ = ("pushes", "refusals", "streams")
+    __slots__ = ("pushes", "refusals", "refused_callers", "streams")
 
     def __init__(self) -> None:
         self.streams = 0
         self.pushes: Counter[str] = Counter(Whole=0, Delta=0, Fetch=0)
         self.refusals = 0
+        self.refused_callers: Counter[tuple[str, str]] = Counter()
 
 
 class ControllerStats:

@@ -9,6 +9,7 @@ from aiohttp import web
 from controller.metrics import ControllerCollector
 from readpool.host_port import HostPort, SettingsError
 from readpool.telemetry.certificates import CertificateCollector
+from readpool.telemetry.connections import Connections, GuardedSite
 from readpool.telemetry.exposition import build_process_registry
 from readpool.telemetry.http_port import build_telemetry_app, open_listener
 
@@ -30,11 +31,12 @@ async def serve_telemetry(
         raise SettingsError(f"--telemetry-listen {listen} cannot be listened on: {error.strerror or error}") from None
     registry = build_process_registry(collector)
     registry.register(CertificateCollector(certificates))
-    app = build_telemetry_app(registry, is_ready)
+    connections = Connections()
+    app = build_telemetry_app(registry, is_ready, connections)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener).start()
+        await GuardedSite(runner, listener, connections).start()
         yield HostPort(listen.host, runner.addresses[0][1])
     finally:
         await runner.cleanup()

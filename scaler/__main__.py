@@ -147,6 +147,28 @@ _FILE = click.Path(path_type=Path)
     metavar="SECONDS",
     help="How long calls in flight may take to finish after SIGTERM.",
 )
+@option(
+    "--streams-per-caller",
+    type=int,
+    default=4000,
+    metavar="COUNT",
+    help="How many streams one address may hold: KEDA opens two for each trigger of type external-push, and the "
+    "controller one, which counts twice, for each pool.",
+)
+@option(
+    "--fleets-per-namespace",
+    type=int,
+    default=1000,
+    metavar="COUNT",
+    help="How many fleets, triggers that differ, are watched for one namespace.",
+)
+@option(
+    "--nodes-per-namespace",
+    type=int,
+    default=5000,
+    metavar="COUNT",
+    help="How many nodes are polled for one namespace.",
+)
 def scaler(
     tls_cert: Path | None,
     tls_key: Path | None,

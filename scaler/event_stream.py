@@ -13,6 +13,7 @@ from itertools import islice
 
 from aiohttp import web
 
+from readpool.budget import Budget, Limits
 from scaler.fleet_feed import FLEETS_AT_ONCE, FleetFeed
 from scaler.page_feed import build_details, build_history, encode_event, join_summaries
 from scaler.snapshot import FleetSnapshot
@@ -34,11 +35,13 @@ class StreamLimits:
 
     Attributes:
         clients: streams open at once; a page holds two.
+        clients_of_a_caller: of these, those of one address.
         heartbeat_seconds: after so long without news a client is told that the stream is alive.
         write_seconds: a client that takes longer to read what it was sent is dropped.
     """
 
     clients: int = 128
+    clients_of_a_caller: int = 32
     heartbeat_seconds: float = 10.0
     write_seconds: float = 15.0
 
@@ -56,6 +59,7 @@ class EventStreams:
         self._feed = feed
         self._clock = clock
         self._limits = limits
+        self._budget = Budget("event streams", Limits(limits.clients, min(limits.clients_of_a_caller, limits.clients)))
         self._clients: set[asyncio.Task[None]] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -68,15 +72,16 @@ class EventStreams:
         names = frozenset(request.query.getall("fleet", ()))
         if len(names) > MAX_NAMED_FLEETS:
             raise web.HTTPBadRequest(text=f"fleet: {len(names)} named, at most {MAX_NAMED_FLEETS} in one stream\n")
-        if self.client_count >= self._limits.clients:
-            raise web.HTTPServiceUnavailable(
-                text=f"{self._limits.clients} streams are open\n", headers={"Retry-After": "10"}
-            )
+        caller = request.remote or ""
+        refusal = self._budget.find_refusal(caller)
+        if refusal is not None:
+            raise web.HTTPServiceUnavailable(text=f"{refusal}\n", headers={"Retry-After": "10"})
         response = web.StreamResponse(headers=_HEADERS)
         client = _Client(self._feed, self._clock, self._limits, response, names)
-        await response.prepare(request)
-        if request.method == "GET":
-            await self._run(client, request)
+        with self._budget.hold(caller):
+            await response.prepare(request)
+            if request.method == "GET":
+                await self._run(client, request)
         return response
 
     @property

@@ -12,9 +12,11 @@ from typing import Protocol
 
 import structlog
 
+from readpool.budget import Budget, Limits
 from readpool.clock import Clock
 from scaler.change_counter import ChangeCounter
 from scaler.fleet import FleetSettings
+from scaler.node_account import NodeAccount
 from scaler.open_files import raise_open_files_limit
 from scaler.poll_settings import PollSettings
 from scaler.pool_grounds import was_deleted
@@ -39,10 +41,6 @@ class PoolSpecs(Protocol):
         """Have `note_pool` called at each change of a pool, by namespace and name, and `note_all` once all are read."""
 
 
-class FleetsFullError(Exception):
-    """One fleet more would be over what a scaler watches. The message says how many that is."""
-
-
 class Fleets:
     """All fleets of this process.
 
@@ -65,6 +63,10 @@ class Fleets:
         self._sequence = ChangeCounter()
         self._publisher = Publisher(settings.interval_seconds, self._sequence.advance)
         self._fleets: dict[FleetSpec, WatchedFleet] = {}
+        limits = Limits(settings.max_fleets, settings.caller_fleets, settings.namespace_fleets)
+        self._budget = Budget("fleets", limits)
+        # How many nodes this process polls is the poller's to count: it asks each once for however many fleets.
+        self._node_budget = Budget("nodes", Limits(None, settings.caller_nodes, settings.namespace_nodes))
         self._names: set[str] = set()
         self._lease_task: asyncio.Task[None] | None = None
 
@@ -85,21 +87,21 @@ class Fleets:
         await self._publisher.stop()
         await self._sources.stop()
 
-    def watch(self, spec: FleetSpec) -> WatchedFleet:
-        """Give the fleet of a spec, and keep it for another lease; a new one is observed at once.
+    def watch(self, spec: FleetSpec, caller: str = "") -> WatchedFleet:
+        """Give the fleet of a spec, and keep it for another lease; a new one is observed at once, and is `caller`'s.
 
         Raises:
-            FleetsFullError: it would be one fleet too many.
+            OverBudget: it would be one fleet too many.
             ValueError: the spec names a pool, and this scaler reads none.
         """
-        fleet = self._fleets.get(spec) or self._add(spec)
+        fleet = self._fleets.get(spec) or self._add(spec, caller)
         fleet.leased_until = self._clock() + self.settings.lease_seconds
         return fleet
 
     @contextmanager
-    def hold(self, spec: FleetSpec) -> Iterator[WatchedFleet]:
+    def hold(self, spec: FleetSpec, caller: str = "") -> Iterator[WatchedFleet]:
         """Keep a fleet for as long as the block runs: streams do, which ask only once."""
-        fleet = self.watch(spec)
+        fleet = self.watch(spec, caller)
         fleet.holders += 1
         try:
             yield fleet
@@ -126,12 +128,23 @@ class Fleets:
         """Wait until `sequence` is over `after`, and give it."""
         return await self._sequence.wait_beyond(after)
 
-    def _add(self, asked: FleetSpec) -> WatchedFleet:
-        if len(self._fleets) >= self.settings.max_fleets:
-            raise FleetsFullError(f"{len(self._fleets)} fleets are watched, and no scaler watches more")
-        name, spec = name_fleet(asked, is_taken=self._names.__contains__), self._derive(asked)
+    def _add(self, asked: FleetSpec, caller: str) -> WatchedFleet:
+        self._budget.take(caller, asked.namespace)
+        try:
+            name, spec = name_fleet(asked, is_taken=self._names.__contains__), self._derive(asked)
+        except BaseException:
+            self._budget.give_back(caller, asked.namespace)
+            raise
+        account = NodeAccount(self._node_budget, caller, asked.namespace)
         fleet = WatchedFleet(
-            name, asked, spec, self._fold_settings, self._sources.poller, self._clock, self._publisher.note_news
+            name,
+            asked,
+            spec,
+            self._fold_settings,
+            self._sources.poller,
+            self._clock,
+            self._publisher.note_news,
+            account,
         )
         self._fleets[asked] = fleet
         self._names.add(name)
@@ -183,6 +196,7 @@ class Fleets:
         self._publisher.remove(fleet)
         self._names.discard(fleet.name)
         del self._fleets[fleet.asked]
+        self._budget.give_back(fleet.account.caller, fleet.asked.namespace)
         _log.info("fleetDropped", fleet=fleet.name)
         self._sequence.advance()
 

@@ -5,6 +5,7 @@ the newest and never a backlog.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,20 +13,26 @@ from typing import Any
 import grpc
 import structlog
 
+from readpool.budget import Budget, Limits, OverBudget
+from readpool.callers import read_caller
 from readpool.clock import Clock
+from readpool.refusals import Refusals
 from readpool.v1.observer_pb2 import Snapshot, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverServicer
 from scaler.admission import Admission
-from scaler.fleets import Fleets, FleetsFullError
+from scaler.fleets import Fleets
 from scaler.pool_grounds import POOL_DELETED
 from scaler.snapshot import FleetSnapshot
 from scaler.snapshot_message import build_snapshot_message
-from scaler.streams import Stream, Streams, TooManyStreams
+from scaler.streams import Stream, Streams
 from scaler.trigger import FleetSpec
 from scaler.watched_fleet import WatchedFleet
 
 _SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
+_OF_ALL = Limits(process=64, caller=16)
+"""Each looks at all fleets, ten times a second while they change."""
+_MOST_BUILT = 512
 _log = structlog.get_logger(__name__)
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -54,42 +61,53 @@ class Observer(ObserverServicer):
     """Streams what the scaler sees. `interval_seconds` is how often mere numbers are told."""
 
     def __init__(
-        self, fleets: Fleets, admission: Admission, streams: Streams, interval_seconds: float, clock: Clock
+        self,
+        fleets: Fleets,
+        admission: Admission,
+        streams: Streams,
+        interval_seconds: float,
+        clock: Clock,
+        refusals: Refusals | None = None,
     ) -> None:
         self._fleets = fleets
         self._admission = admission
         self._streams = streams
         self._interval_seconds = interval_seconds
         self._clock = clock
+        self._refusals = refusals or Refusals()
+        self._of_all = Budget("streams of all fleets", _OF_ALL)
+        self._built: OrderedDict[str, tuple[FleetSnapshot, Snapshot]] = OrderedDict()
         self._faulty: set[str] = set()
 
     async def Watch(self, request: WatchRequest, context: _Context) -> AsyncIterator[Snapshot]:
         """Stream one fleet or all; see the proto for what is sent when."""
+        caller = read_caller(context.peer())  # now: gRPC crashes when it is asked at the end
         try:
-            with self._streams.admit() as stream:
-                async for snapshot in await self._find_snapshots(request, context, stream):
+            with self._streams.admit(caller, _find_namespace(request)) as stream:
+                async for snapshot in await self._find_snapshots(request, context, stream, caller):
                     yield snapshot
-        except (TooManyStreams, FleetsFullError) as error:
+        except OverBudget as error:
+            self._refusals.note(error, caller)
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
 
     async def _find_snapshots(
-        self, request: WatchRequest, context: _Context, stream: Stream
+        self, request: WatchRequest, context: _Context, stream: Stream, caller: str
     ) -> AsyncIterator[Snapshot]:
         target = request.WhichOneof("target")
         if target == "fleets":
-            return self._watch_all(request.fleets.namespace, stream)
+            return self._watch_all(request.fleets.namespace, stream, caller)
         if target == "trigger":
             asked = request.trigger
             trigger = await self._admission.admit(asked.namespace, "", asked.metadata, context)
-            return self._watch_one(trigger.fleet, stream)
+            return self._watch_one(trigger.fleet, stream, caller)
         if target == "pool":
             pool = request.pool
             trigger = await self._admission.admit(pool.namespace, "", {"pool": pool.name}, context)
-            return self._watch_one(trigger.fleet, stream)
+            return self._watch_one(trigger.fleet, stream, caller)
         return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target is given: trigger, pool or fleets")
 
-    async def _watch_one(self, spec: FleetSpec, stream: Stream) -> AsyncIterator[Snapshot]:
-        with self._fleets.hold(spec) as fleet:
+    async def _watch_one(self, spec: FleetSpec, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
+        with self._fleets.hold(spec, caller) as fleet:
             told = None
             while True:
                 told = Told(fleet, fleet.snapshot, self._clock())
@@ -109,7 +127,12 @@ class Observer(ObserverServicer):
                 return
             seen = await stream.wait_for(told.fleet.next_snapshot(seen.sequence), rest_seconds)
 
-    async def _watch_all(self, namespace: str, stream: Stream) -> AsyncIterator[Snapshot]:
+    async def _watch_all(self, namespace: str, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
+        with self._of_all.hold(caller):
+            async for snapshot in self._sweep(namespace, stream):
+                yield snapshot
+
+    async def _sweep(self, namespace: str, stream: Stream) -> AsyncIterator[Snapshot]:
         told: dict[str, Told] = {}
         sequence = 0
         while not stream.is_ending:
@@ -130,19 +153,36 @@ class Observer(ObserverServicer):
             sequence = await stream.wait_for(self._fleets.changed(sequence), wake_seconds) or sequence
 
     def _build(self, snapshot: FleetSnapshot, *, is_gone: bool = False) -> Snapshot | None:
-        """Build a snapshot's message; None for one that cannot be said, which ends no stream, least of all of many."""
+        """Build a snapshot's message, once for all; None for one that cannot be said, which ends no stream."""
+        known = self._built.get(snapshot.fleet)
+        if known is not None and known[0] is snapshot and not is_gone:
+            return known[1]
         try:
-            return build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
+            message = build_snapshot_message(snapshot, is_gone=is_gone, poll_interval_seconds=self._interval_seconds)
         except (ValueError, TypeError, OverflowError) as error:
             if snapshot.fleet not in self._faulty:
                 self._faulty.add(snapshot.fleet)
                 _log.error("snapshotNotTold", fleet=snapshot.fleet, exc_info=error)
             return None
+        if is_gone:
+            self._built.pop(snapshot.fleet, None)
+            return message
+        self._built[snapshot.fleet] = snapshot, message
+        self._built.move_to_end(snapshot.fleet)
+        if len(self._built) > _MOST_BUILT:
+            self._built.popitem(last=False)
+        return message
 
     def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
         if told is None or told.fleet is not fleet:
             return 0.0  # new, or dropped and asked for again
         return told.compute_rest_seconds(fleet.snapshot, self._clock(), self._interval_seconds)
+
+
+def _find_namespace(request: WatchRequest) -> str:
+    """Find the namespace that is asked about; "" for all, and where none is given."""
+    target = request.WhichOneof("target")
+    return getattr(request, target).namespace if target else ""
 
 
 def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:

@@ -25,6 +25,8 @@ class PollSettings:
         max_members: replicas of one fleet.
         max_nodes: nodes polled by this process.
         max_references: references polled by this process.
+        caller_fleets, caller_nodes, caller_references: of these, those that one caller is the first to ask for.
+        namespace_fleets, namespace_nodes, namespace_references: of these again, those of one namespace.
     """
 
     interval_seconds: float = 5.0
@@ -41,6 +43,12 @@ class PollSettings:
     max_members: int = 5_000
     max_nodes: int = 20_000
     max_references: int = 500
+    caller_fleets: int = 5_000
+    caller_nodes: int = 10_000
+    caller_references: int = 250
+    namespace_fleets: int = 1_000
+    namespace_nodes: int = 5_000
+    namespace_references: int = 50
 
     def __post_init__(self) -> None:
         """Refuse settings under which a node would be asked without end or never."""

@@ -247,6 +247,13 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
     )
     for method, count in stats.grpc_requests_in_flight.items():
         in_flight.add_metric([method], count)
-    yield from (polls, gates, requests, in_flight)
+    refused = CounterMetricFamily(
+        "readpool_refused_requests",
+        "What was refused to gRPC callers, by what they asked for and whose share was used up.",
+        labels=["what", "share"],
+    )
+    for labels, count in stats.refused_callers.items():
+        refused.add_metric(labels, count)
+    yield from (polls, gates, requests, in_flight, refused)
     yield build_histogram("readpool_poll_duration_seconds", "From a poll's start to its outcome.", stats.poll_seconds)
     yield build_histogram("readpool_event_loop_lag_seconds", "How late the event loop woke up.", stats.loop_lag_seconds)

@@ -1,7 +1,7 @@
 """Asks the references: few nodes, far away, of any kind, whose word counts as evidence of the tip.
 
 Each is asked with a client of its own, once an interval however many fleets name it, and within the same limits as a
-node: checked address, deadlines, 256 KiB, no redirects, nothing unpacked.
+node: checked address, deadlines, 32 KiB, no redirects, nothing unpacked.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Protocol
 import httpx
 import structlog
 
+from readpool.budget import Budget, Limits
 from readpool.checked_http import CheckedClient, FetchBounds, FetchError
 from readpool.clock import Clock
 from scaler.addresses import explain_refusal
@@ -45,6 +46,7 @@ class PolledReference:
     is_trusted: bool
     interviewer: Interviewer
     listeners: dict[ReferenceListener, None] = field(default_factory=dict)
+    owner: tuple[str, str] | None = None
     task: asyncio.Task[None] | None = None
     last: tuple[NodeReport | PollFailure, float] | None = None
     refusals: int = 0
@@ -60,17 +62,28 @@ class References:
         self._discovery = discovery
         self._tls = tls
         self._polled: dict[Reference, PolledReference] = {}
+        limits = Limits(settings.max_references, settings.caller_references, settings.namespace_references)
+        self._budget = Budget("references", limits)
 
-    def subscribe(self, reference: Reference, listener: ReferenceListener) -> None:
-        """Have a reference asked, and its answers told to `listener`; the last one at once, if there is one."""
+    def subscribe(
+        self, reference: Reference, listener: ReferenceListener, caller: str = "", namespace: str = ""
+    ) -> None:
+        """Have a reference asked, and its answers told to `listener`; the last one at once, if there is one.
+
+        A new one is on the account of `caller` and `namespace`, unless it is the operator's own.
+        """
         polled = self._polled.get(reference)
         if polled is None:
-            if len(self._polled) >= self._settings.max_references:
-                _log.warning("referenceRefused", url=reference.url, limit=self._settings.max_references)
-                return
-            interviewer = Interviewer(reference.kind, reference.url, is_reference=True)
             is_trusted = reference in self._settings.references
-            polled = PolledReference(reference, is_trusted=is_trusted, interviewer=interviewer)
+            owner = None if is_trusted else (caller, namespace)
+            refusal = self._budget.find_refusal(*owner) if owner is not None else None
+            if refusal is not None:
+                _log.warning("referenceRefused", url=reference.url, namespace=namespace, why=str(refusal))
+                return
+            if owner is not None:
+                self._budget.take(*owner)
+            interviewer = Interviewer(reference.kind, reference.url, is_reference=True)
+            polled = PolledReference(reference, is_trusted=is_trusted, interviewer=interviewer, owner=owner)
             self._polled[reference] = polled
             polled.task = asyncio.create_task(self._follow(polled), name=f"reference {reference.url}")
         polled.listeners[listener] = None
@@ -85,6 +98,8 @@ class References:
         polled.listeners.pop(listener, None)
         if not polled.listeners:
             del self._polled[reference]
+            if polled.owner is not None:
+                self._budget.give_back(*polled.owner)
             if polled.task is not None:
                 polled.task.cancel()
 

@@ -15,10 +15,16 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from readpool.bans import Bans
+from readpool.budget import Budget, Limits
+from readpool.call_guard import CallGuard
 from readpool.client_names import list_guards
 from readpool.clock import Clock, steady_clock
+from readpool.connection_cuts import ConnectionCuts
 from readpool.host_port import HostPort, SettingsError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
+from readpool.pace import Pace
+from readpool.refusals import Refusals
 from readpool.server_tls import build_server_credentials
 from readpool.signals import watch_signals
 from readpool.v1 import observer_pb2, observer_pb2_grpc
@@ -40,12 +46,20 @@ _SERVICES = (
     externalscaler_pb2.DESCRIPTOR.services_by_name["ExternalScaler"].full_name,
     observer_pb2.DESCRIPTOR.services_by_name["Observer"].full_name,
 )
-_KEDA_STREAMS = 10_000
+_KEDA_STREAMS = 8_000
 """Two for each trigger of type external-push."""
 _OBSERVER_STREAMS = 4_000
-_HEALTH_STREAMS = 1_000
-_CALLS = 16_384
-"""Beyond all streams there is room for calls: KEDA sends everything over one connection."""
+"""The controller opens one for each pool."""
+_NAMESPACE_STREAMS = 1_000
+_HEALTH_STREAMS = Limits(process=500, caller=50)
+_REFLECTION_STREAMS = Limits(process=64, caller=8)
+_CALLS = Limits(process=12_000, caller=6_000)
+"""Under way at once: answers take milliseconds, so these are calls that wait for their turn. Holding one costs a tenth
+of refusing it again and again."""
+_PACE = (2_000, 500.0)
+"""Calls of one caller: KEDA's for thousands of ScaledObjects at once, then so many a second; for more, it waits."""
+_AT_ONCE = 25_000
+"""Calls and streams, more than all of these together: KEDA sends everything over one connection."""
 _CONNECTION_SECONDS = 60.0
 """Clients look the Service's name up again when a connection ends; one with all it needs never would, and a scaler that
 comes later would not be asked. So no connection takes new calls for longer; streams on it live on."""
@@ -59,7 +73,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 256 * 1024),  # a trigger
     ("grpc.max_send_message_length", 64 * 1024 * 1024),  # a snapshot of a very large fleet
     ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", _CALLS),
+    ("grpc.max_concurrent_streams", _KEDA_STREAMS + _CALLS.caller),
     ("grpc.keepalive_time_ms", 60_000),  # finds peers that went without a word, and frees their streams
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -84,18 +98,20 @@ class GrpcServer:
             allow_static_nodes=settings.allow_static_nodes,
             pool_namespaces=settings.pools.namespaces if settings.pools else None,
         )
-        self._streams = (Streams(_KEDA_STREAMS), Streams(_OBSERVER_STREAMS), Streams(_HEALTH_STREAMS))
+        refusals = Refusals(stats.refused_callers)
+        self._streams = _build_streams(settings.streams_per_caller)
         keda_streams, observer_streams, health_streams = self._streams
         self._counts = RequestCounts(stats)
-        self._health = Health(_SERVICES, health_streams)
-        observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock)
+        self._health = Health(_SERVICES, health_streams, refusals)
+        observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock, refusals)
         options = [*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000))]
         if settings.tls is not None and settings.tls.client_ca is not None:
             options.append(("grpc.max_connection_age_grace_ms", round(stream_seconds * 1000)))
-        interceptors = [*list_guards(settings.tls), self._counts]
-        self._server = grpc.aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=_CALLS)
+        bans = Bans()
+        interceptors = [_build_guard(refusals, bans), *list_guards(settings.tls), self._counts]
+        self._server = grpc.aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=_AT_ONCE)
         externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(
-            ExternalScaler(fleets, admission, keda_streams), self._server
+            ExternalScaler(fleets, admission, keda_streams, refusals), self._server
         )
         observer_pb2_grpc.add_ObserverServicer_to_server(observer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -103,16 +119,21 @@ class GrpcServer:
             (*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), self._server
         )
         self.port = _listen(self._server, settings)
+        self._cuts = ConnectionCuts(self.port, bans)
+        self._cutting: asyncio.Task[None] | None = None
         self.is_serving = False
 
     async def start(self) -> None:
         """Answer from now on."""
         await self._server.start()
+        self._cutting = asyncio.create_task(self._cuts.run(), name="connections")
         self.is_serving = True
 
     async def drain(self, seconds: float) -> None:
         """Say NOT_SERVING, end the streams, finish the calls in flight; what lasts longer than `seconds` is cut."""
         self.is_serving = False
+        if self._cutting is not None:
+            self._cutting.cancel()
         self._health.drain()
         for streams in self._streams:
             streams.end_all()
@@ -124,6 +145,22 @@ class GrpcServer:
         # gRPC loses sight of a call that comes in the moment it stops, and would wait for it until the bound.
         await self._server.stop(grace=None)
         await stopping
+
+
+def _build_streams(caller_streams: int) -> tuple[Streams, Streams, Streams]:
+    """Build what KEDA, observers and watchers of health hold open: more for KEDA, which opens two a trigger."""
+    of_namespace = min(max(_NAMESPACE_STREAMS, caller_streams // 4), caller_streams)
+    keda = Limits(_KEDA_STREAMS, caller_streams, of_namespace)
+    observer = Limits(_OBSERVER_STREAMS, max(1, caller_streams // 2), of_namespace)
+    kinds = (("streams of KEDA's contract", keda), ("Observer streams", observer), ("health streams", _HEALTH_STREAMS))
+    of_keda, of_observers, of_health = (Streams(Budget(what, limits)) for what, limits in kinds)
+    return of_keda, of_observers, of_health
+
+
+def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
+    reflections = Budget("reflection streams", _REFLECTION_STREAMS)
+    methods = {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": reflections}
+    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_PACE), refusals, bans)
 
 
 async def serve(settings: ScalerSettings) -> None:
@@ -204,6 +241,9 @@ def _listen(server: grpc.aio.Server, settings: ScalerSettings) -> int:
         raise SettingsError(f"--listen {address} cannot be listened on: {error}") from None
 
 
+_DEFAULTS = PollSettings()
+
+
 def _build_poll_settings(settings: ScalerSettings) -> PollSettings:
     server = settings.dns_server
     return PollSettings(
@@ -213,6 +253,10 @@ def _build_poll_settings(settings: ScalerSettings) -> PollSettings:
         dns_server=(server.host, server.port) if server else None,
         cluster_domain=settings.cluster_domain,
         references=settings.references,
+        namespace_fleets=settings.fleets_per_namespace,
+        namespace_nodes=settings.nodes_per_namespace,
+        caller_fleets=max(_DEFAULTS.caller_fleets, settings.fleets_per_namespace),
+        caller_nodes=max(_DEFAULTS.caller_nodes, settings.nodes_per_namespace),
     )
 
 

@@ -18,6 +18,9 @@ from scaler.trigger import Reference
 
 POLL_INTERVAL_SECONDS = (0.05, 300.0)
 DRAIN_SECONDS = (0.0, 600.0)
+STREAMS_PER_CALLER = (10, 8_000)
+FLEETS_PER_NAMESPACE = (1, 10_000)
+NODES_PER_NAMESPACE = (1, 20_000)
 _LISTEN = HostPort("::", 9090)
 _TELEMETRY_LISTEN = HostPort("::", 8080)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -53,11 +56,17 @@ class ScalerSettings:
     log_format: LogFormat = LogFormat.JSON
     log_level: LogLevel = LogLevel.INFO
     drain_seconds: float = 10.0
+    streams_per_caller: int = 4_000
+    fleets_per_namespace: int = 1_000
+    nodes_per_namespace: int = 5_000
 
     def __post_init__(self) -> None:
         """Refuse what is out of bounds."""
         _check_within("--poll-interval", self.poll_interval_seconds, POLL_INTERVAL_SECONDS)
         _check_within("--drain-seconds", self.drain_seconds, DRAIN_SECONDS)
+        _check_count("--streams-per-caller", self.streams_per_caller, STREAMS_PER_CALLER)
+        _check_count("--fleets-per-namespace", self.fleets_per_namespace, FLEETS_PER_NAMESPACE)
+        _check_count("--nodes-per-namespace", self.nodes_per_namespace, NODES_PER_NAMESPACE)
         if not all(_DNS_LABEL.fullmatch(label) for label in self.cluster_domain.split(".")):
             raise SettingsError(
                 f"--cluster-domain {self.cluster_domain!r} is not a domain name such as cluster.local "
@@ -130,3 +139,9 @@ def _check_within(flag: str, value: float, bounds: tuple[float, float]) -> None:
     lowest, highest = bounds
     if not lowest <= value <= highest:  # NaN is within nothing
         raise SettingsError(f"{flag} {value:g} is not within {lowest:g} to {highest:g} seconds")
+
+
+def _check_count(flag: str, value: int, bounds: tuple[int, int]) -> None:
+    lowest, highest = bounds
+    if not lowest <= value <= highest:
+        raise SettingsError(f"{flag} {value} is not within {lowest} to {highest}")

@@ -4,11 +4,13 @@ Between the fleets, which say what is asked for, and discovery, poller and refer
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from readpool.clock import Clock
 from scaler.discovery import Discovery, DiscoveryError
 from scaler.fetch import build_tls_context
+from scaler.lookup_periods import LookupLoad, compute_lookup_periods
 from scaler.membership import Membership, advance_membership, name_nodes
 from scaler.poll_settings import PollSettings
 from scaler.poller import Poller
@@ -17,10 +19,8 @@ from scaler.stats import ScalerStats
 from scaler.trigger import FleetSpec, NodesSource, Reference, ServiceSource
 from scaler.watched_fleet import WatchedFleet
 
-_SECONDS_PER_LOOKUP, _SECONDS_PER_MEMBER = 0.002, 0.0002
-"""What a look-up costs of a core, roughly: dnspython takes its time over each record."""
-_LOOKUP_SHARE = 0.1
-"""Of a core, for all look-ups together; beyond it Services are looked up less often than each interval."""
+_PERIODS_SECONDS = 1.0
+"""How long the periods of look-ups hold before they are computed anew."""
 _MEMBERS, _GATES = "members", "gates"
 """What is looked up of a fleet."""
 
@@ -41,6 +41,8 @@ class Sources:
         self.poller = Poller(settings, clock, self._discovery, stats, tls)
         self._references = References(settings, clock, self._discovery, tls)
         self._followers: dict[tuple[WatchedFleet, str], asyncio.Task[None]] = {}
+        self._periods: Mapping[tuple[str, str], float] = {}
+        self._periods_until = 0.0
 
     async def start(self) -> None:
         """Start asking; fleets can be followed before and after."""
@@ -57,7 +59,7 @@ class Sources:
     def follow(self, fleet: WatchedFleet) -> None:
         """Have the fleet's references asked, its members and their gates found and these polled."""
         for reference in self._list_references(fleet.spec):
-            self._references.subscribe(reference, fleet)
+            self._subscribe(reference, fleet)
         self._follow_members(fleet)
         self._follow_gates(fleet)
 
@@ -77,13 +79,16 @@ class Sources:
         for reference in known.keys() - wanted.keys():
             self._references.unsubscribe(reference, fleet)
         for reference in wanted:
-            self._references.subscribe(reference, fleet)  # of those that are known already it hears the last word again
+            self._subscribe(reference, fleet)  # of those that are known already it hears the last word again
         if spec.source != before.source:
             self._leave(fleet, _MEMBERS)
             self._follow_members(fleet)
         if (spec.source, spec.stats_port) != (before.source, before.stats_port):
             self._leave(fleet, _GATES)
             self._follow_gates(fleet)
+
+    def _subscribe(self, reference: Reference, fleet: WatchedFleet) -> None:
+        self._references.subscribe(reference, fleet, fleet.account.caller, fleet.account.namespace)
 
     def _list_references(self, spec: FleetSpec) -> dict[Reference, None]:
         return dict.fromkeys((*spec.references, *self._settings.references))
@@ -133,13 +138,23 @@ class Sources:
                 membership = advance_membership(membership, found)
                 if not membership.is_doubted:
                     take(membership.members, self._settings.max_nodes)
-            await asyncio.sleep(self._compute_lookup_period())
+            await asyncio.sleep(self._find_lookup_period(fleet))
 
-    def _compute_lookup_period(self) -> float:
-        """Compute the seconds between two look-ups of one Service: an interval, or more where there are very many."""
-        members = self.poller.node_count + self.poller.gate_count
-        cost_seconds = _SECONDS_PER_LOOKUP * len(self._followers) + _SECONDS_PER_MEMBER * members
-        return max(self._settings.interval_seconds, cost_seconds / _LOOKUP_SHARE)
+    def _find_lookup_period(self, fleet: WatchedFleet) -> float:
+        """Find the seconds between two look-ups of a Service: an interval, or more for whoever has very many."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._periods_until:
+            looked_up: Counter[tuple[str, str]] = Counter()
+            members: Counter[tuple[str, str]] = Counter()
+            for followed, what in self._followers:
+                account = (followed.account.caller, followed.account.namespace)
+                looked_up[account] += 1
+                members[account] += followed.member_count if what == _MEMBERS else 0
+            loads = {account: LookupLoad(count, members[account]) for account, count in looked_up.items()}
+            self._periods = compute_lookup_periods(loads, self._settings.interval_seconds)
+            self._periods_until = now + _PERIODS_SECONDS
+        account = (fleet.account.caller, fleet.account.namespace)
+        return self._periods.get(account, self._settings.interval_seconds)
 
 
 def _pass_over(_why: str, _reason: str) -> None:

@@ -24,9 +24,18 @@ class ScalerStats:
         grpc_requests: by method name ("GetMetrics") and status code name ("OK", "UNAVAILABLE").
         grpc_requests_in_flight: by method name; a stream is in flight for as long as it is open.
         loop_lag_seconds: how much later than asked for the event loop woke up.
+        refused_callers: what was refused to callers, by what they asked for and whose share was used up.
     """
 
-    __slots__ = ("gate_polls", "grpc_requests", "grpc_requests_in_flight", "loop_lag_seconds", "poll_seconds", "polls")
+    __slots__ = (
+        "gate_polls",
+        "grpc_requests",
+        "grpc_requests_in_flight",
+        "loop_lag_seconds",
+        "poll_seconds",
+        "polls",
+        "refused_callers",
+    )
 
     def __init__(self) -> None:
         self.polls: Counter[str] = Counter()
@@ -35,6 +44,7 @@ class ScalerStats:
         self.grpc_requests: Counter[tuple[str, str]] = Counter()
         self.grpc_requests_in_flight: Counter[str] = Counter()
         self.loop_lag_seconds = Histogram(LOOP_LAG_SECONDS)
+        self.refused_callers: Counter[tuple[str, str]] = Counter()
 
     def count_poll(self, outcome: str, seconds: float) -> None:
         """Count one poll by its outcome ("Answered" or the failure's reason) and how long it took, in seconds."""

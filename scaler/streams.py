@@ -8,11 +8,9 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from readpool.budget import Budget
+
 T = TypeVar("T")
-
-
-class TooManyStreams(Exception):  # noqa: N818 - it is what happened, in the words of the status it becomes
-    """No further stream is let in. The message says how many there are."""
 
 
 class Stream:
@@ -47,10 +45,10 @@ class Stream:
 
 
 class Streams:
-    """All open streams of one kind, at most `limit`."""
+    """All open streams of one kind, as many as `budget` has for them."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._open: set[Stream] = set()
         self._is_ending = False
 
@@ -59,22 +57,21 @@ class Streams:
         return len(self._open)
 
     @contextmanager
-    def admit(self) -> Iterator[Stream]:
-        """Let one more stream in for as long as the context lasts.
+    def admit(self, caller: str = "", namespace: str = "") -> Iterator[Stream]:
+        """Let one more stream of a caller in, which asks for something of a namespace, for as long as the block runs.
 
         Raises:
-            TooManyStreams: when `limit` are open.
+            OverBudget: when too many are open.
         """
-        if len(self._open) >= self._limit:
-            raise TooManyStreams(f"{self._limit} streams are open already, and that is the limit of one scaler")
-        stream = Stream()
-        if self._is_ending:
-            stream.end()
-        self._open.add(stream)
-        try:
-            yield stream
-        finally:
-            self._open.discard(stream)
+        with self._budget.hold(caller, namespace):
+            stream = Stream()
+            if self._is_ending:
+                stream.end()
+            self._open.add(stream)
+            try:
+                yield stream
+            finally:
+                self._open.discard(stream)
 
     def end_all(self) -> None:
         """End every open stream, and from now on every new one right after its first message."""

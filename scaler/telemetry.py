@@ -13,6 +13,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from readpool.telemetry.certificates import CertificateCollector
+from readpool.telemetry.connections import Connections, GuardedSite
 from readpool.telemetry.http_port import ListenAddress, build_telemetry_app, open_listener
 from scaler.event_stream import EventStreams, StreamLimits
 from scaler.fleet_feed import FleetFeed, FleetsView
@@ -85,23 +86,26 @@ async def start_telemetry(
     registry = build_registry(lambda: tuple(feed.snapshots().values()), stats, max_replica_series)
     registry.register(CertificateCollector(certificates))
     streams = EventStreams(feed, clock, limits)
+    connections = Connections()
     runner = web.AppRunner(
-        _build_app(streams, registry, is_ready),
+        _build_app(streams, registry, is_ready, connections),
         access_log=None,
         handle_signals=False,
         handler_cancellation=True,
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    await GuardedSite(runner, listener, connections).start()
     return TelemetryServer(feed, streams, runner, stats)
 
 
-def _build_app(streams: EventStreams, registry: CollectorRegistry, is_ready: Callable[[], bool]) -> web.Application:
+def _build_app(
+    streams: EventStreams, registry: CollectorRegistry, is_ready: Callable[[], bool], connections: Connections
+) -> web.Application:
     async def end_streams(_app: web.Application) -> None:
         streams.close()
 
-    app = build_telemetry_app(registry, is_ready)
+    app = build_telemetry_app(registry, is_ready, connections)
     for file in read_page_files():
         app.router.add_get(file.path, _build_file_handler(file))
     app.router.add_get("/events", streams.serve)

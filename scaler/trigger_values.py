@@ -37,6 +37,8 @@ class Metadata:
     def __init__(self, metadata: Mapping[str, str], known: Sequence[str]) -> None:
         self._left: dict[str, str] = {}
         allowed = {*known, *_KEDA_KEYS}
+        if len(metadata) > 2 * len(allowed):
+            raise TriggerError(f"{len(metadata)} keys are more than there are; its keys are {', '.join(known)}")
         unknown = {key for key in metadata if _name_of(key) not in allowed}
         if unknown:
             key = _show(min(unknown))

@@ -15,6 +15,7 @@ from scaler.gate_addresses import match_gates, place_gates
 from scaler.gate_watch import GateWatch
 from scaler.known_replicas import FEWER_KNOWN
 from scaler.metrics import NoGround
+from scaler.node_account import NodeAccount, build_account_without_limits
 from scaler.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
@@ -36,6 +37,7 @@ class WatchedFleet:
         poller: polls the members.
         clock: gives `now`.
         note_news: called when a snapshot is to be taken at once.
+        account: what its nodes are counted to.
 
     Attributes:
         snapshot: the latest one; always there, replaced as a whole.
@@ -43,6 +45,7 @@ class WatchedFleet:
         has_news: something was observed since that snapshot.
         leased_until: when it is dropped unless somebody asks again, in seconds.
         holders: streams that keep it.
+        account: what its nodes are counted to.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class WatchedFleet:
         poller: Poller,
         clock: Clock,
         note_news: "Callable[[WatchedFleet], None]",
+        account: NodeAccount | None = None,
     ) -> None:
         self.name = name
         self.asked = asked
@@ -61,6 +65,7 @@ class WatchedFleet:
         self.has_news = False
         self.leased_until = 0.0
         self.holders = 0
+        self.account = account or build_account_without_limits()
         self._reminded_at: float | None = None
         self._settings = settings
         self._poller = poller
@@ -73,6 +78,11 @@ class WatchedFleet:
         self._changed = ChangeCounter()
         self._change_log = ChangeLog(name)
         self.snapshot: FleetSnapshot = self._fold.snapshot(clock())
+
+    @property
+    def member_count(self) -> int:
+        """How many members it has."""
+        return len(self._members)
 
     async def next_snapshot(self, after_sequence: int) -> FleetSnapshot:
         """Wait for a snapshot with a sequence over `after_sequence`, and give the latest one."""
@@ -135,7 +145,8 @@ class WatchedFleet:
         for name, url in gone.items():  # they are, whether or not there is room for all that are new
             self._poller.unsubscribe(self.spec.probe, url, self, name)
         stay = {name: url for name, url in self._members.items() if name not in gone}
-        members, refused = self._find_room(members, set(stay.values()), max_nodes)
+        members, why = self._find_room(members, set(stay.values()), max_nodes)
+        self.account.settle(len(set(members.values())))
         self._fold.set_members(members, self._clock())
         self._members = dict(members)
         added = {name: url for name, url in members.items() if stay.get(name) != url}
@@ -145,20 +156,24 @@ class WatchedFleet:
             if members.get(name) != url:
                 self._poller.unsubscribe(self.spec.probe, url, self, name)
         self._poll_gates(max_nodes)
-        if refused:
-            why = f"{refused} more nodes would be over the {max_nodes} that one scaler polls"
+        if why:
             self.note_discovery_failed(why, "TooManyNodes")
             return
         self._change_log.note_discovery("")
         if added or gone:
             self._tell_at_once()
 
-    def _find_room(self, members: Mapping[str, str], known: set[str], max_nodes: int) -> tuple[Mapping[str, str], int]:
-        """Find the members that can be polled, and how many cannot: of the new ones all or none, those known stay."""
+    def _find_room(self, members: Mapping[str, str], known: set[str], max_nodes: int) -> tuple[Mapping[str, str], str]:
+        """Find the members that can be polled, and why others cannot: of the new ones all or none, those known stay."""
         new = {name for name, url in members.items() if url not in known}
-        if self._poller.node_count + len(new) <= max_nodes:
-            return members, 0
-        return {name: url for name, url in members.items() if name not in new}, len(new)
+        refusal = self.account.find_refusal(len(set(members.values())))
+        if self._poller.node_count + len(new) > max_nodes:
+            why = f"{len(new)} more nodes would be over the {max_nodes} that one scaler polls"
+        elif new and refusal is not None:
+            why = f"{len(new)} more nodes cannot be polled: {refusal}"
+        else:
+            return members, ""
+        return {name: url for name, url in members.items() if name not in new}, why
 
     def set_gates(self, found: Mapping[str, str], max_nodes: int) -> None:
         """Have the gates that DNS names, name to base URL, polled beside the members; none where it names none."""
@@ -183,6 +198,7 @@ class WatchedFleet:
         for name, url in self._members.items():
             self._poller.unsubscribe(self.spec.probe, url, self, name)
         self._members = {}
+        self.account.settle(0)
         self._gates.close()
 
     def _poll_gates(self, max_nodes: int) -> None:

@@ -14,7 +14,14 @@ from readpool.replica_class import ReplicaClass
 
 _Count = Annotated[int, Field(ge=0)]
 _Ledger = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
-_Name = Annotated[str, Field(max_length=253)]
+_Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Without what a terminal obeys."""
+# As Kubernetes' own conditions have them.
+_CONDITION_TYPE = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
+_CONDITION_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
 
 class Verdict(StrEnum):
@@ -28,11 +35,11 @@ class Verdict(StrEnum):
 class Condition(Part):
     """One aspect of the pool's state, as every Kubernetes object has them."""
 
-    type: Annotated[str, Field(max_length=316)]
+    type: Annotated[str, Field(max_length=316, pattern=_CONDITION_TYPE)]
     """What the condition is about: Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing or another."""
     status: Verdict
     """True, False or Unknown."""
-    reason: Annotated[str, Field(min_length=1, max_length=1024)]
+    reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=_CONDITION_REASON)]
     """Why, in one CamelCase word, for machines."""
     message: Annotated[str, Field(max_length=32_768)] = ""
     """Why, in a sentence, for people."""
@@ -85,7 +92,7 @@ class ShardOfReplica(Part):
     """Name of the pod."""
     shard_id: _Count
     """Number of the shard, from 0."""
-    archive_url: Annotated[str, Field(max_length=2048)] = ""
+    archive_url: Annotated[str, Field(max_length=2048, pattern=_PRINTABLE)] = ""
     """The archive that stands first in its configuration."""
     ledger_range: LedgerRange | None = None
     """Its ledgers, with strategy LedgerRange."""

@@ -13,6 +13,9 @@ from prometheus_client.registry import Collector
 
 from readpool.telemetry.histogram import Histogram
 
+_MOST_FORMATS = 8
+_MOST_SECONDS = 5.0
+
 
 def build_process_registry(collector: Collector) -> CollectorRegistry:
     """Build the registry of one telemetry port: a program's own families, the process's, Python's, the version."""
@@ -44,6 +47,35 @@ async def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     if content_type.startswith("application/openmetrics-text"):
         pieces.append(b"# EOF\n")
     return b"".join(pieces), content_type
+
+
+class Exposition:
+    """The exposition of one registry, for as many as ask at once: they share one, and none takes most of the time."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._newest: dict[str, tuple[float, bytes]] = {}
+        self._lock = asyncio.Lock()
+
+    async def read(self, accept: str) -> tuple[bytes, str]:
+        """Give the exposition and its content type: as it is now, unless it was made a moment ago.
+
+        A moment is twice as long as it took, so that asking without end takes a third of the time.
+        """
+        _, content_type = choose_encoder(accept)
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        async with self._lock:
+            until, body = self._newest.get(content_type, (0.0, b""))
+            if asked_at < until:
+                return body, content_type
+            began = loop.time()
+            body, content_type = await expose(self._registry, accept)
+            now = loop.time()
+            if len(self._newest) >= _MOST_FORMATS:
+                self._newest.clear()
+            self._newest[content_type] = (now + min(2 * (now - began), _MOST_SECONDS), body)
+        return body, content_type
 
 
 class _OneFamily(Collector):

@@ -10,7 +10,8 @@ from typing import Protocol
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from readpool.telemetry.exposition import expose
+from readpool.telemetry.connections import Connections
+from readpool.telemetry.exposition import Exposition
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -39,11 +40,14 @@ class ListenAddress(Protocol):
         """A port; 0 takes a free one."""
 
 
-def build_telemetry_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> web.Application:
+def build_telemetry_app(
+    registry: CollectorRegistry, is_ready: Callable[[], bool], connections: Connections
+) -> web.Application:
     """Build /metrics, /readyz and /healthz; whoever has more to show adds it."""
+    exposition = Exposition(registry)
 
     async def serve_metrics(request: web.Request) -> web.Response:
-        body, content_type = await expose(registry, ",".join(request.headers.getall("Accept", ())))
+        body, content_type = await exposition.read(",".join(request.headers.getall("Accept", ())))
         response = web.Response(body=body, headers={"Content-Type": content_type})
         response.enable_compression()
         return response
@@ -54,7 +58,7 @@ def build_telemetry_app(registry: CollectorRegistry, is_ready: Callable[[], bool
     async def serve_health(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    app = web.Application()
+    app = web.Application(middlewares=[connections.serve])
     app.router.add_get("/metrics", serve_metrics)
     app.router.add_get("/readyz", serve_readiness)
     app.router.add_get("/healthz", serve_health)

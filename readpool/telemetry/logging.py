@@ -5,12 +5,15 @@ Lines of libraries that use the standard logging module come out in the same for
 
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
+
+from readpool.telemetry.line_limits import LineLimits
 
 
 class LogFormat(StrEnum):
@@ -32,6 +35,7 @@ class LogLevel(StrEnum):
 def configure_logging(log_format: LogFormat, level: LogLevel, stream: TextIO = sys.stdout) -> None:
     """Send structlog's events and the standard library's records to `stream`, one line each, flushed each."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    limits = LineLimits(time.monotonic)
     opening: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -39,12 +43,13 @@ def configure_logging(log_format: LogFormat, level: LogLevel, stream: TextIO = s
     ]
     closing = _build_closing(log_format, is_terminal=stream.isatty())
     structlog.configure(
-        processors=[*opening, *closing],
+        processors=[limits, *opening, *closing],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(limits.filter)
     handler.setFormatter(_build_formatter(opening, closing))
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)

@@ -173,3 +173,23 @@ async def settle(asked: Asked) -> None:
     record = asked.archives._records[KEY]
     assert record.task is not None
     await asyncio.wait_for(record.task, 15)
+
+
+async def test_archives_that_hang_hold_up_those_of_their_own_namespace_alone(asked: Asked) -> None:
+    hung = 0
+
+    async def hang(_request: web.Request) -> web.Response:
+        nonlocal hung
+        hung += 1
+        await asyncio.sleep(60)
+        return web.Response()
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"currentLedger": 63})
+
+    async with serve(hang) as hanging, serve(answer) as honest:
+        for number in range(100):
+            asked.archives.read(PoolKey("evil", f"pool-{number}"), [hanging])
+        asked.archives.read(KEY, [honest])
+        assert await asyncio.wait_for(asked.news.get(), 5) == KEY
+        assert hung <= 2

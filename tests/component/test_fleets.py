@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from readpool.budget import OverBudget
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
-from scaler.fleets import Fleets, FleetsFullError
+from scaler.fleets import Fleets
 from scaler.policy import Bounds
 from scaler.policy_grounds import STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
@@ -129,7 +130,7 @@ async def test_a_dropped_fleet_is_watched_anew_under_its_name() -> None:
 async def test_one_fleet_more_than_the_limit_is_refused() -> None:
     async with run_node(hang) as url, run_fleets(replace(FAST, max_fleets=1)) as running:
         running.fleets.watch(build_spec(url))
-        with pytest.raises(FleetsFullError, match="1 fleets"):
+        with pytest.raises(OverBudget, match="there are 1 fleets at most"):
             running.fleets.watch(build_spec(url, lag_threshold=5))
 
 

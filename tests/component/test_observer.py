@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import grpc
 import pytest
 
+from readpool.budget import Budget, Limits
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from readpool.v1.observer_pb2 import Fleets as FleetsTarget
@@ -65,7 +66,7 @@ class ScriptedFleets:
         return await self._changes.wait_beyond(after)
 
     @contextlib.contextmanager
-    def hold(self, _spec: FleetSpec) -> Iterator[ScriptedFleet]:
+    def hold(self, _spec: FleetSpec, _caller: str = "") -> Iterator[ScriptedFleet]:
         fleet = self.fleets[0]
         fleet.holders += 1
         try:
@@ -105,7 +106,7 @@ async def serve_observer(
     pool_namespaces: tuple[str, ...] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve for as long as the block runs."""
-    fleets, streams = ScriptedFleets(*snapshots), Streams(limit)
+    fleets, streams = ScriptedFleets(*snapshots), Streams(Budget("streams", Limits(limit, limit)))
     admission = Admission(allow_static_nodes=False, pool_namespaces=pool_namespaces)
     observer = Observer(cast("Fleets", fleets), admission, streams, interval_seconds, steady_clock())
     server = grpc.aio.server()
@@ -202,7 +203,7 @@ async def test_a_stream_too_many_is_refused_until_another_ends() -> None:
         first, second = served.observer.Watch(ALL), served.observer.Watch(BY_TRIGGER)
         await read(first)
         await read(second)
-        with pytest.raises(grpc.aio.AioRpcError, match="2 streams are open already") as refusal:
+        with pytest.raises(grpc.aio.AioRpcError, match="may have 2 streams at most, and has 2") as refusal:
             await served.observer.Watch(ALL).read()
         assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         first.cancel()

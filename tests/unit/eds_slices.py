@@ -7,6 +7,11 @@ Address = str | tuple[str, str]
 """An address, or one with its zone."""
 
 
+def build_owner(pool: str) -> dict[str, Any]:
+    """Build the reference to the pool that a slice goes with."""
+    return {"apiVersion": "stellar.org/v1alpha1", "kind": "ReadOnlyPool", "name": pool, "uid": "u", "controller": True}
+
+
 def build_slice(
     addresses: Sequence[Address],
     weight: int | str | None = 100,
@@ -30,6 +35,7 @@ def build_slice(
         "labels": {"kubernetes.io/service-name": service},
         "annotations": {} if weight is None else {"stellar.org/weight": str(weight)},
         "resourceVersion": "1",
+        "ownerReferences": [build_owner(service)],
     }
     ports = [] if port is None else [{"name": "read", "port": port, "protocol": "TCP"}]
     return {"metadata": metadata, "addressType": address_type, "ports": ports, "endpoints": endpoints}

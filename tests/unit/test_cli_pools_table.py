@@ -1,6 +1,7 @@
 """What pools look like in a terminal, at any width, whatever their status says."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from cli.columns import choose_columns
+from cli.explain import build_explanation
+from cli.explanation import Explanation, Step
 from cli.pool_cells import CLASS_LOOKS, STRIP_CELLS, build_strip, find_worst
-from cli.pool_entries import read_entries, read_entry, say_state
+from cli.pool_entries import PoolEntry, read_entries, read_entry, say_state
 from cli.pools_table import POOL_COLUMNS, REPLICA_COLUMNS, Paper, build_pools, build_replicas, show_age
 from readpool.pool.status import ReplicaWeight
 from readpool.replica_class import ReplicaClass
@@ -202,3 +205,43 @@ def test_whatever_a_status_says_can_be_drawn_within_the_width(
     drawn = draw_pools(build_pool_manifest(*replicas, spec=spec), width=width, ascii_only=ascii_only, replicas=True)
     assert all(len(line) <= width for line in drawn.splitlines())
     assert drawn.isascii() or not ascii_only
+
+
+HOSTILE = "x\x1b]0;title\x07\x1b[2J\u202e\x9b31m[/nope]"
+
+
+def test_no_text_of_anybody_drives_the_terminal_or_is_taken_as_markup() -> None:
+    pool = build_pool(build_replica("readers-0"))
+    named = pool.status.replica_weights[0].model_copy(update={"replica_name": HOSTILE})
+    condition = build_pool(conditions=build_conditions()).status.conditions[0]
+    told = condition.model_copy(update={"type": "Ready", "status": "False", "reason": HOSTILE})
+    status = pool.status.model_copy(update={"replica_weights": (named,), "conditions": (told,)})
+    hostile = replace(pool, status=status)
+    entries = [
+        PoolEntry(HOSTILE, HOSTILE, None, hostile),
+        PoolEntry("ns", "not-understood", None, None, HOSTILE),
+    ]
+    paper = Paper(400, NOW, ascii_only=False)
+    shown = draw(build_pools(entries, paper, with_namespace=True, with_replicas=True), 400)
+    assert [letter for letter in shown if not letter.isprintable() and letter != "\n"] == []
+    assert shown.count("[/nope]") >= 4
+    told_why = Explanation((HOSTILE,), (Step(HOSTILE, HOSTILE, HOSTILE),))
+    shown = draw(build_explanation(hostile, told_why, paper, remark=HOSTILE), 400)
+    assert [letter for letter in shown if not letter.isprintable() and letter != "\n"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("reason", "Not CamelCase"),
+        ("reason", HOSTILE),
+        ("type", HOSTILE),
+        ("replicaName", "Readers_0"),
+        ("replicaName", HOSTILE),
+    ],
+)
+def test_an_identifier_of_the_status_that_is_none_is_left_out(field: str, value: str) -> None:
+    replica, condition = build_replica("readers-0"), build_condition("Ready", "True")
+    (replica if field == "replicaName" else condition)[field] = value
+    status = build_pool(replica, conditions=[condition]).status
+    assert (len(status.replica_weights), len(status.conditions)) == ((0, 1) if field == "replicaName" else (1, 0))

@@ -19,7 +19,7 @@ from controller.eds import (
     resource_of,
 )
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, build_endpoint_slices
-from tests.unit.eds_slices import build_slice
+from tests.unit.eds_slices import build_owner, build_slice
 from tests.unit.observed_pools import build_pool
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"
@@ -130,3 +130,18 @@ def test_whatever_the_controller_writes_comes_out_with_the_same_weights(
     assert all(one.weight == sum(e.weight for e in one.endpoints) for one in assignment.localities)
     shuffled.shuffle(slices)
     assert build_assignment(slices) == assignment
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        pytest.param(None, id="of nobody"),
+        pytest.param([], id="of nobody, in a list"),
+        pytest.param([{"apiVersion": "v1", "kind": "Service", "name": "pool", "controller": True}], id="of a Service"),
+        pytest.param([build_owner("pool") | {"controller": False}], id="of a pool that does not control it"),
+    ],
+)
+def test_a_slice_with_our_labels_that_no_pool_owns_is_not_served(owners: list[dict[str, object]] | None) -> None:
+    manifest = build_slice(["10.96.0.1"])
+    manifest["metadata"]["ownerReferences"] = owners
+    assert resource_of(manifest) is None

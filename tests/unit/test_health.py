@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from readpool.budget import Budget, Limits
 from scaler.health import Health
 from scaler.streams import Streams
 
 if TYPE_CHECKING:
     import grpc
 
-NOBODY = cast("grpc.aio.ServicerContext[Any, Any]", None)
+
+class Caller:
+    """What is asked of a call that ends well."""
+
+    def peer(self) -> str:
+        return "ipv4:10.0.0.7:51234"
+
+
+NOBODY = cast("grpc.aio.ServicerContext[Any, Any]", Caller())
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 
@@ -23,7 +32,7 @@ SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERV
     ],
 )
 async def test_a_watcher_hears_of_a_drain_that_begins(drains_after: int, told: list[int]) -> None:
-    streams = Streams(10)
+    streams = Streams(Budget("streams", Limits(10, 10)))
     health = Health((), streams)
     watched = health.Watch(HealthCheckRequest(), NOBODY)
     heard = [(await anext(watched)).status for _ in range(drains_after)]

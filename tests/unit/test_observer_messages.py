@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from readpool.budget import Budget, Limits
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 from scaler.freshness import ReplicaStanding
@@ -149,6 +150,8 @@ def test_no_number_of_a_fleet_is_too_large_to_be_told(number: int) -> None:
 
 
 def test_a_fleet_that_cannot_be_told_ends_no_stream_of_many() -> None:
-    observer = Observer(cast("Any", None), cast("Any", None), Streams(1), 5.0, lambda: 0.0)
+    observer = Observer(
+        cast("Any", None), cast("Any", None), Streams(Budget("streams", Limits(1, 1))), 5.0, lambda: 0.0
+    )
     odd = replace(SNAPSHOT, decision=replace(SNAPSHOT.decision, message="\ud800"))
     assert [observer._build(snapshot) is None for snapshot in (odd, SNAPSHOT, odd)] == [True, False, True]

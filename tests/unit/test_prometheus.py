@@ -74,6 +74,7 @@ def _make_stats() -> ScalerStats:
     stats.count_poll("Answered", 0.3)
     stats.count_poll("Timeout", 99.0)
     stats.gate_polls["ConnectionRefused"] += 1
+    stats.refused_callers["fleets", "namespace"] += 1
     for method in ("GetMetrics", "StreamIsActive", "StreamIsActive"):
         stats.begin_grpc_request(method)
     stats.count_grpc_request("GetMetrics", "UNAVAILABLE")

@@ -1,0 +1,180 @@
+"""Stands before each gRPC method: who calls, how many calls that one has, and whether the request ever comes.
+
+gRPC has limits for the process alone, first come, first served. Here a call is counted to its caller before its request
+has been read; one whose request does not come is ended, one that is no message is refused. Who asks too often waits.
+What a stream may hold beyond that is its service's to say. The caller is read at once: gRPC crashes when it is asked
+for the peer of a call that has ended.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
+
+import grpc
+
+from readpool.bans import Bans
+from readpool.budget import Budget, Limits
+from readpool.callers import read_caller
+from readpool.pace import Pace
+from readpool.refusals import Refusals
+
+REQUEST_SECONDS = 10.0
+"""In which the one request of a call has to come; all clients send it with the call."""
+_SHORT_BYTES = 4096
+_HELD_BYTES = Limits(process=64 * 1024 * 1024, caller=16 * 1024 * 1024)
+"""Of the requests of streams that are open, which are kept as long: half a kilobyte each, if they are KEDA's."""
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CallGuard(grpc.aio.ServerInterceptor):
+    """Wraps each method's handler once and keeps the wrapped one.
+
+    Args:
+        calls: of what calls are counted to until they are answered; streams, until they have begun.
+        streams: by method, of what streams of requests are counted to for as long as they are open.
+        pace: of each caller's requests.
+        refusals: where refusals are noted.
+        bans: likewise, of those that go on.
+        request_seconds: how long a request may be on its way.
+    """
+
+    def __init__(
+        self,
+        calls: Budget,
+        streams: Mapping[str, Budget],
+        pace: Pace,
+        refusals: Refusals,
+        bans: Bans,
+        request_seconds: float = REQUEST_SECONDS,
+    ) -> None:
+        self._calls = calls
+        self._streams = streams
+        self._pace = pace
+        self._refusals = refusals
+        self._bans = bans
+        self._request_seconds = request_seconds
+        self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
+        self._guarded: dict[str, _Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["_Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "_Handler | None":
+        """Give the guarded handler of the method that is called."""
+        method = handler_call_details.method
+        guarded = self._guarded.get(method)
+        if guarded is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None  # there is no such method, and no end to their names
+            guarded = self._guarded[method] = self._wrap(method, handler)
+        return guarded
+
+    def _wrap(self, method: str, handler: Any) -> _Handler:
+        """Take requests as bytes, one by one: a handler of a single one is called only once that has come."""
+        serializer = handler.response_serializer
+        if handler.request_streaming:
+            budget = self._streams.get(method, self._calls)
+            return grpc.stream_stream_rpc_method_handler(self._wrap_talk(handler, budget), None, serializer)
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(handler), None, serializer)
+        return grpc.stream_unary_rpc_method_handler(self._wrap_call(handler), None, serializer)
+
+    def _wrap_call(self, handler: Any) -> Callable[..., Awaitable[Any]]:
+        async def guarded(_requests: Any, context: _Context) -> Any:
+            caller = read_caller(context.peer())
+            with await self._admit(self._calls, caller, context):
+                try:
+                    return await handler.unary_unary(await self._receive(handler, caller, context), context)
+                except grpc.aio.AbortError as error:
+                    _let_go(error)
+                    raise
+
+        return guarded
+
+    def _wrap_stream(self, handler: Any) -> Callable[..., AsyncIterator[Any]]:
+        async def guarded(_requests: Any, context: _Context) -> AsyncIterator[Any]:
+            caller = read_caller(context.peer())
+            with await self._admit(self._calls, caller, context):
+                body = await self._receive_bytes(caller, context)
+                size = len(body)
+                request = await _parse(body, handler, context)
+                del body
+            with await self._admit(self._held_bytes, caller, context, size):
+                try:
+                    async for message in handler.unary_stream(request, context):
+                        yield message
+                except grpc.aio.AbortError as error:
+                    del request
+                    _let_go(error)
+                    raise
+
+        return guarded
+
+    def _wrap_talk(self, handler: Any, budget: Budget) -> Callable[..., AsyncIterator[Any]]:
+        async def guarded(requests: AsyncIterator[bytes], context: _Context) -> AsyncIterator[Any]:
+            caller = read_caller(context.peer())
+            with await self._admit(budget, caller, context):
+                parsed = self._parse_all(requests, handler, caller, context)
+                async for message in handler.stream_stream(parsed, context):
+                    yield message
+
+        return guarded
+
+    async def _admit(
+        self, budget: Budget, caller: str, context: _Context, count: int = 1
+    ) -> AbstractContextManager[None]:
+        refusal = budget.find_refusal(caller, count=count)
+        if refusal is not None:
+            self._refusals.note(refusal, caller)
+            self._bans.note_refusal(caller, asyncio.get_running_loop().time())
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(refusal))
+        return budget.hold(caller, count=count)
+
+    async def _receive(self, handler: Any, caller: str, context: _Context) -> Any:
+        return await _parse(await self._receive_bytes(caller, context), handler, context)
+
+    async def _receive_bytes(self, caller: str, context: _Context) -> bytes:
+        await self._wait_for_turn(caller)
+        try:
+            async with asyncio.timeout(self._request_seconds):
+                body: Any = await context.read()
+        except TimeoutError:
+            what = f"no request came within {self._request_seconds:g} s"
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, what)
+        if not isinstance(body, bytes):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call ended without a request")
+        self._charge(caller, body)
+        return body
+
+    async def _parse_all(
+        self, requests: AsyncIterator[bytes], handler: Any, caller: str, context: _Context
+    ) -> AsyncIterator[Any]:
+        async for body in requests:
+            await self._wait_for_turn(caller)
+            self._charge(caller, body)
+            yield await _parse(body, handler, context)
+
+    def _charge(self, caller: str, body: bytes) -> None:
+        """Count a long request as the many short ones that it takes as much time as."""
+        self._pace.charge(caller, len(body) // _SHORT_BYTES, asyncio.get_running_loop().time())
+
+    async def _wait_for_turn(self, caller: str) -> None:
+        seconds = self._pace.take(caller, asyncio.get_running_loop().time())
+        if seconds:
+            await asyncio.sleep(seconds)
+
+
+def _let_go(error: BaseException) -> None:
+    """Let go of what an abort has passed: gRPC keeps it with the call, and the request until garbage is collected."""
+    error.__traceback__ = error.__context__ = None
+
+
+async def _parse(body: bytes, handler: Any, context: _Context) -> Any:
+    try:
+        return handler.request_deserializer(body)
+    except Exception:  # noqa: BLE001 - protobuf's own error, of whichever of its implementations
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not a message of this method")

@@ -1,0 +1,243 @@
+"""A pod that means harm at the scaler's gRPC port: the real process, and what others are answered meanwhile."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.request import urlopen
+
+import grpc
+import pytest
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from readpool.bans import Bans
+from readpool.budget import Budget, Limits
+from readpool.call_guard import CallGuard
+from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, IsActiveResponse, ScaledObjectRef
+from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from readpool.pace import Pace
+from readpool.refusals import Refusals
+from readpool.v1.observer_pb2 import Fleets, Trigger, WatchRequest
+from readpool.v1.observer_pb2_grpc import ObserverStub
+from scaler.health import Health
+from scaler.streams import Streams
+from tests.component.other_caller import calling_from
+from tests.component.scaler_process import ScalerProcess, run_scaler
+
+STREAMS, FLEETS = 40, 5
+OF_NAMESPACE = STREAMS
+health: Any = health_pb2_grpc.HealthStub  # whose types are those of channels that block
+reflection: Any = reflection_pb2_grpc.ServerReflectionStub
+EXHAUSTED, INVALID = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT
+ANSWER_SECONDS = 20.0
+
+
+@pytest.fixture
+def scaler() -> Iterator[ScalerProcess]:
+    flags = ("--streams-per-caller", str(STREAMS), "--fleets-per-namespace", str(FLEETS))
+    with run_scaler(*flags, "--dns-server", "127.0.0.1:9") as process:
+        yield process
+
+
+@pytest_asyncio.fixture
+async def hostile(scaler: ScalerProcess) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(scaler.grpc) as channel:
+        yield channel
+
+
+@pytest_asyncio.fixture
+async def keda(scaler: ScalerProcess) -> AsyncIterator[grpc.aio.Channel]:
+    """KEDA calls from an address of its own."""
+    async with calling_from("127.0.0.2", scaler.grpc) as address, grpc.aio.insecure_channel(address) as channel:
+        yield channel
+
+
+def build_ref(namespace: str, **metadata: str) -> ScaledObjectRef:
+    given = {"service": "core", "port": "11626", "targetReplicas": "3", **metadata}
+    return ScaledObjectRef(name="core", namespace=namespace, scalerMetadata=given)
+
+
+async def find_code(call: Any) -> grpc.StatusCode:
+    """Give how a call answers first: OK for a message."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await (call.read() if hasattr(call, "read") else call)
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+def read_metric(scaler: ScalerProcess, what: str, share: str) -> float:
+    with urlopen(f"http://{scaler.telemetry}/metrics") as answer:
+        text = answer.read().decode()
+    found = re.search(rf'^readpool_refused_requests_total{{share="{share}",what="{what}"}} (\S+)$', text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+@pytest.mark.parametrize("kind", ["push", "observer", "all fleets", "reflection", "health"])
+async def test_streams_that_one_caller_holds_leave_all_others_theirs(
+    hostile: grpc.aio.Channel, keda: grpc.aio.Channel, kind: str
+) -> None:
+    async def ask_services() -> AsyncIterator[Any]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        await asyncio.sleep(ANSWER_SECONDS)
+
+    def open_stream(channel: grpc.aio.Channel, namespace: str) -> Any:
+        if kind == "push":
+            return ExternalScalerStub(channel).StreamIsActive(build_ref(namespace))
+        if kind == "observer":
+            given = build_ref(namespace).scalerMetadata
+            return ObserverStub(channel).Watch(WatchRequest(trigger=Trigger(namespace=namespace, metadata=given)))
+        if kind == "all fleets":
+            return ObserverStub(channel).Watch(WatchRequest(fleets=Fleets(namespace=namespace)))
+        if kind == "health":
+            return health(channel).Watch(health_pb2.HealthCheckRequest())
+        return reflection(channel).ServerReflectionInfo(ask_services())
+
+    if kind == "all fleets":  # whose first message comes with a fleet
+        await ExternalScalerStub(keda).IsActive(build_ref("evil"))
+    most = {"push": STREAMS, "observer": STREAMS // 2, "all fleets": 16, "reflection": 8, "health": 50}[kind]
+    calls = [open_stream(hostile, "evil") for _ in range(most + 5)]
+    codes = await asyncio.gather(*map(find_code, calls))
+    assert codes.count(grpc.StatusCode.OK) == most
+    assert set(codes) == {grpc.StatusCode.OK, EXHAUSTED}
+    assert await find_code(open_stream(keda, "evil")) is grpc.StatusCode.OK
+    assert await find_code(ExternalScalerStub(keda).IsActive(build_ref("victim"))) is grpc.StatusCode.OK
+    for call in calls:
+        call.cancel()
+
+
+async def test_a_caller_that_names_others_namespaces_takes_nothing_of_theirs(
+    hostile: grpc.aio.Channel, keda: grpc.aio.Channel
+) -> None:
+    taken = [ExternalScalerStub(hostile).StreamIsActive(build_ref("victim")) for _ in range(STREAMS + 1)]
+    assert (await asyncio.gather(*map(find_code, taken))).count(EXHAUSTED) == 1
+    own = [ExternalScalerStub(keda).StreamIsActive(build_ref("victim")) for _ in range(STREAMS)]
+    assert set(await asyncio.gather(*map(find_code, own))) == {grpc.StatusCode.OK}
+    for call in (*taken, *own):
+        call.cancel()
+
+
+async def test_fleets_without_end_of_one_namespace_leave_room_for_others_and_are_counted_and_logged_seldom(
+    scaler: ScalerProcess, hostile: grpc.aio.Channel, keda: grpc.aio.Channel
+) -> None:
+    watch = ObserverStub(hostile).Watch
+    for lag in range(1, FLEETS + 1):
+        assert await ExternalScalerStub(hostile).IsActive(build_ref("evil", lagThreshold=str(lag))) == IsActiveResponse(
+            result=True
+        )
+    for lag in range(100, 120):
+        metadata = {**build_ref("evil").scalerMetadata, "lagThreshold": str(lag)}
+        assert await find_code(watch(WatchRequest(trigger=Trigger(namespace="evil", metadata=metadata)))) is EXHAUSTED
+    other = Trigger(namespace="victim", metadata=build_ref("victim").scalerMetadata)
+    for channel in (hostile, keda):
+        call = ObserverStub(channel).Watch(WatchRequest(trigger=other))
+        assert await find_code(call) is grpc.StatusCode.OK
+        call.cancel()
+    assert await asyncio.to_thread(read_metric, scaler, "fleets", "namespace") == 20
+    refusals = scaler.events_named("callerRefused")
+    assert 1 <= len(refusals) <= 3
+    assert refusals[0]["why"] == f"127.0.0.1 may have {FLEETS} fleets at most for namespace evil, and has {FLEETS}"
+
+
+async def test_calls_whose_request_never_comes_leave_others_room() -> None:
+    guard = CallGuard(Budget("calls", Limits(6, 3)), {}, Pace(100, 100.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+
+    async def send_nothing() -> AsyncIterator[bytes]:
+        await asyncio.sleep(ANSWER_SECONDS)
+        yield b""
+
+    async with (
+        calling_from("127.0.0.2", f"127.0.0.1:{port}") as address,
+        grpc.aio.insecure_channel(address) as other,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        begin: Any = channel.stream_unary("/grpc.health.v1.Health/Check")
+        calls = [begin(send_nothing()) for _ in range(4)]
+        codes = [asyncio.ensure_future(find_code(call)) for call in calls]
+        ended, waiting = await asyncio.wait(codes, return_when=asyncio.FIRST_COMPLETED)
+        assert [one.result() for one in ended] == [EXHAUSTED]
+        assert await find_code(health(other).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(waiting)
+    await server.stop(grace=None)
+
+
+async def test_bytes_that_are_no_request_are_refused_without_a_line(
+    scaler: ScalerProcess, hostile: grpc.aio.Channel
+) -> None:
+    service = "/externalscaler.ExternalScaler/"
+    before = len(scaler.events)
+    for _ in range(20):
+        call: Any = hostile.unary_unary(f"{service}GetMetrics")
+        stream: Any = hostile.unary_stream(f"{service}StreamIsActive")
+        assert await find_code(call(b"\xff\xff\xff")) is INVALID
+        assert await find_code(stream(b"\xff\xff\xff")) is INVALID
+    assert scaler.events[before:] == []
+
+
+async def test_triggers_without_end_and_names_without_end_are_few_and_short_lines(
+    scaler: ScalerProcess, hostile: grpc.aio.Channel, keda: grpc.aio.Channel
+) -> None:
+    stub = ExternalScalerStub(hostile)
+    for number in range(300):
+        code = await find_code(stub.IsActive(build_ref("evil", **{f"key{number}": "1"})))
+        assert code is INVALID
+    long = "\x01" * 60_000
+    for namespace, name in ((long, "core"), ("evil", long)):
+        ref = ScaledObjectRef(name=name, namespace=namespace, scalerMetadata={"service": long, long: long})
+        assert await find_code(stub.IsActive(ref)) is INVALID
+    assert await find_code(ExternalScalerStub(keda).IsActive(build_ref("victim", nonsense="1"))) is INVALID
+    line = await asyncio.to_thread(scaler.wait_for, "triggerRefused", namespace="victim")
+    assert "nonsense" in line["why"]
+    lines = scaler.events_named("triggerRefused")
+    assert len(lines) <= 30
+    assert all(len(str(line)) < 5000 for line in lines)
+
+
+async def test_the_default_answer_is_still_given_for_a_trigger_that_is_refused(hostile: grpc.aio.Channel) -> None:
+    answer: GetMetricSpecResponse = await ExternalScalerStub(hostile).GetMetricSpec(build_ref("evil", nonsense="1"))
+    assert [spec.metricName for spec in answer.metricSpecs] == ["desiredReplicas"]
+
+
+async def test_a_request_that_does_not_come_ends_the_call_and_one_that_ends_early_is_no_request() -> None:
+    guard = CallGuard(Budget("calls", Limits(2, 2)), {}, Pace(100, 100.0), Refusals(), Bans(), request_seconds=0.2)
+    server = grpc.aio.server(interceptors=[guard])
+    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+
+    async def send(*, after_seconds: float) -> AsyncIterator[bytes]:
+        await asyncio.sleep(after_seconds)
+        for _ in ():
+            yield b""
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        begin: Any = channel.stream_unary("/grpc.health.v1.Health/Check")
+        assert await find_code(begin(send(after_seconds=ANSWER_SECONDS))) is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert await find_code(begin(send(after_seconds=0.0))) is INVALID
+        assert await find_code(health(channel).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
+    await server.stop(grace=None)
+
+
+async def test_long_requests_of_streams_that_stay_open_are_counted_by_their_length() -> None:
+    guard = CallGuard(Budget("calls", Limits(9, 9)), {}, Pace(10_000, 1000.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(999, 999)))), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        most = 16 * 1024 * 1024 // 1_000_000
+        calls = [health(channel).Watch(health_pb2.HealthCheckRequest(service="x" * 1_000_000)) for _ in range(most + 3)]
+        codes = await asyncio.gather(*map(find_code, calls))
+        assert codes.count(EXHAUSTED) == 3
+        for call in calls:
+            call.cancel()
+    await server.stop(grace=None)
