@@ -17,6 +17,7 @@ from scaler.freshness import advance
 from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.membership import is_same_member
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
+from scaler.policy_recall import recall, tell_memory
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
@@ -63,7 +64,7 @@ class Fleet:
         self._interval_seconds = settings.poll_interval_seconds
         self._moving_seconds = max(CURRENT_SECONDS, 2 * settings.poll_interval_seconds)
         self._limits = TipLimits.of(settings.poll_interval_seconds)
-        self._memory = PolicyMemory()
+        self._memory = recall(spec.remembered, spec.network, self._policy, now)
         self._observed_since = now
         self._addresses: dict[str, str] = {}
         self._standings: dict[str, ReplicaStanding] = {}
@@ -186,6 +187,7 @@ class Fleet:
             counts=Counter(standing.replica_class for standing in self._standings.values()),
             references=self._verdicts,
             shortage=shortage,
+            remembered=tell_memory(self._memory, self._network, now),
         )
 
     def _decide(self, replicas: tuple[Replica, ...], now: float) -> tuple[Decision, PolicyMemory]:

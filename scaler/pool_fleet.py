@@ -6,11 +6,13 @@ between scaler.pools, which knows the pools, and scaler.fleets.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
+from readpool.pool.status import ScalingMemory
 from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
@@ -26,6 +28,7 @@ from scaler.pool_grounds import (
 )
 from scaler.probes.fields import clean
 from scaler.probes.kinds import ProbeKind
+from scaler.remembered import Remembered
 from scaler.trigger import PASSPHRASES, FleetSpec, PoolSource, Reference, ServiceSource
 
 _NODES_PORT = "info"
@@ -88,7 +91,30 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         hold=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
         stats_port=_STATS_PORT if spec.gate.enabled else None,
+        remembered=_read_memory(pool.status.scaling_memory),
     )
+
+
+def _read_memory(memory: ScalingMemory | None) -> Remembered | None:
+    """Read what status keeps for the scaler; what is to be believed of it is for scaler.policy_recall to say."""
+    if memory is None:
+        return None
+    return Remembered(
+        told_at=memory.told_at.timestamp(),
+        asked=memory.asked_replicas,
+        network=None if memory.network_passphrase is None else clean(memory.network_passphrase),
+        fewer_since=_read_time(memory.fewer_since),
+        fewer_peak=memory.fewer_peak,
+        regrets=memory.regrets,
+        released_at=_read_time(memory.released_at),
+        overload_at=_read_time(memory.overload_at),
+        warm_up_seconds=memory.warm_up_seconds,
+        warm_ups=memory.warm_ups,
+    )
+
+
+def _read_time(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
 
 
 def _find_passphrase(spec: PoolSpec) -> str | None:

@@ -20,7 +20,7 @@ from scaler.trigger import FleetSpec, PoolSource
 
 _AFTER_FAULT_SECONDS = 30.0
 _KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "deletionTimestamp")
-_KEPT_STATUS = ("learnedRequestsPerReplica",)
+_KEPT_STATUS = ("learnedRequestsPerReplica", "scalingMemory")
 _log = structlog.get_logger(__name__)
 
 
@@ -115,7 +115,7 @@ async def _keep_reading(informer: Informer) -> None:
 
 
 def _trim(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Keep what a fleet is made of; of the status, the larger part of a pool, that is only what was learned."""
+    """Keep what a fleet is made of; of the status, the larger part of a pool, only what is remembered for it."""
     metadata, status = manifest["metadata"], manifest.get("status") or {}
     return {
         "metadata": {field: metadata[field] for field in _KEPT_METADATA if field in metadata},

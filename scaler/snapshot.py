@@ -10,6 +10,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.evidence import Verdict
 from scaler.freshness import ReplicaStanding
 from scaler.policy import Bounds, Decision
+from scaler.remembered import Remembered
 from scaler.request_figures import RequestFigures
 from scaler.tip import Tip
 
@@ -39,6 +40,7 @@ class FleetSnapshot:
         replicas: sorted by name.
         references: what each reference's word is worth to this fleet.
         shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
+        remembered: what the next scaler is to begin with; None before the first decision.
     """
 
     fleet: str
@@ -54,3 +56,4 @@ class FleetSnapshot:
     counts: Counter[ReplicaClass] = field(default_factory=Counter)
     references: tuple[Verdict, ...] = ()
     shortage: str = ""
+    remembered: Remembered | None = None

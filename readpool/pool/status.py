@@ -87,6 +87,31 @@ class ShardOfReplica(Part):
     """Its ledgers, with strategy LedgerRange."""
 
 
+class ScalingMemory(Part):
+    """What the scaler remembers of its scaling for hours, so that the next one asks for what it asked for."""
+
+    told_at: Timestamp
+    """When the scaler told this."""
+    network_passphrase: Annotated[str, Field(max_length=200)] | None = None
+    """The network that it is of."""
+    asked_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
+    """The size last asked for."""
+    fewer_since: Timestamp | None = None
+    """Since when fewer than that are enough; absent while they are not."""
+    fewer_peak: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
+    """The most that was wanted since then."""
+    regrets: Annotated[int, Field(ge=0, le=32)] = 0
+    """How many scale-ins in a row were followed by a need for more; each doubles the wait before the next."""
+    released_at: Timestamp | None = None
+    """When replicas were last let go; absent once that has proved right or wrong."""
+    overload_at: Timestamp | None = None
+    """When overload was seen that called for some of the replicas; absent once the target was enough again."""
+    warm_up_seconds: Annotated[float, Field(ge=1, le=86_400)] | None = None
+    """How long new replicas took to be fresh: the middle one of those measured."""
+    warm_ups: Annotated[int, Field(ge=0, le=32)] = 0
+    """How many were measured."""
+
+
 class PoolStatus(Part):
     """What the pool is at present. Written by the controller alone."""
 
@@ -114,6 +139,8 @@ class PoolStatus(Part):
     """Mean of the replicas' lag in ledgers."""
     learned_requests_per_replica: Annotated[float, Field(ge=0)] | None = None
     """How many requests a second one replica has been seen to bear before it fell behind."""
+    scaling_memory: ScalingMemory | None = None
+    """What the scaler remembers of its scaling for hours, so that the next one asks for what it asked for."""
     observed_at: Timestamp | None = None
     """When the scaler last told what this rests on."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32, json_schema_extra=list_of("type"))] = ()
