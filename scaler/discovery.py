@@ -31,6 +31,8 @@ _LOOKUPS_AT_ONCE = 32
 _KEPT_HOSTS = 4096
 OWN_LIMIT = "OwnLimit"
 """Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
+NOT_HEADLESS = "ServiceNotHeadless"
+"""Reason: the Service has one address for all of its pods."""
 _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 
@@ -65,6 +67,9 @@ class Discovery:
 
     async def find_members(self, namespace: str, source: ServiceSource) -> dict[str, str]:
         """Find the members of a headless Service: name to base URL. Nothing found is an empty answer, not an error.
+
+        That is so of a name that does not exist as well: CoreDNS answers NXDOMAIN for a headless Service that has no
+        endpoints (findServices in plugin/kubernetes/kubernetes.go, 1.14), other servers with no records.
 
         A port's name is looked up as SRV, which gives ports and pods' names. A port's number goes with the addresses
         of the Service, and SRV records of the bare name are used for the pods' names only, where the cluster's DNS
@@ -210,7 +215,7 @@ def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:
         raise NotHeadlessError(
             f"Service {namespace}/{name} is not headless: it has one address for all of its pods. Name one with"
             " clusterIP: None and publishNotReadyAddresses: true.",
-            "ServiceNotHeadless",
+            NOT_HEADLESS,
         )
 
 

@@ -20,10 +20,16 @@ from readpool.keda.externalscaler_pb2 import (
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerServicer
 from scaler.admission import Admission
 from scaler.fleets import Fleets, FleetsFullError
-from scaler.keda_messages import build_default_specs, build_metric_specs, build_metric_values, is_active
+from scaler.keda_messages import (
+    build_activation,
+    build_default_specs,
+    build_metric_specs,
+    build_metric_values,
+    is_active,
+)
 from scaler.metrics import NoGround, compute_metric
 from scaler.streams import Streams, TooManyStreams
-from scaler.trigger import Metric, Trigger, TriggerError
+from scaler.trigger import Metric, ServiceSource, Trigger, TriggerError
 
 _TRIGGER_NUMBER = re.compile(r"^s[0-9]{1,4}-")
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -59,7 +65,12 @@ class ExternalScaler(ExternalScalerServicer):
         return build_metric_specs(trigger)
 
     async def GetMetrics(self, request: GetMetricsRequest, context: _Context) -> GetMetricsResponse:
-        """Value the metric by the newest snapshot; UNAVAILABLE with the reason where there is no ground."""
+        """Value the metric by the newest snapshot; UNAVAILABLE with the reason where there is no ground.
+
+        Where the trigger's Service has never had anybody, there is no value and no error: DNS says of a Service without
+        endpoints what it says of one that does not exist. A StatefulSet at zero comes up, and one that is called
+        otherwise keeps its size.
+        """
         ref = request.scaledObjectRef
         trigger = await self._admission.admit(ref.namespace, ref.name, ref.scalerMetadata, context)
         metric = await _find_metric(request.metricName, context)
@@ -67,6 +78,8 @@ class ExternalScaler(ExternalScalerServicer):
             fleet = self._fleets.watch(trigger.fleet)
             value = compute_metric(fleet.snapshot, metric)
             fleet.remind()
+            if fleet.snapshot.decision.is_for_nobody and isinstance(trigger.fleet.source, ServiceSource):
+                return build_activation()
             return build_metric_values(request.metricName, value)
         except NoGround as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{error.reason}: {error.message}")

@@ -52,6 +52,7 @@ class Decision:
         catching_up: replicas on their way to fresh.
         bearing: replicas that the request rate needs by what has been learned; 0 when unknown.
         learned_requests_per_replica: requests/s that one replica bears; None when unknown.
+        is_for_nobody: no replica is there, and none has ever been known: there may be some that go by another name.
     """
 
     desired: int | None
@@ -61,16 +62,23 @@ class Decision:
     catching_up: int = 0
     bearing: int = 0
     learned_requests_per_replica: float | None = None
+    is_for_nobody: bool = False
 
 
 def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float) -> tuple[Decision, PolicyMemory]:
-    """Decide where it is certain that no replica is there: an error would keep KEDA from scaling from zero for ever."""
+    """Decide where DNS has nobody: an error would keep KEDA from scaling from zero for ever.
+
+    Who has never been known is not asked for yet: the size to hold is what is there once somebody is.
+    """
     if settings.hold is not None:
         decision = Decision(None, settings.hold.reason, settings.hold.message)
         return decision, replace(memory, is_undecided=True)
     bounds = settings.bounds
     desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.held or 0), bounds.maximum))
-    decision = Decision(desired, FROM_ZERO, f"no replica is there, {desired} wanted")
+    is_for_nobody = memory.surplus.held is None
+    decision = Decision(desired, FROM_ZERO, f"no replica is there, {desired} wanted", is_for_nobody=is_for_nobody)
+    if is_for_nobody:
+        return decision, memory
     surplus = replace(memory.surplus, held=desired, calm_since=None, calm_peak=0)
     return decision, replace(memory, grounded_since=now, surplus=surplus, is_undecided=False, recalled_at=None)
 
