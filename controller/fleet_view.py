@@ -66,6 +66,8 @@ def _read_memory(memory: observer_pb2.Memory) -> ScalingMemory | None:
             overload_at=_read_time(memory, "overload_at"),
             warm_up_seconds=_read_warm_up(memory),
             warm_ups=memory.warm_ups,
+            unrest=round(memory.unrest, 2),
+            knew_load=memory.knew_load,
         )
     except (ValidationError, ValueError, OverflowError, OSError):
         return None

@@ -152,12 +152,15 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
     if surplus.held is not None and not memory.is_undecided:
         return memory
     was_watched = memory.recalled_at is not None and now - memory.recalled_at <= CONTINUES_SECONDS
+    # Who was silent before we came may be who the others are there for: nobody tells us that it was fresh once.
+    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and bool(facts.unreachable)
     if surplus.held is None or facts.current > surplus.held or not was_watched:
         surplus = replace(surplus, calm_since=None, calm_peak=0)
-    has_grown = facts.current > max(bounds.target, surplus.held or 0)
-    seen_at = memory.overload.seen_at
-    overload = replace(memory.overload, seen_at=now if has_grown and seen_at is None else seen_at)
     held = max(facts.current, surplus.held or 0)
+    has_grown = facts.current > max(bounds.target, surplus.held or 0)
+    is_unexplained = has_grown or (hides_lack and held > bounds.target)
+    seen_at = memory.overload.seen_at
+    overload = replace(memory.overload, seen_at=now if is_unexplained and seen_at is None else seen_at)
     return replace(memory, surplus=replace(surplus, held=held), overload=overload)
 
 

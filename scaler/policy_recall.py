@@ -8,7 +8,9 @@ taken the way that lets nobody go too early.
 from dataclasses import replace
 from math import isfinite
 
+from scaler.capacity import Capacity
 from scaler.overload import Overload
+from scaler.policy_facts import Unrest
 from scaler.policy_release import MOST_DOUBLINGS, Surplus
 from scaler.policy_settings import Bounds, PolicySettings
 from scaler.policy_state import PolicyMemory
@@ -40,6 +42,8 @@ def tell_memory(memory: PolicyMemory, network: str | None, now: float) -> Rememb
         overload_at=memory.overload.seen_at,
         warm_up_seconds=memory.warm_ups.median_seconds,
         warm_ups=len(memory.warm_ups.seconds),
+        unrest=memory.unrest.mean,
+        knew_load=memory.capacity.knew_load,
     )
 
 
@@ -67,10 +71,12 @@ def recall(known: Remembered | None, network: str | None, settings: PolicySettin
     if surplus.held is not None and passed < CONTINUES_SECONDS:
         calm_since = _recall_time(known.fewer_since, known.told_at, ahead)
         peak = known.fewer_peak if calm_since is not None else 0
-        surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.held or 0)))
+        surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.held)))
     return PolicyMemory(
         surplus=surplus,
+        unrest=_recall_unrest(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Unrest(),
         warm_ups=warm_ups,
+        capacity=Capacity(knew_load=known.knew_load),
         overload=Overload(seen_at=_recall_overload(known, ahead)),
         is_undecided=True,
         recalled_at=now,
@@ -89,6 +95,11 @@ def _recall_time(at: float | None, told_at: float, ahead: float) -> float | None
     if at is None or not isfinite(at) or at <= 0 or at > told_at + _SLACK_SECONDS:
         return None
     return min(at, told_at) + ahead
+
+
+def _recall_unrest(known: Remembered, bounds: Bounds, now: float) -> Unrest:
+    mean = known.unrest if isfinite(known.unrest) else 0.0
+    return Unrest(max(0.0, min(mean, float(bounds.maximum))), now)
 
 
 def _recall_overload(known: Remembered, ahead: float) -> float | None:

@@ -110,6 +110,8 @@ def _read_memory(memory: ScalingMemory | None) -> Remembered | None:
         overload_at=_read_time(memory.overload_at),
         warm_up_seconds=memory.warm_up_seconds,
         warm_ups=memory.warm_ups,
+        unrest=memory.unrest,
+        knew_load=memory.knew_load,
     )
 
 

@@ -22,6 +22,8 @@ class Remembered:
         overload_at: when overload was seen that called for some of them; None where it was not.
         warm_up_seconds: the middle one of the warm-ups measured; None while there are none.
         warm_ups: how many were measured, of the last ones that count.
+        unrest: how many replicas ailed on the average of the last minutes.
+        knew_load: the request rate has been known.
     """
 
     told_at: float
@@ -34,3 +36,5 @@ class Remembered:
     overload_at: float | None = None
     warm_up_seconds: float | None = None
     warm_ups: int = 0
+    unrest: float = 0.0
+    knew_load: bool = False

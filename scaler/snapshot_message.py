@@ -90,6 +90,8 @@ def _build_memory(remembered: Remembered) -> observer_pb2.Memory:
         overload_at=remembered.overload_at,
         warm_up_seconds=remembered.warm_up_seconds,
         warm_ups=_fit(remembered.warm_ups),
+        unrest=remembered.unrest,
+        knew_load=remembered.knew_load,
     )
 
 

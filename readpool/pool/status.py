@@ -110,6 +110,10 @@ class ScalingMemory(Part):
     """How long new replicas took to be fresh: the middle one of those measured."""
     warm_ups: Annotated[int, Field(ge=0, le=32)] = 0
     """How many were measured."""
+    unrest: Annotated[float, Field(ge=0, le=MAX_REPLICAS)] = 0.0
+    """How many replicas lagged or were silent on the average of the last minutes."""
+    knew_load: bool = False
+    """Whether the request rate has been known, so that nobody is let go where it is not."""
 
 
 class PoolStatus(Part):

@@ -424,6 +424,8 @@ class Memory(_message.Message):
     OVERLOAD_AT_FIELD_NUMBER: _builtins.int
     WARM_UP_SECONDS_FIELD_NUMBER: _builtins.int
     WARM_UPS_FIELD_NUMBER: _builtins.int
+    UNREST_FIELD_NUMBER: _builtins.int
+    KNEW_LOAD_FIELD_NUMBER: _builtins.int
     told_at: _builtins.float
     network: _builtins.str
     """The passphrase of the network that it is of; empty while not known."""
@@ -442,6 +444,10 @@ class Memory(_message.Message):
     warm_up_seconds: _builtins.float
     """How long new replicas took to be fresh, the middle one of `warm_ups` of them; absent while none has."""
     warm_ups: _builtins.int
+    unrest: _builtins.float
+    """How many replicas ailed on the average of the last minutes."""
+    knew_load: _builtins.bool
+    """The request rate has been known, so that it lacks where it is not."""
     def __init__(
         self,
         *,
@@ -455,10 +461,12 @@ class Memory(_message.Message):
         overload_at: _builtins.float | None = ...,
         warm_up_seconds: _builtins.float | None = ...,
         warm_ups: _builtins.int = ...,
+        unrest: _builtins.float = ...,
+        knew_load: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "fewer_since", b"fewer_since", "overload_at", b"overload_at", "released_at", b"released_at", "warm_up_seconds", b"warm_up_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "asked_replicas", b"asked_replicas", "fewer_peak", b"fewer_peak", "fewer_since", b"fewer_since", "network", b"network", "overload_at", b"overload_at", "regrets", b"regrets", "released_at", b"released_at", "told_at", b"told_at", "warm_up_seconds", b"warm_up_seconds", "warm_ups", b"warm_ups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "asked_replicas", b"asked_replicas", "fewer_peak", b"fewer_peak", "fewer_since", b"fewer_since", "knew_load", b"knew_load", "network", b"network", "overload_at", b"overload_at", "regrets", b"regrets", "released_at", b"released_at", "told_at", b"told_at", "unrest", b"unrest", "warm_up_seconds", b"warm_up_seconds", "warm_ups", b"warm_ups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__fewer_since: _TypeAlias = _typing.Literal["fewer_since"]  # noqa: Y015
     _WhichOneofArgType__fewer_since: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since"]  # noqa: Y015

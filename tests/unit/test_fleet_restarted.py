@@ -111,4 +111,4 @@ def test_a_restart_within_a_restart_loses_nothing_that_was_remembered() -> None:
     list(pool.live(HOUR / 2))
     after = pool.remembered
     assert after is not None
-    assert replace(after, told_at=0.0) == replace(known, told_at=0.0)
+    assert replace(after, told_at=0.0, unrest=0.0) == replace(known, told_at=0.0, unrest=0.0)

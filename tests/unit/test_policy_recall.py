@@ -107,6 +107,30 @@ def test_a_release_before_the_restart_is_regretted_after_it() -> None:
     assert memory.surplus.regrets == 1
 
 
+def test_who_was_silent_before_may_be_why_there_are_more_and_his_substitute_is_not_let_go_early() -> None:
+    silent = ReplicaStanding(ReplicaClass.UNREACHABLE, since=NOW, first_seen=NOW, known_since=NOW)
+    well = ReplicaStanding(ReplicaClass.FRESH, since=NOW, first_seen=NOW)
+    standings = {f"core-{i}": well for i in range(5)} | {"core-5": silent}
+    memory = recalled(asked=6, fewer_since=None, fewer_peak=0, overload_at=None, regrets=0)
+    for now in (NOW + 60.0, NOW + 2000.0):
+        decision, memory = decide(
+            standings, Tip(5000, now), observed_since=NOW, memory=memory, settings=SETTINGS, now=now
+        )
+        assert decision.desired == 6
+
+
+def test_a_load_that_was_known_lacks_where_it_is_not() -> None:
+    memory = recalled(knew_load=True, overload_at=None, regrets=0, fewer_since=NOW - HOUR, fewer_peak=5)
+    decision, _ = decide_on(memory, 11, NOW)
+    assert (decision.desired, decision.reason) == (11, "RequestsUnknown")
+
+
+def test_those_that_lagged_in_turns_go_on_doing_so() -> None:
+    memory = recalled(unrest=2.2, asked=7, fewer_since=None)
+    decision, _ = decide_on(memory, 7, NOW)
+    assert (decision.desired, decision.lacking) == (7, 2)
+
+
 def test_a_long_absence_leaves_the_size_to_what_is_there_and_begins_each_wait_anew() -> None:
     after_ten_minutes = decide_on(recalled(NOW + 600.0), 9, NOW + 600.0)[1].surplus
     assert (after_ten_minutes.held, after_ten_minutes.calm_since) == (11, NOW + 600.0)
@@ -170,6 +194,8 @@ _ANY = st.builds(
     overload_at=_SOME,
     warm_up_seconds=_SOME,
     warm_ups=st.integers(-10, 2**40),
+    unrest=_NUMBERS,
+    knew_load=st.booleans(),
 )
 
 
