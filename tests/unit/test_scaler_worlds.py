@@ -16,7 +16,7 @@ from tests.unit.scaler_worlds import STEP_SECONDS, World, bound_size, draw_world
 WORLDS = int(os.environ.get("READPOOL_WORLDS", "12"))
 HOURS = 2.0
 SETTLED_SECONDS = 60.0
-RESTARTED_SECONDS, ROUGHLY_SECONDS = 900.0, 300.0
+RESTARTED_SECONDS, ROUGHLY_SECONDS = 300.0, 300.0
 
 
 class Watch:
