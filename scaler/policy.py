@@ -152,8 +152,9 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
     if surplus.held is not None and not memory.is_undecided:
         return memory
     was_watched = memory.recalled_at is not None and now - memory.recalled_at <= CONTINUES_SECONDS
-    # Who was silent before we came may be who the others are there for: nobody tells us that it was fresh once.
-    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and bool(facts.unreachable)
+    # Who is on its way as far as we see may be who the others are there for: nobody tells us that it was fresh once.
+    may_hide_lack = bool(facts.unreachable or facts.catching_up)
+    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and may_hide_lack
     if surplus.held is None or facts.current > surplus.held or not was_watched:
         surplus = replace(surplus, calm_since=None, calm_peak=0)
     held = max(facts.current, surplus.held or 0)
