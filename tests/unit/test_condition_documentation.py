@@ -65,7 +65,7 @@ def list_autoscaling() -> Iterator[Any]:
         children = {ObjectKey(SCALED_OBJECT, "default", "pool"): {"metadata": {"name": "pool"}, "status": status}}
         seen = observe(build_pool(replicas=3, **spec), children=children, capabilities=capabilities)
         yield judge_autoscaling(seen if other is None else type(seen)(seen.pool, {}, other_scaled_object=other))
-    paused = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
+    paused: dict[str, Any] = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
     children = {ObjectKey(SCALED_OBJECT, "default", "pool"): paused}
     yield judge_autoscaling(observe(build_pool(replicas=3), children=children))
 
