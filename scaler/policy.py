@@ -11,7 +11,7 @@ from scaler.capacity import compute_bearing, find_borne, learn
 from scaler.overload import watch_overload
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
 from scaler.policy_grounds import LOSES_SIGHT, find_missing_ground
-from scaler.policy_recall import CONTINUES_SECONDS
+from scaler.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy_settings import Bounds, PolicySettings
 from scaler.policy_state import PolicyMemory
@@ -151,7 +151,10 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
     surplus = memory.surplus
     if surplus.held is not None and not memory.is_undecided:
         return memory
-    was_watched = memory.recalled_at is not None and now - memory.recalled_at <= CONTINUES_SECONDS
+    waited = None if memory.recalled_at is None else now - memory.recalled_at
+    was_watched = waited is not None and waited <= CONTINUES_SECONDS
+    if waited is not None and waited > ASKED_SECONDS:
+        surplus = replace(surplus, held=None)
     # Who is on its way as far as we see may be who the others are there for: nobody tells us that it was fresh once.
     may_hide_lack = bool(facts.unreachable or facts.catching_up)
     hides_lack = memory.recalled_at is not None and surplus.calm_since is None and may_hide_lack

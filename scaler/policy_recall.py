@@ -19,7 +19,7 @@ from scaler.remembered import Remembered
 
 CONTINUES_SECONDS = 300.0
 """For so long nobody may have watched, and what was calm still counts as calm: as long as an HPA waits."""
-_ASKED_SECONDS = 900.0
+ASKED_SECONDS = 900.0
 """For so long what was asked for is what is meant; later, what is there is."""
 _SLACK_SECONDS = 60.0
 """Times are told in whole seconds, and by either of two scalers; anything later than that after it was told is odd."""
@@ -64,7 +64,7 @@ def recall(known: Remembered | None, network: str | None, settings: PolicySettin
     ahead = min(0.0, passed)
     released_at = _recall_time(known.released_at, known.told_at, ahead)
     surplus = Surplus(
-        held=_recall_size(known.asked, settings.bounds) if passed < _ASKED_SECONDS else None,
+        held=_recall_size(known.asked, settings.bounds) if passed < ASKED_SECONDS else None,
         regrets=max(0, min(known.regrets, MOST_DOUBLINGS)),
         released_at=released_at,
     )

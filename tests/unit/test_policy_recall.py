@@ -141,6 +141,13 @@ def test_a_long_absence_leaves_the_size_to_what_is_there_and_begins_each_wait_an
     assert after_a_day == PolicyMemory(warm_ups=WarmUps((900.0,) * 7))
 
 
+def test_where_nothing_was_decided_for_long_after_it_was_recalled_the_size_is_what_is_there() -> None:
+    assert decide_on(recalled(), 5, NOW + 600.0)[0].desired == 11
+    decision, memory = decide_on(recalled(), 5, NOW + 1000.0)
+    assert (decision.desired, memory.surplus.held, memory.recalled_at) == (5, 5, None)
+    assert decide_on(recalled(), 8, NOW + 1000.0)[1].overload.seen_at is not None
+
+
 def test_of_another_network_nothing_is_taken_over() -> None:
     assert recalled(network="another") == PolicyMemory()
     assert recalled(network=None).surplus.held == 11
