@@ -1,18 +1,20 @@
 """Proves the policy: a hundred model days, ours beside its rivals and without each guard. Prints a table and a verdict.
 
-`python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json]`; the exit code is 0 when every
-judged claim holds.
+`python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json] [--front]`; the exit code is 0
+when every judged claim holds. With `--front` only what the front is made of is lived, and nothing is judged.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from bench.policy import contenders as c
 from bench.policy.days import Results, compute_figure, live_days
+from bench.policy.front import build_front, find_behind, format_front, list_names
 from bench.policy.verdict import Claim, format_table, judge, mix_fixed
 
 
@@ -23,8 +25,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--first", type=int, default=0, help="seed of the first day")
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--front", action="store_true", help="ours and rivals of five to eight, and who knows the day")
     args = parser.parse_args()
-    results = _live(args.first, args.days, args.jobs)
+    if args.front:
+        return _draw_front(args)
+    results = _live(args.first, args.days, args.jobs, [contender.name for contender in c.list_contenders()])
     for ours in (c.OURS, c.OURS_BLIND):
         hours = compute_figure(results[ours], "replica_hours")
         results[f"fixed {hours / 24:.2f}, as {ours}"] = mix_fixed(results, hours)
@@ -40,8 +45,20 @@ def main() -> int:
     return 0 if all(claim.holds for claim in claims if claim.is_judged) else 1
 
 
-def _live(first: int, days: int, jobs: int) -> Results:
-    names = [contender.name for contender in c.list_contenders()]
+def _draw_front(args: argparse.Namespace) -> int:
+    results = _live(args.first, args.days, args.jobs, list_names())
+    front = build_front(results)
+    print(format_front(front))
+    for family in (c.OURS, c.OURS_BLIND):
+        print(f"{family}, behind fixed pools at equal hours: {'; '.join(find_behind(front, family)) or 'nowhere'}")
+    if args.report:
+        args.report.write_text(
+            json.dumps(_report(results, []) | {"front": [asdict(point) for point in front]}, indent=1)
+        )
+    return 0
+
+
+def _live(first: int, days: int, jobs: int, names: Sequence[str]) -> Results:
     results: Results = {name: [] for name in names}
     started = time.monotonic()
     for done, day in enumerate(live_days(range(first, first + days), names, jobs), 1):

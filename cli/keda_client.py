@@ -104,6 +104,8 @@ class KedaClient:
             activity = await self._stub.IsActive(self._reference)
         except grpc.aio.AioRpcError as error:
             raise _refusal(error) from error
+        if not answer.metricValues:
+            raise KedaError("NOT_FOUND", f"no matching metrics found for {name}")
         # The HPA adds up what the external metrics API gives it.
         value = sum(_choose(metric.metricValueFloat, metric.metricValue) for metric in answer.metricValues)
         return MetricReading(value, activity.result)

@@ -1,5 +1,7 @@
 """Who scales the pool: our ScaledObject, one of the user's, or nobody? And does it work? Under controller.plan."""
 
+from collections.abc import Mapping
+
 from controller import reasons
 from controller.conditions import Judgement
 from controller.observed import ObservedPool
@@ -37,9 +39,13 @@ def _judge_scaled_object(observed: ObservedPool) -> Judgement:
     live = observed.find(SCALED_OBJECT, observed.pool.name) or {}
     conditions = (live.get("status") or {}).get("conditions") or ()
     ready: Manifest = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+    annotations: Mapping[str, str] = (live.get("metadata") or {}).get("annotations") or {}
+    if (pause := _find_pause(annotations)) is not None:
+        return _no(reasons.SCALED_OBJECT_PAUSED, pause)
     match ready.get("status"):
         case "True":
-            message = "by KEDA, towards targetReplicas" + (_OLD_KEDA if lacks_tolerance(live) else "")
+            message = "by KEDA, towards targetReplicas" + _describe_half_pause(annotations)
+            message += _OLD_KEDA if lacks_tolerance(live) else ""
             return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, message)
         case "False":
             return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA says: {ready.get('message') or 'not ready'}")
@@ -52,6 +58,32 @@ _OLD_KEDA = (
     "; this KEDA knows no tolerance, which came with 2.18, so a pool of more than ten replicas changes its size only"
     " where a tenth of it is too many or too few"
 )
+
+
+_PAUSED, _PAUSED_REPLICAS = "autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"
+_HALF_PAUSED = {
+    "autoscaling.keda.sh/paused-scale-in": "nobody is let go",
+    "autoscaling.keda.sh/paused-scale-out": "nobody is added",
+}
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""What Go's strconv.ParseBool takes for false; KEDA counts whatever is no boolean as true."""
+
+
+def _find_pause(annotations: Mapping[str, str]) -> str | None:
+    """Say which annotation makes KEDA leave the pool alone, as NeedToBePausedByAnnotation of KEDA 2.21 reads them."""
+    if _PAUSED_REPLICAS in annotations:
+        return f"{_PAUSED_REPLICAS} on the ScaledObject keeps the pool at {annotations[_PAUSED_REPLICAS]} replicas"
+    if _is_set(annotations, _PAUSED):
+        return f"{_PAUSED} on the ScaledObject: KEDA leaves the pool as it is"
+    return None
+
+
+def _describe_half_pause(annotations: Mapping[str, str]) -> str:
+    return "".join(f"; {name}: {what}" for name, what in _HALF_PAUSED.items() if _is_set(annotations, name))
+
+
+def _is_set(annotations: Mapping[str, str], name: str) -> bool:
+    return name in annotations and annotations[name] not in _FALSE
 
 
 def _no(reason: str, message: str) -> Judgement:

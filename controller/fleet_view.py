@@ -2,10 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from math import isfinite
+from datetime import datetime
+from math import isfinite, isnan
+from typing import Literal
+
+from pydantic import ValidationError
 
 from controller.checkpoints import CHECKPOINT_LEDGERS
 from controller.observed import CheckpointView, FleetView, ReplicaView
+from readpool.pool.scalars import to_timestamp
+from readpool.pool.status import ScalingMemory
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 
@@ -30,6 +36,7 @@ def parse_fleet_view(message: observer_pb2.Snapshot, heard_at: float | None = No
         reason=decision.reason,
         message=decision.message,
         learned_requests_per_replica=_read_learned(decision),
+        scaling_memory=_read_memory(decision.memory) if decision.HasField("memory") else None,
         poll_interval_seconds=_read_interval(message.poll_interval_seconds),
         heard_at=heard_at,
         checkpoint=_parse_checkpoint(message.checkpoint) if message.HasField("checkpoint") else None,
@@ -59,6 +66,41 @@ def _read_learned(decision: observer_pb2.Decision) -> float | None:
     learned = decision.learned_requests_per_replica
     is_told = decision.HasField("learned_requests_per_replica")
     return learned if is_told and isfinite(learned) and learned >= 0 else None
+
+
+def _read_memory(memory: observer_pb2.Memory) -> ScalingMemory | None:
+    """Read what the scaler remembers; None for what no scaler of ours would tell, and status would not take."""
+    try:
+        return ScalingMemory(
+            told_at=to_timestamp(memory.told_at),
+            network_passphrase=memory.network or None,
+            asked_replicas=memory.asked_replicas,
+            fewer_since=_read_time(memory, "fewer_since"),
+            fewer_peak=memory.fewer_peak,
+            regrets=memory.regrets,
+            released_at=_read_time(memory, "released_at"),
+            overload_at=_read_time(memory, "overload_at"),
+            warm_up_seconds=_read_warm_up(memory),
+            warm_ups=memory.warm_ups,
+            unrest=round(memory.unrest, 2),
+            knew_load=memory.knew_load,
+        )
+    except (ValidationError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _read_warm_up(memory: observer_pb2.Memory) -> float | None:
+    """Read it within what status takes: a network of a test closes ledgers in no time."""
+    seconds = memory.warm_up_seconds
+    if isnan(seconds):
+        raise ValueError("a warm-up that is no number")
+    return round(max(1.0, min(seconds, 86_400.0)), 1) if memory.HasField("warm_up_seconds") else None
+
+
+def _read_time(
+    memory: observer_pb2.Memory, name: Literal["fewer_since", "released_at", "overload_at"]
+) -> datetime | None:
+    return to_timestamp(getattr(memory, name)) if memory.HasField(name) else None
 
 
 def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:

@@ -10,6 +10,7 @@ from controller.differs import Rewrite
 from controller.failures import Failure
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
+from readpool.pool.status import ScalingMemory
 from readpool.replica_class import ReplicaClass
 
 
@@ -65,6 +66,7 @@ class FleetView:
         is_halted: the network has closed none for so long that lag is frozen.
         desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
         learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
+        scaling_memory: what the next scaler is to begin with; None from one that has not decided anything yet.
         poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
         heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
         checkpoint: the newest that several fresh replicas or references vouch for; None while there is none.
@@ -78,6 +80,7 @@ class FleetView:
     reason: str = ""
     message: str = ""
     learned_requests_per_replica: float | None = None
+    scaling_memory: ScalingMemory | None = None
     poll_interval_seconds: float | None = None
     heard_at: float | None = None
     checkpoint: CheckpointView | None = None

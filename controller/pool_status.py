@@ -94,8 +94,11 @@ def _read_percent(detail: str) -> int | None:
 def _count_numbers(fleet: FleetView, replicas: Sequence[Replica]) -> dict[str, object]:
     ledgers = [one.view.ledger for one in replicas if one.view is not None and one.view.ledger is not None]
     lags = [one.view.lag_ledgers for one in replicas if one.view is not None and one.view.lag_ledgers is not None]
-    learned = fleet.learned_requests_per_replica
-    kept = {} if learned is None else {"learned_requests_per_replica": learned}  # a scaler that knows none forgets none
+    known = {
+        "learned_requests_per_replica": fleet.learned_requests_per_replica,
+        "scaling_memory": fleet.scaling_memory,
+    }
+    kept = {name: value for name, value in known.items() if value is not None}  # a scaler that knows none forgets none
     return kept | {
         "network_latest_ledger": fleet.tip_ledger,
         "average_ledger_sequence": sum(ledgers) // len(ledgers) if ledgers else None,
@@ -106,7 +109,10 @@ def _count_numbers(fleet: FleetView, replicas: Sequence[Replica]) -> dict[str, o
 
 def _keep_time(status: PoolStatus, last: PoolStatus) -> PoolStatus:
     """Keep the time of the last numbers where the new ones are the same: a poll alone is nothing to write."""
-    times = {"observed_at": last.observed_at}
+    times: dict[str, object] = {"observed_at": last.observed_at}
+    if status.scaling_memory is not None and last.scaling_memory is not None:
+        told_at = last.scaling_memory.told_at
+        times["scaling_memory"] = status.scaling_memory.model_copy(update={"told_at": told_at})
     before = {one.replica_name: one for one in last.replica_weights}
     same = tuple(
         one.model_copy(update={"last_updated": before[one.replica_name].last_updated})

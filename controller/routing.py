@@ -126,7 +126,6 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
     return WeightSettings(
         max(1, balancing.fresh_node_weight),
         0 if balancing.mode is RoutingMode.FRESH_ONLY else balancing.lagging_node_weight,
-        balancing.max_load_factor,
         enough_fresh=spec.target_replicas,
     )
 

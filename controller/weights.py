@@ -1,13 +1,11 @@
 """What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
-First the class decides: as many fresh ones as there are to be need no laggard beside them, and nobody who may turn out
-to be one. Then the load bound: moving traffic off the laggards must not topple the fresh ones one after the other.
-Always somewhere to go: where nobody is fresh, all that can answer a read serve.
+The class decides: as many fresh ones as there are to be need no laggard beside them, nor one that may turn out to be
+one. Always somewhere to go: where nobody is fresh, all that can answer a read serve.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from readpool.replica_class import ReplicaClass
 
@@ -19,14 +17,11 @@ class WeightSettings:
     Attributes:
         fresh_weight: of a fresh replica (freshNodeWeight).
         lagging_weight: of a lagging one (laggingNodeWeight).
-        max_load_factor: no replica is given more than this many times the even share; 0 for no bound, which
-            the model days show to be no worse (docs/policy.md).
         enough_fresh: beside so many fresh ones, none in doubt, a lagging one and one in doubt get nothing; 0: never.
     """
 
     fresh_weight: int = 100
     lagging_weight: int = 10
-    max_load_factor: float = 0.0
     enough_fresh: int = 0
 
 
@@ -55,12 +50,7 @@ class WeighedReplica:
 
 
 def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings) -> dict[str, int]:
-    """Weigh all replicas of a pool, by name; 0 is no traffic. The order of `replicas` does not matter.
-
-    With a bound, what is over the most a replica may have goes to the least lagging ones that serve (the idea of
-    consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam, 2016); the sum of the weights stays. An
-    unknown one that keeps its weight has no part in that: bounded again and again, it would dwindle.
-    """
+    """Weigh all replicas of a pool, by name; 0 is no traffic. The order of `replicas` does not matter."""
     known = sorted(replicas, key=_by_lag)
     weights = {replica.name: _weigh(replica, settings) for replica in known}
     certain = sum(r.replica_class is ReplicaClass.FRESH and not r.is_doubted for r in known)
@@ -68,10 +58,7 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
         weights |= {r.name: 0 for r in known if r.replica_class is ReplicaClass.LAGGING or r.is_doubted}
     if not any(weights[r.name] for r in known if _is_fresh(r)):
         weights |= {r.name: max(1, settings.lagging_weight) for r in _choose_able(known)}
-    if not settings.max_load_factor:
-        return weights
-    shared = {r.name: weights[r.name] for r in known if r.replica_class is not ReplicaClass.UNKNOWN or r.is_stale}
-    return weights | _bound(shared, settings.max_load_factor)
+    return weights
 
 
 def _weigh(replica: WeighedReplica, settings: WeightSettings) -> int:
@@ -114,18 +101,3 @@ def _answers(replica: WeighedReplica) -> bool:
 def _by_lag(replica: WeighedReplica) -> tuple[bool, int, str]:
     """Put the least lagging first, those of unknown lag last."""
     return replica.lag_ledgers is None, replica.lag_ledgers or 0, replica.name
-
-
-def _bound(weights: dict[str, int], factor: float) -> dict[str, int]:
-    """Cut every weight to `factor` times the even share and hand what is over to the first that have room."""
-    serving = [name for name, weight in weights.items() if weight]
-    if not serving:
-        return weights
-    most = ceil(max(1.0, factor) * sum(weights.values()) / len(serving))
-    over = sum(max(0, weight - most) for weight in weights.values())
-    bounded = {name: min(weight, most) for name, weight in weights.items()}
-    for name in serving:
-        given = min(over, most - bounded[name])
-        bounded[name] += given
-        over -= given
-    return bounded

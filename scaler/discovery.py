@@ -33,6 +33,8 @@ OWN_LIMIT = "OwnLimit"
 """Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
 FOREIGN_MEMBERS = "ForeignMembers"
 """Reason: DNS leads from the Service to what is none of its pods. Whoever made it could have us ask anyone."""
+NOT_HEADLESS = "ServiceNotHeadless"
+"""Reason: the Service has one address for all of its pods."""
 _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 
@@ -67,6 +69,9 @@ class Discovery:
 
     async def find_members(self, namespace: str, source: ServiceSource) -> dict[str, str]:
         """Find the members of a headless Service: name to base URL. Nothing found is an empty answer, not an error.
+
+        That is so of a name that does not exist as well: CoreDNS answers NXDOMAIN for a headless Service that has no
+        endpoints (findServices in plugin/kubernetes/kubernetes.go, 1.14), other servers with no records.
 
         A port's name is looked up as SRV, which gives ports and pods' names. A port's number goes with the addresses
         of the Service, and SRV records of the bare name are used for the pods' names only, where the cluster's DNS
@@ -222,7 +227,7 @@ def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:
         raise NotHeadlessError(
             f"Service {namespace}/{name} is not headless: it has one address for all of its pods. Name one with"
             " clusterIP: None and publishNotReadyAddresses: true.",
-            "ServiceNotHeadless",
+            NOT_HEADLESS,
         )
 
 

@@ -22,10 +22,16 @@ from readpool.keda.externalscaler_pb2_grpc import ExternalScalerServicer
 from readpool.refusals import Refusals
 from scaler.admission import Admission
 from scaler.fleets import Fleets
-from scaler.keda_messages import build_default_specs, build_metric_specs, build_metric_values, is_active
+from scaler.keda_messages import (
+    build_activation,
+    build_default_specs,
+    build_metric_specs,
+    build_metric_values,
+    is_active,
+)
 from scaler.metrics import NoGround, compute_metric
 from scaler.streams import Streams
-from scaler.trigger import Metric, Trigger, TriggerError
+from scaler.trigger import Metric, ServiceSource, Trigger, TriggerError
 
 _TRIGGER_NUMBER = re.compile(r"^s[0-9]{1,4}-")
 _SHOWN_CHARACTERS = 253
@@ -64,7 +70,12 @@ class ExternalScaler(ExternalScalerServicer):
         return build_metric_specs(trigger)
 
     async def GetMetrics(self, request: GetMetricsRequest, context: _Context) -> GetMetricsResponse:
-        """Value the metric by the newest snapshot; UNAVAILABLE with the reason where there is no ground."""
+        """Value the metric by the newest snapshot; UNAVAILABLE with the reason where there is no ground.
+
+        Where the trigger's Service has never had anybody, there is no value and no error: DNS says of a Service without
+        endpoints what it says of one that does not exist. A StatefulSet at zero comes up, and one that is called
+        otherwise keeps its size.
+        """
         caller = read_caller(context.peer())
         ref = request.scaledObjectRef
         trigger = await self._admission.admit(ref.namespace, ref.name, ref.scalerMetadata, context)
@@ -73,6 +84,8 @@ class ExternalScaler(ExternalScalerServicer):
             fleet = self._fleets.watch(trigger.fleet, caller)
             value = compute_metric(fleet.snapshot, metric)
             fleet.remind()
+            if fleet.snapshot.decision.is_for_nobody and isinstance(trigger.fleet.source, ServiceSource):
+                return build_activation()
             return build_metric_values(request.metricName, value)
         except NoGround as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{error.reason}: {error.message}")

@@ -19,6 +19,7 @@ from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.membership import is_same_member
 from scaler.out_of_service import add_out_of_service, leave_out, make_room, shift_memory
 from scaler.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
+from scaler.policy_recall import recall, tell_memory
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
@@ -65,7 +66,7 @@ class Fleet:
         self._interval_seconds = settings.poll_interval_seconds
         self._moving_seconds = max(CURRENT_SECONDS, 2 * settings.poll_interval_seconds)
         self._limits = TipLimits.of(settings.poll_interval_seconds)
-        self._memory = PolicyMemory()
+        self._memory = recall(spec.remembered, spec.network, self._policy, now)
         self._observed_since = now
         self._addresses: dict[str, str] = {}
         self._standings: dict[str, ReplicaStanding] = {}
@@ -197,15 +198,14 @@ class Fleet:
             shortage=shortage,
             out_of_service=frozenset(out),
             checkpoint=self._vouchers.find(list_vouchers(self._standings, self._verdicts)),
+            remembered=tell_memory(self._memory, self._network, now),
         )
 
-    def _decide(
-        self, replicas: tuple[Replica, ...], out: AbstractSet[str], now: float
-    ) -> tuple[Decision, PolicyMemory]:
+    def _decide(self, seen: tuple[Replica, ...], out: AbstractSet[str], now: float) -> tuple[Decision, PolicyMemory]:
         """Decide for those that are in service."""
         self._memory, self._out = shift_memory(self._memory, out, self._out, self._standings), out
         in_service = leave_out(self._standings, out)
-        replicas = tuple(one for one in replicas if one.name not in out)
+        replicas = tuple(one for one in seen if one.name not in out)
         settings = self._find_policy(now)
         settings = replace(settings, bounds=make_room(settings.bounds, len(out))) if out else settings
         if self._are_members_known and not in_service and not self._discovery_trouble:

@@ -46,6 +46,14 @@ def build_metric_values(name: str, value: float) -> GetMetricsResponse:
     )
 
 
+def build_activation() -> GetMetricsResponse:
+    """Build an answer without a value: KEDA scales from zero by IsActive, and the HPA, which finds no metric, holds.
+
+    Source: KEDA 2.21, GetScaledObjectMetrics and getScalerState in pkg/scaling/scale_handler.go.
+    """
+    return GetMetricsResponse()
+
+
 def _build_specs(metric: Metric, target: float) -> GetMetricSpecResponse:
     spec = MetricSpec(metricName=metric.value, targetSize=_round_up(target) or 1, targetSizeFloat=target)
     return GetMetricSpecResponse(metricSpecs=[spec])

@@ -35,8 +35,9 @@ def explain_shortage(shortage: Shortage, service: str, now: float) -> str:
     """Say what is wrong once that has lasted for minutes; empty before, and where nothing is."""
     if shortage.since is None or now - shortage.since < _GRACE_SECONDS:
         return ""
+    exists = "exists and has" if not shortage.known else "has"
     return (
         f"Only {shortage.known} of {shortage.wanted} replicas asked for have been known for"
-        f" {int((now - shortage.since) // 60)} minutes: see that Service {service} has clusterIP: None and"
+        f" {int((now - shortage.since) // 60)} minutes: see that Service {service} {exists} clusterIP: None and"
         " publishNotReadyAddresses: true, and that the missing pods can be scheduled."
     )

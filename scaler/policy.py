@@ -5,15 +5,17 @@ too early (policy_release). The caller keeps the memory between calls; docs/poli
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from scaler.capacity import Capacity, compute_bearing, find_borne, learn
-from scaler.overload import Overload, watch_overload
+from scaler.capacity import compute_bearing, find_borne, learn
+from scaler.overload import watch_overload
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
 from scaler.policy_grounds import LOSES_SIGHT, find_missing_ground
+from scaler.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy_settings import Bounds, PolicySettings
-from scaler.policy_warmup import WarmUps, record_warm_ups
+from scaler.policy_state import PolicyMemory
+from scaler.policy_warmup import record_warm_ups
 from scaler.standing import ReplicaStanding
 from scaler.tip import Tip
 
@@ -50,6 +52,7 @@ class Decision:
         catching_up: replicas on their way to fresh.
         bearing: replicas that the request rate needs by what has been learned; 0 when unknown.
         learned_requests_per_replica: requests/s that one replica bears; None when unknown.
+        is_for_nobody: no replica is there, and none has ever been known: there may be some that go by another name.
     """
 
     desired: int | None
@@ -59,46 +62,25 @@ class Decision:
     catching_up: int = 0
     bearing: int = 0
     learned_requests_per_replica: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyMemory:
-    """What the policy remembers between decisions; an empty one is a scaler that has just started.
-
-    Attributes:
-        grounded_since: when it last had no ground, in seconds: no lack is older than that.
-        surplus: the size last asked for, and what is known of letting replicas go.
-        unrest: how many ail on the average.
-        warm_ups: how long new replicas took to be fresh.
-        capacity: what a replica has been seen to bear.
-        overload: whether overload was seen since the target was last enough; a surplus that was there before anybody
-            watched counts as what it called for.
-        is_undecided: there was no decision at the last look: what is there now is not what was asked for.
-    """
-
-    grounded_since: float | None = None
-    surplus: Surplus = field(default_factory=Surplus)
-    unrest: Unrest = field(default_factory=Unrest)
-    warm_ups: WarmUps = field(default_factory=WarmUps)
-    capacity: Capacity = field(default_factory=Capacity)
-    overload: Overload = field(default_factory=Overload)
-    is_undecided: bool = False
-
-    def with_other_bounds(self) -> "PolicyMemory":
-        """Forget a release of which other bounds decide whether it was a mistake."""
-        return replace(self, surplus=replace(self.surplus, released_at=None))
+    is_for_nobody: bool = False
 
 
 def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float) -> tuple[Decision, PolicyMemory]:
-    """Decide where it is certain that no replica is there: an error would keep KEDA from scaling from zero for ever."""
+    """Decide where DNS has nobody: an error would keep KEDA from scaling from zero for ever.
+
+    Who has never been known is not asked for yet: the size to hold is what is there once somebody is.
+    """
     if settings.hold is not None:
         decision = Decision(None, settings.hold.reason, settings.hold.message)
         return decision, replace(memory, is_undecided=True)
     bounds = settings.bounds
     desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.held or 0), bounds.maximum))
-    decision = Decision(desired, FROM_ZERO, f"no replica is there, {desired} wanted")
+    is_for_nobody = memory.surplus.held is None
+    decision = Decision(desired, FROM_ZERO, f"no replica is there, {desired} wanted", is_for_nobody=is_for_nobody)
+    if is_for_nobody:
+        return decision, memory
     surplus = replace(memory.surplus, held=desired, calm_since=None, calm_peak=0)
-    return decision, replace(memory, grounded_since=now, surplus=surplus, is_undecided=False)
+    return decision, replace(memory, grounded_since=now, surplus=surplus, is_undecided=False, recalled_at=None)
 
 
 def decide(
@@ -133,7 +115,7 @@ def decide(
         asked=memory.surplus.held,
     )
     facts = replace(facts, unready=settings.unready)
-    missing = find_missing_ground(facts, is_first=memory.surplus.held is None)
+    missing = find_missing_ground(facts, is_first=not memory.has_decided)
     why = settings.hold or missing
     if why is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
@@ -163,15 +145,28 @@ def decide(
 
 
 def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now: float) -> PolicyMemory:
-    """Hold what is there after any spell without decisions; nobody knows what a surplus that came meanwhile is for."""
+    """Hold what is there after any spell without decisions; nobody knows what a surplus that came meanwhile is for.
+
+    What was calm until a moment ago goes on being so, where another process has watched it until then.
+    """
     surplus = memory.surplus
     if surplus.held is not None and not memory.is_undecided:
         return memory
-    has_grown = facts.current > max(bounds.target, surplus.held or 0)
-    seen_at = memory.overload.seen_at
-    overload = replace(memory.overload, seen_at=now if has_grown and seen_at is None else seen_at)
+    waited = None if memory.recalled_at is None else now - memory.recalled_at
+    was_watched = waited is not None and waited <= CONTINUES_SECONDS
+    if waited is not None and waited > ASKED_SECONDS:
+        surplus = replace(surplus, held=None)
+    # Who is on its way as far as we see may be who the others are there for: nobody tells us that it was fresh once.
+    may_hide_lack = bool(facts.unreachable or facts.catching_up)
+    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and may_hide_lack
+    if surplus.held is None or facts.current > surplus.held or not was_watched:
+        surplus = replace(surplus, calm_since=None, calm_peak=0)
     held = max(facts.current, surplus.held or 0)
-    return replace(memory, surplus=replace(surplus, held=held, calm_since=None, calm_peak=0), overload=overload)
+    has_grown = facts.current > max(bounds.target, surplus.held or 0)
+    is_unexplained = has_grown or (hides_lack and held > bounds.target)
+    seen_at = memory.overload.seen_at
+    overload = replace(memory.overload, seen_at=now if is_unexplained and seen_at is None else seen_at)
+    return replace(memory, surplus=replace(surplus, held=held), overload=overload)
 
 
 def _follow_unrest(unrest: Unrest, facts: Facts, settings: PolicySettings, now: float) -> Unrest:

@@ -5,7 +5,7 @@ A scale-in that was regretted, because more were wanted again soon after, double
 
 from dataclasses import dataclass, replace
 
-_MOST_DOUBLINGS = 32
+MOST_DOUBLINGS = 32
 """No wait is longer than the longest, and no power of two larger than a float."""
 
 
@@ -55,7 +55,7 @@ def hold_or_release(
         return wanted, replace(surplus, held=wanted, calm_since=None, calm_peak=0)
     calm_since = now if surplus.calm_since is None else surplus.calm_since
     peak = max(wanted, surplus.calm_peak)
-    wait = min(settings.wait_seconds * 2.0 ** min(surplus.regrets, _MOST_DOUBLINGS), settings.longest_wait_seconds)
+    wait = min(settings.wait_seconds * 2.0 ** min(surplus.regrets, MOST_DOUBLINGS), settings.longest_wait_seconds)
     if not may_release or now - calm_since < wait:
         return held, replace(surplus, held=held, calm_since=calm_since, calm_peak=peak)
     left = max(peak, held - max(1, int(settings.largest_share * held)))

@@ -6,7 +6,7 @@ from statistics import median
 
 from scaler.standing import ReplicaStanding
 
-_REMEMBERED = 32
+REMEMBERED_WARM_UPS = 32
 _REMEMBERED_NAMES = 10_000
 
 
@@ -60,7 +60,7 @@ def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaStanding],
     still = {name: since for name, since in awaited.items() if standings[name].became_fresh_after is None}
     present = frozenset(standings)
     return WarmUps(
-        (*warm_ups.seconds, *took)[-_REMEMBERED:],
+        (*warm_ups.seconds, *took)[-REMEMBERED_WARM_UPS:],
         still,
         returned & still.keys(),
         present,

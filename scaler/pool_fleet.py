@@ -6,12 +6,13 @@ between scaler.pools, which knows the pools, and scaler.fleets.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
-from readpool.pool.status import Verdict
+from readpool.pool.status import ScalingMemory, Verdict
 from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
@@ -27,6 +28,7 @@ from scaler.pool_grounds import (
 )
 from scaler.probes.fields import clean
 from scaler.probes.kinds import ProbeKind
+from scaler.remembered import Remembered
 from scaler.trigger import PASSPHRASES, FleetSpec, PoolSource, Reference, ServiceSource
 
 _NODES_PORT = "info"
@@ -93,6 +95,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         stats_port=_STATS_PORT if spec.gate.enabled else None,
         unready=_find_unready(pool),
         out_of_service=frozenset(one.replica_name for one in pool.status.replica_weights if one.out_of_service),
+        remembered=_read_memory(pool.status.scaling_memory),
     )
 
 
@@ -103,6 +106,30 @@ def _find_unready(pool: ReadOnlyPool) -> str:
         return ""
     words = "".join(one if one.isprintable() else " " for one in ready.message[: _MOST_CHARACTERS + 1])
     return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"
+
+
+def _read_memory(memory: ScalingMemory | None) -> Remembered | None:
+    """Read what status keeps for the scaler; what is to be believed of it is for scaler.policy_recall to say."""
+    if memory is None:
+        return None
+    return Remembered(
+        told_at=memory.told_at.timestamp(),
+        asked=memory.asked_replicas,
+        network=None if memory.network_passphrase is None else clean(memory.network_passphrase),
+        fewer_since=_read_time(memory.fewer_since),
+        fewer_peak=memory.fewer_peak,
+        regrets=memory.regrets,
+        released_at=_read_time(memory.released_at),
+        overload_at=_read_time(memory.overload_at),
+        warm_up_seconds=memory.warm_up_seconds,
+        warm_ups=memory.warm_ups,
+        unrest=memory.unrest,
+        knew_load=memory.knew_load,
+    )
+
+
+def _read_time(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
 
 
 def _find_passphrase(spec: PoolSpec) -> str | None:

@@ -20,7 +20,7 @@ from scaler.trigger import FleetSpec, PoolSource
 
 _AFTER_FAULT_SECONDS = 30.0
 _KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "deletionTimestamp")
-_KEPT_STATUS = ("learnedRequestsPerReplica",)
+_KEPT_STATUS = ("learnedRequestsPerReplica", "scalingMemory")
 _KEPT_OUT_OF_SERVICE = ("replicaName", "weight", "outOfService")
 _log = structlog.get_logger(__name__)
 
@@ -116,12 +116,13 @@ async def _keep_reading(informer: Informer) -> None:
 
 
 def _trim(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Keep what a fleet is made of; of the status, the larger part, only what was learned and who is out of service."""
+    """Keep what a fleet is made of; of the status, the larger part, what is remembered, and who is not in service."""
     metadata, status = manifest["metadata"], manifest.get("status") or {}
     kept = {field: status[field] for field in _KEPT_STATUS if field in status}
     out = [one for one in status.get("replicaWeights") or () if one.get("outOfService")]
     if out:
         kept["replicaWeights"] = [{field: one[field] for field in _KEPT_OUT_OF_SERVICE if field in one} for one in out]
+    kept["conditions"] = [one for one in status.get("conditions") or () if one.get("type") == "Ready"]
     return {
         "metadata": {field: metadata[field] for field in _KEPT_METADATA if field in metadata},
         "spec": manifest.get("spec"),

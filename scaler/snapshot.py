@@ -11,6 +11,7 @@ from scaler.evidence import Verdict
 from scaler.freshness import ReplicaStanding
 from scaler.policy import Bounds, Decision
 from scaler.probes.report import ClosedLedger
+from scaler.remembered import Remembered
 from scaler.request_figures import RequestFigures
 from scaler.tip import Tip
 
@@ -44,6 +45,7 @@ class FleetSnapshot:
         checkpoint: the last ledger of the newest checkpoint that several vouch for; None while there is none.
         out_of_service: names of replicas that a person looks at, which serve nobody.
         shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
+        remembered: what the next scaler is to begin with; None before the first decision.
     """
 
     fleet: str
@@ -61,3 +63,4 @@ class FleetSnapshot:
     shortage: str = ""
     checkpoint: ClosedLedger | None = None
     out_of_service: frozenset[str] = frozenset()
+    remembered: Remembered | None = None

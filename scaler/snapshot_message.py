@@ -4,6 +4,7 @@ from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 from scaler.policy import Bounds, Decision
 from scaler.probes.report import ClosedLedger
+from scaler.remembered import Remembered
 from scaler.snapshot import FleetSnapshot, Replica
 from scaler.tip import Tip
 
@@ -32,7 +33,7 @@ def build_snapshot_message(
         network=snapshot.network or "",
         tip=_build_tip(snapshot.tip) if snapshot.tip else None,
         replicas=[_build_replica(replica, snapshot.network) for replica in snapshot.replicas],
-        decision=_build_decision(snapshot.decision),
+        decision=_build_decision(snapshot.decision, snapshot.remembered),
         bounds=_build_bounds(snapshot.bounds),
         lag_threshold=snapshot.lag_threshold,
         gone=is_gone,
@@ -71,7 +72,7 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
     return message
 
 
-def _build_decision(decision: Decision) -> observer_pb2.Decision:
+def _build_decision(decision: Decision, remembered: Remembered | None) -> observer_pb2.Decision:
     return observer_pb2.Decision(
         desired_replicas=None if decision.desired is None else _fit(decision.desired),
         reason=decision.reason,
@@ -80,6 +81,24 @@ def _build_decision(decision: Decision) -> observer_pb2.Decision:
         catching_up=_fit(decision.catching_up),
         bearing=_fit(decision.bearing),
         learned_requests_per_replica=decision.learned_requests_per_replica,
+        memory=None if remembered is None else _build_memory(remembered),
+    )
+
+
+def _build_memory(remembered: Remembered) -> observer_pb2.Memory:
+    return observer_pb2.Memory(
+        told_at=remembered.told_at,
+        network=remembered.network or "",
+        asked_replicas=_fit(remembered.asked),
+        fewer_since=remembered.fewer_since,
+        fewer_peak=_fit(remembered.fewer_peak),
+        regrets=_fit(remembered.regrets),
+        released_at=remembered.released_at,
+        overload_at=remembered.overload_at,
+        warm_up_seconds=remembered.warm_up_seconds,
+        warm_ups=_fit(remembered.warm_ups),
+        unrest=remembered.unrest,
+        knew_load=remembered.knew_load,
     )
 
 

@@ -4,7 +4,7 @@ Nothing is defaulted in silence. Parsing one value at a time is the part of scal
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scaler.network_names import ALLOWED, PASSPHRASES, find_passphrase
@@ -12,6 +12,7 @@ from scaler.policy import Bounds
 from scaler.policy_grounds import MissingGround
 from scaler.probes.fields import clean
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
+from scaler.remembered import Remembered
 from scaler.trigger_values import Metadata, TriggerError, check_name, refuse
 
 __all__ = [
@@ -95,10 +96,11 @@ class FleetSpec:
 
     `network` is the passphrase, None to go by what the nodes agree on. `hold` is why nothing is decided, whatever is
     seen; a trigger by pool says no more than the pool's name, and what that stands for is found by scaler.pool_fleet.
-    What was learned before of a replica's requests/s stands in the pool, too. `stats_port` is where the gate beside
-    each node tells of its readers: a number, or the name of the Service's port; None where nobody tells. `unready` is
-    what the pool's controller says keeps its pods from being ready; empty where it says nothing.
-    `out_of_service` are replicas that a person looks at: they serve nobody, and each has a substitute.
+    What was learned before of a replica's requests/s stands in the pool, too; so does what is remembered of its
+    scaling, which a fleet begins with and never looks at again: specs that differ in nothing else are the same.
+    `stats_port` is where the gate beside each node tells of its readers: a number, or the name of the Service's port;
+    None where nobody tells. `unready` is what the pool's controller says keeps its pods from being ready; empty where
+    it says nothing. `out_of_service` are replicas that a person looks at: they serve nobody, and each has a substitute.
     """
 
     namespace: str
@@ -114,6 +116,7 @@ class FleetSpec:
     stats_port: int | str | None = None
     unready: str = ""
     out_of_service: frozenset[str] = frozenset()
+    remembered: Remembered | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from readpool.clock import Clock
 from scaler.change_counter import ChangeCounter
 from scaler.change_log import ChangeLog
+from scaler.discovery import NOT_HEADLESS
 from scaler.fleet import Fleet, FleetSettings
 from scaler.gate_addresses import match_gates, place_gates
 from scaler.gate_watch import GateWatch
@@ -67,6 +68,7 @@ class WatchedFleet:
         self.holders = 0
         self.account = account or build_account_without_limits()
         self._reminded_at: float | None = None
+        self._not_headless = ""
         self._settings = settings
         self._poller = poller
         self._clock = clock
@@ -91,19 +93,22 @@ class WatchedFleet:
         return self.snapshot
 
     def remind(self) -> None:
-        """Tell whoever asks for a number, once in a while instead of it, that fewer replicas are known than wanted.
+        """Tell whoever asks for a number, once in a while instead of it, what is wrong with the Service.
 
-        KEDA makes an event of an error, and of nothing else; one that is not repeated holds the HPA for one turn. Of a
-        pool the controller says it, in its conditions.
+        Fewer replicas are known than wanted, or it has an address of its own now. KEDA makes an event of an error, and
+        of nothing else; one that is not repeated holds the HPA for one turn. Of a pool the controller says it, in its
+        conditions.
 
         Raises:
             NoGround: when it is time again.
         """
         now, shortage = self._clock(), self.snapshot.shortage
-        if not shortage or not isinstance(self.asked.source, ServiceSource):
+        if not (shortage or self._not_headless) or not isinstance(self.asked.source, ServiceSource):
             return
         if self._reminded_at is None or now - self._reminded_at >= _REMINDER_SECONDS:
             self._reminded_at = now
+            if self._not_headless:
+                raise NoGround(NOT_HEADLESS, self._not_headless)
             raise NoGround(FEWER_KNOWN, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
@@ -148,7 +153,7 @@ class WatchedFleet:
         members, why = self._find_room(members, set(stay.values()), max_nodes)
         self.account.settle(len(set(members.values())))
         self._fold.set_members(members, self._clock())
-        self._members = dict(members)
+        self._members, self._not_headless = dict(members), ""
         added = {name: url for name, url in members.items() if stay.get(name) != url}
         for name, url in added.items():
             self._poller.subscribe(self.spec.probe, url, self, name)
@@ -183,6 +188,7 @@ class WatchedFleet:
     def note_discovery_failed(self, why: str, reason: str) -> None:
         """Take that the members could not be found; those that are known stay. `reason` names the trouble."""
         self._fold.discovery_failed(why, self._clock())
+        self._not_headless = why if reason == NOT_HEADLESS else ""
         self._change_log.note_discovery(why, reason)
         self._tell_at_once()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
+from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.ours import Blindness, OurScaling
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
 from controller.weights import WeightSettings
@@ -19,12 +20,12 @@ FIXED_SIZES = {size: f"fixed {size}" for size in (5, 6, 7, 8)}
 SEED_SIZES = {5: SEED} | {size: f"{SEED}, target {size}" for size in (6, 7, 8)}
 HPA_SIZES = {size: f"HPA on averageLag, {size} to 20" for size in (5, 6, 7, 8)}
 """Each rival made larger, from the pool's target on."""
+OURS_SIZES = {5: OURS} | {size: f"{OURS}, target {size}" for size in (6, 7, 8)}
+OURS_BLIND_SIZES = {5: OURS_BLIND} | {size: f"{OURS_BLIND}, target {size}" for size in (6, 7, 8)}
+CLAIRVOYANT = "clairvoyant"
 WITHOUT, BLIND_WITHOUT = "  without ", "  rate unknown, without "
-WITH, BLIND_WITH = "  with ", "  rate unknown, with "
 _WEIGHTS = WeightSettings()
 """As shipped."""
-_BOUND = WeightSettings(max_load_factor=2.0)
-"""A load bound, to show what one would be worth: the defaults have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Contender:
     """One way of scaling, made anew for each day, and the weights that it has.
 
     `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped; `heeds_doubts`: nor a
-    fresh one whose last poll speaks against it.
+    fresh one whose last poll speaks against it. `target`: of its own, where it is not the day's.
     """
 
     name: str
@@ -40,10 +41,11 @@ class Contender:
     weights: WeightSettings = _WEIGHTS
     spares_readers: bool = True
     heeds_doubts: bool = True
+    target: int | None = None
 
     def weigh(self, day: Day) -> WeightSettings:
         """Give the weights of a day's pool."""
-        return replace(self.weights, enough_fresh=day.target if self.spares_readers else 0)
+        return replace(self.weights, enough_fresh=(self.target or day.target) if self.spares_readers else 0)
 
 
 def _bounds(day: Day) -> Bounds:
@@ -95,6 +97,20 @@ def list_rivals() -> list[Contender]:
     ]
 
 
+def list_front() -> list[Contender]:
+    """List ours made larger as rivals are, and who knows the day."""
+    larger = [
+        *((size, name, Blindness()) for size, name in OURS_SIZES.items() if name != OURS),
+        *((size, name, Blindness(requests=True)) for size, name in OURS_BLIND_SIZES.items() if name != OURS_BLIND),
+    ]
+    sized = [Contender(name, partial(_size_ours, size, blindness), target=size) for size, name, blindness in larger]
+    return [*sized, Contender(CLAIRVOYANT, Clairvoyant)]
+
+
+def _size_ours(size: int, blindness: Blindness, day: Day) -> Scaling:
+    return OurScaling(PolicySettings(Bounds(day.minimum, size, 20)), blindness)
+
+
 def _fix(size: int, _day: Day) -> Scaling:
     return FixedSize(size)
 
@@ -108,7 +124,7 @@ def _size_hpa(size: int, day: Day) -> Scaling:
 
 
 def list_contenders() -> list[Contender]:
-    """List all: ours, the rivals, ours without each guard, and with a load bound."""
+    """List all: ours, the rivals, ours without each guard."""
     no_rate = Blindness(requests=True)
     return [
         _ours(OURS),
@@ -119,9 +135,7 @@ def list_contenders() -> list[Contender]:
         _ours(WITHOUT + "own restart", blindness=Blindness(own_restarts=True)),
         _ours(WITHOUT + "sparing readers", spares_readers=False),
         _ours(WITHOUT + "heeding doubts", heeds_doubts=False),
-        _ours(WITH + "load bound of 2", weights=_BOUND),
         *(_ours(BLIND_WITHOUT + name, change, no_rate) for name, change in _GUARDS.items()),
         _ours(BLIND_WITHOUT + "sparing readers", blindness=no_rate, spares_readers=False),
         _ours(BLIND_WITHOUT + "heeding doubts", blindness=no_rate, heeds_doubts=False),
-        _ours(BLIND_WITH + "load bound of 2", blindness=no_rate, weights=_BOUND),
     ]

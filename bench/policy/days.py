@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from bench.policy.contenders import Contender, list_contenders
+from bench.policy.contenders import Contender, list_contenders, list_front
 from bench.policy.ours import make_weigh
 from simulator.day.day import PoolDay
-from simulator.day.scenario import DAY_SECONDS, draw_day
+from simulator.day.oddities import DAY_SECONDS
+from simulator.day.scenario import draw_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def live_day(contender: Contender, seed: int) -> DayResult:
 
 def _live_all(task: tuple[int, tuple[str, ...]]) -> dict[str, DayResult]:
     seed, names = task
-    return {c.name: live_day(c, seed) for c in list_contenders() if c.name in names}
+    return {c.name: live_day(c, seed) for c in (*list_contenders(), *list_front()) if c.name in names}
 
 
 def live_days(seeds: Iterable[int], names: Sequence[str], jobs: int) -> Iterator[dict[str, DayResult]]:

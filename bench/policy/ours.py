@@ -5,12 +5,19 @@ from dataclasses import dataclass, field, replace
 
 from cli.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
 from controller.weights import WeighedReplica, WeightSettings, compute_weights
+from readpool.replica_class import ReplicaClass
 from scaler.freshness import ReplicaStanding
 from scaler.policy import PolicyMemory, PolicySettings, decide
+from scaler.policy_grounds import MissingGround
+from scaler.policy_recall import recall, tell_memory
+from scaler.remembered import Remembered
+from scaler.shared_database import DATABASE_STOPPED
 from scaler.tip import Tip
 from simulator.day.day import View, Weigh
 from simulator.day.sight import Sight
 
+_BEHIND, _MOVES = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP), 0.02
+_STOPPED = MissingGround(DATABASE_STOPPED, "all stand at one ledger")
 UNBOUND_TOLERANCE = replace(DEFAULT_SCALE_UP, tolerance=0.0), replace(DEFAULT_SCALE_DOWN, tolerance=0.0)
 
 
@@ -32,21 +39,25 @@ class OurScaling:
     observed_since: float = 0.0
     memory: PolicyMemory = field(default_factory=PolicyMemory)
     hpa: HpaMemory = field(default_factory=HpaMemory)
+    kept: Remembered | None = None
 
     def sync(self, view: View) -> int:
         """Decide, then do as the HPA does with the answer."""
         blind = self.blindness
         standings = {name: self._stand(sight, view.lag_threshold) for name, sight in view.sights.items()}
-        tip = Tip(view.tip, view.moved_at, is_halted=view.is_halted and not blind.halts)
+        is_halted = view.is_halted and not blind.halts
+        tip = Tip(view.tip, view.moved_at, is_halted=is_halted, reset_at=view.reset_at)
+        stopped = view.shares_database and _has_stopped(view.sights)
         decision, self.memory = decide(
             standings,
             tip,
             observed_since=self.observed_since,
             memory=self.memory,
-            settings=self.settings,
+            settings=replace(self.settings, hold=_STOPPED) if stopped else self.settings,
             now=view.now,
             requests=None if blind.requests else view.reads,
         )
+        self.kept = tell_memory(self.memory, None, view.now) or self.kept
         bounds = self.settings.bounds
         spec = HpaSpec(bounds.minimum, bounds.maximum, 1.0, *UNBOUND_TOLERANCE)
         step, self.hpa = sync_hpa(
@@ -61,7 +72,7 @@ class OurScaling:
 
     def restart(self, now: float) -> None:
         """Forget all but what the pool's status keeps; the HPA is not ours and forgets nothing."""
-        self.memory = PolicyMemory(capacity=self.memory.capacity)
+        self.memory = replace(recall(self.kept, None, self.settings, now), capacity=self.memory.capacity)
         self.observed_since = -1e9 if self.blindness.own_restarts else now
 
     def _stand(self, sight: Sight, lag_threshold: int) -> ReplicaStanding:
@@ -78,6 +89,13 @@ class OurScaling:
             known_since=sight.known_since,
             fresh_at=sight.fresh_at,
         )
+
+
+def _has_stopped(sights: Mapping[str, Sight]) -> bool:
+    """Tell what scaler.shared_database tells: all that answer stand at one ledger behind the network."""
+    told = [sight for sight in sights.values() if sight.ledger > 0 and not sight.failed]
+    is_one = len({sight.ledger for sight in told}) == 1 and len(told) > 1
+    return is_one and all(sight.replica_class in _BEHIND and (sight.rate or 0.0) < _MOVES for sight in told)
 
 
 def make_weigh(settings: WeightSettings, *, heeds_doubts: bool = True) -> Weigh:

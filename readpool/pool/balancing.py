@@ -60,12 +60,6 @@ class LoadBalancing(Part):
             lambda part: part.lagging_node_weight <= part.fresh_node_weight,
             ".laggingNodeWeight",
         ),
-        Rule(
-            "self.maxLoadFactor == 0.0 || self.maxLoadFactor >= 1.0",
-            "has to be 0, for no bound, or at least 1: less than the even share cannot be the most that each takes",
-            lambda part: part.max_load_factor == 0 or part.max_load_factor >= 1,
-            ".maxLoadFactor",
-        ),
     )
 
     enabled: bool = False
@@ -80,9 +74,6 @@ class LoadBalancing(Part):
     so 12 is a minute. Holds for scaling as well, and while loadBalancing is not enabled."""
     update_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How often numbers are written to status and EndpointSlices at most. A change of class is written at once."""
-    max_load_factor: Annotated[float, Field(ge=0, le=1000)] = 0
-    """The most that one replica may be given, as a multiple of the even share; what is over goes to the least
-    lagging. 0 is no bound."""
     mode: RoutingMode = RoutingMode.WEIGHTED
     """Weighted, for Envoy, a mesh or a Gateway, which honour weights; or FreshOnly, where kube-proxy alone routes:
     lagging replicas leave the Service while a fresh one is there."""

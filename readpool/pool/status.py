@@ -109,6 +109,35 @@ class SnapshotOfPool(Part):
     """When it was taken."""
 
 
+class ScalingMemory(Part):
+    """What the scaler remembers of its scaling for hours, so that the next one asks for what it asked for."""
+
+    told_at: Timestamp
+    """When the scaler told this."""
+    network_passphrase: Annotated[str, Field(max_length=200)] | None = None
+    """The network that it is of."""
+    asked_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
+    """The size last asked for."""
+    fewer_since: Timestamp | None = None
+    """Since when fewer than that are enough; absent while they are not."""
+    fewer_peak: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
+    """The most that was wanted since then."""
+    regrets: Annotated[int, Field(ge=0, le=32)] = 0
+    """How many scale-ins in a row were followed by a need for more; each doubles the wait before the next."""
+    released_at: Timestamp | None = None
+    """When replicas were last let go; absent once that has proved right or wrong."""
+    overload_at: Timestamp | None = None
+    """When overload was seen that called for some of the replicas; absent once the target was enough again."""
+    warm_up_seconds: Annotated[float, Field(ge=1, le=86_400)] | None = None
+    """How long new replicas took to be fresh: the middle one of those measured."""
+    warm_ups: Annotated[int, Field(ge=0, le=32)] = 0
+    """How many were measured."""
+    unrest: Annotated[float, Field(ge=0, le=MAX_REPLICAS)] = 0.0
+    """How many replicas lagged or were silent on the average of the last minutes."""
+    knew_load: bool = False
+    """Whether the request rate has been known, so that nobody is let go where it is not."""
+
+
 class PoolStatus(Part):
     """What the pool is at present. Written by the controller alone."""
 
@@ -138,6 +167,8 @@ class PoolStatus(Part):
     """How many requests a second one replica has been seen to bear before it fell behind."""
     newest_snapshot: SnapshotOfPool | None = None
     """The snapshot that new replicas start from; absent while there is no good one."""
+    scaling_memory: ScalingMemory | None = None
+    """What the scaler remembers of its scaling for hours, so that the next one asks for what it asked for."""
     observed_at: Timestamp | None = None
     """When the scaler last told what this rests on."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32, json_schema_extra=list_of("type"))] = ()

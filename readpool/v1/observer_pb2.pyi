@@ -407,6 +407,7 @@ class Decision(_message.Message):
     CATCHING_UP_FIELD_NUMBER: _builtins.int
     BEARING_FIELD_NUMBER: _builtins.int
     LEARNED_REQUESTS_PER_REPLICA_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
     desired_replicas: _builtins.int
     """Absent when there is no ground to decide on; `reason` and `message` then say why."""
     reason: _builtins.str
@@ -421,6 +422,10 @@ class Decision(_message.Message):
     """Requests a second that one replica has been seen to bear before it fell behind; absent while not known. Of a pool,
     what its status says counts until this scaler has learned for itself.
     """
+    @_builtins.property
+    def memory(self) -> Global___Memory:
+        """What a scaler that is started anew is to begin with; absent before the first decision."""
+
     def __init__(
         self,
         *,
@@ -431,10 +436,11 @@ class Decision(_message.Message):
         catching_up: _builtins.int = ...,
         bearing: _builtins.int = ...,
         learned_requests_per_replica: _builtins.float | None = ...,
+        memory: Global___Memory | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "desired_replicas", b"desired_replicas", "learned_requests_per_replica", b"learned_requests_per_replica"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "desired_replicas", b"desired_replicas", "learned_requests_per_replica", b"learned_requests_per_replica", "memory", b"memory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "bearing", b"bearing", "catching_up", b"catching_up", "desired_replicas", b"desired_replicas", "lacking", b"lacking", "learned_requests_per_replica", b"learned_requests_per_replica", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "bearing", b"bearing", "catching_up", b"catching_up", "desired_replicas", b"desired_replicas", "lacking", b"lacking", "learned_requests_per_replica", b"learned_requests_per_replica", "memory", b"memory", "message", b"message", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__desired_replicas: _TypeAlias = _typing.Literal["desired_replicas"]  # noqa: Y015
     _WhichOneofArgType__desired_replicas: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas"]  # noqa: Y015
@@ -446,6 +452,85 @@ class Decision(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__learned_requests_per_replica) -> _WhichOneofReturnType__learned_requests_per_replica | None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class Memory(_message.Message):
+    """What the policy remembers for hours. Times are Unix seconds by the clock of the scaler that tells them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOLD_AT_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
+    ASKED_REPLICAS_FIELD_NUMBER: _builtins.int
+    FEWER_SINCE_FIELD_NUMBER: _builtins.int
+    FEWER_PEAK_FIELD_NUMBER: _builtins.int
+    REGRETS_FIELD_NUMBER: _builtins.int
+    RELEASED_AT_FIELD_NUMBER: _builtins.int
+    OVERLOAD_AT_FIELD_NUMBER: _builtins.int
+    WARM_UP_SECONDS_FIELD_NUMBER: _builtins.int
+    WARM_UPS_FIELD_NUMBER: _builtins.int
+    UNREST_FIELD_NUMBER: _builtins.int
+    KNEW_LOAD_FIELD_NUMBER: _builtins.int
+    told_at: _builtins.float
+    network: _builtins.str
+    """The passphrase of the network that it is of; empty while not known."""
+    asked_replicas: _builtins.int
+    """The size last asked for."""
+    fewer_since: _builtins.float
+    """Since when fewer than that are enough; absent while they are not."""
+    fewer_peak: _builtins.int
+    """The most that was wanted since then."""
+    regrets: _builtins.int
+    """Scale-ins in a row after which more were wanted again."""
+    released_at: _builtins.float
+    """When replicas were last let go; absent once that has proved right or wrong."""
+    overload_at: _builtins.float
+    """When overload was seen that called for some of the replicas; absent where it was not."""
+    warm_up_seconds: _builtins.float
+    """How long new replicas took to be fresh, the middle one of `warm_ups` of them; absent while none has."""
+    warm_ups: _builtins.int
+    unrest: _builtins.float
+    """How many replicas ailed on the average of the last minutes."""
+    knew_load: _builtins.bool
+    """The request rate has been known, so that it lacks where it is not."""
+    def __init__(
+        self,
+        *,
+        told_at: _builtins.float = ...,
+        network: _builtins.str = ...,
+        asked_replicas: _builtins.int = ...,
+        fewer_since: _builtins.float | None = ...,
+        fewer_peak: _builtins.int = ...,
+        regrets: _builtins.int = ...,
+        released_at: _builtins.float | None = ...,
+        overload_at: _builtins.float | None = ...,
+        warm_up_seconds: _builtins.float | None = ...,
+        warm_ups: _builtins.int = ...,
+        unrest: _builtins.float = ...,
+        knew_load: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "fewer_since", b"fewer_since", "overload_at", b"overload_at", "released_at", b"released_at", "warm_up_seconds", b"warm_up_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "asked_replicas", b"asked_replicas", "fewer_peak", b"fewer_peak", "fewer_since", b"fewer_since", "knew_load", b"knew_load", "network", b"network", "overload_at", b"overload_at", "regrets", b"regrets", "released_at", b"released_at", "told_at", b"told_at", "unrest", b"unrest", "warm_up_seconds", b"warm_up_seconds", "warm_ups", b"warm_ups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fewer_since: _TypeAlias = _typing.Literal["fewer_since"]  # noqa: Y015
+    _WhichOneofArgType__fewer_since: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since"]  # noqa: Y015
+    _WhichOneofReturnType__overload_at: _TypeAlias = _typing.Literal["overload_at"]  # noqa: Y015
+    _WhichOneofArgType__overload_at: _TypeAlias = _typing.Literal["_overload_at", b"_overload_at"]  # noqa: Y015
+    _WhichOneofReturnType__released_at: _TypeAlias = _typing.Literal["released_at"]  # noqa: Y015
+    _WhichOneofArgType__released_at: _TypeAlias = _typing.Literal["_released_at", b"_released_at"]  # noqa: Y015
+    _WhichOneofReturnType__warm_up_seconds: _TypeAlias = _typing.Literal["warm_up_seconds"]  # noqa: Y015
+    _WhichOneofArgType__warm_up_seconds: _TypeAlias = _typing.Literal["_warm_up_seconds", b"_warm_up_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fewer_since) -> _WhichOneofReturnType__fewer_since | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__overload_at) -> _WhichOneofReturnType__overload_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__released_at) -> _WhichOneofReturnType__released_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__warm_up_seconds) -> _WhichOneofReturnType__warm_up_seconds | None: ...
+
+Global___Memory: _TypeAlias = Memory  # noqa: Y015
 
 @_typing.final
 class Bounds(_message.Message):

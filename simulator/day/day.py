@@ -5,12 +5,15 @@ What scales and what weighs are passed in; the model knows neither the scaler no
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from readpool.replica_class import ReplicaClass
+from simulator.day.leaving import Leaving
 from simulator.day.measures import Measures
+from simulator.day.oddities import Span
 from simulator.day.replica import ModelReplica, find_start_ledger, start_replica
-from simulator.day.scenario import Day, Fault, Span
+from simulator.day.scenario import Day, Fault
 from simulator.day.sight import Sight
 from simulator.day.traffic import STEP_SECONDS
 
@@ -23,6 +26,10 @@ _SYNC_STEPS = 3
 _WEIGH_STEPS = 6
 """Numbers reach the weights each 30 s (updateIntervalSeconds), a change of class at once."""
 _HALTED_SECONDS = 60.0
+_RESET_LEDGERS = 50_000
+"""So far is a replica off the network that has begun anew: it never gets there with what it has."""
+_SHORT_DOWNLOAD_SECONDS = 180.0
+"""A network that has just begun anew has little to download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,10 @@ class View:
         tip: the network's newest ledger.
         moved_at: when that last changed.
         is_halted: it has not for a minute.
-        reads: reads/s that each known replica serves.
+        reads: reads/s that each known replica serves; None while one of the gates does not tell.
         lag_threshold: ledgers.
+        reset_at: when the network was last seen to begin anew; None where it was not.
+        shares_database: all replicas read one database that somebody has to fill.
     """
 
     now: float
@@ -46,8 +55,10 @@ class View:
     tip: int
     moved_at: float
     is_halted: bool
-    reads: Mapping[str, float]
+    reads: Mapping[str, float] | None
     lag_threshold: int
+    reset_at: float | None = None
+    shares_database: bool = False
 
 
 class Scaling(Protocol):
@@ -75,6 +86,9 @@ class PoolDay:
         self._generation = 0
         self._faults = list(reversed(day.faults))
         self._restarts = sorted(day.scaler_restarts, reverse=True)
+        self._leaving = Leaving(day.odd.leaving_seconds)
+        self._is_reset = False
+        self._reach = _START_LEDGER
         self.measures = Measures()
         self._begin()
 
@@ -95,12 +109,14 @@ class PoolDay:
             if not _holds(day.halts, now):
                 self._tip += 1
                 self._moved_at = now
+            self._reach = self._reach if _holds(day.odd.database_stops, now) else self._tip
             self._suffer(now)
             self._share(demand, now)
             fresh = self._advance(now)
             measures.note_step(fresh, day.target, len(self._replicas), demand)
             if self._poll(now) or step % _WEIGH_STEPS == 0:
-                self._weights = self._weigh(self._sights, self._weights)
+                staying = {name: sight for name, sight in self._sights.items() if not self._leaving.has(name)}
+                self._weights = self._weigh(staying, self._weights)
             if step % _SYNC_STEPS == 0:
                 self._sync(demand, now)
         return measures
@@ -114,18 +130,37 @@ class PoolDay:
         for replica in self._replicas:
             if replica.fault is not None and replica.fault_until <= now:
                 replica.recover()
+            replica.loop(now)
+        self._reset(now)
         while self._restarts and self._restarts[-1] <= now:
             self._restarts.pop()
             for sight in self._sights.values():
                 sight.forget(now)
             self._scaling.restart(now)
 
+    def _reset(self, now: float) -> None:
+        """Let the network begin anew: who is there follows the old one, until its volume is emptied."""
+        odd = self._day.odd
+        if odd.reset_at is None or now < odd.reset_at:
+            return
+        if not self._is_reset:
+            self._is_reset = True
+            for replica in self._replicas:
+                if replica.ledger:
+                    replica.ledger, replica.resumes_at = max(1.0, replica.ledger - _RESET_LEDGERS), inf
+        wiped = int((now - odd.reset_at) / odd.wipe_seconds)
+        for replica in self._replicas[:wiped]:
+            if replica.ledger and replica.resumes_at == inf:
+                replica.lose(now, min(self._day.warm_up_seconds, _SHORT_DOWNLOAD_SECONDS))
+
     def _poll(self, now: float) -> bool:
         """Ask every replica once; return whether a class changed."""
-        changed = False
+        changed = self._leaving.poll(self._sights, self._tip, self._day.lag_threshold, now, STEP_SECONDS)
         tip, threshold, sights = self._tip, self._day.lag_threshold, self._sights
         is_blind = _holds(self._day.blind_spells, now)
         for replica in self._replicas:
+            if self._leaving.has(replica.name):
+                continue
             sight = sights.get(replica.name)
             if is_blind or now < replica.answers_at:
                 changed = (sight is not None and sight.miss(now)) or changed
@@ -159,15 +194,15 @@ class PoolDay:
     def _advance(self, now: float) -> int:
         """Let every replica apply ledgers for a step; count those that are truly fresh, and their stale reads."""
         fresh = overloaded = serving = 0
-        tip, threshold, stale = self._tip, self._day.lag_threshold, 0.0
+        tip, reach, threshold, stale = self._tip, self._reach, self._day.lag_threshold, 0.0
         for replica in self._replicas:
             if not replica.ledger:
                 if now < replica.downloaded_at:
                     continue
-                replica.ledger = find_start_ledger(replica, tip)
+                replica.ledger = find_start_ledger(replica, reach)
             if replica.load:
                 serving += 1
-            if replica.advance(tip, now, STEP_SECONDS):
+            if replica.advance(reach, now, STEP_SECONDS):
                 overloaded += 1
             if tip - replica.ledger >= threshold:
                 stale += replica.load
@@ -180,7 +215,9 @@ class PoolDay:
 
     def _sync(self, demand: float, now: float) -> None:
         """Ask for the size and change it as a StatefulSet does."""
-        reads = {r.name: r.load for r in self._replicas if r.name in self._sights}
+        odd = self._day.odd
+        is_silent = _holds(odd.silent_gates, now)
+        reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in self._sights}
         is_halted = now - self._moved_at >= _HALTED_SECONDS
         view = View(
             now,
@@ -191,6 +228,8 @@ class PoolDay:
             is_halted,
             reads,
             self._day.lag_threshold,
+            odd.reset_at if self._is_reset else None,
+            bool(odd.database_stops),
         )
         size = self._scaling.sync(view)
         if size != len(self._replicas):
@@ -201,12 +240,21 @@ class PoolDay:
     def _resize(self, size: int, now: float) -> None:
         """Start the next ordinals or end the highest ones."""
         for replica in self._replicas[size:]:
-            self._sights.pop(replica.name, None)
             self._weights.pop(replica.name, None)
+            self._leaving.let_go(replica, now)
+        self._leaving.forget_gone(self._sights, now)
         del self._replicas[size:]
         for ordinal in range(len(self._replicas), size):
             self._generation += 1
-            replica = start_replica(self._day.seed, ordinal, self._generation, self._day.warm_up_seconds, now)
+            warm_up_seconds = self._day.warm_up_seconds
+            replica = start_replica(
+                self._day.seed,
+                ordinal,
+                self._generation,
+                min(warm_up_seconds, _SHORT_DOWNLOAD_SECONDS) if self._is_reset else warm_up_seconds,
+                self._leaving.find_end(f"core-{ordinal}", now),
+                may_be_odd=self._day.odd.odd_newcomers and now > 0,
+            )
             self._replicas.append(replica)
 
 
@@ -214,4 +262,4 @@ _FRESH = ReplicaClass.FRESH
 
 
 def _holds(spans: tuple[Span, ...], now: float) -> bool:
-    return any(span.start <= now < span.end for span in spans)
+    return any(span.holds(now) for span in spans)

@@ -3,6 +3,7 @@
 from math import inf
 from random import Random
 
+from simulator.day.oddities import LOOP_AWAY_SECONDS, LOOP_SECONDS, Newcomer, draw_newcomer
 from simulator.day.scenario import Fault, FaultKind
 
 NETWORK_RATE = 0.2
@@ -31,6 +32,8 @@ class ModelReplica:
         "fault_until",
         "ledger",
         "load",
+        "looped_to",
+        "loops_at",
         "name",
         "ordinal",
         "pace",
@@ -52,6 +55,8 @@ class ModelReplica:
         self.resumes_at = 0.0
         self.fault: FaultKind | None = None
         self.fault_until = 0.0
+        self.loops_at = inf
+        self.looped_to = 0.0
 
     def befall(self, fault: Fault) -> None:
         """Suffer a fault; one at a time, and not before it has been started."""
@@ -63,6 +68,8 @@ class ModelReplica:
             self.speed = self.pace / 2
         elif fault.kind is FaultKind.STUCK:
             self.resumes_at = self.fault_until
+        elif fault.kind is FaultKind.LOOP:
+            self.loops_at, self.looped_to = fault.at, self.ledger
         else:
             self.restarts += 1
             self.answers_at = self.fault_until
@@ -77,6 +84,31 @@ class ModelReplica:
         """Be done with the fault."""
         self.fault = None
         self.speed = self.pace
+        self.loops_at = inf
+
+    def loop(self, now: float) -> None:
+        """Be killed if it is time: an old one comes back at the ledger where that began, a new one with nothing."""
+        if now < self.loops_at:
+            return
+        if self.fault is not FaultKind.LOOP and self.ledger:
+            self.loops_at = inf  # it has caught up at last
+            return
+        download_seconds = self.downloaded_at - self.answers_at
+        self.restarts += 1
+        self.loops_at = now + LOOP_SECONDS
+        self.answers_at = now + LOOP_AWAY_SECONDS
+        self.resumes_at = self.answers_at + _CONNECTED_SECONDS
+        if self.ledger:
+            self.ledger = self.looped_to
+        else:
+            self.downloaded_at = self.resumes_at = self.answers_at + download_seconds
+
+    def lose(self, now: float, download_seconds: float) -> None:
+        """Lose all that it has, and begin anew."""
+        self.restarts += 1
+        self.recover()
+        self.ledger, self.answers_at = 0.0, now + LOOP_AWAY_SECONDS
+        self.downloaded_at = self.resumes_at = self.answers_at + download_seconds
 
     def advance(self, tip: float, now: float, seconds: float) -> bool:
         """Apply ledgers for a step; return whether it is reads that keep it from keeping pace."""
@@ -88,7 +120,9 @@ class ModelReplica:
         return rate < NETWORK_RATE
 
 
-def start_replica(seed: int, ordinal: int, generation: int, warm_up_seconds: float, now: float) -> ModelReplica:
+def start_replica(
+    seed: int, ordinal: int, generation: int, warm_up_seconds: float, now: float, *, may_be_odd: bool = False
+) -> ModelReplica:
     """Start a new, empty replica: pod and volume first, then the download of a state that is old when it has come."""
     random = Random(f"{seed}/{ordinal}/{generation}")  # noqa: S311 - a model wants the same numbers each time
     replica = ModelReplica(ordinal, pace=min(1.1, max(0.9, random.gauss(1.0, 0.04))))
@@ -97,6 +131,11 @@ def start_replica(seed: int, ordinal: int, generation: int, warm_up_seconds: flo
     replica.downloaded_at = replica.answers_at + download
     if random.random() < _HANGS_CHANCE:
         replica.downloaded_at = inf
+    if may_be_odd:
+        kind, later_seconds = draw_newcomer(random)
+        replica.answers_at += later_seconds
+        replica.downloaded_at += later_seconds
+        replica.loops_at = replica.answers_at + LOOP_SECONDS if kind is Newcomer.LOOPS else inf
     replica.resumes_at = replica.downloaded_at
     return replica
 

@@ -8,9 +8,9 @@ from enum import Enum
 from math import exp, log
 from random import Random
 
+from simulator.day.oddities import DAY_SECONDS, Oddities, Span, draw_oddities, draw_spans
 from simulator.day.traffic import build_traffic, draw_bursts
 
-DAY_SECONDS = 86_400.0
 MOST_REPLICAS = 20
 
 
@@ -27,6 +27,8 @@ class FaultKind(Enum):
     """Its machine is gone; a StatefulSet does not replace the pod until somebody gives the machine up."""
     UPGRADE = "upgrade"
     """Restarted on purpose, the highest ordinal first."""
+    LOOP = "loop"
+    """Killed each ten minutes, as for want of memory, and back at the ledger where that began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,6 @@ class Fault:
     ordinal: int
     kind: FaultKind
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when to when something holds, in seconds from midnight."""
-
-    start: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,7 @@ class Day:
         halts: when the network closes no ledgers.
         scaler_restarts: when the scaler is started anew and has forgotten what it saw.
         blind_spells: when the scaler reaches no replica.
+        odd: what seldom happens, and did on this day.
     """
 
     seed: int
@@ -76,6 +71,7 @@ class Day:
     halts: tuple[Span, ...]
     scaler_restarts: tuple[float, ...]
     blind_spells: tuple[Span, ...]
+    odd: Oddities
 
 
 _OUTGROWN_CHANCE = 0.4
@@ -88,6 +84,7 @@ _FAULTS_A_DAY = {
     FaultKind.LOST: (0.06, 600.0, 3600.0),
 }
 """Of each kind: how many a replica and day, and from how long to how long, in seconds."""
+_LOOPS_A_DAY = (0.04, 1800.0, 14_400.0)
 
 
 def draw_day(seed: int) -> Day:
@@ -100,6 +97,7 @@ def draw_day(seed: int) -> Day:
     warm_up_seconds = min(7200.0, max(180.0, exp(random.gauss(log(900.0), 0.7))))
     bursts = draw_bursts(random)
     faults = [fault for ordinal in range(MOST_REPLICAS) for fault in _draw_faults(seed, ordinal)]
+    faults += [fault for ordinal in range(MOST_REPLICAS) for fault in _draw_loops(seed, ordinal)]
     if random.random() < _UPGRADE_CHANCE:
         faults += _draw_upgrade(random)
     return Day(
@@ -110,22 +108,33 @@ def draw_day(seed: int) -> Day:
         peak_share=peak_share,
         is_cold_start=is_cold_start,
         warm_up_seconds=warm_up_seconds,
-        halts=_draw_spans(random, chance=0.3, shortest=300.0, longest=2400.0),
+        halts=draw_spans(random, chance=0.3, shortest=300.0, longest=2400.0),
         scaler_restarts=tuple(random.uniform(0, DAY_SECONDS) for _ in range(random.choice((0, 0, 1, 1, 2)))),
-        blind_spells=_draw_spans(random, chance=0.3, shortest=30.0, longest=300.0),
+        blind_spells=draw_spans(random, chance=0.3, shortest=30.0, longest=300.0),
         traffic=tuple(build_traffic(random, peak_share, target, bursts)),
         faults=tuple(sorted(faults, key=lambda f: (f.at, f.ordinal))),
+        odd=draw_oddities(seed),
     )
 
 
 def _draw_faults(seed: int, ordinal: int) -> list[Fault]:
     random = Random(f"{seed}/{ordinal}")  # noqa: S311 - a model wants the same numbers each time
+    kinds = _FAULTS_A_DAY.items()
+    return [fault for kind, often in kinds for fault in _draw_kind(random, ordinal, kind, often)]
+
+
+def _draw_loops(seed: int, ordinal: int) -> list[Fault]:
+    random = Random(f"{seed}/{ordinal}/loop")  # noqa: S311 - a model wants the same numbers each time
+    return _draw_kind(random, ordinal, FaultKind.LOOP, _LOOPS_A_DAY)
+
+
+def _draw_kind(random: Random, ordinal: int, kind: FaultKind, often: tuple[float, float, float]) -> list[Fault]:
+    a_day, shortest, longest = often
     faults = []
-    for kind, (a_day, shortest, longest) in _FAULTS_A_DAY.items():
-        at = random.expovariate(a_day / DAY_SECONDS)
-        while at < DAY_SECONDS:
-            faults.append(Fault(at, ordinal, kind, random.uniform(shortest, longest)))
-            at += random.expovariate(a_day / DAY_SECONDS)
+    at = random.expovariate(a_day / DAY_SECONDS)
+    while at < DAY_SECONDS:
+        faults.append(Fault(at, ordinal, kind, random.uniform(shortest, longest)))
+        at += random.expovariate(a_day / DAY_SECONDS)
     return faults
 
 
@@ -135,10 +144,3 @@ def _draw_upgrade(random: Random) -> list[Fault]:
     return [
         Fault(start + 180.0 * turn, MOST_REPLICAS - 1 - turn, FaultKind.UPGRADE, 75.0) for turn in range(MOST_REPLICAS)
     ]
-
-
-def _draw_spans(random: Random, *, chance: float, shortest: float, longest: float) -> tuple[Span, ...]:
-    if random.random() >= chance:
-        return ()
-    start = random.uniform(0, DAY_SECONDS)
-    return (Span(start, start + random.uniform(shortest, longest)),)

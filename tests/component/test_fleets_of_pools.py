@@ -1,6 +1,7 @@
 """Fleets of pools whose specs the test sets: what goes on, what is asked anew and what is let go as a pool changes."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
@@ -91,14 +92,14 @@ async def test_a_change_leaves_polls_and_what_is_known_alone() -> None:
         running.pools.specs[READS] = build_spec(url)
         fleet = running.fleets.watch(READS)
         await wait_until(lambda: fleet.snapshot.decision.desired == 3)
-        before, asked = fleet.snapshot, len(node.asked_at)
+        before, asked, began = fleet.snapshot, len(node.asked_at), time.monotonic()
         for threshold in range(1, 50):
             running.pools.put(READS, build_spec(url, lag_threshold=threshold))
         await wait_until(lambda: fleet.snapshot.lag_threshold == 49)
         assert fleet.snapshot.decision.desired == 3
         assert fleet.snapshot.replicas[0].standing.since == before.replicas[0].standing.since
         assert fleet.snapshot.sequence > before.sequence
-        assert len(node.asked_at) <= asked + 1
+        assert len(node.asked_at) <= asked + 1 + (time.monotonic() - began) / FAST.interval_seconds
 
 
 async def test_what_was_learned_changes_nothing_else_and_is_no_line_in_the_log() -> None:
@@ -122,9 +123,9 @@ async def test_the_nodes_of_a_pool_and_of_a_trigger_beside_it_are_polled_once() 
         running.pools.specs[READS] = build_spec(url)
         fleets = [running.fleets.watch(READS), running.fleets.watch(build_spec(url))]
         await wait_until(lambda: all(classes(fleet) == [ReplicaClass.FRESH] for fleet in fleets))
-        await wait_until(lambda: len(node.asked_at) >= 5)
-        pauses = [later - sooner for sooner, later in zip(node.asked_at[1:], node.asked_at[2:], strict=False)]
-        assert min(pauses) > FAST.interval_seconds / 2
+        began, asked = time.monotonic(), len(node.asked_at)
+        await wait_until(lambda: len(node.asked_at) >= asked + 8)
+        assert len(node.asked_at) - asked <= 2 + (time.monotonic() - began) / FAST.interval_seconds
 
 
 async def test_references_come_and_go_with_the_pool() -> None:
@@ -146,31 +147,34 @@ async def test_a_gate_that_is_switched_off_is_left_alone_and_asked_again_when_it
         gated = build_spec(url, stats_port=gate.port)
         running.pools.specs[READS] = gated
         fleet = running.fleets.watch(READS)
-        await wait_until(lambda: find_rates(fleet.snapshot.replicas))
+        await wait_until(lambda: find_rates(fleet.snapshot.replicas), seconds=30.0)
         before = fleet.snapshot.replicas[0].standing.since
         running.pools.put(READS, replace(gated, stats_port=None))
-        await wait_until(lambda: not find_rates(fleet.snapshot.replicas), seconds=1.0)
+        await wait_until(lambda: not find_rates(fleet.snapshot.replicas), seconds=5.0)  # old figures last for 6.5 s
         asked = len(gate.asked)
         running.pools.put(READS, gated)
-        await wait_until(lambda: find_rates(fleet.snapshot.replicas))
+        await wait_until(lambda: find_rates(fleet.snapshot.replicas), seconds=30.0)
         assert len(gate.asked) > asked
         assert fleet.snapshot.replicas[0].standing.since == before
 
 
 async def test_a_deleted_pool_is_no_longer_polled_and_its_fleet_goes_unless_somebody_asks() -> None:
     node = HonestNode()
-    async with run_node(node.handler) as url, run(lease_seconds=4.0) as running:
+    async with (
+        run_node(node.handler) as url,
+        run(lease_seconds=60.0) as running,
+    ):  # a lease would last longer than we wait
         running.pools.specs[READS] = build_spec(url)
         fleet = running.fleets.watch(READS)
         await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
         running.pools.put(READS, hold(READS, POOL_DELETED))
         asked = len(node.asked_at)
-        await wait_until(lambda: not running.fleets.all(), seconds=2.0)
+        await wait_until(lambda: not running.fleets.all(), seconds=30.0)
         assert len(node.asked_at) <= asked + 1
 
 
 async def test_a_stream_keeps_the_fleet_of_a_deleted_pool_until_it_ends() -> None:
-    async with run_node(HonestNode().handler) as url, run(lease_seconds=4.0) as running:
+    async with run_node(HonestNode().handler) as url, run(lease_seconds=60.0) as running:
         running.pools.specs[READS] = build_spec(url)
         with running.fleets.hold(READS) as fleet:
             await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
@@ -180,7 +184,7 @@ async def test_a_stream_keeps_the_fleet_of_a_deleted_pool_until_it_ends() -> Non
             running.pools.put(READS, build_spec(url))
             await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
             running.pools.put(READS, hold(READS, POOL_DELETED))
-        await wait_until(lambda: not running.fleets.all(), seconds=2.0)
+        await wait_until(lambda: not running.fleets.all(), seconds=30.0)
 
 
 async def test_once_all_pools_are_read_each_fleet_learns_what_its_pool_says() -> None:

@@ -48,7 +48,6 @@ async def test_metric_names_get_the_prefix_of_their_trigger_and_floats_go_first(
         pytest.param([(-3, 0.0)], 0.0, id="a negative integer is written as 0"),
         pytest.param([(0, 1.00049)], 1.0, id="three decimals"),
         pytest.param([(1, 0.0), (0, 2.5)], 3.5, id="several values are added up"),
-        pytest.param([], 0.0, id="no value at all"),
     ],
 )
 async def test_the_value_of_a_metric_is(
@@ -64,6 +63,7 @@ async def test_get_metrics_is_asked_without_the_prefix_and_is_active_after_it(
     scaler: AnsweringScaler, keda: KedaClient
 ) -> None:
     scaler.active = False
+    scaler.values = [pb.MetricValue(metricName="desired-replicas", metricValue=3)]
     assert not (await keda.fetch_metric("s2-desired-replicas")).is_active
     (first, request), (second, reference) = scaler.calls
     assert (first, second) == ("GetMetrics", "IsActive")
@@ -81,6 +81,12 @@ async def test_a_refusal_names_its_code_and_the_scalers_own_words(scaler: Answer
         await keda.fetch_metric("s2-m")
     with pytest.raises(KedaError, match="UNAVAILABLE"):
         await keda.fetch_metric_targets()
+
+
+async def test_an_answer_without_a_value_gives_the_hpa_none(scaler: AnsweringScaler, keda: KedaClient) -> None:
+    scaler.values = []
+    with pytest.raises(KedaError, match="no matching metrics found for s2-m"):
+        await keda.fetch_metric("s2-m")
 
 
 async def test_a_name_without_the_prefix_is_refused_before_anything_is_asked(

@@ -32,7 +32,6 @@ SPECS = st.fixed_dictionaries(
         "loadBalancing": st.fixed_dictionaries(
             {
                 "enabled": st.sampled_from([True, True, False]),
-                "maxLoadFactor": st.sampled_from([0, 1, 2]),
                 "mode": st.sampled_from(["Weighted", "FreshOnly"]),
             },
             optional={

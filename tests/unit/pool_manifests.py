@@ -148,9 +148,6 @@ REFUSED: Mapping[str, Refused] = {
     "no time between updates": _below(
         1, "spec.loadBalancing.updateIntervalSeconds", {"loadBalancing": {"updateIntervalSeconds": 0}}
     ),
-    "a load factor below the even share": Refused(
-        {"loadBalancing": {"maxLoadFactor": 0.5}}, "spec.loadBalancing.maxLoadFactor", "has to be 0, for no bound, or"
-    ),
     "a mode that is none": _not_of("spec.loadBalancing.mode", {"loadBalancing": {"mode": "Fastest"}}),
     "a route to nowhere": Refused(
         {"loadBalancing": {"httpRoute": {"parentRefs": []}}},
@@ -252,8 +249,6 @@ ACCEPTED: Mapping[str, Manifest] = {
     "shards by range, as many as there may be replicas": _sharded(strategy="LedgerRange", shardCount=20),
     "more shards than replicas, by ordinal": _sharded(shardCount=21),
     "weights of nothing": {"loadBalancing": {"freshNodeWeight": 0, "laggingNodeWeight": 0}},
-    "a load factor of the even share": {"loadBalancing": {"maxLoadFactor": 1}},
-    "a load factor in between": {"loadBalancing": {"maxLoadFactor": 1.5}},
     "a route": {"loadBalancing": {"httpRoute": {"parentRefs": [{"name": "gateway", "sectionName": "http"}]}}},
     "quantities as numbers": {"storage": {"size": 1000}, "resources": {"limits": {"cpu": 2}, "requests": {"cpu": "2"}}},
     "a snapshot to start from": {"storage": {"dataSource": {"kind": "VolumeSnapshot", "name": "weekly"}}},

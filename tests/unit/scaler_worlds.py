@@ -13,6 +13,7 @@ from scaler.policy import Bounds
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
+from scaler.remembered import Remembered
 from scaler.snapshot import FleetSnapshot
 from scaler.trigger import FleetSpec, Reference, ServiceSource
 from tests.unit.staged_fleet import NETWORK, START, Outcome, StagedNetwork
@@ -63,6 +64,10 @@ class World:
     silent_gate_until: float = 0.0
     asked: list[tuple[float, int]] = field(default_factory=list)
     restarted_at: float = START
+    remembered: Remembered | None = None
+    """What a pool's status keeps; a trigger without a pool has nobody to keep it."""
+    has_status: bool = False
+    learned: float | None = None
 
     def __post_init__(self) -> None:
         """Begin with the target of replicas that have been well for a day."""
@@ -71,8 +76,10 @@ class World:
         self.start_scaler()
 
     def start_scaler(self) -> None:
-        """Start the scaler anew: it knows what DNS says."""
-        self.fleet = Fleet("stellar/core", self.spec, FleetSettings(STEP_SECONDS), self.now)
+        """Start the scaler anew: it knows what DNS says, and what the pool's status keeps where there is a pool."""
+        learned = None if self.remembered is None else self.learned
+        spec = replace(self.spec, remembered=self.remembered, learned_requests_per_replica=learned)
+        self.fleet = Fleet("stellar/core", spec, FleetSettings(STEP_SECONDS), self.now)
         self.restarted_at = self.now
         self.tell_members()
 
@@ -93,6 +100,9 @@ class World:
         if self.has_gates:
             self._count_reads()
         shown = self.fleet.snapshot(self.now)
+        if self.has_status and shown.remembered is not None:
+            self.remembered = write_and_read(shown.remembered)
+            self.learned = shown.decision.learned_requests_per_replica
         if int(self.now / STEP_SECONDS) % 3 == 0:
             self._scale(shown.decision.desired)
         return shown
@@ -189,6 +199,21 @@ class World:
             kind = self.chance.choice(NEWCOMERS)
             comes = {"soon": self.now + 90.0, "late": self.now + 400.0}.get(kind, inf)
             self.pods[f"core-{ordinal}"] = Pod(self.now, comes, kind)
+
+
+def write_and_read(told: Remembered) -> Remembered:
+    """Keep it as a pool's status does, whose times are whole seconds."""
+    return replace(
+        told,
+        told_at=float(int(told.told_at)),
+        fewer_since=_whole(told.fewer_since),
+        released_at=_whole(told.released_at),
+        overload_at=_whole(told.overload_at),
+    )
+
+
+def _whole(at: float | None) -> float | None:
+    return None if at is None else float(int(at))
 
 
 def draw_world(seed: int) -> World:

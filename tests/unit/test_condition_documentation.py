@@ -85,6 +85,9 @@ def list_autoscaling() -> Iterator[Any]:
         children = {ObjectKey(SCALED_OBJECT, "default", "pool"): {"metadata": {"name": "pool"}, "status": status}}
         seen = observe(build_pool(replicas=3, **spec), children=children, capabilities=capabilities)
         yield judge_autoscaling(seen if other is None else type(seen)(seen.pool, {}, other_scaled_object=other))
+    paused: dict[str, Any] = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
+    children = {ObjectKey(SCALED_OBJECT, "default", "pool"): paused}
+    yield judge_autoscaling(observe(build_pool(replicas=3), children=children))
 
 
 def list_facts() -> Iterator[PoolFacts]:

@@ -41,6 +41,43 @@ AUTOSCALING = {
 }
 
 
+def annotated(**annotations: str) -> ObservedPool:
+    """Give a pool whose ScaledObject works, and has these annotations of KEDA's."""
+    observed = scaled(BEGUN, ready("True"))
+    written = {f"autoscaling.keda.sh/{name.replace('_', '-')}": text for name, text in annotations.items()}
+    children = {
+        key: {**one, "metadata": {**one["metadata"], "annotations": written}} for key, one in observed.children.items()
+    }
+    return replace(observed, children=children)
+
+
+@pytest.mark.parametrize("text", ["true", "1", "T", "", "yes", "off"])
+def test_a_pause_by_an_annotation_of_kedas_is_said(text: str) -> None:
+    judgement = judge_autoscaling(annotated(paused=text))
+    assert (judgement.status, judgement.reason) == ("False", "ScaledObjectPaused")
+    assert "autoscaling.keda.sh/paused on the ScaledObject" in judgement.message
+
+
+@pytest.mark.parametrize("text", ["false", "0", "F"])
+def test_a_pause_that_is_taken_back_is_none(text: str) -> None:
+    for one in (annotated(paused=text), annotated(paused_scale_in=text), annotated(other="true")):
+        judgement = judge_autoscaling(one)
+        assert (judgement.status, judgement.reason) == ("True", "ScaledByKeda")
+        assert "paused" not in judgement.message
+
+
+def test_a_pause_at_a_number_of_replicas_is_said_with_the_number() -> None:
+    judgement = judge_autoscaling(annotated(paused_replicas="4", paused="false"))
+    assert judgement.reason == "ScaledObjectPaused"
+    assert "keeps the pool at 4 replicas" in judgement.message
+
+
+def test_a_pause_of_one_way_is_said_beside_who_scales() -> None:
+    judgement = judge_autoscaling(annotated(paused_scale_in="true"))
+    assert (judgement.status, judgement.reason) == ("True", "ScaledByKeda")
+    assert "paused-scale-in: nobody is let go" in judgement.message
+
+
 @pytest.mark.parametrize(("observed", "is_ours", "said"), AUTOSCALING.values(), ids=AUTOSCALING.keys())
 def test_who_scales_the_pool(observed: ObservedPool, is_ours: bool, said: tuple[str, str]) -> None:
     judgement = judge_autoscaling(observed)

@@ -1,11 +1,13 @@
 """What the scaler says on the wire as the plan reads it, from a message as a scaler sends it."""
 
 import math
+from typing import Any
 
 import pytest
 
 from controller.fleet_view import parse_fleet_view
 from controller.observed import ReplicaView
+from readpool.pool.scalars import to_timestamp
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
 
@@ -69,6 +71,46 @@ def test_what_a_replica_bears_is_a_number_or_not_known(sent: float | None, read:
     if sent is not None:
         message.decision.learned_requests_per_replica = sent
     assert parse_fleet_view(message).learned_requests_per_replica == read
+
+
+def test_what_the_scaler_remembers_is_read_in_the_words_of_status() -> None:
+    message = build_message()
+    assert parse_fleet_view(message).scaling_memory is None
+    message.decision.memory.CopyFrom(build_memory(fewer_since=1_800_000_000.9, warm_up_seconds=900.04, warm_ups=3))
+    memory = parse_fleet_view(message).scaling_memory
+    assert memory is not None
+    assert (memory.asked_replicas, memory.warm_up_seconds, memory.warm_ups) == (7, 900.0, 3)
+    assert (memory.fewer_since, memory.released_at) == (to_timestamp(1_800_000_000), None)
+    message.decision.memory.warm_up_seconds = 0.02
+    memory = parse_fleet_view(message).scaling_memory
+    assert memory is not None
+    assert memory.warm_up_seconds == 1.0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"told_at": math.nan},
+        {"told_at": math.inf},
+        {"told_at": 1e300},
+        {"fewer_since": math.nan},
+        {"released_at": -1e300},
+        {"asked_replicas": 0},
+        {"asked_replicas": 4_000_000_000},
+        {"regrets": 33},
+        {"warm_ups": 33},
+        {"warm_up_seconds": math.nan},
+        {"network": "N" * 201},
+    ],
+)
+def test_what_status_would_not_take_is_nothing_that_is_remembered(odd: dict[str, Any]) -> None:
+    message = build_message()
+    message.decision.memory.CopyFrom(build_memory(**odd))
+    assert parse_fleet_view(message).scaling_memory is None
+
+
+def build_memory(**values: Any) -> observer_pb2.Memory:
+    return observer_pb2.Memory(**({"told_at": 1_800_000_000.0, "asked_replicas": 7} | values))
 
 
 def test_the_start_of_a_process_and_another_network_are_read() -> None:

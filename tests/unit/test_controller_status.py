@@ -9,7 +9,7 @@ from controller.observed import ObservedPool
 from controller.pool_status import are_numbers_due, build_status
 from controller.replicas import read_replicas
 from readpool.pool.scalars import to_timestamp
-from readpool.pool.status import PoolStatus
+from readpool.pool.status import PoolStatus, ScalingMemory
 from tests.unit.observed_pools import (
     CATCHING_UP,
     FRESH,
@@ -157,6 +157,19 @@ def test_what_the_scaler_has_learned_is_kept_for_the_next_one() -> None:
     assert write(knows).learned_requests_per_replica == 87.5
     forgets = tell(settle(knows), FRESH, at=NOW + 60, ahead=12)
     assert write(forgets, NOW + 60).learned_requests_per_replica == 87.5
+
+
+def test_what_the_scaler_remembers_is_kept_for_the_next_one_and_its_time_alone_writes_nothing() -> None:
+    memory = ScalingMemory(told_at=to_timestamp(NOW), asked_replicas=7)
+    knows = tell(observe(build_pool(), FRESH), FRESH, scaling_memory=memory)
+    assert write(knows).scaling_memory == memory
+    later = memory.model_copy(update={"told_at": to_timestamp(NOW + 60)})
+    same = tell(settle(knows), FRESH, at=NOW + 60, scaling_memory=later)
+    assert write(same, NOW + 60) == settle(knows).pool.status
+    other = later.model_copy(update={"regrets": 1})
+    assert write(tell(settle(knows), FRESH, at=NOW + 60, scaling_memory=other), NOW + 60).scaling_memory == other
+    silent = tell(settle(knows), FRESH, at=NOW + 60, ahead=12)
+    assert write(silent, NOW + 60).scaling_memory == memory
 
 
 def test_a_replica_that_ends_is_not_counted_as_ready() -> None:

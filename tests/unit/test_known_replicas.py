@@ -44,6 +44,11 @@ def test_it_is_said_after_five_minutes_with_what_to_look_at() -> None:
     )
 
 
+def test_where_nobody_is_known_the_service_may_not_exist() -> None:
+    said = explain_shortage(Shortage(0, 5, 100.0), "stellar/core", 400.0)
+    assert "see that Service stellar/core exists and has clusterIP: None" in said
+
+
 def test_the_number_stays_what_it_is_and_the_message_says_who_is_missing() -> None:
     stage = StagedFleet(*[NETWORK.in_step] * 3, spec=FIVE)
     shown = stage.play(400)

@@ -151,8 +151,8 @@ def test_newcomers_as_stale_as_those_there_are_on_their_way_and_are_not_multipli
 
 def test_where_nothing_is_there_the_target_is_asked_for_unless_the_pool_is_held() -> None:
     decision, memory = decide_from_zero(PolicyMemory(), SETTINGS, NOW)
-    assert (decision.desired, memory.surplus.held) == (5, 5)
-    asked, _ = decide_from_zero(PolicyMemory(surplus=Surplus(held=9)), SETTINGS, NOW)
-    assert asked.desired == 9
+    assert (decision.desired, decision.is_for_nobody, memory.surplus.held) == (5, True, None)
+    asked, memory = decide_from_zero(PolicyMemory(surplus=Surplus(held=9)), SETTINGS, NOW)
+    assert (asked.desired, asked.is_for_nobody, memory.surplus.held) == (9, False, 9)
     paused = replace(SETTINGS, hold=MissingGround("Paused", "spec.paused is true."))
     assert decide_from_zero(PolicyMemory(), paused, NOW)[0].desired is None

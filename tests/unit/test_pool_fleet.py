@@ -14,6 +14,7 @@ from scaler.pool_fleet import ReferenceRules, build_unread, derive_fleet
 from scaler.pool_grounds import was_deleted
 from scaler.probes import parse_horizon
 from scaler.probes.kinds import ProbeKind
+from scaler.remembered import Remembered
 from scaler.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 from tests.unit.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
 
@@ -105,6 +106,30 @@ def test_why_pods_are_not_ready_is_read_from_the_status(verdict: str, message: s
     ready = {"type": "Ready", "status": verdict, "reason": "Counted", "message": message}
     told = {"conditions": [ready | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]}
     assert derive_fleet(ASKED, build_manifest("reads", "stellar") | {"status": told}, NONE).unready == unready
+
+
+def test_what_is_remembered_of_its_scaling_is_read_from_the_status_and_makes_no_other_fleet() -> None:
+    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7, "fewerSince": "2027-01-15T07:00:00Z", "regrets": 2}
+    manifest = build_manifest("reads", "stellar") | {"status": {"scalingMemory": memory}}
+    spec = derive_fleet(ASKED, manifest, NONE)
+    assert spec.remembered == Remembered(1_800_000_000.0, 7, fewer_since=1_799_996_400.0, regrets=2)
+    assert spec == derive()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"askedReplicas": 0},
+        {"askedReplicas": "many"},
+        {"askedReplicas": 10**9},
+        {"toldAt": "yesterday"},
+        {"toldAt": None},
+    ],
+)
+def test_a_memory_that_nobody_can_have_told_is_none_and_the_pool_is_scaled_all_the_same(odd: dict[str, Any]) -> None:
+    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7} | odd
+    spec = derive_fleet(ASKED, build_manifest("reads", "stellar") | {"status": {"scalingMemory": memory}}, NONE)
+    assert (spec.remembered, spec.hold) == (None, None)
 
 
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED.keys())

@@ -104,7 +104,6 @@ DEFAULTS = {
     "loadBalancing.laggingNodeWeight": 10,
     "loadBalancing.lagThreshold": 1000,
     "loadBalancing.updateIntervalSeconds": 30,
-    "loadBalancing.maxLoadFactor": 0,
     "loadBalancing.mode": "Weighted",
     "shardBalancing.enabled": False,
     "shardBalancing.shardCount": 4,

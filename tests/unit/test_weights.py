@@ -11,7 +11,7 @@ from readpool.replica_class import ReplicaClass
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN
-NO_BOUND = WeightSettings(max_load_factor=0)
+SETTINGS = WeightSettings()
 
 
 def pool(*classes: ReplicaClass) -> list[WeighedReplica]:
@@ -37,7 +37,7 @@ def pool(*classes: ReplicaClass) -> list[WeighedReplica]:
     ],
 )
 def test_the_class_decides_the_weight(classes: list[ReplicaClass], weights: list[int]) -> None:
-    assert list(dict(sorted(compute_weights(pool(*classes), NO_BOUND).items())).values()) == weights
+    assert list(dict(sorted(compute_weights(pool(*classes), SETTINGS).items())).values()) == weights
 
 
 EMPTY = WeighedReplica("core-9", CATCHING_UP, has_ledgers=False)
@@ -56,7 +56,7 @@ EMPTY = WeighedReplica("core-9", CATCHING_UP, has_ledgers=False)
 def test_a_newcomer_without_a_ledger_gets_reads_only_where_nobody_else_answers(
     others: list[ReplicaClass], weight: int
 ) -> None:
-    assert compute_weights([EMPTY, *pool(*others)], NO_BOUND)["core-9"] == weight
+    assert compute_weights([EMPTY, *pool(*others)], SETTINGS)["core-9"] == weight
 
 
 @pytest.mark.parametrize(
@@ -72,24 +72,7 @@ def test_an_unknown_replica_keeps_its_weight_until_it_is_stale(
     last_weight: int | None, is_stale: bool, weight: int
 ) -> None:
     unknown = WeighedReplica("core-0", UNKNOWN, last_weight=last_weight, is_stale=is_stale)
-    assert compute_weights([unknown, *pool(FRESH, FRESH)[1:]], NO_BOUND)["core-0"] == weight
-
-
-@pytest.mark.parametrize(
-    ("classes", "factor", "weights"),
-    [
-        pytest.param([FRESH, LAGGING, LAGGING, LAGGING, LAGGING], 2, [56, 54, 10, 10, 10], id="one fresh of five"),
-        pytest.param([FRESH, FRESH, LAGGING, LAGGING, LAGGING], 2, [92, 92, 26, 10, 10], id="two fresh of five"),
-        pytest.param([FRESH, FRESH, FRESH, LAGGING, LAGGING], 2, [100, 100, 100, 10, 10], id="three fresh of five"),
-        pytest.param([FRESH, LAGGING], 1, [55, 55], id="a factor of one is the even share"),
-        pytest.param([FRESH, LAGGING, UNREACHABLE], 1, [55, 55, 0], id="who does not answer gets nothing of it"),
-    ],
-)
-def test_what_is_over_the_bound_goes_to_the_least_lagging(
-    classes: list[ReplicaClass], factor: float, weights: list[int]
-) -> None:
-    weighed = compute_weights(pool(*classes), WeightSettings(max_load_factor=factor))
-    assert list(dict(sorted(weighed.items())).values()) == weights
+    assert compute_weights([unknown, *pool(FRESH, FRESH)[1:]], SETTINGS)["core-0"] == weight
 
 
 @pytest.mark.parametrize(
@@ -141,7 +124,6 @@ any_settings = st.builds(
     WeightSettings,
     st.integers(1, 100),
     st.integers(0, 100),
-    st.just(0.0) | st.floats(1, 5, allow_nan=False),
     st.integers(0, 12),
 )
 
@@ -177,17 +159,6 @@ def test_a_newcomer_that_holds_nothing_never_serves_beside_another(
     empty = {r.name for r in replicas if not r.has_ledgers and r.replica_class is CATCHING_UP}
     serving = {name for name, weight in weights.items() if weight}
     assert not serving & empty or serving <= empty
-
-
-@given(any_pool, any_settings, st.floats(1, 5, allow_nan=False))
-def test_the_bound_keeps_the_sum_and_holds(replicas: list[WeighedReplica], s: WeightSettings, factor: float) -> None:
-    free = compute_weights(replicas, replace(s, max_load_factor=0))
-    bounded = compute_weights(replicas, replace(s, max_load_factor=factor))
-    for kept in (r.name for r in replicas if r.replica_class is UNKNOWN and not r.is_stale):
-        assert bounded.pop(kept) == free.pop(kept)
-    serving = sum(weight > 0 for weight in free.values())
-    assert sum(bounded.values()) == sum(free.values())
-    assert all(weight <= factor * sum(free.values()) / serving + 1 for weight in bounded.values() if weight)
 
 
 @given(any_pool, any_settings)

@@ -86,7 +86,7 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
         "imagePullPolicy": "Always",
         "imagePullSecrets": [{"name": "registry"}],
     },
-    "weights": {"loadBalancing": {"enabled": True, "maxLoadFactor": 2, "laggingNodeWeight": 20}},
+    "weights": {"loadBalancing": {"enabled": True, "laggingNodeWeight": 20}},
     "routes of a Gateway and of a mesh": {
         "loadBalancing": {
             "enabled": True,

@@ -16,7 +16,6 @@ SLICES_EACH = 2
 MODES = [
     pytest.param(BALANCED, id="Weighted"),
     pytest.param(BALANCED | {"loadBalancing": {"enabled": True, "mode": "FreshOnly"}}, id="FreshOnly"),
-    pytest.param(BALANCED | {"loadBalancing": {"enabled": True, "maxLoadFactor": 1.1}}, id="bounded"),
 ]
 
 

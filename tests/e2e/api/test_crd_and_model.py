@@ -57,7 +57,6 @@ _specs = _some(
     loadBalancing=_some(
         freshNodeWeight=st.sampled_from([0, 10, 1001]),
         laggingNodeWeight=st.sampled_from([-1, 0, 10, 11]),
-        maxLoadFactor=st.sampled_from([0, 0.5, 1, 1.5, -1]),
     ),
     shardBalancing=_some(
         enabled=st.booleans(),
