@@ -37,7 +37,7 @@ _NAMES = Limits(process=128 * 1024, caller=16 * 1024)
 """That streams may name together: a kilobyte each."""
 _REFLECTIONS = Limits(process=32, caller=4)
 _CALLS = Limits(process=1024, caller=64)
-_REQUESTS = (2 * _STREAMS.caller, 200.0)
+_REQUESTS = (2 * _STREAMS.caller, 100.0)
 """Of one caller: each stream's first and its answer at once, then so many a second. Who asks more often waits."""
 _AT_ONCE = 8192
 """More than all of these, so that nobody is refused for what others hold."""

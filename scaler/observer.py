@@ -30,7 +30,7 @@ from scaler.watched_fleet import WatchedFleet
 
 _SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
-_OF_ALL = Limits(process=64, caller=16)
+_OF_ALL = Limits(process=64, caller=32, namespace=8)
 """Each looks at all fleets, ten times a second while they change."""
 _MOST_BUILT = 512
 _log = structlog.get_logger(__name__)
@@ -128,7 +128,7 @@ class Observer(ObserverServicer):
             seen = await stream.wait_for(told.fleet.next_snapshot(seen.sequence), rest_seconds)
 
     async def _watch_all(self, namespace: str, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
-        with self._of_all.hold(caller):
+        with self._of_all.hold(caller, namespace):
             async for snapshot in self._sweep(namespace, stream):
                 yield snapshot
 
