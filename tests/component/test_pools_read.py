@@ -18,8 +18,13 @@ BUSY = {"replicaName": "reads-0", "weight": 100, "replicaClass": "fresh"}
 OUT = {"replicaName": "reads-1", "weight": 0, "replicaClass": "lagging", "lag": 7, "outOfService": True}
 
 
-def build(*replicas: dict[str, Any]) -> dict[str, Any]:
-    status = {"learnedRequestsPerReplica": 450.0, "replicaWeights": list(replicas)}
+UNREADY = {"type": "Ready", "status": "False", "reason": "NotEnoughReady", "message": "0 of 5 ready: 5 are starting"}
+CHANGED = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
+MEMORY = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7}
+
+
+def build(*replicas: dict[str, Any], **others: Any) -> dict[str, Any]:
+    status = {"learnedRequestsPerReplica": 450.0, "replicaWeights": list(replicas), **others}
     return build_manifest("reads", "stellar") | {"status": status}
 
 
@@ -39,3 +44,13 @@ async def test_who_is_out_of_service_is_learned_from_the_status_and_forgotten_wi
             assert spec.learned_requests_per_replica == 450.0
             api.put(KEY, build(BUSY, {**OUT, "outOfService": None}))
             await until(lambda: pools.derive(ASKED, spec), lambda spec: not spec.out_of_service)
+
+
+async def test_why_pods_are_not_ready_and_what_is_remembered_are_learned_from_the_status(tmp_path: Path) -> None:
+    async with serve_small_api(tmp_path) as (api, _):
+        api.put(KEY, build(BUSY, conditions=[UNREADY | CHANGED], scalingMemory=MEMORY))
+        async with read_pools(tmp_path / "kubeconfig", (), ReferenceRules()) as pools:
+            spec = await until(lambda: pools.derive(ASKED, None), lambda spec: spec.hold is None)
+            assert spec.unready == UNREADY["message"]
+            assert spec.remembered is not None
+            assert spec.remembered.asked == 7
