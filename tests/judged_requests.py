@@ -10,7 +10,8 @@ _LINES = {
     QUERY: re.compile(rb"POST /getledgerentry(raw)? HTTP/1\.1"),
 }
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
-_ANY_LENGTH = re.compile(rb"(?i)content-length")
+_ANY_LENGTH = re.compile(rb"(?i)[^a-z]*content[^a-z]length[^a-z]*")
+"""Whatever a parser could take for the name."""
 _LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: (\d{1,5})")
 
 
@@ -29,7 +30,7 @@ def find_faults(port: str, received: bytes) -> list[str]:
 
 def find_faults_of_length(headers: list[bytes], body: bytes, most: int) -> list[str]:
     """Find what is wrong with the length of a body, as it is said and as it is."""
-    said = [one for one in headers if _ANY_LENGTH.search(one.partition(b":")[0])]
+    said = [one for one in headers if _ANY_LENGTH.fullmatch(one.partition(b":")[0])]
     if len(said) > 1:
         return [f"{len(said)} lengths"]
     parsed = _LENGTH.fullmatch(said[0]) if said else None

@@ -37,6 +37,11 @@ def test_anything_else_has(port: str, raw: bytes, fault: str) -> None:
     assert any(one.startswith(fault) for one in find_faults(port, raw)), find_faults(port, raw)
 
 
+def test_a_name_that_only_has_it_in_it_is_no_length() -> None:
+    assert find_faults(QUERY, READ.replace(b"Host: a", b"Xcontent-Length: x")) == []
+    assert find_faults(QUERY, READ.replace(b"Host: a", b"content_length: x")) == ["2 lengths"]
+
+
 def test_each_deadly_length_is_known_and_others_are_not() -> None:
     assert all(find_deadly(write_deadly(length)) for length in LENGTHS)
     for harmless in (b"8", b"-1", b"8x", b" 8", b"+8", b"2147483647", b"-2147483648", b"0"):
