@@ -42,10 +42,12 @@ class Replica:
     memory: MemoryGroup
     gate: asyncio.subprocess.Process
     core: asyncio.subprocess.Process
+    log: Path
 
     async def find_harm(self) -> list[str]:
-        """Find which of the two has ended."""
-        of = {"the gate": self.gate.returncode, "Core": self.core.returncode}
+        """Find which of the two has ended, and what a gate that has said at last."""
+        said = await asyncio.to_thread(self.log.read_text, errors="replace")
+        of = {f"the gate, {said[-300:]!r}": self.gate.returncode, "Core": self.core.returncode}
         return [f"{name} has ended with {status}" for name, status in of.items() if status is not None]
 
 
@@ -72,7 +74,7 @@ async def run_replica(folder: Path, name: str) -> AsyncIterator[Replica]:
         log = folder / f"{name}.log"
         gate = await stack.enter_async_context(run_program([str(find_envoy()), *arguments], log, memory))
         await EnvoyProcess(gate, admin, log).wait_until_live()
-        yield Replica(ports, memory, gate, core)
+        yield Replica(ports, memory, gate, core, log)
 
 
 def list_readers(port: int) -> Sequence[Honest]:
