@@ -22,7 +22,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz browser demo bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -82,9 +82,14 @@ e2e-cluster-scaler:
 e2e-full: setup cluster-images ## Run what takes half an hour: slices that are not written, capacity that is learned, second proofs (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
 	$(PYTEST) -m full tests/e2e --junitxml=artifacts/e2e-full.xml $(ARGS)
+	READPOOL_FUZZ_REQUESTS=50000 $(PYTEST) tests/e2e/test_gate_fuzz.py --junitxml=artifacts/e2e-full-fuzz.xml $(ARGS)
 
 soak: setup ## Bring random faults upon a cluster of ours, under readers; fails unless all holds (MINUTES=20 SEED=1)
 	@$(PY) -m tests.soak --minutes '$(MINUTES)' --seed '$(SEED)'
+
+hostile: MINUTES = 5
+hostile: setup ## Attack gate and router as hostile readers do, under the chart's limits, and judge (MINUTES=5, ARGS="--only slow"; root)
+	$(PY) -m tests.hostile --minutes '$(MINUTES)' $(ARGS)
 
 # The tests that run on the simulated Core otherwise; those of recordings hold the simulated one to them, and are not among these.
 CORE_TESTS := tests/component/test_simulator_core_network.py \

@@ -12,6 +12,7 @@ from controller.core_config import CorePorts
 from controller.gate_listeners import (
     ADMIN_CLUSTER,
     ANY_ADDRESS,
+    CONNECTION_BYTES,
     INFO_CLUSTER,
     MOST_READERS,
     MOST_WATCHERS,
@@ -19,6 +20,7 @@ from controller.gate_listeners import (
     GatePorts,
     build_info_listener,
     build_read_listener,
+    build_socket_options,
     build_stats_listener,
     listener_name,
 )
@@ -89,6 +91,8 @@ def _build_cluster(name: str, address: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
+        # An answer that its reader does not take stays with Core.
+        "per_connection_buffer_limit_bytes": CONNECTION_BYTES,
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
 
@@ -112,6 +116,7 @@ def _build_core_cluster(name: str, port: int, at_once: int, in_line: int) -> dic
     }
     return _build_cluster(name, {"socket_address": {"address": "127.0.0.1", "port_value": port}}) | {
         "circuit_breakers": {"thresholds": [threshold]},
+        "upstream_bind_config": {"socket_options": build_socket_options(ends_stalled=False)},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol},
     }
 

@@ -26,10 +26,15 @@ READERS_STATS = r"^http\.read\.downstream_(cx_active|rq_(active|time|total|[1-5]
 SPACE_STATS = r"^overload\.envoy\.resource_monitors\.injected_resource\.pressure$"
 """The same of the replica's volume, where the gate watches how full that is."""
 
-MOST_BODY_BYTES = 256 * 1024
-"""A thousand keys or more. Core itself would take 10 MiB, in memory."""
+MOST_BODY_BYTES = 64 * 1024
+"""Some 900 keys of accounts. Bodies of all connections at once fit in the gate's memory. Core itself takes 10 MiB."""
+CONNECTION_BYTES = 64 * 1024
+"""What is held of a connection on either side before its sender has to wait."""
+SOCKET_BYTES = 32 * 1024
+"""Of each direction; Linux takes twice as much."""
+STALLED_SECONDS = 5
 MOST_READERS = 1024
-MOST_WATCHERS = 64
+MOST_WATCHERS = 512
 CONNECTION_SECONDS = 10
 """A reader's connection is asked to end by the next answer after so long: whoever holds one moves with the weights."""
 DRAIN_SECONDS = 15
@@ -39,7 +44,13 @@ QUERY_SECONDS = 10
 _LEAVE_SECONDS = DRAIN_SECONDS + 2
 _HEADERS_SECONDS = 5
 _REQUEST_SECONDS = 10
-_IDLE_SECONDS = 300
+_IDLE_SECONDS = 10
+"""Who says nothing for so long gives up his place. Readers' connections are to move as often anyway."""
+_LENGTH = "[0-9]{1,6}"
+"""Lengths that go on to Core: up to 25.2.2 its query server ends by one that is no int of 32 bits."""
+_SOCKET, _SEND_BUFFER, _RECEIVE_BUFFER = 1, 7, 8
+_TCP, _USER_TIMEOUT = 6, 18
+"""SOL_SOCKET, SO_SNDBUF, SO_RCVBUF; IPPROTO_TCP, TCP_USER_TIMEOUT: as numbers of Linux, which is where a gate runs."""
 _HTTP = "type.googleapis.com/envoy.extensions.filters"
 
 
@@ -74,7 +85,8 @@ def build_read_listener(host: str, ports: GatePorts) -> dict[str, Any]:
         | {"max_connection_duration": f"{CONNECTION_SECONDS}s"},
         "http1_safe_max_connection_duration": True,
     }
-    return _build_listener("read", host, ports.read, [*routes, refused], [_build_body_limit(MOST_BODY_BYTES)], limits)
+    rules = [_refuse_lengths(), *routes, refused]
+    return _build_listener("read", host, ports.read, rules, [_build_body_limit(MOST_BODY_BYTES)], limits)
 
 
 def build_stats_listener(host: str, ports: GatePorts, *, tells_space: bool = False) -> dict[str, Any]:
@@ -119,6 +131,13 @@ def _refuse(sentence: str) -> dict[str, Any]:
     return {"match": {"prefix": "/"}, "direct_response": _answer(403, sentence)}
 
 
+def _refuse_lengths() -> dict[str, Any]:
+    """Refuse a Content-Length that Core could end by, whatever Envoy's own parser makes of it."""
+    length = {"name": "content-length", "string_match": {"safe_regex": {"regex": _LENGTH}}, "invert_match": True}
+    sentence = f"A query has at most {MOST_BODY_BYTES} bytes."
+    return {"match": {"prefix": "/", "headers": [length]}, "direct_response": _answer(413, sentence)}
+
+
 def _answer(status: int, sentence: str) -> dict[str, Any]:
     return {"status": status, "body": {"inline_string": f"{sentence}\n"}}
 
@@ -141,6 +160,17 @@ def _build_connection_limits() -> dict[str, Any]:
         "headers_with_underscores_action": "REJECT_REQUEST",
         "max_headers_count": 64,
     }
+
+
+def build_socket_options(*, ends_stalled: bool) -> list[dict[str, int]]:
+    """Bound what the kernel keeps of a connection, by default megabytes, which counts as the container's memory.
+
+    With `ends_stalled` a reader is sent away who takes nothing of an answer: it would hold one of Core's places.
+    """
+    options = {(_SOCKET, _SEND_BUFFER): SOCKET_BYTES, (_SOCKET, _RECEIVE_BUFFER): SOCKET_BYTES}
+    if ends_stalled:
+        options[_TCP, _USER_TIMEOUT] = 1000 * STALLED_SECONDS
+    return [{"level": level, "name": name, "int_value": value} for (level, name), value in options.items()]
 
 
 ANY_ADDRESS = "::"
@@ -186,7 +216,10 @@ def _build_listener(
     return {
         "name": listener_name(name),
         "address": {"socket_address": _build_address(host, port)},
-        "per_connection_buffer_limit_bytes": 64 * 1024,
+        "per_connection_buffer_limit_bytes": CONNECTION_BYTES,
+        # Whatever readers do, the scaler and the kubelet are answered: neither limit of the whole process is theirs.
         "ignore_global_conn_limit": name != "read",
+        "bypass_overload_manager": name != "read",
+        "socket_options": build_socket_options(ends_stalled=True),
         "filter_chains": [{"filters": [manager]}],
     }

@@ -170,6 +170,7 @@ class Gate(Part):
     """The Envoy beside Stellar Core that lets out reads and GET /info, and never its command port."""
 
     enabled: bool = True
-    """Run the gate. Without it Core's command port, an admin port, is open to whatever the NetworkPolicy lets in."""
+    """Run the gate. Without it Core's command port, an admin port, is open to whatever the NetworkPolicy lets in. So is
+    its query port, and nothing stands before it: up to 25.2.2 a single malformed request there ends Core."""
     image: Image | None = None
     """Image of Envoy; that of the installation where it is left out."""

@@ -8,7 +8,13 @@ static_resources:
   listeners:
     - name: readers
       address: {socket_address: {address: "::", ipv4_compat: true, port_value: {{ int .Values.router.service.port }}}}
-      per_connection_buffer_limit_bytes: 1048576
+      # SO_SNDBUF and SO_RCVBUF, which count as the container's memory, and TCP_USER_TIMEOUT, for who takes nothing of an answer.
+      socket_options:
+        - {level: 1, name: 7, int_value: 32768}
+        - {level: 1, name: 8, int_value: 32768}
+        - {level: 6, name: 18, int_value: 5000}
+      # Twice what a query has: it is kept, to be asked again, while it is on its way.
+      per_connection_buffer_limit_bytes: 131072
       filter_chains:
         - filters:
             - name: envoy.filters.network.http_connection_manager
@@ -16,7 +22,10 @@ static_resources:
                 {{- include "readpool.router.readers" . | nindent 16 }}
     - name: telemetry
       address: {socket_address: {address: "::", ipv4_compat: true, port_value: {{ int .Values.router.telemetry.port }}}}
+      # Whatever readers do, the kubelet is answered.
       ignore_global_conn_limit: true
+      bypass_overload_manager: true
+      per_connection_buffer_limit_bytes: {{ include "readpool.router.mostBodyBytes" . }}
       filter_chains:
         - filters:
             - name: envoy.filters.network.http_connection_manager
@@ -44,19 +53,49 @@ overload_manager:
       typed_config:
         "@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
         max_active_downstream_connections: 4096
+    - name: envoy.resource_monitors.fixed_heap
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+        max_heap_size_bytes: {{ include "readpool.router.mostHeapBytes" . }}
+  actions:
+    - name: envoy.overload_actions.stop_accepting_requests
+      triggers: [{name: envoy.resource_monitors.fixed_heap, threshold: {value: 0.95}}]
+layered_runtime:
+  layers:
+    - name: static
+      static_layer: {envoy.resource_limits.listener.telemetry.connection_limit: 512}
+{{- end }}
+
+{{/* What a gate takes of a query (controller/gate_listeners.py). */}}
+{{- define "readpool.router.mostBodyBytes" -}}65536{{- end }}
+
+{{/* Three quarters of the container's memory: what Envoy holds beside its heap has to fit in as well. */}}
+{{- define "readpool.router.mostHeapBytes" -}}
+{{- $limit := dig "limits" "memory" "512Mi" (.Values.router.resources | default dict) | toString -}}
+{{- $mebibytes := 512 -}}
+{{- if regexMatch "^[0-9]+Mi$" $limit }}{{ $mebibytes = trimSuffix "Mi" $limit | int }}{{ end -}}
+{{- if regexMatch "^[0-9]+Gi$" $limit }}{{ $mebibytes = trimSuffix "Gi" $limit | int | mul 1024 }}{{ end -}}
+{{- mul $mebibytes 786432 -}}
 {{- end }}
 
 {{/* Where readers come in. */}}
 {{- define "readpool.router.readers" -}}
 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 stat_prefix: readers
+# HTTP/2 has any number of bodies to a connection, and nothing bounds those of all connections together.
+codec_type: HTTP1
 use_remote_address: true
 server_header_transformation: PASS_THROUGH
 generate_request_id: false
 strip_any_host_port: true
 request_headers_timeout: 5s
+request_timeout: 10s
+stream_idle_timeout: {{ add (int .Values.router.timeoutSeconds) 5 }}s
+max_request_headers_kb: 8
 common_http_protocol_options:
-  idle_timeout: 300s
+  # Who says nothing for so long gives up his place.
+  idle_timeout: 10s
+  max_headers_count: 64
   headers_with_underscores_action: REJECT_REQUEST
   # Kept connections end by an answer that says so, so that one which is about to end has none left.
   max_connection_duration: 10s
@@ -104,6 +143,21 @@ route_config:
             body: {inline_string: "No such pool here: the Host has to be NAME.NAMESPACE of one that the router leads to.\n"}
     {{- end }}
 http_filters:
+  # Up to 25.2.2 Core ends by a Content-Length that is no int of 32 bits: without a gate nothing else is before it.
+  - name: envoy.filters.http.rbac
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC
+      rules:
+        action: DENY
+        policies:
+          lengths:
+            permissions: [{header: {name: content-length, string_match: {safe_regex: {regex: "[0-9]{1,6}"}}, invert_match: true}}]
+            principals: [{any: true}]
+  # A body is taken in whole before a replica sees any of it, so that who sends slowly holds none.
+  - name: envoy.filters.http.buffer
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer
+      max_request_bytes: {{ include "readpool.router.mostBodyBytes" . }}
   - name: envoy.filters.http.router
     typed_config:
       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
@@ -114,7 +168,12 @@ http_filters:
 {{- define "readpool.router.telemetry" -}}
 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 stat_prefix: telemetry
+codec_type: HTTP1
 generate_request_id: false
+request_headers_timeout: 5s
+request_timeout: {{ add (int .Values.router.drainSeconds) 10 }}s
+max_request_headers_kb: 8
+common_http_protocol_options: {idle_timeout: 10s, max_headers_count: 64}
 route_config:
   virtual_hosts:
     - name: telemetry
@@ -145,6 +204,12 @@ http_filters:
 {{- define "readpool.router.pool" -}}
 type: EDS
 connect_timeout: 1s
+# An answer that its reader does not take stays with the replica.
+per_connection_buffer_limit_bytes: 65536
+upstream_bind_config:
+  socket_options:
+    - {level: 1, name: 7, int_value: 32768}
+    - {level: 1, name: 8, int_value: 32768}
 lb_policy: ROUND_ROBIN # by weights, exactly
 eds_cluster_config:
   service_name: {{ .namespace }}/{{ .name }}

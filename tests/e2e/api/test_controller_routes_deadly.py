@@ -1,0 +1,86 @@
+"""The query that ends Stellar Core, sent through a real Contour and its Envoy by an HTTPRoute: no byte arrives."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from controller.gate import READ_PORT
+from tests.cluster.needs import UnmetNeedError
+from tests.deadly_lengths import BODY, LENGTHS, write_deadly_forms, write_deadly_streams
+from tests.e2e.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
+from tests.envoy_binary import EnvoyMissingError
+from tests.gate_process import build_request, read_answer, read_status
+from tests.judged_requests import find_deadly
+from tests.raw_core import RawCore
+from tests.strictness import skip_or_fail
+from tests.weighted_backends import Connect
+
+pytestmark = pytest.mark.timeout(300)
+ANSWER_SECONDS = 1.5
+AT_ONCE = 32
+EACH = 5
+"""Of the lengths one of so many in all forms, and those that were recorded."""
+
+
+@pytest_asyncio.fixture
+async def routes(tmp_path: Path) -> AsyncIterator[RoutesStage]:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            staged = await stack.enter_async_context(set_routes_stage(tmp_path))
+        except (UnmetNeedError, EnvoyMissingError) as error:
+            skip_or_fail(str(error))
+        yield staged
+
+
+async def test_no_byte_of_it_arrives_through_a_gateway(routes: RoutesStage) -> None:
+    await routes.have_pool(1)
+    await routes.say()
+    await routes.until_routed(dict.fromkeys(routes.addresses, FRESH_WEIGHT))
+    connect = await routes.find_way(Way.HTTP_ROUTE)
+    (address,) = routes.addresses.values()
+    await routes.backends.aclose()  # who has answered there until now
+    core = RawCore()
+    server = await asyncio.start_server(core.answer, sock=routes.network.listen(address, READ_PORT))
+    try:
+        assert await ask(connect) == 200
+        lengths = {*LENGTHS[::EACH], b"x", b"", b"2147483648"}
+        await send_all(
+            connect, [form for one in lengths for form in (*write_deadly_forms(one), *write_deadly_streams(one))]
+        )
+        assert await ask(connect) == 200
+    finally:
+        server.close()
+    assert [one for raw in core.received for one in find_deadly(raw)] == []
+
+
+async def ask(connect: Connect) -> int:
+    """Ask as an honest reader does; give the status."""
+    reader, writer = await connect()
+    writer.write(build_request("POST", "/getledgerentryraw", BODY))
+    async with asyncio.timeout(30):
+        status = read_status(await read_answer(reader))
+    writer.close()
+    return status
+
+
+async def send_all(connect: Connect, requests: list[bytes]) -> None:
+    """Send each over a connection of its own, and wait a little for its end."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def send_one(request: bytes) -> None:
+        async with turns:
+            with contextlib.suppress(OSError, TimeoutError):
+                reader, writer = await connect()
+                writer.write(request)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    while await reader.read(1 << 16):
+                        pass
+            writer.close()
+
+    async with asyncio.TaskGroup() as group:
+        for request in requests:
+            group.create_task(send_one(request))
