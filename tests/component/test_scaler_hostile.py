@@ -228,7 +228,7 @@ async def test_a_request_that_does_not_come_ends_the_call_and_one_that_ends_earl
 
 
 async def test_long_requests_of_streams_that_stay_open_are_counted_by_their_length() -> None:
-    guard = CallGuard(Budget("calls", Limits(9, 9)), {}, Pace(10_000, 1000.0), Refusals(), Bans())
+    guard = CallGuard(Budget("calls", Limits(99, 99)), {}, Pace(10_000, 1000.0), Refusals(), Bans())
     server = grpc.aio.server(interceptors=[guard])
     health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(999, 999)))), server)
     port = server.add_insecure_port("127.0.0.1:0")
