@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.errors import ApiError
-from readpool.kubernetes.kinds import HTTP_ROUTE, POD, PROMETHEUS_RULE, SCALED_OBJECT, STATEFUL_SET
+from readpool.kubernetes.kinds import HTTP_ROUTE, POD, PROMETHEUS_RULE, SCALED_OBJECT, STATEFUL_SET, VOLUME_SNAPSHOT
 from tests.cluster.access import Access, KubectlError
 from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
@@ -110,7 +110,7 @@ async def test_under_the_policy_the_controller_lives_a_full_life_without_being_r
     await make_storage_class(stage)
     stage.relay.user, stage.clock = ACCOUNT, (clock := Clock())
     async with (
-        defined(stage.client, SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE),
+        defined(stage.client, SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE, VOLUME_SNAPSHOT),
         stage.controller(lease_namespace=NAMESPACE, lease_name="readpool-controller", check_seconds=0.5),
     ):
         await live_a_full_life(stage, clock)

@@ -43,6 +43,7 @@ _OF_THE_MOMENT = frozenset(
         *("resourceVersion", "uid", "managedFields", "creationTimestamp", "generation", "observedGeneration"),
         *("clusterIP", "clusterIPs", "lastTransitionTime", "lastUpdated", "observedAt", "time", "startTime"),
         *("controller-revision-hash", "updateRevision", "stellar.org/applied", "resource_version"),
+        "stellar.org/config",  # a hash of what names the namespace, in the addresses of neighbours
     }
 )
 
@@ -199,6 +200,7 @@ async def read_state(stage: ControllerStage) -> dict[str, Any]:
     for kind in KINDS:
         for manifest in await _list(stage.client, kind, stage.namespace):
             text = json.dumps(_strip(manifest)).replace(f'"{stage.namespace}"', '"NAMESPACE"')
+            text = text.replace(f".{stage.namespace}.svc", ".NAMESPACE.svc")
             state[f"{kind.name} {manifest['metadata']['name']}"] = json.loads(text)
     return state
 

@@ -107,7 +107,7 @@ async def test_another_object_of_the_same_name_is_not_deleted(client: Kubernetes
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 async def test_a_cluster_says_which_kinds_it_has(client: KubernetesClient, kind: Kind) -> None:
-    optional = {"ScaledObject", "HTTPRoute", "PrometheusRule"}
+    optional = {"ScaledObject", "HTTPRoute", "PrometheusRule", "VolumeSnapshot"}
     assert await client.serves(kind) is (kind.name not in optional)
     if kind.name not in optional:
         await client.list(kind)
