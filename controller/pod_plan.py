@@ -194,7 +194,12 @@ def _plan_replacement(
         return PodDeletions()
     lasting = [
         _to_lasting(
-            observed, replica, going, may_be_silent=not is_rolling and _is_older(replica, spec.after_seconds, now)
+            observed,
+            replica,
+            going,
+            may_be_silent=not is_rolling
+            and not replica.may_catch_up(now)
+            and _is_older(replica, spec.after_seconds, now),
         )
         for replica in replicas.values()
         if replica.ordinal < wanted and not replica.is_out_of_service

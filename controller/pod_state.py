@@ -39,6 +39,12 @@ def read_start(pod: Manifest) -> float | None:
     return parse_time(told)
 
 
+def read_core_start(pod: Manifest) -> float | None:
+    """Read since when Core's container runs, in Unix seconds; None while it does not."""
+    running = read_states(pod).get(CORE, {}).get("running") or {}
+    return parse_time(running.get("startedAt"))
+
+
 def parse_time(text: Any) -> float | None:
     """Parse a timestamp of the API; None for none."""
     return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None

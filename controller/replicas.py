@@ -7,9 +7,18 @@ from typing import Any
 
 from controller.labels import CONFIG_ANNOTATION, OUT_OF_SERVICE, parse_ordinal, read_annotations
 from controller.observed import FleetView, ObservedPool, ReplicaView
-from controller.pod_state import choose_address, is_dead, list_addresses, parse_time, read_ports, read_start
+from controller.pod_state import (
+    choose_address,
+    is_dead,
+    list_addresses,
+    parse_time,
+    read_core_start,
+    read_ports,
+    read_start,
+)
 from controller.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
 from controller.resources.endpoint_slices import list_slices, read_routes
+from controller.resources.start_command import MOST_SECONDS
 from readpool.kubernetes.kinds import SERVICE, Manifest
 from readpool.replica_class import ReplicaClass
 
@@ -36,6 +45,7 @@ class Replica:
         made_at: Unix seconds by the API server's clock when its pod was made, None where it does not say.
         ends_at: the same when a pod that is told to end is to have ended; None while it is not.
         is_out_of_service: a person has taken it out of service, to look at it.
+        started_at: since when its Core's container runs, in Unix seconds; None while it does not.
     """
 
     name: str
@@ -59,6 +69,14 @@ class Replica:
     made_at: float | None = None
     ends_at: float | None = None
     is_out_of_service: bool = False
+    started_at: float | None = None
+
+    def may_catch_up(self, now: float) -> bool:
+        """Tell whether it may still be catching up before Core's `run`, when nobody answers: it has not yet done so."""
+        if self.trouble is not None or self.started_at is None or now - self.started_at >= MOST_SECONDS:
+            return False
+        heard_at = self.last_word.observed_at if self.last_word is not None else None
+        return heard_at is None or heard_at < self.started_at
 
     @property
     def replica_class(self) -> ReplicaClass:
@@ -195,6 +213,7 @@ def _read(
         trouble=None if is_ready else find_trouble(pod, claims.get(metadata["name"])),
         unready_since=None if is_ready else read_unready_since(pod),
         ports=read_ports(pod),
+        started_at=read_core_start(pod),
         made_at=parse_time(metadata.get("creationTimestamp")),
         ends_at=parse_time(metadata.get("deletionTimestamp")),
         is_out_of_service=_is_out_of_service(metadata),

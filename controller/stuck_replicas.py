@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from controller import reasons
 from controller.pod_troubles import count_troubles
 from controller.replicas import Replica
+from controller.resources.start_command import MOST_SECONDS
 from readpool.pool.status import Condition, Verdict
 
 
@@ -22,7 +23,10 @@ def count_unready(replicas: Sequence[Replica], wanted: int) -> str:
 
 
 STUCK_AFTER_SECONDS = 600.0
-"""So long a replica may take to come up before a person is told: images are large, and databases are made."""
+"""So long a replica may take to come up before a person is told: images are large, and databases are made.
+
+One whose Core runs and has never answered may be catching up before `run`, for as long as that may take.
+"""
 _TOLD_REPLICAS = 3
 
 
@@ -38,6 +42,7 @@ def find_stuck_replicas(
         one
         for one in replicas
         if one.ordinal < wanted and not one.is_terminating and not one.is_ready and not one.is_out_of_service
+        if not one.may_catch_up(now)
         if now - (told_since if one.unready_since is None else one.unready_since) >= STUCK_AFTER_SECONDS
     ]
     if not stuck:
@@ -54,9 +59,7 @@ def _tells_unready(condition: Condition) -> bool:
 
 def list_stuck_times(replicas: Sequence[Replica], wanted: int) -> list[float]:
     """List when replicas that are not ready will have been so for too long."""
-    return [
-        one.unready_since + STUCK_AFTER_SECONDS
-        for one in replicas
-        if one.unready_since is not None and one.ordinal < wanted and not one.is_terminating
-        if not one.is_out_of_service
-    ]
+    awaited = [one for one in replicas if one.ordinal < wanted and not one.is_terminating and not one.is_out_of_service]
+    unready = [one for one in awaited if one.unready_since is not None]
+    starts = [one.started_at + MOST_SECONDS for one in unready if one.started_at is not None]
+    return [one.unready_since + STUCK_AFTER_SECONDS for one in unready if one.unready_since is not None] + starts

@@ -1,6 +1,7 @@
 """What becomes of replicas and their volumes when the pool changes, or one never recovers, or there is a pause."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -223,3 +224,29 @@ def test_a_replacement_that_is_due_waits_for_a_change_of_what_replicas_run(chang
     assert not world.step().uids
     world.see_stateful_set()
     assert {key.name: key.kind for key in world.plan().uids} == {"pool-2": POD}
+
+
+def test_a_silent_replica_keeps_its_volume_while_it_may_be_catching_up_before_run() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, replacement={"enabled": True, "afterSeconds": 600})
+    world.say(FRESH, FRESH, UNREACHABLE)
+    assert world.fleet is not None
+    *others, silent = world.fleet.replicas
+    pod, began = world.pods["pool-2"], world.now
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    started = datetime.fromtimestamp(began, UTC).isoformat()
+    pod["status"]["containerStatuses"] = [{"name": "stellar-core", "state": {"running": {"startedAt": started}}}]
+    told: dict[tuple[str, float], bool] = {}
+    for heard, observed_at in (("never", None), ("before its start", began - 60), ("since its start", began + 60)):
+        for seconds in (1200, 3600):
+            world.now = began + seconds
+            view = replace(silent, since=began, observed_at=observed_at)
+            world.fleet = replace(world.fleet, replicas=(*others, view), heard_at=world.now, at=world.now)
+            told[heard, seconds] = bool(world.plan().uids)
+    assert told == {
+        ("never", 1200): False,
+        ("never", 3600): True,
+        ("before its start", 1200): False,
+        ("before its start", 3600): True,
+        ("since its start", 1200): True,
+        ("since its start", 3600): True,
+    }

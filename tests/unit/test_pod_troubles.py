@@ -190,3 +190,19 @@ def test_what_no_time_mends_is_told_at_once() -> None:
     assert "ConfigurationRefused" in {
         event.reason for plan in world.rest() for event in plan.events if event.is_warning
     }
+
+
+def test_whose_core_runs_and_has_never_answered_may_be_catching_up_before_run() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, UNKNOWN)
+    pod = world.pods["pool-2"]
+    pod["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z"
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "False", "lastTransitionTime": "2023-11-14T22:13:20Z"}]
+    running = {"name": "stellar-core", "state": {"running": {"startedAt": "2023-11-14T22:13:30Z"}}}
+    pod["status"]["containerStatuses"] = [running]
+    world.now = NOW + 3600
+    world.rest()
+    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.plan().again_in_seconds == 10
+    world.now = NOW + 3610
+    world.rest()
+    assert world.read_condition("Stalled") == ("True", "ReplicaStuck")
