@@ -266,6 +266,7 @@ def test_the_controllers_policy_lets_the_router_and_named_envoys_subscribe(helm:
         pytest.param(("router.enabled=true",), "name in router.pools the pools that it leads to", id="nowhere"),
         pytest.param((*ONE, "controller.enabled=false"), "needs controller.enabled=true", id="told by nobody"),
         pytest.param((*ONE, "gate.image="), "name an image of Envoy in gate.image", id="no image"),
+        pytest.param((*ONE, "router.resources.limits.memory=256M"), "in whole Mi or Gi", id="no heap follows"),
         pytest.param((*ONE, "router.telemetry.port=11628"), "are both 11628", id="one port for both"),
         pytest.param((*ONE, "controller.eds.port=8080"), "are both 8080", id="one port of the controller for both"),
         pytest.param(

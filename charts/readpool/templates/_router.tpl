@@ -43,6 +43,10 @@ app.kubernetes.io/component: router
 {{- if not .Values.gate.image }}
 {{- fail "router.enabled: name an image of Envoy in gate.image" }}
 {{- end }}
+{{- $memory := dig "limits" "memory" "512Mi" ($router.resources | default dict) | toString }}
+{{- if not (regexMatch "^[1-9][0-9]*(Mi|Gi)$" $memory) }}
+{{- fail (printf "router.resources.limits.memory is %s: write it in whole Mi or Gi, such as 512Mi; what Envoy may hold follows from it" $memory) }}
+{{- end }}
 {{- if eq (int $router.service.port) (int $router.telemetry.port) }}
 {{- fail (printf "router.service.port and router.telemetry.port are both %d: the pod listens on both" (int $router.service.port)) }}
 {{- end }}
