@@ -38,10 +38,18 @@ _OUT_OF_SERVICE = "stellar.org/out-of-service"
 _HAVE_BEEN_FRESH = (ReplicaClass.FRESH, ReplicaClass.LAGGING)
 
 
+def index_snapshots(observed: ObservedPool) -> Mapping[str, Manifest]:
+    """Index the snapshots that the pool has made; others may have its labels, as a backup's that takes the claim's."""
+    return {
+        key.name: one
+        for key, one in observed.children.items()
+        if key.kind == VOLUME_SNAPSHOT and APPLIED_ANNOTATION in read_annotations(one)
+    }
+
+
 def read_snapshots(observed: ObservedPool) -> tuple[Snapshot, ...]:
     """Read the pool's snapshots, by name."""
-    live = sorted((key.name, one) for key, one in observed.children.items() if key.kind == VOLUME_SNAPSHOT)
-    return tuple(_read(observed.pool, name, manifest) for name, manifest in live)
+    return tuple(_read(observed.pool, name, live) for name, live in sorted(index_snapshots(observed).items()))
 
 
 def _read(pool: ReadOnlyPool, name: str, live: Manifest) -> Snapshot:
