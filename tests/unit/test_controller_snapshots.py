@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.labels import build_labels
+from controller.labels import OUT_OF_SERVICE, build_labels
 from controller.observed import Capabilities
 from controller.resources.claims import SEED_ANNOTATION
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
@@ -228,6 +228,23 @@ def test_one_that_was_cut_late_is_judged_by_how_its_replica_did_meanwhile() -> N
     assert world.read_condition("Snapshots") == ("False", "SnapshotBad")
     assert "may have caught up then" in read_message(world)
     assert "dataSource" not in grow(world)["spec"]
+
+
+MARKS: dict[str, tuple[str, str, str]] = {
+    "an annotation": ("annotations", "true", "data-pool-1"),
+    "a label": ("labels", "true", "data-pool-1"),
+    "false denies it": ("annotations", "false", "data-pool-0"),
+}
+
+
+@pytest.mark.parametrize(("part", "value", "claim"), MARKS.values(), ids=MARKS.keys())
+def test_none_is_taken_of_a_replica_that_is_out_of_service(part: str, value: str, claim: str) -> None:
+    world = PoolWorld.begin(*ALL, FRESH, targetReplicas=3, maxReplicas=5)
+    world.pods["pool-0"]["metadata"].setdefault(part, {})[OUT_OF_SERVICE] = value
+    world.change(storage=TAKES)
+    world.rest()
+    (one,) = list_snapshots(world)
+    assert one["spec"]["source"]["persistentVolumeClaimName"] == claim
 
 
 def back_up(world: PoolWorld, **status: Any) -> dict[str, Any]:
