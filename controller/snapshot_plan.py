@@ -20,6 +20,7 @@ from controller.scaler_clock import is_skew_absurd
 from controller.snapshot_state import (
     find_unseeded,
     has_been_taken_up,
+    index_snapshots,
     read_copies,
     read_donors,
     read_restore_size,
@@ -93,7 +94,7 @@ def plan_snapshots(
     now: float,
 ) -> SnapshotPlan:
     """Plan a pool's snapshots. `size`: replicas of ordinals beyond it go; `holds`: why none may be taken, if so."""
-    settings, live = observed.pool.spec.storage.snapshots, _index(observed)
+    settings, live = observed.pool.spec.storage.snapshots, index_snapshots(observed)
     if not settings.enabled:  # what was taken before stays for a person to delete
         return SnapshotPlan(_keep(observed.pool, live, read_snapshots(observed)))
     if not observed.capabilities.snapshots:
@@ -129,12 +130,10 @@ def _keep(
     return tuple(keep_snapshot(pool, live[one.name], one) for one in snapshots)
 
 
-def _index(observed: ObservedPool) -> Mapping[str, Manifest]:
-    return {key.name: one for key, one in observed.children.items() if key.kind == VOLUME_SNAPSHOT}
-
-
 def _list_there(observed: ObservedPool) -> frozenset[str]:
-    return frozenset(name for name, one in _index(observed).items() if not one["metadata"].get("deletionTimestamp"))
+    return frozenset(
+        name for name, one in index_snapshots(observed).items() if not one["metadata"].get("deletionTimestamp")
+    )
 
 
 def _list_in_use(observed: ObservedPool) -> frozenset[str]:

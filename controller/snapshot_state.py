@@ -34,14 +34,21 @@ from readpool.replica_class import ReplicaClass
 
 YOUNG_COPY_SECONDS = 3600.0
 """A copy on which Core ends within its first hour without having been fresh is bad; later it may be anything."""
-_OUT_OF_SERVICE = "stellar.org/out-of-service"
 _HAVE_BEEN_FRESH = (ReplicaClass.FRESH, ReplicaClass.LAGGING)
+
+
+def index_snapshots(observed: ObservedPool) -> Mapping[str, Manifest]:
+    """Index the snapshots that the pool has made; others may have its labels, as a backup's that takes the claim's."""
+    return {
+        key.name: one
+        for key, one in observed.children.items()
+        if key.kind == VOLUME_SNAPSHOT and APPLIED_ANNOTATION in read_annotations(one)
+    }
 
 
 def read_snapshots(observed: ObservedPool) -> tuple[Snapshot, ...]:
     """Read the pool's snapshots, by name."""
-    live = sorted((key.name, one) for key, one in observed.children.items() if key.kind == VOLUME_SNAPSHOT)
-    return tuple(_read(observed.pool, name, manifest) for name, manifest in live)
+    return tuple(_read(observed.pool, name, live) for name, live in sorted(index_snapshots(observed).items()))
 
 
 def _read(pool: ReadOnlyPool, name: str, live: Manifest) -> Snapshot:
@@ -114,13 +121,13 @@ def _read_donor(
     replica: Replica, pod: Manifest | None, claim: Manifest | None, weight: int, size: int, ahead: float
 ) -> Donor:
     view = replica.view
-    is_fresh = replica.is_fresh and view is not None and not view.is_doubted
+    is_fresh = replica.replica_class is ReplicaClass.FRESH and not replica.is_terminating  # in service or not
     has_left = view is not None and replica.replica_class is not ReplicaClass.FRESH
     running = (_read_core(pod).get("state") or {}).get("running") or {}
     return Donor(
         replica.name,
         replica.uid,
-        fresh_since=view.since + ahead if view is not None and is_fresh else None,
+        fresh_since=view.since + ahead if view is not None and is_fresh and not view.is_doubted else None,
         left_at=view.since + ahead if view is not None and has_left else None,
         started_at=parse_time(running.get("startedAt")),
         weight=weight,
@@ -129,7 +136,7 @@ def _read_donor(
             and replica.is_ready
             and not replica.is_dead
             and replica.has_ledgers
-            and _OUT_OF_SERVICE not in replica.annotations
+            and not replica.is_out_of_service
             and _is_at_rest(claim)
         ),
     )

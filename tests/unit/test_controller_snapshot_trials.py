@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.labels import OUT_OF_SERVICE
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
 from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import CATCHING_UP, FRESH, UNREACHABLE
@@ -124,3 +125,15 @@ def test_one_that_somebody_deletes_is_left_to_go() -> None:
     world.rest()
     assert ObjectKey(VOLUME_SNAPSHOT, "default", list_snapshots(world)[0]["metadata"]["name"]) in world.objects
     assert "dataSource" not in grow(world)["spec"]
+
+
+def test_one_that_was_cut_late_is_good_though_its_replica_was_taken_out_of_service_meanwhile() -> None:
+    world = begin()
+    world.rest()
+    world.pods["pool-0"]["metadata"]["annotations"][OUT_OF_SERVICE] = "true"
+    world.rest()
+    make_ready(world, after_seconds=400)
+    world.now += 460
+    world.say(*ALL)
+    world.rest()
+    assert world.read_condition("Snapshots") == ("True", "SnapshotReady")

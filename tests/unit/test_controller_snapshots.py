@@ -1,13 +1,15 @@
 """A pool that takes snapshots of itself: what it writes, what its new replicas start from, and what it says of it."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from controller.labels import OUT_OF_SERVICE, build_labels
 from controller.observed import Capabilities
 from controller.resources.claims import SEED_ANNOTATION
-from readpool.kubernetes.kinds import VOLUME_SNAPSHOT
+from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
 from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import FRESH, LAGGING
 from tests.unit.pool_world import PoolWorld, name_deleted, name_writes
@@ -226,3 +228,63 @@ def test_one_that_was_cut_late_is_judged_by_how_its_replica_did_meanwhile() -> N
     assert world.read_condition("Snapshots") == ("False", "SnapshotBad")
     assert "may have caught up then" in read_message(world)
     assert "dataSource" not in grow(world)["spec"]
+
+
+MARKS: dict[str, tuple[str, str, str]] = {
+    "an annotation": ("annotations", "true", "data-pool-1"),
+    "a label": ("labels", "true", "data-pool-1"),
+    "false denies it": ("annotations", "false", "data-pool-0"),
+}
+
+
+@pytest.mark.parametrize(("part", "value", "claim"), MARKS.values(), ids=MARKS.keys())
+def test_none_is_taken_of_a_replica_that_is_out_of_service(part: str, value: str, claim: str) -> None:
+    world = PoolWorld.begin(*ALL, FRESH, targetReplicas=3, maxReplicas=5)
+    world.pods["pool-0"]["metadata"].setdefault(part, {})[OUT_OF_SERVICE] = value
+    world.change(storage=TAKES)
+    world.rest()
+    (one,) = list_snapshots(world)
+    assert one["spec"]["source"]["persistentVolumeClaimName"] == claim
+
+
+def back_up(world: PoolWorld, **status: Any) -> dict[str, Any]:
+    """Have a backup take a snapshot of a replica's volume: it has the labels of the claim, and no owner."""
+    metadata = {"name": "velero-data-pool-0-x7k2p", "namespace": "default", "labels": build_labels("pool")}
+    metadata |= {"uid": "uid-of-backup", "creationTimestamp": write_time(world.now)}
+    body = {"apiVersion": VOLUME_SNAPSHOT.api_version, "kind": VOLUME_SNAPSHOT.name, "metadata": metadata}
+    body |= {"spec": {"source": {"persistentVolumeClaimName": "data-pool-0"}}, "status": status}
+    world.objects[ObjectKey(VOLUME_SNAPSHOT, "default", "velero-data-pool-0-x7k2p")] = body
+    return body
+
+
+@pytest.mark.parametrize("is_ready", [False, True])
+@pytest.mark.parametrize("kept", ["Delete", "Retain"])
+@pytest.mark.parametrize("is_enabled", [False, True])
+def test_a_snapshot_of_a_backup_is_none_of_the_pools(is_enabled: bool, kept: str, is_ready: bool) -> None:
+    world = begin(retentionPolicy=kept)
+    for _ in range(2):
+        take(world)
+        world.now += 3600
+        world.say(*ALL)
+    world.change(storage=(TAKES if is_enabled else {}) | {"retentionPolicy": kept})
+    alone = world.copy()
+    backup = back_up(world, readyToUse=is_ready)
+    before = copy.deepcopy(backup)
+    for _ in range(3):  # a third one is taken, becomes good, and lets the first one go
+        plans, same = world.rest(), alone.rest()
+        assert [(one.applied, one.delete, one.status) for one in plans] == [
+            (one.applied, one.delete, one.status) for one in same
+        ]
+        assert ("newestSnapshot" in world.status) is is_enabled
+        for one in (world, alone):
+            make_all_ready(one)
+            one.now += 1800
+            one.say(*ALL)
+    assert backup == before
+    assert backup in world.objects.values()
+
+
+def make_all_ready(world: PoolWorld) -> None:
+    """Have the snapshot controller make those that it has not yet."""
+    for one in list_snapshots(world):
+        one.setdefault("status", {"readyToUse": True, "creationTime": write_time(world.now + 1)})
