@@ -198,7 +198,7 @@ class Fleet:
             shortage=shortage,
             out_of_service=frozenset(out),
             checkpoint=self._vouchers.find(list_vouchers(self._standings, self._verdicts)),
-            remembered=tell_memory(self._memory, self._network, now),
+            remembered=tell_memory(self._memory, self._network, now, len(out)),
         )
 
     def _decide(self, seen: tuple[Replica, ...], out: AbstractSet[str], now: float) -> tuple[Decision, PolicyMemory]:
