@@ -122,7 +122,8 @@ class Fleet:
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
         """Remember those that leave and may be made anew; who was let go is forgotten."""
-        let_go = list_last(self._standings, self._memory.surplus.held) - members.keys()
+        held = self._memory.surplus.held
+        let_go = list_last(self._standings, None if held is None else held + len(self._out)) - members.keys()
         gone = {name: self._standings[name] for name in leaving - let_go}
         self._acquaintances = take_leave(self._acquaintances, gone, now)
 
@@ -198,7 +199,7 @@ class Fleet:
             shortage=shortage,
             out_of_service=frozenset(out),
             checkpoint=self._vouchers.find(list_vouchers(self._standings, self._verdicts)),
-            remembered=tell_memory(self._memory, self._network, now),
+            remembered=tell_memory(self._memory, self._network, now, len(out)),
         )
 
     def _decide(self, seen: tuple[Replica, ...], out: AbstractSet[str], now: float) -> tuple[Decision, PolicyMemory]:

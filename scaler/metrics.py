@@ -42,10 +42,10 @@ def compute_metric(snapshot: FleetSnapshot, metric: Metric) -> float:
     is_counted = metric is not Metric.DESIRED_REPLICAS and decision.reason == NOT_YET_SUSTAINED
     if decision.desired is None and not is_counted:
         raise NoGround(decision.reason, decision.message)
-    return _COMPUTED[metric](_leave_out(snapshot))
+    return _COMPUTED[metric](leave_out(snapshot))
 
 
-def _leave_out(snapshot: FleetSnapshot) -> FleetSnapshot:
+def leave_out(snapshot: FleetSnapshot) -> FleetSnapshot:
     """Leave out those that are out of service: what they do is nobody's lack but the decision's."""
     if not snapshot.out_of_service:
         return snapshot

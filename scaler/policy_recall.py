@@ -26,15 +26,18 @@ _SLACK_SECONDS = 60.0
 _LONGEST_WARM_UP_SECONDS = 86_400.0
 
 
-def tell_memory(memory: PolicyMemory, network: str | None, now: float) -> Remembered | None:
-    """Tell what is to be kept; None before the first decision, when nothing is known that was not told before."""
+def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int = 0) -> Remembered | None:
+    """Tell what is to be kept; None before the first decision, when nothing is known that was not told before.
+
+    The size is that of all, those that are `out` of service among them: whoever recalls it takes those off again.
+    """
     surplus = memory.surplus
     if surplus.held is None or memory.recalled_at is not None:
         return None
     return Remembered(
         told_at=now,
         network=network,
-        asked=surplus.held,
+        asked=surplus.held + out,
         fewer_since=surplus.calm_since,
         fewer_peak=surplus.calm_peak,
         regrets=min(surplus.regrets, MOST_DOUBLINGS),

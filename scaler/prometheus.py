@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import build_histogram, build_process_registry
 from scaler.evidence import COUNTS
+from scaler.metrics import leave_out
 from scaler.page_feed import MAX_NAME, MAX_WORDS, clean_words, compute_lags
 from scaler.readers import find_requests
 from scaler.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
@@ -157,13 +158,14 @@ def _collect_fleets(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
     yield GaugeMetricFamily("readpool_fleets", "Fleets that are observed.", value=len(snapshots))
     info = InfoMetricFamily("readpool_fleet", "The fleet's namespace and network.", labels=["fleet"])
     decision = InfoMetricFamily("readpool_decision", "Why the desired replicas are what they are.", labels=["fleet"])
-    replicas = GaugeMetricFamily("readpool_replicas", "Replicas known, by class.", labels=["fleet", "class"])
+    replicas = GaugeMetricFamily("readpool_replicas", "Replicas in service, by class.", labels=["fleet", "class"])
     for snapshot in snapshots:
         network = clean_words(snapshot.network or "", MAX_WORDS)
         info.add_metric([snapshot.fleet], {"namespace": snapshot.namespace, "network": network})
         decision.add_metric([snapshot.fleet], {"reason": snapshot.decision.reason})
+        counts = leave_out(snapshot).counts
         for replica_class in ReplicaClass:
-            replicas.add_metric([snapshot.fleet, replica_class.value], snapshot.counts[replica_class])
+            replicas.add_metric([snapshot.fleet, replica_class.value], counts[replica_class])
     yield from (info, decision, replicas)
     for name, documentation, read in _FLEET_GAUGES:
         gauge = GaugeMetricFamily(name, documentation, labels=["fleet"])

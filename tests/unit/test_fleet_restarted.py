@@ -35,6 +35,7 @@ class Restarted:
         busy = busy_until(START + BUSY_SECONDS)
         self.stage = StagedFleet(busy, busy, NETWORK.in_step, spec=POOL)
         self.has_status = has_status
+        self.spec = POOL
         self.remembered = POOL.remembered
 
     def live(self, seconds: float) -> Iterable[FleetSnapshot]:
@@ -54,9 +55,14 @@ class Restarted:
         self.stage.scripts = {f"core-{i}": script for i, script in enumerate(scripts)}
         self.stage.take_members()
 
+    def take_out(self, *names: str) -> None:
+        """Take replicas out of service, as the pool's status says from now on, to any scaler."""
+        self.spec = replace(POOL, out_of_service=frozenset(names))
+        self.stage.fleet.change_spec(self.spec, self.stage.now)
+
     def restart(self, without: int = 0) -> None:
         """Start the scaler anew, while so many pods are not in DNS; they are again with the next change of size."""
-        spec = replace(POOL, remembered=self.remembered if self.has_status else None)
+        spec = replace(self.spec, remembered=self.remembered if self.has_status else None)
         scripts = list(self.stage.scripts.values())
         now = self.stage.now
         self.stage = StagedFleet(*scripts[: len(scripts) - without], spec=spec, since=now)
@@ -112,3 +118,27 @@ def test_a_restart_within_a_restart_loses_nothing_that_was_remembered() -> None:
     after = pool.remembered
     assert after is not None
     assert replace(after, told_at=0.0, unrest=0.0) == replace(known, told_at=0.0, unrest=0.0)
+
+
+def test_the_spell_ends_when_it_would_have_with_one_out_of_service() -> None:
+    took = {}
+    for restarts in (0, 3):
+        pool = Restarted(has_status=True)
+        pool.take_out("core-2")
+        list(pool.live(HOUR / 4))
+        assert len(pool.stage.scripts) == 6
+        for _ in range(restarts):
+            list(pool.live(HOUR / 4))
+            pool.restart()
+        took[restarts] = pool.find_release(START, 3 * HOUR)
+    assert 2 * HOUR <= took[0] < 2.5 * HOUR
+    assert took[3] == pytest.approx(took[0], abs=2 * STEP_SECONDS)
+
+
+def test_what_is_remembered_counts_all_where_all_are_out_of_service() -> None:
+    pool = Restarted(has_status=True)
+    list(pool.live(HOUR / 2))
+    pool.take_out(*pool.stage.scripts)
+    (*_, shown) = pool.live(STEP_SECONDS)
+    assert shown.remembered is not None
+    assert shown.remembered.asked == shown.decision.desired

@@ -19,7 +19,7 @@ from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, UNREACHABLE
 from tests.unit.pool_routes import read_addresses
 from tests.unit.pool_statuses import build_pool, build_replica
 from tests.unit.pool_world import STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted
-from tests.unit.staged_fleet import SPEC, Script, StagedFleet, StagedNetwork
+from tests.unit.staged_fleet import SPEC, START, Script, StagedFleet, StagedNetwork
 
 NETWORK = StagedNetwork()
 
@@ -245,6 +245,19 @@ def test_the_maximum_holds_with_those_that_are_out_of_service() -> None:
 
 def test_one_that_is_not_there_has_none() -> None:
     assert look(stage(*[NETWORK.in_step] * 3), "core-7").decision.desired == 3
+
+
+@pytest.mark.parametrize("away", ["core-1", "core-3"])
+def test_beside_it_one_that_is_made_anew_is_no_newcomer(away: str) -> None:
+    staged = stage(*[NETWORK.in_step] * 4)
+    look(staged, "core-1", seconds=60)
+    members = {one.name: one.address for one in staged.fleet.snapshot(staged.now).replicas}
+    staged.fleet.set_members({name: url for name, url in members.items() if name != away}, staged.now)
+    look(staged, "core-1", seconds=30)
+    staged.fleet.set_members(members | {away: "http://elsewhere:11626"}, staged.now)
+    back = next(one for one in staged.fleet.snapshot(staged.now).replicas if one.name == away)
+    assert back.standing.first_seen == staged.now
+    assert back.standing.known_since == START
 
 
 def test_metrics_of_the_fleet_leave_it_out() -> None:

@@ -136,6 +136,14 @@ async def test_a_fleet_is_told_as_its_snapshot_says() -> None:
     assert _key("readpool_replica_lag_ledgers", replica="core-2", **fleet) not in values
 
 
+async def test_replicas_out_of_service_are_not_counted() -> None:
+    replicas = [make_replica("core-0", ReplicaClass.FRESH), make_replica("core-1", ReplicaClass.LAGGING, 1400)]
+    values = await _values(make_snapshot("stellar/core", *replicas, out_of_service=frozenset({"core-0"})))
+    for name, count in {"fresh": 0, "lagging": 1}.items():
+        assert values[_key("readpool_replicas", fleet="stellar/core", **{"class": name})] == count
+    assert _key("readpool_replica_info", fleet="stellar/core", replica="core-0", **{"class": "fresh"}) in values
+
+
 async def test_what_is_not_known_has_no_series_rather_than_a_zero() -> None:
     blind = make_snapshot("stellar/core", tip=None, decision=Decision(None, "NoReplicas", "No replica is known."))
     values = await _values(blind)
