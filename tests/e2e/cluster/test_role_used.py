@@ -100,7 +100,7 @@ def test_its_scaled_object_comes_and_goes_as_the_pool_says(pool: PoolView) -> No
     pool.wait_for("it is there", pool.keda.scaled_object)
     pool.change({"autoscaling": {"enabled": False}})
     pool.wait_for("it is gone", lambda: not pool.keda.scaled_object(), SEEN_SECONDS)
-    assert pool.condition("Autoscaling")["reason"] == "Disabled"
+    pool.wait_for("status says why", lambda: pool.condition("Autoscaling")["reason"] == "Disabled", SEEN_SECONDS)
     pool.change({"autoscaling": {"enabled": True}})
     pool.wait_for("it is there again", pool.keda.scaled_object, SEEN_SECONDS)
 
