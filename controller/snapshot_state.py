@@ -110,26 +110,19 @@ def read_donors(
         return []
     ahead = now - read_scaler_clock(fleet, now)
     claims = index_claims(observed.pool.name, observed.claims)
-    pods = {pod["metadata"]["name"]: pod for pod in observed.pods}
-    return [
-        _read_donor(one, pods.get(one.name), claims.get(one.name), weights.get(one.name, 0), size, ahead)
-        for one in replicas
-    ]
+    return [_read_donor(one, claims.get(one.name), weights.get(one.name, 0), size, ahead) for one in replicas]
 
 
-def _read_donor(
-    replica: Replica, pod: Manifest | None, claim: Manifest | None, weight: int, size: int, ahead: float
-) -> Donor:
+def _read_donor(replica: Replica, claim: Manifest | None, weight: int, size: int, ahead: float) -> Donor:
     view = replica.view
     is_fresh = replica.replica_class is ReplicaClass.FRESH and not replica.is_terminating  # in service or not
     has_left = view is not None and replica.replica_class is not ReplicaClass.FRESH
-    running = (_read_core(pod).get("state") or {}).get("running") or {}
     return Donor(
         replica.name,
         replica.uid,
         fresh_since=view.since + ahead if view is not None and is_fresh and not view.is_doubted else None,
         left_at=view.since + ahead if view is not None and has_left else None,
-        started_at=parse_time(running.get("startedAt")),
+        started_at=replica.started_at,
         weight=weight,
         is_settled=(
             replica.ordinal < size

@@ -9,7 +9,7 @@ for the peer of a call that has ended.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
@@ -18,18 +18,18 @@ from readpool.budget import Budget, Limits
 from readpool.callers import read_caller
 from readpool.pace import Pace
 from readpool.refusals import Refusals
+from readpool.wrapped_methods import Handler, WrappedMethods
 
 REQUEST_SECONDS = 10.0
 """In which the one request of a call has to come; all clients send it with the call."""
 _SHORT_BYTES = 4096
 _HELD_BYTES = Limits(process=64 * 1024 * 1024, caller=16 * 1024 * 1024)
 """Of the requests of streams that are open, which are kept as long: half a kilobyte each, if they are KEDA's."""
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class CallGuard(grpc.aio.ServerInterceptor):
-    """Wraps each method's handler once and keeps the wrapped one.
+class CallGuard(WrappedMethods):
+    """Bounds what each caller has of each method.
 
     Args:
         calls: of what calls are counted to until they are answered; streams, until they have begun.
@@ -49,6 +49,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         bans: Bans,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
+        super().__init__()
         self._calls = calls
         self._streams = streams
         self._pace = pace
@@ -56,24 +57,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self._bans = bans
         self._request_seconds = request_seconds
         self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
-        self._guarded: dict[str, _Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["_Handler | None"]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "_Handler | None":
-        """Give the guarded handler of the method that is called."""
-        method = handler_call_details.method
-        guarded = self._guarded.get(method)
-        if guarded is None:
-            handler = await continuation(handler_call_details)
-            if handler is None:
-                return None  # there is no such method, and no end to their names
-            guarded = self._guarded[method] = self._wrap(method, handler)
-        return guarded
-
-    def _wrap(self, method: str, handler: Any) -> _Handler:
+    def wrap(self, method: str, handler: Any) -> Handler:
         """Take requests as bytes, one by one: a handler of a single one is called only once that has come."""
         serializer = handler.response_serializer
         if handler.request_streaming:

@@ -5,13 +5,13 @@ of that authority and has not ended.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
 from readpool.tls_files import TlsFiles
+from readpool.wrapped_methods import Handler, WrappedMethods
 
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context = grpc.aio.ServicerContext[Any, Any]
 _NAMES = ("x509_subject_alternative_name", "x509_common_name")
 
@@ -22,29 +22,15 @@ def is_let_in(told: Mapping[str, Iterable[bytes]], names: Iterable[str]) -> bool
     return not given.isdisjoint(names)
 
 
-class ClientNames(grpc.aio.ServerInterceptor):
-    """Refuses callers of other names; wraps each method's handler once and keeps the wrapped one."""
+class ClientNames(WrappedMethods):
+    """Refuses callers of other names."""
 
     def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
         self._names = frozenset(names)
-        self._wrapped: dict[str, _Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["_Handler | None"]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "_Handler | None":
-        """Give the guarded handler of the method that is called."""
-        method = handler_call_details.method
-        wrapped = self._wrapped.get(method)
-        if wrapped is None:
-            handler = await continuation(handler_call_details)
-            if handler is None:
-                return None
-            wrapped = self._wrapped[method] = self._wrap(handler)
-        return wrapped
-
-    def _wrap(self, handler: Any) -> _Handler:
+    def wrap(self, method: str, handler: Any) -> Handler:  # noqa: ARG002 - all methods alike
+        """Wrap a handler so that it is for callers of these names alone."""
         coding = (handler.request_deserializer, handler.response_serializer)
         match handler.request_streaming, handler.response_streaming:
             case True, True:

@@ -2,23 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
+from readpool.wrapped_methods import Handler, WrappedMethods
 from scaler.stats import ScalerStats
 
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context = grpc.aio.ServicerContext[Any, Any]
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
-class RequestCounts(grpc.aio.ServerInterceptor):
-    """Wraps each method's handler once and keeps the wrapped one."""
+class RequestCounts(WrappedMethods):
+    """Counts each method's requests."""
 
     def __init__(self, stats: ScalerStats) -> None:
+        super().__init__()
         self._stats = stats
-        self._counted: dict[str, _Handler] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -27,22 +27,9 @@ class RequestCounts(grpc.aio.ServerInterceptor):
         """Wait until no request is in flight."""
         await self._idle.wait()
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["_Handler | None"]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "_Handler | None":
-        """Give the counting handler of the method that is called."""
-        method = handler_call_details.method
-        counted = self._counted.get(method)
-        if counted is None:
-            handler = await continuation(handler_call_details)
-            if handler is None:
-                return None  # there is no such method, and no end to their names
-            counted = self._counted[method] = self._wrap(method.rpartition("/")[2], handler)
-        return counted
-
-    def _wrap(self, name: str, handler: Any) -> _Handler:
+    def wrap(self, method: str, handler: Any) -> Handler:
+        """Wrap a handler so that its requests are counted."""
+        name = method.rpartition("/")[2]
         coding = (handler.request_deserializer, handler.response_serializer)
         if handler.request_streaming:
             return grpc.stream_stream_rpc_method_handler(self._wrap_stream(name, handler.stream_stream), *coding)
