@@ -10,6 +10,11 @@ import click
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: the scaler itself."),
     "controller": ("controller.__main__", "controller", "Look after ReadOnlyPools: the controller itself."),
+    "certificates": (
+        "readpool.certificates.__main__",
+        "certificates",
+        "Issue and renew the certificates of an installation.",
+    ),
     "top": ("cli.top", "top", "Show in a terminal what a scaler sees."),
     "pools": ("cli.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("cli.explain", "explain", "Say why a pool is of its size."),

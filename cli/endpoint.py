@@ -10,13 +10,20 @@ import grpc
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_VARIABLES = "READPOOL_CLIENT_"
+"""The environment has them as well, as in the scaler's own pods; what begins with READPOOL_TLS_ is the server's."""
+
+
+def _option(flag: str, **attributes: Any) -> Callable[[Command], Command]:
+    variable = _VARIABLES + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+
+
 _TLS_OPTIONS = (
-    click.option("--tls-ca", type=_FILE, help="Authorities trusted to sign."),
-    click.option("--tls-cert", type=_FILE, help="Our certificate, for mTLS."),
-    click.option("--tls-key", type=_FILE, help="The key that goes with it."),
-    click.option(
-        "--tls-server-name", metavar="NAME", help="The name in the scaler's certificate, where HOST is another."
-    ),
+    _option("--tls-ca", type=_FILE, help="Authorities trusted to sign."),
+    _option("--tls-cert", type=_FILE, help="Our certificate, for mTLS."),
+    _option("--tls-key", type=_FILE, help="The key that goes with it."),
+    _option("--tls-server-name", metavar="NAME", help="The name in the scaler's certificate, where HOST is another."),
 )
 
 

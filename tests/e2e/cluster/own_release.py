@@ -49,13 +49,15 @@ def install_own_release(
 ) -> OwnRelease:
     """Install the chart with these values under `scaler`, polling each second, and wait until it is ready.
 
-    Without a controller, unless the other values say so: no two releases may look after the same pools.
+    Without a controller, unless the other values say so: no two releases may look after the same pools. And in plain
+    text, which test_tls_default.py and whatever else is about TLS change: certificates would be one more pod each.
     """
     repository, _, tag = image.rpartition(":")
     values = {
         "image": {"repository": repository, "tag": tag},
         "crds": {"install": False},  # one for the whole cluster, and of several releases only one could own it
         "controller": {"enabled": False},
+        "tls": {"mode": "off"},
         "scaler": {"pollInterval": 1, "preStopSleepSeconds": 0, "resources": {"requests": {"cpu": "10m"}}, **scaler},
         **others,
     }
