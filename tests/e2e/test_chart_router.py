@@ -25,9 +25,11 @@ from tests.weighted_backends import Reader, run_backends, to_port, wait_until_mo
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
 ROUTER, CONTROLLER = "readpool-router", "readpool-controller"
+OFF = "tls.mode=off"
 ONE = ("router.enabled=true", "router.pools[0].namespace=stellar", "router.pools[0].name=readers")
 TWO = (*ONE, "router.pools[1].namespace=stellar", "router.pools[1].name=archive")
-TLS = ("controller.eds.tls.enabled=true", "controller.eds.tls.secretName=eds")
+SECRET = ("tls.mode=secret", "scaler.tls.secretName=scaler", "controller.scalerAuthentication=keda")
+TLS = (*SECRET, "controller.eds.tls.secretName=eds")
 MUTUAL = (*TLS, "controller.eds.tls.clientCA.enabled=true", "router.edsClientSecretName=envoys")
 DISCOVERY = "readpool-controller-eds"
 HOST = f"{DISCOVERY}.readpool.svc"
@@ -48,7 +50,7 @@ def read_hosts(objects: list[Object]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("settings", [ONE, TWO], ids=["one pool", "two"])
 def test_envoy_takes_the_flags_and_the_bootstrap(helm: Helm, tmp_path: Path, settings: tuple[str, ...]) -> None:
-    objects, path = helm.render(*settings), tmp_path / "envoy.yaml"
+    objects, path = helm.render(*settings, OFF), tmp_path / "envoy.yaml"
     path.write_text(yaml.safe_dump(read_config(objects)))
     (container,) = pod_of(objects, ROUTER)["containers"]
     flags = [str(path) if word == "/etc/envoy/envoy.yaml" else word for word in container["args"]]
@@ -103,10 +105,21 @@ def test_without_a_router_the_controllers_serve_endpoint_discovery_where_they_ar
     assert serves("controller.eds.enabled=true")
 
 
+EDS_SECRET, ROUTERS = "readpool-controller-eds-tls", "readpool-router-client-tls"
+ISSUED = (
+    {"/eds-tls": EDS_SECRET, "/eds-client-ca": EDS_SECRET},
+    {"/eds-ca": EDS_SECRET, "/eds-client": ROUTERS},
+)
+
+
 @pytest.mark.parametrize(
     ("settings", "of_controller", "of_router"),
     [
-        pytest.param(ONE, {}, {}, id="off"),
+        pytest.param((*ONE, OFF), {}, {}, id="off"),
+        pytest.param((*ONE, "controller.eds.tls.enabled=false"), {}, {}, id="off for it alone"),
+        pytest.param((*ONE, *SECRET), {}, {}, id="no Secret for it"),
+        pytest.param(ONE, *ISSUED, id="auto"),
+        pytest.param((*ONE, "tls.mode=certManager"), *ISSUED, id="cert-manager"),
         pytest.param((*ONE, *TLS), {"/eds-tls": "eds"}, {"/eds-ca": "eds"}, id="TLS"),
         pytest.param(
             (*ONE, *MUTUAL),
@@ -126,11 +139,13 @@ def test_both_sides_have_the_secrets_that_tls_takes(
     helm: Helm, settings: tuple[str, ...], of_controller: dict[str, str], of_router: dict[str, str]
 ) -> None:
     objects = helm.render(*settings)
-    assert read_secrets(pod_of(objects, CONTROLLER)) == of_controller
+    mounted = read_secrets(pod_of(objects, CONTROLLER)).items()
+    assert {path: secret for path, secret in mounted if path.startswith("/eds")} == of_controller
     assert read_secrets(pod_of(objects, ROUTER)) == of_router
     flags = [one for one in args_of(pod_of(objects, CONTROLLER)) if one.startswith("--eds-tls")]
     shown = ["--eds-tls-cert=/eds-tls/tls.crt", "--eds-tls-key=/eds-tls/tls.key"]
     demanded = ["--eds-tls-client-ca=/eds-client-ca/ca.crt"]
+    flags = [one for one in flags if not one.startswith("--eds-tls-client-names")]
     assert flags == shown * bool(of_router) + demanded * ("/eds-client" in of_router)
 
 
@@ -270,11 +285,13 @@ def test_the_controllers_policy_lets_the_router_and_named_envoys_subscribe(helm:
         pytest.param((*ONE, "router.telemetry.port=11628"), "are both 11628", id="one port for both"),
         pytest.param((*ONE, "controller.eds.port=8080"), "are both 8080", id="one port of the controller for both"),
         pytest.param(
-            ("controller.eds.tls.enabled=true",),
+            (*SECRET, "controller.eds.tls.enabled=true"),
             "a Secret with tls.crt and tls.key in controller.eds.tls.s",
             id="no TLS",
         ),
-        pytest.param(("controller.eds.tls.clientCA.enabled=true",), "needs controller.eds.tls.enabled=true", id="half"),
+        pytest.param(
+            (*ONE, *SECRET, "controller.eds.tls.clientCA.enabled=true"), "needs controller.eds.tls.enabled", id="half"
+        ),
         pytest.param(
             (*ONE, *TLS, "controller.eds.tls.clientCA.enabled=true"), "the router has no certificate to show", id="bare"
         ),
