@@ -150,7 +150,9 @@ def _list_by_scaler(pool: ReadOnlyPool, word: ScalerWord) -> tuple[Step, ...]:
     load = "that the request rate needs" if word.replicas_for_load else "not known what the request rate needs"
     return (
         _target_step(pool),
-        Step(f"+{word.unhealthy}", "lacking", f"lagging, silent or stuck for {sustain} s or longer: one more for each"),
+        Step(
+            f"+{word.unhealthy}", "unhealthy", f"lagging, silent or stuck for {sustain} s or longer: one more for each"
+        ),
         Step(
             str(word.replicas_for_load) if word.replicas_for_load else "-",
             "for the load",

@@ -162,7 +162,7 @@ def test_the_sum_shows_what_the_scaler_added() -> None:
     )
     assert [(step.name, step.figure) for step in told.steps] == [
         ("target", "5"),
-        ("lacking", "+2"),
+        ("unhealthy", "+2"),
         ("for the load", "4"),
         ("catching up", "1"),
         ("desired", "7"),
