@@ -49,11 +49,19 @@ class Keeper:
         settings: what is wanted.
         stats: told what there is.
         clock: Unix seconds.
+        retry_seconds: until the next attempt while something is not in place.
     """
 
     def __init__(
-        self, client: KubernetesClient, settings: CertificateSettings, stats: CertificateStats, clock: Clock
+        self,
+        client: KubernetesClient,
+        settings: CertificateSettings,
+        stats: CertificateStats,
+        clock: Clock,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
+        self._retry_seconds = retry_seconds
         self._client = client
         self._settings = settings
         self._stats = stats
@@ -65,7 +73,7 @@ class Keeper:
         """Look after everything until cancelled."""
         while True:
             is_whole = await self.keep()
-            await asyncio.sleep(CHECK_SECONDS if is_whole else RETRY_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS if is_whole else self._retry_seconds)
 
     async def keep(self) -> bool:
         """Look after everything once; return whether all is in place. What fails is logged once for each reason."""
@@ -99,7 +107,7 @@ class Keeper:
         """Keep the authority, and then what it signs: of an authority that could not be written nothing is signed."""
         secret, now = await self._fetch(name), self._clock()
         data = read_data(secret)
-        signing = issuing.read_authority(data.get(CERTIFICATE, b""), data.get(KEY, b""))
+        signing = standing = issuing.read_authority(data.get(CERTIFICATE, b""), data.get(KEY, b""))
         following = issuing.read_authority(data.get(NEXT_CERTIFICATE, b""), data.get(NEXT_KEY, b""))
         step = plan_authority(
             issuing.read_dates(signing) if signing else None, issuing.read_dates(following) if following else None, now
@@ -118,7 +126,7 @@ class Keeper:
             wanted |= {NEXT_CERTIFICATE: following.certificate, NEXT_KEY: following.key}
         stale = {NEXT_CERTIFICATE, NEXT_KEY} & data.keys() - wanted.keys()
         if stale or wanted.items() - data.items():
-            await self._client.replace(SECRET, write_data(secret, wanted, stale))
+            await self._write(name, write_data(secret, wanted, stale), standing)
         if step is not Step.NOTHING:
             await self._tell_made(name, secret, f"authority: {step.value}", signing)
         await self._tell_end(name, secret, signing)
@@ -128,7 +136,7 @@ class Keeper:
     async def _keep_leaf(self, leaf: Leaf, authority: Pair, bundle: bytes) -> None:
         secret, now = await self._fetch(leaf.secret), self._clock()
         data = read_data(secret)
-        pair = issuing.read_pair(data.get(CERTIFICATE, b""), data.get(KEY, b""))
+        pair = standing = issuing.read_pair(data.get(CERTIFICATE, b""), data.get(KEY, b""))
         facts = _read_facts(pair, authority, has_bundle=data.get(AUTHORITIES) == bundle) if pair else None
         why = why_anew(facts, frozenset(leaf.names), now, is_server=leaf.is_server)
         if why is None and facts is not None and facts.has_bundle and pair is not None:
@@ -138,7 +146,7 @@ class Keeper:
             seconds = self._settings.lifetimes.leaf_seconds
             pair = issuing.issue_leaf(authority, leaf.names, now, seconds, is_server=leaf.is_server)
         wanted = {CERTIFICATE: pair.certificate, KEY: pair.key, AUTHORITIES: bundle}
-        await self._client.replace(SECRET, write_data(secret, wanted))
+        await self._write(leaf.secret, write_data(secret, wanted), standing)
         if why is not None:
             await self._tell_made(leaf.secret, secret, why, pair)
         await self._tell_end(leaf.secret, secret, pair)
@@ -150,9 +158,20 @@ class Keeper:
             raise MissingError(f"{copy.source} has no tls.crt, tls.key and ca.crt yet")
         wanted = {name: source[name] for name in (CERTIFICATE, KEY, AUTHORITIES)}
         if wanted.items() - read_data(target).items():
-            await self._client.replace(SECRET, write_data(target, wanted))
+            held = read_data(target)
+            standing = issuing.read_pair(held.get(CERTIFICATE, b""), held.get(KEY, b""))
+            await self._write(copy.target, write_data(target, wanted), standing)
             await self._tell_made(copy.target, target, f"copied from {copy.source}", pair)
         await self._tell_end(copy.target, target, pair)
+
+    async def _write(self, name: SecretName, changed: Mapping[str, Any], standing: Pair | None) -> None:
+        """Replace a Secret; where that is refused, what stands in it goes on towards its end."""
+        try:
+            await self._client.replace(SECRET, changed)
+        except ApiError:
+            if standing is not None:
+                await self._tell_end(name, changed, standing)
+            raise
 
     async def _fetch(self, name: SecretName) -> dict[str, Any]:
         found = await self._client.get(SECRET, name.namespace, name.name)
