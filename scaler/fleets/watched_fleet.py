@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from readpool.clock import Clock
 from scaler.fleet.fleet import Fleet, FleetSettings
-from scaler.fleet.known_replicas import FEWER_KNOWN
+from scaler.fleet.known_replicas import REPLICAS_MISSING
 from scaler.fleet.metrics import NoGround
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.fleets.change_counter import ChangeCounter
@@ -109,7 +109,7 @@ class WatchedFleet:
             self._reminded_at = now
             if self._not_headless:
                 raise NoGround(NOT_HEADLESS, self._not_headless)
-            raise NoGround(FEWER_KNOWN, shortage)
+            raise NoGround(REPLICAS_MISSING, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what came of one poll of one member."""

@@ -69,7 +69,7 @@ def _list_content() -> Iterator[tuple[str, bytes]]:
 
 
 def _list_sources() -> dict[str, Path]:
-    """List the files of simulator/core, and what they import of simulator/, by their names in the zip."""
+    """List the files of the package core, and what they import of its parent, by their names in the zip."""
     inner = sorted(path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__))
     found = {f"readpool/simulator/core/{path.name}": path for path in inner}
     left = list(found.values())
