@@ -9,11 +9,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from devtools.cluster.access import Access
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from readpool.certificates.issuing import is_for_servers, issue_leaf, read_dates, read_names, read_pair
 from readpool.clock import steady_clock
-from tests.cluster.access import Access
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
 from tests.component.certificates import Authority, Pair
 from tests.e2e.cluster.keda_view import KedaView, ask_throughout
 from tests.e2e.cluster.light_nodes import build_light_fleet
