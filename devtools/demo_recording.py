@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
-from cli.demo_plan import build_plan
-from cli.demo_report import judge
-from cli.demo_run import play
-from cli.demo_stage import Stage
-from cli.demo_view import build_view
+from readpool.cli.demo.demo_plan import build_plan
+from readpool.cli.demo.demo_report import judge
+from readpool.cli.demo.demo_run import play
+from readpool.cli.demo.demo_stage import Stage
+from readpool.cli.demo.demo_view import build_view
 
 PLACE = Path(__file__).resolve().parent.parent / "docs" / "images" / "demo.svg"
 WIDTH, HEIGHT = 92, 22

@@ -11,10 +11,10 @@ import click
 import pytest
 import yaml
 
-from cli.__main__ import main
 from devtools.docs_site import expand_nav, list_listed, place_in_site, rewrite_links
+from readpool.cli.__main__ import main
 from readpool.pool.spec import parse_pool
-from scaler.trigger import parse_trigger
+from scaler.triggers.trigger import parse_trigger
 from tests.docs_pages import (
     DOCS,
     ROOT,
@@ -92,7 +92,7 @@ KINDS = {
 """What commands of kubectl in our pages may name."""
 
 
-PINS = "tests/cluster/pins/keda/go.mod"
+PINS = "devtools/cluster/pins/keda/go.mod"
 
 
 class _Loader(yaml.SafeLoader):

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from devtools.strictness import skip_or_fail
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.shared_release import build_shared_values
-from tests.strictness import skip_or_fail
 
 ROOT = Path(__file__).resolve().parents[3]
 MOST_SECONDS = 300
