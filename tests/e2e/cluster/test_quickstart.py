@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from devtools.strictness import skip_or_fail
 
 from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.shared_release import build_shared_values
+from tests.strictness import skip_or_fail
 
 ROOT = Path(__file__).resolve().parents[3]
 MOST_SECONDS = 300
@@ -28,13 +28,14 @@ TOOK = re.compile(r" \(\d+ s\)$", re.MULTILINE)
 @pytest.fixture
 def output(cluster: ProvidedCluster, tmp_path: Path) -> Iterator[str]:
     """Run the script, and give what it printed; what it made in its own namespace goes afterwards."""
-    if cluster.images.core is None:
+    core = cluster.images.core
+    if core is None:
         skip_or_fail("READPOOL_CORE_IMAGE is not set: the cluster has no image of the simulated Core")
     values = tmp_path / "values.json"
     values.write_text(json.dumps(build_shared_values(cluster.images)))
     ours = {
         "QUICKSTART_CLUSTER": "current",
-        "QUICKSTART_CORE_IMAGE": cluster.images.core,
+        "QUICKSTART_CORE_IMAGE": core,
         "QUICKSTART_VALUES": str(values),
     }
     try:
