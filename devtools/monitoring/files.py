@@ -1,0 +1,8 @@
+"""All files that are made for the chart."""
+
+from devtools.monitoring.rules import render_rules
+
+
+def render_all() -> dict[str, str]:
+    """Render every file, by its name in the chart."""
+    return render_rules()
