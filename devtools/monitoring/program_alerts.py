@@ -29,7 +29,7 @@ SCALER = (
         _CONTROL,
     ),
     Alert(
-        "ReadPoolScalerOwnLimit",
+        "ReadPoolScalerLimit",
         'sum by (namespace, pod) (rate(readpool_polls_total{outcome="OwnLimit"}[5m])) > 0',
         "10m",
         _WARNING,
@@ -57,7 +57,7 @@ SCALER = (
         _CONTROL,
     ),
     Alert(
-        "ReadPoolGatesSilent",
+        "ReadPoolGatesUnreachable",
         'sum by (namespace, pod) (rate(readpool_gate_polls_total{outcome!="Answered"}[10m]))'
         " > 0.5 * sum by (namespace, pod) (rate(readpool_gate_polls_total[10m]))",
         "15m",
@@ -67,7 +67,7 @@ SCALER = (
         _CONTROL,
     ),
     Alert(
-        "ReadPoolCertificateEnds",
+        "ReadPoolCertificateExpiresSoon",
         f"min by (namespace, pod, file) (readpool_tls_not_after_timestamp_seconds) - time() < {_DAY_SECONDS}",
         "15m",
         _WARNING,
@@ -97,7 +97,7 @@ CONTROLLER = (
         _CONTROL,
     ),
     Alert(
-        "ReadPoolControllerScalerUnheard",
+        "ReadPoolControllerScalerUnreachable",
         "max by (namespace) (readpool_controller_heard_pools) < max by (namespace) (readpool_controller_watched_pools)",
         "5m",
         _WARNING,

@@ -109,7 +109,7 @@ def _build_freshness(metrics: FleetMetrics) -> list[Alert]:
             f"{metrics.fresh} < {target} unless {gone}",
             "6h",
             Severity.WARNING,
-            f"{FLEET} has had fewer fresh replicas than wanted for six hours.",
+            f"{FLEET} still has fewer fresh replicas than wanted.",
             "{{ $value }} replicas are fresh. A new replica takes minutes to hours to catch up; this one takes longer,"
             " or never does.",
         ),
@@ -169,7 +169,7 @@ def _build_decisions(metrics: FleetMetrics) -> list[Alert]:
     desired, maximum = metrics.max("readpool_desired_replicas"), metrics.max("readpool_max_replicas")
     return [
         _build(
-            "ReadPoolDecisionHeld",
+            "ReadPoolNoData",
             f"{grounded} == 0 and {metrics.max_in_a_day('readpool_decision_grounded')} == 1 unless {explained}",
             "15m",
             Severity.WARNING,
