@@ -67,12 +67,12 @@ SCALER = Section(
             "Calls a second that were refused, since a caller uses more than its share. 0 is good.",
             [
                 Query(
-                    f"{_rate('readpool_refused_requests_total', 'what, share')} or vector(0)",
-                    "scaler {{what}} {{share}}",
+                    f"{_rate('readpool_refused_requests_total', 'resource, scope')} or vector(0)",
+                    "scaler {{resource}} {{scope}}",
                 ),
                 Query(
-                    f"{_rate('readpool_controller_refused_requests_total', 'what, share')} or vector(0)",
-                    "controller {{what}} {{share}}",
+                    f"{_rate('readpool_controller_refused_requests_total', 'resource, scope')} or vector(0)",
+                    "controller {{resource}} {{scope}}",
                 ),
             ],
             Unit.OPERATIONS,

@@ -31,7 +31,7 @@ ALL_FLEETS = Section(
                 Query(_ALL.max("readpool_desired_replicas"), "desired"),
                 Query(_ALL.max("readpool_max_replicas"), "maximum"),
                 Query(_ALL.max("readpool_max_lag_ledgers"), "furthest behind"),
-                Query(_ALL.max("readpool_decision_grounded"), "can decide"),
+                Query(_ALL.max("readpool_decision_available"), "can decide"),
             ],
             width=16,
         ),
@@ -120,8 +120,8 @@ SIZE = Section(
             "What adds replicas",
             "Replicas that do not count and are made up for, and replicas that the request rate needs.",
             [
-                _max("readpool_lacking_replicas", "unhealthy"),
-                _max("readpool_bearing_replicas", "for the load"),
+                _max("readpool_unhealthy_replicas", "unhealthy"),
+                _max("readpool_load_required_replicas", "for the load"),
             ],
         ),
     ],
@@ -161,7 +161,7 @@ EVIDENCE = Section(
         Chart(
             "References",
             "1 while a reference is used as evidence of the tip.",
-            [Query(f"max by (kind, url) ({_CHOSEN.select('readpool_reference_counts')})", "{{kind}} {{url}}")],
+            [Query(f"max by (kind, url) ({_CHOSEN.select('readpool_reference_used')})", "{{kind}} {{url}}")],
         ),
         Chart(
             "Fullest volume",

@@ -30,7 +30,7 @@ SCALER = (
     ),
     Alert(
         "ReadPoolScalerLimit",
-        'sum by (namespace, pod) (rate(readpool_polls_total{outcome="OwnLimit"}[5m])) > 0',
+        'sum by (namespace, pod) (rate(readpool_polls_total{outcome="ScalerLimit"}[5m])) > 0',
         "10m",
         _WARNING,
         "The scaler {{ $labels.pod }} cannot ask all its nodes.",
@@ -48,12 +48,12 @@ SCALER = (
     ),
     Alert(
         "ReadPoolCallsRefused",
-        "sum by (namespace, what, share) (increase(readpool_refused_requests_total[10m])) > 0"
-        " or sum by (namespace, what, share) (increase(readpool_controller_refused_requests_total[10m])) > 0",
+        "sum by (namespace, resource, scope) (increase(readpool_refused_requests_total[10m])) > 0"
+        " or sum by (namespace, resource, scope) (increase(readpool_controller_refused_requests_total[10m])) > 0",
         "10m",
         _WARNING,
-        "Callers are refused {{ $labels.what }}.",
-        "The share of one {{ $labels.share }} is used up: it asks for more than is given to any one.",
+        "Callers are refused {{ $labels.resource }}.",
+        "The share of one {{ $labels.scope }} is used up: it asks for more than is given to any one.",
         _CONTROL,
     ),
     Alert(

@@ -43,7 +43,7 @@ OBSERVED = Section(
             "Seconds since each replica last answered the scaler.",
             [
                 Query(
-                    f"time() - {_by_replica('readpool_replica_last_answer_timestamp_seconds')}",
+                    f"time() - {_by_replica('readpool_replica_last_response_timestamp_seconds')}",
                     "{{replica}}",
                 )
             ],

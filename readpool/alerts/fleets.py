@@ -6,10 +6,10 @@ through on its way is no fault: an alert that would see one there asks that the 
 
 from readpool.alerts.rule import Alert, Dashboard, Severity
 
-NO_ALERT_REASONS = ("NetworkHalted", "Paused", "PoolDeleted", "PoolGoing")
+NO_ALERT_REASONS = ("NetworkHalted", "Paused", "PoolDeleted", "PoolTerminating")
 """Reasons of a held decision that have an alert of their own, or that somebody asked for."""
 VOLUME_FULL_PERCENT = 90
-_GONE = "PoolDeleted|PoolGoing"
+_GONE = "PoolDeleted|PoolTerminating"
 _SERVED = "1d"
 _FRESH, _LAGGING, _FOREIGN = (f'class="{name}"' for name in ("fresh", "lagging", "foreign"))
 _LABELS = (
@@ -66,7 +66,7 @@ def build_not_observed(fleet: str) -> Alert:
     """Build the alert on a fleet that no scaler reports; only for one whose name is known."""
     return _build(
         "ReadPoolNotObserved",
-        f"absent({FleetMetrics(fleet).select('readpool_decision_grounded')})",
+        f"absent({FleetMetrics(fleet).select('readpool_decision_available')})",
         "10m",
         Severity.WARNING,
         f"{fleet} is observed by no scaler.",
@@ -126,7 +126,7 @@ def _build_freshness(metrics: FleetMetrics) -> list[Alert]:
 
 
 def _build_network(metrics: FleetMetrics) -> list[Alert]:
-    halted = f"{metrics.max('readpool_tip_halted')} == 1"
+    halted = f"{metrics.max('readpool_network_halted')} == 1"
     return [
         _build(
             "ReadPoolNetworkHalted",
@@ -138,7 +138,7 @@ def _build_network(metrics: FleetMetrics) -> list[Alert]:
         ),
         _build(
             "ReadPoolReferencesLost",
-            f"{metrics.max('readpool_reference_counts')} == 0 and {metrics.was_fresh} unless {halted}",
+            f"{metrics.max('readpool_reference_used')} == 0 and {metrics.was_fresh} unless {halted}",
             "30m",
             Severity.WARNING,
             f"No reference of {FLEET} counts.",
@@ -165,12 +165,12 @@ def _build_readers(metrics: FleetMetrics) -> list[Alert]:
 def _build_decisions(metrics: FleetMetrics) -> list[Alert]:
     reasons = "|".join(NO_ALERT_REASONS)
     explained = metrics.max("readpool_decision_info", f'reason=~"{reasons}"')
-    grounded = metrics.max("readpool_decision_grounded")
+    grounded = metrics.max("readpool_decision_available")
     desired, maximum = metrics.max("readpool_desired_replicas"), metrics.max("readpool_max_replicas")
     return [
         _build(
             "ReadPoolNoData",
-            f"{grounded} == 0 and {metrics.max_in_a_day('readpool_decision_grounded')} == 1 unless {explained}",
+            f"{grounded} == 0 and {metrics.max_in_a_day('readpool_decision_available')} == 1 unless {explained}",
             "15m",
             Severity.WARNING,
             f"The size of {FLEET} is held.",
@@ -179,7 +179,7 @@ def _build_decisions(metrics: FleetMetrics) -> list[Alert]:
         ),
         _build(
             "ReadPoolAtMaximum",
-            f"{desired} >= {maximum} and {metrics.max('readpool_lacking_replicas')} > 0 and {metrics.was_fresh}",
+            f"{desired} >= {maximum} and {metrics.max('readpool_unhealthy_replicas')} > 0 and {metrics.was_fresh}",
             "15m",
             Severity.WARNING,
             f"{FLEET} needs more replicas than maxReplicas allows.",

@@ -52,11 +52,11 @@ SEEN_MINUTES = 8
 LONG = 600
 """Minutes of what takes six hours."""
 HELD = of_fleet("readpool_decision_info", reason="NoTip")
-GROUNDED, DESIRED = of_fleet("readpool_decision_grounded"), of_fleet("readpool_desired_replicas")
+GROUNDED, DESIRED = of_fleet("readpool_decision_available"), of_fleet("readpool_desired_replicas")
 ON_TARGET = of_fleet("readpool_decision_info", reason="OnTarget")
-REFUSED = of("readpool_refused_requests_total", **SCALER, what="calls", share="caller")
+REFUSED = of("readpool_refused_requests_total", **SCALER, resource="calls", scope="caller")
 FRESH, LAGGING, CATCHING_UP = of_class("fresh"), of_class("lagging"), of_class("catchingUp")
-COUNTS = of_fleet("readpool_reference_counts", kind="horizon", url="https://horizon.example")
+COUNTS = of_fleet("readpool_reference_used", kind="horizon", url="https://horizon.example")
 
 
 def fault(name: str, after: int, changes: dict[str, float | None]) -> Story:
@@ -72,7 +72,7 @@ FAULTS = [
         "ReadPoolNetworkHalted",
         5,
         {
-            of_fleet("readpool_tip_halted"): 1,
+            of_fleet("readpool_network_halted"): 1,
             of_fleet("readpool_decision_info", reason="NetworkHalted"): 1,
             ON_TARGET: None,
             GROUNDED: 0,
@@ -83,10 +83,10 @@ FAULTS = [
     fault("ReadPoolReferencesLost", 30, {COUNTS: 0}),
     fault("ReadPoolRequestErrors", 10, {of_fleet("readpool_request_error_ratio"): 0.2}),
     fault("ReadPoolNoData", 15, {GROUNDED: 0, DESIRED: None, ON_TARGET: None, HELD: 1}),
-    fault("ReadPoolAtMaximum", 15, {DESIRED: 6, of_fleet("readpool_lacking_replicas"): 2, LAGGING: 3}),
+    fault("ReadPoolAtMaximum", 15, {DESIRED: 6, of_fleet("readpool_unhealthy_replicas"): 2, LAGGING: 3}),
     fault("ReadPoolVolumeFull", 15, {of_fleet("readpool_max_volume_used_ratio"): 0.93}),
     fault("ReadPoolScalerSlow", 15, {IN_TIME: 60}),
-    fault("ReadPoolScalerLimit", 10, {of("readpool_polls_total", **SCALER, outcome="OwnLimit"): 5}),
+    fault("ReadPoolScalerLimit", 10, {of("readpool_polls_total", **SCALER, outcome="ScalerLimit"): 5}),
     fault(
         "ReadPoolScalerErrors",
         10,
@@ -129,12 +129,12 @@ def newcomer(*, catching_up: int, then: str = "") -> dict[str, str]:
     series[of_class("unreachable", fleet)] = f"{nothing} 0x1 3x3 0x{LONG}"
     series[of_class("catchingUp", fleet)] = f"{nothing} 0x5 3x{catching_up} 0x{LONG}"
     series[of_class("fresh", fleet)] = f"{nothing} 0x{catching_up + 6} 3x{LONG} {then}"
-    series[of_fleet("readpool_decision_grounded", fleet)] = f"{nothing} 0x{catching_up} 1x{LONG}"
+    series[of_fleet("readpool_decision_available", fleet)] = f"{nothing} 0x{catching_up} 1x{LONG}"
     series[of_fleet("readpool_decision_info", fleet, reason="OnTarget")] = f"{nothing} _x{catching_up} 1x{LONG}"
     series[of_fleet("readpool_decision_info", fleet, reason="NoTip")] = f"{nothing} 1x{catching_up}"
     series[of_fleet("readpool_desired_replicas", fleet)] = f"{nothing} 6x{LONG}"
-    series[of_fleet("readpool_lacking_replicas", fleet)] = f"{nothing} 0x60 3x{max(0, catching_up - 60)} 0x{LONG}"
-    references = of_fleet("readpool_reference_counts", fleet, kind="horizon", url="https://horizon.example")
+    series[of_fleet("readpool_unhealthy_replicas", fleet)] = f"{nothing} 0x60 3x{max(0, catching_up - 60)} 0x{LONG}"
+    references = of_fleet("readpool_reference_used", fleet, kind="horizon", url="https://horizon.example")
     series[references] = f"{nothing} 0x{catching_up} 1x{LONG}"
     return series
 
@@ -144,7 +144,7 @@ def pretended() -> dict[str, str]:
     fleet = "readpool/readpool-check"
     series = {name: f"_x{FAULT} {value:g}x10" for name, value in list_fleet(fleet).items()}
     series[of_class("fresh", fleet)] = f"_x{FAULT} 0x10"
-    series[of_fleet("readpool_decision_grounded", fleet)] = f"_x{FAULT} 0x10"
+    series[of_fleet("readpool_decision_available", fleet)] = f"_x{FAULT} 0x10"
     return series
 
 

@@ -18,7 +18,7 @@ from devtools.monitoring.rules import GROUPS
 from readpool.alerts.fleets import NO_ALERT_REASONS, build_fleet_alerts, build_not_observed
 from readpool.alerts.rule import RUNBOOK_URL, Severity, build_rule
 from scaler.policy_grounds import NETWORK_HALTED
-from scaler.pool_grounds import PAUSED, POOL_DELETED, POOL_GOING
+from scaler.pool_grounds import PAUSED, POOL_DELETED, POOL_TERMINATING
 from scaler.prometheus import ScalerCollector
 from scaler.stats import ScalerStats
 from tests.component.scripted_fleets import make_three_fresh
@@ -149,7 +149,7 @@ def test_most_of_what_is_exported_can_be_seen() -> None:
 
 
 def test_reasons_that_do_not_alert_are_the_scalers_words() -> None:
-    assert set(NO_ALERT_REASONS) == {NETWORK_HALTED, PAUSED, POOL_DELETED, POOL_GOING}
+    assert set(NO_ALERT_REASONS) == {NETWORK_HALTED, PAUSED, POOL_DELETED, POOL_TERMINATING}
 
 
 def test_a_pools_alerts_are_told_of_by_the_same_labels_as_the_charts() -> None:
