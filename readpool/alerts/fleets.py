@@ -165,12 +165,12 @@ def _build_readers(metrics: FleetMetrics) -> list[Alert]:
 def _build_decisions(metrics: FleetMetrics) -> list[Alert]:
     reasons = "|".join(NO_ALERT_REASONS)
     explained = metrics.max("readpool_decision_info", f'reason=~"{reasons}"')
-    grounded = metrics.max("readpool_decision_available")
+    available = metrics.max("readpool_decision_available")
     desired, maximum = metrics.max("readpool_desired_replicas"), metrics.max("readpool_max_replicas")
     return [
         _build(
             "ReadPoolNoData",
-            f"{grounded} == 0 and {metrics.max_in_a_day('readpool_decision_available')} == 1 unless {explained}",
+            f"{available} == 0 and {metrics.max_in_a_day('readpool_decision_available')} == 1 unless {explained}",
             "15m",
             Severity.WARNING,
             f"The size of {FLEET} is held.",
