@@ -5,7 +5,7 @@ Name and labels are the same too, so that Alertmanager takes the pool's and the 
 
 from typing import Any
 
-from controller.labels import build_metadata
+from controller.observed.labels import build_metadata
 from readpool.alerts.fleets import build_fleet_alerts, build_not_observed
 from readpool.alerts.rule import build_rule
 from readpool.kubernetes.kinds import PROMETHEUS_RULE

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.builds import build_all
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.builds import build_all
+from devtools.cluster.needs import UnmetNeedError
 from tests.e2e.alert_stories import (
     ANSWERS,
     CERTIFICATE,

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from prometheus_client.metrics_core import Metric
 
-from controller.metrics import ControllerCollector, Gauges
-from controller.stats import ControllerStats, EdsStats
+from controller.telemetry.metrics import ControllerCollector, Gauges
+from controller.telemetry.stats import ControllerStats, EdsStats
 from devtools.monitoring.__main__ import CHART
 from devtools.monitoring.boards import BOARDS, build_board
 from devtools.monitoring.files import render_all
 from devtools.monitoring.rules import GROUPS
 from readpool.alerts.fleets import NO_ALERT_REASONS, build_fleet_alerts, build_not_observed
 from readpool.alerts.rule import RUNBOOK_URL, Severity, build_rule
-from scaler.policy_grounds import NETWORK_HALTED
-from scaler.pool_grounds import PAUSED, POOL_DELETED, POOL_TERMINATING
-from scaler.prometheus import ScalerCollector
-from scaler.stats import ScalerStats
+from scaler.policy.policy_grounds import NETWORK_HALTED
+from scaler.telemetry.prometheus import ScalerCollector
+from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.pool_grounds import PAUSED, POOL_DELETED, POOL_TERMINATING
 from tests.component.scripted_fleets import make_three_fresh
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -111,7 +111,7 @@ def test_an_alert_says_what_is_wrong_in_one_line_and_then_what_that_means(alert:
 
 
 def test_the_documentation_lists_every_alert() -> None:
-    text = (DOCS / "dashboards.md").read_text()
+    text = (DOCS / "monitoring.md").read_text()
     rows = re.findall(r"^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| (\w+) \| (\w+) \|", text, re.MULTILINE)
     assert rows == [(alert.name, alert.name, alert.severity.value, alert.lasts) for alert in ALERTS]
 
