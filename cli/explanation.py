@@ -19,18 +19,18 @@ class ScalerWord:
     Attributes:
         desired: None if it cannot decide.
         reason: CamelCase, for machines; `message` is the sentence.
-        lacking: replicas that it replaces, each with an extra one.
+        unhealthy: replicas that it replaces, each with an extra one.
         catching_up: replicas on their way to fresh.
-        bearing: replicas that the request rate needs; 0 if that is not known.
+        replicas_for_load: replicas that the request rate needs; 0 if that is not known.
         age_seconds: age of the report.
     """
 
     desired: int | None
     reason: str
     message: str
-    lacking: int
+    unhealthy: int
     catching_up: int
-    bearing: int
+    replicas_for_load: int
     age_seconds: float
 
 
@@ -165,11 +165,17 @@ _ON_THEIR_WAY = "on their way to fresh, so nothing is added for them"
 
 def _list_by_scaler(pool: ReadOnlyPool, word: ScalerWord) -> tuple[Step, ...]:
     sustain = pool.spec.autoscaling.sustain_seconds
-    load = "needed for the request rate; applies if it is more" if word.bearing else "the request rate says nothing yet"
+    load = (
+        "needed for the request rate; applies if it is more"
+        if word.replicas_for_load
+        else "the request rate says nothing yet"
+    )
     return (
         _target_step(pool),
-        Step("replaced", word.lacking, f"lagging, unreachable or stuck for {sustain} s or longer: one extra each", "+"),
-        Step("for load", word.bearing or None, load),
+        Step(
+            "unhealthy", word.unhealthy, f"lagging, unreachable or stuck for {sustain} s or longer: one extra each", "+"
+        ),
+        Step("for load", word.replicas_for_load or None, load),
         Step("catching up", word.catching_up, _ON_THEIR_WAY),
     )
 
