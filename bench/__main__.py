@@ -1,6 +1,6 @@
 """`python -m bench`: runs the benchmarks one after the other and joins what they measured into one flat JSON object.
 
-What they measure, and why: docs/performance.md.
+What they measure, and why: docs/lab/performance.md.
 """
 
 import importlib

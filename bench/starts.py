@@ -1,7 +1,7 @@
 """`python -m bench.starts`: how long replicas take to be fresh, at the public network's own timing, beside today's way.
 
 A private network of Stellar Core with ledgers of 5 s and checkpoints of 64; simulated, or real where STELLAR_CORE names
-one. Its own command, since it takes 25 minutes, nearly all of it waiting. What it measures: docs/performance.md.
+one. Its own command, since it takes 25 minutes, nearly all of it waiting. What it measures: docs/lab/performance.md.
 """
 
 import asyncio

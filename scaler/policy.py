@@ -1,7 +1,7 @@
 """How many replicas should there be? The last decision on the path from polls to KEDA: standings in, a number out.
 
 Gathers the facts (policy_facts), asks whether there is ground to decide (policy_grounds), adds up, and lets nothing go
-too early (policy_release). The caller keeps the memory between calls; docs/policy.md shows what each guard is worth.
+too early (policy_release). The caller keeps the memory between calls; docs/lab/policy.md says what guards are worth.
 """
 
 from collections.abc import Collection, Mapping

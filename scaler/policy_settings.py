@@ -1,6 +1,6 @@
 """What the policy is held to: a pool's bounds, and how patient, how bold and how cautious its sizing is.
 
-docs/policy.md says what each number is worth.
+docs/lab/policy.md says what each number is worth.
 """
 
 from dataclasses import dataclass

@@ -8,10 +8,14 @@ from simulator.core.commands_answered import answer_command
 from simulator.core.http import BAD_REQUEST, BadRequestError, Head, answer, answer_not_found, parse_head
 from simulator.core.log import log
 from simulator.core.node_view import NodeView
+from simulator.core_info import render_exception
 
 BACKLOG = 128
 CALLS_PATH = "simulated/calls"
 """A command of this simulation's own, which no Core has: what was called."""
+LAG_PATH = "simulated/lag"
+"""Another: apply no ledgers for `seconds`, as a node that is starved of CPU or disk, while all else goes on."""
+MOST_LAG_SECONDS = 3600
 SILENT_PATH = "info"
 """What everybody reads all the time is counted, but leaves no line in the log."""
 LOGGED_BYTES = 300
@@ -56,12 +60,21 @@ class CommandPort:
         arguments = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.query}
         if path == CALLS_PATH:
             return answer(self._calls.render())
+        if path == LAG_PATH:
+            return answer(self._lag(arguments.get("seconds", "")))
         query = head.target.partition(b"?")[2].decode("latin-1")
         self._calls.record(f"/{path}", query)
         if path != SILENT_PATH:
             log("Main", "INFO", f"command called: {head.target[:LOGGED_BYTES].decode('latin-1')}")
         body = answer_command(self._node, path, arguments)
         return answer_not_found(NOT_FOUND) if body is None else answer(body)
+
+    def _lag(self, seconds: str) -> bytes:
+        if not (seconds.isascii() and seconds.isdigit() and int(seconds) <= MOST_LAG_SECONDS):
+            wanted = f"a whole number up to {MOST_LAG_SECONDS}"
+            return render_exception(f"seconds is {seconds[:40]!r}: must be {wanted}")
+        self._node.lag(float(seconds))
+        return f"Applying no ledgers for {int(seconds)} s\n".encode()
 
 
 class _Connection(asyncio.Protocol):

@@ -57,6 +57,7 @@ class Node:
         self.overlay = Overlay(settings, settings.account, self.slots, listener)
         self._catching_up: asyncio.Task[None] | None = None
         self._is_applying = False
+        self._lags_until = 0.0
         self.is_booting = True
 
     async def start(self) -> None:
@@ -108,6 +109,10 @@ class Node:
     def drop_peer(self, account: str) -> bool:
         """Close the connection to a peer; False when there is none."""
         return self.overlay.drop(account)
+
+    def lag(self, seconds: float) -> None:
+        """Apply no ledgers for so long; what is heard meanwhile is kept and applied afterwards."""
+        self._lags_until = time.monotonic() + seconds
 
     def apply(self, ledger: ClosedLedger) -> None:
         """Apply the next ledger, save it, and spend the CPU time that Core would.
@@ -167,7 +172,8 @@ class Node:
             asyncio.get_running_loop().call_soon(self._apply_next)
 
     def _apply_next(self) -> None:
-        ledger = None if self._catching_up is not None else self.life.take()
+        is_waiting = self._catching_up is not None or time.monotonic() < self._lags_until
+        ledger = None if is_waiting else self.life.take()
         if ledger is None:
             self._is_applying = False
             return

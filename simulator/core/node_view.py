@@ -115,3 +115,6 @@ class NodeView(Protocol):
 
     def drop_peer(self, account: str) -> bool:
         """Close the connection to a peer; False when there is none."""
+
+    def lag(self, seconds: float) -> None:
+        """Apply no ledgers for so long; 0 ends it."""

@@ -41,6 +41,7 @@ class ScriptedNode:
     upgrades: Upgrades = field(default_factory=Upgrades)
     metrics: Metrics = field(default_factory=Metrics)
     connected: list[tuple[str, int]] = field(default_factory=list)
+    lagged: list[float] = field(default_factory=list)
 
     def facts(self) -> NodeFacts:
         """Say it."""
@@ -58,6 +59,10 @@ class ScriptedNode:
     def drop_peer(self, account: str) -> bool:
         """Know nobody."""
         return account == ""
+
+    def lag(self, seconds: float) -> None:
+        """Remember for how long."""
+        self.lagged.append(seconds)
 
 
 @dataclass(frozen=True)
