@@ -13,7 +13,7 @@ JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 
 PY       := $(VENV)/bin/python
 PYTEST   := $(PY) -m pytest -p no:cacheprovider
-SOURCES  := readpool scaler controller simulator cli bench devtools tests lock
+SOURCES  := readpool scaler controller bench devtools tests lock
 KEDA     := -I readpool/keda=proto proto/externalscaler.proto
 OBSERVER := -I proto proto/readpool/v1/observer.proto
 PROTOC    = $(PY) -m grpc_tools.protoc --python_out=$(1) --grpc_python_out=$(1) --mypy_out=$(1) --mypy_grpc_out=$(1)
@@ -105,19 +105,19 @@ e2e-real-core: setup cluster-images ## Run on a real stellar-core what runs on t
 
 # What cannot be built here is said; the tests that need it then skip with the reason, or fail in a strict run.
 cluster-images: setup
-	@$(PY) -m tests.cluster images || echo 'going on without the parts of a cluster' >&2
+	@$(PY) -m devtools.cluster images || echo 'going on without the parts of a cluster' >&2
 
 cluster-up: setup ## Start a real Kubernetes with KEDA on this machine (root; NAME=readpool; the first time builds it)
-	@$(PY) -m tests.cluster up --name '$(NAME)' $(ARGS)
+	@$(PY) -m devtools.cluster up --name '$(NAME)' $(ARGS)
 
 cluster-down: setup ## End it, whatever state it is in, and leave nothing
-	@$(PY) -m tests.cluster down --name '$(NAME)'
+	@$(PY) -m devtools.cluster down --name '$(NAME)'
 
 cluster-shell: setup ## Open a shell in its network, with kubectl and helm
-	@$(PY) -m tests.cluster shell --name '$(NAME)'
+	@$(PY) -m devtools.cluster shell --name '$(NAME)'
 
 cluster-status: setup
-	@$(PY) -m tests.cluster status --name '$(NAME)'
+	@$(PY) -m devtools.cluster status --name '$(NAME)'
 
 check: setup check-lock check-stubs ## Lint, format, types, import contracts; stubs and lock current
 	ruff check $(SOURCES)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 
 RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = {

@@ -10,7 +10,7 @@ import termios
 from collections.abc import Mapping
 from contextlib import suppress
 
-READPOOL = (sys.executable, "-m", "cli")
+READPOOL = (sys.executable, "-m", "readpool.cli")
 
 
 async def run_in_terminal(*arguments: str, width: int = 100, **environment: str) -> tuple[int | None, str]:

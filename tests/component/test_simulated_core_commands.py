@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from simulator.core import keys
-from simulator.core.entries import account_key
-from simulator.core.ledger_state import genesis_entries
-from simulator.core.node_view import HeardSlot, NodeFacts
+from readpool.simulator.core import keys
+from readpool.simulator.core.entries import account_key
+from readpool.simulator.core.ledger_state import genesis_entries
+from readpool.simulator.core.node_view import HeardSlot, NodeFacts
 from tests.component.core_ports import (
     INBOUND,
     NETWORK,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.__main__ import COMMANDS
-from cli.board import Board, build_list
-from cli.explanation import explain_pool
-from cli.explanation_document import describe_explanation
-from cli.observer_client import Connected
-from cli.output import API_VERSION, Output
-from cli.reference import ELSEWHERE, build_help, find_marked, list_commands, write_help
+from readpool.cli.__main__ import COMMANDS
+from readpool.cli.clients.observer_client import Connected
+from readpool.cli.fleets.board import Board, build_list
+from readpool.cli.pools.explanation import explain_pool
+from readpool.cli.pools.explanation_document import describe_explanation
+from readpool.cli.reference import ELSEWHERE, build_help, find_marked, list_commands, write_help
+from readpool.cli.terminal.output import API_VERSION, Output
 from readpool.v1 import observer_pb2 as pb
 from tests.unit.pool_statuses import FIVE, build_pool, build_pool_manifest
 
@@ -21,7 +21,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 def test_the_page_has_the_help_of_every_command_as_it_is() -> None:
     assert list(find_marked(TEXT)) == list_commands()
-    assert write_help(TEXT) == TEXT, "write it anew: python -m cli.reference docs/cli.md"
+    assert write_help(TEXT) == TEXT, "write it anew: python -m readpool.cli.reference docs/cli.md"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from cli.board import GONE_SECONDS, Board, build_board
-from cli.columns import choose_columns
-from cli.fleet_table import (
+from readpool.cli.clients.observer_client import Connected, Outage
+from readpool.cli.fleets.board import GONE_SECONDS, Board, build_board
+from readpool.cli.terminal.columns import choose_columns
+from readpool.cli.terminal.fleet_table import (
     COLUMNS,
     LOOKS,
     build_fleet,
@@ -18,7 +19,6 @@ from cli.fleet_table import (
     count_classes,
     show_seconds,
 )
-from cli.observer_client import Connected, Outage
 from readpool.v1 import observer_pb2 as pb
 
 

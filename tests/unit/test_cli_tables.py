@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from cli.columns import GAP, choose_columns, fit_widths
-from cli.fleet_table import COLUMNS, build_fleet
-from cli.pool_entries import read_entries
-from cli.pools_table import POOL_COLUMNS, Paper, build_pools
+from readpool.cli.pools.pool_entries import read_entries
+from readpool.cli.pools.pools_table import POOL_COLUMNS, Paper, build_pools
+from readpool.cli.terminal.columns import GAP, choose_columns, fit_widths
+from readpool.cli.terminal.fleet_table import COLUMNS, build_fleet
 from readpool.v1 import observer_pb2 as pb
 from tests.unit.pool_statuses import FIVE, build_condition, build_conditions, build_pool_manifest
 

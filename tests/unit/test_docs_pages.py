@@ -11,10 +11,10 @@ import click
 import pytest
 import yaml
 
-from cli.__main__ import main
 from devtools.docs_site import expand_nav, list_listed, place_in_site, rewrite_links
+from readpool.cli.__main__ import main
 from readpool.pool.spec import parse_pool
-from scaler.trigger import parse_trigger
+from scaler.triggers.trigger import parse_trigger
 from tests.docs_pages import (
     DOCS,
     ROOT,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.access import Access
+from devtools.cluster.access import Access
 
 CHART = Path(__file__).parents[3] / "charts" / "readpool"
 INSTALL_SECONDS = 90

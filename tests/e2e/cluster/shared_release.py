@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.cluster.access import Access
-from tests.cluster.provided import ImageReferences
+from devtools.cluster.access import Access
+from devtools.cluster.provided import ImageReferences
 from tests.e2e.cluster.own_release import OwnRelease, build_values, install_own_release
 
 NAMESPACE = "readpool"
