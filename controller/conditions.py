@@ -39,6 +39,7 @@ class PoolFacts:
         out_of_service: replicas that a person has taken out of service.
         is_misread: the spec cannot be read, so readers are sent by the last one that could be.
         snapshots: the condition Snapshots, None where none are asked for.
+        core_too_old: why Stellar Core cannot follow the network; empty where it can, or nobody knows.
         growth: the condition VolumeSpace, None where volumes are not to grow by themselves.
     """
 
@@ -73,6 +74,7 @@ class PoolFacts:
     out_of_service: tuple[str, ...] = ()
     snapshots: "Judgement | None" = None
     growth: "Judgement | None" = None
+    core_too_old: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,8 @@ def _judge_fresh(facts: PoolFacts) -> Judgement:
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
         return Judgement("Fresh", Verdict.TRUE, reasons.ENOUGH_FRESH, counted)
+    if facts.core_too_old:
+        return Judgement("Fresh", Verdict.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}")
     if may_be_fresh(facts):
         message = f"{counted}; {facts.unknown} are not observed yet"
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)

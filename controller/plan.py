@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.conditions import judge, merge_conditions
 from controller.configurations import build_configurations, choose_texts, is_armed, is_to_be_made
+from controller.core_age import explain_old_core
 from controller.differs import stamp
 from controller.disruptions import judge_disruptions
 from controller.draining import find_surplus
@@ -163,6 +164,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         rewrites=list_rewrites(observed, objects),
         snapshots=snapshots.judgement,
         growth=growth.judgement,
+        core_too_old=explain_old_core(pool.spec, replicas, observed.current_fleet, settings.networks),
         stalled=(
             configurations.stalled
             or find_stall(observed, objects, doomed, now)

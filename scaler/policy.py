@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from scaler.capacity import compute_bearing, find_borne, learn
+from scaler.core_protocol import leave_out_too_old
 from scaler.overload import watch_overload
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
 from scaler.policy_grounds import LOSES_SIGHT, find_missing_ground
@@ -124,12 +125,13 @@ def decide(
         unrest = replace(memory.unrest, at=now)
         return decision, replace(memory, grounded_since=since, unrest=unrest, warm_ups=warm_ups, is_undecided=True)
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
-    capacity = learn(memory.capacity, standings, requests, now, failing)
+    judged = leave_out_too_old(standings)
+    capacity = learn(memory.capacity, judged, requests, now, failing)
     borne = find_borne(capacity, settings.learned_requests_per_replica)
     certain = find_borne(capacity, settings.learned_requests_per_replica, is_certain=True)
     bearing = compute_bearing(capacity.load, borne, settings.look_ahead(measured), settings.headroom)
     unrest = _follow_unrest(memory.unrest, facts, settings, now)
-    overload = watch_overload(memory.overload, standings, now)
+    overload = watch_overload(memory.overload, judged, now)
     release = settings.release(warm_up_seconds, fears_overload=not bearing and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
@@ -198,7 +200,7 @@ def _size_pool(
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, bearing, bounds)
-    message = _describe_want(facts, unrest, bearing, bounds.target) + why
+    message = _describe_want(facts, unrest, bearing, bounds.target) + why + _describe_too_old(facts)
     decision = Decision(desired, reason, message, lacking, facts.catching_up, bearing)
     return decision, replace(surplus, held=desired)
 
@@ -214,6 +216,13 @@ def _explain(wanted: int, desired: int, limit: int, bearing: int, bounds: Bounds
     if wanted == bounds.target:
         return ON_TARGET, ""
     return (BEARING_LOAD if wanted == bearing else REPLACING), ""
+
+
+def _describe_too_old(facts: Facts) -> str:
+    """Say how many get no substitute, since a replica more of their version would be no better."""
+    if not facts.too_old:
+        return ""
+    return f"; {facts.too_old} not replaced: Stellar Core too old for Protocol {facts.needs_protocol}"
 
 
 def _describe_want(facts: Facts, unrest: Unrest, bearing: int, target: int) -> str:
