@@ -124,9 +124,9 @@ def read_word(snapshot: pb.Snapshot, now: float) -> ScalerWord:
         desired=decision.desired_replicas if decision.HasField("desired_replicas") else None,
         reason=decision.reason,
         message=decision.message,
-        lacking=decision.lacking,
+        unhealthy=decision.unhealthy,
         catching_up=decision.catching_up,
-        bearing=decision.bearing,
+        replicas_for_load=decision.replicas_for_load,
         age_seconds=now - snapshot.at,
     )
 

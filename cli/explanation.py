@@ -19,18 +19,18 @@ class ScalerWord:
     Attributes:
         desired: None where it has no ground for a number.
         reason: CamelCase, for machines; `message` is the sentence.
-        lacking: replicas that each have a substitute.
+        unhealthy: replicas that each have a substitute.
         catching_up: replicas on their way to fresh.
-        bearing: replicas that the request rate needs; 0 where that is not known.
+        replicas_for_load: replicas that the request rate needs; 0 where that is not known.
         age_seconds: how long ago it was said.
     """
 
     desired: int | None
     reason: str
     message: str
-    lacking: int
+    unhealthy: int
     catching_up: int
-    bearing: int
+    replicas_for_load: int
     age_seconds: float
 
 
@@ -161,11 +161,17 @@ def _find_condition(pool: ReadOnlyPool, kind: str) -> Condition | None:
 
 def _list_by_scaler(pool: ReadOnlyPool, word: ScalerWord) -> tuple[Step, ...]:
     sustain = pool.spec.autoscaling.sustain_seconds
-    load = "that the request rate needs" if word.bearing else "not known what the request rate needs"
+    load = "that the request rate needs" if word.replicas_for_load else "not known what the request rate needs"
     return (
         _target_step(pool),
-        Step(f"+{word.lacking}", "lacking", f"lagging, silent or stuck for {sustain} s or longer: one more for each"),
-        Step(str(word.bearing) if word.bearing else "-", "for the load", f"{load}; counts if it is more"),
+        Step(
+            f"+{word.unhealthy}", "unhealthy", f"lagging, silent or stuck for {sustain} s or longer: one more for each"
+        ),
+        Step(
+            str(word.replicas_for_load) if word.replicas_for_load else "-",
+            "for the load",
+            f"{load}; counts if it is more",
+        ),
         Step(str(word.catching_up), "catching up", "counted as on their way, so nothing is added for them"),
     )
 

@@ -117,7 +117,7 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         state=replica.state,
         detail=replica.detail,
         observed_at=replica.observed_at if replica.HasField("observed_at") else None,
-        is_doubted=replica.doubted,
+        is_doubted=replica.suspect,
         started_on=replica.started_on if replica.HasField("started_on") else None,
         is_of_another_network=replica.of_another_network,
         volume_used_percent=_read_percent(replica),

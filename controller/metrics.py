@@ -98,8 +98,8 @@ def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
     )
     refused = CounterMetricFamily(
         "readpool_controller_refused_requests",
-        "What was refused to callers of endpoint discovery, by what they asked for and whose share was used up.",
-        labels=["what", "share"],
+        "Number of endpoint discovery requests refused for a limit, by the resource and the scope of the limit.",
+        labels=["resource", "scope"],
     )
     for labels, count in stats.refused_callers.items():
         refused.add_metric(labels, count)

@@ -107,7 +107,7 @@ class Admission:
         if withheld is not None:
             withheld = self._namespace_lines.take((caller, namespace), now)
         if withheld is not None:
-            _log.warning("triggerRefused", namespace=namespace, scaledObject=name, why=why, notLogged=withheld)
+            _log.warning("triggerRefused", namespace=namespace, scaledObject=name, message=why, suppressed=withheld)
 
     def _check_pool(self, namespace: str, name: str) -> None:
         namespaces = self._pool_namespaces

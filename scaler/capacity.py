@@ -202,7 +202,7 @@ def find_borne(capacity: Capacity, known: float | None, *, is_certain: bool = Fa
     return None if borne is None else max(borne, _CLEAR_SHARE * capacity.proven)
 
 
-def compute_bearing(load: Load | None, borne: float | None, ahead_seconds: float, headroom: float) -> int:
+def compute_replicas_for_load(load: Load | None, borne: float | None, ahead_seconds: float, headroom: float) -> int:
     """Compute how many replicas the load needs, `ahead_seconds` from now if it grows; 0 where too little is known."""
     if load is None or not borne:
         return 0

@@ -6,7 +6,7 @@ Called with every snapshot; a poll in which nothing changed writes nothing.
 import structlog
 
 from readpool.replica_class import ReplicaClass
-from scaler.evidence import COUNTS, NO_ANSWER
+from scaler.evidence import NO_ANSWER, USED
 from scaler.policy import Decision
 from scaler.snapshot import FleetSnapshot
 from scaler.tip import Tip
@@ -44,7 +44,7 @@ class ChangeLog:
         health = name_tip_health(snapshot.tip)
         if health != self._tip_health:
             ledger = snapshot.tip.ledger if snapshot.tip else None
-            _log.info("tipChanged", fleet=self._fleet, was=self._tip_health, now=health, ledger=ledger)
+            _log.info("tipChanged", fleet=self._fleet, previous=self._tip_health, current=health, ledger=ledger)
             self._tip_health = health
         self._note_reset(snapshot.tip)
         self._note_references(snapshot)
@@ -52,32 +52,34 @@ class ChangeLog:
         if bool(snapshot.shortage) != self._has_shortage:
             self._has_shortage = bool(snapshot.shortage)
             if snapshot.shortage:
-                _log.warning("fewerKnownThanWanted", fleet=self._fleet, why=snapshot.shortage)
+                _log.warning("replicasMissing", fleet=self._fleet, message=snapshot.shortage)
 
     def note_discovery(self, trouble: str, reason: str = "") -> None:
         """Log that discovery fails, once for each `reason`, and that it works again: neither is given."""
         if reason and reason != self._discovery_trouble:
-            _log.warning("discoveryFailed", fleet=self._fleet, reason=reason, why=trouble)
+            _log.warning("discoveryFailed", fleet=self._fleet, reason=reason, message=trouble)
         elif self._discovery_trouble and not reason:
             _log.info("discoveryRecovered", fleet=self._fleet)
         self._discovery_trouble = reason
 
     def _note_reset(self, tip: Tip | None) -> None:
         if tip is not None and tip.reset_at is not None and tip.reset_at != self._reset_at:
-            _log.warning("networkReset", fleet=self._fleet, was=tip.reset_from, now=tip.ledger)
+            _log.warning("networkReset", fleet=self._fleet, previous=tip.reset_from, current=tip.ledger)
             self._reset_at = tip.reset_at
 
     def _note_references(self, snapshot: FleetSnapshot) -> None:
         """Log whose word does not count, and why; those that do not answer are logged where they are asked."""
         for verdict in snapshot.references:
             kind, url = key = verdict.reference.kind.value, verdict.reference.url
-            if verdict.state in (NO_ANSWER, self._references.get(key, COUNTS)):
+            if verdict.state in (NO_ANSWER, self._references.get(key, USED)):
                 continue
-            if verdict.state == COUNTS:
-                _log.info("referenceCounts", fleet=self._fleet, kind=kind, url=url)
+            if verdict.state == USED:
+                _log.info("referenceUsed", fleet=self._fleet, kind=kind, url=url)
             else:
                 why = verdict.message
-                _log.warning("referenceSetAside", fleet=self._fleet, kind=kind, url=url, reason=verdict.state, why=why)
+                _log.warning(
+                    "referenceIgnored", fleet=self._fleet, kind=kind, url=url, reason=verdict.state, message=why
+                )
             self._references[key] = verdict.state
         if len(self._references) > len(snapshot.references):
             known = {(one.reference.kind.value, one.reference.url) for one in snapshot.references}
@@ -90,8 +92,8 @@ class ChangeLog:
         _log.info(
             "desiredChanged",
             fleet=self._fleet,
-            was=self._decision[0],
-            now=decision.desired,
+            previous=self._decision[0],
+            current=decision.desired,
             reason=decision.reason,
             message=decision.message,
         )
@@ -108,8 +110,8 @@ class ChangeLog:
                 "classChanged",
                 fleet=self._fleet,
                 replica=replica.name,
-                was=was.value,
-                now=standing.replica_class.value,
+                previous=was.value,
+                current=standing.replica_class.value,
                 lagLedgers=standing.lag_ledgers,
                 detail=standing.detail,
             )

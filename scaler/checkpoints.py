@@ -6,7 +6,7 @@ An archive alone can say anything; what two fresh replicas, or one and a trusted
 from collections.abc import Hashable, Iterable, Mapping
 
 from readpool.replica_class import ReplicaClass
-from scaler.evidence import COUNTS, Verdict
+from scaler.evidence import USED, Verdict
 from scaler.probes.report import ClosedLedger, NodeReport, PollFailure
 from scaler.standing import ReplicaStanding
 
@@ -43,7 +43,7 @@ class Vouchers:
 
 def list_vouchers(standings: Mapping[str, ReplicaStanding], verdicts: Iterable[Verdict]) -> list[Hashable]:
     """List whose word on a checkpoint is worth something: fresh replicas, and references that count."""
-    references = [verdict.reference for verdict in verdicts if verdict.state == COUNTS]
+    references = [verdict.reference for verdict in verdicts if verdict.state == USED]
     fresh = [name for name, one in standings.items() if one.replica_class is ReplicaClass.FRESH]
     return [*references, *fresh]
 

@@ -22,14 +22,14 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
-from scaler.open_files import OWN_LIMITS
+from scaler.open_files import SCALER_LIMITS
 from scaler.poll_settings import PollSettings
 from scaler.trigger import ServiceSource
 
 _LOOKUP_SECONDS = 4.0
 _LOOKUPS_AT_ONCE = 32
 _KEPT_HOSTS = 4096
-OWN_LIMIT = "OwnLimit"
+SCALER_LIMIT = "ScalerLimit"
 """Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
 FOREIGN_MEMBERS = "ForeignMembers"
 """Reason: DNS leads from the Service to what is none of its pods. Whoever made it could have us ask anyone."""
@@ -191,13 +191,13 @@ class Discovery:
                 f"DNS look-up of {kind} {name} had no answer in {_LOOKUP_SECONDS:g} s", "DnsTimeout"
             ) from error
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            reason = OWN_LIMIT if _is_own_limit(error) else "DnsFailed"
+            reason = SCALER_LIMIT if _is_scaler_limit(error) else "DnsFailed"
             raise DiscoveryError(f"DNS look-up of {kind} {name} failed: {error}", reason) from error
         if answer.response.flags & dns.flags.TC:
             raise DiscoveryError(
                 f"DNS look-up of {kind} {name} was cut short, by TCP as well: that is more than one answer can hold;"
                 " a trigger that gives the port by its number finds up to 4,095 members",
-                "DnsCutShort",
+                "DnsTruncated",
             )
         if turns is None and answer.canonical_name != answer.qname:
             raise DiscoveryError(
@@ -209,11 +209,11 @@ class Discovery:
         return records, _collect_additional(answer.response)
 
 
-def _is_own_limit(error: Exception) -> bool:
+def _is_scaler_limit(error: Exception) -> bool:
     """Tell whether this process could not even ask; dnspython collects the errors of all servers in one of its own."""
     collected = error.kwargs.get("errors", ()) if isinstance(error, dns.resolver.NoNameservers) else ()
     causes = [error, *(part for entry in collected for part in entry if isinstance(part, OSError))]
-    return any(isinstance(cause, OSError) and cause.errno in OWN_LIMITS for cause in causes)
+    return any(isinstance(cause, OSError) and cause.errno in SCALER_LIMITS for cause in causes)
 
 
 def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:

@@ -12,8 +12,8 @@ from scaler.probes.report import NodeReport, PollFailure
 from scaler.tip import CLOSING_RATE, CURRENT_SECONDS, Claim, Tip, TipLimits, find_attested
 from scaler.trigger import Reference
 
-COUNTS = "Counts"
-"""Its word is evidence of the tip."""
+USED = "Used"
+"""The reference is used to determine the tip."""
 NO_ANSWER = "NoAnswer"
 """It does not answer, or its last answer is too old to count."""
 NO_LEDGER = "NoLedger"
@@ -138,7 +138,7 @@ def _judge_ledger(
         return Verdict(reference, STOPPED, f"It has told ledger {report.ledger} for {still_seconds:.0f} s.", claim)
     if tip is not None and report.ledger + slack_ledgers < tip.ledger:
         return Verdict(reference, BEHIND, f"It is {tip.ledger - report.ledger} ledgers behind the tip.", claim)
-    return Verdict(reference, COUNTS, "", claim)
+    return Verdict(reference, USED, "", claim)
 
 
 def find_witnessed(claims: Iterable[Claim]) -> tuple[int | None, bool]:

@@ -18,7 +18,7 @@ import httpx
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from scaler.addresses import explain_refusal
 from scaler.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
-from scaler.open_files import OWN_LIMITS
+from scaler.open_files import SCALER_LIMITS
 from scaler.probes.answer import HttpAnswer, take_body
 from scaler.probes.conversation import Conversation
 from scaler.probes.gate import GateReport
@@ -32,7 +32,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM})
 
 
-class OwnLimitError(Exception):
+class ScalerLimitError(Exception):
     """This process has no descriptor, port or memory left to ask with. The node was not observed."""
 
 
@@ -138,7 +138,7 @@ class NodeClient:
 
         Raises:
             ExchangeError: the node did not answer, or not with status 200; says why.
-            OwnLimitError: nothing is known of the node, for it could not be asked.
+            ScalerLimitError: nothing is known of the node, for it could not be asked.
         """
         way = _Way(addresses, limits, budget, tls)
         answer = await self._within(limits, self._ask(self.question.payload, way))
@@ -160,7 +160,7 @@ class NodeClient:
         Raises:
             ExchangeError: the node did not answer; says why.
             ProbeError: its answers are none; says why.
-            OwnLimitError: nothing is known of the node, for it could not be asked.
+            ScalerLimitError: nothing is known of the node, for it could not be asked.
         """
         return await self._within(limits, self._converse(conversation, _Way(addresses, limits, budget, tls)))
 
@@ -248,8 +248,8 @@ class NodeClient:
 
 def _explain_os_error(error: OSError) -> Exception:
     """Give the reason that an operating system's error stands for."""
-    if error.errno in OWN_LIMITS:
-        return OwnLimitError(str(error))
+    if error.errno in SCALER_LIMITS:
+        return ScalerLimitError(str(error))
     if isinstance(error, ConnectionRefusedError):
         return ExchangeError("ConnectionRefused", "nothing listens at that port")
     if isinstance(error, ssl.SSLError):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from scaler.evidence import COUNTS, Hearing, Verdict
+from scaler.evidence import USED, Hearing, Verdict
 from scaler.policy_settings import PolicySettings
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport
@@ -44,5 +44,5 @@ def hold_where_useless(
 
 def list_trusted(verdicts: Iterable[Verdict], heard: Mapping[Reference, Hearing]) -> list[NodeReport]:
     """List what those references said last whose word counts."""
-    counting = [one.reference for one in verdicts if one.state == COUNTS]
+    counting = [one.reference for one in verdicts if one.state == USED]
     return [report for one in counting if (report := heard[one].report) is not None]

@@ -6,7 +6,7 @@ to lag. Kept by the fleet between snapshots.
 
 from dataclasses import dataclass
 
-FEWER_KNOWN = "FewerKnownThanWanted"
+REPLICAS_MISSING = "ReplicasMissing"
 """DNS has named fewer replicas than were asked for, for minutes: pods that are not ready may be left out."""
 _GRACE_SECONDS = 300.0
 """A pod has an address within moments; a node for it may take minutes."""

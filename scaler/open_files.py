@@ -4,7 +4,7 @@ import contextlib
 import errno
 import resource
 
-OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+SCALER_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of this machine, which say nothing of whoever was to be asked."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeVar
 
-from scaler.policy import AT_MAXIMUM, ON_TARGET, REPLACING, Bounds, Decision, PolicyMemory
+from scaler.policy import AT_MAXIMUM, ON_TARGET, REPLACING_UNHEALTHY, Bounds, Decision, PolicyMemory
 from scaler.policy_facts import AILING
 from scaler.standing import ReplicaStanding
 
@@ -52,8 +52,8 @@ def add_out_of_service(decision: Decision, out: Collection[str]) -> Decision:
         return decision
     names = sorted(out)
     shown = names[0] if len(names) == 1 else f"{len(names)} replicas"
-    reason = REPLACING if decision.reason == ON_TARGET else decision.reason
+    reason = REPLACING_UNHEALTHY if decision.reason == ON_TARGET else decision.reason
     desired = decision.desired + len(out)
     beside = " beside" if decision.reason == AT_MAXIMUM else ", one more for"
     message = f"{decision.message}{beside} {shown} out of service: {desired}"
-    return replace(decision, desired=desired, reason=reason, message=message, lacking=decision.lacking + len(out))
+    return replace(decision, desired=desired, reason=reason, message=message, unhealthy=decision.unhealthy + len(out))

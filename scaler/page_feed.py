@@ -37,7 +37,7 @@ class Health(IntEnum):
     """The network's tip has not moved for some ledgers' time."""
     HALTED = 4
     """The network's tip stands still; nothing scales."""
-    NO_GROUND = 5
+    NO_DATA = 5
     """Nothing can be decided, and KEDA is told to hold."""
     NONE_FRESH = 6
     """Readers have no fresh replica to go to."""
@@ -49,7 +49,7 @@ def compute_health(snapshot: FleetSnapshot) -> Health:
     fresh, on_their_way = counts[ReplicaClass.FRESH], counts[ReplicaClass.CATCHING_UP] + counts[ReplicaClass.UNKNOWN]
     checks = (
         (Health.HALTED, tip is not None and tip.is_halted),
-        (Health.NO_GROUND, snapshot.decision.desired is None),
+        (Health.NO_DATA, snapshot.decision.desired is None),
         (Health.NONE_FRESH, fresh == 0 < target),
         (Health.STALLED, tip is not None and tip.is_stalled),
         (Health.DEGRADED, any(counts[odd] for odd in _ODD)),

@@ -7,7 +7,7 @@ too early (policy_release). The caller keeps the memory between calls; docs/poli
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from scaler.capacity import compute_bearing, find_borne, learn
+from scaler.capacity import compute_replicas_for_load, find_borne, learn
 from scaler.core_protocol import leave_out_too_old
 from scaler.overload import watch_overload
 from scaler.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
@@ -20,19 +20,19 @@ from scaler.policy_warmup import record_warm_ups
 from scaler.standing import ReplicaStanding
 from scaler.tip import Tip
 
-__all__ = ["FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySettings", "decide", "decide_from_zero"]
+__all__ = ["SCALING_FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySettings", "decide", "decide_from_zero"]
 
 ON_TARGET = "OnTarget"
 """Nothing lacks; the target is enough."""
-REPLACING = "ReplacingLack"
+REPLACING_UNHEALTHY = "ReplacingUnhealthy"
 """Replicas lag or do not answer for good; each has a substitute."""
-BEARING_LOAD = "BearingLoad"
+SCALED_FOR_LOAD = "ScaledForLoad"
 """The request rate needs more replicas than the target, by what the pool has been seen to bear."""
-HOLDING_SURPLUS = "HoldingSurplus"
+SCALE_DOWN_DELAYED = "ScaleDownDelayed"
 """Fewer would do, but not yet for long enough to let a replica go."""
 REQUESTS_UNKNOWN = "RequestsUnknown"
 """Fewer would do, but the request rate, which was known, is not: nobody can tell what is superfluous."""
-FROM_ZERO = "FromZero"
+SCALING_FROM_ZERO = "ScalingFromZero"
 """No replica is there at all: the target is asked for, or what was asked for last."""
 LIMITED_BY_SURGE = "LimitedBySurge"
 """More are wanted than may catch up at once; the rest follows when these are fresh."""
@@ -49,9 +49,9 @@ class Decision:
         desired: number of replicas; None when there is no ground to decide on, and KEDA is to hold.
         reason: CamelCase, stable, for machines.
         message: one sentence for people.
-        lacking: replicas that lag, do not answer or do not catch up for good.
+        unhealthy: replicas that lag, do not answer or do not catch up for good.
         catching_up: replicas on their way to fresh.
-        bearing: replicas that the request rate needs by what has been learned; 0 when unknown.
+        replicas_for_load: replicas that the request rate needs by what has been learned; 0 when unknown.
         learned_requests_per_replica: requests/s that one replica bears; None when unknown.
         is_for_nobody: no replica is there, and none has ever been known: there may be some that go by another name.
     """
@@ -59,9 +59,9 @@ class Decision:
     desired: int | None
     reason: str
     message: str
-    lacking: int = 0
+    unhealthy: int = 0
     catching_up: int = 0
-    bearing: int = 0
+    replicas_for_load: int = 0
     learned_requests_per_replica: float | None = None
     is_for_nobody: bool = False
 
@@ -77,7 +77,9 @@ def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float)
     bounds = settings.bounds
     desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.held or 0), bounds.maximum))
     is_for_nobody = memory.surplus.held is None
-    decision = Decision(desired, FROM_ZERO, f"no replica is there, {desired} wanted", is_for_nobody=is_for_nobody)
+    decision = Decision(
+        desired, SCALING_FROM_ZERO, f"no replica is there, {desired} wanted", is_for_nobody=is_for_nobody
+    )
     if is_for_nobody:
         return decision, memory
     surplus = replace(memory.surplus, held=desired, calm_since=None, calm_peak=0)
@@ -129,18 +131,27 @@ def decide(
     capacity = learn(memory.capacity, judged, requests, now, failing)
     borne = find_borne(capacity, settings.learned_requests_per_replica)
     certain = find_borne(capacity, settings.learned_requests_per_replica, is_certain=True)
-    bearing = compute_bearing(capacity.load, borne, settings.look_ahead(measured), settings.headroom)
+    replicas_for_load = compute_replicas_for_load(
+        capacity.load, borne, settings.look_ahead(measured), settings.headroom
+    )
     unrest = _follow_unrest(memory.unrest, facts, settings, now)
     overload = watch_overload(memory.overload, judged, now)
-    release = settings.release(warm_up_seconds, fears_overload=not bearing and overload.seen_at is not None)
+    release = settings.release(warm_up_seconds, fears_overload=not replicas_for_load and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
     may_release = is_enough and facts.tells_lag and not is_load_lost
-    decision, surplus = _size_pool(facts, unrest, bearing, memory.surplus, settings, release, now, may_release)
-    if is_load_lost and capacity.load is None and decision.reason == HOLDING_SURPLUS:
+    decision, surplus = _size_pool(
+        facts, unrest, replicas_for_load, memory.surplus, settings, release, now, may_release
+    )
+    if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
         message = decision.message.replace(_UNTIL_LASTED, " kept while the request rate is not known")
         decision = replace(decision, reason=REQUESTS_UNKNOWN, message=message)
-    if surplus.held is not None and surplus.held <= settings.bounds.target and not facts.ailing and not unrest.lacking:
+    if (
+        surplus.held is not None
+        and surplus.held <= settings.bounds.target
+        and not facts.ailing
+        and not unrest.unhealthy
+    ):
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
@@ -181,7 +192,7 @@ def _follow_unrest(unrest: Unrest, facts: Facts, settings: PolicySettings, now: 
 def _size_pool(
     facts: Facts,
     unrest: Unrest,
-    bearing: int,
+    replicas_for_load: int,
     surplus: Surplus,
     settings: PolicySettings,
     release: ReleaseSettings,
@@ -190,8 +201,8 @@ def _size_pool(
 ) -> tuple[Decision, Surplus]:
     """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
     bounds = settings.bounds
-    lacking = max(len(facts.lacking), unrest.lacking)
-    wanted = max(bounds.target + lacking, bearing)
+    unhealthy = max(len(facts.unhealthy), unrest.unhealthy)
+    wanted = max(bounds.target + unhealthy, replicas_for_load)
     clamped = max(bounds.minimum, min(wanted, bounds.maximum))
     held = facts.current if surplus.held is None else surplus.held
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
@@ -199,41 +210,41 @@ def _size_pool(
         replace(surplus, held=held), min(clamped, limit), may_release=may_release, settings=release, now=now
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
-    reason, why = _explain(wanted, desired, limit, bearing, bounds)
-    message = _describe_want(facts, unrest, bearing, bounds.target) + why + _describe_too_old(facts)
-    decision = Decision(desired, reason, message, lacking, facts.catching_up, bearing)
+    reason, why = _explain(wanted, desired, limit, replicas_for_load, bounds)
+    message = _describe_want(facts, unrest, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
+    decision = Decision(desired, reason, message, unhealthy, facts.catching_up, replicas_for_load)
     return decision, replace(surplus, held=desired)
 
 
-def _explain(wanted: int, desired: int, limit: int, bearing: int, bounds: Bounds) -> tuple[str, str]:
+def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:
     """Say what made the desired number what it is, and how it differs from what is wanted."""
     if desired > wanted:
-        return HOLDING_SURPLUS, f", {desired}{_UNTIL_LASTED}"
+        return SCALE_DOWN_DELAYED, f", {desired}{_UNTIL_LASTED}"
     if desired < wanted and desired == bounds.maximum:
         return AT_MAXIMUM, f", but {bounds.maximum} is the most allowed"
     if desired < wanted:
         return LIMITED_BY_SURGE, f", {limit} for now: the next one when these have caught up"
     if wanted == bounds.target:
         return ON_TARGET, ""
-    return (BEARING_LOAD if wanted == bearing else REPLACING), ""
+    return (SCALED_FOR_LOAD if wanted == replicas_for_load else REPLACING_UNHEALTHY), ""
 
 
 def _describe_too_old(facts: Facts) -> str:
-    """Say how many get no substitute, since a replica more of their version would be no better."""
+    """Return how many get no replacement, since another replica of their version would be no better."""
     if not facts.too_old:
         return ""
     return f"; {facts.too_old} not replaced: Stellar Core too old for Protocol {facts.needs_protocol}"
 
 
-def _describe_want(facts: Facts, unrest: Unrest, bearing: int, target: int) -> str:
+def _describe_want(facts: Facts, unrest: Unrest, replicas_for_load: int, target: int) -> str:
     """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s = 6", and no sum where there is none."""
-    if bearing > target + max(len(facts.lacking), unrest.lacking):
-        return f"{bearing} needed to bear the requests"
-    if unrest.lacking > len(facts.lacking):
-        return f"{target} wanted fresh + {unrest.lacking} lagging in turns = {target + unrest.lacking}"
-    if facts.lacking:
+    if replicas_for_load > target + max(len(facts.unhealthy), unrest.unhealthy):
+        return f"{replicas_for_load} needed to bear the requests"
+    if unrest.unhealthy > len(facts.unhealthy):
+        return f"{target} wanted fresh + {unrest.unhealthy} lagging in turns = {target + unrest.unhealthy}"
+    if facts.unhealthy:
         words = " + ".join([f"{target} wanted fresh", *describe_lack(facts)])
-        return f"{words} = {target + len(facts.lacking)}"
+        return f"{words} = {target + len(facts.unhealthy)}"
     if facts.ailing:
         yet = f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network may stand still"
         return f"{target} wanted fresh, {facts.ailing} not in step but {yet}"

@@ -38,7 +38,7 @@ class Unrest:
     at: float | None = None
 
     @property
-    def lacking(self) -> int:
+    def unhealthy(self) -> int:
         """The mean as a number of replicas."""
         return round(self.mean)
 
@@ -63,7 +63,7 @@ class Facts:
         unreachable: of these, unreachable.
         catching_up: of these, on their way to fresh, whatever their silence looks like; not yet observed and overdue
             ones included: where newcomers do not get there, more of them would not either.
-        lacking: of these, no longer counted on.
+        unhealthy: of these, no longer counted on.
         tells_lag: the network moves, so that a replica behind it lacks what others have.
         reset_seconds: how long ago the network began anew, None where it was not seen to.
         sustain_seconds: for how long an ailing replica must have been watched to be lacking.
@@ -82,7 +82,7 @@ class Facts:
     ailing: int
     unreachable: int
     catching_up: int
-    lacking: tuple[Lack, ...]
+    unhealthy: tuple[Lack, ...]
     sustain_seconds: float
     grounded_seconds: float
     warm_up_seconds: float
@@ -115,14 +115,14 @@ def gather_facts(
     classes = [standing.replica_class for standing in own.values()]
     tells_lag = tip is not None and tip.tells_lag
     needed = [one.needs_protocol for one in own.values() if one.needs_protocol is not None]
-    lacking = []
+    unhealthy = []
     for name, standing in own.items():
         patience = deadline_seconds if standing.is_underway else sustain_seconds
         seconds = min(now - _find_start(standing), grounded_seconds)
         is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
         is_judged = is_judged and standing.needs_protocol is None
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
-            lacking.append(Lack(name, standing.replica_class, seconds))
+            unhealthy.append(Lack(name, standing.replica_class, seconds))
     return Facts(
         tip=tip,
         current=len(own),
@@ -130,7 +130,7 @@ def gather_facts(
         ailing=sum(map(_is_ailing, own.values())),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
         catching_up=sum(one.is_underway for one in own.values()),
-        lacking=tuple(lacking),
+        unhealthy=tuple(unhealthy),
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,
         warm_up_seconds=warm_up_seconds,
@@ -177,7 +177,7 @@ def describe_lack(facts: Facts) -> list[str]:
     """Say who is lacking, such as "1 lagging for 72 s"; the time is that of the longest."""
     words = []
     for replica_class, doing in _DOING.items():
-        seconds = [lack.seconds for lack in facts.lacking if lack.replica_class is replica_class]
+        seconds = [lack.seconds for lack in facts.unhealthy if lack.replica_class is replica_class]
         if seconds:
             words.append(f"{len(seconds)} {doing} for {max(seconds):.0f} s")
     return words

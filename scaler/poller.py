@@ -17,8 +17,8 @@ import structlog
 
 from readpool.clock import Clock
 from scaler.addresses import is_address
-from scaler.discovery import OWN_LIMIT, Discovery, DiscoveryError
-from scaler.fetch import FetchLimits, NodeClient, OwnLimitError, build_failure, build_question
+from scaler.discovery import SCALER_LIMIT, Discovery, DiscoveryError
+from scaler.fetch import FetchLimits, NodeClient, ScalerLimitError, build_failure, build_question
 from scaler.http_exchange import ExchangeError, ReceiveBudget
 from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
 from scaler.poll_settings import PollSettings
@@ -215,8 +215,8 @@ class Poller:
         started = loop.time()
         try:
             outcome = await self._observe(node)
-        except OwnLimitError as error:
-            self._note_own_limit(error)
+        except ScalerLimitError as error:
+            self._note_scaler_limit(error)
             return
         except Exception as error:  # noqa: BLE001 - whatever an answer brings about is that one node's failure
             _note_fault(node, error)
@@ -276,14 +276,14 @@ class Poller:
         try:
             return await self._discovery.resolve(host)
         except DiscoveryError as error:
-            if error.reason == OWN_LIMIT:
-                raise OwnLimitError(str(error)) from error
+            if error.reason == SCALER_LIMIT:
+                raise ScalerLimitError(str(error)) from error
             raise ExchangeError("NameNotResolved", str(error)) from error
 
-    def _note_own_limit(self, error: OwnLimitError) -> None:
-        self._stats.polls["OwnLimit"] += 1
+    def _note_scaler_limit(self, error: ScalerLimitError) -> None:
+        self._stats.polls["ScalerLimit"] += 1
         if self._sight.note_own_limit(asyncio.get_running_loop().time()):
-            _log.error("pollsGivenUp", why=str(error), nodes=len(self._nodes))
+            _log.error("pollsSuspended", message=str(error), nodes=len(self._nodes))
 
 
 def _note_fault(node: PolledNode, error: Exception) -> None:

@@ -19,10 +19,10 @@ from scaler.policy_grounds import MissingGround
 from scaler.pool_grounds import (
     PAUSED,
     POOL_DELETED,
-    POOL_GOING,
     POOL_INVALID,
     POOL_NOT_FOUND,
-    POOLS_NOT_READ,
+    POOL_TERMINATING,
+    POOLS_NOT_SYNCED,
     REFERENCES_NOT_ALLOWED,
     was_deleted,
 )
@@ -49,7 +49,7 @@ class ReferenceRules:
 
 def build_unread(asked: FleetSpec) -> FleetSpec:
     """Build the spec of a pool of which nothing can be known yet."""
-    return _hold(asked, POOLS_NOT_READ, "The API server has not given its list of ReadOnlyPools yet.")
+    return _hold(asked, POOLS_NOT_SYNCED, "The API server has not given its list of ReadOnlyPools yet.")
 
 
 def derive_fleet(
@@ -140,7 +140,7 @@ def _find_passphrase(spec: PoolSpec) -> str | None:
 
 def _find_hold(pool: ReadOnlyPool) -> MissingGround | None:
     if pool.deletion_timestamp is not None:
-        return MissingGround(POOL_GOING, "The ReadOnlyPool is being deleted.")
+        return MissingGround(POOL_TERMINATING, "The ReadOnlyPool is being deleted.")
     if pool.spec.paused:
         return MissingGround(PAUSED, "spec.paused is true: the pool keeps its size until it is false again.")
     return None

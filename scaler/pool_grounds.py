@@ -5,13 +5,13 @@ Beside scaler.policy_grounds, where the reasons are that come from what is seen.
 
 from scaler.trigger import FleetSpec
 
-POOLS_NOT_READ = "PoolsNotRead"
+POOLS_NOT_SYNCED = "PoolsNotSynced"
 """The API server has not given its list of pools since this scaler started."""
 POOL_NOT_FOUND = "PoolNotFound"
 """There is no pool of this name, or not yet."""
 POOL_DELETED = "PoolDeleted"
 """There was one, and it is gone."""
-POOL_GOING = "PoolGoing"
+POOL_TERMINATING = "PoolTerminating"
 """The pool is being deleted."""
 POOL_INVALID = "PoolInvalid"
 """The pool's spec is not understood; the message names field, value and what is allowed."""

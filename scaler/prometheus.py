@@ -1,7 +1,7 @@
-"""What Prometheus is told: the fleets' snapshots and the scaler's own counts, read when it asks and never before.
+"""Prometheus metrics: built from the fleets' snapshots and the scaler's own counters at each scrape.
 
-Each fleet's series carry the label `fleet`; docs/metrics.md lists them all. Series of single replicas are left out, all
-at once, where there are more replicas than MAX_REPLICA_SERIES: the fleets' own series go on, and a gauge says so.
+Each fleet's series have the label `fleet`; docs/metrics.md lists them all. Above MAX_REPLICA_SERIES replicas, the
+series of single replicas are dropped, all at once; the fleets' series stay, and a gauge reports it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import build_histogram, build_process_registry
-from scaler.evidence import COUNTS
+from scaler.evidence import USED
 from scaler.metrics import leave_out
 from scaler.page_feed import MAX_NAME, MAX_WORDS, clean_words, compute_lags
 from scaler.readers import find_requests
@@ -22,97 +22,97 @@ from scaler.snapshot import FleetSnapshot, Replica
 from scaler.stats import ScalerStats
 
 MAX_REPLICA_SERIES = 2_000
-"""Replicas, over all fleets, up to which each has series of its own: four a replica."""
+"""The most replicas, over all fleets, that have series of their own: four per replica."""
 
 _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], ...] = (
     (
         "readpool_snapshot_timestamp_seconds",
-        "When the fleet was last looked at as a whole, in Unix time.",
+        "Unix time of the fleet's latest snapshot.",
         lambda snapshot: snapshot.at,
     ),
     (
         "readpool_tip_ledger",
-        "Sequence number of the network's newest ledger; absent while not known.",
+        "Sequence number of the network's newest ledger; absent while unknown.",
         lambda snapshot: snapshot.tip.ledger if snapshot.tip else None,
     ),
     (
         "readpool_tip_moved_timestamp_seconds",
-        "When the network's newest ledger was last seen to advance, in Unix time.",
+        "Unix time at which the tip was last seen to advance.",
         lambda snapshot: snapshot.tip.moved_at if snapshot.tip else None,
     ),
     (
         "readpool_tip_stalled",
-        "1 while the tip has not moved for a few ledgers' time, else 0.",
+        "1 while the tip has not advanced for the time of a few ledgers, else 0.",
         lambda snapshot: float(snapshot.tip.is_stalled) if snapshot.tip else None,
     ),
     (
-        "readpool_tip_halted",
-        "1 while the whole network stands still, so that nothing scales, else 0.",
+        "readpool_network_halted",
+        "1 while the network closes no ledgers and scaling is suspended, else 0.",
         lambda snapshot: float(snapshot.tip.is_halted) if snapshot.tip else None,
     ),
     (
         "readpool_max_lag_ledgers",
-        "Lag of the replica that is furthest behind; absent while none is known.",
+        "Lag of the replica that is furthest behind the tip; absent while no lag is known.",
         lambda snapshot: max((lag for lag in compute_lags(snapshot).values() if lag is not None), default=None),
     ),
     (
         "readpool_lag_threshold_ledgers",
-        "Lag from which a replica counts as lagging.",
+        "Lag at which a replica counts as lagging.",
         lambda snapshot: snapshot.lag_threshold,
     ),
     (
         "readpool_desired_replicas",
-        "Replicas that should be there; absent while there is no ground to decide on.",
+        "Number of replicas that the scaler asks for; absent while it cannot decide.",
         lambda snapshot: snapshot.decision.desired,
     ),
     (
-        "readpool_decision_grounded",
-        "1 while there is ground to decide on, 0 while KEDA is told to hold.",
+        "readpool_decision_available",
+        "1 while the scaler can decide, 0 while it answers KEDA with an error and the size stays.",
         lambda snapshot: float(snapshot.decision.desired is not None),
     ),
     (
-        "readpool_lacking_replicas",
-        "Replicas that will not be fresh sooner than a new one would.",
-        lambda snapshot: snapshot.decision.lacking,
+        "readpool_unhealthy_replicas",
+        "Replicas that are lagging or unreachable for long, or overdue in catching up; each is replaced by one more.",
+        lambda snapshot: snapshot.decision.unhealthy,
     ),
     (
-        "readpool_bearing_replicas",
-        "Replicas that the request rate needs, by what was learned; 0 when unknown.",
-        lambda snapshot: snapshot.decision.bearing,
+        "readpool_load_required_replicas",
+        "Replicas needed for the current request rate, from the learned capacity; 0 while unknown.",
+        lambda snapshot: snapshot.decision.replicas_for_load,
     ),
     (
         "readpool_requests_per_second",
-        "Readers' requests a second, all replicas together; absent unless each that serves tells its own.",
+        "Readers' requests per second over all replicas; absent unless every serving replica reports its own.",
         lambda snapshot: _compute_of_requests(snapshot, compute_rate),
     ),
     (
         "readpool_request_latency_p90_seconds",
-        "The time that nine in ten answers to readers did not exceed; absent while not known.",
+        "90th percentile of the latency of readers' requests; absent while unknown.",
         lambda snapshot: _compute_of_requests(snapshot, _compute_latency_seconds),
     ),
     (
         "readpool_request_error_ratio",
-        "The share of answers to readers that failed; absent while not known.",
+        "Share of readers' requests that failed (5xx), 0 to 1; absent while unknown.",
         lambda snapshot: _compute_of_requests(snapshot, lambda figures: compute_error_percent(figures) / 100.0),
     ),
     (
         "readpool_max_volume_used_ratio",
-        "How full the fullest replica's volume is; absent unless its gate tells.",
+        "Used share of the fullest volume, 0 to 1; absent unless a gate reports it.",
         lambda snapshot: max((used / 100.0 for used in _list_used(snapshot)), default=None),
     ),
-    ("readpool_min_replicas", "Lower bound of the fleet's size.", lambda snapshot: snapshot.bounds.minimum),
-    ("readpool_target_replicas", "Fresh replicas that are wanted.", lambda snapshot: snapshot.bounds.target),
-    ("readpool_max_replicas", "Upper bound of the fleet's size.", lambda snapshot: snapshot.bounds.maximum),
+    ("readpool_min_replicas", "Lower limit of the number of replicas.", lambda snapshot: snapshot.bounds.minimum),
+    ("readpool_target_replicas", "Target number of fresh replicas.", lambda snapshot: snapshot.bounds.target),
+    ("readpool_max_replicas", "Upper limit of the number of replicas.", lambda snapshot: snapshot.bounds.maximum),
 )
 
 
 class ScalerCollector(Collector):
-    """Turns snapshots and counts into metric families, one family at a time.
+    """Builds metric families from snapshots and counters, one family at a time.
 
     Args:
-        read_snapshots: gives the snapshot of each fleet; called once a scrape.
-        stats: the scaler's own counts.
-        max_replica_series: replicas, over all fleets, up to which each has series of its own.
+        read_snapshots: returns the snapshot of each fleet; called once per scrape.
+        stats: the scaler's own counters.
+        max_replica_series: the most replicas, over all fleets, that have series of their own.
     """
 
     def __init__(
@@ -126,18 +126,18 @@ class ScalerCollector(Collector):
         self._max_replica_series = max_replica_series
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing at registration, so that registering collects nothing."""
+        """Return nothing, so that registering collects nothing."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each family, each complete."""
+        """Yield each family, complete."""
         snapshots = self._read_snapshots()
         yield from _collect_fleets(snapshots)
         known = sum(len(snapshot.replicas) for snapshot in snapshots)
         has_series = known <= self._max_replica_series
         yield GaugeMetricFamily(
             "readpool_replica_series_enabled",
-            "1 while each replica has series of its own, 0 while there are too many for that.",
+            "1 while every replica has its own series, 0 while there are too many replicas.",
             value=float(has_series),
         )
         if has_series:
@@ -150,15 +150,17 @@ def build_registry(
     stats: ScalerStats,
     max_replica_series: int = MAX_REPLICA_SERIES,
 ) -> CollectorRegistry:
-    """Build the registry of one telemetry port: the scaler's families, and those of the process and of Python."""
+    """Build the registry of one telemetry port: the scaler's families, the process's and Python's."""
     return build_process_registry(ScalerCollector(read_snapshots, stats, max_replica_series))
 
 
 def _collect_fleets(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
-    yield GaugeMetricFamily("readpool_fleets", "Fleets that are observed.", value=len(snapshots))
+    yield GaugeMetricFamily("readpool_fleets", "Number of observed fleets.", value=len(snapshots))
     info = InfoMetricFamily("readpool_fleet", "The fleet's namespace and network.", labels=["fleet"])
-    decision = InfoMetricFamily("readpool_decision", "Why the desired replicas are what they are.", labels=["fleet"])
-    replicas = GaugeMetricFamily("readpool_replicas", "Replicas in service, by class.", labels=["fleet", "class"])
+    decision = InfoMetricFamily("readpool_decision", "The reason for the desired number of replicas.", labels=["fleet"])
+    replicas = GaugeMetricFamily(
+        "readpool_replicas", "Number of replicas in service, by class.", labels=["fleet", "class"]
+    )
     for snapshot in snapshots:
         network = clean_words(snapshot.network or "", MAX_WORDS)
         info.add_metric([snapshot.fleet], {"namespace": snapshot.namespace, "network": network})
@@ -179,16 +181,18 @@ def _collect_fleets(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
 
 def _collect_references(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
     labels = ["fleet", "kind", "url"]
-    info = InfoMetricFamily("readpool_reference", "Why a reference's word counts or does not.", labels=labels)
-    counts = GaugeMetricFamily(
-        "readpool_reference_counts", "1 while a reference's word is evidence of the tip, else 0.", labels=labels
+    info = InfoMetricFamily(
+        "readpool_reference", "Whether a reference is used to determine the tip, or why not.", labels=labels
+    )
+    used = GaugeMetricFamily(
+        "readpool_reference_used", "1 while a reference is used to determine the tip, else 0.", labels=labels
     )
     for snapshot in snapshots:
         for verdict in snapshot.references:
             key = [snapshot.fleet, verdict.reference.kind.value, clean_words(verdict.reference.url, MAX_NAME)]
             info.add_metric(key, {"state": verdict.state})
-            counts.add_metric(key, float(verdict.state == COUNTS))
-    yield from (info, counts)
+            used.add_metric(key, float(verdict.state == USED))
+    yield from (info, used)
 
 
 def _list_used(snapshot: FleetSnapshot) -> list[int]:
@@ -210,10 +214,14 @@ def _compute_latency_seconds(figures: Iterable[RequestFigures]) -> float | None:
 def _collect_replicas(snapshots: Sequence[FleetSnapshot]) -> Iterator[Metric]:
     labels = ["fleet", "replica"]
     info = InfoMetricFamily("readpool_replica", "The replica's class.", labels=labels)
-    lag = GaugeMetricFamily("readpool_replica_lag_ledgers", "Ledgers behind the tip; absent if unknown.", labels=labels)
-    ledger = GaugeMetricFamily("readpool_replica_ledger", "The last ledger that it closed.", labels=labels)
+    lag = GaugeMetricFamily(
+        "readpool_replica_lag_ledgers", "Ledgers behind the tip; absent while unknown.", labels=labels
+    )
+    ledger = GaugeMetricFamily(
+        "readpool_replica_ledger", "Sequence number of the replica's last closed ledger.", labels=labels
+    )
     answered = GaugeMetricFamily(
-        "readpool_replica_last_answer_timestamp_seconds", "When the replica last answered, in Unix time.", labels=labels
+        "readpool_replica_last_response_timestamp_seconds", "Unix time of the replica's last response.", labels=labels
     )
     for snapshot, replica, lag_ledgers in _walk_replicas(snapshots):
         key, standing = [snapshot.fleet, clean_words(replica.name, MAX_NAME)], replica.standing
@@ -235,27 +243,33 @@ def _walk_replicas(snapshots: Sequence[FleetSnapshot]) -> Iterator[tuple[FleetSn
 
 
 def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
-    polls = CounterMetricFamily("readpool_polls", "Polls of nodes, by outcome.", labels=["outcome"])
+    polls = CounterMetricFamily("readpool_polls", "Number of polls of nodes, by outcome.", labels=["outcome"])
     for outcome, count in stats.polls.items():
         polls.add_metric([outcome], count)
-    gates = CounterMetricFamily("readpool_gate_polls", "Polls of gates, by outcome.", labels=["outcome"])
+    gates = CounterMetricFamily("readpool_gate_polls", "Number of polls of gates, by outcome.", labels=["outcome"])
     for outcome, count in stats.gate_polls.items():
         gates.add_metric([outcome], count)
-    requests = CounterMetricFamily("readpool_grpc_requests", "Finished gRPC requests.", labels=["method", "code"])
+    requests = CounterMetricFamily(
+        "readpool_grpc_requests", "Number of finished gRPC requests.", labels=["method", "code"]
+    )
     for (method, code), count in stats.grpc_requests.items():
         requests.add_metric([method, code], count)
     in_flight = GaugeMetricFamily(
-        "readpool_grpc_in_flight_requests", "Unfinished gRPC requests, open streams included.", labels=["method"]
+        "readpool_grpc_in_flight_requests",
+        "Number of unfinished gRPC requests, open streams included.",
+        labels=["method"],
     )
     for method, count in stats.grpc_requests_in_flight.items():
         in_flight.add_metric([method], count)
     refused = CounterMetricFamily(
         "readpool_refused_requests",
-        "What was refused to gRPC callers, by what they asked for and whose share was used up.",
-        labels=["what", "share"],
+        "Number of gRPC requests refused for a limit, by the resource and the scope of the limit.",
+        labels=["resource", "scope"],
     )
     for labels, count in stats.refused_callers.items():
         refused.add_metric(labels, count)
     yield from (polls, gates, requests, in_flight, refused)
-    yield build_histogram("readpool_poll_duration_seconds", "From a poll's start to its outcome.", stats.poll_seconds)
-    yield build_histogram("readpool_event_loop_lag_seconds", "How late the event loop woke up.", stats.loop_lag_seconds)
+    yield build_histogram("readpool_poll_duration_seconds", "Duration of a poll.", stats.poll_seconds)
+    yield build_histogram(
+        "readpool_event_loop_lag_seconds", "Delay with which the event loop woke up.", stats.loop_lag_seconds
+    )

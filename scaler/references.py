@@ -78,7 +78,7 @@ class References:
             owner = None if is_trusted else (caller, namespace)
             refusal = self._budget.find_refusal(*owner) if owner is not None else None
             if refusal is not None:
-                _log.warning("referenceRefused", url=reference.url, namespace=namespace, why=str(refusal))
+                _log.warning("referenceRefused", url=reference.url, namespace=namespace, message=str(refusal))
                 return
             if owner is not None:
                 self._budget.take(*owner)
@@ -183,7 +183,7 @@ class References:
     def _log_change(self, polled: PolledReference, outcome: NodeReport | PollFailure) -> None:
         failed_before = polled.last is not None and isinstance(polled.last[0], PollFailure)
         if isinstance(outcome, PollFailure) and not failed_before:
-            _log.warning("referenceFailed", url=polled.reference.url, reason=outcome.reason, why=outcome.message)
+            _log.warning("referenceFailed", url=polled.reference.url, reason=outcome.reason, message=outcome.message)
         elif failed_before and not isinstance(outcome, PollFailure):
             _log.info("referenceRecovered", url=polled.reference.url)
 

@@ -152,7 +152,7 @@ def _build_streams(caller_streams: int) -> tuple[Streams, Streams, Streams]:
     of_namespace = min(max(_NAMESPACE_STREAMS, caller_streams // 4), caller_streams)
     keda = Limits(_KEDA_STREAMS, caller_streams, of_namespace)
     observer = Limits(_OBSERVER_STREAMS, max(1, caller_streams // 2), of_namespace)
-    kinds = (("streams of KEDA's contract", keda), ("Observer streams", observer), ("health streams", _HEALTH_STREAMS))
+    kinds = (("KEDA streams", keda), ("Observer streams", observer), ("health streams", _HEALTH_STREAMS))
     of_keda, of_observers, of_health = (Streams(Budget(what, limits)) for what, limits in kinds)
     return of_keda, of_observers, of_health
 

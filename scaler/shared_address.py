@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from scaler.policy_grounds import MissingGround
 from scaler.probes.report import NodeReport
 
-SEVERAL_NODES = "SeveralNodesAtOneAddress"
+SHARED_ADDRESS = "SharedAddress"
 """Answers at one address come from nodes that started at different times, in turn."""
 _ROUNDING_SECONDS = 1.0
 _STEPS = 2
@@ -38,7 +38,7 @@ def find_shared_address(
     if not shared:
         return None
     return MissingGround(
-        SEVERAL_NODES,
+        SHARED_ADDRESS,
         f"Several nodes answer at {addresses.get(shared[0], shared[0])} in turn: it is the address of a Service or a"
         " load balancer. Name a headless Service (clusterIP: None, publishNotReadyAddresses: true), or each node.",
     )

@@ -14,7 +14,7 @@ from scaler.discovery import NOT_HEADLESS
 from scaler.fleet import Fleet, FleetSettings
 from scaler.gate_addresses import match_gates, place_gates
 from scaler.gate_watch import GateWatch
-from scaler.known_replicas import FEWER_KNOWN
+from scaler.known_replicas import REPLICAS_MISSING
 from scaler.metrics import NoGround
 from scaler.node_account import NodeAccount, build_account_without_limits
 from scaler.poller import Poller
@@ -109,7 +109,7 @@ class WatchedFleet:
             self._reminded_at = now
             if self._not_headless:
                 raise NoGround(NOT_HEADLESS, self._not_headless)
-            raise NoGround(FEWER_KNOWN, shortage)
+            raise NoGround(REPLICAS_MISSING, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what came of one poll of one member."""

@@ -13,7 +13,7 @@ export const CLASSES = {
 /** How a fleet is: its word, the colour it borrows, and its shape. */
 export const HEALTHS = {
   none_fresh: { word: "None fresh", tone: "unreachable", shape: CLASSES.unreachable.shape, stroke: true },
-  no_ground: { word: "No ground to decide", tone: "lagging", shape: CLASSES.unknown.shape, stroke: true },
+  no_data: { word: "No data to decide", tone: "lagging", shape: CLASSES.unknown.shape, stroke: true },
   halted: { word: "Network halted", tone: "unreachable", shape: "M1.5 1h3.5v10H1.5zM7 1h3.5v10H7z" },
   stalled: { word: "Network stalled", tone: "lagging", shape: "M1.5 1h3.5v10H1.5zM7 1h3.5v10H7z" },
   degraded: { word: "Degraded", tone: "lagging", shape: CLASSES.lagging.shape },

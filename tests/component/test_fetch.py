@@ -11,7 +11,7 @@ import pytest
 from scaler.fetch import (
     FetchLimits,
     NodeClient,
-    OwnLimitError,
+    ScalerLimitError,
     build_question,
     build_tls_context,
 )
@@ -221,7 +221,7 @@ async def test_running_out_of_descriptors_says_nothing_of_the_node() -> None:
         with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
             resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
             try:
-                with pytest.raises(OwnLimitError):
+                with pytest.raises(ScalerLimitError):
                     await fetch(url)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

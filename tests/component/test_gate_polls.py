@@ -75,8 +75,8 @@ async def test_what_was_learned_sizes_the_pool_by_what_the_gates_tell() -> None:
         spec = build_service_spec("reads-nodes", "info", stats_port="stats", learned_requests_per_replica=20.0)
         async with run_fleets(settings) as running:
             fleet = running.fleets.watch(spec)
-            await wait_until(lambda: fleet.snapshot.decision.bearing)
-            assert fleet.snapshot.decision.bearing in range(6, 10)  # 120 requests/s, at 85 % of 20
+            await wait_until(lambda: fleet.snapshot.decision.replicas_for_load)
+            assert fleet.snapshot.decision.replicas_for_load in range(6, 10)  # 120 requests/s, at 85 % of 20
 
 
 async def test_where_dns_names_no_gates_none_is_polled_and_nothing_is_said() -> None:

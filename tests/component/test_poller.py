@@ -171,11 +171,11 @@ async def test_a_scaler_that_can_ask_nobody_does_not_see_and_does_again_once_it_
             with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
                 resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
                 try:
-                    await wait_until(lambda: stats.polls["OwnLimit"] >= 2)
+                    await wait_until(lambda: stats.polls["ScalerLimit"] >= 2)
                     told = listener.count("a")
                     await wait_until(lambda: not poller.is_seeing, seconds=20)
                     assert listener.count("a") == told
                 finally:
                     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             await wait_until(lambda: poller.is_seeing)
-    assert len([line for line in lines if line["event"] == "pollsGivenUp"]) == 1
+    assert len([line for line in lines if line["event"] == "pollsSuspended"]) == 1

@@ -110,5 +110,5 @@ def make_troubled(name: str = "stellar/core") -> FleetSnapshot:
         make_replica("core-4", ReplicaClass.FOREIGN, None, detail="answers for another network"),
         make_replica("core-5", ReplicaClass.UNKNOWN, None),
     )
-    decision = Decision(5, "ReplicasLack", "3 are wanted and 2 lack for good.", lacking=2)
+    decision = Decision(5, "ReplicasLack", "3 are wanted and 2 lack for good.", unhealthy=2)
     return make_snapshot(name, *replicas, decision=decision)

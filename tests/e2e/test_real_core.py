@@ -145,7 +145,7 @@ async def test_a_restarted_node_is_fresh_again_within_seconds(story: Story) -> N
     await story.observe_for(5.0)
     await restarting
     await story.observe(all_fresh, 60.0, "pool-0 is fresh again")
-    assert story.snapshots[-1].decision.lacking == 0
+    assert story.snapshots[-1].decision.unhealthy == 0
     assert [story.classes_of(name, first) for name in ("pool-1", "pool-2")] == [[FRESH], [FRESH]]
 
 
@@ -160,7 +160,7 @@ async def test_a_node_that_was_away_is_unreachable_then_catches_up_and_asks_for_
     await story.observe(all_fresh, 120.0, "pool-0 is fresh again")
     assert story.classes_of("pool-0", back) == [CATCHING_UP, FRESH]
     assert desired_of(story.snapshots[first:]) <= {TARGET, TARGET + 1}
-    assert story.snapshots[-1].decision.lacking == 0
+    assert story.snapshots[-1].decision.unhealthy == 0
 
 
 async def test_a_newcomer_is_capacity_on_its_way(story: Story) -> None:

@@ -59,7 +59,7 @@ def test_a_pool_that_is_not_there_is_said_not_to_be(reason: str) -> None:
 
 
 def test_bounds_that_are_not_known_yet_are_not_shown_as_none() -> None:
-    fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason="PoolsNotRead", message="Not read yet."))
+    fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason="PoolsNotSynced", message="Not read yet."))
     assert "(0 to 0" not in draw(build_fleet(fleet, width=120, max_rows=5))
 
 

@@ -47,7 +47,7 @@ def test_what_is_not_sent_is_not_known() -> None:
 
 @pytest.mark.parametrize("is_doubted", [True, False])
 def test_a_doubt_is_read(is_doubted: bool) -> None:
-    assert parse_replica(doubted=is_doubted).is_doubted is is_doubted
+    assert parse_replica(suspect=is_doubted).is_doubted is is_doubted
 
 
 @pytest.mark.parametrize("name", observer_pb2.ReplicaClass.keys())

@@ -191,7 +191,7 @@ def look(staged: StagedFleet, *out: str, seconds: float = 5, spec: FleetSpec = S
 def test_it_has_a_substitute_at_once() -> None:
     staged = stage(*[NETWORK.in_step] * 3)
     before, after = look(staged).decision, look(staged, "core-1").decision
-    assert (before.desired, after.desired, after.lacking) == (3, 4, 1)
+    assert (before.desired, after.desired, after.unhealthy) == (3, 4, 1)
     assert after.message == "3 wanted fresh and none lacking, one more for core-1 out of service: 4"
 
 

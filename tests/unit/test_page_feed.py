@@ -74,7 +74,7 @@ def make_snapshot(*classes: ReplicaClass, tip: Tip | None = MOVING, desired: int
         pytest.param((FRESH,) * 3, STALLED, 3, Health.STALLED, id="the tip does not move"),
         pytest.param((LAGGING,) * 3, STALLED, 3, Health.NONE_FRESH, id="none fresh weighs more than a stalled tip"),
         pytest.param((FRESH,) * 3, HALTED, None, Health.HALTED, id="halted explains why there is no ground"),
-        pytest.param((UNREACHABLE,) * 3, None, None, Health.NO_GROUND, id="nothing is known"),
+        pytest.param((UNREACHABLE,) * 3, None, None, Health.NO_DATA, id="nothing is known"),
     ],
 )
 def test_health_is_the_first_that_explains(

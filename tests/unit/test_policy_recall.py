@@ -128,7 +128,7 @@ def test_a_load_that_was_known_lacks_where_it_is_not() -> None:
 def test_those_that_lagged_in_turns_go_on_doing_so() -> None:
     memory = recalled(unrest=2.2, asked=7, fewer_since=None)
     decision, _ = decide_on(memory, 7, NOW)
-    assert (decision.desired, decision.lacking) == (7, 2)
+    assert (decision.desired, decision.unhealthy) == (7, 2)
 
 
 def test_a_long_absence_leaves_the_size_to_what_is_there_and_begins_each_wait_anew() -> None:

@@ -165,7 +165,7 @@ def test_a_pool_on_its_way_out_stays_observed_and_holds() -> None:
     manifest["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     going = derive_fleet(ASKED, manifest, NONE)
     assert replace(going, hold=None) == derive()
-    assert reason(going) == "PoolGoing"
+    assert reason(going) == "PoolTerminating"
 
 
 REFUSED_REFERENCES = {

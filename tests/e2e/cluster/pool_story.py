@@ -19,7 +19,7 @@ class Story:
 
     def laggards(self) -> list[ScalerEvent]:
         """List who was found to lag."""
-        return [event for event in self._list("classChanged") if event.fields["now"] == "lagging"]
+        return [event for event in self._list("classChanged") if event.fields["current"] == "lagging"]
 
     def decisions(self) -> list[ScalerEvent]:
         """List how large they found that it should be, and why."""

@@ -42,7 +42,7 @@ def decides_nothing_for(reason: str) -> Says:
 
 def calls_foreign(detail: str) -> Says:
     return lambda event: (
-        event.name == "classChanged" and event.fields["now"] == "foreign" and detail in event.fields["detail"]
+        event.name == "classChanged" and event.fields["current"] == "foreign" and detail in event.fields["detail"]
     )
 
 
