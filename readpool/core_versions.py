@@ -7,6 +7,6 @@ Release Version). So the newest major follows every public network; networks.tom
 RECOMMENDED_CORE = "30"
 """A tag of stellar/stellar-core: the newest release of that major.
 
-v30.0.0 is of 2026-10-16 (github.com/stellar/stellar-core, releases; the Protocol 30 upgrade guide of stellar.org). Tags of
-a major alone are what public code pins, such as stellar/stellar-core:28.
+v30.0.0 is of 2026-10-16 (github.com/stellar/stellar-core, releases; the Protocol 30 upgrade guide of stellar.org). Tags
+of a major alone are what public code pins, such as stellar/stellar-core:28.
 """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.explanation import ScalerWord, compute_wanted, explain_pool
+from readpool.cli.pools.explanation import ScalerWord, compute_wanted, explain_pool
 from readpool.pool.spec import ReadOnlyPool
 from tests.unit.pool_statuses import FIVE, build_condition, build_conditions, build_pool, build_replica
 

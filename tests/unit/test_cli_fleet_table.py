@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from cli.columns import choose_columns
-from cli.fleet_table import (
+from readpool.cli.clients.observer_client import Connected, Outage
+from readpool.cli.fleets.top import GONE_SECONDS, Board, build_board
+from readpool.cli.terminal.columns import choose_columns
+from readpool.cli.terminal.fleet_table import (
     COLUMNS,
     LOOKS,
     build_fleet,
@@ -17,8 +19,6 @@ from cli.fleet_table import (
     count_classes,
     show_seconds,
 )
-from cli.observer_client import Connected, Outage
-from cli.top import GONE_SECONDS, Board, build_board
 from readpool.v1 import observer_pb2 as pb
 
 

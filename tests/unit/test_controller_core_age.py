@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from cli.explanation import explain_pool
-from controller.core_age import explain_old_core
-from controller.replicas import read_replicas
+from controller.replicas.replicas import read_replicas
+from controller.status.core_age import explain_old_core
+from readpool.cli.pools.explanation import explain_pool
 from readpool.pool.spec import parse_pool
 from readpool.public_networks import load_public_networks
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, UNREACHABLE, build_fleet, build_pool, observe

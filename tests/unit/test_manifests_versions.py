@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core_config_version import parse_major
+from controller.core_config.core_config_version import parse_major
 from readpool.core_versions import RECOMMENDED_CORE
 from readpool.pool.spec import parse_pool
 from readpool.public_networks import list_protocols, load_public_networks

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from scaler.capacity import Capacity, Load
-from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_release import Surplus
-from scaler.policy_warmup import WarmUps
+from scaler.policy.capacity import Capacity, Load
+from scaler.policy.policy import Decision, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_release import Surplus
+from scaler.policy.policy_warmup import WarmUps
 from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
 from tests.unit.test_policy import TIP, F, decided
 

@@ -16,14 +16,14 @@ from typing import Any
 import grpc
 import pytest
 
+from devtools.cluster.certificates import write_kubeconfig
 from readpool.v1 import observer_pb2 as pb
-from tests.cluster.certificates import write_kubeconfig
 from tests.component.playing_observer import PlayingObserver, serve
 from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)
-READPOOL = (sys.executable, "-m", "cli")
+READPOOL = (sys.executable, "-m", "readpool.cli")
 LAGGING = build_replica("readers-5", "lagging", 1500)
 WAIT_SECONDS = 30
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
 from tests.e2e.cluster.never_scaling import (
     Fault,
