@@ -1,4 +1,4 @@
-"""Flags of the programs: each is an environment variable READPOOL_… as well, and says in its words what is wrong."""
+"""Flags of the programs. Each is also an environment variable READPOOL_…, and its parser's error is shown as it is."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 class Parsed(click.ParamType[Any]):
-    """A flag's value as one of our parsers reads it."""
+    """A flag's type that uses one of our parsers."""
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
         self.name = name
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse the text, or end with the parser's own sentence."""
+        """Parse the text, or fail with the parser's own error message."""
         if not isinstance(value, str):
             return value
         try:
@@ -29,12 +29,12 @@ class Parsed(click.ParamType[Any]):
 
 
 def choice(kind: type[StrEnum]) -> click.Choice[StrEnum]:
-    """Build the type of a flag that takes one of an enumeration's values, in any case."""
+    """Return the type of a flag that takes one of an enumeration's values, case-insensitively."""
     return click.Choice(kind, case_sensitive=False)
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Build an option that is an environment variable READPOOL_… as well."""
+    """Return an option that is also an environment variable READPOOL_…."""
     variable = "READPOOL_" + names[0].removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", "default" in attributes)
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)

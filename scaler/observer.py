@@ -104,7 +104,7 @@ class Observer(ObserverServicer):
             pool = request.pool
             trigger = await self._admission.admit(pool.namespace, "", {"pool": pool.name}, context)
             return self._watch_one(trigger.fleet, stream, caller)
-        return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target is given: trigger, pool or fleets")
+        return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target given; set trigger, pool or fleets")
 
     async def _watch_one(self, spec: FleetSpec, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
         with self._fleets.hold(spec, caller) as fleet:

@@ -209,7 +209,7 @@ async def test_a_host_is_looked_up_once_however_many_ask(server: FakeDns, discov
 
 
 async def test_a_host_without_addresses_is_an_error(discovery: Discovery) -> None:
-    with pytest.raises(DiscoveryError, match="resolves to nothing"):
+    with pytest.raises(DiscoveryError, match="does not resolve to an address"):
         await discovery.resolve("nowhere.example.")
 
 

@@ -134,7 +134,7 @@ CERTIFICATE, KEY, CA = Path("tls.crt"), Path("tls.key"), Path("ca.crt")
 def test_a_tls_flag_without_the_one_it_needs_is_refused(
     files: tuple[Path | None, Path | None, Path | None], given: str, needed: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^{given} needs {needed} as well"):
+    with pytest.raises(SettingsError, match=f"^{given} requires {needed}"):
         build_tls_files(*files)
 
 
@@ -150,7 +150,7 @@ def test_tls_is_off_without_flags_and_mutual_with_all_three() -> None:
 def test_a_flag_on_pools_without_pools_is_refused(
     kubeconfig: Path | None, namespaces: tuple[tuple[str, ...], ...], given: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^{given} needs --pools as well"):
+    with pytest.raises(SettingsError, match=f"^{given} requires --pools"):
         build_pool_access(kubeconfig, namespaces, pools=False)
 
 
@@ -203,14 +203,21 @@ def test_help_teaches_every_flag_with_its_environment_variable_and_examples() ->
     [
         pytest.param(["--listen", "9090"], {}, "is not HOST:PORT", id="flag"),
         pytest.param([], {"READPOOL_LISTEN": "9090"}, "is not HOST:PORT", id="environment"),
-        pytest.param([], {"READPOOL_REFERENCE": "horizon=https://h archive"}, "'archive' is not KIND=URL", id="second"),
-        pytest.param(["--tls-key", "k"], {}, "--tls-key needs --tls-cert", id="two flags at odds"),
-        pytest.param([], {"READPOOL_NAMESPACES": "a,b"}, "--namespaces needs --pools", id="one without the other"),
+        pytest.param(
+            [], {"READPOOL_REFERENCE": "horizon=https://h archive"}, "'archive' must be KIND=URL", id="second"
+        ),
+        pytest.param(["--tls-key", "k"], {}, "--tls-key requires --tls-cert", id="two flags at odds"),
+        pytest.param([], {"READPOOL_NAMESPACES": "a,b"}, "--namespaces requires --pools", id="one without the other"),
         pytest.param(["--pools", "--namespaces", "a,B"], {}, "'B' in 'a,B' is not a namespace", id="no namespace"),
         pytest.param(
-            ["--pools", "--kubeconfig", "no-such-file"], {}, "--pools needs a cluster: no-such-file", id="lost"
+            ["--pools", "--kubeconfig", "no-such-file"], {}, "--pools requires a cluster: no-such-file", id="lost"
         ),
-        pytest.param(["--poll-interval", "0"], {}, "--poll-interval 0 is not within 0.05 to 300", id="out of bounds"),
+        pytest.param(
+            ["--poll-interval", "0"],
+            {},
+            "--poll-interval 0 is out of range; allowed are 0.05 to 300",
+            id="out of bounds",
+        ),
         pytest.param(["--log-format", "xml"], {}, "'xml' is not one of 'json', 'console'", id="no such choice"),
     ],
 )
