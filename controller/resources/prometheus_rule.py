@@ -5,7 +5,7 @@ Several scalers tell of the same pool, so each expression takes the highest of w
 
 from typing import Any
 
-from controller.labels import build_metadata
+from controller.observed.labels import build_metadata
 from readpool.kubernetes.kinds import PROMETHEUS_RULE
 from readpool.pool.spec import ReadOnlyPool
 

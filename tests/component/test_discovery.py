@@ -5,9 +5,9 @@ from dataclasses import replace
 import dns.rcode
 import pytest
 
-from scaler.discovery import FOREIGN_MEMBERS, SCALER_LIMIT, Discovery, DiscoveryError, NotHeadlessError
-from scaler.poll_settings import PollSettings
-from scaler.trigger import ServiceSource
+from scaler.polling.discovery import FOREIGN_MEMBERS, SCALER_LIMIT, Discovery, DiscoveryError, NotHeadlessError
+from scaler.triggers.poll_settings import PollSettings
+from scaler.triggers.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.polling import FAST
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from scaler.fetch import (
+from scaler.polling.fetch import (
     FetchLimits,
     NodeClient,
     ScalerLimitError,
     build_question,
     build_tls_context,
 )
-from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError, ReceiveBudget
+from scaler.polling.http_exchange import MAX_BODY_BYTES, ExchangeError, ReceiveBudget
 from tests.component.certificates import Authority
 from tests.component.hostile_servers import Handler, answering, build_answer, build_honest_info, run_node, streaming
 

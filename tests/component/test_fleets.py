@@ -9,11 +9,11 @@ import pytest
 from readpool.budget import OverBudget
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
-from scaler.fleets import Fleets
-from scaler.policy import Bounds
-from scaler.policy_grounds import STILL_OBSERVING
+from scaler.fleets.fleets import Fleets
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger import FleetSpec, NodesSource, PoolSource, Reference
+from scaler.triggers.trigger import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import (
     FAST,

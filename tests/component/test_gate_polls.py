@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.poll_settings import PollSettings
-from scaler.readers import find_rates
-from scaler.watched_fleet import WatchedFleet
+from scaler.fleet.readers import find_rates
+from scaler.fleets.watched_fleet import WatchedFleet
+from scaler.triggers.poll_settings import PollSettings
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import Handler, answering, build_answer, close_at_once, hang, run_node

@@ -10,13 +10,13 @@ from dataclasses import replace
 import structlog.testing
 
 from readpool.clock import steady_clock
-from scaler.discovery import Discovery
-from scaler.fetch import build_tls_context
-from scaler.poll_settings import PollSettings
-from scaler.poller import Poller
+from scaler.polling.discovery import Discovery
+from scaler.polling.fetch import build_tls_context
+from scaler.polling.poller import Poller
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.stats import ScalerStats
+from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.poll_settings import PollSettings
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import FAST, HonestNode, wait_until
 

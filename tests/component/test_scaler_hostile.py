@@ -21,8 +21,8 @@ from readpool.pace import Pace
 from readpool.refusals import Refusals
 from readpool.v1.observer_pb2 import Fleets, Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
-from scaler.health import Health
-from scaler.streams import Streams
+from scaler.services.health import Health
+from scaler.services.streams import Streams
 from tests.component.other_caller import calling_from
 from tests.component.scaler_process import ScalerProcess, run_scaler
 

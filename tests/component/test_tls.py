@@ -26,7 +26,7 @@ from readpool.v1.observer_pb2 import Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
 from scaler.server import GrpcServer
 from scaler.settings import ScalerSettings
-from scaler.stats import ScalerStats
+from scaler.telemetry.stats import ScalerStats
 from tests.component.certificates import Authority, Pair, write_secret
 from tests.component.polling import run_fleets
 from tests.component.scaler_process import ScalerProcess, run_scaler

@@ -7,16 +7,16 @@ import pytest
 import structlog.testing
 
 from readpool.clock import steady_clock
-from scaler.discovery import Discovery
-from scaler.fetch import build_tls_context
-from scaler.fleet import FleetSettings
-from scaler.known_replicas import REPLICAS_MISSING
-from scaler.metrics import NoGround
-from scaler.policy import Bounds
-from scaler.poller import Poller
-from scaler.stats import ScalerStats
-from scaler.trigger import FleetSpec, PoolSource
-from scaler.watched_fleet import WatchedFleet
+from scaler.fleet.fleet import FleetSettings
+from scaler.fleet.known_replicas import REPLICAS_MISSING
+from scaler.fleet.metrics import NoGround
+from scaler.fleets.watched_fleet import WatchedFleet
+from scaler.policy.policy import Bounds
+from scaler.polling.discovery import Discovery
+from scaler.polling.fetch import build_tls_context
+from scaler.polling.poller import Poller
+from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.trigger import FleetSpec, PoolSource
 from tests.component.polling import FAST
 from tests.unit.staged_fleet import SPEC, START, StagedNetwork
 

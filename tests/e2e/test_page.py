@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import expect
 
-from scaler.policy import Decision
-from scaler.tip import Tip
+from scaler.policy.policy import Decision
+from scaler.standing.tip import Tip
 from tests.component.scripted_fleets import NOW, TIP, make_snapshot, make_three_fresh
 from tests.e2e.page_site import Site, browser, make_troubled, site
 

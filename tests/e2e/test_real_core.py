@@ -7,17 +7,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
+from devtools.core.core_under_test import require_core
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import Bounds
+from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
 from scaler.probes import parse
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, NodesSource
-from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
-from tests.core_under_test import require_core
+from scaler.triggers.trigger import FleetSpec, NodesSource
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 0.4

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.labels import build_labels, claim_name, pod_name
-from controller.observed import Capabilities, FleetView, ObservedPool
-from controller.plan import Plan, plan_pool
-from controller.plan_settings import PlanSettings
-from controller.trims import trim_pod
+from devtools.pools.pool_manifests import build_manifest
+
+from controller.cluster.trims import trim_pod
+from controller.observed.labels import build_labels, claim_name, pod_name
+from controller.observed.observed import Capabilities, FleetView, ObservedPool
+from controller.observed.plan_settings import PlanSettings
+from controller.plan.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import (
     ENDPOINT_SLICE,
     POD,
@@ -29,7 +31,6 @@ from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
 from tests.unit.api_answers import keep_theirs, leave_out_empty, strip, write_time
 from tests.unit.observed_pools import EVERYTHING, NOW, SETTINGS, VERSION, build_fleet, build_pod
-from tests.unit.pool_manifests import build_manifest
 
 MOST_ROUNDS = 5
 WEIGHED: dict[str, Any] = {"loadBalancing": {"enabled": True}}

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.capacity import Capacity, Load, compute_borne, compute_replicas_for_load, find_borne, learn
-from scaler.freshness import ReplicaStanding
+from scaler.policy.capacity import Capacity, Load, compute_borne, compute_replicas_for_load, find_borne, learn
+from scaler.standing.freshness import ReplicaStanding
 
 BEFORE = -600.0
 

@@ -3,9 +3,9 @@
 import pytest
 from structlog.testing import capture_logs
 
-from scaler.change_log import ChangeLog
-from scaler.policy import Bounds, Decision
-from scaler.snapshot import FleetSnapshot
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.fleets.change_log import ChangeLog
+from scaler.policy.policy import Bounds, Decision
 
 Line = tuple[int | None, int | None, str]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.fleet_view import parse_fleet_view
-from controller.observed import ReplicaView
+from controller.observed.observed import ReplicaView
+from controller.observer.fleet_view import parse_fleet_view
 from readpool.pool.scalars import to_timestamp
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2

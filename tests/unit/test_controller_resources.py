@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devtools.pools.pool_manifests import ARCHIVE
 
-from controller.gate import choose_ports
-from controller.observed import Capabilities
-from controller.plan import plan_pool
-from controller.plan_settings import Grants, PlanSettings
+from controller.gate.gate import choose_ports
+from controller.observed.observed import Capabilities
+from controller.observed.plan_settings import Grants, PlanSettings
+from controller.plan.plan import plan_pool
 from controller.resources.network_policy import build_network_policy
 from controller.resources.nodes_service import build_nodes_service
 from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.scaled_object import build_scaled_object
 from readpool.kubernetes.kinds import KINDS, kind_of
 from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_pool, observe
-from tests.unit.pool_manifests import ARCHIVE
 
 COMMAND_PORT = 11626
 ROOT = Path(__file__).resolve().parents[2]

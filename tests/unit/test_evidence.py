@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from scaler.change_log import ChangeLog
-from scaler.evidence import (
+from scaler.fleet.evidence import (
     BEHIND,
     CONTRADICTED,
     NO_ANSWER,
@@ -20,12 +19,13 @@ from scaler.evidence import (
     hear,
     judge,
 )
-from scaler.policy import Bounds
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.fleets.change_log import ChangeLog
+from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.tip import DEFAULT_LIMITS, Tip
-from scaler.trigger import Reference
+from scaler.standing.tip import DEFAULT_LIMITS, Tip
+from scaler.triggers.trigger import Reference
 from tests.unit.staged_fleet import NETWORK, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
 NOW = 10_000.0

@@ -1,9 +1,9 @@
 """Who belongs to a fleet: what is said while nobody is known, who is kept, who is forgotten."""
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import SCALING_FROM_ZERO
-from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.policy.policy import SCALING_FROM_ZERO
+from scaler.policy.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from tests.unit.staged_fleet import GONE, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
 FRESH, UNKNOWN = ReplicaClass.FRESH, ReplicaClass.UNKNOWN

@@ -6,10 +6,10 @@ from math import inf
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.fleet.readers import find_failing, find_rates, list_serving
+from scaler.fleet.request_figures import RequestFigures
 from scaler.probes.gate import GateReport
 from scaler.probes.report import PollFailure
-from scaler.readers import find_failing, find_rates, list_serving
-from scaler.request_figures import RequestFigures
 from tests.component.scripted_fleets import make_replica
 from tests.unit.staged_fleet import (
     GONE,

@@ -9,17 +9,17 @@ import pytest
 from readpool.budget import Budget, Limits
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
-from scaler.freshness import ReplicaStanding
-from scaler.observer import Observer, Told, is_more_than_numbers
-from scaler.policy import Bounds, Decision
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
-from scaler.snapshot import FleetSnapshot, Replica
-from scaler.snapshot_message import build_snapshot_message
-from scaler.streams import Streams
-from scaler.tip import Tip
+from scaler.services.observer import Observer, Told, is_more_than_numbers
+from scaler.services.snapshot_message import build_snapshot_message
+from scaler.services.streams import Streams
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 
 if TYPE_CHECKING:
-    from scaler.watched_fleet import WatchedFleet
+    from scaler.fleets.watched_fleet import WatchedFleet
 
 ANSWERED = ReplicaStanding(
     replica_class=ReplicaClass.LAGGING,

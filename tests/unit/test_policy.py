@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_release import Surplus
-from scaler.tip import Tip
+from scaler.policy.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_release import Surplus
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, pool, sizes
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP

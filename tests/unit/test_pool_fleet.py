@@ -5,18 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from devtools.pools.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.pool.spec import parse_pool
-from scaler.policy import Bounds
-from scaler.pool_fleet import ReferenceRules, build_unread, derive_fleet
-from scaler.pool_grounds import was_deleted
+from scaler.policy.policy import Bounds
+from scaler.policy.remembered import Remembered
 from scaler.probes import parse_horizon
 from scaler.probes.kinds import ProbeKind
-from scaler.remembered import Remembered
-from scaler.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
-from tests.unit.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
+from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
+from scaler.triggers.pool_grounds import was_deleted
+from scaler.triggers.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 
 ASKED = build_pool_target("stellar", "reads")
 NODES = ServiceSource("reads-nodes", "info")

@@ -13,12 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import expose
-from scaler.policy import Decision
-from scaler.prometheus import build_registry
-from scaler.request_figures import RequestFigures
-from scaler.snapshot import FleetSnapshot
-from scaler.stats import ScalerStats
-from scaler.tip import Tip
+from scaler.fleet.request_figures import RequestFigures
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Decision
+from scaler.standing.tip import Tip
+from scaler.telemetry.prometheus import build_registry
+from scaler.telemetry.stats import ScalerStats
 from tests.component.scripted_fleets import NOW, TIP, make_replica, make_snapshot, make_three_fresh
 
 _UNITS = (

@@ -5,9 +5,9 @@ from itertools import cycle
 
 import pytest
 
-from scaler.policy import Bounds
+from scaler.policy.policy import Bounds
+from scaler.policy.shared_address import SHARED_ADDRESS, find_shared_address, is_step_back
 from scaler.probes.report import NodeReport
-from scaler.shared_address import SHARED_ADDRESS, find_shared_address, is_step_back
 from tests.unit.staged_fleet import SPEC, START, Script, StagedFleet, StagedNetwork, desired
 
 NETWORK = StagedNetwork()

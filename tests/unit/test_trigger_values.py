@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.scaler.triggers.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger import (
+from scaler.triggers.trigger import (
     MAX_LAG_THRESHOLD,
     MAX_NODES,
     MAX_REFERENCES,
@@ -26,7 +27,6 @@ from scaler.trigger import (
     TriggerError,
     parse_trigger,
 )
-from tests.unit.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 KEYS = (
     *("service", "nodes", "pool", "port", "probe", "network", "references", "lagThreshold", "sustainSeconds"),

@@ -11,14 +11,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from devtools.strictness import skip_or_fail
 
-from tests.cluster.evidence import save_evidence
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.provided import ProvidedCluster, provide_cluster
+from devtools.cluster.evidence import save_evidence
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.provided import ProvidedCluster, provide_cluster
 from tests.e2e.cluster import shared_release
 from tests.e2e.cluster.core_network import CoreNetwork, start_core_network
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.strictness import skip_or_fail
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts"
 TEST_SECONDS = 420

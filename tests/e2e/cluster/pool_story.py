@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from scaler.policy import ON_TARGET
+from scaler.policy.policy import ON_TARGET
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import PoolView
 from tests.e2e.cluster.scaler_log import ScalerEvent, list_events

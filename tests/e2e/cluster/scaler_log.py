@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.cluster.access import KubectlError
+from devtools.cluster.access import KubectlError
 from tests.e2e.cluster.own_release import OwnRelease
 
 CONTAINER = "scaler"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scaler.policy import SCALED_FOR_LOAD
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
+from scaler.policy.policy import SCALED_FOR_LOAD
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.ledger_traffic import fill_ledgers
 from tests.e2e.cluster.needed_faults import require_faults

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
 from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
 from tests.e2e.cluster.own_release import OwnRelease

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from scaler.policy import SCALED_FOR_LOAD
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
+from scaler.policy.policy import SCALED_FOR_LOAD
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import PoolRouter, run_routed_pool
