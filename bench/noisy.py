@@ -14,11 +14,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from devtools.api.small_api import Refusal, Write
-from devtools.api.small_cluster import SmallCluster, run_small_cluster
-
 from bench.quantiles import take_percentile
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
+from tests.component.small_api import Refusal, Write
+from tests.component.small_cluster import SmallCluster, run_small_cluster
 
 POOLS = 12
 HANGS_SECONDS = 10.0

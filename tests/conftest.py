@@ -6,8 +6,9 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
-from devtools.strictness import IMPOSSIBLE, REAL_CORE, is_strict
 from hypothesis import settings
+
+from tests.strictness import IMPOSSIBLE, REAL_CORE, is_strict
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
-
 from controller.core_config.core_config import CorePorts
 from controller.gate.gate_config import GateSettings, build_gate_config
 from controller.gate.gate_listeners import GatePorts
+from tests.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
 
 ANSWER_SECONDS = 30.0
 

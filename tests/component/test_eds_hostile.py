@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 import pytest
-from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
 from envoy.service.discovery.v3 import discovery_pb2
 from envoy.service.endpoint.v3 import eds_pb2_grpc
 from structlog.testing import capture_logs
@@ -16,6 +15,7 @@ from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
 from controller.eds.eds_subscription import MOST_NAMES
 from readpool.host_port import HostPort
+from tests.component.eds_client import EdsClient, open_stream, read_weights
 from tests.component.test_eds_service import weigh
 
 ONE = "10.0.0.1"

@@ -5,8 +5,9 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from devtools.strictness import skip_or_fail
 from playwright.async_api import Browser, async_playwright
+
+from tests.strictness import skip_or_fail
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (

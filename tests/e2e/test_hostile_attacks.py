@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from devtools.strictness import skip_where_impossible
 
 from devtools.cluster.needs import UnmetNeedError
 from tests.hostile.assault import make_attack
@@ -17,6 +16,7 @@ from tests.hostile.outcome import find_reasons
 from tests.hostile.part import Part
 from tests.hostile.processes import read_line, run_program
 from tests.hostile.readers import be_honest, write_query
+from tests.strictness import skip_where_impossible
 
 SECONDS = 2.0
 

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from devtools.pools.pool_manifests import build_manifest
-
 from controller.observed.labels import build_labels, pod_name
 from controller.observed.observed import Capabilities, FleetView, ObservedPool, ReplicaView
 from controller.observed.plan_settings import PlanSettings
@@ -13,6 +11,7 @@ from readpool.kubernetes.kinds import Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.public_networks import load_public_networks
 from readpool.replica_class import ReplicaClass
+from tests.unit.pool_manifests import build_manifest
 
 NOW = 1_700_000_000.0
 TIP = 55_000_000

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from devtools.pools.pool_manifests import build_manifest
-
 from controller.cluster.trims import trim_pod
 from controller.observed.labels import build_labels, claim_name, pod_name
 from controller.observed.observed import Capabilities, FleetView, ObservedPool
@@ -31,6 +29,7 @@ from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
 from tests.unit.api_answers import keep_theirs, leave_out_empty, strip, write_time
 from tests.unit.observed_pools import EVERYTHING, NOW, SETTINGS, VERSION, build_fleet, build_pod
+from tests.unit.pool_manifests import build_manifest
 
 MOST_ROUNDS = 5
 WEIGHED: dict[str, Any] = {"loadBalancing": {"enabled": True}}

@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from devtools.strictness import skip_where_impossible
 
 from devtools.cluster.builds import build_parts, find_outputs
 from devtools.cluster.needs import UnmetNeedError, parse_go_version, require_disk, require_go
@@ -18,6 +17,7 @@ from devtools.cluster.parts import (
     read_version,
 )
 from devtools.cluster.progress import CommandError
+from tests.strictness import skip_where_impossible
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from devtools.pools.pool_manifests import ARCHIVE
 
 from controller.plan.pod_plan import PodPatch, plan_patches
 from controller.plan.shard_plan import build_annotations, find_archived_ledgers, plan_shards, to_status
@@ -13,6 +12,7 @@ from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards import ShardAssignment, ShardPlan
 from readpool.pool.status import PoolStatus
 from tests.unit.observed_pools import FRESH, NOW, TIP, build_fleet, build_pod, build_pool, observe
+from tests.unit.pool_manifests import ARCHIVE
 
 ARCHIVES = [ARCHIVE, "https://archive2.example.com"]
 SHARD, URL, RANGE = "stellar.org/shard-id", "stellar.org/archive-url", "stellar.org/ledger-range"

@@ -4,7 +4,6 @@ import random
 from typing import Any
 
 import pytest
-from devtools.envoy.eds_slices import build_owner, build_slice
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from controller.eds.eds import (
     resource_of,
 )
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, build_endpoint_slices
+from tests.unit.eds_slices import build_owner, build_slice
 from tests.unit.observed_pools import build_pool
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"

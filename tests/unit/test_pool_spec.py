@@ -4,15 +4,6 @@ from typing import Any
 
 import pytest
 import yaml
-from devtools.pools.pool_manifests import (
-    ACCEPTED,
-    EXAMPLE,
-    MINIMAL_SPEC,
-    REFUSED,
-    Refused,
-    build_manifest,
-    read_example,
-)
 
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import (
@@ -24,6 +15,7 @@ from readpool.pool.spec import (
     parse_pool,
     parse_what_is_understood,
 )
+from tests.unit.pool_manifests import ACCEPTED, EXAMPLE, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
 
 MODEL_ALONE = {
     "a truth as a number": ({"paused": 1}, "spec.paused", "has to be a valid boolean"),

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from devtools.pools.pool_manifests import build_manifest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from readpool.pool.status import (
     dump_status,
 )
 from readpool.replica_class import ReplicaClass
+from tests.unit.pool_manifests import build_manifest
 
 AT = datetime(2026, 11, 24, 3, 41, 5, tzinfo=UTC)
 FULL_STATUS = PoolStatus(

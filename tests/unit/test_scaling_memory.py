@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from devtools.pools.pool_manifests import build_manifest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from scaler.policy.remembered import Remembered
 from scaler.services.snapshot_message import build_snapshot_message
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
 from scaler.triggers.trigger import build_pool_target
+from tests.unit.pool_manifests import build_manifest
 
 NOW = 1_800_000_000
 TIMES = st.integers(NOW - 10**6, NOW).map(float)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.scaler.triggers.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.trigger import (
@@ -27,6 +26,7 @@ from scaler.triggers.trigger import (
     TriggerError,
     parse_trigger,
 )
+from tests.unit.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 KEYS = (
     *("service", "nodes", "pool", "port", "probe", "network", "references", "lagThreshold", "sustainSeconds"),

@@ -2,9 +2,8 @@
 
 import asyncio
 
-from devtools.envoy.gate_process import read_answer
-
 from controller.gate.gate_listeners import MOST_READERS
+from tests.gate_process import read_answer
 from tests.hostile.attack import Attack, Ports, Stand
 from tests.hostile.connections import Arrive, Crowd, wait_for_end
 
