@@ -136,7 +136,7 @@ async def test_one_fleet_more_than_the_limit_is_refused() -> None:
 
 async def test_a_pool_cannot_be_watched_where_none_are_read() -> None:
     async with run_fleets() as running:
-        with pytest.raises(ValueError, match="this scaler reads no pools"):
+        with pytest.raises(ValueError, match="this scaler runs without --pools"):
             running.fleets.watch(FleetSpec("tests", PoolSource("reads"), Bounds(1, 2, 3)))
 
 

@@ -267,7 +267,7 @@ async def test_draining_ends_streams_with_ok() -> None:
 @pytest.mark.parametrize(
     ("request_", "code", "why"),
     [
-        pytest.param(WatchRequest(), "INVALID_ARGUMENT", "no target is given", id="no target"),
+        pytest.param(WatchRequest(), "INVALID_ARGUMENT", "no target given", id="no target"),
         pytest.param(
             WatchRequest(pool=Pool(namespace="stellar", name="core")), "UNIMPLEMENTED", "--pools", id="a pool"
         ),

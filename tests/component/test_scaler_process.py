@@ -185,7 +185,7 @@ def test_a_port_in_use_is_an_error_that_names_the_flag(flag: str) -> None:
         with start_scaler(flag, address) as scaler:
             assert scaler.wait_until_ended() == 2
     said = " ".join(event.get("text", "") for event in scaler.events)
-    assert f"{flag} {address} cannot be listened on" in said
+    assert f"{flag} {address} cannot be bound" in said
     assert "Traceback" not in said
 
 
