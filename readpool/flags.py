@@ -14,6 +14,7 @@ import structlog
 from readpool.host_port import SettingsError, StartError
 
 T = TypeVar("T")
+_log = structlog.get_logger()
 
 
 class Parsed(click.ParamType[Any]):
@@ -56,7 +57,7 @@ def starting() -> Iterator[None]:
     try:
         yield
     except StartError as error:
-        structlog.get_logger().critical("cannotStart", error=str(error))
+        _log.critical("cannotStart", message=str(error))
         raise SystemExit(1) from None
     except SettingsError as error:
         raise click.UsageError(str(error)) from None

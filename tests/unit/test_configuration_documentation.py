@@ -9,7 +9,7 @@ from scaler.__main__ import scaler
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-METHODS = ("debug", "info", "warning", "error")
+METHODS = ("debug", "info", "warning", "error", "critical")
 ELSEWHERE = {"readpool/kubernetes/lease.py"}
 """Of the controller alone: docs/controller.md lists it."""
 UNLISTED = {"exc_info"}

@@ -275,7 +275,7 @@ def test_metrics_of_the_fleet_leave_it_out() -> None:
 def test_explain_says_why_there_is_one_more() -> None:
     pool = build_pool(build_replica("readers-0"), build_replica("readers-1", outOfService=True, weight=0))
     said = explain_pool(pool, None).sentences[-1]
-    assert said.startswith("readers-1 has no readers, and the scaler asks for one more")
+    assert said.startswith("readers-1 is out of service: no reads go to it and an extra replica stands in")
 
 
 def test_the_table_of_replicas_says_so() -> None:

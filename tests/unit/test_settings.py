@@ -234,7 +234,7 @@ def test_without_the_cluster_that_pools_need_it_says_so_in_its_log_and_ends_with
     assert result.exit_code == 1
     event = json.loads(result.output.splitlines()[-1])
     assert event["event"] == "cannotStart"
-    assert event["error"].startswith(f"--pools needs a cluster: {tmp_path / 'nowhere'}")
+    assert event["message"].startswith(f"--pools requires a cluster: {tmp_path / 'nowhere'}")
 
 
 def test_an_address_in_use_is_no_usage_error_but_an_event_in_the_log() -> None:
@@ -244,4 +244,4 @@ def test_an_address_in_use_is_no_usage_error_but_an_event_in_the_log() -> None:
     assert result.exit_code == 1
     assert "Usage:" not in result.output
     event = json.loads(result.output.splitlines()[-1])
-    assert event["error"].startswith(f"--telemetry-listen {address} cannot be listened on: ")
+    assert event["message"].startswith(f"--telemetry-listen {address} cannot be bound: ")
