@@ -22,7 +22,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo docs bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs dashboards check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo docs bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -151,6 +151,9 @@ policy-bench: setup ## Compare scaling policies over a hundred simulated days (A
 
 start-bench: setup ## Measure how soon restarted and new replicas are fresh at real timing, 25 minutes (STELLAR_CORE=… for a real one)
 	$(PY) -m bench.starts $(ARGS)
+
+dashboards: setup ## Make the chart's dashboards and rules from devtools/monitoring
+	$(PY) -m devtools.monitoring
 
 lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for the newest of each)
 	@command -v uv >/dev/null || .ci/setup '$(VENV)'

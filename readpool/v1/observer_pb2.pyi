@@ -325,7 +325,7 @@ class Replica(_message.Message):
     ledger: _builtins.int
     """The last ledger it closed; absent while it has not answered."""
     lag: _builtins.int
-    """Ledgers behind the tip when it last answered."""
+    """Ledgers behind the tip; absent while not known, as when it does not answer or is of another network."""
     rate: _builtins.float
     """Ledgers a second over the last polls."""
     seconds_to_fresh: _builtins.float

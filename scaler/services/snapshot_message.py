@@ -57,7 +57,7 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         address=replica.address,
         since=standing.since,
         ledger=_fit(report.ledger, _UINT64) if report else None,
-        lag=None if standing.lag_ledgers is None else _fit(standing.lag_ledgers, _UINT64),
+        lag=None if standing.current_lag_ledgers is None else _fit(standing.current_lag_ledgers, _UINT64),
         rate=standing.rate,
         seconds_to_fresh=standing.seconds_to_fresh,
         state=report.state if report else "",

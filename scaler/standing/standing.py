@@ -31,6 +31,9 @@ class Thresholds:
         return min(self.return_ratio * self.lag_ledgers, self.lag_ledgers - 1)
 
 
+_WITHOUT_LAG = frozenset({ReplicaClass.UNREACHABLE, ReplicaClass.UNKNOWN, ReplicaClass.FOREIGN})
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaStanding:
     """Where one replica stands: all that is remembered of it between polls.
@@ -86,6 +89,11 @@ class ReplicaStanding:
     began_at_ledger: int | None = None
     closed_at: float | None = None
     has_advanced: bool = False
+
+    @property
+    def current_lag_ledgers(self) -> int | None:
+        """How far it is behind the tip now; None where it does not answer or is of another network: its last is old."""
+        return None if self.replica_class in _WITHOUT_LAG else self.lag_ledgers
 
     @property
     def is_underway(self) -> bool:
