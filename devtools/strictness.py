@@ -15,7 +15,7 @@ REAL_CORE = "only a real Stellar Core can prove it: "
 
 
 def is_strict() -> bool:
-    """Tell whether skips are failures: READPOOL_STRICT is set, and not to 0."""
+    """Return whether skips are failures: READPOOL_STRICT is set, and not to 0."""
     return os.environ.get("READPOOL_STRICT", "") not in {"", "0"}
 
 

@@ -148,7 +148,7 @@ async def run_relay(server: ApiServer, folder: Path) -> AsyncIterator[ApiRelay]:
 
 
 def write_plain_kubeconfig(path: Path, url: str) -> None:
-    """Write a kubeconfig for a server that asks nobody who he is."""
+    """Write a kubeconfig for a server that authenticates no one."""
     path.write_text(
         "{apiVersion: v1, kind: Config, current-context: c, users: [],"
         f"clusters: [{{name: c, cluster: {{server: '{url}'}}}}], contexts: [{{name: c, context: {{cluster: c}}}}]}}"

@@ -105,7 +105,7 @@ class ControllerStage:
                 await asyncio.sleep(quiet_seconds)
 
     async def read_weights(self) -> dict[str, int]:
-        """Read the weight of each pod from the EndpointSlices, as whoever routes does."""
+        """Read the weight of each pod from the EndpointSlices, as a router does."""
         slices, _ = await self.client.list(ENDPOINT_SLICE, self.namespace, selector="stellar.org/pool")
         return {
             endpoint["targetRef"]["name"]: int(one["metadata"]["annotations"]["stellar.org/weight"])

@@ -133,7 +133,7 @@ class RoutesStage:
         await self.stage.until(lambda: self.is_routed(weights), f"Envoy to have {weights}")
 
     async def is_routed(self, weights: Mapping[str, int]) -> bool:
-        """Tell whether the Gateway's Envoy divides requests as these weights say, by its own word."""
+        """Return whether the Gateway's Envoy divides requests as these weights say, by its own word."""
         self.programs.require_alive()
         whole = sum(weights.values())
         wanted = {self.addresses[pod]: Fraction(weight, whole) for pod, weight in weights.items() if weight}

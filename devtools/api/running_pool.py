@@ -27,6 +27,6 @@ async def running_pool(stage: ControllerStage, replicas: int = 5, **spec: Any) -
 
 
 async def has_replicas(stage: ControllerStage, count: int) -> bool:
-    """Tell whether the pool's StatefulSet is to have so many replicas."""
+    """Return whether the pool's StatefulSet is to have so many replicas."""
     found = await stage.get(STATEFUL_SET, "pool")
     return found is not None and found["spec"]["replicas"] == count

@@ -50,7 +50,7 @@ class SmallApi:
     Attributes:
         meddle: called before each write; may wait, and raise a Refusal.
         admit: may change an object that is applied before it is stored, as mutating admission does.
-        hidden: namespaces that nobody may list, or NAMESPACE/PLURAL for one kind there.
+        hidden: namespaces that may not be listed, or NAMESPACE/PLURAL for one kind there.
         is_away: every request is cut.
         writes: all that were asked for.
     """
@@ -67,7 +67,7 @@ class SmallApi:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, key: ObjectKey, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Store an object as it is, and tell whoever watches."""
+        """Store an object as it is, and tell those who watch."""
         made = copy.deepcopy(dict(manifest))
         before = self.objects.get(key)
         metadata = made["metadata"]
@@ -93,7 +93,7 @@ class SmallApi:
         self._tell("DELETED", key, gone)
 
     def go_away(self) -> None:
-        """Cut all that is open, and answer nobody until `is_away` is False again."""
+        """Cut all that is open, and answer no request until `is_away` is False again."""
         self.is_away = True
         for stream in tuple(self._streams.values()):
             if stream.transport is not None:

@@ -78,7 +78,7 @@ class SmallCluster:
         return {address for name, address in alive if self.classes.get(name, "fresh") == "fresh"}
 
     def is_served_by_the_fresh(self, pool: str, namespace: str = "default") -> bool:
-        """Whether readers are sent to all replicas that are fresh, and to nobody else."""
+        """Whether readers are sent to all replicas that are fresh, and to no other."""
         sent = {address for address, weight in self.read_readers(pool, namespace).items() if weight}
         return bool(sent) and sent == self.list_fresh(pool, namespace)
 

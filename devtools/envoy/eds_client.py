@@ -58,7 +58,7 @@ class EdsClient:
         return await asyncio.wait_for(reading, ANSWER_SECONDS)
 
     async def is_quiet(self) -> bool:
-        """Tell whether nothing more comes for a moment."""
+        """Return whether nothing more comes for a moment."""
         self._reading = self._reading or asyncio.create_task(self.call.read())
         done, _ = await asyncio.wait({self._reading}, timeout=QUIET_SECONDS)
         return not done

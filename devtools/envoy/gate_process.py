@@ -45,7 +45,7 @@ async def run_gate(
 
 
 def take_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
+    """Find ports that nothing listens on."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

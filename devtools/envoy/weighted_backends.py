@@ -69,7 +69,7 @@ async def run_backend(listener: socket.socket, say: Callable[[], str]) -> AsyncI
 
 @dataclass(slots=True)
 class Reader:
-    """Reads over one connection, which it opens anew when it must.
+    """Reads over one connection, which it opens again when it must.
 
     Attributes:
         connect: the way to a router, or to a Service.

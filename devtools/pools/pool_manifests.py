@@ -189,7 +189,7 @@ REFUSED: Mapping[str, Refused] = {
         "spec.storage.autoGrow.increase",
         "has to be a percentage",
     ),
-    "growth that nobody tells of": Refused(
+    "growth that is not measured": Refused(
         {"storage": {"autoGrow": {"maxSize": "1Ti"}}, "gate": {"enabled": False}},
         "spec.storage.autoGrow",
         "has to be left out without gate.enabled",
