@@ -1,7 +1,7 @@
 """`readpool check`: asks a scaler as KEDA does and reports in one line whether it answers. `helm test` runs it.
 
 The trigger names a Service that does not exist: the answers follow from the trigger alone. For ten minutes the scaler
-looks for that Service, as for every fleet that KEDA no longer asks for.
+looks for that Service, as for every fleet that KEDA no longer asks for; its metrics leave it out.
 """
 
 import asyncio
@@ -22,9 +22,10 @@ from readpool.cli.terminal.fleet_table import make_printable
 from readpool.cli.terminal.output import ANSWERING, Output, build_document, output_option, print_data
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from readpool.pretended import PRETENDED_SERVICE
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ExternalScaler"].full_name
-TRIGGER = {"service": "readpool-check", "port": "11626", "targetReplicas": "1"}
+TRIGGER = {"service": PRETENDED_SERVICE, "port": "11626", "targetReplicas": "1"}
 METRIC = "desiredReplicas"
 # Back-off would be shared with the channels of earlier tries.
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
@@ -144,7 +145,7 @@ def _narrow(endpoint: Endpoint, address: str) -> Endpoint:
 
 async def ask(endpoint: Endpoint, address: str, namespace: str, seconds: float) -> Answer:
     """Make all three calls over a connection of their own, and compare the answers with what they should be."""
-    reference = pb.ScaledObjectRef(namespace=namespace, name="readpool-check", scalerMetadata=TRIGGER)
+    reference = pb.ScaledObjectRef(namespace=namespace, name=PRETENDED_SERVICE, scalerMetadata=TRIGGER)
     async with open_channel(endpoint, _OPTIONS) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # the library's types know of no methods
         scaler = ExternalScalerStub(channel)
