@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
+from devtools.api.small_api import Refusal, SmallApi, Write, serve_small_api
 from readpool.certificate_dates import read_dates as parse_dates
 from readpool.certificates import issuing
 from readpool.certificates.collector import IssuedCollector
@@ -23,7 +24,6 @@ from readpool.certificates.wanted import Copy, Leaf, Lifetimes, SecretName
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import EVENT, SECRET, ObjectKey
 from readpool.telemetry.exposition import build_process_registry, expose
-from tests.component.small_api import Refusal, SmallApi, Write, serve_small_api
 
 DAY = 86400.0
 CA = SecretName("readpool", "ca")
