@@ -78,7 +78,7 @@ def _say_by_status(pool: ReadOnlyPool) -> str:
     if status.observed_at is None:
         return "The scaler has said nothing of this pool yet, so nobody decides on its size."
     fresh = _find_condition(pool, "Fresh")
-    if fresh is not None and fresh.reason in {reasons.SCALER_SILENT, reasons.NETWORK_HALTED}:
+    if fresh is not None and fresh.reason in {reasons.SCALER_UNREACHABLE, reasons.NETWORK_HALTED}:
         return f"Nobody decides on its size, and it stays as it is: {fresh.message}."
     if status.desired_replicas is None:
         return "The scaler had no ground to decide when it was last heard, so the size stays."

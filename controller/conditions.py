@@ -181,7 +181,7 @@ def _say_outdated(facts: PoolFacts) -> str:
 
 def _judge_stalled(facts: PoolFacts) -> Judgement:
     if facts.stalled is None:
-        return Judgement("Stalled", Verdict.FALSE, reasons.NOTHING_STALLED, "nothing waits for a person")
+        return Judgement("Stalled", Verdict.FALSE, reasons.NOT_STALLED, "nothing waits for a person")
     return Judgement("Stalled", Verdict.TRUE, *facts.stalled)
 
 
@@ -214,7 +214,7 @@ def _judge_routing(facts: PoolFacts) -> Judgement:
         message = "this version of Stellar Core has no query server, which came with v22: readers find nothing"
         return Judgement("Routing", Verdict.FALSE, reasons.NO_QUERY_SERVER, message)
     if not facts.serving:
-        return Judgement("Routing", Verdict.FALSE, reasons.NOBODY_SERVES, "no replica can be sent readers")
+        return Judgement("Routing", Verdict.FALSE, reasons.NO_ENDPOINTS, "no replica can be sent readers")
     status, reason, why = _ROUTING[facts.ground]
     if facts.ground in (Ground.KEPT, Ground.NEUTRAL):
         reason, silence = _explain_silence(facts)
@@ -253,30 +253,30 @@ def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
     """Say why nothing is known of the replicas: reason and sentence."""
     if facts.silent_since is None:
         return reasons.NOT_OBSERVED, "the scaler has said nothing of this pool yet"
-    return reasons.SCALER_SILENT, f"the scaler has not been heard since {_say_time(facts.silent_since)}"
+    return reasons.SCALER_UNREACHABLE, f"the scaler has not been heard since {_say_time(facts.silent_since)}"
 
 
 _ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
-    Ground.CLASSES: (Verdict.TRUE, reasons.BY_FRESHNESS, "weights follow freshness"),
-    Ground.ALIKE: (Verdict.TRUE, reasons.ALL_ALIKE, "loadBalancing is not enabled, so all alike"),
+    Ground.CLASSES: (Verdict.TRUE, reasons.WEIGHTED_BY_FRESHNESS, "weights follow freshness"),
+    Ground.ALIKE: (Verdict.TRUE, reasons.EQUAL_WEIGHTS, "loadBalancing is not enabled, so all alike"),
     Ground.NONE_FRESH: (Verdict.FALSE, reasons.NONE_FRESH, "nobody is fresh, so all that answer"),
-    Ground.NONE_ANSWER: (Verdict.FALSE, reasons.NONE_ANSWER, "the scaler reaches nobody, so all that are ready"),
-    Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_SILENT, "weights stay"),
-    Ground.NEUTRAL: (Verdict.UNKNOWN, reasons.SCALER_SILENT, "all that are ready, alike"),
+    Ground.NONE_REACHABLE: (Verdict.FALSE, reasons.NONE_REACHABLE, "the scaler reaches nobody, so all that are ready"),
+    Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_UNREACHABLE, "weights stay"),
+    Ground.NEUTRAL: (Verdict.UNKNOWN, reasons.SCALER_UNREACHABLE, "all that are ready, alike"),
     Ground.PAUSED: (Verdict.UNKNOWN, reasons.PAUSED, "the pool is paused, so weights stay"),
 }
 
 
 def _judge_shards(problems: tuple[ShardProblem, ...]) -> Judgement:
     if not problems:
-        return Judgement("Sharded", Verdict.TRUE, reasons.ALL_SHARDS_OWNED, "every shard has a replica")
+        return Judgement("Sharded", Verdict.TRUE, reasons.ALL_SHARDS_ASSIGNED, "every shard has a replica")
     told = [f"{one.replica}: {one.message}" if one.replica else one.message for one in problems]
     return Judgement("Sharded", Verdict.FALSE, problems[0].reason, _join(told))
 
 
 def _judge_alerting(is_kept: bool) -> Judgement:
     if is_kept:
-        return Judgement("Alerting", Verdict.TRUE, reasons.RULE_KEPT, "by a PrometheusRule of the pool's name")
+        return Judgement("Alerting", Verdict.TRUE, reasons.RULE_APPLIED, "by a PrometheusRule of the pool's name")
     message = "the cluster has no PrometheusRule; install the Prometheus operator, or set alerting to false"
     return Judgement("Alerting", Verdict.FALSE, reasons.PROMETHEUS_MISSING, message)
 

@@ -71,7 +71,7 @@ def build_configurations(
                 return _cut(texts, wanted, running)
             texts[name] = text
     except ConfigError as error:
-        return Configurations(stalled=(reasons.CONFIGURATION_REFUSED, str(error)))
+        return Configurations(stalled=(reasons.INVALID_CONFIGURATION, str(error)))
     return Configurations(texts)
 
 

@@ -56,7 +56,7 @@ class EdsService:
     async def StreamEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Serve the state-of-the-world variant."""
         async for answer in self._serve(requests, context, self._take_whole, self._encode_whole):
-            self._stats.pushes["Whole"] += 1
+            self._stats.pushes["StateOfTheWorld"] += 1
             yield answer
 
     async def DeltaEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:

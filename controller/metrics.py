@@ -54,7 +54,7 @@ def _collect_gauges(gauges: Gauges) -> Iterator[Metric]:
         ("queued_pools", "Pools that wait to be looked at.", gauges.queued),
         ("failing_pools", "Pools of which a write failed when they were last looked at.", gauges.failing),
         ("watched_pools", "Pools of which the scaler is asked; 0 while this process follows.", gauges.pools_watched),
-        ("heard_pools", "Pools of which the scaler can be heard.", gauges.heard),
+        ("connected_pools", "Pools of which the scaler can be heard.", gauges.heard),
     ):
         yield GaugeMetricFamily(f"readpool_controller_{name}", documentation, value=float(value))
     objects = GaugeMetricFamily("readpool_controller_objects", "Objects in the stores, by kind.", labels=["kind"])

@@ -62,7 +62,7 @@ def find_stall(
     `objects` are those that the pool should own, `doomed` those that are to go.
     """
     if observed.misread:
-        return reasons.NOT_UNDERSTOOD, observed.misread
+        return reasons.INVALID_SPEC, observed.misread
     # A claim that somebody has prepared for a replica is what its StatefulSet takes.
     taken = sorted((key for key in objects if key in observed.occupied and key.kind != PVC), key=str)
     wanted = {*objects, *doomed}

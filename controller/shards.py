@@ -14,7 +14,7 @@ from controller.shards_problems import (
     LEDGERS_UNKNOWN,
     NO_ARCHIVES,
     SHARD_MISSING,
-    SHARDS_WITHOUT_OWNER,
+    SHARDS_UNASSIGNED,
     TOO_FEW_CHECKPOINTS,
     ShardProblem,
     parse_shard_annotation,
@@ -212,4 +212,4 @@ def _find_gaps(assignments: Mapping[str, ShardAssignment], settings: ShardSettin
     unowned = sorted(set(range(count)) - {assignment.shard_id for assignment in assignments.values()})
     if assignments and unowned:
         named = ", ".join(map(str, unowned[:_NAMED_SHARDS])) + (" …" if len(unowned) > _NAMED_SHARDS else "")
-        yield ShardProblem(SHARDS_WITHOUT_OWNER, f"{len(unowned)} of {count} shards have no replica: {named}")
+        yield ShardProblem(SHARDS_UNASSIGNED, f"{len(unowned)} of {count} shards have no replica: {named}")

@@ -98,7 +98,7 @@ def plan_snapshots(
     if not settings.enabled:  # what was taken before stays for a person to delete
         return SnapshotPlan(_keep(observed.pool, live, read_snapshots(observed)))
     if not observed.capabilities.snapshots:
-        return SnapshotPlan(judgement=_no(reasons.SNAPSHOTS_MISSING, _MISSING))
+        return SnapshotPlan(judgement=_no(reasons.SNAPSHOT_API_MISSING, _MISSING))
     donors = read_donors(observed, replicas, weights, size, now)
     trials = judge_copies(read_copies(observed, replicas, now), _list_there(observed), now)
     heard = donors if observed.current_fleet is not None else None
@@ -211,7 +211,7 @@ def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: flo
     waits = f"; the next one waits for {step.waits_for}" if step.waits_for and not step.donor else ""
     last_bad = max(useless, key=lambda one: one.judged_at, default=None)
     if last_bad is not None and (newest is None or newest.asked_at <= last_bad.judged_at):
-        return _no(reasons.SNAPSHOT_BAD, f"{last_bad.name} is not used again: {last_bad.why}; {start}{waits}")
+        return _no(reasons.SNAPSHOT_UNUSABLE, f"{last_bad.name} is not used again: {last_bad.why}; {start}{waits}")
     failed = next((one for one in known if one.has_failed(now) and not one.is_going), None)
     if failed is not None and (newest is None or newest.asked_at <= failed.asked_at):
         return _no(reasons.SNAPSHOT_FAILED, f"{failed.name} cannot be made: {failed.fails}; {start}")
@@ -219,7 +219,7 @@ def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: flo
     if late is not None:
         minutes = int(FAILED_SECONDS // 60)
         why = f"{late.name} has been taken up by no snapshot controller for {minutes} min"
-        return _no(reasons.SNAPSHOT_NOT_TAKEN_UP, f"{why}; {start}")
+        return _no(reasons.SNAPSHOT_CONTROLLER_MISSING, f"{why}; {start}")
     if newest is None:
         is_made = any(one.is_pending(now) for one in known)
         first = "the first one is being made" if is_made else f"none is there yet{waits}"

@@ -55,7 +55,7 @@ def _alert_no_ground(pool: ReadOnlyPool) -> dict[str, Any]:
     grounded, halted = _max(pool, "readpool_decision_grounded"), _max(pool, "readpool_tip_halted")
     summary = "cannot be decided on; its size is held. See readpool_decision_info."
     expression = f"{grounded} == 0 unless {halted} == 1"
-    return _build(pool, "ReadOnlyPoolNoGround", expression, "10m", _WARNING, summary)
+    return _build(pool, "ReadOnlyPoolNoData", expression, "10m", _WARNING, summary)
 
 
 def _alert_at_maximum(pool: ReadOnlyPool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def list_sentences(pool: ReadOnlyPool, word: ScalerWord | None = None) -> list[s
 
 
 NO_KEDA = build_condition("Autoscaling", "False", "KedaMissing", "the cluster has no KEDA")
-SILENT = build_condition("Fresh", "Unknown", "ScalerSilent", "the scaler has not been heard since 12:00")
+SILENT = build_condition("Fresh", "Unknown", "ScalerUnreachable", "the scaler has not been heard since 12:00")
 HALTED = build_condition("Fresh", "Unknown", "NetworkHalted", "the network closes no ledgers")
 TRIGGERS: dict[str, Any] = {"autoscaling": {"triggers": [{"type": "cpu", "metadata": {"value": "70"}}]}}
 

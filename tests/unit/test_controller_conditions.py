@@ -38,10 +38,10 @@ def test_a_pool_at_rest_is_as_kstatus_expects_it() -> None:
     assert say(FINE) == {
         "Ready": ("True", "EnoughReady", "5 of 5 replicas are ready"),
         "Reconciling": ("False", "UpToDate", "everything is as the spec says"),
-        "Stalled": ("False", "NothingStalled", "nothing waits for a person"),
+        "Stalled": ("False", "NotStalled", "nothing waits for a person"),
         "Fresh": ("True", "EnoughFresh", "5 of 5 replicas are fresh, 5 are to be"),
         "Autoscaling": ("True", "ScaledByKeda", "by KEDA"),
-        "Routing": ("True", "ByFreshness", "5 of 5 replicas serve: weights follow freshness"),
+        "Routing": ("True", "WeightedByFreshness", "5 of 5 replicas serve: weights follow freshness"),
     }
 
 
@@ -127,17 +127,17 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
             "the network closes no ledgers; before that 4 of 5 replicas are fresh, 5 are to be",
         ),
     ),
-    "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerSilent", SINCE)),
+    "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerUnreachable", SINCE)),
     "the scaler has not spoken": ({"is_observed": False}, "Fresh", ("Unknown", "NotObserved", NOT_YET)),
     "weights stay": (
         SILENT | {"ground": Ground.KEPT},
         "Routing",
-        ("Unknown", "ScalerSilent", f"5 of 5 replicas serve: {SINCE}, so weights stay"),
+        ("Unknown", "ScalerUnreachable", f"5 of 5 replicas serve: {SINCE}, so weights stay"),
     ),
     "weights are neutral": (
         SILENT | {"ground": Ground.NEUTRAL},
         "Routing",
-        ("Unknown", "ScalerSilent", f"5 of 5 replicas serve: {SINCE}, so all that are ready, alike"),
+        ("Unknown", "ScalerUnreachable", f"5 of 5 replicas serve: {SINCE}, so all that are ready, alike"),
     ),
     "weights are neutral before anything was said": (
         {"is_observed": False, "ground": Ground.NEUTRAL},
@@ -150,15 +150,15 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
         ("False", "NoneFresh", "2 of 5 replicas serve: nobody is fresh, so all that answer"),
     ),
     "readers have nobody that answers": (
-        {"ground": Ground.NONE_ANSWER},
+        {"ground": Ground.NONE_REACHABLE},
         "Routing",
-        ("False", "NoneAnswer", "5 of 5 replicas serve: the scaler reaches nobody, so all that are ready"),
+        ("False", "NoneReachable", "5 of 5 replicas serve: the scaler reaches nobody, so all that are ready"),
     ),
-    "readers have nobody": ({"serving": 0}, "Routing", ("False", "NobodyServes", "no replica can be sent readers")),
+    "readers have nobody": ({"serving": 0}, "Routing", ("False", "NoEndpoints", "no replica can be sent readers")),
     "all alike": (
         {"ground": Ground.ALIKE},
         "Routing",
-        ("True", "AllAlike", "5 of 5 replicas serve: loadBalancing is not enabled, so all alike"),
+        ("True", "EqualWeights", "5 of 5 replicas serve: loadBalancing is not enabled, so all alike"),
     ),
     "weights are paused": (
         {"ground": Ground.PAUSED},
@@ -177,14 +177,14 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
     "every shard is owned": (
         {"shard_problems": ()},
         "Sharded",
-        ("True", "AllShardsOwned", "every shard has a replica"),
+        ("True", "AllShardsAssigned", "every shard has a replica"),
     ),
     "a shard is missing": (
         {"shard_problems": (PROBLEM,)},
         "Sharded",
         ("False", "ShardMissing", "pool-1: stellar.org/shard-id: missing"),
     ),
-    "alerts": ({"has_alerts": True}, "Alerting", ("True", "RuleKept", "by a PrometheusRule of the pool's name")),
+    "alerts": ({"has_alerts": True}, "Alerting", ("True", "RuleApplied", "by a PrometheusRule of the pool's name")),
     "no alerts": (
         {"has_alerts": False},
         "Alerting",

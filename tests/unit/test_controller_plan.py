@@ -153,9 +153,9 @@ def test_a_configuration_that_cannot_be_written_leaves_what_runs() -> None:
     world.change(coreConfigOverride="HTTP_PORT = 1\n", replicas=5, version="v23.0.0")
     plan = world.step()
     assert (plan.apply, plan.delete) == ((), ())
-    assert world.read_condition("Stalled") == ("True", "ConfigurationRefused")
+    assert world.read_condition("Stalled") == ("True", "InvalidConfiguration")
     assert world.read_condition("Reconciling") == ("False", "Stalled")
-    assert [event.reason for event in plan.events] == ["ConfigurationRefused"]
+    assert [event.reason for event in plan.events] == ["InvalidConfiguration"]
     world.say(FRESH, LAGGING)
     assert world.step().apply != ()
     assert world.read_endpoints().keys() == {"pool-0", "pool-1"}

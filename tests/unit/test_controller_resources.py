@@ -224,7 +224,7 @@ def test_a_paused_pool_alerts_of_no_decision() -> None:
     names = [rule["alert"] for rule in list_rules()]
     assert len(set(names)) == len(names)
     assert set(names) - {rule["alert"] for rule in list_rules(paused=True)} == {
-        "ReadOnlyPoolNoGround",
+        "ReadOnlyPoolNoData",
         "ReadOnlyPoolAtMaximum",
     }
 

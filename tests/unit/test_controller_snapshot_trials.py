@@ -25,9 +25,9 @@ def test_one_that_no_replica_could_start_from_is_not_used_again_and_that_is_said
     world.say(*ALL, CATCHING_UP)
     give_up(world, "pool-3", code)
     plans = world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotBad")
+    assert world.read_condition("Snapshots") == ("False", "SnapshotUnusable")
     assert read_message(world).startswith(f"{name} is not used again: pool-3 could not start from it: Core ended with")
-    (event,) = [one for plan in plans for one in plan.events if one.reason == "SnapshotBad"]
+    (event,) = [one for plan in plans for one in plan.events if one.reason == "SnapshotUnusable"]
     assert event.is_warning
     assert "dataSource" not in grow(world, 5)["spec"]
 
@@ -74,7 +74,7 @@ def test_a_cluster_whose_definitions_nobody_cares_for_is_told_apart() -> None:
     world.now += 600
     world.say(*ALL)
     world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotNotTakenUp")
+    assert world.read_condition("Snapshots") == ("False", "SnapshotControllerMissing")
 
 
 def test_a_volume_that_the_storage_does_not_make_is_made_anew_without_the_snapshot() -> None:

@@ -46,7 +46,7 @@ def test_without_snapshots_in_the_cluster_a_condition_says_so_and_all_else_works
     world.objects = {key: one for key, one in world.objects.items() if key.kind != VOLUME_SNAPSHOT}
     world.capabilities = Capabilities(keda=True)
     world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotsMissing")
+    assert world.read_condition("Snapshots") == ("False", "SnapshotApiMissing")
     assert world.read_condition("Ready")[0] == "True"
     assert "dataSource" not in grow(world)["spec"]
 
@@ -225,7 +225,7 @@ def test_one_that_was_cut_late_is_judged_by_how_its_replica_did_meanwhile() -> N
     again = tuple(replace(one, since=world.now - 100) for one in world.fleet.replicas)
     world.fleet = replace(world.fleet, replicas=again)
     world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotBad")
+    assert world.read_condition("Snapshots") == ("False", "SnapshotUnusable")
     assert "may have caught up then" in read_message(world)
     assert "dataSource" not in grow(world)["spec"]
 

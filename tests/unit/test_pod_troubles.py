@@ -153,7 +153,7 @@ def test_what_lasts_stalls_the_pool_and_what_ends_does_not() -> None:
     pod["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z"
     ready, pod["status"] = pod["status"], unscheduled("0/1 nodes are available: 1 Insufficient cpu.")
     world.rest()
-    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.read_condition("Stalled") == ("False", "NotStalled")
     assert (world.plan().again_in_seconds or 0) <= 600
     world.now = NOW + 600
     plan, *_ = world.rest()
@@ -163,7 +163,7 @@ def test_what_lasts_stalls_the_pool_and_what_ends_does_not() -> None:
     pod["status"] = ready
     world.say(FRESH, FRESH, CATCHING_UP)
     world.rest()
-    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.read_condition("Stalled") == ("False", "NotStalled")
 
 
 def test_a_pool_that_comes_up_warns_of_nothing_in_its_first_minutes() -> None:
@@ -187,7 +187,7 @@ def test_a_pool_that_comes_up_warns_of_nothing_in_its_first_minutes() -> None:
 def test_what_no_time_mends_is_told_at_once() -> None:
     world = PoolWorld.make(coreConfigOverride="HTTP_PORT = 1")
     world.pool["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z"
-    assert "ConfigurationRefused" in {
+    assert "InvalidConfiguration" in {
         event.reason for plan in world.rest() for event in plan.events if event.is_warning
     }
 
@@ -201,7 +201,7 @@ def test_whose_core_runs_and_has_never_answered_may_be_catching_up_before_run() 
     pod["status"]["containerStatuses"] = [running]
     world.now = NOW + 3600
     world.rest()
-    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.read_condition("Stalled") == ("False", "NotStalled")
     assert world.plan().again_in_seconds == 10
     world.now = NOW + 3610
     world.rest()

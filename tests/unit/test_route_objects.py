@@ -143,7 +143,7 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
     world.say(FRESH, FRESH, LAGGING)
     world.capabilities = EVERYTHING
     world.rest()
-    assert world.read_condition("Routing") == ("True", "ByFreshness")
+    assert world.read_condition("Routing") == ("True", "WeightedByFreshness")
     assert read_members(world) == {"pool-fresh": (200, ["pool-0", "pool-1"]), "pool-lagging": (10, ["pool-2"])}
 
 

@@ -99,7 +99,7 @@ async def test_a_pool_takes_snapshots_once_the_cluster_can_and_new_replicas_star
     stage: ControllerStage,
 ) -> None:
     async with begun(stage, storage=TAKES):
-        await stage.until_condition("Snapshots", status="False", reason="SnapshotsMissing")
+        await stage.until_condition("Snapshots", status="False", reason="SnapshotApiMissing")
         await stage.until_condition("Ready", status="True")
         await install(stage)
         name = await make(stage)
@@ -125,7 +125,7 @@ async def test_one_that_a_replica_cannot_start_from_is_not_used_again(stage: Con
         core |= {"state": {"running": {}}, "lastState": {"terminated": ended}}
         body = {"status": {"containerStatuses": [core]}}
         await stage.client.merge(POD, stage.namespace, "pool-5", body, manager="kubelet", subresource="status")
-        told = await stage.until_condition("Snapshots", status="False", reason="SnapshotBad")
+        told = await stage.until_condition("Snapshots", status="False", reason="SnapshotUnusable")
         assert told["message"].startswith(f"{name} is not used again: pool-5 could not start from it: the data folder")
         (bad,) = await list_snapshots(stage)
         assert bad["metadata"]["annotations"]["stellar.org/verdict"] == "bad"
@@ -133,7 +133,7 @@ async def test_one_that_a_replica_cannot_start_from_is_not_used_again(stage: Con
 
         async def is_told() -> bool:
             events, _ = await stage.client.list(EVENT, stage.namespace)
-            return any(one["reason"] == "SnapshotBad" and one["type"] == "Warning" for one in events)
+            return any(one["reason"] == "SnapshotUnusable" and one["type"] == "Warning" for one in events)
 
         await stage.until(is_told, "an Event")
 
