@@ -33,7 +33,7 @@ FIRST_RECHECK_SECONDS = 0.1
 LAST_RECHECK_SECONDS = 30.0
 _MOST_ROUNDS = 4
 """A change of slices and routes takes two; what follows then is looked at after the others' turn."""
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Routed(NamedTuple):
@@ -165,7 +165,7 @@ class Reconciler:
         if merged is None:
             return
         if not is_told(look.manifest, why):
-            _LOG.warning("pool not understood", pool=str(look.key), why=why)
+            _log.warning("invalidSpec", pool=str(look.key), why=why)
             event = PoolEvent(reasons.INVALID_SPEC, why, is_warning=True)
             self._recorder.record(pool.namespace, pool.name, pool.uid, event)
         await self._applier.write_conditions(pool.namespace, pool.name, merged)

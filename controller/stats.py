@@ -1,4 +1,4 @@
-"""What the controller counts of its own work; read at a scrape, written by the one event loop."""
+"""Counters of the controller; read at a scrape, written by the one event loop."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ class EdsStats:
 
     Attributes:
         streams: that are open, one or more of each Envoy.
-        pushes: answers that were sent, by the variant of the protocol: "StateOfTheWorld", "Delta", or "Fetch" for one that polls.
+        pushes: answers sent, by the variant of the protocol: "StateOfTheWorld", "Delta", or "Fetch" (polling).
         refusals: answers that an Envoy refused, each time; it goes on with what it had.
         refused_callers: what was refused to callers, by what they asked for and whose share was used up.
     """
@@ -47,7 +47,7 @@ class ControllerStats:
         self.eds: EdsStats | None = None
 
     def count_reconcile(self, outcome: str, seconds: float) -> None:
-        """Count one look at a pool, and how long it took in seconds."""
+        """Count one reconciliation and its duration in seconds."""
         self.reconciles[outcome] += 1
         self.reconcile_seconds.observe(seconds)
 

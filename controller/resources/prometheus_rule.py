@@ -28,24 +28,24 @@ def build_prometheus_rule(pool: ReadOnlyPool) -> dict[str, Any]:
 
 def _alert_below_target(pool: ReadOnlyPool) -> dict[str, Any]:
     expression = f"{_max(pool, 'readpool_replicas', 'fresh')} < {_max(pool, 'readpool_target_replicas')}"
-    summary = "has had fewer fresh replicas than wanted for 15 minutes."
+    summary = "has had fewer fresh replicas than targetReplicas for 15 minutes."
     return _build(pool, "ReadOnlyPoolBelowTarget", expression, "15m", _WARNING, summary)
 
 
 def _alert_none_fresh(pool: ReadOnlyPool) -> dict[str, Any]:
     expression = f"{_max(pool, 'readpool_replicas', 'fresh')} == 0"
-    summary = "has no fresh replica: its readers get old ledgers, whichever they land on."
+    summary = "has no fresh replica; all readers get stale ledgers."
     return _build(pool, "ReadOnlyPoolNoneFresh", expression, "2m", _CRITICAL, summary)
 
 
 def _alert_not_observed(pool: ReadOnlyPool) -> dict[str, Any]:
     expression = f"absent(readpool_decision_grounded{_select(pool)})"
-    summary = "has been observed by no scaler for 10 minutes: its weights are neutral, and nothing scales it."
+    summary = "has not been observed by a scaler for 10 minutes; its replicas have equal weight, and nothing scales it."
     return _build(pool, "ReadOnlyPoolNotObserved", expression, "10m", _WARNING, summary)
 
 
 def _alert_halted(pool: ReadOnlyPool) -> dict[str, Any]:
-    summary = "follows a network that closes no ledgers; its size is held."
+    summary = "follows a network that closes no ledgers; scaling is on hold."
     return _build(
         pool, "ReadOnlyPoolNetworkHalted", f"{_max(pool, 'readpool_tip_halted')} == 1", "5m", _WARNING, summary
     )
@@ -53,7 +53,7 @@ def _alert_halted(pool: ReadOnlyPool) -> dict[str, Any]:
 
 def _alert_no_ground(pool: ReadOnlyPool) -> dict[str, Any]:
     grounded, halted = _max(pool, "readpool_decision_grounded"), _max(pool, "readpool_tip_halted")
-    summary = "cannot be decided on; its size is held. See readpool_decision_info."
+    summary = "has too little data for a scaling decision; scaling is on hold. See readpool_decision_info."
     expression = f"{grounded} == 0 unless {halted} == 1"
     return _build(pool, "ReadOnlyPoolNoData", expression, "10m", _WARNING, summary)
 
@@ -61,7 +61,7 @@ def _alert_no_ground(pool: ReadOnlyPool) -> dict[str, Any]:
 def _alert_at_maximum(pool: ReadOnlyPool) -> dict[str, Any]:
     expression = f"{_max(pool, 'readpool_desired_replicas')} >= {_max(pool, 'readpool_max_replicas')}"
     lacking = _max(pool, "readpool_lacking_replicas")
-    summary = "lacks replicas and is as large as maxReplicas allows."
+    summary = "needs more fresh replicas and has reached maxReplicas."
     return _build(pool, "ReadOnlyPoolAtMaximum", f"{expression} and {lacking} > 0", "15m", _WARNING, summary)
 
 
