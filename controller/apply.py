@@ -77,7 +77,7 @@ class Applier:
         except ApiError as error:
             if kind != SCALED_OBJECT or not error.is_untyped:
                 raise
-            _log.info("appliedWithoutTolerance", name=manifest["metadata"]["name"], why=error.message)
+            _log.info("appliedWithoutTolerance", name=manifest["metadata"]["name"], message=error.message)
             answer = await self._apply(kind, leave_out_tolerance(manifest), seconds)
         self._watches.observe(kind, answer)
         return answer

@@ -57,7 +57,7 @@ class ArchiveFetcher:
             ):
                 answer = await client.fetch("GET", url.rstrip("/") + _PATH)
         except (FetchError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-            _log.debug("cannotFetchArchive", url=url, why=str(error) or type(error).__name__)
+            _log.debug("cannotFetchArchive", url=url, message=str(error) or type(error).__name__)
             return None
         return parse_archived_ledger(answer.body) if answer.status == httpx.codes.OK else None
 

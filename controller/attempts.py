@@ -73,13 +73,13 @@ class Attempts:
         failure = note_failure(before, error, self._clock())
         if before is None and _may_be_another(key, error):
             self._memory.failures[key] = replace(failure, is_for_good=False)
-            _log.info("objectChanged", kind=key.kind.name, name=key.name, pool=str(self._pool), why=error.reason)
+            _log.info("objectChanged", kind=key.kind.name, name=key.name, pool=str(self._pool), reason=error.reason)
             return
         self._memory.failures[key] = failure
         if not failure.is_for_good:
             self._errors.append(error)
         elif before is None or before.message != failure.message:
-            _log.warning("writeRefused", kind=key.kind.name, name=key.name, pool=str(self._pool), why=error.message)
+            _log.warning("writeRefused", kind=key.kind.name, name=key.name, pool=str(self._pool), message=error.message)
 
 
 def _may_be_another(key: ObjectKey, error: ApiError) -> bool:

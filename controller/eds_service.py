@@ -200,7 +200,7 @@ class EdsService:
             if len(self._told) >= _MOST_TOLD:
                 self._told.clear()
             self._told.add(refusal)
-            _log.warning("edsRefused", node=node, why=refusal[1])
+            _log.warning("edsRefused", node=node, message=refusal[1])
 
 
 async def _check_type(request: Any, context: Any) -> None:

@@ -102,7 +102,7 @@ class EventRecorder:
         except ApiError as error:
             self._stats.events["Failed"] += 1
             if not self._has_failed:
-                _log.warning("cannotWriteEvents", reason=error.reason, why=error.message)
+                _log.warning("cannotWriteEvents", reason=error.reason, message=error.message)
             self._has_failed = True
             return False
         self._has_failed = False

@@ -146,12 +146,12 @@ class FleetStreams:
         if stream.lost_at is None:
             stream.lost_at = self._clock()
             self._queue_after(stream.key, compute_stale_seconds(stream.fleet))
-            _log.debug("streamLost", pool=str(stream.key), code=code, why=why)
+            _log.debug("streamLost", pool=str(stream.key), code=code, message=why)
         elif stream.fleet is None and not stream.is_refused:
             stream.is_refused = True
             if code not in self._told:
                 self._told.add(code)
-                _log.warning("scalerRefusedPool", pool=str(stream.key), code=code, why=why)
+                _log.warning("scalerRefusedPool", pool=str(stream.key), code=code, message=why)
 
 
 def _shape(fleet: FleetView) -> tuple[object, ...]:

@@ -112,8 +112,8 @@ def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
     )
     refused = CounterMetricFamily(
         "readpool_controller_refused_requests",
-        "Endpoint discovery requests refused because a limit was reached, by resource and by whose limit it was.",
-        labels=["what", "share"],
+        "Number of endpoint discovery requests refused for a limit, by the resource and the scope of the limit.",
+        labels=["resource", "scope"],
     )
     for labels, count in stats.refused_callers.items():
         refused.add_metric(labels, count)

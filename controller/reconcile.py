@@ -165,7 +165,7 @@ class Reconciler:
         if merged is None:
             return
         if not is_told(look.manifest, why):
-            _log.warning("invalidSpec", pool=str(look.key), why=why)
+            _log.warning("invalidSpec", pool=str(look.key), message=why)
             event = PoolEvent(reasons.INVALID_SPEC, why, is_warning=True)
             self._recorder.record(pool.namespace, pool.name, pool.uid, event)
         await self._applier.write_conditions(pool.namespace, pool.name, merged)

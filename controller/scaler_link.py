@@ -60,7 +60,7 @@ class ScalerLink:
                 try:
                     await self._hold()
                 except OSError as error:
-                    _log.warning("cannotReadCertificate", file=error.filename, why=error.strerror)
+                    _log.warning("cannotReadCertificate", file=error.filename, message=error.strerror)
                     await asyncio.sleep(_CHECK_SECONDS)
         finally:
             await self._close()

@@ -159,7 +159,7 @@ class Workers:
                 queue.succeed(key)
             failures = queue.retry(key, error.retry_after_seconds or 0.0, patience_seconds)
             log = _log.warning if failures == 1 else _log.debug
-            log("cannotReconcile", pool=str(key), reason=error.reason, why=error.message, status=error.status)
+            log("cannotReconcile", pool=str(key), reason=error.reason, message=error.message, status=error.status)
         except Stopping:
             raise
         except asyncio.CancelledError:

@@ -136,11 +136,11 @@ class Informer:
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
         if failures == 1 and not error.is_expired:
-            _log.warning("cannotWatch", kind=self.kind.name, reason=error.reason, why=error.message)
+            _log.warning("watchFailed", kind=self.kind.name, reason=error.reason, message=error.message)
 
     def _note_found(self) -> None:
         if self.failure is not None and not self.failure.is_expired:
-            _log.info("watchRestored", kind=self.kind.name)
+            _log.info("watchRecovered", kind=self.kind.name)
         self.lost_at = self.failure = None
 
     async def _relist(self) -> str:

@@ -47,9 +47,9 @@ async def lead(
             if began is None:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            _log.info("leadershipAcquired", lease=name, identity=identity)
+            _log.info("leaseAcquired", lease=name, identity=identity)
             await _work_while_held(lease, began, work)
-            _log.warning("leadershipLost", lease=name, identity=identity)
+            _log.warning("leaseLost", lease=name, identity=identity)
     finally:
         with contextlib.suppress(ApiError, TimeoutError):
             async with asyncio.timeout(RETRY_SECONDS):
@@ -118,11 +118,11 @@ class _Lease:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._write(live)
         except TimeoutError:
-            _log.warning("cannotHoldLease", lease=self._name, reason="Timeout")
+            _log.warning("leaseRenewFailed", lease=self._name, reason="Timeout")
             return None
         except ApiError as error:
             log = _log.debug if error.is_conflict else _log.warning
-            log("cannotHoldLease", lease=self._name, reason=error.reason, why=error.message)
+            log("leaseRenewFailed", lease=self._name, reason=error.reason, message=error.message)
             return None
         return began
 

@@ -1,14 +1,16 @@
-"""The CustomResourceDefinition of ReadOnlyPool, made from the types: the one source of what a pool may say.
+"""The CustomResourceDefinition of ReadOnlyPool, generated from the types, which are its only source.
 
-`python -m readpool.pool.crd` prints it for kubectl; with --chart, as the chart's template. A test says when the chart's
-is not current.
+`python -m readpool.pool.crd` prints it for kubectl; with --chart, as the chart's template; with --docs it updates the
+tables of docs/readonlypool.md. Tests fail if the chart or the page is out of date.
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from readpool.pool.field_tables import replace_tables
 from readpool.pool.rules import VALIDATIONS, Rule
 from readpool.pool.spec import (
     GROUP,
@@ -72,7 +74,7 @@ _CHART_METADATA = """\
 
 
 def build_crd() -> dict[str, Any]:
-    """Build the CustomResourceDefinition. Its rules want Kubernetes 1.29 or newer, which brought quantities to CEL."""
+    """Build the CustomResourceDefinition. Its rules need Kubernetes 1.29 or newer, whose CEL has quantities."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -143,5 +145,13 @@ def render_chart_template() -> str:
     return _CHART_HEAD + render_crd().replace(name, name + _CHART_METADATA, 1) + "{{- end }}\n"
 
 
+def _write_docs(page: Path) -> None:
+    properties = build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    page.write_text(replace_tables(page.read_text(encoding="utf-8"), properties), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render_chart_template() if "--chart" in sys.argv[1:] else render_crd())
+    if "--docs" in sys.argv[1:]:
+        _write_docs(Path("docs/readonlypool.md"))
+    else:
+        sys.stdout.write(render_chart_template() if "--chart" in sys.argv[1:] else render_crd())

@@ -126,7 +126,7 @@ async def test_a_refusal_is_logged_once_and_nothing_is_sent_again_until_it_chang
                 await refuse(stream, is_delta=is_delta)
                 assert await stream.is_quiet()
     told = [entry for entry in logged if entry["event"] == "edsRefused"]
-    assert [(entry["node"], entry["why"]) for entry in told] == [("test", "malformed IP address")]
+    assert [(entry["node"], entry["message"]) for entry in told] == [("test", "malformed IP address")]
     assert (server.stats.refusals, server.stats.pushes) == (4, {"StateOfTheWorld": 2, "Delta": 2, "Fetch": 0})
 
 

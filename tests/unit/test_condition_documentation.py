@@ -39,7 +39,7 @@ def read_docstrings(module: Any) -> dict[str, str]:
 def cut(sentence: str) -> str:
     """Cut off the condition's name, which has a column of its own, and the full stop."""
     head, colon, tail = sentence.partition(": ")
-    return (tail if colon else head).removesuffix(".")
+    return " ".join((tail if colon else head).split()).removesuffix(".")
 
 
 OF_SHARDS = {reason: line.removesuffix(".") for reason, line in read_docstrings(shards_problems).items()}

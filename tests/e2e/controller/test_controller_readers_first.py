@@ -126,9 +126,7 @@ async def test_a_spec_that_cannot_be_read_keeps_its_readers_at_living_replicas(
     cluster: SmallCluster, spec: dict[str, Any]
 ) -> None:
     cluster.change("pool", **spec)
-    await cluster.until(
-        lambda: cluster.read_conditions("pool")["Stalled"]["reason"] == "InvalidSpec", "it to be said"
-    )
+    await cluster.until(lambda: cluster.read_conditions("pool")["Stalled"]["reason"] == "InvalidSpec", "it to be said")
     drain(cluster)
     cluster.classes["pool-1"] = "lagging"
     took = await cluster.until(lambda: cluster.is_served_by_the_fresh("pool"), "readers to follow")
