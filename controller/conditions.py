@@ -5,7 +5,6 @@ As in Kubernetes, lastTransitionTime changes only with the status, not with the 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from controller import reasons
 from controller.routing import Ground
@@ -20,7 +19,7 @@ class PoolFacts:
 
     Attributes:
         wanted: the required number of replicas; `present` and so on are actual numbers.
-        is_applying: the template or configuration of the replicas is being written.
+        is_applying: the template or configuration is being written.
         waits_for, holds: what a rollout, and what a scale-in waits for; empty if it does not wait.
         stalled: reason and message of a problem that requires manual action; None without one.
         troubles: why replicas are not ready, counted; empty if unknown.
@@ -31,13 +30,12 @@ class PoolFacts:
         shard_problems: None if shardBalancing is disabled.
         lacks_gateway_api: an HTTPRoute is requested, and the Gateway API is not installed.
         refused_scaling, refused_route: what the installation does not allow; empty if nothing.
-        has_alerts: whether there is a PrometheusRule; None if none is requested.
+        has_alerts: whether there is a PrometheusRule; None if alerting is disabled.
         failing: objects whose writes fail, with the API server's message.
         rewrites: fields that another client changes after every apply.
         out_of_service: names of the replicas that are out of service.
         is_misread: the spec is invalid, so routing follows the last valid one.
-        snapshots: the condition Snapshots; None if snapshots are disabled.
-        growth: the condition VolumeSpace; None without storage.autoGrow.
+        snapshots, growth: the conditions Snapshots and VolumeSpace; None if they are disabled.
     """
 
     wanted: int
@@ -253,7 +251,8 @@ def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
     """Return reason and message for why the state of the replicas is unknown."""
     if facts.silent_since is None:
         return reasons.NOT_OBSERVED, "Waiting for the scaler's first report on this pool"
-    return reasons.SCALER_UNREACHABLE, f"No connection to the scaler since {_say_time(facts.silent_since)}"
+    since = f"{to_timestamp(facts.silent_since):%Y-%m-%dT%H:%M:%SZ}"
+    return reasons.SCALER_UNREACHABLE, f"No connection to the scaler since {since}"
 
 
 _ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
@@ -263,7 +262,7 @@ _ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
     Ground.NONE_REACHABLE: (
         Verdict.FALSE,
         reasons.NONE_REACHABLE,
-        "No replica is reachable; routing to {all} ready ones",
+        "No replica reachable; routing to {all} that are ready",
     ),
     Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_UNREACHABLE, "keeping the last weights of {some}"),
     Ground.NEUTRAL: (Verdict.UNKNOWN, reasons.SCALER_UNREACHABLE, "routing equally to {all} that are ready"),
@@ -299,7 +298,3 @@ _TOLD = 5
 
 def _verdict(holds: bool) -> Verdict:
     return Verdict.TRUE if holds else Verdict.FALSE
-
-
-def _say_time(at: float) -> str:
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

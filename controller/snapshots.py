@@ -185,11 +185,8 @@ def judge_cut(snapshot: Snapshot, donor: Donor | None) -> tuple[Verdict, str]:
         return Verdict.GOOD, ""
     if donor is not None and is_same and _has_stayed_fresh(donor, snapshot.asked_at, cut_at):
         return Verdict.GOOD, ""
-    seconds = int(cut_at - snapshot.asked_at)
-    return (
-        Verdict.BAD,
-        f"it was taken {seconds} s after it was requested, and {snapshot.donor} may have been catching up then",
-    )
+    late = int(cut_at - snapshot.asked_at)
+    return Verdict.BAD, f"taken {late} s after the request, and {snapshot.donor} may have been catching up then"
 
 
 def _has_started_before(donor: Donor, asked_at: float, cut_at: float) -> bool:

@@ -168,7 +168,7 @@ def test_a_name_that_is_taken_is_left_alone_and_told() -> None:
     assert "StatefulSet pool" not in name_writes(plan)
     stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
-    assert stalled["message"] == "not of this pool, and in its way: Service pool, StatefulSet pool"
+    assert stalled["message"] == "Service pool, StatefulSet pool already exist and are not owned by this pool"
 
 
 def test_what_the_api_server_refuses_is_told_while_it_is_wanted() -> None:

@@ -39,9 +39,9 @@ TROUBLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, str]] = {
     "no room": (
         unscheduled(AVAILABLE),
         None,
-        "has no node (Insufficient cpu, had untolerated taint {a: })",
+        "cannot be scheduled (Insufficient cpu, had untolerated taint {a: })",
     ),
-    "no node, and nobody says why": (unscheduled(""), None, "has no node"),
+    "no node, and nobody says why": (unscheduled(""), None, "cannot be scheduled"),
     "a volume that does not come": (unscheduled(UNBOUND), PENDING, "waits for its volume (of StorageClass fast)"),
     "the same, without a claim to be seen": (
         unscheduled(UNBOUND),
@@ -116,8 +116,8 @@ def test_troubles_are_counted_the_most_frequent_first() -> None:
     pods = [waiting("ErrImagePull")] * 3 + [unscheduled("0/1 nodes are available: 1 Insufficient cpu.")] * 2
     found = [find_trouble({"metadata": {}, "status": status}) for status in pods]
     told = count_troubles(one for one in found if one is not None)
-    assert told == f"3 cannot pull {IMAGE} (ErrImagePull), 2 have no node (Insufficient cpu)"
-    assert count_troubles(one for one in found[-1:] if one is not None) == "1 has no node (Insufficient cpu)"
+    assert told == f"3 cannot pull {IMAGE} (ErrImagePull), 2 cannot be scheduled (Insufficient cpu)"
+    assert count_troubles(one for one in found[-1:] if one is not None) == "1 cannot be scheduled (Insufficient cpu)"
 
 
 def test_since_when_a_pod_is_not_ready_is_told_by_its_condition_or_else_by_its_age() -> None:
@@ -136,14 +136,15 @@ def read_message(world: PoolWorld, kind: str) -> str:
 def test_ready_counts_what_keeps_a_pool() -> None:
     world = PoolWorld.make(replicas=5)
     world.rest()
-    assert read_message(world, "Ready") == "0 of 5 ready: 5 are still to be made"
+    assert read_message(world, "Ready") == "0 of 5 replicas are ready: 5 not created yet"
     world.settle()
     for ordinal, pod in enumerate(world.pods.values()):
         room = unscheduled("0/1 nodes are available: 1 Insufficient cpu.")
         pod["status"] = waiting("ErrImagePull") if ordinal < 3 else room if ordinal < 4 else {"phase": "Pending"}
     world.rest()
     assert read_message(world, "Ready") == (
-        f"0 of 5 ready: 3 cannot pull {IMAGE} (ErrImagePull), 1 has no node (Insufficient cpu), 1 is starting"
+        f"0 of 5 replicas are ready: 3 cannot pull {IMAGE} (ErrImagePull), 1 cannot be scheduled (Insufficient cpu),"
+        " 1 starting"
     )
 
 
@@ -158,7 +159,10 @@ def test_what_lasts_stalls_the_pool_and_what_ends_does_not() -> None:
     world.now = NOW + 600
     plan, *_ = world.rest()
     assert world.read_condition("Stalled") == ("True", "ReplicaStuck")
-    assert read_message(world, "Stalled") == "for more than 10 min: pool-2 has no node (Insufficient cpu)"
+    assert (
+        read_message(world, "Stalled")
+        == "Not ready for more than 10 min: pool-2 cannot be scheduled (Insufficient cpu)"
+    )
     assert [(event.reason, event.is_warning) for event in plan.events] == [("ReplicaStuck", True)]
     pod["status"] = ready
     world.say(FRESH, FRESH, CATCHING_UP)

@@ -100,8 +100,8 @@ def test_manual_goes_by_the_annotation(
 def test_a_problem_names_annotation_value_and_what_is_allowed() -> None:
     plan = assign_shards(members(1, {0: "7" * 80}), ShardSettings(MANUAL, 2, (A,)), {})
     message = plan.problems[0].message
-    assert message.startswith("stellar.org/shard-id: '777")
-    assert message.endswith("…' is not a whole number from 0 to 1")
+    assert message.startswith("annotation stellar.org/shard-id is '777")
+    assert message.endswith("…'; it must be a whole number from 0 to 1")
 
 
 def test_a_pod_that_lost_its_annotation_keeps_its_shard_only_where_nothing_is_rebalanced() -> None:
