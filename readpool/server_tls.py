@@ -17,14 +17,14 @@ import grpc
 import structlog
 
 from readpool.certificate_dates import CertificateDates, read_dates
-from readpool.host_port import SettingsError
+from readpool.host_port import StartError
 from readpool.tls_files import TlsFiles
 
 _log = structlog.get_logger(__name__)
 _Stamp = tuple[tuple[int, ...], ...]
 
 
-class TlsFilesError(SettingsError):
+class TlsFilesError(StartError):
     """TLS files that cannot be served with. The message names the flag, the file and what is wrong with it."""
 
 
@@ -96,7 +96,7 @@ class _Certificates:
         dates, now = self._dates, time.time()
         if dates is None or not dates.ends_soon(now):
             return
-        event = "tlsEnded" if dates.has_ended(now) else "tlsEndsSoon"
+        event = "tlsExpired" if dates.has_ended(now) else "tlsExpiresSoon"
         if event != self._told:
             self._told = event
             until = datetime.fromtimestamp(dates.not_after, UTC).isoformat()
@@ -106,7 +106,7 @@ class _Certificates:
         """Say once for each content of the files why the old certificate goes on serving."""
         if stamp != self._stamp:
             self._stamp = stamp
-            _log.warning("tlsKeptOld", why=str(error))
+            _log.warning("tlsReloadFailed", message=str(error))
 
 
 def _load(files: TlsFiles) -> _Loaded:

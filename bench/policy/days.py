@@ -6,9 +6,9 @@ from multiprocessing import get_context
 
 from bench.policy.contenders import Contender, list_contenders, list_front
 from bench.policy.ours import make_weigh
-from simulator.day.day import PoolDay
-from simulator.day.oddities import DAY_SECONDS
-from simulator.day.scenario import draw_day
+from readpool.simulator.day.day import PoolDay
+from readpool.simulator.day.oddities import DAY_SECONDS
+from readpool.simulator.day.scenario import draw_day
 
 
 @dataclass(frozen=True, slots=True)

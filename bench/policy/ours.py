@@ -1,20 +1,20 @@
-"""Our policy in the model day: the real scaler.policy and controller.weights, KEDA's HPA between it and the pool."""
+"""Our policy in the model day: the real policy.policy and routing.weights, KEDA's HPA between it and the pool."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from cli.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
-from controller.weights import WeighedReplica, WeightSettings, compute_weights
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.policy import PolicyMemory, PolicySettings, decide
-from scaler.policy_grounds import MissingGround
-from scaler.policy_recall import recall, tell_memory
-from scaler.remembered import Remembered
-from scaler.shared_database import DATABASE_STOPPED
-from scaler.tip import Tip
-from simulator.day.day import View, Weigh
-from simulator.day.sight import Sight
+from readpool.simulator.day.day import View, Weigh
+from readpool.simulator.day.sight import Sight
+from readpool.simulator.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
+from scaler.policy.policy import PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.policy_recall import recall, tell_memory
+from scaler.policy.remembered import Remembered
+from scaler.policy.shared_database import DATABASE_STOPPED
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 
 _BEHIND, _MOVES = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP), 0.02
 _STOPPED = MissingGround(DATABASE_STOPPED, "all stand at one ledger")
@@ -92,7 +92,7 @@ class OurScaling:
 
 
 def _has_stopped(sights: Mapping[str, Sight]) -> bool:
-    """Tell what scaler.shared_database tells: all that answer stand at one ledger behind the network."""
+    """Tell what scaler.policy.shared_database tells: all that answer stand at one ledger behind the network."""
     told = [sight for sight in sights.values() if sight.ledger > 0 and not sight.failed]
     is_one = len({sight.ledger for sight in told}) == 1 and len(told) > 1
     return is_one and all(sight.replica_class in _BEHIND and (sight.rate or 0.0) < _MOVES for sight in told)

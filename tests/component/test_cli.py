@@ -6,16 +6,17 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from cli.__main__ import COMMANDS, main
+from readpool.cli.__main__ import COMMANDS, main
 
 LOADED = """
 import sys
-from cli.__main__ import main
+from readpool.cli.__main__ import main
 try:
     main({arguments!r})
 except SystemExit:
     pass
-print("loaded", *sorted({{"grpc", "aiohttp", "rich", "scaler", "scaler.server", "simulator"}} & set(sys.modules)))
+heavy = {{"grpc", "aiohttp", "rich", "scaler", "scaler.server", "readpool.simulator"}}
+print("loaded", *sorted(heavy & set(sys.modules)))
 """
 
 
@@ -60,6 +61,14 @@ def test_what_is_not_there_is_not_promised() -> None:
     code, out = run("nope")
     assert code == 2
     assert "No such command 'nope'" in out
+    assert "Did you mean" not in out
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("scaller", "scaler"), ("pool", "pools"), ("explian", "explain")])
+def test_a_command_that_is_nearly_one_is_suggested(typed: str, meant: str) -> None:
+    code, out = run(typed)
+    assert code == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in out
 
 
 @pytest.mark.parametrize(

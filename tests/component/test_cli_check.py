@@ -15,9 +15,9 @@ import pytest
 from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cli.answers import Answer, find_addresses
-from cli.check import ask, ask_until_answered, describe
-from cli.endpoint import Endpoint
+from readpool.cli.clients.endpoint import Endpoint
+from readpool.cli.fleets.answers import Answer, find_addresses
+from readpool.cli.fleets.check import ask, ask_until_answered, describe
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import add_ExternalScalerServicer_to_server
 from tests.component.answering_scaler import AnsweringScaler
@@ -63,7 +63,14 @@ def write_client(folder: Path, ca: bytes, pair: Pair | None = None) -> list[str]
 
 async def run_check(*arguments: str, **environment: str) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", "check", *arguments, stdout=PIPE, stderr=PIPE, env={**os.environ, **environment}
+        sys.executable,
+        "-m",
+        "readpool.cli",
+        "check",
+        *arguments,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, **environment},
     )
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
@@ -193,21 +200,21 @@ async def test_every_address_of_a_name_is_found_once() -> None:
 
 async def test_a_name_that_nobody_knows_is_said_to_have_no_address() -> None:
     (answer,) = await ask_until_answered(Endpoint("nobody.invalid:9090"), "readpool", 0.1, 1)
-    assert answer.failure.startswith("no address is known for it")
+    assert answer.failure.startswith("its address cannot be looked up")
 
 
 async def test_a_name_with_fewer_addresses_than_expected_fails_as_long_as_it_has() -> None:
     with run_scaler() as scaler:
         code, out, err = await run_check(scaler.grpc, "--at-least", "2", "--timeout", "0.6")
         assert (code, out) == (1, "")
-        assert f"{scaler.grpc}: 1 of 2 addresses are known for it" in err
+        assert f"{scaler.grpc}: DNS has 1 of 2 addresses for it" in err
         assert (await run_check(scaler.grpc, "--at-least", "1"))[0] == 0
 
 
 async def test_a_url_with_fewer_addresses_than_expected_is_not_ready() -> None:
     async with serve_readiness(200) as url:
         code, _, err = await run_check(url, "--at-least", "2", "--timeout", "0.6")
-    assert (code, err) == (1, f"{url} is not ready. {url.split('/')[2]}: 1 of 2 addresses are known for it\n")
+    assert (code, err) == (1, f"{url} is not ready. {url.split('/')[2]}: DNS has 1 of 2 addresses for it\n")
 
 
 async def test_an_address_that_becomes_known_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

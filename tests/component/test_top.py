@@ -12,12 +12,12 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from cli.endpoint import Endpoint
-from cli.observer_client import Connected, ObserverError, Outage, watch
+from readpool.cli.clients.endpoint import Endpoint
+from readpool.cli.clients.observer_client import Connected, ObserverError, Outage, watch
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
 
-TOP = (sys.executable, "-m", "cli", "top")
+TOP = (sys.executable, "-m", "readpool.cli", "top")
 ALL = pb.WatchRequest(fleets=pb.Fleets())
 
 
@@ -95,7 +95,7 @@ async def test_a_scaler_that_watches_nothing_is_said_in_a_sentence(observer: Pla
     observer.snapshots = ()
     code, out, _ = await run_top("--scaler", observer.address, "--once")
     assert code == 0
-    assert "observes no fleet yet" in out
+    assert "observes no fleets yet" in out
 
 
 async def test_no_scaler_there_is_an_error_in_a_sentence() -> None:

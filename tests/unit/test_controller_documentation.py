@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.__main__ import controller
-from controller.metrics import ControllerCollector, Gauges
-from controller.stats import ControllerStats, EdsStats
+from controller.telemetry.metrics import ControllerCollector, Gauges
+from controller.telemetry.stats import ControllerStats, EdsStats
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "controller.md").read_text(encoding="utf-8")
