@@ -1,4 +1,4 @@
-"""The reasons of conditions and Events: one CamelCase word each. Messages are put together in controller.status.conditions.
+"""The reasons of conditions and Events, one CamelCase word each. Messages are composed in controller.status.conditions.
 
 Ready, Reconciling and Stalled follow kstatus, so that tools that wait for any object can wait for a pool.
 """
