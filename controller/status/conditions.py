@@ -36,6 +36,7 @@ class PoolFacts:
         out_of_service: names of the replicas that are out of service.
         is_misread: the spec is invalid, so routing follows the last valid one.
         snapshots, growth: the conditions Snapshots and VolumeSpace; None if they are disabled.
+        core_too_old: why Stellar Core cannot follow the network; empty if it can, or if that is unknown.
     """
 
     wanted: int
@@ -69,6 +70,7 @@ class PoolFacts:
     out_of_service: tuple[str, ...] = ()
     snapshots: "Judgement | None" = None
     growth: "Judgement | None" = None
+    core_too_old: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,7 @@ def _merge(judgement: Judgement, last: Condition | None, generation: int, now: f
 def _judge_ready(facts: PoolFacts) -> Judgement:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
-    counted = f"{facts.ready} of {facts.wanted} replicas are ready"
-    if facts.troubles:
-        counted += f": {facts.troubles}"
+    counted = f"{facts.ready} of {facts.wanted} replicas are ready{f': {facts.troubles}' if facts.troubles else ''}"
     return Judgement("Ready", _verdict(is_ready), reason, counted)
 
 
@@ -193,11 +193,12 @@ def _judge_fresh(facts: PoolFacts) -> Judgement:
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
         return Judgement("Fresh", Verdict.TRUE, reasons.ENOUGH_FRESH, counted)
+    if facts.core_too_old:
+        return Judgement("Fresh", Verdict.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}")
     if may_be_fresh(facts):
         message = f"{counted}; {facts.unknown} not observed yet"
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
-    reason = reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH
-    return Judgement("Fresh", Verdict.FALSE, reason, counted)
+    return Judgement("Fresh", Verdict.FALSE, reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH, counted)
 
 
 def may_be_fresh(facts: PoolFacts) -> bool:

@@ -137,7 +137,7 @@ class PoolSpec(Part):
     network: Network
     """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Immutable."""
     version: ImageTag
-    """Version of Stellar Core: the tag of `image`, such as v22.1.0. A change restarts the replicas one by one; at most
+    """Version of Stellar Core: the tag of `image`, such as 30. A change restarts the replicas one by one; at most
     one fresh replica is restarted at a time."""
     image: Repository = "stellar/stellar-core"
     """Image repository of Stellar Core, without a tag."""
