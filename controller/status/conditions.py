@@ -107,10 +107,7 @@ def merge_conditions(
     now: float,
     kept: Collection[str] = (),
 ) -> tuple[Condition, ...]:
-    """Return the conditions with their times; those of the types `kept` stay as they are.
-
-    A controller that has just started keeps what an earlier one wrote until it is connected to the scaler.
-    """
+    """Return the conditions with their times; those of the types `kept` stay as an earlier controller wrote them."""
     known: Mapping[str, Condition] = {condition.type: condition for condition in last}
     return tuple(
         known[one.type].model_copy(update={"observed_generation": generation})
