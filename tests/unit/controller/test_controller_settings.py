@@ -139,5 +139,5 @@ def test_without_a_cluster_it_says_so_in_its_log_and_ends_with_status_1(
     assert "Traceback" not in outcome.output
     event = json.loads(outcome.output.splitlines()[-1])
     assert event["event"] == "cannotStart"
-    assert event["error"].startswith("there is no cluster: ")
-    assert problem in event["error"]
+    assert event["message"].startswith("there is no cluster: ")
+    assert problem in event["message"]

@@ -30,13 +30,13 @@ TRIGGERS: dict[str, Any] = {"autoscaling": {"triggers": [{"type": "cpu", "metada
     ("word", "sentence"),
     [
         pytest.param(
-            build_word(5, "OnTarget", "5 wanted fresh and none lacking"),
-            "The scaler wants 5 (OnTarget): 5 wanted fresh and none lacking.",
+            build_word(5, "OnTarget", "target 5, none unhealthy"),
+            "The scaler wants 5 (OnTarget): target 5, none unhealthy.",
             id="on target",
         ),
         pytest.param(
-            build_word(None, "NoTip", "The network's newest ledger is not known."),
-            "The scaler cannot decide, so the size stays as it is (NoTip): The network's newest ledger is not known.",
+            build_word(None, "NoTip", "The network's newest ledger is unknown."),
+            "The scaler cannot decide, so the size stays as it is (NoTip): The network's newest ledger is unknown.",
             id="no ground",
         ),
     ],

@@ -141,7 +141,7 @@ def test_whatever_the_api_server_accepts_is_a_fleet_without_a_hold(spec: dict[st
 def test_whatever_is_not_understood_holds_and_says_field_and_what_is_allowed(case: Refused) -> None:
     held = derive_fleet(ASKED, build_manifest(case.name, "stellar", **case.spec), ANY)
     assert reason(held) == "PoolInvalid"
-    assert f"not understood: {case.field}" in message(held)
+    assert f"invalid: {case.field}" in message(held)
     assert case.said_by_model in message(held)
     assert held.source == ASKED.source
 
@@ -200,7 +200,7 @@ def test_a_reference_that_is_the_operators_own_is_no_tenants_choice() -> None:
 
 def test_a_pool_that_is_not_there_yet_and_one_that_is_there_no_more_are_told_apart() -> None:
     missing = derive_fleet(ASKED, None, NONE)
-    assert (reason(missing), message(missing)) == ("PoolNotFound", "There is no ReadOnlyPool stellar/reads.")
+    assert (reason(missing), message(missing)) == ("PoolNotFound", "ReadOnlyPool stellar/reads does not exist.")
     assert missing.source == PoolSource("reads")
     assert derive_fleet(ASKED, None, NONE, before=build_unread(ASKED)) == missing
     deleted = derive_fleet(ASKED, None, NONE, before=derive())
