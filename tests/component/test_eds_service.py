@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from controller.eds.eds import Assignment, build_assignment
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
+from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
+from devtools.envoy.eds_slices import build_slice
 from readpool.host_port import HostPort, SettingsError
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret
-from tests.component.eds_client import EdsClient, open_stream, read_weights
-from tests.unit.eds_slices import build_slice
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"
 LISTEN = HostPort("127.0.0.1", 0)
@@ -126,8 +126,8 @@ async def test_a_refusal_is_logged_once_and_nothing_is_sent_again_until_it_chang
                 await refuse(stream, is_delta=is_delta)
                 assert await stream.is_quiet()
     told = [entry for entry in logged if entry["event"] == "edsRefused"]
-    assert [(entry["node"], entry["why"]) for entry in told] == [("test", "malformed IP address")]
-    assert (server.stats.refusals, server.stats.pushes) == (4, {"Whole": 2, "Delta": 2, "Fetch": 0})
+    assert [(entry["node"], entry["message"]) for entry in told] == [("test", "malformed IP address")]
+    assert (server.stats.refusals, server.stats.pushes) == (4, {"StateOfTheWorld": 2, "Delta": 2, "Fetch": 0})
 
 
 @pytest.mark.parametrize("is_delta", [False, True])
@@ -145,7 +145,7 @@ async def test_another_type_is_refused_by_name(server: EdsServer) -> None:
     cluster = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
     async with open_stream(server.port) as stream:
         await stream.want("default/a", type_url=cluster)
-        with pytest.raises(grpc.aio.AioRpcError, match=r"this service has .*ClusterLoadAssignment alone") as raised:
+        with pytest.raises(grpc.aio.AioRpcError, match=r"this service serves only .*ClusterLoadAssignment") as raised:
             await stream.read()
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from devtools.api.small_api import serve_small_api
+from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.kinds import POOL, ObjectKey
 from scaler.fleets.pools import read_pools
 from scaler.triggers.pool_fleet import ReferenceRules
 from scaler.triggers.trigger import FleetSpec, build_pool_target
-from tests.component.small_api import serve_small_api
-from tests.unit.pool_manifests import build_manifest
 
 KEY = ObjectKey(POOL, "stellar", "reads")
 ASKED = build_pool_target("stellar", "reads")
@@ -18,7 +18,12 @@ BUSY = {"replicaName": "reads-0", "weight": 100, "replicaClass": "fresh"}
 OUT = {"replicaName": "reads-1", "weight": 0, "replicaClass": "lagging", "lag": 7, "outOfService": True}
 
 
-UNREADY = {"type": "Ready", "status": "False", "reason": "NotEnoughReady", "message": "0 of 5 ready: 5 are starting"}
+UNREADY = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "NotEnoughReady",
+    "message": "0 of 5 replicas are ready: 5 starting",
+}
 CHANGED = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
 MEMORY = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7}
 

@@ -13,6 +13,7 @@ import yaml
 
 from devtools.cluster.builds import build_all
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_or_fail
 from tests.e2e.alert_stories import (
     ANSWERS,
     CERTIFICATE,
@@ -36,7 +37,6 @@ from tests.e2e.alert_stories import (
     write_series,
 )
 from tests.e2e.rendered_chart import Helm, find
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(900)  # Helm and promtool may have to be built
 
@@ -104,7 +104,7 @@ FAULTS = [
     fault("ReadPoolCertificateExpiresSoon", 15, {CERTIFICATE: 86_400.0}),
     fault("ReadPoolControllerNoLeader", 5, {LEADING: 0}),
     fault("ReadPoolControllerPoolsFail", 10, {of("readpool_controller_failing_pools", **CONTROLLER): 1}),
-    fault("ReadPoolControllerScalerUnreachable", 5, {of("readpool_controller_heard_pools", **CONTROLLER): 0}),
+    fault("ReadPoolControllerScalerUnreachable", 5, {of("readpool_controller_connected_pools", **CONTROLLER): 0}),
     fault("ReadPoolControllerEndpointsRefused", 10, {of("readpool_controller_eds_refusals_total", **CONTROLLER): 1}),
     fault("ReadPoolRouterDown", 5, {of("envoy_http_downstream_rq_total", **READERS): None}),
     fault("ReadPoolRouterErrors", 10, {ANSWERS[1]: 1000}),

@@ -16,12 +16,12 @@ from typing import Any
 import grpc
 import pytest
 
+from devtools.api.api_server import ApiServer, Programs, run_api_server
 from devtools.cluster.access import KubectlError
 from devtools.cluster.certificates import write_kubeconfig
+from devtools.pools.pool_manifests import build_manifest
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
-from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
-from tests.unit.pool_manifests import build_manifest
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)
@@ -137,11 +137,11 @@ async def test_without_the_scaler_the_status_explains_and_says_that_it_does(api_
 
 async def test_the_scalers_own_sentence_explains_where_it_is_asked(api_server: ApiServer, pool: str) -> None:
     decision = pb.Decision(desired_replicas=6, reason="ReplacingUnhealthy", unhealthy=1)
-    decision.message = "5 wanted fresh + 1 lagging for 72 s = 6"
+    decision.message = "target 5 + 1 lagging for 72 s = 6"
     async with serve(PlayingObserver([pb.Snapshot(fleet=f"{pool}/readers", decision=decision)])) as observer:
         code, out, _ = await run(api_server, "explain", "readers", "-n", pool, "--scaler", observer.address)
     assert code == 0
-    assert "The scaler wants 6 (ReplacingUnhealthy): 5 wanted fresh + 1 lagging for 72 s = 6." in out
+    assert "The scaler wants 6 (ReplacingUnhealthy): target 5 + 1 lagging for 72 s = 6." in out
     assert observer.requests == [pb.WatchRequest(pool=pb.Pool(namespace=pool, name="readers"))]
 
 

@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from devtools.api.api_relay import FORBIDDEN, Asked, refuse
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.running_pool import FRESH, has_replicas, running_pool
 from readpool.kubernetes.kinds import CONFIG_MAP, NETWORK_POLICY, SERVICE, STATEFUL_SET
-from tests.e2e.api.api_relay import FORBIDDEN, Asked, refuse
-from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.running_pool import FRESH, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -171,7 +171,7 @@ async def test_a_namespace_that_is_being_deleted_is_left_to_end(stage: Controlle
             refused = [one for one, status in stage.relay.answered[before:] if status == FORBIDDEN and one.is_write]
     assert [one.path.rpartition("/")[2] for one in refused] == ["pool"]
     told = [entry for entry in logged if "namespace" in entry["event"]]
-    assert [(entry["event"], entry["log_level"]) for entry in told] == [("namespace is being deleted", "info")]
+    assert [(entry["event"], entry["log_level"]) for entry in told] == [("namespaceTerminating", "info")]
     assert [entry for entry in logged if entry["log_level"] in ("warning", "error")] == []
 
 

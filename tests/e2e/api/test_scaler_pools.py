@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from devtools.api.api_server import ApiServer
 from devtools.cluster.access import KubectlError
 from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.kinds import POOL
 from readpool.v1.observer_pb2 import REPLICA_CLASS_FRESH, REPLICA_CLASS_LAGGING, Fleets, WatchRequest
-from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.pool_stage import POLL_SECONDS, PoolStage, PoolStream, apply_pool, run_pool_stage
 
 pytestmark = pytest.mark.timeout(180)
@@ -35,7 +35,7 @@ async def test_a_trigger_that_comes_before_its_pool_is_ready_without_help_once_i
     active = await stage.keda.IsActive(ref)
     assert active.result is True
     assert await stage.keda.StreamIsActive(ref).read() == active
-    await stage.ask_until(f"UNAVAILABLE PoolNotFound: There is no ReadOnlyPool {stage.namespace}/reads.")
+    await stage.ask_until(f"UNAVAILABLE PoolNotFound: ReadOnlyPool {stage.namespace}/reads does not exist.")
     await stage.apply()
     await stage.ask_until(3.0)
     assert (await stage.keda.IsActive(ref)).result is True

@@ -8,11 +8,11 @@ import pytest
 from devtools.cluster.lifecycle import is_serving
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
-from tests.strictness import skip_where_impossible
 
 TARGET = 2
 LEASE = "readpool-controller"
@@ -68,7 +68,7 @@ def test_without_scalers_weights_stay_and_status_says_since_when(
     try:
         steady.wait_for(
             "it says that the scaler is silent",
-            lambda: steady.condition("Routing").get("reason") == "ScalerSilent",
+            lambda: steady.condition("Routing").get("reason") == "ScalerUnreachable",
             NOTICED_SECONDS,
         )
         time.sleep(OBSERVED_SECONDS)  # that nothing happens shows in no condition

@@ -5,11 +5,11 @@ import pytest
 
 from devtools.cluster.access import KubectlError
 from devtools.cluster.provided import ProvidedCluster
+from devtools.envoy.envoy_binary import require_envoy
 from tests.e2e.cluster.core_configuration import HISTORY_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
-from tests.envoy_binary import require_envoy
 
 TARGET = 3
 INFO_PORT = 11627
@@ -129,5 +129,5 @@ def test_kubectl_shows_and_explains_it(pool: PoolView) -> None:
 
 def test_a_manifest_that_cannot_be_is_refused_with_a_sentence(pool: PoolView, core_network: CoreNetwork) -> None:
     manifest = build_pool("bad", core_network, minReplicas=7)
-    with pytest.raises(KubectlError, match=r"minReplicas.*has to be no more than maxReplicas"):
+    with pytest.raises(KubectlError, match=r"minReplicas.*must be at most maxReplicas"):
         pool.access.apply(manifest, namespace=pool.namespace)
