@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from devtools.api.controller_stage import ControllerStage
+from devtools.api.running_pool import BALANCED, has_replicas, running_pool
 from devtools.cluster.certificates import write_kubeconfig
 from readpool.kubernetes.kinds import Kind
-from tests.e2e.api.controller_stage import ControllerStage
-from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(240)
 READPOOL = (sys.executable, "-m", "readpool.cli")

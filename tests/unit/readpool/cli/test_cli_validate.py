@@ -22,7 +22,7 @@ from readpool.pool.spec import parse_pool
 from tests.unit.scaler.triggers.test_trigger import REFUSED as REFUSED_TRIGGERS
 from tests.unit.scaler.triggers.test_trigger import SERVICE, refuse
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
 ADDRESS = {"scalerAddress": "readpool-scaler.readpool:9090"}
 POOL = """\
 apiVersion: stellar.org/v1alpha1
