@@ -15,6 +15,7 @@ from controller.settings import (
     parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
+    parse_scraper_namespaces,
     parse_selector,
 )
 from readpool.addresses import NetworkRules, parse_networks
@@ -107,6 +108,13 @@ _FILE = click.Path(path_type=Path)
     default="",
     show_default="none",
     help="Let routes of pools be attached to Gateways of these namespaces, beside those of their own. * is all.",
+)
+@option(
+    "--scraper-namespaces",
+    type=Parsed("A,B", parse_scraper_namespaces),
+    default="",
+    show_default="none",
+    help="Let pods of these namespaces read the statistics of gates, beside the scaler: where Prometheus runs.",
 )
 @option("--gate-image", metavar="IMAGE", help="Envoy's image, for the gate of pools that name none themselves.")
 @option(
