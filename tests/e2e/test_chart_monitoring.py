@@ -1,4 +1,4 @@
-"""What the chart renders for Prometheus and Grafana: monitors that can be fitted in, and links where there is something."""
+"""What the chart renders for Prometheus and Grafana: monitors that fit in, and links that lead somewhere."""
 
 import json
 from typing import Any
