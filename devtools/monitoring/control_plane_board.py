@@ -131,7 +131,7 @@ CONTROLLER = Section(
         Chart(
             "Events",
             "Kubernetes Events a second, by outcome.",
-            [Query(_rate("readpool_controller_events_total", "outcome"), "{{outcome}}")],
+            [Query(f"{_rate('readpool_controller_events_total', 'outcome')} or vector(0)", "{{outcome}}")],
             Unit.OPERATIONS,
         ),
         Chart(
