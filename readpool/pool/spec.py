@@ -137,7 +137,7 @@ class PoolSpec(Part):
     network: Network
     """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Cannot change later."""
     version: ImageTag
-    """Version of Stellar Core: the tag of `image`, such as v21.0.0. A change rolls through the replicas, at most
+    """Version of Stellar Core: the tag of `image`, such as 30. A change rolls through the replicas, at most
     one fresh one at a time."""
     image: Repository = "stellar/stellar-core"
     """Image repository of Stellar Core, without a tag."""
@@ -232,6 +232,23 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
         deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
         creation_timestamp=datetime.fromisoformat(made) if made else None,
     )
+
+
+def list_problems(manifest: Mapping[str, Any]) -> list[PoolError]:
+    """List all that parse_pool refuses in a manifest, where it raises the first; empty for a pool in order."""
+    problems: list[PoolError] = []
+    try:
+        _check_name((manifest.get("metadata") or {}).get("name"))
+    except PoolError as error:
+        problems.append(error)
+    spec = manifest.get("spec")
+    if spec is None:
+        return [*problems, PoolError("spec", None, "has to be given")]
+    try:
+        PoolSpec.model_validate_json(json.dumps(spec), strict=True)
+    except ValidationError as error:
+        problems += PoolError.list_all(error, "spec")
+    return problems
 
 
 def parse_what_is_understood(manifest: Mapping[str, Any]) -> ReadOnlyPool:

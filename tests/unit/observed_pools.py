@@ -18,7 +18,7 @@ TIP = 55_000_000
 SETTINGS = PlanSettings(load_public_networks())
 EVERYTHING = Capabilities(keda=True, gateway_api=True, prometheus=True, snapshots=True)
 REVISION = "pool-1"
-VERSION = "v22.4.1"
+VERSION = "v30.0.0"
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN

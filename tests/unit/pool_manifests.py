@@ -9,7 +9,7 @@ import yaml
 
 Manifest = dict[str, Any]
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "readonlypool.yaml"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "compatibility" / "proposal.yaml"
 MINIMAL_SPEC: Manifest = {"network": "Testnet", "version": "v21.0.0"}
 ARCHIVE = "https://history.example.com/core"
 DIGEST = "sha256:" + "0123456789abcdef" * 4

@@ -66,7 +66,13 @@ def explain_pool(pool: ReadOnlyPool, word: ScalerWord | None) -> Explanation:
     """Explain the size of a pool, from the scaler's own report if there is one, else from the pool's status."""
     desired = pool.status.desired_replicas if word is None else word.desired
     decision = _say_by_status(pool) if word is None else _say_by_scaler(word)
-    sentences = (decision, *_say_asked(pool, desired), *_say_there(pool), *_say_out_of_service(pool))
+    sentences = (
+        decision,
+        *_say_old_core(pool),
+        *_say_asked(pool, desired),
+        *_say_there(pool),
+        *_say_out_of_service(pool),
+    )
     inputs = _list_by_status(pool) if word is None else _list_by_scaler(pool, word)
     return Explanation(sentences, (*inputs, *_list_outcome(pool, desired, word)))
 
@@ -98,6 +104,14 @@ def _say_by_status(pool: ReadOnlyPool) -> str:
         more = f"{beyond} more than the target of {target} fresh replicas"
         return f"The scaler last asked for {status.desired_replicas}: {more}."
     return f"The scaler last asked for {status.desired_replicas}, with a target of {target} fresh replicas."
+
+
+def _say_old_core(pool: ReadOnlyPool) -> tuple[str, ...]:
+    """Say that no replica can become fresh, whatever the size, where Stellar Core is too old for the network."""
+    fresh = _find_condition(pool, "Fresh")
+    if fresh is None or fresh.reason != reasons.CORE_TOO_OLD:
+        return ()
+    return (f"More replicas would not help ({fresh.reason}): {fresh.message.rstrip('.')}.",)
 
 
 def _say_asked(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
