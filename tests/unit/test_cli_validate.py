@@ -11,16 +11,16 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devtools.pools.pool_manifests import ACCEPTED, build_manifest
+from devtools.pools.pool_manifests import REFUSED as REFUSED_POOLS
 from readpool.cli.__main__ import main
 from readpool.cli.validation.checked import Rules, check_text
 from readpool.cli.validation.documents import UnreadableError, read_documents
 from readpool.cli.validation.pool_checks import check_pool
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import parse_pool
-from tests.unit.pool_manifests import ACCEPTED, build_manifest
-from tests.unit.pool_manifests import REFUSED as REFUSED_POOLS
-from tests.unit.test_trigger import REFUSED as REFUSED_TRIGGERS
-from tests.unit.test_trigger import SERVICE, refuse
+from tests.unit.scaler.triggers.test_trigger import REFUSED as REFUSED_TRIGGERS
+from tests.unit.scaler.triggers.test_trigger import SERVICE, refuse
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDRESS = {"scalerAddress": "readpool-scaler.readpool:9090"}

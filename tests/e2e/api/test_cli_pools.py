@@ -16,12 +16,12 @@ from typing import Any
 import grpc
 import pytest
 
+from devtools.api.api_server import ApiServer, Programs, run_api_server
 from devtools.cluster.access import KubectlError
 from devtools.cluster.certificates import write_kubeconfig
+from devtools.pools.pool_manifests import build_manifest
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
-from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
-from tests.unit.pool_manifests import build_manifest
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)
