@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.e2e.api.api_server import ApiServer
+from tests.e2e.api.played_cluster import PlayedCluster
+from tests.envoy_binary import require_envoy
+from tests.gate_process import build_request, run_gate, send, take_ports
+
 from controller.gate.gate_listeners import READ_PATHS, STATS_PATH, GatePorts
 from tests.component.core_nodes import CoreNode, run_core_nodes
 from tests.component.gate_stage import QUESTION
-from tests.e2e.api.api_server import ApiServer
-from tests.e2e.api.played_cluster import PlayedCluster
 from tests.e2e.api.pool_stage import PoolStage, run_pool_stage
 from tests.e2e.rendered_chart import Helm
-from tests.envoy_binary import require_envoy
-from tests.gate_process import build_request, run_gate, send, take_ports
 from tests.hostile.chart_router import ChartRouter, run_chart_router
 from tests.prometheus_process import Target
 from tests.recording_core import RecordingCore, run_recording_core

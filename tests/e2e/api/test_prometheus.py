@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.api.api_server import ApiServer
 
 from devtools.monitoring.boards import BOARDS
-from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.monitored_stage import POOL, MonitoredStage, set_monitored_stage
 from tests.e2e.rendered_chart import Helm, find
 from tests.prometheus_process import Prometheus, find_prometheus, run_prometheus
