@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import aiohttp
 import yaml
-from tests.gate_process import take_ports
-from tests.strictness import skip_or_fail
 
 from devtools.cluster.builds import build_all
 from devtools.cluster.needs import UnmetNeedError
+from devtools.envoy.gate_process import take_ports
+from devtools.strictness import skip_or_fail
 
 SCRAPE_SECONDS = 1
 _START_SECONDS = 30.0

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.api.api_server import ApiServer
-from tests.e2e.api.played_cluster import PlayedCluster
-from tests.envoy_binary import require_envoy
-from tests.gate_process import build_request, run_gate, send, take_ports
-
 from controller.gate.gate_listeners import READ_PATHS, STATS_PATH, GatePorts
+from devtools.api.api_server import ApiServer
+from devtools.api.played_cluster import PlayedCluster
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import build_request, run_gate, send, take_ports
 from tests.component.core_nodes import CoreNode, run_core_nodes
 from tests.component.gate_stage import QUESTION
 from tests.e2e.api.pool_stage import PoolStage, run_pool_stage

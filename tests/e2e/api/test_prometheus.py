@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.api.api_server import ApiServer
 
+from devtools.api.api_server import ApiServer
 from devtools.monitoring.boards import BOARDS
 from tests.e2e.api.monitored_stage import POOL, MonitoredStage, set_monitored_stage
 from tests.e2e.rendered_chart import Helm, find
