@@ -33,7 +33,7 @@ def check_pool(manifest: Mapping[str, Any]) -> list[Finding]:
         return findings
     for part in ("metadata", "spec"):
         if manifest.get(part) is not None and not isinstance(manifest[part], Mapping):
-            return [Finding(part, f"{part}: has to be a mapping")]
+            return [Finding(part, f"{part}: must be a mapping")]
     findings = list(walk_schema(_find_schema(), manifest, ""))
     findings += [Finding(error.field, str(error)) for error in list_problems(manifest)]
     return findings or list(_check_configuration(parse_pool(manifest)))
@@ -42,7 +42,7 @@ def check_pool(manifest: Mapping[str, Any]) -> list[Finding]:
 def _check_type(manifest: Mapping[str, Any]) -> Iterator[Finding]:
     for field, allowed in (("apiVersion", API_VERSION), ("kind", KIND)):
         if manifest.get(field) != allowed:
-            yield Finding(field, f"{field}: {manifest.get(field)!r} is not allowed; it has to be {allowed}")
+            yield Finding(field, f"{field}: {manifest.get(field)!r} is invalid; it must be {allowed}")
 
 
 @cache
