@@ -16,6 +16,11 @@ COMMANDS = {
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),
     "top": ("readpool.cli.fleets.top", "top", "Show what a scaler sees, live."),
+    "validate": (
+        "readpool.cli.validation.validate",
+        "validate",
+        "Check manifests of pools and triggers, without a cluster.",
+    ),
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and report whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Show a pool that heals itself in 90 seconds: no cluster, no root."),
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and trials."),
