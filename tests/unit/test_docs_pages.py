@@ -38,6 +38,7 @@ PROGRAMS = {
         "git",
         "docker",
         "cosign",
+        "sha256sum",
         "curl",
         "python",
         "pip",

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
+from devtools.pools.pool_manifests import build_manifest, read_example
 from devtools.release.archive import pack
 from devtools.release.chart import ChartError, package_chart
 from devtools.release.definition import build_definition, build_json_schema
 from devtools.release.sbom import build_sbom
 from devtools.release.versions import VersionError, check_tag, find_notes, to_chart_version
-from tests.unit.pool_manifests import build_manifest, read_example
+from readpool.core_versions import RECOMMENDED_CORE
+from readpool.pool.spec import parse_pool
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DIGEST = "sha256:" + "0a" * 32
 CHART = {path.relative_to(ROOT / "charts/readpool").as_posix(): path for path in (ROOT / "charts/readpool").rglob("*")}
 FILES = {name: path.read_bytes() for name, path in CHART.items() if path.is_file()}
@@ -197,3 +199,18 @@ def test_the_source_distribution_is_what_the_wheel_is_made_of(tmp_path: Path) ->
         "CHANGELOG.md",
         "LICENSE",
     }
+
+
+def test_what_artifact_hub_shows_is_true_of_the_chart() -> None:
+    chart = yaml.safe_load(FILES["Chart.yaml"])
+    told = chart["annotations"]
+    images = {one["name"]: one["image"] for one in yaml.safe_load(told["artifacthub.io/images"])}
+    values = yaml.safe_load(FILES["values.yaml"])
+    assert images["readpool"].endswith(f"/readpool:{chart['appVersion']}")
+    assert images["gate"] == values["gate"]["image"]
+    (crd,) = yaml.safe_load(told["artifacthub.io/crds"])
+    definition = yaml.safe_load(build_definition())
+    assert (crd["name"], crd["kind"]) == (definition["metadata"]["name"], definition["spec"]["names"]["kind"])
+    (example,) = yaml.safe_load(told["artifacthub.io/crdsExamples"])
+    assert parse_pool(example).spec.version == RECOMMENDED_CORE
+    assert (ROOT / chart["icon"].partition("/main/")[2]).read_text(encoding="utf-8").startswith("<svg")
