@@ -88,14 +88,14 @@ class ControllerSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if not 1 <= self.workers <= MAX_WORKERS:
-            raise SettingsError(f"--workers {self.workers} is not within 1 to {MAX_WORKERS}")
+            raise SettingsError(f"--workers {self.workers} is out of range: 1 to {MAX_WORKERS}")
         _check("--scaler-namespace", self.scaler_namespace, _NAMESPACE)
         _check("--lease-namespace", self.lease_namespace, _NAMESPACE)
         _check("--lease-name", self.lease_name, _NAME)
         if self.scaler_authentication is not None:
             _check("--scaler-authentication", self.scaler_authentication, _NAME)
         if not self.identity:
-            raise SettingsError("--identity is empty; it has to name this process among the others")
+            raise SettingsError("--identity is empty; it must be a name that is unique among the controllers")
 
     @property
     def certificates(self) -> tuple[Path, ...]:
@@ -184,7 +184,7 @@ def build_scaler_tls(ca: Path | None, certificate: Path | None, key: Path | None
     tls = ScalerTls(ca, certificate, key)
     for flag, path in (("--scaler-ca", ca), ("--scaler-cert", certificate), ("--scaler-key", key)):
         if path is not None and not path.is_file():
-            raise SettingsError(f"{flag} {path}: there is no such file")
+            raise SettingsError(f"{flag} {path}: no such file")
     return tls if tls.files else None
 
 
@@ -202,10 +202,10 @@ def build_eds_settings(
     """
     tls = build_tls_files(certificate, key, client_ca, "--eds-tls", client_names)
     if listen is None and tls is not None:
-        raise SettingsError("--eds-tls-cert needs --eds-listen as well: without it there is nothing to serve")
+        raise SettingsError("--eds-tls-cert requires --eds-listen")
     return EdsSettings(listen, tls) if listen is not None else None
 
 
 def _check(flag: str, value: str, pattern: re.Pattern[str]) -> None:
     if not pattern.fullmatch(value):
-        raise SettingsError(f"{flag} {value!r} is not a name of Kubernetes: lower-case letters, digits and dashes")
+        raise SettingsError(f"{flag} {value!r} is not a Kubernetes name: lower-case letters, digits and hyphens")

@@ -99,7 +99,7 @@ CONTROLLER = Section(
             "Pools that the scaler is asked about, and those that it can be heard on.",
             [
                 Query("max(readpool_controller_watched_pools)", "watched"),
-                Query("max(readpool_controller_heard_pools)", "heard"),
+                Query("max(readpool_controller_connected_pools)", "heard"),
             ],
         ),
         Chart(

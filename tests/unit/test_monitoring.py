@@ -43,7 +43,7 @@ def find_exported() -> set[str]:
     """Find the names of every metric that our programs have."""
     stats = ControllerStats()
     stats.eds = EdsStats()
-    gauges = Gauges(is_leading=True, objects={}, queued=0, failing=0, pools_watched=0, heard=0)
+    gauges = Gauges(is_leading=True, objects={}, queued=0, failing=0, pools_watched=0, connected=0)
     scaler = ScalerCollector(lambda: [make_three_fresh()], ScalerStats())
     controller = ControllerCollector(stats, lambda: gauges)
     return {*list_names(scaler.collect()), *list_names(controller.collect())} | PROCESS | CERTIFICATES
