@@ -144,11 +144,11 @@ def test_callers_are_let_in_by_name_and_those_of_a_user_beside_the_charts_own(he
 
 
 def test_the_notes_say_where_anybody_may_call_the_scaler(helm: Helm) -> None:
-    said = "any pod of the cluster may call the scaler"
+    said = "any pod in the cluster can call the scaler"
     plain = helm.render_notes("tls.mode=off")
     assert "WARNING: tls.mode is off." in plain
     assert said in plain
-    assert f"{said}:" in helm.render_notes(*GIVEN).lower()
+    assert f"{said}. " in helm.render_notes(*GIVEN).lower()
     closed = helm.render_notes("tls.mode=off", "scaler.networkPolicy.enabled=true")
     assert "plain text" in closed
     for settings in ((), ISSUED, MUTUAL, (*GIVEN, "scaler.networkPolicy.enabled=true")):
