@@ -137,7 +137,7 @@ def test_with_the_defaults_keda_and_the_controller_speak_mutual_tls_and_certific
         assert is_served(release, pod, data["ca.crt"], keda)
         assert not is_served_in_plain_text(release, pod)
         assert not is_served(release, pod, data["ca.crt"], Authority("stranger").issue("keda"))
-    with pytest.raises(grpc.RpcError, match="not let in"):
+    with pytest.raises(grpc.RpcError, match="PERMISSION_DENIED"):
         is_served(release, release.pods()[0], data["ca.crt"], issue(access, namespace, ("somebody.else",)))
 
     # The controller hears the scaler, and so do `helm test` and the commands in a scaler's pod.
