@@ -47,6 +47,7 @@ async def test_what_readers_meet_with_is_shown_of_the_fleet_and_of_each_replica(
         await expect(cell).to_have_attribute("title", "7.5 ms p90, 1.0 % errors")
         await site.fleets.put(make_three_fresh("stellar/readers"))
         await expect(fleet.locator(".fact-reads .fact-note")).to_have_text("gates report none")
+        await expect(fleet.locator("td.cell-reads").first).to_be_hidden()
         await expect(fleet.locator(".fact-load .fact-note")).to_have_text("not learned yet")
 
 
@@ -112,3 +113,12 @@ async def test_a_reason_leads_to_the_page_that_explains_it(site: Site) -> None:
         await expect(reason).to_have_text("OnTarget")
         await expect(reason).to_have_attribute("href", re.compile(r"/docs/policy\.md$"))
         await expect(reason).to_have_attribute("rel", "noopener noreferrer")
+
+
+@pytest.mark.parametrize("width", [1350, 1440, 1900, 2560])
+async def test_a_table_beside_the_chart_is_never_cut(site: Site, width: int) -> None:
+    await site.fleets.put(make_read())
+    async with site.open(size=(width, 900)) as page:
+        await expect(page.locator("td.cell-reads").first).to_have_text("40/s")
+        beyond = "box => box.scrollWidth - box.clientWidth"
+        assert await page.locator(".replicas-box").evaluate(beyond) == 0

@@ -44,6 +44,7 @@ export class ReplicaTable {
     }
     this.#rows = rows;
     this.none.hidden = rows.size > 0;
+    mark(this.element, "data-reads", String(replicas.some(({ requests }) => requests !== null)));
     arrange(this.body, [...rows.values()].map(({ element }) => element));
     this.#sayMore();
   }
