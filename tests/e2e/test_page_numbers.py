@@ -58,15 +58,14 @@ async def test_the_size_is_drawn_over_time_from_before_the_page_was_opened(site:
         await asyncio.sleep(1.2)  # the record is written twice a second
     async with site.open() as page:
         fleet = page.locator("[data-fleet='stellar/readers']")
-        desired = fleet.locator(".size-line.is-desired")
-        await expect(desired).to_have_attribute("d", _step(3, 5))
+        await expect(fleet.locator(".size-line.is-desired")).to_have_attribute("d", _step(3, 5))
         await expect(fleet.locator(".size-chart desc")).to_have_text("Now 3 replicas, 3 fresh, size unchanged.")
         await site.fleets.put(replace(small, at=NOW, decision=Decision(4, "Reason", "A sentence.")))
         await expect(fleet.locator(".size-chart desc")).to_have_text("Now 3 replicas, 3 fresh, 4 desired.")
         await expect(fleet.locator(".size-word")).to_have_text(["3 there, fresh", "4 desired"])
 
 
-def _step(*sizes: int) -> "re.Pattern[str]":
+def _step(*sizes: int) -> re.Pattern[str]:
     """Match a line that begins, and then changes its height as often as sizes differ."""
     return re.compile(rf"^M[\d.]+ [\d.]+H[\d.]+(V[\d.]+H[\d.]+){{{len(sizes) - 1}}}$")
 
