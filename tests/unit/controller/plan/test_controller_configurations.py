@@ -159,7 +159,7 @@ def test_a_replica_that_runs_keeps_its_file_until_its_turn(
     assert chosen == {"pool-0": text, "pool-1": NEW}
 
 
-@pytest.mark.parametrize("is_for_good", [True, False], ids=["is refused", "fails"])
+@pytest.mark.parametrize("is_permanent", [True, False], ids=["is refused", "fails"])
 def test_nobody_is_restarted_for_a_config_map_that_cannot_be_written_and_it_stays_to_be_written(
     is_permanent: bool,
 ) -> None:

@@ -92,7 +92,7 @@ def test_new_replicas_begin_as_large_as_the_largest() -> None:
     assert read_sizes(world)[3] == "128000Mi"
 
 
-@pytest.mark.parametrize("is_for_good", [True, False])
+@pytest.mark.parametrize("is_permanent", [True, False])
 def test_storage_that_does_not_grow_is_said_in_its_words(is_permanent: bool) -> None:
     world = begin()
     fill(world, 50, 80, 20)

@@ -156,7 +156,7 @@ def test_a_route_needs_no_slice_of_a_class_in_which_somebody_is() -> None:
 
 
 @pytest.mark.parametrize("kind", [STATEFUL_SET, CONFIG_MAP], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("is_for_good", [True, False], ids=["refused", "failing"])
+@pytest.mark.parametrize("is_permanent", [True, False], ids=["refused", "failing"])
 def test_while_replicas_cannot_be_written_nobody_who_should_go_loses_readers(kind: Kind, is_permanent: bool) -> None:
     world = PoolWorld.begin(FRESH, FRESH, FRESH, loadBalancing={"enabled": True})
     world.change(replicas=2, targetReplicas=2)
