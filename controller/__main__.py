@@ -15,6 +15,7 @@ from controller.settings import (
     parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
+    parse_scraper_namespaces,
     parse_selector,
 )
 from readpool.addresses import NetworkRules, parse_networks
@@ -116,6 +117,13 @@ _FILE = click.Path(path_type=Path)
     "--gate-image",
     metavar="IMAGE",
     help="Envoy image for the gate of pools without gate.image. Default: such pools have no gate.",
+)
+@option(
+    "--scraper-namespaces",
+    type=Parsed("A,B", parse_scraper_namespaces),
+    default="",
+    show_default="none",
+    help="Allow pods in these namespaces to read the statistics of gates, besides the scaler: Prometheus' namespace.",
 )
 @option(
     "--allow-networks",

@@ -77,6 +77,7 @@ class ControllerSettings:
     gate_image: str | None = None
     eds: EdsSettings | None = None
     grants: Grants = field(default_factory=Grants)
+    scraper_namespaces: tuple[str, ...] = ()
     networks: NetworkRules = ANY_NETWORK
     allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
@@ -114,6 +115,7 @@ class ControllerSettings:
             scaler_authentication=self.scaler_authentication,
             gate_image=self.gate_image,
             grants=self.grants,
+            scraper_namespaces=self.scraper_namespaces,
         )
 
 
@@ -127,6 +129,18 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     for name in names:
         _check("--namespaces", name, _NAMESPACE)
     return tuple(dict.fromkeys(names))
+
+
+def parse_scraper_namespaces(text: str) -> tuple[str, ...]:
+    """Parse names of namespaces with commas between them; an empty text means none.
+
+    Raises:
+        SettingsError: for the first that is no namespace's name.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        _check("--scraper-namespaces", name, _NAMESPACE)
+    return names
 
 
 def parse_gateway_namespaces(text: str) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ PROGRAMS = {
         "git",
         "docker",
         "cosign",
+        "sha256sum",
         "curl",
         "python",
         "pip",
@@ -273,3 +274,9 @@ def test_the_architecture_has_a_row_for_each_room(program: str) -> None:
     pure = {module for one in contracts if one["name"].startswith("Pure modules") for module in one["source_modules"]}
     marked = re.findall(rf"^\| `{program}/(\w+)` ●", text, re.MULTILINE)
     assert sorted(marked) == sorted(room for room in rooms if f"{program}.{room}" in pure), "● marks the pure ones"
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(words) >= 40
+    assert words == sorted(set(words), key=str.lower)

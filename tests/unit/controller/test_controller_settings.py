@@ -16,6 +16,7 @@ from controller.settings import (
     parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
+    parse_scraper_namespaces,
     parse_selector,
 )
 from readpool.host_port import SettingsError
@@ -141,3 +142,10 @@ def test_without_a_cluster_it_says_so_in_its_log_and_ends_with_status_1(
     assert event["event"] == "cannotStart"
     assert event["message"].startswith("no cluster: ")
     assert problem in event["message"]
+
+
+def test_namespaces_of_scrapers_are_names() -> None:
+    assert parse_scraper_namespaces(" monitoring,observability,monitoring,") == ("monitoring", "observability")
+    assert parse_scraper_namespaces("") == ()
+    with pytest.raises(SettingsError, match="--scraper-namespaces '\\*'"):
+        parse_scraper_namespaces("*")

@@ -23,7 +23,7 @@ from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.pool_grounds import PAUSED, POOL_DELETED, POOL_TERMINATING
 from tests.component.scripted_fleets import make_three_fresh
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 RUNBOOKS = {path.stem: path.read_text() for path in (DOCS / "runbooks").glob("ReadPool*.md")}
 ALERTS = [*(alert for group in GROUPS.values() for alert in group), build_not_observed("stellar/readers")]
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
