@@ -112,9 +112,9 @@ FORBIDDEN_CHANGES = {
     "another class": (
         {"storage": {"storageClass": "slow", "size": "100Gi"}},
         "spec.storage.storageClass: ",
-        "a volume cannot change its class",
+        "cannot change its class",
     ),
-    "no class any more": ({"storage": {"size": "100Gi"}}, "spec.storage.storageClass: ", "a volume cannot change its class"),
+    "no class any more": ({"storage": {"size": "100Gi"}}, "spec.storage.storageClass: ", "cannot change its class"),
     "fewer replicas than the maximum allows for ranges": (
         {
             "shardBalancing": {"enabled": True, "strategy": "LedgerRange", "shardCount": 8},
