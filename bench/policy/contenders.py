@@ -6,7 +6,7 @@ from functools import partial
 from math import inf
 
 from bench.policy.clairvoyant import Clairvoyant
-from bench.policy.ours import Blindness, OurScaling
+from cli.backtest.scaling import Blindness, OurScaling
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
 from controller.weights import WeightSettings
 from scaler.policy import Bounds, PolicySettings

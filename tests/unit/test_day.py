@@ -7,7 +7,7 @@ import pytest
 
 from bench.policy import contenders as c
 from bench.policy.days import DayResult, compute_figure, live_day
-from bench.policy.ours import make_weigh
+from cli.backtest.scaling import make_weigh
 from bench.policy.rivals import FixedSize
 from bench.policy.verdict import compute_needed_hours, find_worst_seeds, format_table, mix_fixed
 from controller.weights import WeightSettings

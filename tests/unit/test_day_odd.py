@@ -10,7 +10,7 @@ from bench.policy import contenders as c
 from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.days import DayResult
 from bench.policy.front import FAMILIES, Point, build_front, find_behind, format_front, list_names
-from bench.policy.ours import make_weigh
+from cli.backtest.scaling import make_weigh
 from bench.policy.rivals import FixedSize
 from controller.weights import WeightSettings
 from simulator.day.day import PoolDay
