@@ -13,7 +13,7 @@ RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --requi
 RUN cd /opt/readpool/lib/python3*/site-packages/kubernetes \
     && find client/api client/models aio/client/api aio/client/models -name '*.py' ! -name __init__.py -delete
 COPY . .
-RUN mkdir dist && /opt/build/bin/python -m simulator.core.program dist/stellar-core
+RUN mkdir dist && /opt/build/bin/python -m readpool.simulator.core.program dist/stellar-core
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-compile --no-deps --no-index dist/*.whl \
     && /opt/readpool/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/readpool/lib \

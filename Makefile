@@ -13,7 +13,7 @@ JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 
 PY       := $(VENV)/bin/python
 PYTEST   := $(PY) -m pytest -p no:cacheprovider
-SOURCES  := readpool scaler controller simulator cli bench tests lock
+SOURCES  := readpool scaler controller bench devtools tests lock
 KEDA     := -I readpool/keda=proto proto/externalscaler.proto
 OBSERVER := -I proto proto/readpool/v1/observer.proto
 PROTOC    = $(PY) -m grpc_tools.protoc --python_out=$(1) --grpc_python_out=$(1) --mypy_out=$(1) --mypy_grpc_out=$(1)
@@ -22,7 +22,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo docs bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -105,19 +105,19 @@ e2e-real-core: setup cluster-images ## Run on a real stellar-core what runs on t
 
 # What cannot be built here is said; the tests that need it then skip with the reason, or fail in a strict run.
 cluster-images: setup
-	@$(PY) -m tests.cluster images || echo 'going on without the parts of a cluster' >&2
+	@$(PY) -m devtools.cluster images || echo 'going on without the parts of a cluster' >&2
 
 cluster-up: setup ## Start a real Kubernetes with KEDA on this machine (root; NAME=readpool; the first time builds it)
-	@$(PY) -m tests.cluster up --name '$(NAME)' $(ARGS)
+	@$(PY) -m devtools.cluster up --name '$(NAME)' $(ARGS)
 
 cluster-down: setup ## End it, whatever state it is in, and leave nothing
-	@$(PY) -m tests.cluster down --name '$(NAME)'
+	@$(PY) -m devtools.cluster down --name '$(NAME)'
 
 cluster-shell: setup ## Open a shell in its network, with kubectl and helm
-	@$(PY) -m tests.cluster shell --name '$(NAME)'
+	@$(PY) -m devtools.cluster shell --name '$(NAME)'
 
 cluster-status: setup
-	@$(PY) -m tests.cluster status --name '$(NAME)'
+	@$(PY) -m devtools.cluster status --name '$(NAME)'
 
 check: setup check-lock check-stubs ## Lint, format, types, import contracts; stubs and lock current
 	ruff check $(SOURCES)
@@ -157,9 +157,18 @@ lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for th
 	uv pip compile $(LOCK_FLAGS) pyproject.toml -o lock/runtime.txt
 	uv pip compile $(LOCK_FLAGS) -c lock/runtime.txt pyproject.toml --group dev -o lock/dev.txt
 	uv pip compile $(LOCK_FLAGS) -c lock/dev.txt --group build -o lock/build.txt
+	uv pip compile $(LOCK_FLAGS) -c lock/dev.txt --group docs -o lock/docs.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+# An environment of its own, so that what tests and the demo install stays small. The build fetches nothing.
+DOCS_VENV := $(VENV)-docs
+$(DOCS_VENV)/.made-from-lock: lock/docs.txt
+	@PYTHON='$(PYTHON)' .ci/docs '$(DOCS_VENV)'
+
+docs: $(DOCS_VENV)/.made-from-lock ## Build the documentation site into site/; broken links and pages outside the navigation fail
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict --clean $(ARGS)
 
 image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim TARGET=simulated-core for that one)
 	@if command -v buildah >/dev/null; then \
@@ -174,5 +183,5 @@ browser:
 	@.ci/browser
 
 clean: ## Remove what the targets made: the virtual environment, caches, artifacts
-	rm -rf '$(VENV)' artifacts dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf '$(VENV)' '$(DOCS_VENV)' site artifacts dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

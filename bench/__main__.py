@@ -1,6 +1,6 @@
 """`python -m bench`: runs the benchmarks one after the other and joins what they measured into one flat JSON object.
 
-What they measure, and why: docs/performance.md.
+What they measure, and why: docs/lab/performance.md.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 
 RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = {

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 
 from bench.quantiles import take_percentile
-from controller.eds import build_assignment, resource_name
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
+from controller.eds.eds import build_assignment, resource_name
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
 from tests.component.eds_client import open_stream
 from tests.eds_router import DELTA, POOL, WHOLE, assign, run_router

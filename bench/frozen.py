@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from bench.quantiles import take_percentile
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 from tests.e2e.routed_replicas import run_told_router
 from tests.eds_router import assign
 from tests.envoy_binary import EnvoyMissingError

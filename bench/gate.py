@@ -16,7 +16,7 @@ import uvloop
 
 from bench.http_servers import run_server
 from bench.quantiles import take_percentile
-from controller.gate_listeners import READ_PATHS
+from controller.gate.gate_listeners import READ_PATHS
 from tests.envoy_binary import find_envoy
 from tests.gate_process import run_gate
 

@@ -12,13 +12,13 @@ import structlog
 
 from bench.quantiles import take_percentile
 from readpool.clock import steady_clock
-from scaler.fleets import Fleets
+from scaler.fleets.fleets import Fleets
 from scaler.garbage import collect_seldom
-from scaler.policy import Bounds
-from scaler.poll_settings import PollSettings
+from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
-from scaler.stats import ScalerStats
-from scaler.trigger import FleetSpec, NodesSource
+from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.poll_settings import PollSettings
+from scaler.triggers.trigger import FleetSpec, NodesSource
 
 _LAG_SAMPLE_SECONDS = 0.01
 

@@ -37,7 +37,7 @@ def main() -> int:
     claims = judge(results)
     for claim in claims:
         print(f"{'true ' if claim.holds else 'FALSE'}{' ' if claim.is_judged else '*'} {claim.text}")
-    for words, is_judged in (("judged", True), ("told, not judged (docs/policy.md says why)", False)):
+    for words, is_judged in (("judged", True), ("told, not judged (docs/lab/policy.md says why)", False)):
         some = [claim.holds for claim in claims if claim.is_judged is is_judged]
         print(f"{'  ' if is_judged else '* '}{words}: {sum(some)} of {len(some)} hold")
     if args.report:

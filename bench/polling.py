@@ -15,8 +15,8 @@ import uvloop
 
 from bench.http_servers import build_node_urls, run_server
 from bench.observation import Cost, Load, measure_observation
-from scaler.fetch import FetchLimits, NodeClient, build_question, build_tls_context
-from scaler.http_exchange import ReceiveBudget
+from scaler.polling.fetch import FetchLimits, NodeClient, build_question, build_tls_context
+from scaler.polling.http_exchange import ReceiveBudget
 from scaler.probes.kinds import ProbeKind
 
 _CONNECTIONS = 500

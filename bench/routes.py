@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from bench.quantiles import take_percentile
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 from tests.e2e.api.routes_measures import (
     Mix,
     measure_shares,

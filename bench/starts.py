@@ -1,7 +1,7 @@
 """`python -m bench.starts`: how long replicas take to be fresh, at the public network's own timing, beside today's way.
 
 A private network of Stellar Core with ledgers of 5 s and checkpoints of 64; simulated, or real where STELLAR_CORE names
-one. Its own command, since it takes 25 minutes, nearly all of it waiting. What it measures: docs/performance.md.
+one. Its own command, since it takes 25 minutes, nearly all of it waiting. What it measures: docs/lab/performance.md.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from pathlib import Path
 import click
 
 from bench.__main__ import RESULTS, merge_results
-from scaler.checkpoints import LEDGERS, Vouchers
+from readpool.simulator.core_config import HISTORY
+from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from readpool.simulator.core_process import CoreProcess
+from scaler.fleet.checkpoints import LEDGERS, Vouchers
 from scaler.probes.core import parse_core
 from scaler.probes.report import ProbeError
-from simulator.core_config import HISTORY
-from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
-from simulator.core_process import CoreProcess
 from tests.component.core_private import read_info
 from tests.core_under_test import is_real, require_core
 from tests.e2e.history_archive import serve_archive

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from controller.plan_settings import Grants, PlanSettings
+from controller.observed.plan_settings import Grants, PlanSettings
 from controller.settings import (
     ControllerSettings,
     build_eds_settings,

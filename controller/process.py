@@ -13,21 +13,21 @@ from typing import Any
 
 import structlog
 
-from controller.apply import Applier
-from controller.archive_fetch import ArchiveFetcher
-from controller.archives import Archives
-from controller.event_recorder import EventRecorder
-from controller.fleet_streams import FleetStreams
-from controller.metrics import ControllerCollector, Gauges
-from controller.pool_keys import PoolKey
-from controller.reconcile import Reconciler
-from controller.scaler_link import ScalerLink
+from controller.archives.archive_fetch import ArchiveFetcher
+from controller.archives.archives import Archives
+from controller.cluster.watches import Watches
+from controller.events.event_recorder import EventRecorder
+from controller.observed.pool_keys import PoolKey
+from controller.observer.fleet_streams import FleetStreams
+from controller.observer.scaler_link import ScalerLink
+from controller.reconcile.apply import Applier
+from controller.reconcile.reconcile import Reconciler
+from controller.reconcile.work_queue import WorkQueue
+from controller.reconcile.workers import RESYNC_SECONDS, Workers
 from controller.settings import ControllerSettings
-from controller.stats import ControllerStats
-from controller.telemetry import serve_telemetry
-from controller.watches import Watches
-from controller.work_queue import WorkQueue
-from controller.workers import RESYNC_SECONDS, Workers
+from controller.telemetry.metrics import ControllerCollector, Gauges
+from controller.telemetry.stats import ControllerStats
+from controller.telemetry.telemetry import serve_telemetry
 from readpool.clock import Clock, steady_clock
 from readpool.host_port import SettingsError
 from readpool.kubernetes.client import KubernetesClient, NoKubernetes, connect
@@ -203,7 +203,7 @@ def _serving_eds(
 ) -> contextlib.AbstractAsyncContextManager[None]:
     if settings.eds is None:
         return contextlib.nullcontext()
-    from controller.eds_server import serve_eds  # noqa: PLC0415 - Envoy's messages take long to load
+    from controller.eds.eds_server import serve_eds  # noqa: PLC0415 - Envoy's messages take long to load
 
     return serve_eds(settings.eds, watches, stats)
 

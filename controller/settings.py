@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.plan_settings import ANY_NAMESPACE, Grants, PlanSettings
+from controller.observed.plan_settings import ANY_NAMESPACE, Grants, PlanSettings
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError
 from readpool.public_networks import load_public_networks

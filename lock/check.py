@@ -53,7 +53,8 @@ def main() -> int:
     build = groups["build"]
     dev = [*runtime, *build, *(requirement for requirement in groups["dev"] if isinstance(requirement, str))]
     misfits = []
-    for lock_name, requirements in (("runtime.txt", runtime), ("build.txt", build), ("dev.txt", dev)):
+    locks = (("runtime.txt", runtime), ("build.txt", build), ("dev.txt", dev), ("docs.txt", groups["docs"]))
+    for lock_name, requirements in locks:
         lock = (ROOT / "lock" / lock_name).read_text(encoding="utf-8")
         for compute in (compute_misfits, compute_orphans):
             misfits += compute(requirements, lock, f"lock/{lock_name}")

@@ -29,4 +29,4 @@ class Refusals:
         self.counts[refusal.what, str(refusal.scope)] += 1
         withheld = self._lines.take((caller, refusal.what), self._clock())
         if withheld is not None:
-            _log.warning("callerRefused", caller=caller, why=str(refusal), notLogged=withheld)
+            _log.warning("callerRefused", caller=caller, message=str(refusal), suppressed=withheld)

@@ -96,7 +96,7 @@ class _Certificates:
         dates, now = self._dates, time.time()
         if dates is None or not dates.ends_soon(now):
             return
-        event = "tlsEnded" if dates.has_ended(now) else "tlsEndsSoon"
+        event = "tlsExpired" if dates.has_ended(now) else "tlsExpiresSoon"
         if event != self._told:
             self._told = event
             until = datetime.fromtimestamp(dates.not_after, UTC).isoformat()
@@ -106,7 +106,7 @@ class _Certificates:
         """Say once for each content of the files why the old certificate goes on serving."""
         if stamp != self._stamp:
             self._stamp = stamp
-            _log.warning("tlsKeptOld", why=str(error))
+            _log.warning("tlsReloadFailed", message=str(error))
 
 
 def _load(files: TlsFiles) -> _Loaded:

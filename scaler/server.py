@@ -28,18 +28,18 @@ from readpool.refusals import Refusals
 from readpool.server_tls import build_server_credentials
 from readpool.signals import watch_signals
 from readpool.v1 import observer_pb2, observer_pb2_grpc
-from scaler.admission import Admission
-from scaler.external_scaler import ExternalScaler
-from scaler.fleets import Fleets, PoolSpecs
+from scaler.fleets.fleets import Fleets, PoolSpecs
 from scaler.garbage import collect_seldom
-from scaler.grpc_counts import RequestCounts
-from scaler.health import Health
-from scaler.observer import Observer
-from scaler.poll_settings import PollSettings
+from scaler.services.admission import Admission
+from scaler.services.external_scaler import ExternalScaler
+from scaler.services.grpc_counts import RequestCounts
+from scaler.services.health import Health
+from scaler.services.observer import Observer
+from scaler.services.streams import Streams
 from scaler.settings import ScalerSettings
-from scaler.stats import ScalerStats
-from scaler.streams import Streams
-from scaler.telemetry import TelemetryServer, start_telemetry
+from scaler.telemetry.stats import ScalerStats
+from scaler.telemetry.telemetry import TelemetryServer, start_telemetry
+from scaler.triggers.poll_settings import PollSettings
 
 _log = structlog.get_logger(__name__)
 _SERVICES = (
@@ -152,7 +152,7 @@ def _build_streams(caller_streams: int) -> tuple[Streams, Streams, Streams]:
     of_namespace = min(max(_NAMESPACE_STREAMS, caller_streams // 4), caller_streams)
     keda = Limits(_KEDA_STREAMS, caller_streams, of_namespace)
     observer = Limits(_OBSERVER_STREAMS, max(1, caller_streams // 2), of_namespace)
-    kinds = (("streams of KEDA's contract", keda), ("Observer streams", observer), ("health streams", _HEALTH_STREAMS))
+    kinds = (("KEDA streams", keda), ("Observer streams", observer), ("health streams", _HEALTH_STREAMS))
     of_keda, of_observers, of_health = (Streams(Budget(what, limits)) for what, limits in kinds)
     return of_keda, of_observers, of_health
 
@@ -205,8 +205,8 @@ async def _read_pools(settings: ScalerSettings) -> AsyncIterator[PoolSpecs | Non
     if settings.pools is None:
         yield None
         return
-    from scaler.pool_fleet import ReferenceRules  # noqa: PLC0415 - as below
-    from scaler.pools import read_pools  # noqa: PLC0415 - without --pools nobody needs a client of the API server
+    from scaler.fleets.pools import read_pools  # noqa: PLC0415 - without --pools nobody needs a client of the API server
+    from scaler.triggers.pool_fleet import ReferenceRules  # noqa: PLC0415 - as below
 
     rules = ReferenceRules(allow_any=settings.allow_static_nodes, trusted=settings.references)
     async with read_pools(settings.pools.kubeconfig, settings.pools.namespaces, rules) as pools:

@@ -12,9 +12,9 @@ from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel
 from readpool.tls_files import TlsFiles
-from scaler.node_urls import ALLOWED_URL, is_node_url
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
-from scaler.trigger import Reference
+from scaler.triggers.node_urls import ALLOWED_URL, is_node_url
+from scaler.triggers.trigger import Reference
 
 POLL_INTERVAL_SECONDS = (0.05, 300.0)
 DRAIN_SECONDS = (0.0, 600.0)

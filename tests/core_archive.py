@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.core.download import Downloads
-from simulator.core.ledger_state import genesis_entries
-from simulator.core.model import GENESIS, ClosedLedger, Header, hash_transactions
-from simulator.core.publish import Publisher
-from simulator.core.settings import CoreSettings, HistoryArchive, QuorumSet
-from simulator.core.store import Store
+from readpool.simulator.core.download import Downloads
+from readpool.simulator.core.ledger_state import genesis_entries
+from readpool.simulator.core.model import GENESIS, ClosedLedger, Header, hash_transactions
+from readpool.simulator.core.publish import Publisher
+from readpool.simulator.core.settings import CoreSettings, HistoryArchive, QuorumSet
+from readpool.simulator.core.store import Store
 
 PASSPHRASE = "Rec A"  # noqa: S105  # public
 ENTRY = b"an account"

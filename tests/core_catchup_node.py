@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from simulator.core.archive import name_file, name_state
-from simulator.core.catchup import Replica, catch_up
-from simulator.core.catchup_plan import Target
-from simulator.core.download import Downloads
-from simulator.core.get_command import Commands
-from simulator.core.model import ClosedLedger
-from simulator.core.settings import CoreSettings
-from simulator.core.store import Store
+from readpool.simulator.core.archive import name_file, name_state
+from readpool.simulator.core.catchup import Replica, catch_up
+from readpool.simulator.core.catchup_plan import Target
+from readpool.simulator.core.download import Downloads
+from readpool.simulator.core.get_command import Commands
+from readpool.simulator.core.model import ClosedLedger
+from readpool.simulator.core.settings import CoreSettings
+from readpool.simulator.core.store import Store
 from tests.core_archive import ENTRY, changes_of, make_ledgers
 
 RECORDED = json.loads((Path(__file__).parent / "recorded/core/archives.json").read_text())

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from controller.eds import Assignment, build_assignment
+from controller.eds.eds import Assignment, build_assignment
 from tests.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
 from tests.gate_process import take_ports
 from tests.unit.eds_slices import build_slice

@@ -10,7 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.cluster.cache import compute_key, find_cache_folder, make_once
+from devtools.cluster.cache import compute_key, find_cache_folder, make_once
 from tests.strictness import skip_or_fail
 
 PINS = Path(__file__).parent / "pins" / "envoy.txt"

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.core_config import CorePorts
-from controller.gate_config import GateSettings, build_gate_config
-from controller.gate_listeners import GatePorts
+from controller.core_config.core_config import CorePorts
+from controller.gate.gate_config import GateSettings, build_gate_config
+from controller.gate.gate_listeners import GatePorts
 from tests.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
 
 ANSWER_SECONDS = 30.0

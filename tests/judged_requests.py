@@ -2,7 +2,7 @@
 
 import re
 
-from controller.gate_listeners import MOST_BODY_BYTES
+from controller.gate.gate_listeners import MOST_BODY_BYTES
 
 COMMAND, QUERY = "command", "query"
 _LINES = {

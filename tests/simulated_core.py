@@ -6,7 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from simulator.core.program import build_program
+from readpool.simulator.core.program import build_program
 
 
 @cache

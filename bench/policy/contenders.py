@@ -6,12 +6,12 @@ from functools import partial
 from math import inf
 
 from bench.policy.clairvoyant import Clairvoyant
-from cli.backtest.scaling import Blindness, OurScaling
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
-from controller.weights import WeightSettings
-from scaler.policy import Bounds, PolicySettings
-from simulator.day.day import Scaling
-from simulator.day.scenario import Day
+from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.scaling import Blindness, OurScaling
+from readpool.simulator.day.day import Scaling
+from readpool.simulator.day.scenario import Day
+from scaler.policy.policy import Bounds, PolicySettings
 
 OURS, OURS_BLIND = "ours", "ours, request rate unknown"
 SEED, SEED_FAIR, SEED_RAN = "seed's rule", "seed's rule, newcomers not counted", "seed's rule, as it ran"

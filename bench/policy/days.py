@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from bench.policy.contenders import Contender, list_contenders, list_front
-from cli.backtest.scaling import make_weigh
-from simulator.day.day import PoolDay
-from simulator.day.oddities import DAY_SECONDS
-from simulator.day.scenario import draw_day
+from readpool.cli.backtest.scaling import make_weigh
+from readpool.simulator.day.day import PoolDay
+from readpool.simulator.day.oddities import DAY_SECONDS
+from readpool.simulator.day.scenario import draw_day
 
 
 @dataclass(frozen=True, slots=True)

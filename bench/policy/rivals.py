@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from math import ceil
 
-from cli.hpa import HpaMemory, HpaSpec, sync_hpa
 from readpool.replica_class import ReplicaClass
-from scaler.policy import Bounds
-from simulator.day.day import View
+from readpool.simulator.day.day import View
+from readpool.simulator.hpa import HpaMemory, HpaSpec, sync_hpa
+from scaler.policy.policy import Bounds
 
 _SEED_SECONDS = 30.0
 _NOT_LAGGING_WHEN_FAIR = (ReplicaClass.FRESH, ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN)

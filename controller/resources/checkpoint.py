@@ -6,8 +6,8 @@ nobody's configuration: a new one restarts nobody.
 
 from typing import Any
 
-from controller.labels import build_metadata, checkpoint_name
-from controller.observed import CheckpointView
+from controller.observed.labels import build_metadata, checkpoint_name
+from controller.observed.observed import CheckpointView
 from readpool.kubernetes.kinds import CONFIG_MAP
 from readpool.pool.spec import ReadOnlyPool
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from controller.labels import APPLIED_ANNOTATION, VOLUME, build_labels, claim_name, read_annotations
+from controller.observed.labels import APPLIED_ANNOTATION, VOLUME, build_labels, claim_name, read_annotations
 from readpool.kubernetes.kinds import PVC, Manifest
 from readpool.pool.quantity import parse_quantity
 from readpool.pool.scalars import to_timestamp

@@ -1,12 +1,12 @@
 """ConfigMap NAME-config: the configuration of each replica, a file a pod, which picks its own by its name.
 
-The texts come from controller.core_config.
+The texts come from controller.core_config.core_config.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from controller.labels import build_metadata, config_map_name
+from controller.observed.labels import build_metadata, config_map_name
 from readpool.kubernetes.kinds import CONFIG_MAP
 from readpool.pool.spec import ReadOnlyPool
 

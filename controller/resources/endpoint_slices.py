@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
-from controller.labels import FRESHNESS_LABEL, WEIGHT_ANNOTATION, build_metadata, read_annotations
+from controller.observed.labels import FRESHNESS_LABEL, WEIGHT_ANNOTATION, build_metadata, read_annotations
 from controller.resources.read_service import PORT_NAME
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool

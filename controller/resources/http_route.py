@@ -1,15 +1,15 @@
 """HTTPRoute NAME, and the Services NAME-fresh and NAME-lagging that it spreads reads over: for gateways and meshes.
 
 A backend of a route is a Service, and all endpoints of a Service are alike to it. So each class has a Service of its
-own, which weighs what its endpoints weigh together. controller.route_objects says in which order they are written.
+own, which weighs what its endpoints weigh together. routing.route_objects says in which order they are written.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from controller.gate import READ_PORT
-from controller.labels import FRESHNESS_LABEL, build_metadata
+from controller.gate.gate import READ_PORT
+from controller.observed.labels import FRESHNESS_LABEL, build_metadata
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, build_endpoint_slices
 from controller.resources.read_service import PORT_NAME
 from readpool.kubernetes.kinds import HTTP_ROUTE, SERVICE, Manifest

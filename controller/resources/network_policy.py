@@ -6,10 +6,10 @@ Without a gate the port of /info is Core's command port, an admin port, and this
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.gate import PodPorts
-from controller.grants import leave_out_refused
-from controller.labels import build_metadata, build_selector
-from controller.plan_settings import PlanSettings
+from controller.gate.gate import PodPorts
+from controller.observed.grants import leave_out_refused
+from controller.observed.labels import build_metadata, build_selector
+from controller.observed.plan_settings import PlanSettings
 from readpool.kubernetes.kinds import NETWORK_POLICY
 from readpool.pool.spec import ReadOnlyPool
 

@@ -6,8 +6,8 @@ It publishes replicas that are not ready: those are the ones that the scaler has
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from controller.gate import PodPorts
-from controller.labels import build_metadata, build_selector, nodes_service_name
+from controller.gate.gate import PodPorts
+from controller.observed.labels import build_metadata, build_selector, nodes_service_name
 from readpool.kubernetes.kinds import SERVICE
 from readpool.pool.spec import ReadOnlyPool
 

@@ -6,16 +6,16 @@ The pool's own template is merged over it, lists by the keys that the API server
 from collections.abc import Mapping
 from typing import Any
 
-from controller.core_config import CoreSettings
-from controller.gate import CORE_PORTS, DRAIN_SECONDS, build_drain, build_gate, build_wait, choose_ports, has_gate
-from controller.labels import VOLUME, build_labels, build_selector, checkpoint_name, config_map_name
-from controller.list_keys import POD_LIST_KEYS, index_items
-from controller.plan_settings import PlanSettings
-from controller.pod_state import CORE
+from controller.core_config.core_config import CoreSettings
+from controller.gate.gate import CORE_PORTS, DRAIN_SECONDS, build_drain, build_gate, build_wait, choose_ports, has_gate
+from controller.gate.volume_watch import build_space_volume, build_volume_watch
+from controller.observed.labels import VOLUME, build_labels, build_selector, checkpoint_name, config_map_name
+from controller.observed.list_keys import POD_LIST_KEYS, index_items
+from controller.observed.plan_settings import PlanSettings
 from controller.resources.checkpoint import CHECKPOINT_KEY
 from controller.resources.config_map import config_key
+from controller.resources.pod_state import CORE
 from controller.resources.start_command import PREPARE, REACH_LEDGERS, STALLED_SECONDS, START
-from controller.resources.volume_watch import build_space_volume, build_volume_watch
 from readpool.pool.spec import ReadOnlyPool
 
 NOBODY = 65532

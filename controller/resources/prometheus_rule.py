@@ -5,7 +5,7 @@ Several scalers tell of the same pool, so each expression takes the highest of w
 
 from typing import Any
 
-from controller.labels import build_metadata
+from controller.observed.labels import build_metadata
 from readpool.kubernetes.kinds import PROMETHEUS_RULE
 from readpool.pool.spec import ReadOnlyPool
 
@@ -39,7 +39,7 @@ def _alert_none_fresh(pool: ReadOnlyPool) -> dict[str, Any]:
 
 
 def _alert_not_observed(pool: ReadOnlyPool) -> dict[str, Any]:
-    expression = f"absent(readpool_decision_grounded{_select(pool)})"
+    expression = f"absent(readpool_decision_available{_select(pool)})"
     summary = "has been observed by no scaler for 10 minutes: its weights are neutral, and nothing scales it."
     return _build(pool, "ReadOnlyPoolNotObserved", expression, "10m", _WARNING, summary)
 
@@ -47,12 +47,12 @@ def _alert_not_observed(pool: ReadOnlyPool) -> dict[str, Any]:
 def _alert_halted(pool: ReadOnlyPool) -> dict[str, Any]:
     summary = "follows a network that closes no ledgers; its size is held."
     return _build(
-        pool, "ReadOnlyPoolNetworkHalted", f"{_max(pool, 'readpool_tip_halted')} == 1", "5m", _WARNING, summary
+        pool, "ReadOnlyPoolNetworkHalted", f"{_max(pool, 'readpool_network_halted')} == 1", "5m", _WARNING, summary
     )
 
 
 def _alert_no_ground(pool: ReadOnlyPool) -> dict[str, Any]:
-    grounded, halted = _max(pool, "readpool_decision_grounded"), _max(pool, "readpool_tip_halted")
+    grounded, halted = _max(pool, "readpool_decision_available"), _max(pool, "readpool_network_halted")
     summary = "cannot be decided on; its size is held. See readpool_decision_info."
     expression = f"{grounded} == 0 unless {halted} == 1"
     return _build(pool, "ReadOnlyPoolNoGround", expression, "10m", _WARNING, summary)
@@ -60,7 +60,7 @@ def _alert_no_ground(pool: ReadOnlyPool) -> dict[str, Any]:
 
 def _alert_at_maximum(pool: ReadOnlyPool) -> dict[str, Any]:
     expression = f"{_max(pool, 'readpool_desired_replicas')} >= {_max(pool, 'readpool_max_replicas')}"
-    lacking = _max(pool, "readpool_lacking_replicas")
+    lacking = _max(pool, "readpool_unhealthy_replicas")
     summary = "lacks replicas and is as large as maxReplicas allows."
     return _build(pool, "ReadOnlyPoolAtMaximum", f"{expression} and {lacking} > 0", "15m", _WARNING, summary)
 

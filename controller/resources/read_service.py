@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from controller.gate import READ_PORT
-from controller.labels import build_metadata
+from controller.gate.gate import READ_PORT
+from controller.observed.labels import build_metadata
 from readpool.kubernetes.kinds import SERVICE
 from readpool.pool.spec import ReadOnlyPool
 

@@ -5,9 +5,9 @@ See docs/scaledobject.md for why each setting is what it is.
 
 from typing import Any
 
-from controller.grants import leave_out_refused
-from controller.labels import build_metadata
-from controller.plan_settings import PlanSettings
+from controller.observed.grants import leave_out_refused
+from controller.observed.labels import build_metadata
+from controller.observed.plan_settings import PlanSettings
 from readpool.kubernetes.kinds import POOL, SCALED_OBJECT, Manifest
 from readpool.pool.spec import ReadOnlyPool
 

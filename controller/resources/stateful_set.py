@@ -1,14 +1,20 @@
 """StatefulSet NAME: the replicas, each with a name, a volume and a configuration of its own.
 
-Pods are replaced by the controller alone (OnDelete), one fresh one at a time: controller.rollout chooses which.
+Pods are replaced by the controller alone (OnDelete), one fresh one at a time: controller.plan.rollout chooses which.
 """
 
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from controller.differs import differs
-from controller.labels import SICK_ANNOTATION, build_metadata, build_selector, nodes_service_name, read_annotations
-from controller.plan_settings import PlanSettings
+from controller.observed.differs import differs
+from controller.observed.labels import (
+    SICK_ANNOTATION,
+    build_metadata,
+    build_selector,
+    nodes_service_name,
+    read_annotations,
+)
+from controller.observed.plan_settings import PlanSettings
 from controller.resources.claims import build_claim_template
 from controller.resources.pod_template import build_pod_template
 from readpool.kubernetes.kinds import STATEFUL_SET, Manifest

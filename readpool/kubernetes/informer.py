@@ -136,11 +136,11 @@ class Informer:
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
         if failures == 1 and not error.is_expired:
-            _LOG.warning("cannot watch", kind=self.kind.name, reason=error.reason, message=error.message)
+            _LOG.warning("watchFailed", kind=self.kind.name, reason=error.reason, message=error.message)
 
     def _note_found(self) -> None:
         if self.failure is not None and not self.failure.is_expired:
-            _LOG.info("watching again", kind=self.kind.name)
+            _LOG.info("watchRecovered", kind=self.kind.name)
         self.lost_at = self.failure = None
 
     async def _relist(self) -> str:

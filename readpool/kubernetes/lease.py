@@ -47,9 +47,9 @@ async def lead(
             if began is None:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            _LOG.info("leading", lease=name, identity=identity)
+            _LOG.info("leaseAcquired", lease=name, identity=identity)
             await _work_while_held(lease, began, work)
-            _LOG.warning("no longer leading", lease=name, identity=identity)
+            _LOG.warning("leaseLost", lease=name, identity=identity)
     finally:
         with contextlib.suppress(ApiError, TimeoutError):
             async with asyncio.timeout(RETRY_SECONDS):
@@ -118,11 +118,11 @@ class _Lease:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._write(live)
         except TimeoutError:
-            _LOG.warning("cannot hold the lease", lease=self._name, reason="Timeout")
+            _LOG.warning("leaseRenewFailed", lease=self._name, reason="Timeout")
             return None
         except ApiError as error:
             log = _LOG.debug if error.is_conflict else _LOG.warning
-            log("cannot hold the lease", lease=self._name, reason=error.reason, message=error.message)
+            log("leaseRenewFailed", lease=self._name, reason=error.reason, message=error.message)
             return None
         return began
 

@@ -24,7 +24,7 @@ class CertificateCollector(Collector):
             return
         family = GaugeMetricFamily(
             "readpool_tls_not_after_timestamp_seconds",
-            "When the certificate in a file ends to be good, in Unix time.",
+            "Unix time at which the certificate in a file expires.",
             labels=["file"],
         )
         for path in self._files:

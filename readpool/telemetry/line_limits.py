@@ -1,7 +1,7 @@
 """Keeps a log readable whoever writes into it: no line without end, and no lines without end of one kind.
 
 What callers, nodes and tenants say ends up in lines. Of each event about one fleet, namespace or caller so many come
-out at once, then so many a second; the next that does says how many did not (`notLogged`).
+out at once, then so many a second; the next that does says how many did not (`suppressed`).
 """
 
 import logging
@@ -45,7 +45,7 @@ class LineLimits:
         if withheld is None:
             raise structlog.DropEvent
         shown = {key: cut(value) for key, value in event.items()}
-        return shown | {"notLogged": withheld} if withheld else shown
+        return shown | {"suppressed": withheld} if withheld else shown
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Do the same for a line of a library, of which there are no fields; one logger's lines are of one kind."""

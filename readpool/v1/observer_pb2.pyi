@@ -312,7 +312,7 @@ class Replica(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     OBSERVED_AT_FIELD_NUMBER: _builtins.int
-    DOUBTED_FIELD_NUMBER: _builtins.int
+    SUSPECT_FIELD_NUMBER: _builtins.int
     STARTED_ON_FIELD_NUMBER: _builtins.int
     OF_ANOTHER_NETWORK_FIELD_NUMBER: _builtins.int
     VOLUME_USED_PERCENT_FIELD_NUMBER: _builtins.int
@@ -335,7 +335,7 @@ class Replica(_message.Message):
     """What the node says of its own catch-up, or why it could not be asked."""
     observed_at: _builtins.float
     """Unix time in seconds of its last answer; absent while it has not answered."""
-    doubted: _builtins.bool
+    suspect: _builtins.bool
     """It is fresh, and its last answer speaks against that; the next one may confirm it."""
     started_on: _builtins.float
     """Unix time in seconds at which its process started, by its own clock; absent where it does not say."""
@@ -356,14 +356,14 @@ class Replica(_message.Message):
         state: _builtins.str = ...,
         detail: _builtins.str = ...,
         observed_at: _builtins.float | None = ...,
-        doubted: _builtins.bool = ...,
+        suspect: _builtins.bool = ...,
         started_on: _builtins.float | None = ...,
         of_another_network: _builtins.bool = ...,
         volume_used_percent: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "detail", b"detail", "doubted", b"doubted", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "detail", b"detail", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "suspect", b"suspect", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lag: _TypeAlias = _typing.Literal["lag"]  # noqa: Y015
     _WhichOneofArgType__lag: _TypeAlias = _typing.Literal["_lag", b"_lag"]  # noqa: Y015
@@ -403,9 +403,9 @@ class Decision(_message.Message):
     DESIRED_REPLICAS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
-    LACKING_FIELD_NUMBER: _builtins.int
+    UNHEALTHY_FIELD_NUMBER: _builtins.int
     CATCHING_UP_FIELD_NUMBER: _builtins.int
-    BEARING_FIELD_NUMBER: _builtins.int
+    REPLICAS_FOR_LOAD_FIELD_NUMBER: _builtins.int
     LEARNED_REQUESTS_PER_REPLICA_FIELD_NUMBER: _builtins.int
     MEMORY_FIELD_NUMBER: _builtins.int
     desired_replicas: _builtins.int
@@ -414,10 +414,11 @@ class Decision(_message.Message):
     """CamelCase, stable, for machines."""
     message: _builtins.str
     """One sentence for people."""
-    lacking: _builtins.int
+    unhealthy: _builtins.int
+    """Replicas that are not counted on: lagging or unreachable for long, or overdue in catching up."""
     catching_up: _builtins.int
-    bearing: _builtins.int
-    """Replicas needed for the request rate, from learned capacity; 0 when unknown."""
+    replicas_for_load: _builtins.int
+    """Replicas needed for the current request rate, from the learned capacity; 0 when unknown."""
     learned_requests_per_replica: _builtins.float
     """Requests a second that one replica has been seen to bear before it fell behind; absent while not known. Of a pool,
     what its status says counts until this scaler has learned for itself.
@@ -432,15 +433,15 @@ class Decision(_message.Message):
         desired_replicas: _builtins.int | None = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
-        lacking: _builtins.int = ...,
+        unhealthy: _builtins.int = ...,
         catching_up: _builtins.int = ...,
-        bearing: _builtins.int = ...,
+        replicas_for_load: _builtins.int = ...,
         learned_requests_per_replica: _builtins.float | None = ...,
         memory: Global___Memory | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "desired_replicas", b"desired_replicas", "learned_requests_per_replica", b"learned_requests_per_replica", "memory", b"memory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "bearing", b"bearing", "catching_up", b"catching_up", "desired_replicas", b"desired_replicas", "lacking", b"lacking", "learned_requests_per_replica", b"learned_requests_per_replica", "memory", b"memory", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas", "_learned_requests_per_replica", b"_learned_requests_per_replica", "catching_up", b"catching_up", "desired_replicas", b"desired_replicas", "learned_requests_per_replica", b"learned_requests_per_replica", "memory", b"memory", "message", b"message", "reason", b"reason", "replicas_for_load", b"replicas_for_load", "unhealthy", b"unhealthy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__desired_replicas: _TypeAlias = _typing.Literal["desired_replicas"]  # noqa: Y015
     _WhichOneofArgType__desired_replicas: _TypeAlias = _typing.Literal["_desired_replicas", b"_desired_replicas"]  # noqa: Y015

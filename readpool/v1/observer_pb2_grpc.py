@@ -45,7 +45,7 @@ class ObserverServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Watch(self, request, context):
-        """Watch sends each watched fleet's snapshot at once, then again at every change of class, doubt, tip health or desired
+        """Watch sends each watched fleet's snapshot at once, then again at every change of class, suspicion, tip health or desired
         replicas, and with new numbers at most once a poll interval.
 
         Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not

@@ -32,7 +32,7 @@ class ObserverStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ObserverAsyncStub: ...
     Watch: _grpc.UnaryStreamMultiCallable[_observer_pb2.WatchRequest, _observer_pb2.Snapshot]
-    """Watch sends each watched fleet's snapshot at once, then again at every change of class, doubt, tip health or desired
+    """Watch sends each watched fleet's snapshot at once, then again at every change of class, suspicion, tip health or desired
     replicas, and with new numbers at most once a poll interval.
 
     Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
@@ -44,7 +44,7 @@ class ObserverStub:
 class ObserverAsyncStub(ObserverStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Watch: _aio.UnaryStreamMultiCallable[_observer_pb2.WatchRequest, _observer_pb2.Snapshot]  # type: ignore[assignment]
-    """Watch sends each watched fleet's snapshot at once, then again at every change of class, doubt, tip health or desired
+    """Watch sends each watched fleet's snapshot at once, then again at every change of class, suspicion, tip health or desired
     replicas, and with new numbers at most once a poll interval.
 
     Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
@@ -59,7 +59,7 @@ class ObserverServicer(metaclass=_abc_1.ABCMeta):
         request: _observer_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_observer_pb2.Snapshot], _abc.AsyncIterator[_observer_pb2.Snapshot]]:
-        """Watch sends each watched fleet's snapshot at once, then again at every change of class, doubt, tip health or desired
+        """Watch sends each watched fleet's snapshot at once, then again at every change of class, suspicion, tip health or desired
         replicas, and with new numbers at most once a poll interval.
 
         Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from simulator.core.settings import HistoryArchive
+from readpool.simulator.core.settings import HistoryArchive
 from tests.core_archive import create, make_settings, publish
 from tests.core_catchup_node import GET, LEDGERS, Node
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from simulator.core.identity import random_seed
+from readpool.simulator.core.identity import random_seed
 from tests.component.recorded_commands import RUNNING, Case, Step, normalise
 from tests.simulated_core import simulated_core
 from tests.strictness import skip_where_impossible

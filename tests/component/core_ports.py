@@ -13,16 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from simulator.core.command_port import CommandPort
-from simulator.core.ledger_state import genesis_entries
-from simulator.core.metrics import Metrics
-from simulator.core.model import Header
-from simulator.core.node_view import HeardSlot, NodeFacts, PeerFacts, Submission
-from simulator.core.query_port import QueryPort
-from simulator.core.settings import QuorumSet
-from simulator.core.snapshots import Snapshots
-from simulator.core.transactions import parse_envelope
-from simulator.core.upgrades import Upgrades
+from readpool.simulator.core.command_port import CommandPort
+from readpool.simulator.core.ledger_state import genesis_entries
+from readpool.simulator.core.metrics import Metrics
+from readpool.simulator.core.model import Header
+from readpool.simulator.core.node_view import HeardSlot, NodeFacts, PeerFacts, Submission
+from readpool.simulator.core.query_port import QueryPort
+from readpool.simulator.core.settings import QuorumSet
+from readpool.simulator.core.snapshots import Snapshots
+from readpool.simulator.core.transactions import parse_envelope
+from readpool.simulator.core.upgrades import Upgrades
 
 RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "core"
 NETWORK = "Rec A"
@@ -41,6 +41,7 @@ class ScriptedNode:
     upgrades: Upgrades = field(default_factory=Upgrades)
     metrics: Metrics = field(default_factory=Metrics)
     connected: list[tuple[str, int]] = field(default_factory=list)
+    lagged: list[float] = field(default_factory=list)
 
     def facts(self) -> NodeFacts:
         """Say it."""
@@ -58,6 +59,10 @@ class ScriptedNode:
     def drop_peer(self, account: str) -> bool:
         """Know nobody."""
         return account == ""
+
+    def lag(self, seconds: float) -> None:
+        """Remember for how long."""
+        self.lagged.append(seconds)
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ import asyncio
 import sys
 import time
 
-from simulator.core.command_port import CommandPort
-from simulator.core.errors import ABORTED, CoreFailure
-from simulator.core.failing import report
-from simulator.core.ledger_state import genesis_entries
-from simulator.core.model import GENESIS
-from simulator.core.node_view import NodeFacts
-from simulator.core.query_port import QueryPort
-from simulator.core.settings import QuorumSet
-from simulator.core.snapshots import Snapshots
+from readpool.simulator.core.command_port import CommandPort
+from readpool.simulator.core.errors import ABORTED, CoreFailure
+from readpool.simulator.core.failing import report
+from readpool.simulator.core.ledger_state import genesis_entries
+from readpool.simulator.core.model import GENESIS
+from readpool.simulator.core.node_view import NodeFacts
+from readpool.simulator.core.query_port import QueryPort
+from readpool.simulator.core.settings import QuorumSet
+from readpool.simulator.core.snapshots import Snapshots
 from tests.component.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
 
 

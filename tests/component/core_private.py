@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.core_config import NodeKey, Ports, build_validator_config, build_watcher_config
-from simulator.core_process import CoreBinary, CoreProcess, check_binary, generate_key
+from readpool.simulator.core_config import NodeKey, Ports, build_validator_config, build_watcher_config
+from readpool.simulator.core_process import CoreBinary, CoreProcess, check_binary, generate_key
 
 PASSPHRASE = "Private Network ; component tests"  # noqa: S105 - a network's name, which Stellar calls so
 

@@ -12,7 +12,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from envoy.service.endpoint.v3 import eds_pb2_grpc
 from google.rpc import status_pb2
 
-from controller.eds_messages import TYPE_URL
+from controller.eds.eds_messages import TYPE_URL
 
 ANSWER_SECONDS = 5.0
 QUIET_SECONDS = 0.3

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.core import BUILD
+from readpool.simulator.core import BUILD
 
 FOLDER = Path(__file__).parents[1] / "recorded" / "core"
 RUNNING = "Downloading history archive state: .well-known/stellar-history.json\n"

@@ -1,15 +1,15 @@
-"""Fleets whose snapshots a test sets by hand: the shape of scaler.fleets.Fleets, without anything that polls."""
+"""Fleets whose snapshots a test sets by hand: the shape of scaler.fleets.fleets.Fleets, without anything that polls."""
 
 import asyncio
 from collections import Counter
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.policy import Bounds, Decision
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
-from scaler.snapshot import FleetSnapshot, Replica
-from scaler.tip import Tip
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 
 NOW = 1_790_000_000.0
 TIP = 53_201_447

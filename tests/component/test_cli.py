@@ -6,16 +6,17 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from cli.__main__ import COMMANDS, main
+from readpool.cli.__main__ import COMMANDS, main
 
 LOADED = """
 import sys
-from cli.__main__ import main
+from readpool.cli.__main__ import main
 try:
     main({arguments!r})
 except SystemExit:
     pass
-print("loaded", *sorted({{"grpc", "aiohttp", "rich", "scaler", "scaler.server", "simulator"}} & set(sys.modules)))
+heavy = {{"grpc", "aiohttp", "rich", "scaler", "scaler.server", "readpool.simulator"}}
+print("loaded", *sorted(heavy & set(sys.modules)))
 """
 
 

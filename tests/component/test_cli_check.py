@@ -15,9 +15,9 @@ import pytest
 from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cli.answers import Answer, find_addresses
-from cli.check import ask, ask_until_answered, describe
-from cli.endpoint import Endpoint
+from readpool.cli.clients.endpoint import Endpoint
+from readpool.cli.fleets.answers import Answer, find_addresses
+from readpool.cli.fleets.check import ask, ask_until_answered, describe
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import add_ExternalScalerServicer_to_server
 from tests.component.answering_scaler import AnsweringScaler
@@ -63,7 +63,14 @@ def write_client(folder: Path, ca: bytes, pair: Pair | None = None) -> list[str]
 
 async def run_check(*arguments: str, **environment: str) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", "check", *arguments, stdout=PIPE, stderr=PIPE, env={**os.environ, **environment}
+        sys.executable,
+        "-m",
+        "readpool.cli",
+        "check",
+        *arguments,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, **environment},
     )
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.scaler_process import RunningScaler, ScalerError, run_scaler
+from readpool.cli.demo.scaler_process import RunningScaler, ScalerError, run_scaler
 
 
 def is_alive(scaler: RunningScaler) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest_asyncio
 
-from cli.demo_plan import build_plan
-from cli.keda_client import KedaClient
-from cli.stand_in import StandIn
+from readpool.cli.clients.keda_client import KedaClient
+from readpool.cli.demo.demo_plan import build_plan
+from readpool.cli.demo.stand_in import StandIn
 from readpool.keda import externalscaler_pb2 as pb
-from simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
+from readpool.simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
 from tests.component.answering_scaler import AnsweringScaler, serve_answers
 
 PLAN = build_plan(3, 90, is_core=False)

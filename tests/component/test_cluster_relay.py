@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.cluster.access import RELAY
+from devtools.cluster.access import RELAY
 
 
 async def answer_reversed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -17,7 +17,7 @@ from readpool.v1.observer_pb2 import WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
 from scaler.server import GrpcServer
 from scaler.settings import ScalerSettings
-from scaler.stats import ScalerStats
+from scaler.telemetry.stats import ScalerStats
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.polling import Running, run_fleets
 

@@ -13,8 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from readpool.budget import Budget, Limits
 from readpool.connection_cuts import can_cut, cut_connections
-from scaler.health import Health
-from scaler.streams import Streams
+from scaler.services.health import Health
+from scaler.services.streams import Streams
 from tests.component.other_caller import calling_from
 
 pytestmark = pytest.mark.skipif(not can_cut(), reason="no /proc/self/fd here: nothing is cut")

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from controller.archive_fetch import MAX_BYTES, ArchiveFetcher
-from controller.archives import REFRESH_SECONDS, Archives
-from controller.pool_keys import PoolKey
+from controller.archives.archive_fetch import MAX_BYTES, ArchiveFetcher
+from controller.archives.archives import REFRESH_SECONDS, Archives
+from controller.observed.pool_keys import PoolKey
 from readpool.addresses import NetworkRules, parse_networks
 from tests.component.fake_dns import run_dns
 

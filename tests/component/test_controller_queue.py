@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from controller.pool_keys import PoolKey
-from controller.reconcile import Routed
-from controller.work_queue import PATIENCE_SECONDS, WorkQueue
-from controller.workers import LONG_SECONDS, Lane, Workers
+from controller.observed.pool_keys import PoolKey
+from controller.reconcile.reconcile import Routed
+from controller.reconcile.work_queue import PATIENCE_SECONDS, WorkQueue
+from controller.reconcile.workers import LONG_SECONDS, Lane, Workers
 from readpool.kubernetes.errors import ApiError
 
 A, B = PoolKey("n", "a"), PoolKey("n", "b")

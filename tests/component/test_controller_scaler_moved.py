@@ -2,7 +2,7 @@
 
 import asyncio
 
-from controller.scaler_link import ScalerLink
+from controller.observer.scaler_link import ScalerLink
 from tests.component.fake_dns import run_dns
 from tests.component.scripted_observer import serve_observer
 

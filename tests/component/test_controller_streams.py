@@ -9,9 +9,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from controller.fleet_streams import FleetStreams
-from controller.pool_keys import PoolKey
-from controller.scaler_link import ScalerLink
+from controller.observed.pool_keys import PoolKey
+from controller.observer.fleet_streams import FleetStreams
+from controller.observer.scaler_link import ScalerLink
 from controller.settings import ScalerTls
 from readpool.replica_class import ReplicaClass
 from tests.component.certificates import Authority
@@ -95,7 +95,7 @@ async def test_a_doubt_about_a_fresh_one_queues_at_once_and_so_does_its_end(obse
         listener.streams.watch(KEY, 3600.0)
         for turn, is_doubted in enumerate((False, True, True, False), start=1000):
             snapshot = build_snapshot(FIVE, time.time(), tip=turn)
-            snapshot.replicas[2].doubted = is_doubted
+            snapshot.replicas[2].suspect = is_doubted
             await observer.say(*KEY, snapshot)
             await until(lambda t=turn: _tip(listener) == t)  # type: ignore[misc]
         assert listener.at_once == 3

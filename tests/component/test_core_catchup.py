@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from simulator.core.archive import name_bucket, name_file, name_state
-from simulator.core.bucket_levels import list_buckets
-from simulator.core.catchup import CatchUpError
-from simulator.core.catchup_plan import COMPLETE
-from simulator.core.download import Downloads
-from simulator.core.errors import CoreFailure
-from simulator.core.get_command import Commands
-from simulator.core.header_check import check_header
-from simulator.core.settings import HistoryArchive
-from simulator.core.store import Store
+from readpool.simulator.core.archive import name_bucket, name_file, name_state
+from readpool.simulator.core.bucket_levels import list_buckets
+from readpool.simulator.core.catchup import CatchUpError
+from readpool.simulator.core.catchup_plan import COMPLETE
+from readpool.simulator.core.download import Downloads
+from readpool.simulator.core.errors import CoreFailure
+from readpool.simulator.core.get_command import Commands
+from readpool.simulator.core.header_check import check_header
+from readpool.simulator.core.settings import HistoryArchive
+from readpool.simulator.core.store import Store
 from tests.core_archive import replay
 from tests.core_catchup_node import LEDGERS, RECORDED, Node, by_kind, give_up, has_ended, recorded_names, until
 

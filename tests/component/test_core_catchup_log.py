@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from simulator.core.archive import name_file, name_state
-from simulator.core.catchup import CatchUpError
-from simulator.core.model import GENESIS
+from readpool.simulator.core.archive import name_file, name_state
+from readpool.simulator.core.catchup import CatchUpError
+from readpool.simulator.core.model import GENESIS
 from tests.core_archive import replay
 from tests.core_catchup_node import (
     DIFFERS,

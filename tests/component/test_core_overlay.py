@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from simulator.core.model import ClosedLedger, Header
-from simulator.core.overlay import Listener, Overlay
-from simulator.core.peer import IDLE_SECONDS, encode
-from simulator.core.settings import CoreSettings, QuorumSet
-from simulator.core.slots import Slots
+from readpool.simulator.core.model import ClosedLedger, Header
+from readpool.simulator.core.overlay import Listener, Overlay
+from readpool.simulator.core.peer import IDLE_SECONDS, encode
+from readpool.simulator.core.settings import CoreSettings, QuorumSet
+from readpool.simulator.core.slots import Slots
 
 SETTINGS = CoreSettings("Overlay Network", False, "", QuorumSet(1, ("V",)), "stellar.db")
 WAIT_SECONDS = 15.0

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.program import build_program
+from readpool.simulator.core.program import build_program
 from tests.simulated_core import simulated_core
 
 ROOT = Path(__file__).parents[2]
+CORE = ROOT / "readpool" / "simulator" / "core"
 VERSION_CPU_SECONDS = 0.15  # 0.02 where it was measured; a start that compiles takes ten times that
 VERSION_BYTES = 20 * 2**20
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     built = build_program(tmp_path / "here").read_bytes()
-    subprocess.run([sys.executable, "-m", "simulator.core.program", tmp_path / "there"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "readpool.simulator.core.program", tmp_path / "there"], cwd=ROOT, check=True)
     assert built == (tmp_path / "there").read_bytes() == simulated_core().read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"here", "there"}
 
@@ -26,16 +27,16 @@ def test_each_module_is_there_as_source_and_compiled() -> None:
     with zipfile.ZipFile(simulated_core()) as archive:
         names = set(archive.namelist())
     modules = {name for name in names if name.endswith(".py")}
-    assert {f"simulator/core/{path.name}" for path in (ROOT / "simulator" / "core").glob("*.py")} - modules == {
-        "simulator/core/program.py"
+    assert {f"readpool/simulator/core/{path.name}" for path in CORE.glob("*.py")} - modules == {
+        "readpool/simulator/core/program.py"
     }
     assert {f"{name}c" for name in modules} <= names
 
 
 def test_it_stands_on_its_own_and_on_the_standard_library(tmp_path: Path) -> None:
     code = f"import sys; sys.path[:] = [{str(simulated_core())!r}, *(p for p in sys.path if 'site-packages' not in p)]"
-    names = sorted(path.stem for path in (ROOT / "simulator" / "core").glob("*.py") if path.stem not in _NOT_IMPORTED)
-    imports = "; ".join(f"import simulator.core.{name}" for name in names)
+    names = sorted(path.stem for path in CORE.glob("*.py") if path.stem not in _NOT_IMPORTED)
+    imports = "; ".join(f"import readpool.simulator.core.{name}" for name in names)
     command = [sys.executable, "-IS", "-c", f"{code}; {imports}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from readpool.simulator.core import BUILD
+from readpool.simulator.core.archive import STATE_FILE, name_state
+from readpool.simulator.core.bucket_levels import list_buckets
+from readpool.simulator.core.download import Downloads
+from readpool.simulator.core.get_command import Commands
+from readpool.simulator.core.publish import Publisher
+from readpool.simulator.core.settings import CoreSettings, HistoryArchive
+from readpool.simulator.core.store import Store
 from scaler.probes.archive import parse_archive
-from simulator.core import BUILD
-from simulator.core.archive import STATE_FILE, name_state
-from simulator.core.bucket_levels import list_buckets
-from simulator.core.download import Downloads
-from simulator.core.get_command import Commands
-from simulator.core.publish import Publisher
-from simulator.core.settings import CoreSettings, HistoryArchive
-from simulator.core.store import Store
 from tests.core_archive import PASSPHRASE, changes_of, create, make_ledgers, make_settings, replay
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded/core/archives.json").read_text())

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.bucket_levels import list_buckets
-from simulator.core.errors import CoreFailure
-from simulator.core.settings import CoreSettings, HistoryArchive
-from simulator.core.store import Store
+from readpool.simulator.core.bucket_levels import list_buckets
+from readpool.simulator.core.errors import CoreFailure
+from readpool.simulator.core.settings import CoreSettings, HistoryArchive
+from readpool.simulator.core.store import Store
 from tests.core_archive import ENTRY, changes_of, create, make_ledgers, make_settings, replay
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded/core/archives.json").read_text())

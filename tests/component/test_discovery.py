@@ -5,9 +5,9 @@ from dataclasses import replace
 import dns.rcode
 import pytest
 
-from scaler.discovery import FOREIGN_MEMBERS, OWN_LIMIT, Discovery, DiscoveryError, NotHeadlessError
-from scaler.poll_settings import PollSettings
-from scaler.trigger import ServiceSource
+from scaler.polling.discovery import FOREIGN_MEMBERS, SCALER_LIMIT, Discovery, DiscoveryError, NotHeadlessError
+from scaler.triggers.poll_settings import PollSettings
+from scaler.triggers.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.polling import FAST
 
@@ -160,7 +160,7 @@ async def test_an_answer_that_is_cut_short_by_tcp_as_well_is_no_answer(
     server.cuts = True
     with pytest.raises(DiscoveryError, match="was cut short, by TCP as well") as caught:
         await discovery.find_members("stellar", source)
-    assert caught.value.reason == "DnsCutShort"
+    assert caught.value.reason == "DnsTruncated"
 
 
 @pytest.mark.parametrize("source", [BY_NAME, BY_NUMBER])
@@ -223,7 +223,7 @@ async def test_running_out_of_descriptors_says_nothing_of_the_host(server: FakeD
                 await discovery.resolve("node.example.")
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert caught.value.reason == OWN_LIMIT
+    assert caught.value.reason == SCALER_LIMIT
 
 
 async def test_localhost_needs_no_dns(server: FakeDns, discovery: Discovery) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from controller.eds import Assignment, EdsEndpoint, Health, Locality
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
+from controller.eds.eds import Assignment, EdsEndpoint, Health, Locality
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
 from tests.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
 from tests.envoy_binary import require_envoy

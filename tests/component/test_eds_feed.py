@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from controller.eds import Assignment
-from controller.eds_feed import MISSING_SECONDS, EdsFeed
-from controller.eds_store import EdsStore
-from controller.sight import Sight
+from controller.cluster.sight import Sight
+from controller.eds.eds import Assignment
+from controller.eds.eds_feed import MISSING_SECONDS, EdsFeed
+from controller.eds.eds_store import EdsStore
 from readpool.kubernetes.informer import OnChange
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey, key_of
 from tests.unit.eds_slices import build_slice

@@ -10,10 +10,10 @@ from envoy.service.discovery.v3 import discovery_pb2
 from envoy.service.endpoint.v3 import eds_pb2_grpc
 from structlog.testing import capture_logs
 
-from controller.eds_messages import TYPE_URL
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
-from controller.eds_subscription import MOST_NAMES
+from controller.eds.eds_messages import TYPE_URL
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
+from controller.eds.eds_subscription import MOST_NAMES
 from readpool.host_port import HostPort
 from tests.component.eds_client import EdsClient, open_stream, read_weights
 from tests.component.test_eds_service import weigh

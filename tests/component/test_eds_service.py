@@ -8,9 +8,9 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from controller.eds import Assignment, build_assignment
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
+from controller.eds.eds import Assignment, build_assignment
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort, SettingsError
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret

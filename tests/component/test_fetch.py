@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from scaler.fetch import (
+from scaler.polling.fetch import (
     FetchLimits,
     NodeClient,
-    OwnLimitError,
+    ScalerLimitError,
     build_question,
     build_tls_context,
 )
-from scaler.http_exchange import MAX_BODY_BYTES, ExchangeError, ReceiveBudget
+from scaler.polling.http_exchange import MAX_BODY_BYTES, ExchangeError, ReceiveBudget
 from tests.component.certificates import Authority
 from tests.component.hostile_servers import Handler, answering, build_answer, build_honest_info, run_node, streaming
 
@@ -221,7 +221,7 @@ async def test_running_out_of_descriptors_says_nothing_of_the_node() -> None:
         with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
             resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
             try:
-                with pytest.raises(OwnLimitError):
+                with pytest.raises(ScalerLimitError):
                     await fetch(url)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

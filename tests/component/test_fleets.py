@@ -9,11 +9,11 @@ import pytest
 from readpool.budget import OverBudget
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
-from scaler.fleets import Fleets
-from scaler.policy import Bounds
-from scaler.policy_grounds import STILL_OBSERVING
+from scaler.fleets.fleets import Fleets
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger import FleetSpec, NodesSource, PoolSource, Reference
+from scaler.triggers.trigger import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import (
     FAST,
@@ -150,8 +150,8 @@ async def test_more_nodes_than_a_fleet_or_the_process_may_have_are_said_and_not_
         await wait_until(lambda: classes(fits) == [ReplicaClass.FRESH] * 3)
 
         assert too_large.snapshot.replicas == no_room.snapshot.replicas == ()
-        assert "4 nodes; a fleet may have 3" in running.lines_of("discoveryFailed", fleet=too_large.name)[0]["why"]
-        assert "one scaler polls" in running.lines_of("discoveryFailed", fleet=no_room.name)[0]["why"]
+        assert "4 nodes; a fleet may have 3" in running.lines_of("discoveryFailed", fleet=too_large.name)[0]["message"]
+        assert "one scaler polls" in running.lines_of("discoveryFailed", fleet=no_room.name)[0]["message"]
 
 
 async def test_the_operators_references_count_for_every_fleet() -> None:

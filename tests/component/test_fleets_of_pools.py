@@ -9,13 +9,13 @@ import structlog.testing
 
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
-from scaler.fleets import Fleets
-from scaler.policy import Bounds
-from scaler.policy_grounds import MissingGround
-from scaler.pool_grounds import POOL_DELETED, POOL_NOT_FOUND
+from scaler.fleet.readers import find_rates
+from scaler.fleets.fleets import Fleets
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import MissingGround
 from scaler.probes.kinds import ProbeKind
-from scaler.readers import find_rates
-from scaler.trigger import FleetSpec, NodesSource, Reference, build_pool_target
+from scaler.triggers.pool_grounds import POOL_DELETED, POOL_NOT_FOUND
+from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, build_pool_target
 from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import run_node
 from tests.component.polling import FAST, HonestNode, build_spec, classes, wait_until
@@ -25,7 +25,7 @@ OTHER = build_pool_target("tests", "other")
 
 
 class ScriptedPools:
-    """Pools in the shape of scaler.fleets.PoolSpecs; one that the test does not put is not found."""
+    """Pools in the shape of scaler.fleets.fleets.PoolSpecs; one that the test does not put is not found."""
 
     def __init__(self) -> None:
         self.specs: dict[FleetSpec, FleetSpec] = {}

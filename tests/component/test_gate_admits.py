@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from controller.gate_listeners import READ_PATHS
+from controller.gate.gate_listeners import READ_PATHS
 from tests.component.gate_stage import QUESTION, Stage, run_stage
 from tests.core_commands import CORE_COMMANDS
 from tests.gate_process import build_request, read_status, send

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.poll_settings import PollSettings
-from scaler.readers import find_rates
-from scaler.watched_fleet import WatchedFleet
+from scaler.fleet.readers import find_rates
+from scaler.fleets.watched_fleet import WatchedFleet
+from scaler.triggers.poll_settings import PollSettings
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import Handler, answering, build_answer, close_at_once, hang, run_node
@@ -75,8 +75,8 @@ async def test_what_was_learned_sizes_the_pool_by_what_the_gates_tell() -> None:
         spec = build_service_spec("reads-nodes", "info", stats_port="stats", learned_requests_per_replica=20.0)
         async with run_fleets(settings) as running:
             fleet = running.fleets.watch(spec)
-            await wait_until(lambda: fleet.snapshot.decision.bearing)
-            assert fleet.snapshot.decision.bearing in range(6, 10)  # 120 requests/s, at 85 % of 20
+            await wait_until(lambda: fleet.snapshot.decision.replicas_for_load)
+            assert fleet.snapshot.decision.replicas_for_load in range(6, 10)  # 120 requests/s, at 85 % of 20
 
 
 async def test_where_dns_names_no_gates_none_is_polled_and_nothing_is_said() -> None:

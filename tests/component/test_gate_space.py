@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.gate_listeners import STATS_PATH
+from controller.gate.gate_listeners import STATS_PATH
 from scaler.probes.gate import parse_gate
 from tests.envoy_binary import require_envoy
 from tests.gate_process import Gate, build_request, read_status, run_gate, send, take_ports

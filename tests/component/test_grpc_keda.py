@@ -173,7 +173,7 @@ async def test_a_bad_trigger_is_refused_where_keda_passes_the_reason_on_and_logg
         error = await refuse(method(keda, ref))
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "lagTreshold" in (error.details() or "")
-    said = scaler.wait_for("triggerRefused", namespace="stellar", scaledObject="core", why=error.details())
+    said = scaler.wait_for("triggerRefused", namespace="stellar", scaledObject="core", message=error.details())
     assert scaler.events_named("triggerRefused").count(said) == 1
 
 

@@ -6,7 +6,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from cli.keda_client import KedaClient, KedaError, MetricReading, MetricTarget
+from readpool.cli.clients.keda_client import KedaClient, KedaError, MetricReading, MetricTarget
 from readpool.keda import externalscaler_pb2 as pb
 from tests.component.answering_scaler import AnsweringScaler, serve_answers
 

@@ -16,19 +16,19 @@ from readpool.replica_class import ReplicaClass
 from readpool.v1.observer_pb2 import Fleets as FleetsTarget
 from readpool.v1.observer_pb2 import Pool, Snapshot, Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub, add_ObserverServicer_to_server
-from scaler.admission import Admission
-from scaler.change_counter import ChangeCounter
-from scaler.observer import Observer
-from scaler.policy import Bounds, Decision
-from scaler.pool_grounds import POOL_DELETED
-from scaler.snapshot import FleetSnapshot
-from scaler.streams import Streams
-from scaler.trigger import FleetSpec, ServiceSource
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.fleets.change_counter import ChangeCounter
+from scaler.policy.policy import Bounds, Decision
+from scaler.services.admission import Admission
+from scaler.services.observer import Observer
+from scaler.services.streams import Streams
+from scaler.triggers.pool_grounds import POOL_DELETED
+from scaler.triggers.trigger import FleetSpec, ServiceSource
 from tests.component.scripted_fleets import make_replica, make_snapshot, make_three_fresh
 
 if TYPE_CHECKING:
     from readpool.v1.observer_pb2_grpc import ObserverAsyncStub  # exists in the typed stub only
-    from scaler.fleets import Fleets
+    from scaler.fleets.fleets import Fleets
 
 NEVER_SECONDS = 3600.0
 TRIGGER = {"service": "core", "port": "11626", "targetReplicas": "3"}
@@ -37,7 +37,7 @@ ALL = WatchRequest(fleets=FleetsTarget())
 
 
 class ScriptedFleet:
-    """One fleet in the shape of scaler.watched_fleet.WatchedFleet; the test puts its snapshots."""
+    """One fleet in the shape of scaler.fleets.watched_fleet.WatchedFleet; the test puts its snapshots."""
 
     def __init__(self, snapshot: FleetSnapshot) -> None:
         self.name = snapshot.fleet
@@ -53,7 +53,7 @@ class ScriptedFleet:
 
 
 class ScriptedFleets:
-    """Fleets in the shape of scaler.fleets.Fleets; a trigger finds the first."""
+    """Fleets in the shape of scaler.fleets.fleets.Fleets; a trigger finds the first."""
 
     def __init__(self, *snapshots: FleetSnapshot) -> None:
         self.fleets = [ScriptedFleet(snapshot) for snapshot in snapshots]

@@ -10,13 +10,13 @@ from dataclasses import replace
 import structlog.testing
 
 from readpool.clock import steady_clock
-from scaler.discovery import Discovery
-from scaler.fetch import build_tls_context
-from scaler.poll_settings import PollSettings
-from scaler.poller import Poller
+from scaler.polling.discovery import Discovery
+from scaler.polling.fetch import build_tls_context
+from scaler.polling.poller import Poller
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.stats import ScalerStats
+from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.poll_settings import PollSettings
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import FAST, HonestNode, wait_until
 
@@ -171,11 +171,11 @@ async def test_a_scaler_that_can_ask_nobody_does_not_see_and_does_again_once_it_
             with open("/dev/null") as lowest_free:  # noqa: ASYNC230, PTH123 - its number is what is wanted
                 resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 1, hard))
                 try:
-                    await wait_until(lambda: stats.polls["OwnLimit"] >= 2)
+                    await wait_until(lambda: stats.polls["ScalerLimit"] >= 2)
                     told = listener.count("a")
                     await wait_until(lambda: not poller.is_seeing, seconds=20)
                     assert listener.count("a") == told
                 finally:
                     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             await wait_until(lambda: poller.is_seeing)
-    assert len([line for line in lines if line["event"] == "pollsGivenUp"]) == 1
+    assert len([line for line in lines if line["event"] == "pollsSuspended"]) == 1

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from readpool.kubernetes.kinds import POOL, ObjectKey
-from scaler.pool_fleet import ReferenceRules
-from scaler.pools import read_pools
-from scaler.trigger import FleetSpec, build_pool_target
+from scaler.fleets.pools import read_pools
+from scaler.triggers.pool_fleet import ReferenceRules
+from scaler.triggers.trigger import FleetSpec, build_pool_target
 from tests.component.small_api import serve_small_api
 from tests.unit.pool_manifests import build_manifest
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from scaler.publisher import Publisher
-from scaler.watched_fleet import WatchedFleet
+from scaler.fleets.publisher import Publisher
+from scaler.fleets.watched_fleet import WatchedFleet
 
 SECONDS = 0.5
 MOST_LOOKS = 20

@@ -21,8 +21,8 @@ from readpool.pace import Pace
 from readpool.refusals import Refusals
 from readpool.v1.observer_pb2 import Fleets, Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
-from scaler.health import Health
-from scaler.streams import Streams
+from scaler.services.health import Health
+from scaler.services.streams import Streams
 from tests.component.other_caller import calling_from
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
@@ -72,7 +72,9 @@ async def find_code(call: Any) -> grpc.StatusCode:
 def read_metric(scaler: ScalerProcess, what: str, share: str) -> float:
     with urlopen(f"http://{scaler.telemetry}/metrics") as answer:
         text = answer.read().decode()
-    found = re.search(rf'^readpool_refused_requests_total{{share="{share}",what="{what}"}} (\S+)$', text, re.MULTILINE)
+    found = re.search(
+        rf'^readpool_refused_requests_total{{resource="{what}",scope="{share}"}} (\S+)$', text, re.MULTILINE
+    )
     return float(found[1]) if found else 0.0
 
 
@@ -139,7 +141,7 @@ async def test_fleets_without_end_of_one_namespace_leave_room_for_others_and_are
     assert await asyncio.to_thread(read_metric, scaler, "fleets", "namespace") == 20
     refusals = scaler.events_named("callerRefused")
     assert 1 <= len(refusals) <= 3
-    assert refusals[0]["why"] == f"127.0.0.1 may have {FLEETS} fleets at most for namespace evil, and has {FLEETS}"
+    assert refusals[0]["message"] == f"127.0.0.1 may have {FLEETS} fleets at most for namespace evil, and has {FLEETS}"
 
 
 async def test_calls_whose_request_never_comes_leave_others_room() -> None:
@@ -196,7 +198,7 @@ async def test_triggers_without_end_and_names_without_end_are_few_and_short_line
         assert await find_code(stub.IsActive(ref)) is INVALID
     assert await find_code(ExternalScalerStub(keda).IsActive(build_ref("victim", nonsense="1"))) is INVALID
     line = await asyncio.to_thread(scaler.wait_for, "triggerRefused", namespace="victim")
-    assert "nonsense" in line["why"]
+    assert "nonsense" in line["message"]
     lines = scaler.events_named("triggerRefused")
     assert len(lines) <= 30
     assert all(len(str(line)) < 5000 for line in lines)

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from simulator.core import keys
-from simulator.core.entries import account_key
-from simulator.core.ledger_state import genesis_entries
-from simulator.core.node_view import HeardSlot, NodeFacts
+from readpool.simulator.core import keys
+from readpool.simulator.core.entries import account_key
+from readpool.simulator.core.ledger_state import genesis_entries
+from readpool.simulator.core.node_view import HeardSlot, NodeFacts
 from tests.component.core_ports import (
     INBOUND,
     NETWORK,
@@ -221,6 +221,19 @@ def test_entries_are_answered_in_the_later_shape_where_that_is_asked_of_the_envi
     assert said["ledgerSeq"] == 7
     assert [one["state"] for one in said["entries"]] == ["not-found", "live"]
     assert said["entries"][1]["entry"] == base64.b64encode(genesis_entries(NETWORK)[there]).decode()
+
+
+@pytest.mark.parametrize(("seconds", "said"), [("90", "Applying no ledgers for 90 s"), ("0", "for 0 s")])
+def test_a_node_can_be_told_to_lag(ports: Ports, seconds: str, said: str) -> None:
+    assert said in _ask(ports, f"simulated/lag?seconds={seconds}")
+    assert ports.node.lagged[-1] == float(seconds)
+
+
+@pytest.mark.parametrize("seconds", ["", "-1", "1.5", "3601", "x"])
+def test_a_wrong_time_to_lag_is_refused_by_name(ports: Ports, seconds: str) -> None:
+    before = list(ports.node.lagged)
+    assert "must be a whole number up to 3600" in _ask(ports, f"simulated/lag?seconds={seconds}")
+    assert ports.node.lagged == before
 
 
 def _calls(ports: Ports) -> list[dict[str, str | int]]:

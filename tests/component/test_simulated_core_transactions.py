@@ -9,9 +9,9 @@ import pytest
 from stellar_sdk import Account, Asset, Keypair, Network, TransactionBuilder
 from stellar_sdk.xdr import LedgerEntry, LedgerEntryType, LedgerKey, LedgerKeyAccount
 
-from simulator.core.ledger_state import LedgerState, genesis_entries
-from simulator.core.model import ClosedLedger, Header, hash_transactions
-from simulator.core.node_view import NodeFacts, Submission
+from readpool.simulator.core.ledger_state import LedgerState, genesis_entries
+from readpool.simulator.core.model import ClosedLedger, Header, hash_transactions
+from readpool.simulator.core.node_view import NodeFacts, Submission
 from tests.component.core_ports import (
     NETWORK,
     Ports,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
-from simulator.network import NetworkSettings
-from simulator.node import NodeSettings
-from simulator.stateful_fleet import StatefulFleet
+from readpool.simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
+from readpool.simulator.network import NetworkSettings
+from readpool.simulator.node import NodeSettings
+from readpool.simulator.stateful_fleet import StatefulFleet
 
 FAST = FleetSettings(
     nodes=3,

@@ -1,4 +1,4 @@
-"""`python -m simulator` as a process: it says where its nodes are, serves them, and ends on SIGTERM."""
+"""`python -m readpool.simulator` as a process: it says where its nodes are, serves them, and ends on SIGTERM."""
 
 import asyncio
 import socket
@@ -8,7 +8,8 @@ from asyncio.subprocess import PIPE
 
 async def test_it_serves_until_it_is_told_to_end() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "simulator", "--nodes", "2", "--newcomers", "1", "--dns-port", "0",
+        sys.executable, "-W", "error", "-m", "readpool.simulator", "--nodes", "2",
+        "--newcomers", "1", "--dns-port", "0",
         stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
     try:
@@ -30,7 +31,13 @@ async def test_it_serves_until_it_is_told_to_end() -> None:
 async def test_a_taken_port_is_one_line_and_not_a_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "simulator", "--base-port", str(taken.getsockname()[1]), stdout=PIPE, stderr=PIPE
+            sys.executable,
+            "-m",
+            "readpool.simulator",
+            "--base-port",
+            str(taken.getsockname()[1]),
+            stdout=PIPE,
+            stderr=PIPE,
         )
         _, errors = await process.communicate()
     assert process.returncode == 1

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
-from simulator.core_process import CoreError, CoreProcess, check_binary
+from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from readpool.simulator.core_process import CoreError, CoreProcess, check_binary
 from tests.core_under_test import require_core
 
 
@@ -97,7 +97,7 @@ async def test_a_cancelled_start_ends_what_it_started(folder: Path) -> None:
 
 HOLD_A_NETWORK = """
 import asyncio, sys
-from simulator.core_network import CoreNetworkSettings, start_core_network
+from readpool.simulator.core_network import CoreNetworkSettings, start_core_network
 async def hold():
     async with await start_core_network(sys.argv[1], CoreNetworkSettings(nodes=1)) as network:
         await network.stop("pool-0")

@@ -13,8 +13,8 @@ import dns.rdatatype
 import dns.resolver
 import pytest
 
-from simulator.dns import DnsFailure, DnsServer, ServiceName, start_dns
-from simulator.fleet import FleetSettings, start_fleet
+from readpool.simulator.dns import DnsFailure, DnsServer, ServiceName, start_dns
+from readpool.simulator.fleet import FleetSettings, start_fleet
 
 HOST = "pool.default.svc.cluster.local"
 ENDPOINTS = {f"pool-{n}": (f"127.0.0.{n + 2}", 11626 + n) for n in range(3)}

@@ -10,9 +10,9 @@ import pytest
 
 from readpool.host_port import HostPort
 from readpool.replica_class import ReplicaClass
-from scaler.event_stream import StreamLimits
-from scaler.stats import ScalerStats
-from scaler.telemetry import TelemetryServer, start_telemetry
+from scaler.telemetry.event_stream import StreamLimits
+from scaler.telemetry.stats import ScalerStats
+from scaler.telemetry.telemetry import TelemetryServer, start_telemetry
 from tests.component.event_reader import read_events
 from tests.component.scripted_fleets import ScriptedFleets, make_replica, make_snapshot, make_three_fresh
 from tests.strictness import skip_where_impossible

@@ -26,7 +26,7 @@ from readpool.v1.observer_pb2 import Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
 from scaler.server import GrpcServer
 from scaler.settings import ScalerSettings
-from scaler.stats import ScalerStats
+from scaler.telemetry.stats import ScalerStats
 from tests.component.certificates import Authority, Pair, write_secret
 from tests.component.polling import run_fleets
 from tests.component.scaler_process import ScalerProcess, run_scaler
@@ -233,7 +233,7 @@ async def test_a_pair_half_written_or_mismatched_leaves_the_old_one_and_is_logge
         await wait_until_served(scaler, build_credentials(other.root))
         assert not await is_served(scaler, trusted)
         scaler.wait_for("tlsReloaded")  # the log is read by then up to here
-        whys = [event["why"] for event in scaler.events_named("tlsKeptOld")]
+        whys = [event["message"] for event in scaler.events_named("tlsReloadFailed")]
         assert len(whys) == 3
         assert "does not belong to" in whys[0]
         assert "holds no readable PEM certificate" in whys[1]
@@ -271,7 +271,7 @@ async def test_a_certificate_that_ends_soon_or_has_ended_is_told_and_measured(tm
     soon, ended, fine = now + hour, now - hour, now + year
     flags = write_secret(tmp_path, root.issue(dates=(now - year, soon)), root.root)
     with run_scaler(*flags) as scaler:
-        told = [event for event in scaler.events if event["event"] == "tlsEndsSoon"]
+        told = [event for event in scaler.events if event["event"] == "tlsExpiresSoon"]
         assert [event["notAfter"] for event in told] == [soon.isoformat()]
         assert await read_end(scaler) == soon.timestamp()
         write_secret(tmp_path, root.issue(dates=(now - year, fine)), root.root)
@@ -280,9 +280,9 @@ async def test_a_certificate_that_ends_soon_or_has_ended_is_told_and_measured(tm
         write_secret(tmp_path, root.issue(dates=(now - year, ended)), root.root)
         for _ in range(3):
             assert not await is_served(scaler, build_credentials(root.root)), "the client refuses it"
-        assert await asyncio.to_thread(scaler.wait_for, "tlsEnded")
+        assert await asyncio.to_thread(scaler.wait_for, "tlsExpired")
     kinds = [event["event"] for event in scaler.events if event["event"].startswith("tls")]
-    assert kinds == ["tlsEndsSoon", "tlsReloaded", "tlsReloaded", "tlsEnded"]
+    assert kinds == ["tlsExpiresSoon", "tlsReloaded", "tlsReloaded", "tlsExpired"]
 
 
 async def read_end(scaler: ScalerProcess) -> float:

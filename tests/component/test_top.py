@@ -12,12 +12,12 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from cli.endpoint import Endpoint
-from cli.observer_client import Connected, ObserverError, Outage, watch
+from readpool.cli.clients.endpoint import Endpoint
+from readpool.cli.clients.observer_client import Connected, ObserverError, Outage, watch
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
 
-TOP = (sys.executable, "-m", "cli", "top")
+TOP = (sys.executable, "-m", "readpool.cli", "top")
 ALL = pb.WatchRequest(fleets=pb.Fleets())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from controller.resources.volume_watch import build_volume_watch
+from controller.gate.volume_watch import build_volume_watch
 
 CORE: dict[str, Any] = {
     "image": "core",

@@ -7,16 +7,16 @@ import pytest
 import structlog.testing
 
 from readpool.clock import steady_clock
-from scaler.discovery import Discovery
-from scaler.fetch import build_tls_context
-from scaler.fleet import FleetSettings
-from scaler.known_replicas import FEWER_KNOWN
-from scaler.metrics import NoGround
-from scaler.policy import Bounds
-from scaler.poller import Poller
-from scaler.stats import ScalerStats
-from scaler.trigger import FleetSpec, PoolSource
-from scaler.watched_fleet import WatchedFleet
+from scaler.fleet.fleet import FleetSettings
+from scaler.fleet.known_replicas import REPLICAS_MISSING
+from scaler.fleet.metrics import NoGround
+from scaler.fleets.watched_fleet import WatchedFleet
+from scaler.policy.policy import Bounds
+from scaler.polling.discovery import Discovery
+from scaler.polling.fetch import build_tls_context
+from scaler.polling.poller import Poller
+from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.trigger import FleetSpec, PoolSource
 from tests.component.polling import FAST
 from tests.unit.staged_fleet import SPEC, START, StagedNetwork
 
@@ -74,9 +74,9 @@ async def test_fewer_known_than_wanted_is_an_error_once_in_half_an_hour() -> Non
     assert len(others) == 2
     assert 300 <= first <= 330
     assert second - first == pytest.approx(1800, abs=15)
-    assert reminder.reason == FEWER_KNOWN
+    assert reminder.reason == REPLICAS_MISSING
     assert "Only 1 of 5 replicas asked for have been known for" in reminder.message
-    assert len([line for line in lines if line["event"] == "fewerKnownThanWanted"]) == 1
+    assert len([line for line in lines if line["event"] == "replicasMissing"]) == 1
     fleet.set_members(build_members(0, 1, 2, 3, 4), 100)
     fleet.publish()
     play(fleet, clock, 3600.0)

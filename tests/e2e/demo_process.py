@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-DEMO = (sys.executable, "-m", "cli", "demo")
+DEMO = (sys.executable, "-m", "readpool.cli", "demo")
 
 
 def run_demo(report: Path, *flags: str, seconds: float) -> tuple[int, str, Mapping[str, Any]]:

@@ -9,11 +9,11 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
 
 from readpool.host_port import HostPort
 from readpool.replica_class import ReplicaClass
-from scaler.event_stream import StreamLimits
-from scaler.policy import Decision
-from scaler.snapshot import FleetSnapshot
-from scaler.stats import ScalerStats
-from scaler.telemetry import TelemetryServer, start_telemetry
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Decision
+from scaler.telemetry.event_stream import StreamLimits
+from scaler.telemetry.stats import ScalerStats
+from scaler.telemetry.telemetry import TelemetryServer, start_telemetry
 from tests.component.scripted_fleets import NOW, ScriptedFleets, make_replica, make_snapshot
 from tests.e2e.browser import open_browser
 
@@ -110,5 +110,5 @@ def make_troubled(name: str = "stellar/core") -> FleetSnapshot:
         make_replica("core-4", ReplicaClass.FOREIGN, None, detail="answers for another network"),
         make_replica("core-5", ReplicaClass.UNKNOWN, None),
     )
-    decision = Decision(5, "ReplicasLack", "3 are wanted and 2 lack for good.", lacking=2)
+    decision = Decision(5, "ReplicasLack", "3 are wanted and 2 lack for good.", unhealthy=2)
     return make_snapshot(name, *replicas, decision=decision)

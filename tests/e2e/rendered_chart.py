@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.builds import build_all
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.builds import build_all
+from devtools.cluster.needs import UnmetNeedError
 from tests.strictness import skip_or_fail
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "readpool"

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.eds import Assignment, build_assignment
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
+from controller.eds.eds import Assignment, build_assignment
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
 from tests.eds_router import POOL, Router, run_router
 from tests.envoy_binary import find_envoy

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from controller.core_config import CorePorts, CoreSettings, build_core_config
+from controller.core_config.core_config import CorePorts, CoreSettings, build_core_config
 from controller.resources.start_command import PREPARE, START
 from readpool.networks import NetworkFacts
-from simulator.core_network import CoreNetwork
-from simulator.core_process import CoreProcess
+from readpool.simulator.core_network import CoreNetwork
+from readpool.simulator.core_process import CoreProcess
 from tests.component.core_private import read_info
 
 ARCHIVE_OF_NOBODY = "http://127.0.0.1:9"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret

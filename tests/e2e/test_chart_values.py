@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from readpool.pool.spec import parse_pool
-from scaler.trigger import parse_trigger
+from scaler.triggers.trigger import parse_trigger
 from tests.e2e.rendered_chart import CHART, Helm, RefusedError, find
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.control_groups import MOUNT
-from tests.cluster.instance import Instance
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.process_identity import ProcessIdentity, identify
-from tests.cluster.requirements import require_machine
-from tests.cluster.waiting import wait_for
+from devtools.cluster.control_groups import MOUNT
+from devtools.cluster.instance import Instance
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.process_identity import ProcessIdentity, identify
+from devtools.cluster.requirements import require_machine
+from devtools.cluster.waiting import wait_for
 from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(600)
@@ -146,7 +146,7 @@ def test_a_running_cluster_is_left_alone_and_one_whose_processes_were_killed_sta
 
 def test_a_start_that_was_killed_half_way_leaves_nothing_after_down(names: tuple[str, str]) -> None:
     instance = Instance(names[0])
-    command = [sys.executable, "-m", "tests.cluster", "up", "--without-keda", "--name", instance.name]
+    command = [sys.executable, "-m", "devtools.cluster", "up", "--without-keda", "--name", instance.name]
     with subprocess.Popen(command) as starting:
         first = wait_for("the first process", lambda: find_first(instance), seconds=300, every=0.02)
         starting.kill()

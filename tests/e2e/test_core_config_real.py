@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.checkpoints import LedgerRange
-from controller.core_config import CoreSettings, build_core_config
-from controller.shards import ShardAssignment
+from controller.core_config.core_config import CoreSettings, build_core_config
+from controller.shards.checkpoints import LedgerRange
+from controller.shards.shards import ShardAssignment
 from readpool.networks import NetworkFacts
 from readpool.public_networks import load_public_networks
 from tests.core_under_test import require_core

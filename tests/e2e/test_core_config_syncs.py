@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from controller.checkpoints import LedgerRange
-from controller.core_config import CorePorts, CoreSettings, build_core_config
-from controller.shards import ShardAssignment
+from controller.core_config.core_config import CorePorts, CoreSettings, build_core_config
+from controller.shards.checkpoints import LedgerRange
+from controller.shards.shards import ShardAssignment
 from readpool.networks import NetworkFacts
-from simulator.core_config import HISTORY
-from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
-from simulator.core_process import CoreProcess
+from readpool.simulator.core_config import HISTORY
+from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from readpool.simulator.core_process import CoreProcess
 from tests.core_under_test import require_core, require_real_core
 from tests.e2e.history_archive import ArchiveServer, serve_archive
 from tests.private_override import build_private_override

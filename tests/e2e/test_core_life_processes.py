@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from simulator.core_config import Ports
-from simulator.core_process import CoreProcess
+from readpool.simulator.core_config import Ports
+from readpool.simulator.core_process import CoreProcess
 from tests.component.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
 from tests.simulated_core import simulated_core
 

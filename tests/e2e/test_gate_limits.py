@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from controller.gate_listeners import (
+from controller.gate.gate_listeners import (
     CONNECTION_SECONDS,
     DRAIN_PATH,
     DRAIN_SECONDS,

@@ -14,7 +14,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from controller.gate_listeners import READ_PATHS, GatePorts
+from controller.gate.gate_listeners import READ_PATHS, GatePorts
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from tests.component.core_nodes import run_core_nodes

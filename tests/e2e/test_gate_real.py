@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from controller.core_config import CoreSettings
-from controller.gate_listeners import READ_PATHS
-from simulator.core_network import CoreNetworkSettings, start_core_network
+from controller.core_config.core_config import CoreSettings
+from controller.gate.gate_listeners import READ_PATHS
+from readpool.simulator.core_network import CoreNetworkSettings, start_core_network
 from tests.core_commands import CORE_COMMANDS
 from tests.core_under_test import require_core
 from tests.e2e.history_archive import serve_archive

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 from tests.hostile.assault import make_attack
 from tests.hostile.attacks import load_attack, load_attacks
 from tests.hostile.core import build_query

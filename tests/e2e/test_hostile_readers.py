@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 from tests.envoy_binary import require_envoy
 from tests.hostile.assault import make_attack
 from tests.hostile.attacks import load_attacks

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import expect
 
-from scaler.policy import Decision
-from scaler.tip import Tip
+from scaler.policy.policy import Decision
+from scaler.standing.tip import Tip
 from tests.component.scripted_fleets import NOW, TIP, make_snapshot, make_three_fresh
 from tests.e2e.page_site import Site, browser, make_troubled, site
 
@@ -68,7 +68,7 @@ async def test_the_tip_says_whether_it_moves(site: Site, tip: Tip | None, note: 
 async def test_no_ground_to_decide_is_said_with_its_reason(site: Site) -> None:
     await site.fleets.put(make_snapshot("stellar/core", tip=None, decision=Decision(None, "NoReplicas", "None found.")))
     async with site.open() as page:
-        await expect(page.locator(".row-state")).to_have_text("No ground to decide")
+        await expect(page.locator(".row-state")).to_have_text("No data to decide")
         await expect(page.locator(".decision code")).to_have_text("NoReplicas")
         await expect(page.locator(".fact-size .fact-note")).to_contain_text("held as they are")
         await expect(page.locator(".none")).to_be_visible()

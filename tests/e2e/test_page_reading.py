@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import expect
 
-from scaler.policy import Bounds, Decision
-from scaler.snapshot import FleetSnapshot
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds, Decision
 from tests.component.scripted_fleets import make_replica, make_snapshot, make_three_fresh
 from tests.e2e.page_site import DESK, FRESH, HOSTILE, LAGGING, PHONE, Site, browser, make_troubled, site
 

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import Bounds
+from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
 from scaler.probes import parse
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, NodesSource
-from simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
+from scaler.triggers.trigger import FleetSpec, NodesSource
 from tests.core_under_test import require_core
 
 POLL_SECONDS = 0.5
@@ -145,7 +145,7 @@ async def test_a_restarted_node_is_fresh_again_within_seconds(story: Story) -> N
     await story.observe_for(5.0)
     await restarting
     await story.observe(all_fresh, 60.0, "pool-0 is fresh again")
-    assert story.snapshots[-1].decision.lacking == 0
+    assert story.snapshots[-1].decision.unhealthy == 0
     assert [story.classes_of(name, first) for name in ("pool-1", "pool-2")] == [[FRESH], [FRESH]]
 
 
@@ -160,7 +160,7 @@ async def test_a_node_that_was_away_is_unreachable_then_catches_up_and_asks_for_
     await story.observe(all_fresh, 120.0, "pool-0 is fresh again")
     assert story.classes_of("pool-0", back) == [CATCHING_UP, FRESH]
     assert desired_of(story.snapshots[first:]) <= {TARGET, TARGET + 1}
-    assert story.snapshots[-1].decision.lacking == 0
+    assert story.snapshots[-1].decision.unhealthy == 0
 
 
 async def test_a_newcomer_is_capacity_on_its_way(story: Story) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.gate_listeners import MOST_BODY_BYTES, READ_PATHS
+from controller.gate.gate_listeners import MOST_BODY_BYTES, READ_PATHS
 from tests.e2e.rendered_chart import Helm
 from tests.gate_process import build_request, read_status, send
 from tests.hostile.chart_router import run_chart_router

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.gate_listeners import READ_PATHS
+from controller.gate.gate_listeners import READ_PATHS
 from tests.e2e.routed_replicas import assign_ports, run_told_router
 from tests.eds_router import BOOTSTRAP, Router
 from tests.envoy_binary import require_envoy

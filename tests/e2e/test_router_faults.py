@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from controller.gate_listeners import MOST_BODY_BYTES, READ_PATHS
-from tests.cluster.needs import UnmetNeedError
+from controller.gate.gate_listeners import MOST_BODY_BYTES, READ_PATHS
+from devtools.cluster.needs import UnmetNeedError
 from tests.e2e.routed_replicas import Readers, assign_ports, run_told_router
 from tests.eds_router import DELTA, assign, build_router_config
 from tests.envoy_binary import require_envoy

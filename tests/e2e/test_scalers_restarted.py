@@ -19,9 +19,9 @@ import pytest
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from readpool.kubernetes.kinds import POOL, ObjectKey
-from simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
-from simulator.network import NetworkSettings
-from simulator.node import NodeSettings
+from readpool.simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
+from readpool.simulator.network import NetworkSettings
+from readpool.simulator.node import NodeSettings
 from tests.component.scaler_process import ScalerProcess, run_scaler
 from tests.component.small_api import SmallApi, serve_small_api
 from tests.unit.pool_manifests import ARCHIVE, build_manifest

@@ -17,10 +17,10 @@ from typing import Any
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf.message import DecodeError, Message
 
-from controller.archive_reports import parse_archived_ledger
-from controller.core_config_override import ConfigError, parse_override
-from controller.eds_subscription import MOST_NAMES, NotANameError, Subscription, TooManyNames
-from controller.fleet_view import parse_fleet_view
+from controller.archives.archive_reports import parse_archived_ledger
+from controller.core_config.core_config_override import ConfigError, parse_override
+from controller.eds.eds_subscription import MOST_NAMES, NotANameError, Subscription, TooManyNames
+from controller.observer.fleet_view import parse_fleet_view
 from readpool.callers import read_caller
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.pool.errors import PoolError
@@ -28,11 +28,11 @@ from readpool.pool.spec import parse_pool
 from readpool.server_tls import TlsFilesError, build_server_credentials
 from readpool.tls_files import TlsFiles
 from readpool.v1.observer_pb2 import Decision, Replica, Snapshot
-from scaler.http_exchange import ExchangeError, HttpConnection, ReceiveBudget
+from scaler.polling.http_exchange import ExchangeError, HttpConnection, ReceiveBudget
 from scaler.probes.gate import parse_gate
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import ProbeError
-from scaler.trigger import TriggerError, parse_trigger
+from scaler.triggers.trigger import TriggerError, parse_trigger
 from tests.component.certificates import Authority, write_secret
 from tests.fuzz.mutation import mutate_bytes, mutate_json
 from tests.unit.pool_manifests import build_manifest, read_example

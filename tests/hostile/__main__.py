@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster.needs import UnmetNeedError
+from devtools.cluster.needs import UnmetNeedError
 from tests.envoy_binary import EnvoyMissingError
 from tests.hostile.assault import make_attack
 from tests.hostile.attack import Attack

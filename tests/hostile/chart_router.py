@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
 from tests.e2e.rendered_chart import Helm, find, pod_of
 from tests.eds_router import assign

@@ -14,16 +14,16 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from simulator.core.command_port import CommandPort
-from simulator.core.entries import account_key
-from simulator.core.errors import ABORTED, CoreFailure
-from simulator.core.failing import report
-from simulator.core.http import BAD_REQUEST, BadRequestError, Head, LengthError, parse_head, parse_length
-from simulator.core.model import GENESIS
-from simulator.core.node_view import NodeFacts
-from simulator.core.queries import LARGEST_BODY_BYTES, answer_query
-from simulator.core.settings import QuorumSet
-from simulator.core.snapshots import Snapshots
+from readpool.simulator.core.command_port import CommandPort
+from readpool.simulator.core.entries import account_key
+from readpool.simulator.core.errors import ABORTED, CoreFailure
+from readpool.simulator.core.failing import report
+from readpool.simulator.core.http import BAD_REQUEST, BadRequestError, Head, LengthError, parse_head, parse_length
+from readpool.simulator.core.model import GENESIS
+from readpool.simulator.core.node_view import NodeFacts
+from readpool.simulator.core.queries import LARGEST_BODY_BYTES, answer_query
+from readpool.simulator.core.settings import QuorumSet
+from readpool.simulator.core.snapshots import Snapshots
 from tests.component.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
 
 MOST_KEYS = 900

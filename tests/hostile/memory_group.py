@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.control_groups import MOUNT, is_unified
-from tests.cluster.needs import UnmetNeedError, require_root
-from tests.cluster.waiting import wait_for
+from devtools.cluster.control_groups import MOUNT, is_unified
+from devtools.cluster.needs import UnmetNeedError, require_root
+from devtools.cluster.waiting import wait_for
 
 _UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 _QUANTITY = re.compile(r"(\d+)(Ki|Mi|Gi)")

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from tests.cluster.evidence import save_evidence
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.progress import CommandError
-from tests.cluster.provided import ProvidedCluster, provide_cluster
+from devtools.cluster.evidence import save_evidence
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.progress import CommandError
+from devtools.cluster.provided import ProvidedCluster, provide_cluster
 from tests.e2e.cluster.core_network import start_core_network
 from tests.e2e.cluster.pool_router import run_routed_pool
 from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release

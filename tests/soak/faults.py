@@ -4,7 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 
-from tests.cluster.access import KubectlError
+from devtools.cluster.access import KubectlError
 from tests.soak.acts import ALL, AWAY, GATE, REPLICA, Act
 from tests.soak.notebook import Notebook
 from tests.soak.stage import Stage

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tests.cluster.access import KubectlError
-from tests.cluster.api_reader import open_client
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import KubectlError
+from devtools.cluster.api_reader import open_client
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_configuration import COMMAND_PORT
 from tests.e2e.cluster.pool_router import ROUTER, ROUTER_PORT
 from tests.e2e.cluster.shared_release import NAMESPACE

@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
-from tests.cluster.access import KubectlError
-from tests.cluster.lifecycle import is_serving
+from devtools.cluster.access import KubectlError
+from devtools.cluster.lifecycle import is_serving
 from tests.soak.acts import CONTROLLER, KEDA, REPLICA, ROUTER, SCALER
 from tests.soak.history import PodSeen
 from tests.soak.notebook import Notebook

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.pool_router import PoolRouter
 from tests.e2e.cluster.read_only_pool import Manifest, PoolView, build_pool

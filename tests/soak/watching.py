@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 import httpx
 
-from tests.cluster.access import Access
+from devtools.cluster.access import Access
 from tests.soak.history import Serving
 from tests.soak.notebook import Notebook
 from tests.soak.truth import VALIDATOR

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.cluster.access import KubectlError
+from devtools.cluster.access import KubectlError
 from tests.soak.acts import GATE_OFF, PAUSE, REPLICA, TYPO, Act
 from tests.soak.notebook import Notebook
 from tests.soak.stage import Stage

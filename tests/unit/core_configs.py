@@ -4,8 +4,8 @@ import re
 import tomllib
 from typing import Any
 
-from controller.core_config import CoreSettings, build_core_config
-from controller.shards import ShardAssignment
+from controller.core_config.core_config import CoreSettings, build_core_config
+from controller.shards.shards import ShardAssignment
 from readpool.networks import NetworkFacts
 from readpool.public_networks import load_public_networks
 

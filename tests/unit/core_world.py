@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulator.core.life import Life, LifeSettings
-from simulator.core.model import ClosedLedger, Header
+from readpool.simulator.core.life import Life, LifeSettings
+from readpool.simulator.core.model import ClosedLedger, Header
 
 STEP_SECONDS = 0.05
 FIRST_DIAL_SECONDS = 2.0

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from controller.observed import Capabilities
+from controller.observed.observed import Capabilities
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT
 from readpool.replica_class import ReplicaClass
 from tests.unit.api_answers import write_time

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from cli.backtest.history import History, Sample, Setting, build_history
-from cli.backtest.replay import Outcome
-from cli.backtest.scaling import OurScaling, make_weigh
-from controller.weights import WeightSettings
-from scaler.policy import Bounds, PolicySettings
-from simulator.day.day import PoolDay, View
-from simulator.day.oddities import DAY_SECONDS
-from simulator.day.scenario import draw_day
+from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.history import History, Sample, Setting, build_history
+from readpool.cli.backtest.replay import Outcome
+from readpool.cli.backtest.scaling import OurScaling, make_weigh
+from readpool.simulator.day.day import PoolDay, View
+from readpool.simulator.day.oddities import DAY_SECONDS
+from readpool.simulator.day.scenario import draw_day
+from scaler.policy.policy import Bounds, PolicySettings
 
 _SAMPLE_SECONDS = 60.0
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from controller.labels import build_labels, pod_name
-from controller.observed import Capabilities, FleetView, ObservedPool, ReplicaView
-from controller.plan_settings import PlanSettings
+from controller.observed.labels import build_labels, pod_name
+from controller.observed.observed import Capabilities, FleetView, ObservedPool, ReplicaView
+from controller.observed.plan_settings import PlanSettings
 from readpool.kubernetes.kinds import Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.public_networks import load_public_networks

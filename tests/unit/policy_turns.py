@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from scaler.freshness import ReplicaStanding
-from scaler.policy import Bounds, PolicyMemory, PolicySettings, decide
-from scaler.policy_release import Surplus
-from scaler.tip import Tip
+from scaler.policy.policy import Bounds, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_release import Surplus
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 
 NOW = 10_000.0
 SETTINGS = PolicySettings(Bounds(3, 5, 20))

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.labels import build_labels, claim_name, pod_name
-from controller.observed import Capabilities, FleetView, ObservedPool
-from controller.plan import Plan, plan_pool
-from controller.plan_settings import PlanSettings
-from controller.trims import trim_pod
+from controller.cluster.trims import trim_pod
+from controller.observed.labels import build_labels, claim_name, pod_name
+from controller.observed.observed import Capabilities, FleetView, ObservedPool
+from controller.observed.plan_settings import PlanSettings
+from controller.plan.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import (
     ENDPOINT_SLICE,
     POD,

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from random import Random
 
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import Bounds
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
+from scaler.policy.remembered import Remembered
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.remembered import Remembered
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
 from tests.unit.staged_fleet import NETWORK, START, Outcome, StagedNetwork
 
 STEP_SECONDS = 5.0

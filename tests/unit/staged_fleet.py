@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import Bounds
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
 
 Outcome = NodeReport | PollFailure
 Script = Callable[[float], Outcome]

@@ -3,8 +3,8 @@
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.acquaintances import greet, list_last, take_leave
-from scaler.standing import ReplicaStanding
+from scaler.standing.acquaintances import greet, list_last, take_leave
+from scaler.standing.standing import ReplicaStanding
 from tests.unit.staged_fleet import START, StagedFleet, StagedNetwork
 
 NETWORK = StagedNetwork()

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from readpool.addresses import NetworkRules, parse_networks
 from readpool.host_port import SettingsError
-from scaler.addresses import explain_refusal, is_address
+from scaler.polling.addresses import explain_refusal, is_address
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.archive_reports import choose_archived_ledgers, parse_archived_ledger
+from controller.archives.archive_reports import choose_archived_ledgers, parse_archived_ledger
 
 
 def report(ledger: object) -> bytes:

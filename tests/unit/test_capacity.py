@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.capacity import Capacity, Load, compute_bearing, compute_borne, find_borne, learn
-from scaler.freshness import ReplicaStanding
+from scaler.policy.capacity import Capacity, Load, compute_borne, compute_replicas_for_load, find_borne, learn
+from scaler.standing.freshness import ReplicaStanding
 
 BEFORE = -600.0
 
@@ -28,7 +28,7 @@ def learned(*moments: tuple[float, dict[str, ReplicaStanding], dict[str, float]]
 
 
 def bearing_of(capacity: Capacity, headroom: float, known: float | None = None) -> int:
-    return compute_bearing(capacity.load, find_borne(capacity, known), 900.0, headroom)
+    return compute_replicas_for_load(capacity.load, find_borne(capacity, known), 900.0, headroom)
 
 
 STEADY = (0.0, {"a": fresh(), "b": fresh(), "c": fresh()}, {"a": 900.0, "b": 910.0, "c": 880.0})

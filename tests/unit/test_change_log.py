@@ -3,9 +3,9 @@
 import pytest
 from structlog.testing import capture_logs
 
-from scaler.change_log import ChangeLog
-from scaler.policy import Bounds, Decision
-from scaler.snapshot import FleetSnapshot
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.fleets.change_log import ChangeLog
+from scaler.policy.policy import Bounds, Decision
 
 Line = tuple[int | None, int | None, str]
 
@@ -17,11 +17,11 @@ def note(decisions: list[Decision]) -> list[Line]:
             log.note_snapshot(
                 FleetSnapshot("readers/core", "readers", sequence, 0.0, None, None, (), decision, Bounds(1, 6, 12), 12)
             )
-    return [(line["was"], line["now"], line["reason"]) for line in lines if line["event"] == "desiredChanged"]
+    return [(line["previous"], line["current"], line["reason"]) for line in lines if line["event"] == "desiredChanged"]
 
 
 ON_TARGET = Decision(6, "OnTarget", "6 wanted fresh and none lacking")
-REPLACING = Decision(8, "ReplacingLack", "6 wanted fresh + 2 lagging for 60 s = 8")
+REPLACING_UNHEALTHY = Decision(8, "ReplacingUnhealthy", "6 wanted fresh + 2 lagging for 60 s = 8")
 LIMITED = Decision(8, "LimitedBySurge", "6 wanted fresh + 3 lagging for 61 s = 9, 8 for now")
 UNGROUNDED = Decision(None, "NetworkHalted", "No ledger has closed for 61 s.")
 
@@ -30,10 +30,12 @@ UNGROUNDED = Decision(None, "NetworkHalted", "No ledger has closed for 61 s.")
     ("decisions", "lines"),
     [
         pytest.param([ON_TARGET] * 3, [(None, 6, "OnTarget")], id="the first, and no repetition"),
-        pytest.param([ON_TARGET, REPLACING], [(None, 6, "OnTarget"), (6, 8, "ReplacingLack")], id="another number"),
         pytest.param(
-            [REPLACING, LIMITED, LIMITED],
-            [(None, 8, "ReplacingLack"), (8, 8, "LimitedBySurge")],
+            [ON_TARGET, REPLACING_UNHEALTHY], [(None, 6, "OnTarget"), (6, 8, "ReplacingUnhealthy")], id="another number"
+        ),
+        pytest.param(
+            [REPLACING_UNHEALTHY, LIMITED, LIMITED],
+            [(None, 8, "ReplacingUnhealthy"), (8, 8, "LimitedBySurge")],
             id="the same number for another reason",
         ),
         pytest.param(

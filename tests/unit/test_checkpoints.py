@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.fleet_view import parse_fleet_view
-from controller.lanes import list_needs
-from controller.observed import CheckpointView, ObservedPool
-from controller.plan import plan_pool
+from controller.observed.observed import CheckpointView, ObservedPool
+from controller.observer.fleet_view import parse_fleet_view
+from controller.plan.plan import plan_pool
+from controller.reconcile.lanes import list_needs
 from controller.resources.checkpoint import build_checkpoint
 from readpool.kubernetes.kinds import CONFIG_MAP, STATEFUL_SET, ObjectKey, key_of, kind_of
 from readpool.v1 import observer_pb2
-from scaler.checkpoints import KEPT, Told, find_vouched, note_told
+from scaler.fleet.checkpoints import KEPT, Told, find_vouched, note_told
 from scaler.probes.core import parse_core
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import ClosedLedger, NodeReport
-from scaler.snapshot_message import build_snapshot_message
-from scaler.trigger import Reference
+from scaler.services.snapshot_message import build_snapshot_message
+from scaler.triggers.trigger import Reference
 from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_fleet, build_pool, index, observe
 from tests.unit.staged_fleet import FIRST_LEDGER, LEDGER_SECONDS, START, StagedFleet, StagedNetwork
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cli.cluster import find_cluster, find_kubeconfig, read_namespace, say_refusal
+from readpool.cli.pools.cluster import find_cluster, find_kubeconfig, read_namespace, say_refusal
 from readpool.kubernetes.errors import ApiError
 
 KUBECONFIG = """\

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.explanation import ScalerWord, compute_wanted, explain_pool
+from readpool.cli.pools.explanation import ScalerWord, compute_wanted, explain_pool
 from readpool.pool.spec import ReadOnlyPool
 from tests.unit.pool_statuses import FIVE, build_condition, build_conditions, build_pool, build_replica
 
 
 def build_word(desired: int | None, reason: str = "OnTarget", message: str = "", **numbers: int) -> ScalerWord:
-    counted = {"lacking": 0, "catching_up": 0, "bearing": 0} | numbers
+    counted = {"unhealthy": 0, "catching_up": 0, "replicas_for_load": 0} | numbers
     return ScalerWord(desired, reason, message, age_seconds=2.4, **counted)
 
 
@@ -157,10 +157,12 @@ def test_what_is_not_there_yet_is_counted(there: int, conditions: list[dict[str,
 
 
 def test_the_sum_shows_what_the_scaler_added() -> None:
-    told = explain_pool(build_pool(*FIVE), build_word(7, "ReplacingLack", lacking=2, catching_up=1, bearing=4))
+    told = explain_pool(
+        build_pool(*FIVE), build_word(7, "ReplacingUnhealthy", unhealthy=2, catching_up=1, replicas_for_load=4)
+    )
     assert [(step.name, step.figure) for step in told.steps] == [
         ("target", "5"),
-        ("lacking", "+2"),
+        ("unhealthy", "+2"),
         ("for the load", "4"),
         ("catching up", "1"),
         ("desired", "7"),

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from cli.columns import choose_columns
-from cli.fleet_table import (
+from readpool.cli.clients.observer_client import Connected, Outage
+from readpool.cli.fleets.top import GONE_SECONDS, Board, build_board
+from readpool.cli.terminal.columns import choose_columns
+from readpool.cli.terminal.fleet_table import (
     COLUMNS,
     LOOKS,
     build_fleet,
@@ -17,8 +19,6 @@ from cli.fleet_table import (
     count_classes,
     show_seconds,
 )
-from cli.observer_client import Connected, Outage
-from cli.top import GONE_SECONDS, Board, build_board
 from readpool.v1 import observer_pb2 as pb
 
 
@@ -59,7 +59,7 @@ def test_a_pool_that_is_not_there_is_said_not_to_be(reason: str) -> None:
 
 
 def test_bounds_that_are_not_known_yet_are_not_shown_as_none() -> None:
-    fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason="PoolsNotRead", message="Not read yet."))
+    fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason="PoolsNotSynced", message="Not read yet."))
     assert "(0 to 0" not in draw(build_fleet(fleet, width=120, max_rows=5))
 
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from cli.columns import choose_columns
-from cli.explain import build_explanation
-from cli.explanation import Explanation, Step
-from cli.pool_cells import CLASS_LOOKS, STRIP_CELLS, build_strip, find_worst
-from cli.pool_entries import PoolEntry, read_entries, read_entry, say_state
-from cli.pools_table import POOL_COLUMNS, REPLICA_COLUMNS, Paper, build_pools, build_replicas, show_age
+from readpool.cli.pools.explain import build_explanation
+from readpool.cli.pools.explanation import Explanation, Step
+from readpool.cli.pools.pool_cells import CLASS_LOOKS, STRIP_CELLS, build_strip, find_worst
+from readpool.cli.pools.pool_entries import PoolEntry, read_entries, read_entry, say_state
+from readpool.cli.pools.pools_table import POOL_COLUMNS, REPLICA_COLUMNS, Paper, build_pools, build_replicas, show_age
+from readpool.cli.terminal.columns import choose_columns
 from readpool.pool.status import ReplicaWeight
 from readpool.replica_class import ReplicaClass
 from tests.unit.pool_manifests import build_manifest

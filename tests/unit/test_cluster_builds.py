@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.builds import build_parts, find_outputs
-from tests.cluster.needs import UnmetNeedError, parse_go_version, require_disk, require_go
-from tests.cluster.parts import PARTS, PINS, Part, build_linker_flags, compute_part_key, read_go_version, read_version
-from tests.cluster.progress import CommandError
+from devtools.cluster.builds import build_parts, find_outputs
+from devtools.cluster.needs import UnmetNeedError, parse_go_version, require_disk, require_go
+from devtools.cluster.parts import (
+    PARTS,
+    PINS,
+    Part,
+    build_linker_flags,
+    compute_part_key,
+    read_go_version,
+    read_version,
+)
+from devtools.cluster.progress import CommandError
 from tests.strictness import skip_where_impossible
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
-from tests.cluster.progress import CommandError, run_reported
+from devtools.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
+from devtools.cluster.progress import CommandError, run_reported
 
 
 @pytest.fixture

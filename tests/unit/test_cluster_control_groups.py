@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.control_groups import ControlGroups, find_missing_controllers
+from devtools.cluster.control_groups import ControlGroups, find_missing_controllers
 
 CONTAINER = "0123abcd"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.folders import build_folders, hold_name, list_names
+from devtools.cluster.folders import build_folders, hold_name, list_names
 
 
 @pytest.mark.parametrize("name", ["", "A", "a/b", "..", "-a", "a-", "a" * 31, "a b", "a\n"])

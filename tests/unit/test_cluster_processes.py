@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.process_identity import ProcessIdentity, find_children, identify
-from tests.cluster.waiting import wait_for
+from devtools.cluster.process_identity import ProcessIdentity, find_children, identify
+from devtools.cluster.waiting import wait_for
 
 DEAF = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 

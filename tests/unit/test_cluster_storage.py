@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.storage import CLASS, NODE_ANNOTATION, PROVISIONER, build_volume, find_released, find_unserved
+from devtools.cluster.storage import CLASS, NODE_ANNOTATION, PROVISIONER, build_volume, find_released, find_unserved
 
 
 def build_claim(**fields: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.waiting import wait_for
+from devtools.cluster.waiting import wait_for
 
 
 def test_what_the_probe_gives_is_given() -> None:

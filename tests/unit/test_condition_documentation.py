@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from controller import reasons, shards_problems
-from controller.autoscaling import judge_autoscaling
-from controller.conditions import Judgement, PoolFacts, judge
-from controller.observed import Capabilities
-from controller.routing import Ground
-from controller.shards import ShardProblem
+from controller.observed import reasons
+from controller.observed.observed import Capabilities
+from controller.routing.routing import Ground
+from controller.shards import shards_problems
+from controller.shards.shards import ShardProblem
+from controller.status.autoscaling import judge_autoscaling
+from controller.status.conditions import Judgement, PoolFacts, judge
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
 from readpool.pool.status import Verdict
 from tests.unit.observed_pools import EVERYTHING, NOW, build_pool, observe

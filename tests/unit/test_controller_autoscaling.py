@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.autoscaling import is_scaled_by_us, judge_autoscaling
-from controller.observed import Capabilities, ObservedPool
+from controller.observed.observed import Capabilities, ObservedPool
+from controller.status.autoscaling import is_scaled_by_us, judge_autoscaling
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
 from tests.unit.observed_pools import build_pool, observe
 

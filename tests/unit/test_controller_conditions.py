@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from controller import reasons
-from controller.conditions import Judgement, PoolFacts, judge, merge_conditions
-from controller.plan_facts import list_kept_conditions
-from controller.replicas import read_replicas
-from controller.routing import Ground
-from controller.shards import ShardProblem
+from controller.observed import reasons
+from controller.replicas.replicas import read_replicas
+from controller.routing.routing import Ground
+from controller.shards.shards import ShardProblem
+from controller.status.conditions import Judgement, PoolFacts, judge, merge_conditions
+from controller.status.plan_facts import list_kept_conditions
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, Verdict
 from tests.unit.observed_pools import NOW, UNKNOWN, build_fleet, build_pool, build_view, observe

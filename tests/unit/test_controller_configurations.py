@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from controller.configurations import (
+from controller.observed.differs import compute_hash
+from controller.observed.failures import Failure
+from controller.observed.observed import ObservedPool
+from controller.observed.plan_settings import PlanSettings
+from controller.plan.configurations import (
     Configurations,
     build_configurations,
     choose_config_hash,
@@ -14,12 +18,8 @@ from controller.configurations import (
     hash_configuration,
     runs_another,
 )
-from controller.differs import compute_hash
-from controller.failures import Failure
-from controller.observed import ObservedPool
-from controller.plan import plan_pool
-from controller.plan_settings import PlanSettings
-from controller.replicas import read_replicas
+from controller.plan.plan import plan_pool
+from controller.replicas.replicas import read_replicas
 from controller.resources.config_map import build_config_map
 from readpool.kubernetes.kinds import CONFIG_MAP, ObjectKey
 from tests.unit.observed_pools import FRESH, NOW, SETTINGS, build_pod, build_pool, index, observe

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.disruptions import SHUT_SECONDS
+from controller.replicas.disruptions import SHUT_SECONDS
 from readpool.kubernetes.kinds import PDB, ObjectKey
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, UNKNOWN, UNREACHABLE

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.draining import choose_size, find_surplus, leave_out
-from controller.labels import parse_ordinal
-from controller.plan import plan_pool
-from controller.replicas import Replica, read_replicas
+from controller.observed.labels import parse_ordinal
+from controller.plan.plan import plan_pool
+from controller.replicas.draining import choose_size, find_surplus, leave_out
+from controller.replicas.replicas import Replica, read_replicas
 from readpool.replica_class import ReplicaClass
 from tests.unit.drawn_worlds import few, list_alive, worlds
 from tests.unit.observed_pools import (

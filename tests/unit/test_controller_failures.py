@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.failures import Failure, list_failing, list_refused, note_failure
+from controller.observed.failures import Failure, list_failing, list_refused, note_failure
 from readpool.kubernetes.errors import ApiError, parse_error
 from readpool.kubernetes.kinds import SERVICE, ObjectKey
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.fleet_view import parse_fleet_view
-from controller.observed import ReplicaView
+from controller.observed.observed import ReplicaView
+from controller.observer.fleet_view import parse_fleet_view
 from readpool.pool.scalars import to_timestamp
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
@@ -47,7 +47,7 @@ def test_what_is_not_sent_is_not_known() -> None:
 
 @pytest.mark.parametrize("is_doubted", [True, False])
 def test_a_doubt_is_read(is_doubted: bool) -> None:
-    assert parse_replica(doubted=is_doubted).is_doubted is is_doubted
+    assert parse_replica(suspect=is_doubted).is_doubted is is_doubted
 
 
 @pytest.mark.parametrize("name", observer_pb2.ReplicaClass.keys())

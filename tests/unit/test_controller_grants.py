@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.grants import explain_refused_route, explain_refused_scaling, leave_out_refused
-from controller.plan import Plan, plan_pool
-from controller.plan_settings import Grants, PlanSettings
+from controller.observed.grants import explain_refused_route, explain_refused_scaling, leave_out_refused
+from controller.observed.plan_settings import Grants, PlanSettings
+from controller.plan.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import HTTP_ROUTE, SCALED_OBJECT, SERVICE, Kind, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
 from tests.unit.observed_pools import EVERYTHING, FRESH, NOW, SETTINGS, build_pool, observe

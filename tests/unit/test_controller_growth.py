@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from controller.failures import Failure
-from controller.plan import plan_pool
+from controller.gate.volume_watch import WATCH
+from controller.observed.failures import Failure
+from controller.plan.plan import plan_pool
 from controller.resources.claims import build_new_claims
-from controller.resources.volume_watch import WATCH
 from readpool.kubernetes.kinds import PROMETHEUS_RULE, PVC, ObjectKey
 from tests.unit.observed_pools import FRESH, SETTINGS, build_pool
 from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld, name_writes

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from controller.failures import Failure
-from controller.lanes import (
+from controller.observed.failures import Failure
+from controller.observed.observed import ObservedPool
+from controller.plan.plan import Plan, plan_pool
+from controller.reconcile.lanes import (
     are_readers_told,
     is_needed,
     list_needs,
@@ -16,8 +18,6 @@ from controller.lanes import (
     list_reader_writes,
     list_services,
 )
-from controller.observed import ObservedPool
-from controller.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,

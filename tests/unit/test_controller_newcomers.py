@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from controller.replicas import read_replicas
-from controller.trims import trim_pod
+from controller.cluster.trims import trim_pod
+from controller.replicas.replicas import read_replicas
 from tests.unit.observed_pools import (
     CATCHING_UP,
     FOREIGN,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.disruptions import SHUT_SECONDS
-from controller.observed import Capabilities
-from controller.plan import plan_pool
+from controller.observed.observed import Capabilities
+from controller.plan.plan import plan_pool
+from controller.replicas.disruptions import SHUT_SECONDS
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, SERVICE, ObjectKey
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNKNOWN, UNREACHABLE
 from tests.unit.pool_world import SCALED_OBJECT_KEY, STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted, name_writes

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.labels import parse_ordinal
-from controller.plan import Plan, plan_pool
+from controller.observed.labels import parse_ordinal
+from controller.plan.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import POD, PVC, Manifest
 from readpool.pool.status import dump_status
 from readpool.replica_class import ReplicaClass

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller import reasons
-from controller.pool_events import PoolEvent, find_events
+from controller.events.pool_events import PoolEvent, find_events
+from controller.observed import reasons
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, Verdict
 from tests.unit.observed_pools import NOW

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.trims import trim_pod
+from controller.cluster.trims import trim_pod
 from readpool.kubernetes.kinds import NETWORK_POLICY, SERVICE, ObjectKey
 from tests.unit.observed_pools import FRESH, LAGGING
 from tests.unit.pool_world import PoolWorld

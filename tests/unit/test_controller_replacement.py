@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.replacement import LastingReplica, choose_replacement
+from controller.plan.replacement import LastingReplica, choose_replacement
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, NOW, UNKNOWN, UNREACHABLE
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.fleet_view import parse_fleet_view
-from controller.observed import FleetView, ReplicaView
-from controller.replicas import Replica, read_replicas
+from controller.observed.observed import FleetView, ReplicaView
+from controller.observer.fleet_view import parse_fleet_view
+from controller.replicas.replicas import Replica, read_replicas
 from readpool.kubernetes.kinds import SERVICE, ObjectKey
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from controller.gate import choose_ports
-from controller.observed import Capabilities
-from controller.plan import plan_pool
-from controller.plan_settings import Grants, PlanSettings
+from controller.gate.gate import choose_ports
+from controller.observed.observed import Capabilities
+from controller.observed.plan_settings import Grants, PlanSettings
+from controller.plan.plan import plan_pool
 from controller.resources.network_policy import build_network_policy
 from controller.resources.nodes_service import build_nodes_service
 from controller.resources.prometheus_rule import build_prometheus_rule

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.rollout import RolloutReplica, choose_restart, note_sick
+from controller.plan.rollout import RolloutReplica, choose_restart, note_sick
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, UNKNOWN, UNREACHABLE
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from controller.observed import FleetView, ObservedPool
-from controller.replicas import read_replicas
+from controller.observed.observed import FleetView, ObservedPool
+from controller.replicas.replicas import read_replicas
 from controller.resources.endpoint_slices import Freshness, Route
-from controller.routing import Ground, Routing, find_stale_time, route
+from controller.routing.routing import Ground, Routing, find_stale_time, route
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import (
     CATCHING_UP,

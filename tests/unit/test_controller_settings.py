@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.__main__ import controller
-from controller.plan_settings import Grants
+from controller.observed.plan_settings import Grants
 from controller.settings import (
     ControllerSettings,
     ScalerTls,

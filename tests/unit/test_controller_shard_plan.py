@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from controller.checkpoints import LedgerRange
-from controller.pod_plan import PodPatch, plan_patches
-from controller.replicas import read_replicas
-from controller.shard_plan import build_annotations, find_archived_ledgers, plan_shards, to_status
-from controller.shards import ShardAssignment, ShardPlan
+from controller.plan.pod_plan import PodPatch, plan_patches
+from controller.plan.shard_plan import build_annotations, find_archived_ledgers, plan_shards, to_status
+from controller.replicas.replicas import read_replicas
+from controller.shards.checkpoints import LedgerRange
+from controller.shards.shards import ShardAssignment, ShardPlan
 from readpool.pool.status import PoolStatus
 from tests.unit.observed_pools import FRESH, NOW, TIP, build_fleet, build_pod, build_pool, observe
 from tests.unit.pool_manifests import ARCHIVE

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.labels import SICK_ANNOTATION
+from controller.observed.labels import SICK_ANNOTATION
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNREACHABLE
 from tests.unit.pool_world import STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted

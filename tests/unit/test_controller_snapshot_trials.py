@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.labels import OUT_OF_SERVICE
+from controller.observed.labels import OUT_OF_SERVICE
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
 from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import CATCHING_UP, FRESH, UNREACHABLE

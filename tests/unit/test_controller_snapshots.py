@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from controller.labels import OUT_OF_SERVICE, build_labels
-from controller.observed import Capabilities
+from controller.observed.labels import OUT_OF_SERVICE, build_labels
+from controller.observed.observed import Capabilities
 from controller.resources.claims import SEED_ANNOTATION
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
 from tests.unit.api_answers import write_time

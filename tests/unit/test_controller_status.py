@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.observed import ObservedPool
-from controller.pool_status import are_numbers_due, build_status
-from controller.replicas import read_replicas
+from controller.observed.observed import ObservedPool
+from controller.replicas.replicas import read_replicas
+from controller.status.pool_status import are_numbers_due, build_status
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import PoolStatus, ScalingMemory
 from tests.unit.observed_pools import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.core.archive import (
+from readpool.simulator.core.archive import (
     ArchiveFileError,
     ArchiveState,
     compress,
@@ -23,9 +23,9 @@ from simulator.core.archive import (
     parse_state,
     parse_transactions,
 )
-from simulator.core.bucket_levels import EMPTY, LEVELS, Level
-from simulator.core.errors import CoreFailure
-from simulator.core.get_command import fill
+from readpool.simulator.core.bucket_levels import EMPTY, LEVELS, Level
+from readpool.simulator.core.errors import CoreFailure
+from readpool.simulator.core.get_command import fill
 from tests.core_archive import make_ledgers
 
 NAMES = st.text("0123456789abcdef", min_size=64, max_size=64)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.archive import find_checkpoint
-from simulator.core.catchup_chain import ChainError, join_ledger, replay_seconds, verify_chain
-from simulator.core.catchup_plan import COMPLETE, make_plan
-from simulator.core.download import draw_pause_seconds
-from simulator.core.model import ClosedLedger, Header
+from readpool.simulator.core.archive import find_checkpoint
+from readpool.simulator.core.catchup_chain import ChainError, join_ledger, replay_seconds, verify_chain
+from readpool.simulator.core.catchup_plan import COMPLETE, make_plan
+from readpool.simulator.core.download import draw_pause_seconds
+from readpool.simulator.core.model import ClosedLedger, Header
 from tests.core_archive import make_ledgers
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded/core/archives.json").read_text())

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.closing import build_header
-from simulator.core.life import Life, LifeSettings
-from simulator.core.model import GENESIS, hash_transactions
+from readpool.simulator.core.closing import build_header
+from readpool.simulator.core.life import Life, LifeSettings
+from readpool.simulator.core.model import GENESIS, hash_transactions
 
 headers = st.tuples(st.integers(0, 2**33), st.integers(0, 2**33), st.lists(st.binary(max_size=8), max_size=3))
 

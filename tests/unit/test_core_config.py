@@ -2,10 +2,10 @@
 
 import pytest
 
-from controller.checkpoints import LedgerRange
-from controller.core_config import CorePorts, CoreSettings, build_core_config, compute_catchup_recent
-from controller.core_config_version import parse_major
-from controller.shards import ShardAssignment
+from controller.core_config.core_config import CorePorts, CoreSettings, build_core_config, compute_catchup_recent
+from controller.core_config.core_config_version import parse_major
+from controller.shards.checkpoints import LedgerRange
+from controller.shards.shards import ShardAssignment
 from tests.unit.core_configs import TESTNET, A, build
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.core_config import CoreSettings
-from controller.core_config_archives import build_get_command, order_archives
-from controller.core_config_override import ConfigError
-from controller.shards import ShardAssignment
+from controller.core_config.core_config import CoreSettings
+from controller.core_config.core_config_archives import build_get_command, order_archives
+from controller.core_config.core_config_override import ConfigError
+from controller.shards.shards import ShardAssignment
 from readpool.networks import NetworkFacts
 from readpool.public_networks import load_public_networks
 from tests.unit.core_configs import TESTNET, A, B, C, D, E, build, get, read_archives, read_urls

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.checkpoints import LedgerRange
-from controller.core_config import CoreSettings, build_core_config
-from controller.core_config_archives import build_get_command, check_archive_url
-from controller.core_config_override import ConfigError, merge_override, parse_override
-from controller.shards import ShardAssignment
+from controller.core_config.core_config import CoreSettings, build_core_config
+from controller.core_config.core_config_archives import build_get_command, check_archive_url
+from controller.core_config.core_config_override import ConfigError, merge_override, parse_override
+from controller.shards.checkpoints import LedgerRange
+from controller.shards.shards import ShardAssignment
 from readpool.networks import NetworkFacts, ValidatorFacts
 from readpool.public_networks import load_public_networks
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core_config import ConfigError, CoreSettings
-from controller.gate import choose_ports
-from controller.neighbours import MOST_NEIGHBOURED, MOST_NEIGHBOURS, choose_neighbours
+from controller.core_config.core_config import ConfigError, CoreSettings
+from controller.core_config.neighbours import MOST_NEIGHBOURED, MOST_NEIGHBOURS, choose_neighbours
+from controller.gate.gate import choose_ports
 from controller.resources.network_policy import build_network_policy
 from tests.unit.core_configs import OWN_QUORUM, A, build
 from tests.unit.observed_pools import SETTINGS, build_pool

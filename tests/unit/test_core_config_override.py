@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from controller.core_config import CoreSettings
-from controller.core_config_archives import build_get_command
-from controller.core_config_override import ConfigError, parse_override
+from controller.core_config.core_config import CoreSettings
+from controller.core_config.core_config_archives import build_get_command
+from controller.core_config.core_config_override import ConfigError, parse_override
 from tests.unit.core_configs import KEY, OWN_QUORUM, PRIVATE, TESTNET, A, B, build, get, read_archives
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from simulator.core.config_keys import KNOWN
-from simulator.core.configuration import read
-from simulator.core.errors import CoreFailure
-from simulator.core.keys import account_of
-from simulator.core.settings import CoreSettings, HistoryArchive, QuorumSet
+from readpool.simulator.core.config_keys import KNOWN
+from readpool.simulator.core.configuration import read
+from readpool.simulator.core.errors import CoreFailure
+from readpool.simulator.core.keys import account_of
+from readpool.simulator.core.settings import CoreSettings, HistoryArchive, QuorumSet
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "core" / "config-keys.json").read_text())
 ACCOUNT = "GCTI6HMWRH2QGMFKWVU5M5ZSOTKL7P7JAHZDMJJBKDHGWTEC4CJ7O3DU"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.herder import LOST_SECONDS, Herder, is_satisfied
-from simulator.core.settings import QuorumSet
+from readpool.simulator.core.herder import LOST_SECONDS, Herder, is_satisfied
+from readpool.simulator.core.settings import QuorumSet
 from tests.unit.core_world import make_ledger
 
 TWO_OF_THREE = QuorumSet(2, ("A", "B"), (QuorumSet(1, ("C", "D")),))

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stellar_sdk import Keypair, StrKey
 
-from simulator.core import keys
-from simulator.core.identity import random_seed
+from readpool.simulator.core import keys
+from readpool.simulator.core.identity import random_seed
 
 SEEDS = st.binary(min_size=32, max_size=32)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulator.core.life import Life, LifeSettings
+from readpool.simulator.core.life import Life, LifeSettings
 from tests.unit.core_world import Story, collapse, live, make_ledger
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "recorded/core/lifecycle.json").read_text())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from simulator.core.quorum import QUALITIES, Validator, blocks, generate, normalise, quorum_hash, tolerated
-from simulator.core.settings import QuorumSet
+from readpool.simulator.core.quorum import QUALITIES, Validator, blocks, generate, normalise, quorum_hash, tolerated
+from readpool.simulator.core.settings import QuorumSet
 
 ONE = "GCTI6HMWRH2QGMFKWVU5M5ZSOTKL7P7JAHZDMJJBKDHGWTEC4CJ7O3DU"
 TESTNET = (

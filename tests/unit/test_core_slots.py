@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.model import ClosedLedger
-from simulator.core.slots import Slots, parse_slots
+from readpool.simulator.core.model import ClosedLedger
+from readpool.simulator.core.slots import Slots, parse_slots
 from tests.unit.core_world import make_ledger
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.core.stopped import StopWatch
+from readpool.simulator.core.stopped import StopWatch
 
 
 @pytest.mark.parametrize(

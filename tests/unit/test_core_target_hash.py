@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.life import Life, LifeSettings
+from readpool.simulator.core.life import Life, LifeSettings
 from tests.core_archive import make_ledgers
 
 LEDGERS = make_ledgers(120)

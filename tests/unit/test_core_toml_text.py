@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.core.toml_text import parse
+from readpool.simulator.core.toml_text import parse
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,18 @@ import pytest
 
 from bench.policy import contenders as c
 from bench.policy.days import DayResult, compute_figure, live_day
-from cli.backtest.scaling import make_weigh
 from bench.policy.rivals import FixedSize
 from bench.policy.verdict import compute_needed_hours, find_worst_seeds, format_table, mix_fixed
-from controller.weights import WeightSettings
+from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.scaling import make_weigh
 from readpool.replica_class import ReplicaClass
-from simulator.day.day import PoolDay
-from simulator.day.measures import Measures
-from simulator.day.oddities import Oddities, Span
-from simulator.day.replica import FULL_SPEED, NETWORK_RATE, ModelReplica, start_replica
-from simulator.day.scenario import Day, Fault, FaultKind, draw_day
-from simulator.day.sight import Sight
-from simulator.day.traffic import BORNE_PER_REPLICA, STEPS_PER_DAY
+from readpool.simulator.day.day import PoolDay
+from readpool.simulator.day.measures import Measures
+from readpool.simulator.day.oddities import Oddities, Span
+from readpool.simulator.day.replica import FULL_SPEED, NETWORK_RATE, ModelReplica, start_replica
+from readpool.simulator.day.scenario import Day, Fault, FaultKind, draw_day
+from readpool.simulator.day.sight import Sight
+from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEPS_PER_DAY
 
 CONTENDERS = {contender.name: contender for contender in c.list_contenders()}
 

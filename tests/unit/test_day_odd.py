@@ -10,15 +10,15 @@ from bench.policy import contenders as c
 from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.days import DayResult
 from bench.policy.front import FAMILIES, Point, build_front, find_behind, format_front, list_names
-from cli.backtest.scaling import make_weigh
 from bench.policy.rivals import FixedSize
-from controller.weights import WeightSettings
-from simulator.day.day import PoolDay
-from simulator.day.measures import Measures
-from simulator.day.oddities import LOOP_SECONDS, Oddities, Span, draw_oddities
-from simulator.day.replica import ModelReplica, start_replica
-from simulator.day.scenario import Day, Fault, FaultKind, draw_day
-from simulator.day.traffic import BORNE_PER_REPLICA, STEPS_PER_DAY
+from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.scaling import make_weigh
+from readpool.simulator.day.day import PoolDay
+from readpool.simulator.day.measures import Measures
+from readpool.simulator.day.oddities import LOOP_SECONDS, Oddities, Span, draw_oddities
+from readpool.simulator.day.replica import ModelReplica, start_replica
+from readpool.simulator.day.scenario import Day, Fault, FaultKind, draw_day
+from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEPS_PER_DAY
 
 CONTENDERS = {contender.name: contender for contender in (*c.list_contenders(), *c.list_front())}
 HOUR = 3600.0

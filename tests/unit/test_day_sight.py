@@ -1,12 +1,12 @@
 """The model's quick sight against the scaler's own fold, over a day of every fault."""
 
-from scaler.freshness import ReplicaStanding, Thresholds, advance
+from readpool.simulator.day.replica import ModelReplica
+from readpool.simulator.day.scenario import Fault, FaultKind
+from readpool.simulator.day.sight import Sight
+from readpool.simulator.day.traffic import STEP_SECONDS, STEPS_PER_DAY
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.tip import Tip
-from simulator.day.replica import ModelReplica
-from simulator.day.scenario import Fault, FaultKind
-from simulator.day.sight import Sight
-from simulator.day.traffic import STEP_SECONDS, STEPS_PER_DAY
+from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.tip import Tip
 
 FAULTS = [
     Fault(3600.0 * hour, 0, kind, seconds)

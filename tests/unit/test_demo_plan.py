@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.demo_plan import REAL, SIMULATED, PlanError, build_plan
+from readpool.cli.demo.demo_plan import REAL, SIMULATED, PlanError, build_plan
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.demo_report import Moment, Verdict, build_report, judge
+from readpool.cli.demo.demo_report import Moment, Verdict, build_report, judge
 from readpool.replica_class import ReplicaClass
 
 LETTERS = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.demo_report import Moment
-from cli.demo_story import Act, Cast, Cue, Sight, Turn, advance_story
+from readpool.cli.demo.demo_report import Moment
+from readpool.cli.demo.demo_story import Act, Cast, Cue, Sight, Turn, advance_story
 from readpool.replica_class import ReplicaClass
 
 CAST = Cast(

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from cli.demo_lines import Lines, build_summary
-from cli.demo_plan import build_plan
-from cli.demo_report import Verdict
-from cli.demo_stage import Stage
-from cli.demo_story import Act
-from cli.demo_view import build_view
-from cli.hpa import HpaStep
-from cli.stand_in import Sync
+from readpool.cli.demo.demo_lines import Lines, build_summary
+from readpool.cli.demo.demo_plan import build_plan
+from readpool.cli.demo.demo_report import Verdict
+from readpool.cli.demo.demo_stage import Stage
+from readpool.cli.demo.demo_story import Act
+from readpool.cli.demo.demo_view import build_view
+from readpool.cli.demo.stand_in import Sync
+from readpool.simulator.hpa import HpaStep
 from readpool.v1 import observer_pb2 as pb
 
 FRESH, LAGGING = pb.REPLICA_CLASS_FRESH, pb.REPLICA_CLASS_LAGGING

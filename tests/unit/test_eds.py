@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.eds import (
+from controller.eds.eds import (
     MOST_WEIGHT,
     Assignment,
     EdsEndpoint,

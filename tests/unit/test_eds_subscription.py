@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.eds_subscription import MOST_IN_ONE_ANSWER, Answer, Subscription
+from controller.eds.eds_subscription import MOST_IN_ONE_ANSWER, Answer, Subscription
 
 
 class Conversation:

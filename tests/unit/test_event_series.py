@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.event_series import BURST, MAX_SERIES, REPEAT_SECONDS, SERIES_SECONDS, EventSeries, Sentence
+from controller.events.event_series import BURST, MAX_SERIES, REPEAT_SECONDS, SERIES_SECONDS, EventSeries, Sentence
 
 
 def tell(series: EventSeries, sentence: Sentence, now: float) -> str:

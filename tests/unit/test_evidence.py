@@ -5,27 +5,27 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from scaler.change_log import ChangeLog
-from scaler.evidence import (
+from scaler.fleet.evidence import (
     BEHIND,
     CONTRADICTED,
-    COUNTS,
     NO_ANSWER,
     NO_LEDGER,
     OTHER_NETWORK,
     STOPPED,
     UNKNOWN_NETWORK,
+    USED,
     Circumstances,
     Hearing,
     hear,
     judge,
 )
-from scaler.policy import Bounds
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.fleets.change_log import ChangeLog
+from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.tip import DEFAULT_LIMITS, Tip
-from scaler.trigger import Reference
+from scaler.standing.tip import DEFAULT_LIMITS, Tip
+from scaler.triggers.trigger import Reference
 from tests.unit.staged_fleet import NETWORK, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
 NOW = 10_000.0
@@ -43,13 +43,13 @@ def heard(report: NodeReport | None, *, seconds_ago: float = 1.0, moved_seconds_
 @pytest.mark.parametrize(
     ("hearing", "against", "state"),
     [
-        pytest.param(heard(OURS), AGAINST, COUNTS, id="in step"),
+        pytest.param(heard(OURS), AGAINST, USED, id="in step"),
         pytest.param(heard(None), AGAINST, NO_ANSWER, id="never answered"),
         pytest.param(heard(OURS, seconds_ago=21), AGAINST, NO_ANSWER, id="answered too long ago"),
         pytest.param(heard(replace(OURS, network="theirs")), AGAINST, OTHER_NETWORK, id="of another network"),
         pytest.param(heard(replace(OURS, network=None)), AGAINST, UNKNOWN_NETWORK, id="of a network it does not name"),
         pytest.param(
-            heard(replace(OURS, network=None)), replace(AGAINST, network=None), COUNTS, id="nobody names a network"
+            heard(replace(OURS, network=None)), replace(AGAINST, network=None), USED, id="nobody names a network"
         ),
         pytest.param(heard(replace(OURS, ledger=0)), AGAINST, NO_LEDGER, id="answers without a ledger"),
         pytest.param(heard(replace(OURS, ledger=0, network=None)), AGAINST, NO_LEDGER, id="and without a network"),
@@ -57,7 +57,7 @@ def heard(report: NodeReport | None, *, seconds_ago: float = 1.0, moved_seconds_
         pytest.param(
             heard(OURS, moved_seconds_ago=600),
             replace(AGAINST, tip=Tip(LEDGER, NOW - 600)),
-            COUNTS,
+            USED,
             id="stands still with the network",
         ),
         pytest.param(heard(replace(OURS, ledger=LEDGER - 45)), AGAINST, BEHIND, id="follows too far behind"),
@@ -67,7 +67,7 @@ def heard(report: NodeReport | None, *, seconds_ago: float = 1.0, moved_seconds_
             CONTRADICTED,
             id="ahead of two that know how old their ledger is",
         ),
-        pytest.param(heard(replace(OURS, ledger=LEDGER + 45)), AGAINST, COUNTS, id="ahead of two that may be behind"),
+        pytest.param(heard(replace(OURS, ledger=LEDGER + 45)), AGAINST, USED, id="ahead of two that may be behind"),
         pytest.param(
             heard(replace(OURS, ledger=LEDGER + 45), moved_seconds_ago=600),
             AGAINST,
@@ -79,8 +79,8 @@ def heard(report: NodeReport | None, *, seconds_ago: float = 1.0, moved_seconds_
 def test_the_verdict_on_a_reference_is(hearing: Hearing, against: Circumstances, state: str) -> None:
     verdict = judge(HORIZON, hearing, against, NOW)
     assert verdict.state == state
-    assert bool(verdict.message) is (state != COUNTS)
-    assert (verdict.claim is not None) is (state in {COUNTS, STOPPED, BEHIND})
+    assert bool(verdict.message) is (state != USED)
+    assert (verdict.claim is not None) is (state in {USED, STOPPED, BEHIND})
 
 
 @pytest.mark.parametrize(("age", "is_current"), [(None, False), (5.0, True), (31.0, False)])
@@ -111,7 +111,7 @@ def test_the_log_names_a_reference_once_for_each_reason_and_when_it_counts_again
             assert isinstance(snapshot, FleetSnapshot)
             log.note_snapshot(snapshot)
     told = [(line["event"], line.get("reason")) for line in lines if "eference" in line["event"]]
-    assert told == [("referenceSetAside", UNKNOWN_NETWORK), ("referenceCounts", None)]
+    assert told == [("referenceIgnored", UNKNOWN_NETWORK), ("referenceUsed", None)]
 
 
 NET = StagedNetwork()
@@ -147,5 +147,5 @@ def test_no_reference_takes_readers_or_changes_the_size_of_a_healthy_fleet(
         BEHIND,
         UNKNOWN_NETWORK,
         OTHER_NETWORK,
-        COUNTS,
+        USED,
     }

@@ -3,8 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from scaler.admission import Admission, PoolTriggerError
-from scaler.trigger import ServiceSource, TriggerError, build_pool_target
+from scaler.services.admission import Admission, PoolTriggerError
+from scaler.triggers.trigger import ServiceSource, TriggerError, build_pool_target
 
 GOOD = {"service": "core", "port": "11626", "targetReplicas": "3"}
 

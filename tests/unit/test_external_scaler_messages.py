@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.keda_messages import build_metric_specs, build_metric_values, is_active
-from scaler.policy import Bounds
-from scaler.trigger import FleetSpec, Metric, ServiceSource, Trigger, build_pool_target
+from scaler.policy.policy import Bounds
+from scaler.services.keda_messages import build_metric_specs, build_metric_values, is_active
+from scaler.triggers.trigger import FleetSpec, Metric, ServiceSource, Trigger, build_pool_target
 
 VALUES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy import Bounds
-from scaler.policy_grounds import ALL_UNREACHABLE
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import ALL_UNREACHABLE
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.tip import SLACK_LEDGERS
-from scaler.trigger import Reference
+from scaler.standing.tip import SLACK_LEDGERS
+from scaler.triggers.trigger import Reference
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,
     GONE,

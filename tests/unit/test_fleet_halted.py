@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy_grounds import NETWORK_HALTED
-from scaler.tip import HALTED_SECONDS, STALLED_SECONDS
+from scaler.policy.policy_grounds import NETWORK_HALTED
+from scaler.standing.tip import HALTED_SECONDS, STALLED_SECONDS
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,
     GONE,

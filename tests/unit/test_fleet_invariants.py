@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.metrics import NoGround, compute_metric
-from scaler.policy import Bounds
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.metrics import NoGround, compute_metric
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import Metric
+from scaler.triggers.trigger import Metric
 from tests.unit.staged_fleet import FIRST_LEDGER, GONE, SPEC, START, Outcome, StagedNetwork
 
 NETWORK = StagedNetwork()

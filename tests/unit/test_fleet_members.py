@@ -1,9 +1,9 @@
 """Who belongs to a fleet: what is said while nobody is known, who is kept, who is forgotten."""
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import FROM_ZERO
-from scaler.policy_grounds import NO_REPLICAS, STILL_OBSERVING
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.policy.policy import SCALING_FROM_ZERO
+from scaler.policy.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from tests.unit.staged_fleet import GONE, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
 FRESH, UNKNOWN = ReplicaClass.FRESH, ReplicaClass.UNKNOWN
@@ -44,7 +44,7 @@ def test_a_fleet_of_zero_comes_up_to_its_target_or_to_what_was_asked_for_last() 
     fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
     fleet.set_members({}, START + 1)
     began = fleet.snapshot(START + 1).decision
-    assert (began.desired, began.reason) == (SPEC.bounds.target, FROM_ZERO)
+    assert (began.desired, began.reason) == (SPEC.bounds.target, SCALING_FROM_ZERO)
     stage = StagedFleet(*[NETWORK.in_step] * 7)
     stage.play(60)
     stage.fleet.set_members({}, stage.now)

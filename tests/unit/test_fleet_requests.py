@@ -6,10 +6,10 @@ from math import inf
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.fleet.readers import find_failing, find_rates, list_serving
+from scaler.fleet.request_figures import RequestFigures
 from scaler.probes.gate import GateReport
 from scaler.probes.report import PollFailure
-from scaler.readers import find_failing, find_rates, list_serving
-from scaler.request_figures import RequestFigures
 from tests.component.scripted_fleets import make_replica
 from tests.unit.staged_fleet import (
     GONE,
@@ -69,7 +69,7 @@ def test_where_all_tell_the_load_is_known_and_sizes_the_pool_by_what_was_learned
     stage.fleet.change_spec(LEARNED, stage.now)
     shown = stage.fleet.snapshot(stage.now)
     assert known(stage) == {"core-0": 100.0, "core-1": 100.0, "core-2": 140.0}
-    assert (shown.decision.bearing, shown.decision.desired) == (4, 4)
+    assert (shown.decision.replicas_for_load, shown.decision.desired) == (4, 4)
     figures = shown.replicas[0].requests
     assert figures is not None
     assert (figures.requests_per_second, figures.error_percent, figures.latency_p90_ms) == (100.0, 1.0, 9.0)
@@ -80,7 +80,7 @@ def test_where_one_that_serves_tells_nothing_nothing_is_known_of_the_load() -> N
     stage.fleet.change_spec(LEARNED, stage.now)
     shown = stage.fleet.snapshot(stage.now)
     assert known(stage) == {}
-    assert (shown.decision.bearing, shown.decision.desired) == (0, 3)
+    assert (shown.decision.replicas_for_load, shown.decision.desired) == (0, 3)
     assert [one.requests is None for one in shown.replicas] == [False, False, True]
 
 

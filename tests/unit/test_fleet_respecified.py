@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy import Bounds
-from scaler.policy_grounds import NOT_YET_SUSTAINED, MissingGround
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import NOT_YET_SUSTAINED, MissingGround
+from scaler.triggers.trigger import FleetSpec
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, classes, desired
 
 NETWORK = StagedNetwork()

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from scaler.policy import Bounds
-from scaler.snapshot import FleetSnapshot
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
 from tests.unit.staged_fleet import SPEC, START, Outcome, Script, StagedFleet, StagedNetwork
 
 NETWORK = StagedNetwork()

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy_grounds import NO_REPLICAS
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.policy.policy_grounds import NO_REPLICAS
 from tests.unit.staged_fleet import NETWORK, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.probes.report import CatchUp, NodeReport, PollFailure
-from scaler.tip import Tip
+from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.tip import Tip
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.probes.report import CatchUp, NodeReport, PollFailure
-from scaler.tip import Tip
+from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.tip import Tip
 
 START = 1000.0
 LEDGERS = st.one_of(st.integers(0, 2**32 - 1), st.integers(4990, 5010))

@@ -1,9 +1,9 @@
 """A node that answers without a ledger: an unhealthy Stellar RPC, a Core that boots."""
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.probes.report import NodeReport
-from scaler.tip import Tip
+from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.tip import Tip
 
 TIP = Tip(60_000_000, moved_at=0.0)
 HEALTHY = NodeReport(ledger=60_000_000, is_synced=True, state="healthy")

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from controller.core_config import CorePorts
-from controller.gate import CORE_PORTS, PodPorts, build_gate, choose_ports, has_gate
-from controller.gate_config import ADMIN_SOCKET, GateSettings, build_gate_config
-from controller.gate_listeners import DRAIN_SECONDS, GatePorts
-from controller.plan_settings import PlanSettings
+from controller.core_config.core_config import CorePorts
+from controller.gate.gate import CORE_PORTS, PodPorts, build_gate, choose_ports, has_gate
+from controller.gate.gate_config import ADMIN_SOCKET, GateSettings, build_gate_config
+from controller.gate.gate_listeners import DRAIN_SECONDS, GatePorts
+from controller.observed.plan_settings import PlanSettings
 from controller.resources.network_policy import build_network_policy
 from controller.resources.pod_template import TERMINATION_SECONDS, build_pod_template
 from tests.unit.observed_pools import build_pool

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaler.gate_addresses import match_gates, place_gates
+from scaler.polling.gate_addresses import match_gates, place_gates
 
 MEMBERS = {"core-0": "http://10.0.0.1:11627", "core-1": "http://10.0.0.2:11627"}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.growth import Space, Volume, choose_growth
+from controller.plan.growth import Space, Volume, choose_growth
 from readpool.pool.quantity import parse_quantity
 from readpool.pool.volumes import AutoGrow
 

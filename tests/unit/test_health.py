@@ -6,8 +6,8 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from readpool.budget import Budget, Limits
-from scaler.health import Health
-from scaler.streams import Streams
+from scaler.services.health import Health
+from scaler.services.streams import Streams
 
 if TYPE_CHECKING:
     import grpc

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.history import COARSEST_SECONDS, FINEST_SECONDS, MAX_REPLICAS, ROWS, LagHistory
+from scaler.telemetry.history import COARSEST_SECONDS, FINEST_SECONDS, MAX_REPLICAS, ROWS, LagHistory
 
 
 def _record(history: LagHistory, seconds: int, lag: int = 0, start: int = 0) -> None:

@@ -10,15 +10,15 @@ from typing import cast
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy import Bounds
-from scaler.policy_grounds import NETWORK_HALTED
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import NETWORK_HALTED
+from scaler.policy.shared_database import DATABASE_STOPPED
 from scaler.probes.answer import HttpAnswer
 from scaler.probes.conversation import Interviewer
 from scaler.probes.horizon import parse_root
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.probes.rpc import parse_rpc
-from scaler.shared_database import DATABASE_STOPPED
 from tests.recorded.horizon_answers import change_root
 from tests.unit.staged_fleet import GONE, NETWORK, SPEC, START, Script, StagedFleet, StagedNetwork, classes, desired
 

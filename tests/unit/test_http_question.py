@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.fetch import HttpQuestion, _explain_os_error, build_failure, build_question
-from scaler.http_exchange import ExchangeError
+from scaler.polling.fetch import HttpQuestion, _explain_os_error, build_failure, build_question
+from scaler.polling.http_exchange import ExchangeError
 
 
 @pytest.mark.parametrize(

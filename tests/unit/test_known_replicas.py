@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from scaler.known_replicas import Shortage, explain_shortage, follow_shortage
-from scaler.policy import Bounds
-from scaler.trigger import NodesSource
+from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
+from scaler.policy.policy import Bounds
+from scaler.triggers.trigger import NodesSource
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, desired
 
 FIVE = replace(SPEC, bounds=Bounds(2, 5, 20))

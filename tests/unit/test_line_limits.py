@@ -30,11 +30,11 @@ def read_lines(stream: StringIO) -> list[dict[str, object]]:
 
 
 def test_a_value_without_end_is_cut_and_the_line_says_so(stream: StringIO) -> None:
-    structlog.get_logger().warning("triggerRefused", namespace="\x01" * 200_000, why="short")
+    structlog.get_logger().warning("triggerRefused", namespace="\x01" * 200_000, message="short")
     (line,) = read_lines(stream)
     assert len(str(line["namespace"])) < MOST_CHARACTERS + 50
     assert str(line["namespace"]).endswith("(and 198000 characters more)")
-    assert line["why"] == "short"
+    assert line["message"] == "short"
 
 
 def test_lines_of_one_namespace_without_end_are_withheld_and_those_of_others_are_not(stream: StringIO) -> None:
@@ -53,7 +53,7 @@ def test_a_line_says_how_many_were_withheld_before_it() -> None:
     limits = LineLimits(lambda: now)
     assert [limits.take("event", "evil") for _ in range(BURST + 3)] == [0] * BURST + [None] * 3
     now = 1 / PER_SECOND
-    assert limits(None, "info", {"event": "event", "namespace": "evil"})["notLogged"] == 3
+    assert limits(None, "info", {"event": "event", "namespace": "evil"})["suppressed"] == 3
 
 
 def test_namespaces_without_end_bring_no_lines_without_end_and_silence_nothing_else() -> None:

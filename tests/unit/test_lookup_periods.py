@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.lookup_periods import (
+from scaler.polling.lookup_periods import (
     LOOKUP_SHARE,
     LookupLoad,
     compute_lookup_periods,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.membership import Membership, advance_membership, is_label, name_nodes
+from scaler.fleet.membership import Membership, advance_membership, is_label, name_nodes
 
 TWO = {"core-0": "http://10.0.0.1:11626", "core-1": "http://10.0.0.2:11626"}
 ONE = {"core-0": "http://10.0.0.1:11626"}

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler import policy_grounds
-from scaler.metrics import NOTHING_TO_MEASURE, REQUESTS_UNKNOWN, NoGround, compute_metric
-from scaler.policy import Decision
+from scaler.fleet.metrics import NOTHING_TO_MEASURE, REQUESTS_UNKNOWN, NoGround, compute_metric
+from scaler.fleet.request_figures import RequestFigures
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.policy import policy_grounds
+from scaler.policy.policy import Decision
 from scaler.probes.report import NodeReport
-from scaler.request_figures import RequestFigures
-from scaler.snapshot import FleetSnapshot, Replica
-from scaler.trigger import Metric
+from scaler.triggers.trigger import Metric
 from tests.component.scripted_fleets import make_replica, make_snapshot
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP

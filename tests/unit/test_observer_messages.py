@@ -9,17 +9,17 @@ import pytest
 from readpool.budget import Budget, Limits
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
-from scaler.freshness import ReplicaStanding
-from scaler.observer import Observer, Told, is_more_than_numbers
-from scaler.policy import Bounds, Decision
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
-from scaler.snapshot import FleetSnapshot, Replica
-from scaler.snapshot_message import build_snapshot_message
-from scaler.streams import Streams
-from scaler.tip import Tip
+from scaler.services.observer import Observer, Told, is_more_than_numbers
+from scaler.services.snapshot_message import build_snapshot_message
+from scaler.services.streams import Streams
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 
 if TYPE_CHECKING:
-    from scaler.watched_fleet import WatchedFleet
+    from scaler.fleets.watched_fleet import WatchedFleet
 
 ANSWERED = ReplicaStanding(
     replica_class=ReplicaClass.LAGGING,
@@ -42,7 +42,7 @@ SNAPSHOT = FleetSnapshot(
         Replica("core-0", "http://10.0.0.1:11626", ANSWERED),
         Replica("core-1", "http://10.0.0.2:11626", ReplicaStanding()),
     ),
-    decision=Decision(4, "Lacking", "One lags.", lacking=1),
+    decision=Decision(4, "Lacking", "One lags.", unhealthy=1),
     bounds=Bounds(1, 3, 10),
     lag_threshold=1000,
     counts=Counter({ReplicaClass.LAGGING: 1, ReplicaClass.UNKNOWN: 1}),
@@ -54,7 +54,7 @@ def test_all_that_is_known_goes_out_and_what_is_not_known_is_left_out() -> None:
     answered, silent = message.replicas
     assert (message.fleet, message.namespace, message.sequence, message.at) == ("stellar/core", "stellar", 7, 100.0)
     assert (message.tip.ledger, message.tip.moved_at, message.tip.halted) == (3000, 98.0, False)
-    assert (message.decision.desired_replicas, message.decision.reason, message.decision.lacking) == (4, "Lacking", 1)
+    assert (message.decision.desired_replicas, message.decision.reason, message.decision.unhealthy) == (4, "Lacking", 1)
     assert (message.bounds.min_replicas, message.bounds.target_replicas, message.bounds.max_replicas) == (1, 3, 10)
     assert (answered.name, answered.ledger, answered.lag, answered.state) == ("core-0", 1000, 2000, "Synced!")
     assert getattr(answered, "class") == observer_pb2.REPLICA_CLASS_LAGGING
@@ -94,7 +94,7 @@ DOUBTED = replace(FRESH, standing=replace(FRESH.standing, dissenting_polls=1))
     [
         pytest.param({"sequence": 8, "at": 101.0}, False, id="time alone"),
         pytest.param({"tip": Tip(3001, 101.0)}, False, id="the tip moved on"),
-        pytest.param({"decision": Decision(4, "Lacking", "One lags, still.", lacking=1)}, False, id="other words"),
+        pytest.param({"decision": Decision(4, "Lacking", "One lags, still.", unhealthy=1)}, False, id="other words"),
         pytest.param({"tip": Tip(3000, 98.0, is_halted=True)}, True, id="the network halted"),
         pytest.param({"tip": None}, True, id="the tip was lost"),
         pytest.param({"decision": Decision(5, "Lacking", "Two lag.")}, True, id="another number of replicas"),
@@ -114,7 +114,7 @@ def test_only_what_is_more_than_numbers_is_told_at_once(change: dict[str, Any], 
 def test_a_doubt_is_told_at_once_and_goes_out() -> None:
     known, doubted = (replace(SNAPSHOT, replicas=(one, SNAPSHOT.replicas[1])) for one in (FRESH, DOUBTED))
     assert is_more_than_numbers(known, doubted)
-    assert [build_snapshot_message(one).replicas[0].doubted for one in (known, doubted)] == [False, True]
+    assert [build_snapshot_message(one).replicas[0].suspect for one in (known, doubted)] == [False, True]
 
 
 def test_the_start_of_a_process_another_network_and_the_interval_go_out() -> None:
@@ -141,11 +141,16 @@ def test_numbers_wait_for_the_interval_since_the_last_telling_and_nothing_new_wa
 
 @pytest.mark.parametrize("number", [2**32, 2**64, 10**40, -1])
 def test_no_number_of_a_fleet_is_too_large_to_be_told(number: int) -> None:
-    decision = Decision(number, "BearingLoad", "", lacking=number, catching_up=number, bearing=number)
+    decision = Decision(number, "ScaledForLoad", "", unhealthy=number, catching_up=number, replicas_for_load=number)
     standing = replace(ANSWERED, lag_ledgers=number, report=NodeReport(ledger=number, is_synced=True))
     replicas = (Replica("core-0", "http://10.0.0.1:11626", standing),)
     message = build_snapshot_message(replace(SNAPSHOT, decision=decision, tip=Tip(number, 0.0), replicas=replicas))
-    told = (message.decision.bearing, message.decision.desired_replicas, message.replicas[0].lag, message.tip.ledger)
+    told = (
+        message.decision.replicas_for_load,
+        message.decision.desired_replicas,
+        message.replicas[0].lag,
+        message.tip.ledger,
+    )
     assert told == tuple(min(max(number, 0), most) for most in (2**32 - 1, 2**32 - 1, 2**64 - 1, 2**64 - 1))
 
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cli.explanation import explain_pool
-from cli.pools_table import REPLICA_COLUMNS, Paper, ReplicaRow
-from controller.labels import OUT_OF_SERVICE
+from controller.observed.labels import OUT_OF_SERVICE
+from readpool.cli.pools.explanation import explain_pool
+from readpool.cli.pools.pools_table import REPLICA_COLUMNS, Paper, ReplicaRow
 from readpool.replica_class import ReplicaClass
-from scaler.metrics import compute_metric
-from scaler.policy import Bounds
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, Metric
+from scaler.fleet.metrics import compute_metric
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
+from scaler.triggers.trigger import FleetSpec, Metric
 from tests.unit.drawn_worlds import few, worlds
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, UNREACHABLE
 from tests.unit.pool_routes import read_addresses
@@ -191,7 +191,7 @@ def look(staged: StagedFleet, *out: str, seconds: float = 5, spec: FleetSpec = S
 def test_it_has_a_substitute_at_once() -> None:
     staged = stage(*[NETWORK.in_step] * 3)
     before, after = look(staged).decision, look(staged, "core-1").decision
-    assert (before.desired, after.desired, after.lacking) == (3, 4, 1)
+    assert (before.desired, after.desired, after.unhealthy) == (3, 4, 1)
     assert after.message == "3 wanted fresh and none lacking, one more for core-1 out of service: 4"
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.overload import Overload, watch_overload
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.overload import Overload, watch_overload
 
 FRESH = ReplicaStanding(ReplicaClass.FRESH, rate=0.2)
 BUSY = ReplicaStanding(ReplicaClass.LAGGING, rate=0.15)

@@ -8,9 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.history import LagSeries
-from scaler.page_feed import (
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.policy.policy import Bounds, Decision
+from scaler.probes.report import NodeReport
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
+from scaler.telemetry.history import LagSeries
+from scaler.telemetry.page_feed import (
     Health,
     build_details,
     build_history,
@@ -22,10 +26,6 @@ from scaler.page_feed import (
     encode_summary,
     join_summaries,
 )
-from scaler.policy import Bounds, Decision
-from scaler.probes.report import NodeReport
-from scaler.snapshot import FleetSnapshot, Replica
-from scaler.tip import Tip
 
 FRESH, LAGGING = ReplicaClass.FRESH, ReplicaClass.LAGGING
 CATCHING_UP, UNREACHABLE = ReplicaClass.CATCHING_UP, ReplicaClass.UNREACHABLE
@@ -74,7 +74,7 @@ def make_snapshot(*classes: ReplicaClass, tip: Tip | None = MOVING, desired: int
         pytest.param((FRESH,) * 3, STALLED, 3, Health.STALLED, id="the tip does not move"),
         pytest.param((LAGGING,) * 3, STALLED, 3, Health.NONE_FRESH, id="none fresh weighs more than a stalled tip"),
         pytest.param((FRESH,) * 3, HALTED, None, Health.HALTED, id="halted explains why there is no ground"),
-        pytest.param((UNREACHABLE,) * 3, None, None, Health.NO_GROUND, id="nothing is known"),
+        pytest.param((UNREACHABLE,) * 3, None, None, Health.NO_DATA, id="nothing is known"),
     ],
 )
 def test_health_is_the_first_that_explains(

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from readpool.replica_class import ReplicaClass
-from scaler.page_feed import Health
-from scaler.page_files import PageFile, read_page_files
-from scaler.trigger import ServiceSource, parse_trigger
+from scaler.telemetry.page_feed import Health
+from scaler.telemetry.page_files import PageFile, read_page_files
+from scaler.triggers.trigger import ServiceSource, parse_trigger
 
 
 @pytest.fixture

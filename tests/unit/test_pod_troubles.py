@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.pod_troubles import count_troubles, find_trouble, read_unready_since
+from controller.replicas.pod_troubles import count_troubles, find_trouble, read_unready_since
 from tests.unit.observed_pools import CATCHING_UP, FRESH, NOW, UNKNOWN, UNREACHABLE, build_pod, build_pool
 from tests.unit.pool_world import WEIGHED, PoolWorld
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_release import Surplus
-from scaler.tip import Tip
+from scaler.policy.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_release import Surplus
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, pool, sizes
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
@@ -47,12 +47,14 @@ L = standing(LAGGING, 72)
     ("standings", "held", "desired", "reason", "message"),
     [
         pytest.param([F] * 5, 5, 5, "OnTarget", "5 wanted fresh and none lacking", id="all fresh"),
-        pytest.param([F] * 4 + [L], 5, 6, "ReplacingLack", "5 wanted fresh + 1 lagging for 72 s = 6", id="one lags"),
+        pytest.param(
+            [F] * 4 + [L], 5, 6, "ReplacingUnhealthy", "5 wanted fresh + 1 lagging for 72 s = 6", id="one lags"
+        ),
         pytest.param(
             [F] * 4 + [replace(standing(LAGGING, 5), ailing_since=NOW - 72)],
             5,
             6,
-            "ReplacingLack",
+            "ReplacingUnhealthy",
             "5 wanted fresh + 1 lagging for 72 s = 6",
             id="one lags that did not answer before",
         ),
@@ -68,7 +70,7 @@ L = standing(LAGGING, 72)
             [F] * 4 + [standing(UNREACHABLE, 61)],
             5,
             6,
-            "ReplacingLack",
+            "ReplacingUnhealthy",
             "5 wanted fresh + 1 not answering for 61 s = 6",
             id="one does not answer",
         ),
@@ -84,7 +86,7 @@ L = standing(LAGGING, 72)
             [F] * 4 + [standing(CATCHING_UP, 3601)],
             5,
             6,
-            "ReplacingLack",
+            "ReplacingUnhealthy",
             "5 wanted fresh + 1 not catching up for 3601 s = 6",
             id="one is on its way for too long",
         ),
@@ -103,12 +105,12 @@ L = standing(LAGGING, 72)
             [F] * 6,
             6,
             6,
-            "HoldingSurplus",
+            "ScaleDownDelayed",
             "5 wanted fresh and none lacking, 6 kept until that has lasted",
             id="surplus",
         ),
         pytest.param([F] * 2, None, 5, "OnTarget", None, id="grows to the target at once"),
-        pytest.param([F] * 5 + [UNKNOWN], 6, 6, "HoldingSurplus", None, id="an unknown one lets nobody go"),
+        pytest.param([F] * 5 + [UNKNOWN], 6, 6, "ScaleDownDelayed", None, id="an unknown one lets nobody go"),
     ],
 )
 def test_desired_is_the_target_and_one_for_each_lack(
@@ -173,13 +175,13 @@ def newcomer(joined_seconds_ago: float) -> ReplicaStanding:
 
 def test_where_warm_ups_are_seen_to_be_slow_a_newcomer_is_waited_for_longer() -> None:
     slow = standing(CATCHING_UP, 5000)
-    assert decided(pool(F, F, F, F, F, slow), held=5).lacking == 1
-    assert decided(pool(F, F, F, F, newcomer(joined_seconds_ago=2000), slow), held=5).lacking == 0
+    assert decided(pool(F, F, F, F, F, slow), held=5).unhealthy == 1
+    assert decided(pool(F, F, F, F, newcomer(joined_seconds_ago=2000), slow), held=5).unhealthy == 0
 
 
 def test_a_replica_that_was_there_before_us_tells_no_warm_up() -> None:
     assert (
-        decided(pool(F, F, F, F, newcomer(joined_seconds_ago=7190), standing(CATCHING_UP, 5000)), held=5).lacking == 1
+        decided(pool(F, F, F, F, newcomer(joined_seconds_ago=7190), standing(CATCHING_UP, 5000)), held=5).unhealthy == 1
     )
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from scaler.capacity import Capacity, Load
-from scaler.policy import Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_release import Surplus
-from scaler.policy_warmup import WarmUps
+from scaler.policy.capacity import Capacity, Load
+from scaler.policy.policy import Decision, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_release import Surplus
+from scaler.policy.policy_warmup import WarmUps
 from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
 from tests.unit.test_policy import TIP, F, decided
 
@@ -37,21 +37,21 @@ def decide_on(
 
 def test_what_was_learned_before_a_restart_bears_the_load_after_it_and_is_told_on() -> None:
     decision, memory = decide_on(FIVE_FRESH, PolicyMemory(), requests=900.0, settings=LEARNED)
-    assert (decision.bearing, decision.desired, decision.reason) == (12, 7, "LimitedBySurge")
+    assert (decision.replicas_for_load, decision.desired, decision.reason) == (12, 7, "LimitedBySurge")
     assert decision.learned_requests_per_replica == 450.0
     assert memory.capacity.borne == ()
 
 
 def test_what_was_learned_is_told_without_a_request_rate_too_and_nothing_rests_on_it() -> None:
     decision = decided(FIVE_FRESH, held=5, settings=LEARNED)
-    assert (decision.bearing, decision.desired, decision.learned_requests_per_replica) == (0, 5, 450.0)
+    assert (decision.replicas_for_load, decision.desired, decision.learned_requests_per_replica) == (0, 5, 450.0)
 
 
 def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load_needs() -> None:
     memory, answers = PolicyMemory(), []
     for seconds, requests in ((0.0, 600.0), (2.0, None), (61.0, None)):
         decision, memory = decide_on(FIVE_FRESH, memory, requests=requests, settings=LEARNED, seconds=seconds)
-        answers.append((decision.bearing, decision.reason))
+        answers.append((decision.replicas_for_load, decision.reason))
     assert answers == [(8, "LimitedBySurge"), (8, "LimitedBySurge"), (0, "RequestsUnknown")]
 
 
@@ -59,7 +59,7 @@ def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load
 def test_a_growing_load_is_looked_ahead_for_no_less_than_it_takes_to_be_asked(warm_up: float, bearing: int) -> None:
     growing = Capacity(borne=(450.0,), load=Load(2000.0, 10.0, NOW))
     memory = PolicyMemory(warm_ups=WarmUps((warm_up,)), capacity=growing)
-    assert decide_on(FIVE_FRESH, memory, requests=400.0)[0].bearing == bearing
+    assert decide_on(FIVE_FRESH, memory, requests=400.0)[0].replicas_for_load == bearing
 
 
 def test_a_replica_that_came_at_once_is_not_let_go_at_once() -> None:

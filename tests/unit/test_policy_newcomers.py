@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy import PolicyMemory, PolicySettings, decide, decide_from_zero
-from scaler.policy_grounds import MissingGround
-from scaler.policy_release import Surplus
-from scaler.standing import ReplicaStanding
-from scaler.tip import Tip
+from scaler.policy.policy import PolicyMemory, PolicySettings, decide, decide_from_zero
+from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.policy_release import Surplus
+from scaler.standing.standing import ReplicaStanding
+from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
 from tests.unit.staged_fleet import GONE, SPEC, START, Outcome, Script, StagedFleet, StagedNetwork, desired
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaStanding
 from tests.unit.policy_turns import NOW, SETTINGS, pool, sizes
 
 F = ReplicaStanding(ReplicaClass.FRESH, since=0.0)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.overload import Overload
-from scaler.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
-from scaler.policy_recall import recall, tell_memory
-from scaler.policy_release import Surplus
-from scaler.policy_warmup import WarmUps
-from scaler.remembered import Remembered
-from scaler.standing import ReplicaStanding
-from scaler.tip import Tip
+from scaler.policy.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_recall import recall, tell_memory
+from scaler.policy.policy_release import Surplus
+from scaler.policy.policy_warmup import WarmUps
+from scaler.policy.remembered import Remembered
+from scaler.standing.overload import Overload
+from scaler.standing.standing import ReplicaStanding
+from scaler.standing.tip import Tip
 
 NOW = 1_800_000_000.0
 SETTINGS = PolicySettings(Bounds(3, 5, 20))
@@ -128,7 +128,7 @@ def test_a_load_that_was_known_lacks_where_it_is_not() -> None:
 def test_those_that_lagged_in_turns_go_on_doing_so() -> None:
     memory = recalled(unrest=2.2, asked=7, fewer_since=None)
     decision, _ = decide_on(memory, 7, NOW)
-    assert (decision.desired, decision.lacking) == (7, 2)
+    assert (decision.desired, decision.unhealthy) == (7, 2)
 
 
 def test_a_long_absence_leaves_the_size_to_what_is_there_and_begins_each_wait_anew() -> None:

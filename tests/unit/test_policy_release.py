@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.policy_release import ReleaseSettings, Surplus, hold_or_release
+from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 
 SETTINGS = ReleaseSettings(wait_seconds=100.0, regret_seconds=3600.0, longest_wait_seconds=800.0, largest_share=0.1)
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.policy import PolicyMemory, decide
-from scaler.policy_release import Surplus
+from scaler.policy.policy import PolicyMemory, decide
+from scaler.policy.policy_release import Surplus
 from scaler.probes.report import NodeReport
-from scaler.tip import Tip
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, pool
 
 HEARD = ReplicaStanding(ReplicaClass.UNREACHABLE, since=NOW - 3600, report=NodeReport(ledger=5000, is_synced=True))

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding
-from scaler.policy_warmup import WarmUps, record_warm_ups
+from scaler.policy.policy_warmup import WarmUps, record_warm_ups
+from scaler.standing.freshness import ReplicaStanding
 
 
 def new(first_seen: float) -> ReplicaStanding:

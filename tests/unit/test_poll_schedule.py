@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
+from scaler.polling.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
 
 periods = st.floats(0.05, 300.0)
 moments = st.floats(0.0, 1e9)

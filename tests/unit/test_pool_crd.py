@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller import shards
+from controller.shards import shards
 from readpool.pool.crd import build_crd, render_chart_template, render_crd
 from readpool.pool.rules import VALIDATIONS
 from readpool.pool.scalars import LIST_MAP_KEYS, LIST_TYPE

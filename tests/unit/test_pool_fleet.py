@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.pool.spec import parse_pool
-from scaler.policy import Bounds
-from scaler.pool_fleet import ReferenceRules, build_unread, derive_fleet
-from scaler.pool_grounds import was_deleted
+from scaler.policy.policy import Bounds
+from scaler.policy.remembered import Remembered
 from scaler.probes import parse_horizon
 from scaler.probes.kinds import ProbeKind
-from scaler.remembered import Remembered
-from scaler.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
+from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
+from scaler.triggers.pool_grounds import was_deleted
+from scaler.triggers.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 from tests.unit.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
 
 ASKED = build_pool_target("stellar", "reads")
@@ -165,7 +165,7 @@ def test_a_pool_on_its_way_out_stays_observed_and_holds() -> None:
     manifest["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     going = derive_fleet(ASKED, manifest, NONE)
     assert replace(going, hold=None) == derive()
-    assert reason(going) == "PoolGoing"
+    assert reason(going) == "PoolTerminating"
 
 
 REFUSED_REFERENCES = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from controller.pool_keys import PoolKey, find_marks, find_pool_keys, mark_of_label, mark_of_target
-from controller.trims import trim, trim_pod
+from controller.cluster.trims import trim, trim_pod
+from controller.observed.pool_keys import PoolKey, find_marks, find_pool_keys, mark_of_label, mark_of_target
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, POOL, SCALED_OBJECT, Kind
 
 POOL_OWNER = {"kind": "ReadOnlyPool", "name": "owner", "uid": "u-1"}

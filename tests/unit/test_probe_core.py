@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding, Thresholds, advance
 from scaler.probes import parse_core
 from scaler.probes.report import CatchUp, ClosedLedger, NodeReport, PollFailure, ProbeError
-from scaler.tip import Tip
+from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.tip import Tip
 from tests.recorded import answers
 from tests.recorded.answers import read_answer, read_document, read_trace
 from tests.shared_folder import SHARED

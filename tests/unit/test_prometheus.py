@@ -13,12 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import expose
-from scaler.policy import Decision
-from scaler.prometheus import build_registry
-from scaler.request_figures import RequestFigures
-from scaler.snapshot import FleetSnapshot
-from scaler.stats import ScalerStats
-from scaler.tip import Tip
+from scaler.fleet.request_figures import RequestFigures
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Decision
+from scaler.standing.tip import Tip
+from scaler.telemetry.prometheus import build_registry
+from scaler.telemetry.stats import ScalerStats
 from tests.component.scripted_fleets import NOW, TIP, make_replica, make_snapshot, make_three_fresh
 
 _UNITS = (
@@ -36,9 +36,9 @@ _UNITS = (
 )
 _FLAGS = (
     "readpool_tip_stalled",
-    "readpool_tip_halted",
-    "readpool_decision_grounded",
-    "readpool_reference_counts",
+    "readpool_network_halted",
+    "readpool_decision_available",
+    "readpool_reference_used",
     "readpool_replica_series_enabled",
 )
 """0 or 1, which has no unit."""
@@ -115,16 +115,16 @@ async def test_a_fleet_is_told_as_its_snapshot_says() -> None:
         make_replica("core-1", ReplicaClass.LAGGING, 1400),
         make_replica("core-2", ReplicaClass.UNREACHABLE, 7),
     ]
-    decision = Decision(4, "ReplicasLack", "One lags.", lacking=1, bearing=2)
+    decision = Decision(4, "ReplicasLack", "One lags.", unhealthy=1, replicas_for_load=2)
     values = await _values(make_snapshot("stellar/core", *replicas, decision=decision))
     fleet = {"fleet": "stellar/core"}
     assert values[_key("readpool_fleets")] == 1
     assert values[_key("readpool_tip_ledger", **fleet)] == TIP
     assert values[_key("readpool_tip_moved_timestamp_seconds", **fleet)] == NOW - 2
-    assert values[_key("readpool_tip_halted", **fleet)] == 0
+    assert values[_key("readpool_network_halted", **fleet)] == 0
     assert values[_key("readpool_desired_replicas", **fleet)] == 4
-    assert values[_key("readpool_lacking_replicas", **fleet)] == 1
-    assert values[_key("readpool_bearing_replicas", **fleet)] == 2
+    assert values[_key("readpool_unhealthy_replicas", **fleet)] == 1
+    assert values[_key("readpool_load_required_replicas", **fleet)] == 2
     assert values[_key("readpool_decision_info", reason="ReplicasLack", **fleet)] == 1
     assert values[_key("readpool_max_lag_ledgers", **fleet)] == 1400
     by_class = {"fresh": 1, "lagging": 1, "catchingUp": 0, "unreachable": 1, "foreign": 0, "unknown": 0}
@@ -161,7 +161,7 @@ async def test_what_is_not_known_has_no_series_rather_than_a_zero() -> None:
     )
     for name in absent:
         assert _key(f"readpool_{name}", **fleet) not in values
-    assert values[_key("readpool_decision_grounded", **fleet)] == 0
+    assert values[_key("readpool_decision_available", **fleet)] == 0
     assert values[_key("readpool_decision_info", reason="NoReplicas", **fleet)] == 1
 
 
@@ -189,7 +189,7 @@ async def test_a_halted_network_is_a_one() -> None:
     halted = make_snapshot("stellar/core", tip=Tip(TIP, NOW - 99, is_stalled=True, is_halted=True))
     values = await _values(halted)
     assert values[_key("readpool_tip_stalled", fleet="stellar/core")] == 1
-    assert values[_key("readpool_tip_halted", fleet="stellar/core")] == 1
+    assert values[_key("readpool_network_halted", fleet="stellar/core")] == 1
 
 
 async def test_the_scalers_own_counts_are_told() -> None:

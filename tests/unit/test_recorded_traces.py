@@ -12,12 +12,12 @@ from typing import NamedTuple
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet import Fleet, FleetSettings
-from scaler.policy import Bounds
+from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds
 from scaler.probes.core import parse_core
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.snapshot import FleetSnapshot
-from scaler.trigger import FleetSpec, ServiceSource
+from scaler.triggers.trigger import FleetSpec, ServiceSource
 from tests.shared_folder import SHARED
 from tests.strictness import skip_or_fail, skip_where_impossible
 

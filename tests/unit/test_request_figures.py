@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
+from scaler.fleet.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 
 FINITE = (1.0, 10.0, 100.0)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaler.fleet.request_figures import RequestFigures
+from scaler.fleet.request_window import WINDOW_SECONDS, RequestWindow, advance_window, find_figures
 from scaler.probes.gate import GateReport
-from scaler.request_figures import RequestFigures
-from scaler.request_window import WINDOW_SECONDS, RequestWindow, advance_window, find_figures
 
 START = 1_800_000_000.0
 BOUNDS = (1.0, 10.0, inf)

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from controller.observed import ObservedPool
-from controller.plan import Plan, plan_pool
-from controller.pool_keys import PoolKey
-from controller.rollout_turns import RolloutTurns
+from controller.observed.observed import ObservedPool
+from controller.observed.pool_keys import PoolKey
+from controller.plan.plan import Plan, plan_pool
+from controller.reconcile.rollout_turns import RolloutTurns
 from readpool.kubernetes.kinds import POD
 from tests.unit.observed_pools import FRESH, NOW, UNREACHABLE
 from tests.unit.pool_world import WEIGHED, PoolWorld

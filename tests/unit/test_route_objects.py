@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.observed import Capabilities
-from controller.plan import Plan, plan_pool
+from controller.observed.observed import Capabilities
+from controller.plan.plan import Plan, plan_pool
 from readpool.kubernetes.kinds import SERVICE, ObjectKey
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, EVERYTHING, FRESH, LAGGING

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.fleet_view import parse_fleet_view
-from controller.observed import FleetView
-from controller.scaler_clock import compute_stale_seconds, is_skew_absurd, read_scaler_clock
+from controller.observed.observed import FleetView
+from controller.observed.scaler_clock import compute_stale_seconds, is_skew_absurd, read_scaler_clock
+from controller.observer.fleet_view import parse_fleet_view
 from readpool.v1 import observer_pb2
 from tests.unit.observed_pools import FRESH, LAGGING, NOW
 from tests.unit.pool_world import PoolWorld, name_deleted

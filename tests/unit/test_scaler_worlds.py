@@ -8,9 +8,9 @@ from copy import deepcopy
 
 import pytest
 
-from controller.weights import WeighedReplica, WeightSettings, compute_weights
-from scaler.readers import find_rates
-from scaler.snapshot import FleetSnapshot
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from scaler.fleet.readers import find_rates
+from scaler.fleet.snapshot import FleetSnapshot
 from tests.unit.scaler_worlds import STEP_SECONDS, World, bound_size, draw_world
 
 WORLDS = int(os.environ.get("READPOOL_WORLDS", "12"))

@@ -5,14 +5,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.fleet_view import parse_fleet_view
+from controller.observer.fleet_view import parse_fleet_view
 from readpool.pool.status import PoolStatus, dump_status
-from scaler.policy import Bounds, Decision
-from scaler.pool_fleet import ReferenceRules, derive_fleet
-from scaler.remembered import Remembered
-from scaler.snapshot import FleetSnapshot
-from scaler.snapshot_message import build_snapshot_message
-from scaler.trigger import build_pool_target
+from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.policy import Bounds, Decision
+from scaler.policy.remembered import Remembered
+from scaler.services.snapshot_message import build_snapshot_message
+from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
+from scaler.triggers.trigger import build_pool_target
 from tests.unit.pool_manifests import build_manifest
 
 NOW = 1_800_000_000

@@ -4,10 +4,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from controller.checkpoints import LedgerRange
-from controller.shards import ShardAssignment, ShardMember, ShardPlan, ShardSettings, ShardStrategy, assign_shards
-from controller.shards_hashed import compute_score
-from controller.shards_problems import (
+from controller.shards.checkpoints import LedgerRange
+from controller.shards.shards import (
+    ShardAssignment,
+    ShardMember,
+    ShardPlan,
+    ShardSettings,
+    ShardStrategy,
+    assign_shards,
+)
+from controller.shards.shards_hashed import compute_score
+from controller.shards.shards_problems import (
     LEDGERS_UNKNOWN,
     NO_ARCHIVES,
     SHARD_MISSING,

@@ -11,16 +11,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.checkpoints import (
+from controller.shards.checkpoints import (
     LedgerRange,
     compute_first_checkpoint,
     compute_last_checkpoint,
     parse_ledger_range,
 )
-from controller.shards import ShardAssignment, ShardMember, ShardSettings, ShardStrategy, assign_shards
-from controller.shards_hashed import assign_by_hash
-from controller.shards_problems import parse_shard_annotation
-from controller.shards_ranges import count_checkpoints, split_ledgers
+from controller.shards.shards import ShardAssignment, ShardMember, ShardSettings, ShardStrategy, assign_shards
+from controller.shards.shards_hashed import assign_by_hash
+from controller.shards.shards_problems import parse_shard_annotation
+from controller.shards.shards_ranges import count_checkpoints, split_ledgers
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=40)
 SHARDS = st.integers(1, 12)
@@ -145,7 +145,7 @@ def test_a_growing_archive_moves_ranges_only_when_the_open_one_has_outgrown_the_
 
 def test_another_process_with_another_hash_seed_gives_the_same_answer() -> None:
     script = (
-        "import json; from controller.shards_hashed import assign_by_hash;"
+        "import json; from controller.shards.shards_hashed import assign_by_hash;"
         "print(json.dumps(assign_by_hash([f'pool-{i}' for i in range(25)], 7), sort_keys=True))"
     )
     answers = {

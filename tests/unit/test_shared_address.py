@@ -5,9 +5,9 @@ from itertools import cycle
 
 import pytest
 
-from scaler.policy import Bounds
+from scaler.policy.policy import Bounds
+from scaler.policy.shared_address import SHARED_ADDRESS, find_shared_address, is_step_back
 from scaler.probes.report import NodeReport
-from scaler.shared_address import SEVERAL_NODES, find_shared_address, is_step_back
 from tests.unit.staged_fleet import SPEC, START, Script, StagedFleet, StagedNetwork, desired
 
 NETWORK = StagedNetwork()
@@ -42,7 +42,7 @@ def take_turns(*starts: float) -> Script:
 def test_a_service_with_one_address_is_held_with_a_sentence_within_a_minute() -> None:
     stage = StagedFleet(take_turns(START - 500, START - 400, START - 300), spec=FIVE)
     shown = stage.play(60)
-    assert (shown[-1].decision.desired, shown[-1].decision.reason) == (None, SEVERAL_NODES)
+    assert (shown[-1].decision.desired, shown[-1].decision.reason) == (None, SHARED_ADDRESS)
     assert "Several nodes answer at http://core-0:11626 in turn" in shown[-1].decision.message
     assert "clusterIP: None" in shown[-1].decision.message
     stage.scripts["core-0"] = NETWORK.in_step

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaler.sight import Sight
+from scaler.polling.sight import Sight
 
 
 def watch(nodes: int) -> Sight:

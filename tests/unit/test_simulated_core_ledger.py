@@ -18,14 +18,14 @@ from stellar_sdk.xdr import (
     TransactionResult,
 )
 
-from simulator.core.entries import account_key, check_key, data_key, decode_account
-from simulator.core.http import BadRequestError
-from simulator.core.ledger_state import LedgerState, genesis_entries
-from simulator.core.model import GENESIS, ClosedLedger, Header
-from simulator.core.query_keys import read_account_keys, read_form, read_keys
-from simulator.core.snapshots import Snapshots
-from simulator.core.transaction_queue import PENDING_LEDGERS, TransactionQueue
-from simulator.core.transactions import (
+from readpool.simulator.core.entries import account_key, check_key, data_key, decode_account
+from readpool.simulator.core.http import BadRequestError
+from readpool.simulator.core.ledger_state import LedgerState, genesis_entries
+from readpool.simulator.core.model import GENESIS, ClosedLedger, Header
+from readpool.simulator.core.query_keys import read_account_keys, read_form, read_keys
+from readpool.simulator.core.snapshots import Snapshots
+from readpool.simulator.core.transaction_queue import PENDING_LEDGERS, TransactionQueue
+from readpool.simulator.core.transactions import (
     CREATE_ACCOUNT,
     TX_BAD_SEQ,
     TX_FAILED,
@@ -34,8 +34,8 @@ from simulator.core.transactions import (
     encode_operation_result,
     encode_result,
 )
-from simulator.core.upgrades import UpgradeError, Upgrades
-from simulator.core.xdr import XdrError, decode_base64
+from readpool.simulator.core.upgrades import UpgradeError, Upgrades
+from readpool.simulator.core.xdr import XdrError, decode_base64
 
 ACCOUNT = Keypair.from_raw_ed25519_seed(bytes(32))
 KEYS = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core_info import (
+from readpool.simulator.core_info import (
     BUILD,
     CoreInfo,
     CoreState,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.network import GENESIS_HASH, UNKNOWN_HASH, Network, NetworkSettings
+from readpool.simulator.network import GENESIS_HASH, UNKNOWN_HASH, Network, NetworkSettings
 
 START = 1_795_476_000.0
 

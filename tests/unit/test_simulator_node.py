@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core_info import CoreInfo, CoreState, render_info
-from simulator.network import UNKNOWN_HASH, Network, NetworkSettings
-from simulator.node import Node, NodeSettings, Phase
+from readpool.simulator.core_info import CoreInfo, CoreState, render_info
+from readpool.simulator.network import UNKNOWN_HASH, Network, NetworkSettings
+from readpool.simulator.node import Node, NodeSettings, Phase
 
 START = 1_795_476_000.0
 ACCELERATED = NetworkSettings(ledger_seconds=1.0, checkpoint_ledgers=8, first_ledger=200)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from simulator.core_info import CoreInfo, render_info, write_styled
-from simulator.network import Network, NetworkSettings
-from simulator.node import Node, NodeSettings
+from readpool.simulator.core_info import CoreInfo, render_info, write_styled
+from readpool.simulator.network import Network, NetworkSettings
+from readpool.simulator.node import Node, NodeSettings
 from tests.shared_folder import SHARED
 from tests.strictness import skip_or_fail, skip_where_impossible
 

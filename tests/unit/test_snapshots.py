@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.snapshots import (
+from controller.snapshots.snapshots import (
     FAILED_SECONDS,
     PROMPT_SECONDS,
     RESTORE_SECONDS,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.snapshots import (
+from controller.snapshots.snapshots import (
     RETRY_SECONDS,
     SETTLED_SECONDS,
     Donor,

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from scaler.tip import CLOSING_RATE, HALTED_SECONDS, SLACK_LEDGERS, STALLED_SECONDS, Claim, Tip, TipLimits, compute_tip
+from scaler.standing.tip import (
+    CLOSING_RATE,
+    HALTED_SECONDS,
+    SLACK_LEDGERS,
+    STALLED_SECONDS,
+    Claim,
+    Tip,
+    TipLimits,
+    compute_tip,
+)
 
 NOW = 10_000.0
 LEDGER = 50_000_000

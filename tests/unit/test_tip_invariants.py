@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.tip import SLACK_LEDGERS, Claim, Tip, compute_tip
+from scaler.standing.tip import SLACK_LEDGERS, Claim, Tip, compute_tip
 
 LEDGERS = st.integers(2, 2**32 - 1)
 CLAIMS = st.builds(

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from scaler.policy import Bounds
+from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger import (
+from scaler.triggers.trigger import (
     FleetSpec,
     Metric,
     NodesSource,

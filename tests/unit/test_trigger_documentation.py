@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scaler import pool_grounds, trigger
-from scaler.pool_fleet import ReferenceRules, derive_fleet
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
-from scaler.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
+from scaler.triggers import pool_grounds, trigger
+from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
+from scaler.triggers.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
 from tests.unit.test_trigger import refuse
 
 FOLDER = Path(__file__).resolve().parents[2]

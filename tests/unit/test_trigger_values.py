@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.probes.kinds import ProbeKind
-from scaler.trigger import (
+from scaler.triggers.trigger import (
     MAX_LAG_THRESHOLD,
     MAX_NODES,
     MAX_REFERENCES,

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.freshness import ReplicaStanding, Thresholds, advance
-from scaler.policy import Bounds
-from scaler.policy_grounds import NOT_OBSERVED
+from scaler.policy.policy import Bounds
+from scaler.policy.policy_grounds import NOT_OBSERVED
 from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.tip import Tip
-from scaler.unseen import forget_unseen
+from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.tip import Tip
+from scaler.standing.unseen import forget_unseen
 from tests.unit.staged_fleet import GONE, SPEC, StagedFleet, StagedNetwork, classes, desired
 
 NETWORK = StagedNetwork()

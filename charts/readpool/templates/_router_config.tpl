@@ -66,7 +66,7 @@ layered_runtime:
       static_layer: {envoy.resource_limits.listener.telemetry.connection_limit: 512}
 {{- end }}
 
-{{/* What a gate takes of a query (controller/gate_listeners.py). */}}
+{{/* What a gate takes of a query (controller/gate/gate_listeners.py). */}}
 {{- define "readpool.router.mostBodyBytes" -}}65536{{- end }}
 
 {{/* Three quarters of the container's memory: what Envoy holds beside its heap has to fit in as well. */}}

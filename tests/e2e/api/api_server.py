@@ -1,7 +1,7 @@
 """A real kube-apiserver on etcd, on loopback, with certificates of its own: no kubelet, no controllers, up in seconds.
 
 Programs come from $TEST_ASSET_KUBE_APISERVER, $TEST_ASSET_ETCD and $TEST_ASSET_KUBECTL, as in Kubernetes' own envtest,
-else from the builds of tests.cluster.
+else from the builds of devtools.cluster.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.access import Access, KubectlError
-from tests.cluster.builds import build_all
-from tests.cluster.certificates import write_certificates, write_kubeconfig
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import Access, KubectlError
+from devtools.cluster.builds import build_all
+from devtools.cluster.certificates import write_certificates, write_kubeconfig
+from devtools.cluster.waiting import wait_for
 
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0

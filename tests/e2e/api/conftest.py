@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 import uvloop
 
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.waiting import wait_for
 from readpool.pool.crd import render_crd
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer, Programs, find_programs, run_api_server
 from tests.e2e.api.controller_stage import ControllerStage, set_stage
 from tests.strictness import skip_or_fail

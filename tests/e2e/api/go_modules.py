@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.cluster.builds import SETTINGS
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.progress import CommandError, run_reported
+from devtools.cluster.builds import SETTINGS
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.progress import CommandError, run_reported
 
 
 def fetch_module(module: str, title: str, pins: Path | None = None) -> Path:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.cluster.access import RELAY
-from tests.cluster.builds import Binaries
-from tests.cluster.node import build_lone_proxy
+from devtools.cluster.access import RELAY
+from devtools.cluster.builds import Binaries
+from devtools.cluster.node import build_lone_proxy
 from tests.e2e.api.api_server import ApiServer
 from tests.eds_router import DELTA, build_router_config
 from tests.envoy_process import ask_admin

@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from controller.gate import READ_PORT
+from controller.gate.gate import READ_PORT
+from devtools.cluster.addresses import NODE_NAME
+from devtools.cluster.builds import Binaries, build_all
+from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
 from readpool.kubernetes.kinds import POOL as POOL_KIND
-from tests.cluster.addresses import NODE_NAME
-from tests.cluster.builds import Binaries, build_all
-from tests.cluster.waiting import wait_for
 from tests.component.scripted_observer import build_snapshot
 from tests.e2e.api.api_server import ApiServer, find_programs, run_api_server
 from tests.e2e.api.conftest import install_crd

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from devtools.cluster.access import Access, KubectlError
+from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import HTTP_ROUTE, POD, PROMETHEUS_RULE, SCALED_OBJECT, STATEFUL_SET, VOLUME_SNAPSHOT
-from tests.cluster.access import Access, KubectlError
-from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.controller_stage import ControllerStage
 from tests.e2e.api.open_definitions import defined

@@ -16,14 +16,14 @@ from typing import Any
 import grpc
 import pytest
 
+from devtools.cluster.certificates import write_kubeconfig
 from readpool.v1 import observer_pb2 as pb
-from tests.cluster.certificates import write_kubeconfig
 from tests.component.playing_observer import PlayingObserver, serve
 from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)
-READPOOL = (sys.executable, "-m", "cli")
+READPOOL = (sys.executable, "-m", "readpool.cli")
 LAGGING = build_replica("readers-5", "lagging", 1500)
 WAIT_SECONDS = 30
 
@@ -134,12 +134,12 @@ async def test_without_the_scaler_the_status_explains_and_says_that_it_does(api_
 
 
 async def test_the_scalers_own_sentence_explains_where_it_is_asked(api_server: ApiServer, pool: str) -> None:
-    decision = pb.Decision(desired_replicas=6, reason="ReplacingLack", lacking=1)
+    decision = pb.Decision(desired_replicas=6, reason="ReplacingUnhealthy", unhealthy=1)
     decision.message = "5 wanted fresh + 1 lagging for 72 s = 6"
     async with serve(PlayingObserver([pb.Snapshot(fleet=f"{pool}/readers", decision=decision)])) as observer:
         code, out, _ = await run(api_server, "explain", "readers", "-n", pool, "--scaler", observer.address)
     assert code == 0
-    assert "The scaler wants 6 (ReplacingLack): 5 wanted fresh + 1 lagging for 72 s = 6." in out
+    assert "The scaler wants 6 (ReplacingUnhealthy): 5 wanted fresh + 1 lagging for 72 s = 6." in out
     assert observer.requests == [pb.WatchRequest(pool=pb.Pool(namespace=pool, name="readers"))]
 
 

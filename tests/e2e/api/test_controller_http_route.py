@@ -11,9 +11,9 @@ import pytest_asyncio
 import yaml
 
 from controller.resources.http_route import build_http_route
+from devtools.cluster.needs import UnmetNeedError
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, POOL, SERVICE, Kind
 from readpool.pool.spec import parse_pool
-from tests.cluster.needs import UnmetNeedError
 from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.gateway_definitions import read_definition, read_http_route_definition
 from tests.e2e.api.open_definitions import remove

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from controller.differs import differs
-from controller.observed import Capabilities, ObservedPool
-from controller.plan import Plan, plan_pool
-from controller.plan_settings import Grants
+from controller.observed.differs import differs
+from controller.observed.observed import Capabilities, ObservedPool
+from controller.observed.plan_settings import Grants
+from controller.plan.plan import Plan, plan_pool
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import (
     HTTP_ROUTE,
@@ -24,8 +26,6 @@ from readpool.kubernetes.kinds import (
     kind_of,
 )
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.controller_objects import POOLS, PROMETHEUS_RULES, find_scaled_object_definition
 from tests.e2e.api.gateway_definitions import read_http_route_definition

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import yaml
 
+from devtools.cluster.needs import UnmetNeedError
 from readpool.kubernetes.kinds import HTTP_ROUTE, SCALED_OBJECT, Kind
-from tests.cluster.needs import UnmetNeedError
 from tests.e2e.api.controller_stage import ControllerStage
 from tests.e2e.api.gateway_definitions import find_definitions
 from tests.e2e.api.go_modules import fetch_module

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from controller.gate import READ_PORT
-from tests.cluster.needs import UnmetNeedError
+from controller.gate.gate import READ_PORT
+from devtools.cluster.needs import UnmetNeedError
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly_forms, write_deadly_streams
 from tests.e2e.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
 from tests.envoy_binary import EnvoyMissingError

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from controller.resources.claims import read_size
+from devtools.cluster.needs import UnmetNeedError
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import EVENT, POD, POOL, PVC, STATEFUL_SET, VOLUME_SNAPSHOT, Manifest
-from tests.cluster.needs import UnmetNeedError
 from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.open_definitions import remove
 from tests.e2e.api.snapshot_definitions import read_volume_snapshot_definition

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from devtools.cluster.access import Access, KubectlError
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import parse_pool
-from tests.cluster.access import Access, KubectlError
 from tests.e2e.api.api_server import ApiServer
 from tests.unit.pool_manifests import ARCHIVE, Manifest, build_manifest
 

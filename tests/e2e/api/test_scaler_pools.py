@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from devtools.cluster.access import KubectlError
+from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.kinds import POOL
 from readpool.v1.observer_pb2 import REPLICA_CLASS_FRESH, REPLICA_CLASS_LAGGING, Fleets, WatchRequest
-from tests.cluster.access import KubectlError
-from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.pool_stage import POLL_SECONDS, PoolStage, PoolStream, apply_pool, run_pool_stage
 
@@ -172,8 +172,8 @@ async def test_a_scaler_that_starts_without_the_api_server_says_so_and_reads_on_
     try:
         async with run_pool_stage(namespace, api_server.kubeconfig) as stage:
             stream = stage.watch()
-            assert (await stream.read()).decision.reason == "PoolsNotRead"
-            assert str(await stage.ask()).startswith("UNAVAILABLE PoolsNotRead: ")
+            assert (await stream.read()).decision.reason == "PoolsNotSynced"
+            assert str(await stage.ask()).startswith("UNAVAILABLE PoolsNotSynced: ")
             assert (await stage.keda.IsActive(stage.build_ref())).result is True
             await asyncio.to_thread(api_server.start_api)
             await stream.read_until("OnTarget")
@@ -194,7 +194,7 @@ async def test_a_scaler_of_some_namespaces_needs_no_more_than_to_list_and_watch_
         await stage.apply(namespace="default")
         refusal = await stage.ask(namespace="default")
         assert str(refusal).startswith("UNIMPLEMENTED pool: 'reads' is in namespace default, and this scaler reads")
-        assert "Forbidden" not in {event["reason"] for event in stage.scaler.events_named("cannot watch")}
+        assert "Forbidden" not in {event["reason"] for event in stage.scaler.events_named("watchFailed")}
         assert await stage.client.delete(POOL, "default", "reads")
 
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from controller.resources.pod_template import merge_template
+from devtools.cluster.access import Access, KubectlError
+from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.kinds import POOL, STATEFUL_SET
-from tests.cluster.access import Access, KubectlError
-from tests.cluster.waiting import wait_for
 from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.rendered_chart import CHART, KUBERNETES, NAMESPACE, Helm, Object

@@ -2,7 +2,7 @@
 
 import time
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.port_cuts import without_peers
 from tests.e2e.cluster.read_only_pool import PoolView, apply_pool, build_pool

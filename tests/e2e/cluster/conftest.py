@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.evidence import save_evidence
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.provided import ProvidedCluster, provide_cluster
+from devtools.cluster.evidence import save_evidence
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.provided import ProvidedCluster, provide_cluster
 from tests.e2e.cluster import shared_release
 from tests.e2e.cluster.core_network import CoreNetwork, start_core_network
 from tests.e2e.cluster.own_release import OwnRelease

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.cluster.access import Access
+from devtools.cluster.access import Access
 
 _DECISION = "authorization.k8s.io/decision"
 CREATED = 201

@@ -5,7 +5,7 @@ Pure text. Accelerated is Core's own ARTIFICIALLY_ACCELERATE_TIME_FOR_TESTING: 1
 
 from dataclasses import dataclass
 
-from simulator.core_config import NodeKey
+from readpool.simulator.core_config import NodeKey
 
 FOLDER = "/data"
 """Where a node keeps its database, its buckets and, if it is the validator, the archive."""

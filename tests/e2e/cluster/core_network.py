@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.access import Access
+from devtools.cluster.access import Access
 from tests.e2e.cluster.core_configuration import (
     COMMAND_PORT,
     FOLDER,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.cluster.access import Access, KubectlError
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import Access, KubectlError
+from devtools.cluster.waiting import wait_for
 
 READY_SECONDS = 60.0
 _EXTERNAL_METRICS = "/apis/external.metrics.k8s.io/v1beta1"

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from tests.cluster.access import Access
+from devtools.cluster.access import Access
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import httpx
 from stellar_sdk import Account, Asset, Keypair, Network, TransactionBuilder
 from stellar_sdk.xdr import LedgerEntry, LedgerEntryType, LedgerKey, LedgerKeyAccount
 
-from tests.cluster.waiting import wait_for
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_configuration import COMMAND_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 

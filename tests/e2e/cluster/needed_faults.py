@@ -1,6 +1,6 @@
 """The faults that a test needs, where the cluster can be given them."""
 
-from tests.cluster.faults import Faults
+from devtools.cluster.faults import Faults
 from tests.strictness import skip_where_impossible
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_validator, fleet_labels
 from tests.e2e.cluster.light_nodes import build_light_pod
 from tests.e2e.cluster.own_release import OwnRelease

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cluster.access import Access
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import Access
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.kubectl_watch import read_watch
 
 HEARD_SECONDS = 30.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.access import Access
+from devtools.cluster.access import Access
 
 CHART = Path(__file__).parents[3] / "charts" / "readpool"
 INSTALL_SECONDS = 90
@@ -51,20 +51,25 @@ def install_own_release(
 
     Without a controller, unless the other values say so: no two releases may look after the same pools.
     """
-    repository, _, tag = image.rpartition(":")
-    values = {
-        "image": {"repository": repository, "tag": tag},
-        "crds": {"install": False},  # one for the whole cluster, and of several releases only one could own it
-        "controller": {"enabled": False},
-        "scaler": {"pollInterval": 1, "preStopSleepSeconds": 0, "resources": {"requests": {"cpu": "10m"}}, **scaler},
-        **others,
-    }
+    values = build_values(image, scaler, **others)
     access.helm(
         *("upgrade", "--install", "readpool", str(CHART), "--namespace", namespace, "--values", "-"),
         *("--wait", "--timeout", f"{INSTALL_SECONDS}s"),
         stdin=json.dumps(values),
     )
     return OwnRelease(access, namespace)
+
+
+def build_values(image: str, scaler: dict[str, Any], **others: Any) -> dict[str, Any]:
+    """Build the values of a release for tests, polling each second; without a controller unless the others say so."""
+    repository, _, tag = image.rpartition(":")
+    return {
+        "image": {"repository": repository, "tag": tag},
+        "crds": {"install": False},  # one for the whole cluster, and of several releases only one could own it
+        "controller": {"enabled": False},
+        "scaler": {"pollInterval": 1, "preStopSleepSeconds": 0, "resources": {"requests": {"cpu": "10m"}}, **scaler},
+        **others,
+    }
 
 
 def fetch_series(access: Access, namespace: str, pod: str, name: str, port: int = 8080) -> dict[str, float]:

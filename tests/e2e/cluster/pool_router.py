@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.own_release import OwnRelease, fetch_series
 from tests.e2e.cluster.read_only_pool import Manifest, PoolView, apply_pool
 from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release

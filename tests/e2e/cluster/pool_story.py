@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from scaler.policy import ON_TARGET
+from scaler.policy.policy import ON_TARGET
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import PoolView
 from tests.e2e.cluster.scaler_log import ScalerEvent, list_events
@@ -19,7 +19,7 @@ class Story:
 
     def laggards(self) -> list[ScalerEvent]:
         """List who was found to lag."""
-        return [event for event in self._list("classChanged") if event.fields["now"] == "lagging"]
+        return [event for event in self._list("classChanged") if event.fields["current"] == "lagging"]
 
     def decisions(self) -> list[ScalerEvent]:
         """List how large they found that it should be, and why."""

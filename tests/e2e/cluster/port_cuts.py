@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_configuration import COMMAND_PORT, PEER_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.needed_faults import require_faults

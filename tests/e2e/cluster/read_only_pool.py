@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.access import Access
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import Access
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_configuration import HISTORY_PORT, PEER_PORT, VALIDATOR_KEY
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import KedaView

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.cluster.access import Access
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import Access
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.kubectl_watch import read_watch
 
 FIRST_WORD_SECONDS = 30.0

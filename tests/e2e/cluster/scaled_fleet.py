@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.cluster.access import KubectlError
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import KubectlError
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.keda_view import KedaView
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.replica_record import ReplicaRecord, record_replicas

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.cluster.access import KubectlError
+from devtools.cluster.access import KubectlError
 from tests.e2e.cluster.own_release import OwnRelease
 
 CONTAINER = "scaler"
@@ -46,7 +46,7 @@ def list_classes(release: OwnRelease, fleet: str) -> dict[str, dict[str, str]]:
     """
     seen: dict[str, dict[str, str]] = {pod: {} for pod in release.pods()}
     for event in list_events(release, fleet, "classChanged"):
-        seen.setdefault(event.pod, {})[event.fields["replica"]] = event.fields["now"]
+        seen.setdefault(event.pod, {})[event.fields["replica"]] = event.fields["current"]
     return seen
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.cluster.access import Access
-from tests.cluster.provided import ImageReferences
-from tests.e2e.cluster.own_release import OwnRelease, install_own_release
+from devtools.cluster.access import Access
+from devtools.cluster.provided import ImageReferences
+from tests.e2e.cluster.own_release import OwnRelease, build_values, install_own_release
 
 NAMESPACE = "readpool"
 POLL_SECONDS = 2
@@ -18,11 +18,18 @@ def install_shared_release(access: Access, images: ImageReferences, **others: An
     may name references, so that all replicas of one can lag.
     """
     access.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    controller = {"resources": {"requests": {"cpu": "10m"}}, "eds": {"enabled": True}}
-    return install_own_release(
-        *(access, NAMESPACE, images.readpool, {"pollInterval": POLL_SECONDS, "allowStaticNodes": True}),
-        controller=controller,
-        crds={"install": True},
-        gate={"image": images.gate or ""},
-        **others,
-    )
+    return install_own_release(access, NAMESPACE, images.readpool, **_shared(images), **others)
+
+
+def build_shared_values(images: ImageReferences) -> dict[str, Any]:
+    """Build the values of the shared release, for whoever installs it in another way and means to leave it there."""
+    return build_values(images.readpool, **_shared(images))
+
+
+def _shared(images: ImageReferences) -> dict[str, Any]:
+    return {
+        "scaler": {"pollInterval": POLL_SECONDS, "allowStaticNodes": True},
+        "controller": {"resources": {"requests": {"cpu": "10m"}}, "eds": {"enabled": True}},
+        "crds": {"install": True},
+        "gate": {"image": images.gate or ""},
+    }

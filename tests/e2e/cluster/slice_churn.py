@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.object_watch import ObjectWatch, watch_objects
 from tests.e2e.cluster.read_only_pool import Manifest, PoolView
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.keda_view import KedaView
 from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
 from tests.e2e.cluster.own_release import OwnRelease

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from devtools.cluster.access import Access, KubectlError
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from readpool.pool.crd import CRD_NAME, render_crd
-from tests.cluster.access import Access, KubectlError
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
 from tests.component.certificates import Authority
 from tests.e2e.cluster.own_release import CHART, install_own_release
 from tests.e2e.cluster.tls_secrets import build_keda_secret

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from tests.cluster.access import KubectlError
-from tests.cluster.exec_faults import ExecFaults
-from tests.cluster.faults import PARTS
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.access import KubectlError
+from devtools.cluster.exec_faults import ExecFaults
+from devtools.cluster.faults import PARTS
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.needed_faults import require_faults
 
 PORT = 8000

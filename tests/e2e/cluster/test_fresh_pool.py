@@ -2,7 +2,7 @@
 
 import time
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CoreNetwork, build_watchers
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.scaled_fleet import HPA_SYNC_SECONDS, scale_fleet

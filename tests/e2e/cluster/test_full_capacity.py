@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scaler.policy import BEARING_LOAD
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
+from scaler.policy.policy import SCALED_FOR_LOAD
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.ledger_traffic import fill_ledgers
 from tests.e2e.cluster.needed_faults import require_faults
@@ -101,7 +101,7 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
             grown = time.time()
             tell(f"had grown after {grown - again.since:.0f} s; lagged before: {again.laggards()}; {asked}")
             assert not again.laggards()
-            assert BEARING_LOAD in {event.fields["reason"] for event in again.decisions()}
+            assert SCALED_FOR_LOAD in {event.fields["reason"] for event in again.decisions()}
             pool.wait_for("the new one is fresh", lambda: pool.status()["freshReplicas"] > TARGET, BACK_SECONDS)
             for share in TO_THE_TOP:
                 asked.every_seconds = space_out(learned + share * (too_many - learned))
@@ -110,7 +110,7 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
         size = pool.pool()["spec"]["replicas"]
         tell(f"{too_many:.2f} a replica of before, held for {HELD_SECONDS:.0f} s, by {size}; {asked}")
         for one in sorted(again.decisions(), key=lambda event: event.at):
-            tell(f"{one.fields['now']} after {one.at - again.since:.0f} s, {one.fields['reason']}, by {one.pod}")
+            tell(f"{one.fields['current']} after {one.at - again.since:.0f} s, {one.fields['reason']}, by {one.pod}")
         assert not again.laggards()
         assert not asked.failed()
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.churned_pool import SLICES_EACH, apply_churned_pool, measure_changes, measure_quiet
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease

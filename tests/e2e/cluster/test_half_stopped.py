@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from scaler.policy import Bounds, PolicySettings
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
+from scaler.policy.policy import Bounds, PolicySettings
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.scaled_fleet import HPA_SYNC_SECONDS, scale_fleet

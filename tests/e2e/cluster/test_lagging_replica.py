@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
 from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
 from tests.e2e.cluster.own_release import OwnRelease
@@ -38,7 +38,7 @@ def test_a_stopped_watcher_adds_one_replica_and_its_return_removes_it(
         cluster.faults.stop_process(namespace, stopped, CORE)
         seen = fleet.wait_for_event(
             "classChanged",
-            lambda event: event.fields["replica"] == stopped and event.fields["now"] == "unreachable",
+            lambda event: event.fields["replica"] == stopped and event.fields["current"] == "unreachable",
             began,
             NOTICED_SECONDS,
         )
@@ -67,7 +67,7 @@ def test_the_tolerance_of_the_hpa_swallows_no_replica_of_a_large_fleet(
         set_light_node(cluster.access, namespace, lagging, {"lag_ledgers": 50})
         flip = fleet.wait_for_event(
             "classChanged",
-            lambda event: event.fields["replica"] == lagging and event.fields["now"] == "lagging",
+            lambda event: event.fields["replica"] == lagging and event.fields["current"] == "lagging",
             began,
             NOTICED_SECONDS,
         )
@@ -75,7 +75,7 @@ def test_the_tolerance_of_the_hpa_swallows_no_replica_of_a_large_fleet(
         set_light_node(cluster.access, namespace, lagging, {"lag_ledgers": 0})
         fleet.wait_for_event(
             "classChanged",
-            lambda event: event.fields["replica"] == lagging and event.fields["now"] == FRESH,
+            lambda event: event.fields["replica"] == lagging and event.fields["current"] == FRESH,
             flip.at,
             NOTICED_SECONDS,
         )

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
 from tests.e2e.cluster.never_scaling import (
     Fault,
@@ -42,7 +42,7 @@ def decides_nothing_for(reason: str) -> Says:
 
 def calls_foreign(detail: str) -> Says:
     return lambda event: (
-        event.name == "classChanged" and event.fields["now"] == "foreign" and detail in event.fields["detail"]
+        event.name == "classChanged" and event.fields["current"] == "foreign" and detail in event.fields["detail"]
     )
 
 

@@ -1,6 +1,6 @@
 """A minute of ledgers in which a laggard's lag grows writes no EndpointSlice; test_full_churn.py is the long form."""
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.churned_pool import SLICES_EACH, apply_churned_pool, measure_quiet
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease

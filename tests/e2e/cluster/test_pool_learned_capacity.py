@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from scaler.policy import BEARING_LOAD
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
+from scaler.policy.policy import SCALED_FOR_LOAD
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import PoolRouter, run_routed_pool
@@ -59,7 +59,7 @@ def test_a_pool_grows_by_its_load_where_it_is_known_what_its_replicas_bear(
         pool.wait_for("the new one is fresh", lambda: pool.status()["freshReplicas"] > TARGET, BACK_SECONDS)
     print(f"grew after {grown:.0f} s; {asked}")  # noqa: T201
     assert not again.laggards()
-    assert BEARING_LOAD in {event.fields["reason"] for event in again.decisions()}
+    assert SCALED_FOR_LOAD in {event.fields["reason"] for event in again.decisions()}
     assert pool.status()["learnedRequestsPerReplica"] == BORNE
     fail_on(asked.failed(), asked)
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.lifecycle import is_serving
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.lifecycle import is_serving
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.own_release import OwnRelease

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.core_commands import CORE_COMMANDS
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease

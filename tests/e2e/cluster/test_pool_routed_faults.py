@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.cluster.lifecycle import is_serving
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.lifecycle import is_serving
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.needed_faults import require_faults

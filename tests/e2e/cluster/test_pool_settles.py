@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.cluster.access import KubectlError
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.access import KubectlError
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_configuration import HISTORY_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.needed_faults import require_faults
 from tests.e2e.cluster.own_release import OwnRelease

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_pool

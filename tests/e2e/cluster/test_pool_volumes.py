@@ -2,9 +2,9 @@
 
 import pytest
 
-from controller.core_config_override import DATA_FOLDER
-from controller.resources.volume_watch import WATCH
-from tests.cluster.provided import ProvidedCluster
+from controller.core_config.core_config_override import DATA_FOLDER
+from controller.gate.volume_watch import WATCH
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool

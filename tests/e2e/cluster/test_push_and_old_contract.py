@@ -6,8 +6,8 @@ Each has a fleet of its own; all three suffer the same at the same time.
 from collections.abc import Mapping
 from contextlib import ExitStack
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.keda_view import KedaView
 from tests.e2e.cluster.light_nodes import build_light_fleet, set_light_node
 from tests.e2e.cluster.old_contract_proxy import build_proxy, build_proxy_address

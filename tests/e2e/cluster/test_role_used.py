@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.needs import UnmetNeedError
-from tests.cluster.provided import ProvidedCluster
+from devtools.cluster.needs import UnmetNeedError
+from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.api.gateway_definitions import read_http_route_definition
 from tests.e2e.cluster.controller_role import Right, list_asked, list_granted
 from tests.e2e.cluster.core_network import CoreNetwork

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tests.cluster.cache import find_cache_folder
-from tests.cluster.debian_base import build_base
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.readpool_image import compute_added_bytes
-from tests.cluster.waiting import wait_for
+from devtools.cluster.cache import find_cache_folder
+from devtools.cluster.debian_base import build_base
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.readpool_image import compute_added_bytes
+from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.strictness import skip_where_impossible
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.cluster.provided import ProvidedCluster
-from tests.cluster.waiting import wait_for
+from devtools.cluster.provided import ProvidedCluster
+from devtools.cluster.waiting import wait_for
 from tests.component.certificates import Authority, Pair
 from tests.e2e.cluster.keda_view import KedaView, MetricRecord, ask_throughout
 from tests.e2e.cluster.light_nodes import build_light_fleet

@@ -8,11 +8,11 @@ import grpc
 import pytest
 from envoy.config.endpoint.v3 import endpoint_pb2
 
-from controller.eds_feed import EdsFeed
-from controller.eds_server import EdsServer
-from controller.eds_store import EdsStore
-from controller.sight import CURRENT_SECONDS, Sight
-from controller.watches import Watches
+from controller.cluster.sight import CURRENT_SECONDS, Sight
+from controller.cluster.watches import Watches
+from controller.eds.eds_feed import EdsFeed
+from controller.eds.eds_server import EdsServer
+from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, ObjectKey

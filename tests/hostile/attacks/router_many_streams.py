@@ -2,7 +2,7 @@
 
 import asyncio
 
-from controller.gate_listeners import MOST_BODY_BYTES
+from controller.gate.gate_listeners import MOST_BODY_BYTES
 from tests.hostile.attack import Attack, Ports, Stand
 from tests.hostile.connections import Arrive, Crowd
 from tests.http2_frames import (

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.core_config import CorePorts
-from controller.gate import build_gate
-from controller.gate_config import GateSettings, build_gate_config
-from controller.gate_listeners import READY_PATH, GatePorts
+from controller.core_config.core_config import CorePorts
+from controller.gate.gate import build_gate
+from controller.gate.gate_config import GateSettings, build_gate_config
+from controller.gate.gate_listeners import READY_PATH, GatePorts
 from readpool.pool.spec import PoolSpec
 from tests.envoy_binary import find_envoy
 from tests.envoy_process import EnvoyProcess, name_admin_socket

@@ -1,0 +1,165 @@
+"""One pool and all that is seen of it, gathered from the stores and the scaler's stream: no request, no waiting.
+
+What is remembered between two looks, because no store has it, is in a PoolMemory.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from controller.cluster.watches import OPTIONAL, Watches
+from controller.observed import reasons
+from controller.observed.differs import Rewrite
+from controller.observed.failures import Failure, list_failing, list_refused
+from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, MANAGER, POOL_LABEL, read_annotations
+from controller.observed.observed import FleetView, ObservedPool
+from controller.observed.pool_keys import PoolKey, mark_of_label, mark_of_target
+from readpool.kubernetes.kinds import (
+    CONFIG_MAP,
+    ENDPOINT_SLICE,
+    NETWORK_POLICY,
+    PDB,
+    POD,
+    PVC,
+    SCALED_OBJECT,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+    Manifest,
+    ObjectKey,
+    key_of,
+)
+from readpool.pool.spec import ReadOnlyPool
+
+OWNED = (SERVICE, CONFIG_MAP, STATEFUL_SET, ENDPOINT_SLICE, NETWORK_POLICY, PDB, *OPTIONAL)
+"""Kinds that a pool may own."""
+
+
+@dataclass(slots=True)
+class PoolMemory:
+    """What was learned of one pool by writing.
+
+    Attributes:
+        uid: of the pool that it was learned of.
+        understood: the pool as it could be read last; None where it never could.
+        occupied: names that the pool needs, and somebody else's object has.
+        failures: what the API server would not take when it was last written.
+        slow: slices and routes whose writes took longer than the readers' lane waits.
+        rewritten: what others made of objects as they were last applied.
+        unsettled: how many times in a row there was something to write.
+        to_write: how much there was to write when it was last looked at.
+        has_progressed: less than the time before.
+        is_ending: its namespace is being deleted, and it with that: nothing more is done for it.
+    """
+
+    uid: str
+    understood: ReadOnlyPool | None = None
+    occupied: set[ObjectKey] = field(default_factory=set)
+    failures: dict[ObjectKey, Failure] = field(default_factory=dict)
+    slow: set[ObjectKey] = field(default_factory=set)
+    rewritten: dict[ObjectKey, Rewrite] = field(default_factory=dict)
+    unsettled: int = 0
+    to_write: int = 0
+    has_progressed: bool = False
+    is_ending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FleetWord:
+    """The scaler's last word on a pool, and since when it says nothing, in Unix seconds."""
+
+    fleet: FleetView | None = None
+    silent_since: float | None = None
+
+
+def observe_pool(
+    watches: Watches,
+    pool: ReadOnlyPool,
+    memory: PoolMemory,
+    word: FleetWord,
+    archived_ledgers: tuple[int, int] | None = None,
+    misread: str = "",
+) -> ObservedPool:
+    """Gather what a plan rests on."""
+    key = PoolKey(pool.namespace, pool.name)
+    children = dict(_find_children(watches, pool))
+    stateful_set = children.get(ObjectKey(STATEFUL_SET, pool.namespace, pool.name))
+    uid = stateful_set["metadata"]["uid"] if stateful_set is not None else ""
+    return ObservedPool(
+        pool=pool,
+        children=children,
+        pods=tuple(one for one in watches.list_marked(POD, pool.namespace, uid) if find_controller(one) == uid),
+        claims=tuple(watches.list_marked(PVC, pool.namespace, mark_of_label(key))),
+        fleet=word.fleet,
+        fleet_silent_since=word.silent_since,
+        capabilities=watches.find_capabilities(pool.namespace),
+        archived_ledgers=archived_ledgers,
+        other_scaled_object=_find_other_scaled_object(watches, key, children),
+        occupied=frozenset(memory.occupied).union(_find_occupied(watches, pool, children)),
+        refused=list_refused(memory.failures),
+        failing=list_failing(memory.failures),
+        rewritten=memory.rewritten,
+        misread=misread,
+    )
+
+
+def recall_silence(word: FleetWord, pool: ReadOnlyPool) -> FleetWord:
+    """Let a silence that status tells of go on through a restart of this process."""
+    told = next((one for one in pool.status.conditions if one.type == "Fresh"), None)
+    if word.silent_since is None or told is None or told.reason != reasons.SCALER_SILENT:
+        return word
+    return FleetWord(word.fleet, min(word.silent_since, told.last_transition_time.timestamp()))
+
+
+def is_ours(manifest: Manifest, pool: ReadOnlyPool) -> bool:
+    """Tell whether the pool has made an object: it controls it, and the object has its labels or our mark.
+
+    Without an owner are those that a pool left behind which was deleted with --cascade=orphan.
+    """
+    metadata = manifest["metadata"]
+    if metadata.get("ownerReferences"):
+        is_marked = APPLIED_ANNOTATION in read_annotations(manifest)  # somebody has taken a label away
+        return find_controller(manifest) == pool.uid and (is_marked or _has_labels(manifest, pool))
+    return _has_labels(manifest, pool)
+
+
+def find_controller(manifest: Manifest) -> str | None:
+    """Find the uid of the one owner that an object is made and kept by; others only take it with them when they go."""
+    owners = manifest["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def _has_labels(manifest: Manifest, pool: ReadOnlyPool) -> bool:
+    labels = manifest["metadata"].get("labels") or {}
+    return labels.get(POOL_LABEL) == pool.name and labels.get(MANAGED_BY_LABEL) == MANAGER
+
+
+def _find_children(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[ObjectKey, Manifest]]:
+    for kind, manifest in _list_labelled(watches, pool):
+        if is_ours(manifest, pool):
+            yield key_of(kind, manifest), manifest
+    for kind in OWNED:  # those that have lost their label as well
+        for manifest in watches.list_marked(kind, pool.namespace, pool.uid):
+            if is_ours(manifest, pool):
+                yield key_of(kind, manifest), manifest
+
+
+def _find_occupied(watches: Watches, pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest]) -> Iterator[ObjectKey]:
+    """Find what has our labels and is not ours, such as what a pool of the same name has left to be collected."""
+    for kind, manifest in _list_labelled(watches, pool):
+        key = key_of(kind, manifest)
+        if key not in children and kind != SCALED_OBJECT:
+            yield key
+
+
+def _list_labelled(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Kind, Manifest]]:
+    mark = mark_of_label(PoolKey(pool.namespace, pool.name))
+    for kind in OWNED:
+        for manifest in watches.list_marked(kind, pool.namespace, mark):
+            yield kind, manifest
+
+
+def _find_other_scaled_object(watches: Watches, pool: PoolKey, children: Mapping[ObjectKey, Manifest]) -> str | None:
+    """Find a ScaledObject of the user's that scales the pool."""
+    targeting = watches.list_marked(SCALED_OBJECT, pool.namespace, mark_of_target(pool))
+    names = [one["metadata"]["name"] for one in targeting if key_of(SCALED_OBJECT, one) not in children]
+    return names[0] if names else None

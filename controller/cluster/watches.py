@@ -1,0 +1,293 @@
+"""All that the controller sees of a cluster: an informer a kind and namespace, those of optional kinds while served.
+
+Each change queues the pools that it concerns; controller.cluster.observe reads the stores.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import structlog
+
+from controller.cluster.sight import Sight
+from controller.cluster.trims import trim, trim_pod
+from controller.observed.labels import POOL_LABEL
+from controller.observed.observed import Capabilities
+from controller.observed.pool_keys import PoolKey, find_marks, find_pool_keys
+from controller.resources.endpoint_slices import MANAGED_BY
+from readpool.kubernetes.client import KubernetesClient
+from readpool.kubernetes.errors import ApiError
+from readpool.kubernetes.informer import Informer, OnChange
+from readpool.kubernetes.kinds import (
+    CONFIG_MAP,
+    ENDPOINT_SLICE,
+    HTTP_ROUTE,
+    NETWORK_POLICY,
+    PDB,
+    POD,
+    POOL,
+    PROMETHEUS_RULE,
+    PVC,
+    SCALED_OBJECT,
+    SERVICE,
+    STATEFUL_SET,
+    VOLUME_SNAPSHOT,
+    Kind,
+    Manifest,
+    ObjectKey,
+)
+
+_SELECTORS: Mapping[Kind, str | None] = {
+    POOL: None,
+    **dict.fromkeys((STATEFUL_SET, POD, PVC, SERVICE, CONFIG_MAP, NETWORK_POLICY, PDB), POOL_LABEL),
+    # Kubernetes makes slices of the headless Service, with the Service's labels.
+    ENDPOINT_SLICE: f"{POOL_LABEL},endpointslice.kubernetes.io/managed-by={MANAGED_BY}",
+    SCALED_OBJECT: None,  # a user's own may point at a pool
+    HTTP_ROUTE: POOL_LABEL,
+    PROMETHEUS_RULE: POOL_LABEL,
+    VOLUME_SNAPSHOT: POOL_LABEL,
+}
+OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE, VOLUME_SNAPSHOT)
+CHECK_SECONDS = 10.0
+"""How often the cluster is asked which optional kinds it serves: four small requests, which need no permission."""
+_FIRST_LIST_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
+_LOG = structlog.get_logger()
+
+
+class Watches:
+    """The informers. `run` keeps them up to date.
+
+    `synced` is set once each has its first list, or a namespace has been waited for that we are not let into: its pools
+    are left alone until we are. `sight` says whether EndpointSlices are seen.
+
+    Args:
+        client: to the API server.
+        namespaces: those that are watched; none given: all.
+        on_pool: told which pool a change concerns, within the event loop.
+        check_seconds: how often the cluster is asked which optional kinds it serves.
+    """
+
+    def __init__(
+        self,
+        client: KubernetesClient,
+        namespaces: Sequence[str],
+        on_pool: Callable[[PoolKey], None],
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
+        self._client = client
+        self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._on_pool = on_pool
+        self._check_seconds = check_seconds
+        self._informers: dict[Kind, dict[str | None, Informer]] = {
+            kind: self._build(kind) for kind in _SELECTORS if kind not in OPTIONAL
+        }
+        self._beginning: dict[Kind, dict[str | None, Informer]] = {}
+        self._whole: set[str | None] = set()
+        """Namespaces of which all that every cluster has is listed; pools of others are left alone."""
+        self.synced = asyncio.Event()
+        self.sight = Sight(self._informers[ENDPOINT_SLICE].values())
+        self._follows: dict[Kind, asyncio.Task[None]] = {}
+        self._listeners: list[OnChange] = []
+        self._is_writing = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Which optional kinds the cluster serves."""
+        return _to_capabilities(self._informers.keys())
+
+    def find_capabilities(self, namespace: str) -> Capabilities:
+        """Find which optional kinds the cluster serves, and lets us see in a namespace."""
+        seen = {kind for kind in OPTIONAL if (one := self._find(kind, namespace)) is not None and one.synced.is_set()}
+        return _to_capabilities(seen)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that are watched at present."""
+        return tuple(self._informers)
+
+    def get(self, key: ObjectKey) -> Manifest | None:
+        """Give one object as last seen."""
+        informer = self._find(key.kind, key.namespace)
+        return informer.get(key.namespace, key.name) if informer is not None else None
+
+    def list_marked(self, kind: Kind, namespace: str, mark: str) -> Iterator[Manifest]:
+        """Give the objects of a kind that have a mark of controller.observed.pool_keys."""
+        informer = self._find(kind, namespace)
+        return informer.list_marked(mark) if informer is not None else iter(())
+
+    def list_pools(self) -> list[Manifest]:
+        """Give all pools of which all else can be seen."""
+        informers = (informer for namespace, informer in self._informers[POOL].items() if namespace in self._whole)
+        return [manifest for informer in informers for manifest in informer]
+
+    def count(self, kind: Kind) -> int:
+        """Count the objects of a kind."""
+        return sum(map(len, self._informers.get(kind, {}).values()))
+
+    def observe(self, kind: Kind, manifest: dict[str, Any]) -> None:
+        """Take the answer to a write for what is there now."""
+        informer = self._find(kind, manifest["metadata"].get("namespace", ""))
+        if informer is not None:
+            with self._writing():
+                informer.observe(manifest)
+
+    def observe_deleted(self, key: ObjectKey, uid: str) -> None:
+        """Take an object for deleted."""
+        informer = self._find(key.kind, key.namespace)
+        if informer is not None:
+            with self._writing():
+                informer.observe_deleted(key, uid)
+
+    def on_change(self, listener: OnChange) -> None:
+        """Have `listener` called at each change of whatever kind, also at those that this process makes."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for kind in tuple(self._informers):
+                self._start(group, kind)
+            for namespace in self._namespaces:
+                group.create_task(self._complete(namespace), name=f"first lists of {namespace or 'all namespaces'}")
+            await self._check(group)
+            await self._wait_until_synced()
+            self.synced.set()
+            group.create_task(self.sight.run(), name="whether the API server is seen")
+            while True:
+                await asyncio.sleep(self._check_seconds)
+                await self._check(group)
+
+    async def _check(self, group: asyncio.TaskGroup) -> None:
+        """Begin and end to watch optional kinds as the cluster begins and ends to serve them."""
+        for kind in OPTIONAL:
+            try:
+                is_served = await self._client.serves(kind)
+            except ApiError as error:
+                _LOG.debug("cannot tell whether a kind is served", kind=kind.name, reason=error.reason)
+                continue
+            if is_served and kind not in self._informers:
+                await self._begin(group, kind)
+            elif not is_served and kind in self._follows:
+                self._end(kind)
+
+    async def _begin(self, group: asyncio.TaskGroup, kind: Kind) -> None:
+        """Watch a kind; plans see it only once its first list is in, which may take until we are allowed to list it."""
+        if kind not in self._beginning:
+            informers = self._beginning[kind] = self._build(kind)
+            self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
+        begun = tuple(self._beginning[kind].values())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LIST_SECONDS):
+                while not all(one.synced.is_set() or _is_refused(one) for one in begun):  # noqa: ASYNC110 - two things
+                    await asyncio.sleep(_LOOK_SECONDS)
+        if any(informer.synced.is_set() for informer in begun):
+            _LOG.info("watching an optional kind", kind=kind.name)
+            self._informers[kind] = self._beginning.pop(kind)
+            self._queue_all()
+            for informer in begun:
+                group.create_task(self._queue_once_listed(informer))
+
+    def _end(self, kind: Kind) -> None:
+        _LOG.info("an optional kind is no longer served", kind=kind.name)
+        self._follows.pop(kind).cancel()
+        self._beginning.pop(kind, None)
+        self._informers.pop(kind, None)
+        self._queue_all()
+
+    def _start(self, group: asyncio.TaskGroup, kind: Kind) -> None:
+        group.create_task(_follow(self._informers[kind].values()), name=f"informers of {kind.name}")
+
+    async def _complete(self, namespace: str | None) -> None:
+        """Take the pools of a namespace on once all that every cluster has is listed there."""
+        for informer in self._list_needed(namespace):
+            await informer.synced.wait()
+        self._whole.add(namespace)
+        if self.synced.is_set():
+            _LOG.info("watching a namespace", namespace=namespace)
+            self._queue_all()
+
+    async def _queue_once_listed(self, informer: Informer) -> None:
+        """Have pools looked at again that an optional kind was not seen of before."""
+        if not informer.synced.is_set():
+            await informer.synced.wait()
+            self._queue_all()
+
+    async def _wait_until_synced(self) -> None:
+        """Wait for the first lists; for a namespace that refuses us, not long if there is another."""
+        began = asyncio.get_running_loop().time()
+        while True:
+            missing = [namespace for namespace in self._namespaces if namespace not in self._whole]
+            is_late = asyncio.get_running_loop().time() - began >= _FIRST_LIST_SECONDS
+            if not missing or (is_late and self._whole and all(map(self._is_closed, missing))):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        for namespace in missing:
+            _LOG.warning("not let into a namespace; its pools are left alone until we are", namespace=namespace)
+
+    def _is_closed(self, namespace: str | None) -> bool:
+        return any(not one.synced.is_set() and _is_refused(one) for one in self._list_needed(namespace))
+
+    def _list_needed(self, namespace: str | None) -> list[Informer]:
+        return [informers[namespace] for kind, informers in self._informers.items() if kind not in OPTIONAL]
+
+    def _queue_all(self) -> None:
+        for manifest in self.list_pools():
+            self._on_pool(PoolKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+
+    def _find(self, kind: Kind, namespace: str) -> Informer | None:
+        informers = self._informers.get(kind, {})
+        return informers[None] if None in informers else informers.get(namespace)
+
+    def _build(self, kind: Kind) -> dict[str | None, Informer]:
+        return {namespace: self._build_one(kind, namespace) for namespace in self._namespaces}
+
+    def _build_one(self, kind: Kind, namespace: str | None) -> Informer:
+        informer = Informer(
+            self._client,
+            kind,
+            namespace,
+            selector=_SELECTORS[kind],
+            trim=trim_pod if kind == POD else trim,
+            find_marks=find_marks,
+        )
+        informer.on_change(self._hear)
+        return informer
+
+    def _hear(self, key: ObjectKey, manifest: Manifest) -> None:
+        for listener in self._listeners:
+            listener(key, manifest)
+        # Who writes looks again by himself, once he has written all of it.
+        is_left_alone = self._is_writing or not self._whole & {None, key.namespace}
+        for pool in () if is_left_alone else find_pool_keys(key.kind, manifest):
+            self._on_pool(pool)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._is_writing = True
+        try:
+            yield
+        finally:
+            self._is_writing = False
+
+
+def _to_capabilities(seen: AbstractSet[Kind]) -> Capabilities:
+    return Capabilities(
+        keda=SCALED_OBJECT in seen,
+        gateway_api=HTTP_ROUTE in seen,
+        prometheus=PROMETHEUS_RULE in seen,
+        snapshots=VOLUME_SNAPSHOT in seen,
+    )
+
+
+def _is_refused(informer: Informer) -> bool:
+    """Tell whether the API server answers, and does not let us list what there is."""
+    return informer.failure is not None and informer.failure.is_for_good
+
+
+async def _follow(informers: Iterable[Informer]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for informer in informers:
+            group.create_task(informer.run())

@@ -1,0 +1,1 @@
+"""The configuration that Stellar Core reads in each replica. Pure."""

@@ -1,0 +1,1 @@
+"""Envoy's endpoint discovery: from EndpointSlices to assignments, served by gRPC."""

@@ -1,0 +1,127 @@
+"""The port of Envoy's endpoint discovery: listens, with TLS if so told, serves the store, and lets go at the end.
+
+Every replica of the controller runs one, leader or not: what it serves comes from the API alone.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import grpc
+import structlog
+from envoy.service.endpoint.v3 import eds_pb2, eds_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from controller.cluster.watches import Watches
+from controller.eds.eds_feed import EdsFeed
+from controller.eds.eds_service import EdsService
+from controller.eds.eds_store import EdsStore
+from controller.settings import EdsSettings
+from controller.telemetry.stats import ControllerStats, EdsStats
+from readpool.bans import Bans
+from readpool.budget import Budget, Limits
+from readpool.call_guard import CallGuard
+from readpool.client_names import list_guards
+from readpool.connection_cuts import ConnectionCuts
+from readpool.host_port import HostPort, SettingsError
+from readpool.pace import Pace
+from readpool.refusals import Refusals
+from readpool.server_tls import build_server_credentials
+from readpool.tls_files import TlsFiles
+
+_LOG = structlog.get_logger()
+_SERVICE = eds_pb2.DESCRIPTOR.services_by_name["EndpointDiscoveryService"].full_name
+_STREAMS = Limits(process=4096, caller=1024)
+"""An Envoy may open one for each cluster that it has."""
+_NAMES = Limits(process=128 * 1024, caller=16 * 1024)
+"""That streams may name together: a kilobyte each."""
+_REFLECTIONS = Limits(process=32, caller=4)
+_CALLS = Limits(process=1024, caller=64)
+_REQUESTS = (2 * _STREAMS.caller, 100.0)
+"""Of one caller: each stream's first and its answer at once, then so many a second. Who asks more often waits."""
+_AT_ONCE = 8192
+"""More than all of these, so that nobody is refused for what others hold."""
+_LAST_ANSWERS_SECONDS = 0.5
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
+    ("grpc.max_receive_message_length", 256 * 1024),  # the names of thousands of pools, in turn
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", _STREAMS.caller + _CALLS.caller),
+    ("grpc.keepalive_time_ms", 60_000),  # finds Envoys that went without a word, and frees their streams
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+
+class EdsServer:
+    """Serves a store; `port` is the one that is listened on, `stats` counts what is told.
+
+    Raises:
+        SettingsError: when the address cannot be listened on, or the TLS files cannot be served with.
+    """
+
+    def __init__(
+        self, listen: HostPort, store: EdsStore, tls: TlsFiles | None = None, stats: EdsStats | None = None
+    ) -> None:
+        self.stats = stats or EdsStats()
+        refusals = Refusals(self.stats.refused_callers)
+        self.service = EdsService(store, self.stats, Budget("names", _NAMES), refusals)
+        bans = Bans()
+        guards = [_build_guard(refusals, bans), *list_guards(tls)]
+        self._server = grpc.aio.server(interceptors=guards, options=_OPTIONS, maximum_concurrent_rpcs=_AT_ONCE)
+        eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
+        reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
+        self.port = _listen(self._server, listen, tls)
+        self._cuts = ConnectionCuts(self.port, bans)
+        self._cutting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        await self._server.start()
+        self._cutting = asyncio.create_task(self._cuts.run(), name="connections")
+
+    async def stop(self) -> None:
+        """End all streams: Envoys go on with what they have, and turn to another replica."""
+        if self._cutting is not None:
+            self._cutting.cancel()
+        self.service.end_all()
+        await self._server.stop(grace=_LAST_ANSWERS_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def serve_eds(settings: EdsSettings, watches: Watches, stats: ControllerStats) -> AsyncIterator[None]:
+    """Serve during the block what `watches`, which do not run yet, will see.
+
+    Raises:
+        SettingsError: as EdsServer.
+    """
+    store, stats.eds = EdsStore(), EdsStats()
+    feed = EdsFeed(watches, store)
+    server = EdsServer(settings.listen, store, settings.tls, stats.eds)
+    await server.start()
+    _LOG.info("serving endpoint discovery", listen=str(HostPort(settings.listen.host, server.port)))
+    following = asyncio.create_task(feed.run(), name="endpoint discovery")
+    try:
+        yield
+    finally:
+        following.cancel()
+        feed.stop()
+        await server.stop()
+
+
+def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
+    streams, reflections = Budget("streams", _STREAMS), Budget("reflection streams", _REFLECTIONS)
+    methods = dict.fromkeys((f"/{_SERVICE}/StreamEndpoints", f"/{_SERVICE}/DeltaEndpoints"), streams)
+    methods[f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"] = reflections
+    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_REQUESTS), refusals, bans)
+
+
+def _listen(server: grpc.aio.Server, listen: HostPort, tls: TlsFiles | None) -> int:
+    try:
+        if tls is None:
+            return server.add_insecure_port(str(listen))
+        return server.add_secure_port(str(listen), build_server_credentials(tls))
+    except RuntimeError as error:
+        raise SettingsError(f"--eds-listen {listen} cannot be listened on: {error}") from None

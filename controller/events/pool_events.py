@@ -1,0 +1,76 @@
+"""Which changes would a person want to know? Events of a pool, from what status said and says. No change, no event."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.observed import reasons
+from readpool.pool.spec import ReadOnlyPool
+from readpool.pool.status import Condition, Verdict
+
+_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting", "Snapshots", "VolumeSpace")
+"""Ready and Reconciling change with each pod; what they tell, other Events tell better."""
+_COUNTED = (reasons.ENOUGH_FRESH, reasons.TOO_FEW_FRESH)
+"""While replicas come, go or are restarted, one too few is fresh again and again."""
+_NOT_YET = (
+    *(reasons.NONE_FRESH, reasons.TOO_FEW_FRESH, reasons.NONE_ANSWER, reasons.NOBODY_SERVES),
+    *(reasons.NOT_OBSERVED, reasons.SCALER_SILENT, reasons.SCALED_OBJECT_NOT_READY),
+)
+"""What every pool goes through while it comes up."""
+YOUNG_SECONDS = 600.0
+"""A pool's first minutes, as long as a replica may take before Stalled says so."""
+_BAD_WHEN_TRUE = ("Stalled",)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEvent:
+    """One Event; `is_warning`: somebody may have to do something."""
+
+    reason: str
+    message: str
+    is_warning: bool = False
+
+
+def find_events(
+    last: Iterable[Condition], now: Iterable[Condition], *, is_young: bool = False
+) -> tuple[PoolEvent, ...]:
+    """Find what became of the conditions; of a pool that is new, only what is wrong at once.
+
+    Of one that `is_young`, nothing that has only not been there yet: what stays away is told by Stalled.
+    """
+    known, new = ({condition.type: condition for condition in conditions} for conditions in (last, now))
+    is_moving = "Reconciling" in new and new["Reconciling"].status is Verdict.TRUE
+    is_coming_up = is_young and ("Fresh" not in known or _is_bad(known["Fresh"]))
+    events = []
+    for condition in new.values():
+        before = known.get(condition.type)
+        if condition.type not in _TOLD or _is_told_elsewhere(condition, is_moving=is_moving):
+            continue
+        is_warning = _is_bad(condition)
+        if is_warning and is_coming_up and condition.reason in _NOT_YET:
+            continue
+        is_news = is_warning and condition.type in _BAD_WHEN_TRUE if before is None else _is_change(before, condition)
+        if is_news:
+            events.append(PoolEvent(condition.reason, f"{condition.type}: {condition.message}", is_warning))
+    return tuple(events)
+
+
+def is_young(pool: ReadOnlyPool, now: float) -> bool:
+    """Tell whether a pool is in its first minutes."""
+    made = pool.creation_timestamp
+    return made is not None and now - made.timestamp() < YOUNG_SECONDS
+
+
+def _is_told_elsewhere(condition: Condition, *, is_moving: bool) -> bool:
+    """Tell whether another Event says it: Routing that the scaler is silent, the restart of a replica the rest."""
+    if condition.type != "Fresh":
+        return False
+    return condition.reason == reasons.SCALER_SILENT or (is_moving and condition.reason in _COUNTED)
+
+
+def _is_change(before: Condition, now: Condition) -> bool:
+    return (before.status, before.reason) != (now.status, now.reason)
+
+
+def _is_bad(condition: Condition) -> bool:
+    good = Verdict.FALSE if condition.type in _BAD_WHEN_TRUE else Verdict.TRUE
+    return condition.status is not good

@@ -1,0 +1,143 @@
+"""Is there anything to apply? What is wanted beside what is there, so that a steady pool writes nothing.
+
+What others have added is not ours to see. A field that is no longer wanted shows in the hash of what was applied.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from controller.observed.labels import APPLIED_ANNOTATION
+from controller.observed.list_keys import index_items, keys_of_kind
+from readpool.kubernetes.kinds import Manifest
+from readpool.pool.quantity import parse_quantity
+
+_QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor", "tolerance"})
+_LEFT_OUT = frozenset(
+    {
+        *("hostNetwork", "hostPID", "hostIPC", "hostPort", "stdin", "stdinOnce", "tty", "readOnly"),
+        *("initialDelaySeconds", "minReadySeconds"),
+    }
+)
+"""Fields that the API server leaves out where they are 0 or false (k8s.io/api: omitempty, and no pointer)."""
+_HASH_CHARACTERS = 16
+
+
+def compute_hash(value: Any) -> str:
+    """Compute a short hash of JSON, the same for any order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()[:_HASH_CHARACTERS]
+
+
+def stamp(wanted: Manifest) -> dict[str, Any]:
+    """Return the manifest with its own hash as annotation stellar.org/applied."""
+    metadata = wanted["metadata"]
+    annotations = dict(metadata.get("annotations") or {}) | {APPLIED_ANNOTATION: compute_hash(wanted)}
+    return {**wanted, "metadata": {**metadata, "annotations": annotations}}
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What was made of an object as it was applied: by admission, or by a definition that lacks a field.
+
+    Attributes:
+        applied: the stamp of what was applied.
+        found: hash of what was found instead by the path of a field; "" for one that is another each time.
+    """
+
+    applied: str
+    found: Mapping[str, str]
+
+
+def differs(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None = None) -> bool:
+    """Tell whether `wanted`, as stamp gives it, has to be applied; None: there is nothing yet.
+
+    What somebody made of it when it was last applied, and would again, is no difference.
+    """
+    if live is None:
+        return True
+    found = find_differences(wanted, live)
+    if not found:
+        return False
+    if rewrite is None or rewrite.applied != _read_stamp(wanted):
+        return True
+    return any(
+        rewrite.found.get(path, told) not in (told, "") or path not in rewrite.found for path, told in found.items()
+    )
+
+
+def note_rewrite(wanted: Manifest, answer: Manifest, before: Rewrite | None) -> Rewrite | None:
+    """Note what became of an object by the answer to its application; None where it is as it was applied."""
+    found = find_differences(wanted, answer)
+    if not found:
+        return None
+    applied = _read_stamp(wanted)
+    last = before.found if before is not None and before.applied == applied else {}
+    return Rewrite(applied, {path: told if last.get(path, told) == told else "" for path, told in found.items()})
+
+
+def find_differences(wanted: Manifest, live: Manifest) -> dict[str, str]:
+    """Find what is other than wanted: hash of what is there, by the path of its field."""
+    keys = keys_of_kind(wanted.get("kind", ""))
+    # Members of a list do not say their own kind; that both are of one is the caller's to know.
+    parts = {name: part for name, part in wanted.items() if name not in ("apiVersion", "kind")}
+    return {path: compute_hash(found) for path, found in _compare(parts, live, keys, "", is_quantity=False)}
+
+
+def _read_stamp(wanted: Manifest) -> str:
+    return str((wanted["metadata"].get("annotations") or {}).get(APPLIED_ANNOTATION, ""))
+
+
+def _compare(
+    wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], path: str, *, is_quantity: bool
+) -> Iterator[tuple[str, Any]]:
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        for name, part in wanted.items():
+            yield from _compare_field(name, part, live.get(name), keys, f"{path}.{name}".lstrip("."), is_quantity)
+    elif not _holds(wanted, live, keys, is_quantity=is_quantity):
+        yield path, live
+
+
+def _compare_field(
+    name: str, wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], path: str, is_quantity: bool
+) -> Iterator[tuple[str, Any]]:
+    if _is_left_out(name, wanted, live):
+        return
+    if name in keys and isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
+        ours, theirs = index_items(wanted, keys[name]), index_items(live, keys[name])
+        if ours is not None and theirs is not None:
+            for key, item in ours.items():
+                at = f"{path}[{','.join(map(str, key))}]"
+                yield from _compare(item, theirs.get(key), keys, at, is_quantity=False)
+            return
+        if list(wanted) == list(live):
+            return
+        yield path, live
+        return
+    yield from _compare(wanted, live, keys, path, is_quantity=is_quantity or name in _QUANTITIES)
+
+
+def _is_left_out(name: str, wanted: Any, live: Any) -> bool:
+    """Tell whether a field is not there because it is empty: the API server leaves that out."""
+    return live is None and (wanted is None or wanted in ({}, [], "") or (name in _LEFT_OUT and not wanted))
+
+
+def _holds(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool) -> bool:
+    if isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
+        return len(wanted) == len(live) and not any(
+            True
+            for part, found in zip(wanted, live, strict=True)
+            for _ in _compare(part, found, keys, "", is_quantity=is_quantity)
+        )
+    if is_quantity and wanted is not None and live is not None:
+        return _is_same_quantity(wanted, live)
+    return bool(wanted == live) and isinstance(wanted, bool) == isinstance(live, bool)
+
+
+def _is_same_quantity(wanted: Any, live: Any) -> bool:
+    try:
+        return parse_quantity(str(wanted)) == parse_quantity(str(live))
+    except ValueError:
+        return bool(wanted == live)

@@ -1,0 +1,1 @@
+"""What should be, of one pool: everything observed in, every write out. Pure."""

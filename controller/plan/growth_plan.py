@@ -1,0 +1,115 @@
+"""How full are a pool's volumes, which of them grow, and what does the condition VolumeSpace say?
+
+Under controller.plan.plan. From claims and the scaler's word to controller.plan.growth, and back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from controller.gate.gate import has_gate
+from controller.observed import reasons
+from controller.observed.labels import claim_name, read_annotations
+from controller.observed.observed import ObservedPool
+from controller.observed.plan_settings import PlanSettings
+from controller.plan.growth import Growth, Space, Volume, choose_growth
+from controller.replicas.replicas import Replica
+from controller.resources.claims import GROWN_ANNOTATION, read_size
+from controller.resources.pod_state import parse_time
+from controller.status.conditions import Judgement
+from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
+from readpool.pool.quantity import parse_quantity
+from readpool.pool.status import Verdict
+
+_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthPlan:
+    """The sizes to ask for by claim, and the condition, None where volumes are not to grow by themselves."""
+
+    sizes: dict[str, Fraction] = field(default_factory=dict)
+    judgement: Judgement | None = None
+
+
+def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: PlanSettings, now: float) -> GrowthPlan:
+    """Plan how a pool's volumes grow."""
+    grows = observed.pool.spec.storage.auto_grow
+    if grows is None:
+        return GrowthPlan()
+    if observed.pool.spec.paused:
+        return GrowthPlan(judgement=_say(Verdict.FALSE, reasons.PAUSED, "spec.paused: no volume is made larger"))
+    if not has_gate(observed.pool.spec, settings.gate_image):
+        why = "no gate tells how full the volumes are: the installation names no image of Envoy"
+        return GrowthPlan(judgement=_say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, why))
+    volumes = _read_volumes(observed, replicas)
+    growth = choose_growth(volumes, grows, now)
+    return GrowthPlan(dict(growth.sizes), _judge(volumes, growth, str(grows.max_size)))
+
+
+def _read_volumes(observed: ObservedPool, replicas: Sequence[Replica]) -> list[Volume]:
+    claims = {claim["metadata"]["name"]: claim for claim in observed.claims}
+    named = [(one, claims.get(claim_name(observed.pool.name, one.ordinal))) for one in replicas]
+    return [
+        _read(observed, replica, claim)
+        for replica, claim in named
+        if claim is not None and not claim["metadata"].get("deletionTimestamp")
+    ]
+
+
+def _read(observed: ObservedPool, replica: Replica, claim: Manifest) -> Volume:
+    status, name = claim.get("status") or {}, claim["metadata"]["name"]
+    told = (status.get("capacity") or {}).get("storage")
+    key = ObjectKey(PVC, observed.pool.namespace, name)
+    failing = observed.failing.get(key)
+    return Volume(
+        replica.name,
+        name,
+        asked=read_size(claim["spec"]),
+        actual=None if told is None else parse_quantity(str(told)),
+        used_percent=replica.view.volume_used_percent if replica.view is not None else None,
+        grown_at=parse_time(read_annotations(claim).get(GROWN_ANNOTATION)),
+        refusal=observed.refused.get(key) or (failing.message if failing is not None else _read_failure(status)),
+    )
+
+
+def _read_failure(status: Any) -> str:
+    """Read what the storage says of a growth that it cannot carry out."""
+    told = {one.get("type"): one for one in status.get("conditions") or () if one.get("status") == "True"}
+    states = (status.get("allocatedResourceStatuses") or {}).get("storage") or ""
+    for kind in ("ControllerResizeError", "NodeResizeError"):
+        if kind in told:
+            return " ".join(str(told[kind].get("message") or kind).split())
+    return f"the storage says {states}" if states.endswith("Infeasible") else ""
+
+
+def _judge(volumes: Sequence[Volume], growth: Growth, most: str) -> Judgement:
+    of = {space: [one for one in volumes if growth.spaces[one.replica] is space] for space in Space}
+    if of[Space.REFUSED]:
+        why = of[Space.REFUSED][0].refusal
+        return _say(Verdict.FALSE, reasons.CANNOT_GROW, f"{_list(of[Space.REFUSED])}, and cannot grow: {why}")
+    if of[Space.AT_MAX]:
+        message = f"{_list(of[Space.AT_MAX])}, and as large as maxSize: {most}"
+        return _say(Verdict.FALSE, reasons.AT_MAX_SIZE, message)
+    if of[Space.GROWING]:
+        return _say(Verdict.TRUE, reasons.VOLUMES_GROWING, f"{_list(of[Space.GROWING])}, and made larger")
+    if not volumes or (of[Space.UNKNOWN] and not of[Space.ENOUGH]):
+        return _say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, "no gate has told yet how full its replica's volume is")
+    count, known = len(of[Space.UNKNOWN]), len(of[Space.ENOUGH])
+    untold = f"; of {count} it is not known" if count else ""
+    return _say(Verdict.TRUE, reasons.ENOUGH_SPACE, f"{known} of {len(volumes)} volumes have room{untold}")
+
+
+def _list(volumes: Sequence[Volume]) -> str:
+    told = [_describe(one) for one in volumes[:_TOLD]]
+    more = f" and {len(volumes) - _TOLD} more" if len(volumes) > _TOLD else ""
+    return f"{', '.join(told)}{more}"
+
+
+def _describe(volume: Volume) -> str:
+    return volume.replica if volume.used_percent is None else f"{volume.replica} is {volume.used_percent} % full"
+
+
+def _say(status: Verdict, reason: str, message: str) -> Judgement:
+    return Judgement("VolumeSpace", status, reason, message)

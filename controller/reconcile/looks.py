@@ -1,0 +1,128 @@
+"""One pool as it is seen now, with the plan that follows, and what is remembered of it between two looks.
+
+Under reconcile.reconcile. No request, no waiting: stores, the scaler's last word, and what was learned by writing.
+"""
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from controller.archives.archives import Archives
+from controller.cluster.observe import PoolMemory, observe_pool, recall_silence
+from controller.cluster.watches import Watches
+from controller.observed.observed import ObservedPool
+from controller.observed.plan_settings import PlanSettings
+from controller.observed.pool_keys import PoolKey
+from controller.observer.fleet_streams import FleetStreams
+from controller.plan.plan import Plan, plan_pool
+from controller.reconcile.lanes import list_touched
+from controller.reconcile.rollout_turns import RolloutTurns
+from controller.status.misread import recall_understood
+from readpool.clock import Clock
+from readpool.kubernetes.errors import ApiError
+from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey
+from readpool.pool.errors import PoolError
+from readpool.pool.spec import ReadOnlyPool, ShardStrategy, parse_pool
+
+_LOG = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A pool as it was seen, and what is to be done."""
+
+    key: PoolKey
+    manifest: Manifest
+    observed: ObservedPool
+    memory: PoolMemory
+    plan: Plan
+
+    @property
+    def pool(self) -> ReadOnlyPool:
+        """The pool; where its spec cannot be read, by the last one that could be."""
+        return self.observed.pool
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to write, nor a name to wait for."""
+        return self.plan.is_empty and not self.plan.taken
+
+
+class Looks:
+    """Looks at pools, and remembers what no store has."""
+
+    def __init__(
+        self, watches: Watches, streams: FleetStreams, archives: Archives, settings: PlanSettings, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._watches = watches
+        self._streams = streams
+        self._archives = archives
+        self._memories: dict[PoolKey, PoolMemory] = {}
+        self._turns = RolloutTurns()
+
+    def look(self, key: PoolKey) -> Look | None:
+        """Observe a pool and plan; None where nothing is to be done for it any more."""
+        manifest = self._watches.get(ObjectKey(POOL, key.namespace, key.name))
+        if manifest is None:
+            self._forget(key)
+            return None
+        memory, misread = self._remember(key, manifest["metadata"].get("uid") or ""), ""
+        if memory.is_ending:
+            return None
+        try:
+            pool = memory.understood = parse_pool(manifest)
+        except PoolError as error:
+            pool, misread = recall_understood(manifest, memory.understood), str(error)
+        observed, plan = self._plan(key, pool, memory, misread)
+        wanted = list_touched(plan, observed) | {ObjectKey(POOL, key.namespace, key.name)}
+        memory.slow &= wanted
+        if memory.failures.keys() - wanted:  # what is no longer to be written does not fail
+            memory.failures = {key: one for key, one in memory.failures.items() if key in wanted}
+            observed, plan = self._plan(key, pool, memory, misread)
+        return Look(key, manifest, observed, memory, plan)
+
+    def find_memory(self, key: PoolKey) -> PoolMemory | None:
+        """Find what is remembered of a pool."""
+        return self._memories.get(key)
+
+    def is_ending(self, key: PoolKey, error: ApiError) -> bool:
+        """Tell whether a pool's namespace is being deleted, as an error may say; then the pool is left alone."""
+        memory = self._memories.get(key)
+        if memory is None:
+            return error.is_of_ending_namespace
+        if error.is_of_ending_namespace and not memory.is_ending:
+            memory.is_ending = True
+            self._turns.forget(key)
+            self._streams.forget(key)
+            _LOG.info("namespace is being deleted", pool=str(key))
+        return memory.is_ending
+
+    def _plan(self, key: PoolKey, pool: ReadOnlyPool, memory: PoolMemory, misread: str) -> tuple[ObservedPool, Plan]:
+        self._streams.watch(key, pool.spec.load_balancing.update_interval_seconds)
+        word = recall_silence(self._streams.read(key), pool)
+        observed = observe_pool(self._watches, pool, memory, word, self._read_archived_ledgers(key, pool))
+        observed = replace(observed, misread=misread, may_restart=self._turns.may_restart(key, observed))
+        plan = plan_pool(observed, self.settings, self.clock())
+        self._turns.note(key, observed, plan)
+        return observed, plan
+
+    def _remember(self, key: PoolKey, uid: str) -> PoolMemory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = PoolMemory(uid)
+        return memory
+
+    def _forget(self, key: PoolKey) -> None:
+        self._memories.pop(key, None)
+        self._turns.forget(key)
+        self._streams.forget(key)
+        self._archives.forget(key)
+
+    def _read_archived_ledgers(self, key: PoolKey, pool: ReadOnlyPool) -> tuple[int, int] | None:
+        balancing = pool.spec.shard_balancing
+        if not balancing.enabled or balancing.strategy is not ShardStrategy.LEDGER_RANGE:
+            self._archives.forget(key)
+            return None
+        return self._archives.read(key, pool.spec.history_archive_urls)

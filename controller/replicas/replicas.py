@@ -1,0 +1,231 @@
+"""One replica as a plan sees it: its pod, and what the scaler says of that very pod. Decided on elsewhere."""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.observed.labels import CONFIG_ANNOTATION, OUT_OF_SERVICE, parse_ordinal, read_annotations
+from controller.observed.observed import FleetView, ObservedPool, ReplicaView
+from controller.replicas.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
+from controller.resources.endpoint_slices import list_slices, read_routes
+from controller.resources.pod_state import (
+    choose_address,
+    is_dead,
+    list_addresses,
+    parse_time,
+    read_core_start,
+    read_ports,
+    read_start,
+)
+from controller.resources.start_command import MOST_SECONDS
+from readpool.kubernetes.kinds import SERVICE, Manifest
+from readpool.replica_class import ReplicaClass
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+REVISION_LABEL = "controller-revision-hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A replica whose pod is there.
+
+    Attributes:
+        address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
+        is_ready: as the kubelet says.
+        revision: of the StatefulSet, that the pod was made of.
+        config_hash: of the configuration that it started with, None while nobody has noted it.
+        view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
+        last_word: the same, or what it said last, however long ago.
+        is_dead: the kubelet knows that Core or its gate does not run.
+        is_serving: it is among the readers' endpoints already.
+        trouble: what keeps its pod from running, as the kubelet or the scheduler says.
+        unready_since: since when its pod is not ready, in Unix seconds by the cluster's clock; None while it is.
+        ports: that its own pod has, by name; none where that is not known.
+        made_at: Unix seconds by the API server's clock when its pod was made, None where it does not say.
+        ends_at: the same when a pod that is told to end is to have ended; None while it is not.
+        is_out_of_service: a person has taken it out of service, to look at it.
+        started_at: since when its Core's container runs, in Unix seconds; None while it does not.
+    """
+
+    name: str
+    ordinal: int
+    uid: str
+    address: str
+    node: str
+    zone: str
+    is_ready: bool
+    is_terminating: bool
+    revision: str
+    config_hash: str | None
+    annotations: Mapping[str, str]
+    view: ReplicaView | None = None
+    last_word: ReplicaView | None = None
+    is_dead: bool = False
+    is_serving: bool = False
+    trouble: Trouble | None = None
+    unready_since: float | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+    made_at: float | None = None
+    ends_at: float | None = None
+    is_out_of_service: bool = False
+    started_at: float | None = None
+
+    def may_catch_up(self, now: float) -> bool:
+        """Tell whether it may still be catching up before Core's `run`, when nobody answers: it has not yet done so."""
+        if self.trouble is not None or self.started_at is None or now - self.started_at >= MOST_SECONDS:
+            return False
+        heard_at = self.last_word.observed_at if self.last_word is not None else None
+        return heard_at is None or heard_at < self.started_at
+
+    @property
+    def replica_class(self) -> ReplicaClass:
+        """Its class; unknown where the scaler says none."""
+        return ReplicaClass.UNKNOWN if self.view is None else self.view.replica_class
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the scaler says that it is fresh, and it stays, and in service."""
+        return self.replica_class is ReplicaClass.FRESH and not self.is_terminating and not self.is_out_of_service
+
+    @property
+    def has_ledgers(self) -> bool:
+        """Whether it has closed ledgers of the network's, so that there is something to read."""
+        return self.view is not None and (self.view.ledger or 0) > 1
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether anything speaks for it: it serves already, or it was heard to have ledgers."""
+        word = self.last_word
+        return self.is_serving or (word is not None and word.observed_at is not None and (word.ledger or 0) > 1)
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether readers can be sent to it at all; never to one that names another network."""
+        is_another = self.last_word is not None and self.last_word.is_of_another_network
+        return bool(self.address) and not self.is_terminating and not is_another
+
+
+def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
+    """Read the replicas whose pods are there, by ordinal."""
+    views, is_heard = _index_views(observed.fleet), observed.current_fleet is not None
+    routes = read_routes(list_slices(observed.children, observed.pool.name))
+    serving = {(name, route.uid) for name, route in routes.items() if route.weight}
+    claims = index_claims(observed.pool.name, observed.claims)
+    family = _read_family(observed.find(SERVICE, observed.pool.name))
+    replicas = [
+        _read(observed.pool.name, pod, views, serving, claims, family, is_heard=is_heard) for pod in observed.pods
+    ]
+    return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
+
+
+def _read_family(service: Manifest | None) -> str | None:
+    """Read the family of addresses that readers come by: that of the read Service, once it has one."""
+    families = (service or {}).get("spec", {}).get("ipFamilies") or ()
+    return families[0] if families else None
+
+
+def _index_views(fleet: FleetView | None) -> Mapping[str, ReplicaView]:
+    """Index what the scaler says by pod name, and by address where DNS told it no name."""
+    replicas: Iterable[ReplicaView] = fleet.replicas if fleet is not None else ()
+    ordered = sorted(replicas, key=_rank)
+    return {_name_view(view): view for view in ordered}
+
+
+def _rank(view: ReplicaView) -> tuple[bool, float, float, str, str]:
+    """Rank views of the same pod: the one that answered last counts, whatever order they come in."""
+    return (view.observed_at is not None, view.observed_at or 0.0, view.since, view.name, view.address)
+
+
+def _name_view(view: ReplicaView) -> str:
+    """Name whom a view is of: the pod, or its address."""
+    host = _host(view.name)
+    return host if _is_address(host) else host.split(".", maxsplit=1)[0]
+
+
+def _host(address: str) -> str:
+    """Read the host of HOST:PORT; an address of IPv6 with a port stands in brackets."""
+    host, colon, _ = address.rpartition(":")
+    return host.strip("[]") if colon and (host.startswith("[") or ":" not in host) else address.strip("[]")
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _find_view(pod: Manifest, views: Mapping[str, ReplicaView]) -> ReplicaView | None:
+    """Find what is said of a pod; what was said of one of the same name at another address was its predecessor's."""
+    addresses = list_addresses(pod)
+    for view in filter(None, map(views.get, (pod["metadata"]["name"], *addresses))):
+        host = _host(view.address)
+        if (host in addresses or not _is_address(host)) and _is_of_this(view, read_start(pod)):
+            return view
+    return None
+
+
+def _is_of_this(view: ReplicaView, start: float | None) -> bool:
+    """Tell whether a word is of the pod that has been there since `start`, and not of one that had its address before.
+
+    By Core's own start, which its node's clock tells as it does the pod's, or else by when it was heard. That nobody
+    answers there is true of whoever is there.
+    """
+    if start is None or view.replica_class is ReplicaClass.UNREACHABLE:
+        return True
+    if view.started_on is not None and view.started_on >= start:
+        return True
+    return (view.observed_at if view.observed_at is not None else view.since) >= start
+
+
+def _read(
+    pool: str,
+    pod: Manifest,
+    views: Mapping[str, ReplicaView],
+    serving: AbstractSet[tuple[str, str]],
+    claims: Mapping[str, Manifest],
+    family: str | None,
+    *,
+    is_heard: bool,
+) -> Replica | None:
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    ordinal = parse_ordinal(pool, metadata["name"])
+    if ordinal is None or status.get("phase") in ("Succeeded", "Failed"):
+        return None
+    labels, uid = metadata.get("labels") or {}, metadata.get("uid") or ""
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    is_ready = conditions.get("Ready") == "True"
+    word = _find_view(pod, views)
+    return Replica(
+        name=metadata["name"],
+        ordinal=ordinal,
+        uid=uid,
+        address=choose_address(pod, family),
+        node=pod.get("spec", {}).get("nodeName") or "",
+        zone=labels.get(ZONE_LABEL) or "",
+        is_ready=is_ready,
+        is_terminating=bool(metadata.get("deletionTimestamp")),
+        revision=labels.get(REVISION_LABEL) or "",
+        config_hash=read_annotations(pod).get(CONFIG_ANNOTATION),
+        annotations=read_annotations(pod),
+        view=word if is_heard else None,
+        last_word=word,
+        is_dead=is_dead(pod),
+        is_serving=(metadata["name"], uid) in serving,
+        trouble=None if is_ready else find_trouble(pod, claims.get(metadata["name"])),
+        unready_since=None if is_ready else read_unready_since(pod),
+        ports=read_ports(pod),
+        started_at=read_core_start(pod),
+        made_at=parse_time(metadata.get("creationTimestamp")),
+        ends_at=parse_time(metadata.get("deletionTimestamp")),
+        is_out_of_service=_is_out_of_service(metadata),
+    )
+
+
+def list_out_of_service(replicas: Iterable[Replica]) -> list[Replica]:
+    """List the replicas that a person has taken out of service."""
+    return [one for one in replicas if one.is_out_of_service]
+
+
+def _is_out_of_service(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a pod is out of service, by annotation or label; the value may say why, and only false denies it."""
+    marks = (metadata.get(part) or {} for part in ("annotations", "labels"))
+    return any(str(mark.get(OUT_OF_SERVICE, "false")).strip().lower() != "false" for mark in marks)

@@ -1,0 +1,1 @@
+"""Which replicas readers get, and with what weight. Pure."""

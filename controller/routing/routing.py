@@ -1,0 +1,231 @@
+"""Which replicas do readers get, with what weight, and on what ground? The plan turns the answer into EndpointSlices.
+
+Classes decide while the scaler can be heard (routing.weights). Otherwise weights stay, then turn neutral; always
+readers have somewhere to go as long as one pod has an address.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.observed.observed import FleetView, ObservedPool, ReplicaView
+from controller.observed.scaler_clock import compute_stale_seconds, read_scaler_clock
+from controller.replicas.draining import can_serve, leave_out, leave_out_dead
+from controller.replicas.replicas import Replica
+from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
+from controller.resources.read_service import PORT_NAME
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
+from readpool.replica_class import ReplicaClass
+
+
+class Ground(StrEnum):
+    """What the weights rest on."""
+
+    CLASSES = "Classes"
+    """What the scaler says of each replica."""
+    NONE_FRESH = "NoneFresh"
+    """The same, but nobody is fresh: all that answer serve."""
+    NONE_ANSWER = "NoneAnswer"
+    """The scaler reaches nobody: all that the kubelet calls ready serve."""
+    ALIKE = "Alike"
+    """loadBalancing is not enabled."""
+    KEPT = "Kept"
+    """The scaler cannot be heard: what was stays."""
+    NEUTRAL = "Neutral"
+    """It has not been heard for long: all that are ready serve alike."""
+    PAUSED = "Paused"
+    """spec.paused: what was stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Who serves, by what right; `weights` holds every replica that is there, also those with 0.
+
+    `present` are all that have an address, also those that end: a class that empties keeps its last ones.
+    """
+
+    ground: Ground
+    weights: Mapping[str, int]
+    endpoints: tuple[ReadEndpoint, ...]
+    present: tuple[ReadEndpoint, ...] = ()
+
+
+def route(
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    routes: Mapping[str, Route],
+    neutral_after_seconds: float,
+    now: float,
+    *,
+    may_shift: bool = True,
+    going: AbstractSet[str] = frozenset(),
+) -> Routing:
+    """Decide the weights of all replicas that are there.
+
+    `routes` are those in force. Without `may_shift` only a change of class changes a weight, not the lag of the day.
+    `going` are about to be ended, and have none as soon as somebody who stays can serve.
+    """
+    candidates = leave_out_dead(leave_out([replica for replica in replicas if replica.is_candidate], going))
+    ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
+    is_known = _are_serving(weights, routes) and _are_told(observed, candidates) and _are_placed(candidates, routes)
+    if ground is Ground.CLASSES and not may_shift and is_known:
+        weights = {name: routes[name].weight if name in routes else 0 for name in weights}
+    if candidates and not any(weights.values()):
+        ground = _INSTEAD.get(ground, Ground.NONE_ANSWER)
+        weights = _weigh_whoever(candidates, routes, observed.pool.spec.load_balancing)
+    endpoints = tuple(
+        _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
+        for replica in candidates
+        if weights.get(replica.name)
+    )
+    present = tuple(_build_endpoint(one, 0, _label(one, ground, routes)) for one in replicas if one.address)
+    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints, present)
+
+
+_INSTEAD = {Ground.PAUSED: Ground.PAUSED, Ground.KEPT: Ground.NEUTRAL, Ground.NEUTRAL: Ground.NEUTRAL}
+"""On what ground all serve that are ready, where otherwise nobody would."""
+
+
+def _weigh(
+    observed: ObservedPool,
+    candidates: Sequence[Replica],
+    routes: Mapping[str, Route],
+    neutral_after_seconds: float,
+    now: float,
+) -> tuple[Ground, dict[str, int]]:
+    balancing, fleet = observed.pool.spec.load_balancing, observed.current_fleet
+    if observed.pool.spec.paused:
+        return Ground.PAUSED, _keep(candidates, routes)
+    if fleet is None:
+        since = observed.fleet_silent_since
+        if since is not None and now - since >= neutral_after_seconds:
+            return Ground.NEUTRAL, _weigh_whoever(candidates, routes, balancing)
+        return Ground.KEPT, _read_last(candidates, routes)
+    if not balancing.enabled:
+        return Ground.ALIKE, _weigh_alike(_choose_able(candidates), balancing)
+    last = _read_last(candidates, routes)
+    weighed = [_to_weighed(replica, last, fleet, now) for replica in candidates]
+    weights = compute_weights(weighed, _read_settings(observed.pool.spec))
+    is_none_fresh = not any(weights[one.name] for one in weighed if one.replica_class in _AS_GOOD_AS_FRESH)
+    return (Ground.NONE_FRESH if is_none_fresh else Ground.CLASSES), weights
+
+
+_AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
+
+
+def _read_settings(spec: PoolSpec) -> WeightSettings:
+    """Read the pool's weights. A laggard, or who may be one, has none while targetReplicas are fresh.
+
+    With FreshOnly a laggard has none while one is.
+
+    A freshNodeWeight of 0 counts as 1: what is fresh is never worse than nothing.
+    """
+    balancing = spec.load_balancing
+    return WeightSettings(
+        max(1, balancing.fresh_node_weight),
+        0 if balancing.mode is RoutingMode.FRESH_ONLY else balancing.lagging_node_weight,
+        enough_fresh=spec.target_replicas,
+    )
+
+
+def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
+    """Give the same to all that are ready; where none is, to all."""
+    known = list(replicas)
+    ready = [replica for replica in known if replica.is_ready] or known
+    return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}
+
+
+def _choose_able(candidates: Sequence[Replica]) -> Sequence[Replica]:
+    """Choose who may serve where all that answer serve alike: no newcomer with nothing to read beside one that has.
+
+    By the scaler's word a replica answers, and holds ledgers; then one that claims more than the network can have;
+    then whoever answers at all, as in a pool that starts empty.
+    """
+    answering = [one for one in candidates if not one.is_dead and one.replica_class is not ReplicaClass.UNREACHABLE]
+    is_foreign = [one.replica_class is ReplicaClass.FOREIGN for one in answering]
+    able = [one for one in answering if can_serve(one) or (one.replica_class is ReplicaClass.UNKNOWN and one.is_proven)]
+    return able or [one for one, foreign in zip(answering, is_foreign, strict=True) if foreign] or answering
+
+
+def _weigh_whoever(
+    candidates: Sequence[Replica], routes: Mapping[str, Route], balancing: LoadBalancing
+) -> dict[str, int]:
+    """Weigh alike where nothing better is known: those that are ready and known to hold ledgers, before any others."""
+    last = _read_last(candidates, routes)
+    proven = [one for one in candidates if one.is_ready and (one.is_proven or last.get(one.name))]
+    return _weigh_alike(proven or candidates, balancing)
+
+
+def _keep(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
+    """Keep what was through a pause, also for a pod made anew under an old name, once it is known to hold ledgers."""
+    return {
+        one.name: routes[one.name].weight
+        for one in candidates
+        if one.name in routes and (routes[one.name].uid == one.uid or one.is_proven)
+    }
+
+
+def _read_last(replicas: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
+    """Read what these very pods have; a pod made anew under an old name has nothing yet."""
+    return {r.name: routes[r.name].weight for r in replicas if r.name in routes and routes[r.name].uid == r.uid}
+
+
+def _to_weighed(replica: Replica, last: Mapping[str, int], fleet: FleetView, now: float) -> WeighedReplica:
+    view = replica.view
+    return WeighedReplica(
+        name=replica.name,
+        replica_class=ReplicaClass.UNREACHABLE if replica.is_dead else replica.replica_class,
+        lag_ledgers=view.lag_ledgers if view is not None else None,
+        last_weight=last.get(replica.name),
+        is_stale=view is not None and read_scaler_clock(fleet, now) >= find_stale_time(view, fleet),
+        has_ledgers=replica.has_ledgers,
+        is_doubted=view is not None and view.is_doubted,
+    )
+
+
+def find_stale_time(view: ReplicaView, fleet: FleetView | None = None) -> float:
+    """Find when, by the scaler's clock, three polls will have passed since anything was heard of a replica."""
+    return max(view.since, view.observed_at or 0.0) + compute_stale_seconds(fleet)
+
+
+def _are_serving(weights: Mapping[str, int], routes: Mapping[str, Route]) -> bool:
+    """Tell whether the same replicas serve as do already."""
+    return {name for name, weight in weights.items() if weight} == routes.keys()
+
+
+def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
+    """Tell whether every class is the one that status tells of already."""
+    told = {one.replica_name: one.replica_class for one in observed.pool.status.replica_weights}
+    return all(told.get(replica.name) is replica.replica_class for replica in candidates)
+
+
+def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> bool:
+    """Tell whether whoever is in a slice is in one of its class: status may be told before slices are written."""
+    return all(
+        routes[replica.name].freshness is _label(replica, Ground.CLASSES, routes)
+        for replica in candidates
+        if replica.name in routes
+    )
+
+
+def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Freshness:
+    if ground in (Ground.NEUTRAL, Ground.NONE_ANSWER):
+        return Freshness.FRESH
+    if ground in (Ground.PAUSED, Ground.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
+        return routes[replica.name].freshness if replica.name in routes else Freshness.FRESH
+    return Freshness.FRESH if replica.is_fresh else Freshness.LAGGING
+
+
+def _build_endpoint(replica: Replica, weight: int, freshness: Freshness) -> ReadEndpoint:
+    return ReadEndpoint(
+        replica.name,
+        replica.uid,
+        replica.address,
+        freshness,
+        weight,
+        node=replica.node,
+        zone=replica.zone,
+        port=replica.ports.get(PORT_NAME),
+    )

@@ -1,0 +1,1 @@
+"""Snapshots of volumes: when one is taken, what became of it, its object. Pure."""

@@ -1,0 +1,1 @@
+"""What a pool's status and conditions say. Pure."""

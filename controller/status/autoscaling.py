@@ -1,0 +1,90 @@
+"""Who scales the pool: our ScaledObject, one of the user's, or nobody? And does it work? Under controller.plan.plan."""
+
+from collections.abc import Mapping
+
+from controller.observed import reasons
+from controller.observed.observed import ObservedPool
+from controller.resources.scaled_object import lacks_tolerance
+from controller.status.conditions import Judgement
+from readpool.kubernetes.kinds import SCALED_OBJECT, Manifest
+from readpool.pool.status import Verdict
+
+
+def is_scaled_by_us(observed: ObservedPool) -> bool:
+    """Tell whether the pool should have a ScaledObject of ours.
+
+    None before spec.replicas is written: KEDA would set its minimum at once. And one of the user's that comes with the
+    pool, in the same file, is there by then; KEDA refuses a second one.
+    """
+    is_wanted = observed.pool.spec.autoscaling.enabled and observed.capabilities.keda
+    is_begun = observed.pool.spec.replicas > 0 or observed.find(SCALED_OBJECT, observed.pool.name) is not None
+    return is_wanted and is_begun and observed.other_scaled_object is None
+
+
+def judge_autoscaling(observed: ObservedPool) -> Judgement:
+    """Say the condition Autoscaling."""
+    if observed.pool.spec.paused:
+        return _no(reasons.PAUSED, "spec.paused: nobody scales the pool")
+    if observed.other_scaled_object is not None:
+        message = f"by the ScaledObject {observed.other_scaled_object}, which is not ours"
+        return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_OTHER, message)
+    if not observed.pool.spec.autoscaling.enabled:
+        return _no(reasons.DISABLED, "autoscaling.enabled is false")
+    if not observed.capabilities.keda:
+        return _no(reasons.KEDA_MISSING, "the cluster has no KEDA; kubectl scale and any HPA work all the same")
+    return _judge_scaled_object(observed)
+
+
+def _judge_scaled_object(observed: ObservedPool) -> Judgement:
+    live = observed.find(SCALED_OBJECT, observed.pool.name) or {}
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    ready: Manifest = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+    annotations: Mapping[str, str] = (live.get("metadata") or {}).get("annotations") or {}
+    if (pause := _find_pause(annotations)) is not None:
+        return _no(reasons.SCALED_OBJECT_PAUSED, pause)
+    match ready.get("status"):
+        case "True":
+            message = "by KEDA, towards targetReplicas" + _describe_half_pause(annotations)
+            message += _OLD_KEDA if lacks_tolerance(live) else ""
+            return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, message)
+        case "False":
+            return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA says: {ready.get('message') or 'not ready'}")
+        case _:
+            message = "KEDA has said nothing of the ScaledObject yet"
+            return Judgement("Autoscaling", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
+
+
+_OLD_KEDA = (
+    "; this KEDA knows no tolerance, which came with 2.18, so a pool of more than ten replicas changes its size only"
+    " where a tenth of it is too many or too few"
+)
+
+
+_PAUSED, _PAUSED_REPLICAS = "autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"
+_HALF_PAUSED = {
+    "autoscaling.keda.sh/paused-scale-in": "nobody is let go",
+    "autoscaling.keda.sh/paused-scale-out": "nobody is added",
+}
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""What Go's strconv.ParseBool takes for false; KEDA counts whatever is no boolean as true."""
+
+
+def _find_pause(annotations: Mapping[str, str]) -> str | None:
+    """Say which annotation makes KEDA leave the pool alone, as NeedToBePausedByAnnotation of KEDA 2.21 reads them."""
+    if _PAUSED_REPLICAS in annotations:
+        return f"{_PAUSED_REPLICAS} on the ScaledObject keeps the pool at {annotations[_PAUSED_REPLICAS]} replicas"
+    if _is_set(annotations, _PAUSED):
+        return f"{_PAUSED} on the ScaledObject: KEDA leaves the pool as it is"
+    return None
+
+
+def _describe_half_pause(annotations: Mapping[str, str]) -> str:
+    return "".join(f"; {name}: {what}" for name, what in _HALF_PAUSED.items() if _is_set(annotations, name))
+
+
+def _is_set(annotations: Mapping[str, str], name: str) -> bool:
+    return name in annotations and annotations[name] not in _FALSE
+
+
+def _no(reason: str, message: str) -> Judgement:
+    return Judgement("Autoscaling", Verdict.FALSE, reason, message)

@@ -1,0 +1,132 @@
+"""What do the conditions of a pool rest on? From what was observed and decided to status.conditions' facts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from controller.core_config.core_config_version import has_query_server
+from controller.observed import reasons
+from controller.observed.failures import STALLED_AFTER_SECONDS
+from controller.observed.observed import ObservedPool
+from controller.observed.scaler_clock import read_scaler_clock
+from controller.replicas.replicas import Replica, list_out_of_service
+from controller.replicas.stuck_replicas import count_unready
+from controller.routing.route_objects import is_route_missed
+from controller.routing.routing import Ground, Routing, find_stale_time
+from controller.shards.shards import ShardPlan
+from controller.status.autoscaling import judge_autoscaling
+from controller.status.conditions import PoolFacts, may_be_fresh
+from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
+from readpool.replica_class import ReplicaClass
+
+
+def gather_facts(
+    observed: ObservedPool, wanted: int, replicas: Sequence[Replica], routing: Routing, shards: ShardPlan
+) -> PoolFacts:
+    """Gather the facts but for those of a rollout, which the plan adds."""
+    spec, fleet = observed.pool.spec, observed.current_fleet
+    return PoolFacts(
+        wanted=wanted,
+        present=len(replicas),
+        ready=sum(_is_up(one) for one in replicas if one.ordinal < wanted),
+        outdated=0,
+        troubles=count_unready(replicas, wanted),
+        fresh=sum(replica.is_fresh for replica in replicas),
+        fresh_enough=min(wanted, spec.target_replicas),
+        unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
+        serving=len(routing.endpoints),
+        ground=routing.ground,
+        autoscaling=judge_autoscaling(observed),
+        is_paused=spec.paused,
+        is_halted=fleet is not None and fleet.is_halted,
+        is_observed=fleet is not None,
+        silent_since=observed.fleet_silent_since,
+        has_query_server=has_query_server(spec.version),
+        shard_problems=shards.problems if spec.shard_balancing.enabled else None,
+        lacks_gateway_api=is_route_missed(observed),
+        has_alerts=observed.capabilities.prometheus if spec.alerting else None,
+        failing=list_failing(observed),
+        is_misread=bool(observed.misread),
+        out_of_service=tuple(one.name for one in list_out_of_service(replicas)),
+    )
+
+
+def _is_up(replica: Replica) -> bool:
+    """Tell whether a replica is ready, or need not be: nobody waits for one that is out of service."""
+    return (replica.is_ready or replica.is_out_of_service) and not replica.is_terminating
+
+
+def find_stall(
+    observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], doomed: Iterable[ObjectKey], now: float
+) -> tuple[str, str] | None:
+    """Find what needs a person: a name that is somebody else's, or an object that the API server does not take.
+
+    `objects` are those that the pool should own, `doomed` those that are to go.
+    """
+    if observed.misread:
+        return reasons.NOT_UNDERSTOOD, observed.misread
+    # A claim that somebody has prepared for a replica is what its StatefulSet takes.
+    taken = sorted((key for key in objects if key in observed.occupied and key.kind != PVC), key=str)
+    wanted = {*objects, *doomed}
+    refused = {key: text for key, text in observed.refused.items() if key in wanted or key.kind in (POD, POOL)}
+    held = [f"{_name(key)}: {text}" for key, text in refused.items()]
+    lasting = {key: one for key, one in observed.failing.items() if now - one.since >= STALLED_AFTER_SECONDS}
+    held += [f"{_name(key)}: {one.message}" for key, one in lasting.items()]
+    if taken:
+        names = ", ".join(map(_name, taken))
+        told = "; ".join([f"not of this pool, and in its way: {names}{_hint(taken)}", *sorted(held)])
+        return reasons.NAME_TAKEN, told
+    if held:
+        return (reasons.REFUSED if refused else reasons.WRITE_FAILED), "; ".join(sorted(held))
+    return None
+
+
+def _name(key: ObjectKey) -> str:
+    return f"{key.kind.name} {key.name}"
+
+
+def _hint(taken: Sequence[ObjectKey]) -> str:
+    """Say where names of Services meet: those of one pool are a pool's name with an ending."""
+    endings = sorted(key.name for key in taken if key.kind == SERVICE and key.name.endswith(_ENDINGS))
+    if not endings:
+        return ""
+    return (
+        f". A pool's Services are its name and, with the endings {', '.join(_ENDINGS)}, its replicas and their classes:"
+        " two pools of which one has the other's name with such an ending cannot be in one namespace"
+    )
+
+
+_ENDINGS = ("-fresh", "-lagging", "-nodes")
+
+
+def list_failing(observed: ObservedPool) -> tuple[str, ...]:
+    """List the objects whose writes fail, and what the API server says."""
+    return tuple(sorted(f"{_name(key)}: {one.message}" for key, one in observed.failing.items()))
+
+
+def list_rewrites(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) -> tuple[str, ...]:
+    """List the fields that are other than we apply them, since somebody changes them each time."""
+    return tuple(
+        sorted(
+            f"{path} of {_name(key)}"
+            for key, rewrite in observed.rewritten.items()
+            if key in objects
+            for path in rewrite.found
+        )
+    )
+
+
+def list_kept_conditions(
+    observed: ObservedPool, replicas: Sequence[Replica], facts: PoolFacts, now: float
+) -> tuple[str, ...]:
+    """List the conditions that stay as they are for a moment.
+
+    After our own start the scaler has not been heard yet; after its start it has not asked the replicas yet.
+    """
+    fleet = observed.current_fleet
+    if fleet is None:
+        if observed.fleet_silent_since is not None:
+            return ()
+        return ("Fresh", "Routing") if facts.ground is Ground.KEPT else ("Fresh",)
+    unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
+    at = read_scaler_clock(fleet, now)
+    is_new = any(one.view is not None and find_stale_time(one.view, fleet) > at for one in unknown)
+    return ("Fresh",) if is_new and may_be_fresh(facts) else ()

@@ -1,0 +1,135 @@
+"""Our own image, from the real Dockerfile by buildah, on the base of debian_base.py.
+
+Built once for each content of what the Dockerfile copies. buildah's own storage stays in the cache as well.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from devtools.cluster.build_context import copy_context
+from devtools.cluster.cache import compute_size, find_cache_folder, forget_older, hold_lock, make_once
+from devtools.cluster.debian_base import BASE_PATH
+from devtools.cluster.debian_packages import require
+from devtools.cluster.image_archive import Layer, read_layer_sizes, write_archive
+from devtools.cluster.needs import GIB, require_disk, require_root
+from devtools.cluster.pip_settings import read_pip_settings
+from devtools.cluster.progress import OWN_MOUNTS, Progress, run_reported
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MOST_ADDED_BYTES = 120_000_000
+DISK_GIB = 4.0
+KEPT = 4  # images of earlier states of the checkout
+MOST_STORED_BYTES = 8 * GIB  # then buildah starts over
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+class ImageTooLargeError(RuntimeError):
+    """Our image adds more to its base than it may."""
+
+
+def build_readpool_image(base: Layer, progress: Progress) -> tuple[str, Path]:
+    """Build our image of the checkout, unless the cache has it; give its reference and its archive.
+
+    Raises:
+        UnmetNeedError: without root, buildah or space.
+        CommandError: when the build fails.
+        ImageTooLargeError: when it adds more than MOST_ADDED_BYTES to its base.
+    """
+    images = find_cache_folder() / "images"
+    with tempfile.TemporaryDirectory(prefix="readpool-context-") as temporary:
+        context = Path(temporary)
+        tag = f"{copy_context(CHECKOUT, context)[:8]}-{base.digest[:8]}"
+        reference = f"localhost/readpool:{tag}"
+        build = partial(_build, base, context, reference, progress)
+        folder = make_once(images / f"readpool-{tag}", build, progress)
+    forget_older(images, "readpool-", KEPT)
+    return reference, folder / "image.tar"
+
+
+def compute_added_bytes(archive: Path, base: Layer) -> int:
+    """Compute what an image adds to its base: the size of the layers above it.
+
+    Raises:
+        ValueError: when its lowest layer is not the base.
+    """
+    lowest, *added = read_layer_sizes(archive)
+    if lowest != base.path.stat().st_size:
+        raise ValueError(f"{archive} does not stand on {base.path}")
+    return sum(added)
+
+
+def _build(base: Layer, context: Path, reference: str, progress: Progress, folder: Path) -> None:
+    require_root("buildah with chroot isolation")
+    require("buildah", progress=progress)
+    require_disk(folder, DISK_GIB)
+    archive = folder / "image.tar"
+    with hold_lock(find_cache_folder() / ".buildah.lock", progress):
+        buildah = _start_buildah()
+        name = _load_base(buildah, base, progress)
+        command = [*buildah, "bud", "--isolation", "chroot", "--layers", "--build-arg", f"BASE={name}"]
+        command += [*_lend_settings(folder), "--tag", reference, str(context)]
+        run_reported(command, "building the image of readpool", progress)
+        export = [*buildah, "push", reference, f"docker-archive:{archive}:{reference}"]
+        run_reported(export, "exporting the image of readpool", progress)
+    (folder / "pip.conf").unlink()
+    _check_size(archive, base, progress)
+
+
+def _start_buildah() -> list[str]:
+    """Give the command of buildah with a storage of its own, on overlayfs where the machine can."""
+    root = find_cache_folder() / "buildah"
+    if root.is_dir() and compute_size(root) > MOST_STORED_BYTES:
+        shutil.rmtree(root)
+    for driver in ("overlay", "vfs"):
+        store = root / driver
+        command = [
+            *OWN_MOUNTS,
+            "buildah",
+            "--storage-driver",
+            driver,
+            "--root",
+            f"{store}/root",
+            "--runroot",
+            f"{store}/run",
+        ]
+        if driver == "vfs" or subprocess.run([*command, "info"], capture_output=True, check=False).returncode == 0:
+            return command
+    raise AssertionError("vfs works everywhere")
+
+
+def _load_base(buildah: list[str], base: Layer, progress: Progress) -> str:
+    name = f"localhost/readpool-base:{base.digest[:16]}"
+    known = subprocess.run([*buildah, "inspect", "--type", "image", name], capture_output=True, check=False)
+    if known.returncode != 0:
+        with tempfile.TemporaryDirectory(dir=base.path.parent) as temporary:
+            archive = Path(temporary) / "base.tar"
+            write_archive(archive, name, [base], {"User": "", "Env": [f"PATH={BASE_PATH}"]})
+            run_reported([*buildah, "pull", f"docker-archive:{archive}"], "loading the base image", progress)
+    return name
+
+
+def _lend_settings(folder: Path) -> list[str]:
+    """Lend the build this machine's way to Python packages, as mounts that leave no trace in the image."""
+    settings = read_pip_settings()
+    options = []
+    authorities = settings.pop("cert", None) or os.environ.get("SSL_CERT_FILE")
+    if authorities:
+        settings["cert"] = AUTHORITIES
+        options += ["--volume", f"{authorities}:{AUTHORITIES}:ro"]
+    configuration = folder / "pip.conf"
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    configuration.write_text("\n".join(["[global]", *lines, ""]), encoding="utf-8")
+    return [*options, "--volume", f"{configuration}:/etc/pip.conf:ro"]
+
+
+def _check_size(archive: Path, base: Layer, progress: Progress) -> None:
+    added = compute_added_bytes(archive, base)
+    progress(f"the image of readpool adds {added / 1e6:.0f} MB to its base")
+    if added > MOST_ADDED_BYTES:
+        raise ImageTooLargeError(
+            f"{added / 1e6:.0f} MB are added to the base; {MOST_ADDED_BYTES / 1e6:.0f} are the most"
+        )

@@ -1,0 +1,118 @@
+"""Our policy in the model day: the real policy.policy and routing.weights, KEDA's HPA between it and the pool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.day import View, Weigh
+from readpool.simulator.day.sight import Sight
+from readpool.simulator.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
+from scaler.policy.policy import PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.policy_recall import recall, tell_memory
+from scaler.policy.remembered import Remembered
+from scaler.policy.shared_database import DATABASE_STOPPED
+from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.tip import Tip
+
+_BEHIND, _MOVES = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP), 0.02
+_STOPPED = MissingGround(DATABASE_STOPPED, "all stand at one ledger")
+UNBOUND_TOLERANCE = replace(DEFAULT_SCALE_UP, tolerance=0.0), replace(DEFAULT_SCALE_DOWN, tolerance=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """What our policy is kept from knowing, to show what it is worth."""
+
+    requests: bool = False
+    halts: bool = False
+    own_restarts: bool = False
+
+
+@dataclass(slots=True)
+class OurScaling:
+    """The scaler's policy asked each sync, and the HPA that follows it with tolerance 0."""
+
+    settings: PolicySettings
+    blindness: Blindness = field(default_factory=Blindness)
+    observed_since: float = 0.0
+    memory: PolicyMemory = field(default_factory=PolicyMemory)
+    hpa: HpaMemory = field(default_factory=HpaMemory)
+    kept: Remembered | None = None
+
+    def sync(self, view: View) -> int:
+        """Decide, then do as the HPA does with the answer."""
+        blind = self.blindness
+        standings = {name: self._stand(sight, view.lag_threshold) for name, sight in view.sights.items()}
+        is_halted = view.is_halted and not blind.halts
+        tip = Tip(view.tip, view.moved_at, is_halted=is_halted, reset_at=view.reset_at)
+        stopped = view.shares_database and _has_stopped(view.sights)
+        decision, self.memory = decide(
+            standings,
+            tip,
+            observed_since=self.observed_since,
+            memory=self.memory,
+            settings=replace(self.settings, hold=_STOPPED) if stopped else self.settings,
+            now=view.now,
+            requests=None if blind.requests else view.reads,
+        )
+        self.kept = tell_memory(self.memory, None, view.now) or self.kept
+        bounds = self.settings.bounds
+        spec = HpaSpec(bounds.minimum, bounds.maximum, 1.0, *UNBOUND_TOLERANCE)
+        step, self.hpa = sync_hpa(
+            spec,
+            self.hpa,
+            current=view.replicas,
+            observed=view.replicas,
+            metric=None if decision.desired is None else float(decision.desired),
+            now=view.now,
+        )
+        return step.desired
+
+    def restart(self, now: float) -> None:
+        """Forget all but what the pool's status keeps; the HPA is not ours and forgets nothing."""
+        self.memory = replace(recall(self.kept, None, self.settings, now), capacity=self.memory.capacity)
+        self.observed_since = -1e9 if self.blindness.own_restarts else now
+
+    def _stand(self, sight: Sight, lag_threshold: int) -> ReplicaStanding:
+        return ReplicaStanding(
+            sight.replica_class,
+            since=sight.since,
+            lag_ledgers=sight.lag_ledgers,
+            rate=sight.rate,
+            seconds_to_fresh=sight.seconds_to_fresh(lag_threshold),
+            failed_polls=sight.failed,
+            first_seen=sight.first_seen,
+            became_fresh_after=sight.became_fresh_after,
+            ailing_since=sight.ailing_since,
+            known_since=sight.known_since,
+            fresh_at=sight.fresh_at,
+        )
+
+
+def _has_stopped(sights: Mapping[str, Sight]) -> bool:
+    """Tell what scaler.policy.shared_database tells: all that answer stand at one ledger behind the network."""
+    told = [sight for sight in sights.values() if sight.ledger > 0 and not sight.failed]
+    is_one = len({sight.ledger for sight in told}) == 1 and len(told) > 1
+    return is_one and all(sight.replica_class in _BEHIND and (sight.rate or 0.0) < _MOVES for sight in told)
+
+
+def make_weigh(settings: WeightSettings, *, heeds_doubts: bool = True) -> Weigh:
+    """Make the controller's weights out of what is seen; for every contender the same, so that only scaling differs."""
+
+    def weigh(sights: Mapping[str, Sight], last: Mapping[str, int]) -> dict[str, int]:
+        return compute_weights((_to_weighed(name, sight, last.get(name)) for name, sight in sights.items()), settings)
+
+    def _to_weighed(name: str, sight: Sight, last_weight: int | None) -> WeighedReplica:
+        return WeighedReplica(
+            name,
+            sight.replica_class,
+            sight.lag_ledgers,
+            last_weight,
+            is_stale=sight.failed >= 3,
+            has_ledgers=sight.ledger > 0,
+            is_doubted=heeds_doubts and sight.is_doubted,
+        )
+
+    return weigh

@@ -1,0 +1,1 @@
+"""Connections to a scaler, as KEDA and the Observer are spoken to."""

@@ -1,0 +1,148 @@
+"""`readpool check`: asks a scaler as KEDA does and says in a line whether it answers. The chart's `helm test` runs it.
+
+The trigger is a pretended one, of a Service that is not there: what is asked is answered from the trigger alone. For
+ten minutes the scaler looks for that Service, as for every fleet that nobody asks for again.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from readpool.cli.clients.endpoint import Endpoint, build_endpoint, open_channel, tls_options
+from readpool.cli.fleets.answers import Answer, TooFewAddressesError, ask_until_settled, find_addresses, is_failed
+from readpool.cli.fleets.check_ready import SCHEME, ask_until_ready, describe_readiness
+from readpool.cli.terminal.fleet_table import make_printable
+from readpool.keda import externalscaler_pb2 as pb
+from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+
+SERVICE = pb.DESCRIPTOR.services_by_name["ExternalScaler"].full_name
+TRIGGER = {"service": "readpool-check", "port": "11626", "targetReplicas": "1"}
+METRIC = "desiredReplicas"
+# Back-off would be shared with the channels of earlier tries.
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  readpool check readpool-scaler.readpool:9090
+  readpool check readpool-scaler.readpool:9090 --each
+  readpool check readpool-scaler.readpool:9090 --at-least 2
+  readpool check http://readpool-controller.readpool:8080/readyz
+  readpool check scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
+)
+@click.argument("address", default="localhost:9090", envvar="READPOOL_SCALER", metavar="[HOST:PORT | URL]")
+@click.option("--each", is_flag=True, help="Ask every address behind HOST: each scaler of a headless Service.")
+@click.option(
+    "--at-least",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="As --each, and fail where HOST has fewer addresses. DNS may tell of a new one some seconds late.",
+)
+@click.option(
+    "--namespace",
+    default="readpool",
+    show_default=True,
+    metavar="NS",
+    help="Where the pretended ScaledObject is.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to try again while it does not answer.",
+)
+@tls_options
+def check(
+    *, address: str, each: bool, at_least: int | None, namespace: str, timeout: float, **tls: Path | str | None
+) -> None:
+    """Ask a scaler as KEDA does: is it SERVING, does it name metric and target, is a pool with a target active?
+
+    The address is the one for a ScaledObject's scalerAddress; localhost:9090 where none is given. A URL with http:// is
+    asked instead whether it is ready, as a controller's /readyz. The exit code is 0 when all answered as they should.
+    """
+    wanted = 1 if each and at_least is None else at_least
+    if address.startswith(SCHEME):
+        answers = asyncio.run(ask_until_ready(address, timeout, wanted))
+        _tell(describe_readiness(address, answers), answers)
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()):
+        raise click.UsageError(f"{address!r} is not HOST:PORT, such as readpool-scaler.readpool:9090.")
+    endpoint = build_endpoint(address, **tls)
+    answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, wanted))
+    _tell(describe(address, answers), answers)
+
+
+def _tell(line: str, answers: Sequence[Answer]) -> NoReturn:
+    click.echo(make_printable(line), err=is_failed(answers))
+    sys.exit(int(is_failed(answers)))
+
+
+def describe(address: str, answers: Sequence[Answer]) -> str:
+    """Say in one line what the answers come to."""
+    failed = [answer for answer in answers if answer.failure]
+    if not failed:
+        who = f"{address} answers" if len(answers) == 1 else f"All {len(answers)} scalers at {address} answer"
+        return f"{who} as KEDA asks: SERVING, {METRIC} with a target of 1, active."
+    reasons = "; ".join(f"{answer.address}: {answer.failure}" for answer in failed)
+    count = f" ({len(failed)} of {len(answers)} fail)" if len(answers) > 1 else ""
+    return f"{address} does not answer as KEDA asks{count}. {reasons}"
+
+
+async def ask_until_answered(endpoint: Endpoint, namespace: str, seconds: float, at_least: int | None) -> list[Answer]:
+    """Ask until a scaler, or each of at least so many behind its name, answers as it should, for so many seconds."""
+
+    async def ask_all(left: float) -> list[Answer]:
+        return await _ask_all(endpoint, namespace, left, at_least)
+
+    return await ask_until_settled(ask_all, seconds)
+
+
+async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, at_least: int | None) -> list[Answer]:
+    if at_least is None:
+        return [await ask(endpoint, endpoint.address, namespace, seconds)]
+    try:
+        addresses = await find_addresses(endpoint.address, at_least)
+    except TooFewAddressesError as error:
+        return [Answer(endpoint.address, str(error))]
+    asking = (ask(_narrow(endpoint, address), address, namespace, seconds) for address in addresses)
+    return list(await asyncio.gather(*asking))
+
+
+def _narrow(endpoint: Endpoint, address: str) -> Endpoint:
+    """Aim at one address, and still expect the certificate of the name that it was found by."""
+    if not endpoint.is_secure:
+        return replace(endpoint, address=address)
+    host = endpoint.address.rpartition(":")[0].strip("[]")
+    return replace(endpoint, address=address, tls_server_name=endpoint.tls_server_name or host)
+
+
+async def ask(endpoint: Endpoint, address: str, namespace: str, seconds: float) -> Answer:
+    """Ask all three questions over a connection of their own, and compare the answers with what they should be."""
+    reference = pb.ScaledObjectRef(namespace=namespace, name="readpool-check", scalerMetadata=TRIGGER)
+    async with open_channel(endpoint, _OPTIONS) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)  # the library's types know of no methods
+        scaler = ExternalScalerStub(channel)
+        try:
+            status = (await health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=seconds)).status
+            specs = (await scaler.GetMetricSpec(reference, timeout=seconds)).metricSpecs
+            active = (await scaler.IsActive(reference, timeout=seconds)).result
+        except grpc.aio.AioRpcError as error:
+            is_final = error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+            return Answer(address, f"{error.code().name}: {error.details()}", is_final)
+    if status != health_pb2.HealthCheckResponse.SERVING:
+        return Answer(address, f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(status)}")
+    if [(spec.metricName, spec.targetSizeFloat) for spec in specs] != [(METRIC, 1.0)]:
+        named = ", ".join(f"{spec.metricName} with a target of {spec.targetSizeFloat:g}" for spec in specs)
+        return Answer(address, f"it names {named or 'no metric'} instead of {METRIC} with a target of 1", is_final=True)
+    return Answer(address) if active else Answer(address, "it calls a pool with a target inactive", is_final=True)

@@ -1,0 +1,67 @@
+"""What does a list of pools come to? Manifests in, one entry a pool out, the word for its state among them.
+
+A pool that is not understood is listed all the same, with the reason.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from readpool.cli.terminal.fleet_table import order_naturally
+from readpool.pool.errors import PoolError
+from readpool.pool.spec import ReadOnlyPool, parse_pool
+from readpool.pool.status import Verdict
+
+NOT_UNDERSTOOD = "NotUnderstood"
+NOT_RECONCILED = "NotReconciled"
+"""No controller has said anything of it yet."""
+_GOOD = {"Stalled": Verdict.FALSE, "Ready": Verdict.TRUE, "Fresh": Verdict.TRUE, "Routing": Verdict.TRUE}
+"""What a pool in order says, the most pressing first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEntry:
+    """One pool of a list.
+
+    Attributes:
+        created_at: Unix time; None in a manifest that was not applied.
+        pool: None where it is not understood; `problem` then says why.
+    """
+
+    namespace: str
+    name: str
+    created_at: float | None
+    pool: ReadOnlyPool | None
+    problem: str = ""
+
+
+def read_entries(manifests: Iterable[Mapping[str, Any]]) -> list[PoolEntry]:
+    """Read pools as the API lists them, by namespace and name."""
+    entries = [read_entry(manifest) for manifest in manifests]
+    return sorted(entries, key=lambda entry: (entry.namespace, order_naturally(entry.name)))
+
+
+def read_entry(manifest: Mapping[str, Any]) -> PoolEntry:
+    """Read one pool."""
+    metadata = manifest["metadata"]
+    created = metadata.get("creationTimestamp")
+    created_at = datetime.fromisoformat(created).timestamp() if created else None
+    try:
+        pool, problem = parse_pool(manifest), ""
+    except PoolError as error:
+        pool, problem = None, str(error)
+    return PoolEntry(metadata.get("namespace", ""), metadata["name"], created_at, pool, problem)
+
+
+def say_state(entry: PoolEntry) -> str:
+    """Say in one word how a pool is: Ready, or the reason for the first thing that is not as it should be."""
+    if entry.pool is None:
+        return NOT_UNDERSTOOD
+    if entry.pool.spec.paused:
+        return "Paused"
+    said = {condition.type: condition for condition in entry.pool.status.conditions}
+    if not said.keys() & _GOOD.keys():
+        return NOT_RECONCILED
+    wrong = (said[kind].reason for kind, good in _GOOD.items() if kind in said and said[kind].status is not good)
+    return next(wrong, "Ready")

@@ -1,0 +1,207 @@
+"""What one fleet looks like in a terminal: a headline, the reason for its size, a row a replica. Pure; rich draws it.
+
+Columns give way on a narrow terminal, the least telling first. A class has a colour, a mark and its word, so that the
+colour is never the only sign.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from readpool.cli.terminal.columns import choose_columns
+from readpool.v1 import observer_pb2 as pb
+
+BAR_WIDTH = 14
+_OF_NO_POOL = ("PoolNotFound", "PoolDeleted")
+"""Reasons of a decision on a pool that a trigger names and that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a class is shown."""
+
+    word: str
+    mark: str
+    ascii_mark: str
+    style: str
+    severity: int
+
+
+LOOKS = {
+    pb.REPLICA_CLASS_UNREACHABLE: Look("unreachable", "✕", "x", "bold red", 5),
+    pb.REPLICA_CLASS_FOREIGN: Look("foreign", "◆", "#", "magenta", 4),
+    pb.REPLICA_CLASS_LAGGING: Look("lagging", "▼", "!", "yellow", 3),
+    pb.REPLICA_CLASS_CATCHING_UP: Look("catching up", "▲", "^", "cyan", 2),
+    pb.REPLICA_CLASS_UNKNOWN: Look("unknown", "?", "?", "dim", 1),
+    pb.REPLICA_CLASS_FRESH: Look("fresh", "●", "o", "green", 0),
+}
+UNSPECIFIED = LOOKS[pb.REPLICA_CLASS_UNKNOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, the width it needs, where it stands from the left, and what it shows of a replica."""
+
+    heading: str
+    width: int
+    position: int
+    show: Callable[[pb.Replica, pb.Snapshot, bool], Text]
+    justify: str = "left"
+
+
+def build_fleet(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False) -> RenderableType:
+    """Build all that is shown of one fleet, at most `width` characters wide and with at most `max_rows` replicas."""
+    return Group(
+        build_headline(snapshot),
+        build_reason(snapshot),
+        build_replicas(snapshot, width=width, max_rows=max_rows, ascii_only=ascii_only),
+    )
+
+
+def build_headline(snapshot: pb.Snapshot) -> Text:
+    """Build the line with the fleet's name, its tip and its size; a pool that is not there has neither."""
+    decision, bounds = snapshot.decision, snapshot.bounds
+    name = (make_printable(snapshot.fleet), "bold")
+    if decision.reason in _OF_NO_POOL:
+        return Text.assemble(name, "  ", ("the pool is not there", "yellow"))
+    desired = str(decision.desired_replicas) if decision.HasField("desired_replicas") else "not known"
+    line = Text.assemble(name, "  ", build_tip(snapshot), "  ")
+    line.append(f"replicas {len(snapshot.replicas)}, desired {desired}")
+    if bounds.max_replicas:  # nothing is known of them while the API server has not told of the pool
+        line.append(f" ({bounds.min_replicas} to {bounds.max_replicas}, target {bounds.target_replicas})", "dim")
+    return line
+
+
+def build_tip(snapshot: pb.Snapshot) -> Text:
+    """Build the words for the network's tip and whether it moves."""
+    if not snapshot.HasField("tip"):
+        return Text("tip not known", "yellow")
+    seconds = max(0.0, snapshot.at - snapshot.tip.moved_at)
+    tip = f"tip {snapshot.tip.ledger:,}"
+    if snapshot.tip.halted:
+        return Text(f"{tip}, halted: has not moved for {show_seconds(seconds)}", "bold red")
+    return Text(f"{tip}, moved {show_seconds(seconds)} ago")
+
+
+def build_reason(snapshot: pb.Snapshot) -> Text:
+    """Build the sentence that says why the fleet is to have the size that it is to have."""
+    if snapshot.gone:
+        return Text("No longer observed: nobody has asked for this fleet for a while.", "yellow")
+    has_ground = snapshot.decision.HasField("desired_replicas")
+    return Text(make_printable(snapshot.decision.message), "" if has_ground else "yellow")
+
+
+def build_replicas(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False) -> RenderableType:
+    """Build the table of replicas: by name where all fit, else the worst first and a line that counts the rest."""
+    if not snapshot.replicas:
+        return Text("  no replicas known", "dim")
+    columns = choose_columns(COLUMNS, width)
+    dots, overflow = ("...", "crop") if ascii_only else ("…", "ellipsis")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.heading, justify=column.justify, no_wrap=True, overflow=overflow)  # type: ignore[arg-type]
+    shown, rest = choose_rows(snapshot.replicas, max_rows)
+    for replica in shown:
+        table.add_row(*(column.show(replica, snapshot, ascii_only) for column in columns))
+    return Group(table, Text(f"{dots} and {len(rest)} more: {count_classes(rest)}", "dim")) if rest else table
+
+
+def choose_rows(replicas: Sequence[pb.Replica], max_rows: int) -> tuple[list[pb.Replica], list[pb.Replica]]:
+    """Choose the replicas to show and those only to count."""
+    by_name = sorted(replicas, key=lambda replica: order_naturally(replica.name))
+    if len(by_name) <= max_rows:
+        return by_name, []
+    worst = sorted(by_name, key=lambda replica: (-look_of(replica).severity, -replica.lag))
+    return worst[: max(max_rows - 1, 1)], worst[max(max_rows - 1, 1) :]
+
+
+def count_classes(replicas: Sequence[pb.Replica]) -> str:
+    """Count replicas by class, the worst first, such as `2 lagging, 8 fresh`."""
+    counts = Counter(look_of(replica) for replica in replicas)
+    return ", ".join(f"{counts[look]} {look.word}" for look in LOOKS.values() if counts[look])
+
+
+def look_of(replica: pb.Replica) -> Look:
+    """Find how the class of a replica is shown; a class from a newer scaler shows as unknown."""
+    return LOOKS.get(getattr(replica, "class"), UNSPECIFIED)
+
+
+def build_bar(lag: int, threshold: int, look: Look, *, ascii_only: bool) -> Text:
+    """Build the bar of a lag on a scale of twice the threshold, which the mark in the middle stands for."""
+    full, empty, mark = ("#", ".", "|") if ascii_only else ("█", "·", "│")
+    half = BAR_WIDTH // 2
+    share = lag / (2 * threshold) if threshold else 0.0
+    filled = min(BAR_WIDTH, max(1 if lag else 0, round(share * BAR_WIDTH)))
+    bar = Text(full * filled, look.style).append(empty * (BAR_WIDTH - filled), "dim")
+    return Text.assemble(bar[:half], (mark, "dim"), bar[half:])
+
+
+def show_seconds(seconds: float) -> str:
+    """Show a duration in the unit that fits, such as `4 s`, `12 min` or `1.5 h`."""
+    if seconds < 100:  # noqa: PLR2004  # two digits of seconds are still read at a glance
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004  # 90 min
+
+
+def make_printable(text: str) -> str:
+    """Replace what a terminal would obey or hide: much of what is shown are the words of nodes, which may lie."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def order_naturally(name: str) -> list[tuple[int, str]]:
+    """Order pod-10 behind pod-9: numbers by their length first, since they may be longer than int() takes."""
+    parts = re.split(r"([0-9]+)", name)  # numbers at the odd places
+    return [(len(part.lstrip("0")), part.lstrip("0")) if turn % 2 else (0, part) for turn, part in enumerate(parts)]
+
+
+def _show_name(replica: pb.Replica, _snapshot: pb.Snapshot, ascii_only: bool) -> Text:
+    # The end of a pod's name tells it from its neighbours.
+    name, room = make_printable(replica.name), 28
+    return Text(name if len(name) <= room else ("..." if ascii_only else "…") + name[-room + 3 :])
+
+
+def _show_class(replica: pb.Replica, _snapshot: pb.Snapshot, ascii_only: bool) -> Text:
+    look = look_of(replica)
+    return Text(f"{look.ascii_mark if ascii_only else look.mark} {look.word}", look.style)
+
+
+def _show_lag(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(f"{replica.lag:,}" if replica.HasField("lag") else "-")
+
+
+def _show_bar(replica: pb.Replica, snapshot: pb.Snapshot, ascii_only: bool) -> Text:
+    return build_bar(replica.lag, snapshot.lag_threshold, look_of(replica), ascii_only=ascii_only)
+
+
+def _show_eta(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(show_seconds(replica.seconds_to_fresh) if replica.HasField("seconds_to_fresh") else "-")
+
+
+def _show_rate(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(f"{replica.rate:.2f}/s" if replica.HasField("rate") else "-")
+
+
+def _show_ledger(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(f"{replica.ledger:,}" if replica.HasField("ledger") else "-")
+
+
+def _show_words(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(make_printable(replica.detail or replica.state), "dim")
+
+
+# The most telling first.
+COLUMNS = (
+    Column("replica", 14, 0, _show_name),
+    Column("class", 13, 1, _show_class),
+    Column("lag", 7, 4, _show_lag, "right"),
+    Column("behind", BAR_WIDTH + 1, 3, _show_bar),
+    Column("fresh in", 8, 6, _show_eta, "right"),
+    Column("rate", 8, 5, _show_rate, "right"),
+    Column("ledger", 11, 2, _show_ledger, "right"),
+    Column("it says", 24, 7, _show_words),
+)

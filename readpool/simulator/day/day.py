@@ -1,0 +1,299 @@
+"""Runs one day of a pool against one way of scaling it: each step traffic, ledgers, polls, weights; each third the HPA.
+
+What scales and what weighs are passed in; the model knows neither the scaler nor the controller.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due
+from readpool.simulator.day.leaving import Leaving
+from readpool.simulator.day.measures import Measures
+from readpool.simulator.day.oddities import Span
+from readpool.simulator.day.replica import ModelReplica, find_start_ledger, start_replica
+from readpool.simulator.day.scenario import Day, Fault
+from readpool.simulator.day.sight import Sight
+from readpool.simulator.day.traffic import STEP_SECONDS
+
+Weigh = Callable[[Mapping[str, Sight], Mapping[str, int]], dict[str, int]]
+"""From what is seen of the replicas and their last weights to their weights."""
+
+_START_LEDGER = 100_000
+_SYNC_STEPS = 3
+"""The HPA looks each 15 s."""
+_WEIGH_STEPS = 6
+"""Numbers reach the weights each 30 s (updateIntervalSeconds), a change of class at once."""
+_HALTED_SECONDS = 60.0
+_RESET_LEDGERS = 50_000
+"""So far is a replica off the network that has begun anew: it never gets there with what it has."""
+_SHORT_DOWNLOAD_SECONDS = 180.0
+"""A network that has just begun anew has little to download."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What whoever scales the pool sees at one moment.
+
+    Attributes:
+        now: seconds from midnight.
+        replicas: what the StatefulSet was told to be.
+        sights: what is seen of each known replica.
+        tip: the network's newest ledger.
+        moved_at: when that last changed.
+        is_halted: it has not for a minute.
+        reads: reads/s that each known replica serves; None while one of the gates does not tell.
+        lag_threshold: ledgers.
+        reset_at: when the network was last seen to begin anew; None where it was not.
+        shares_database: all replicas read one database that somebody has to fill.
+    """
+
+    now: float
+    replicas: int
+    sights: Mapping[str, Sight]
+    tip: int
+    moved_at: float
+    is_halted: bool
+    reads: Mapping[str, float] | None
+    lag_threshold: int
+    reset_at: float | None = None
+    shares_database: bool = False
+
+
+class Scaling(Protocol):
+    """One way of scaling a pool."""
+
+    def sync(self, view: View) -> int:
+        """Return how many replicas there are to be."""
+
+    def restart(self, now: float) -> None:
+        """Forget what a scaler forgets when it is started anew."""
+
+
+class PoolDay:
+    """One day being lived through."""
+
+    def __init__(self, day: Day, scaling: Scaling, weigh: Weigh) -> None:
+        self._day = day
+        self._scaling = scaling
+        self._weigh = weigh
+        self._tip = _START_LEDGER
+        self._moved_at = 0.0
+        self._replicas: list[ModelReplica] = []
+        self._sights: dict[str, Sight] = {}
+        self._weights: dict[str, int] = {}
+        self._generation = 0
+        self._faults = list(reversed(day.faults))
+        self._restarts = sorted(day.scaler_restarts, reverse=True)
+        self._leaving = Leaving(day.odd.leaving_seconds)
+        self._is_reset = False
+        self._reach = _START_LEDGER
+        self._calm = NO_CALM
+        self._spans = (*day.halts, *day.blind_spells, *day.odd.database_stops)
+        self.measures = Measures()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with the target of fresh replicas, or with as many empty ones."""
+        self._resize(self._day.initial_replicas or self._day.target, -120.0)
+        if self._day.is_cold_start:
+            return
+        for replica in self._replicas:
+            replica.answers_at = replica.downloaded_at = replica.resumes_at = 0.0
+            replica.ledger = float(self._tip)
+
+    def live(self) -> Measures:
+        """Live through the day and return its figures."""
+        day, measures = self._day, self.measures
+        for step, demand in enumerate(day.traffic):
+            now = float(step * STEP_SECONDS)
+            if now < self._calm.until and demand <= self._calm.most_demand:
+                self._pass(demand, now)
+                if step % _SYNC_STEPS == 0:
+                    self._sync(demand, now)
+                continue
+            if not _holds(day.halts, now):
+                self._tip += 1
+                self._moved_at = now
+            self._reach = self._reach if _holds(day.odd.database_stops, now) else self._tip
+            self._suffer(now)
+            self._share(demand, now)
+            fresh = self._advance(now)
+            measures.note_step(fresh, day.target, len(self._replicas), demand)
+            if self._poll(now) or step % _WEIGH_STEPS == 0:
+                staying = {name: sight for name, sight in self._sights.items() if not self._leaving.has(name)}
+                self._weights = self._weigh(staying, self._weights)
+                self._calm = self._find_calm(now)
+            if step % _SYNC_STEPS == 0:
+                self._sync(demand, now)
+        return measures
+
+    def _find_calm(self, now: float) -> Calm:
+        """Find for how long nothing can happen."""
+        faults, restarts = self._faults, self._restarts
+        moments = (*(one.at for one in faults[-1:]), *restarts[-1:])
+        if self._leaving.is_any or self._is_reset:
+            return NO_CALM
+        if self._day.odd.reset_at is not None:
+            moments = (*moments, self._day.odd.reset_at)
+        due = find_due(now, self._spans, moments)
+        return find_calm(self._replicas, self._sights, self._weights, self._tip, due) if due > now else NO_CALM
+
+    def _pass(self, demand: float, now: float) -> None:
+        """Take a step in which nothing can happen."""
+        self._tip += 1
+        self._moved_at = now
+        tip, weights, sights = self._tip, self._weights, self._sights
+        unit = demand / sum(weights.values())
+        self._reach = tip
+        for replica in self._replicas:
+            replica.ledger = float(tip)
+            replica.load = weights[replica.name] * unit
+            sights[replica.name].note_quiet(tip, now)
+        self.measures.note_step(len(self._replicas), self._day.target, len(self._replicas), demand)
+
+    def _suffer(self, now: float) -> None:
+        """Let the faults that are due begin and those that are over end."""
+        while self._faults and self._faults[-1].at <= now:
+            fault: Fault = self._faults.pop()
+            if fault.ordinal < len(self._replicas):
+                self._replicas[fault.ordinal].befall(fault)
+        for replica in self._replicas:
+            if replica.fault is not None and replica.fault_until <= now:
+                replica.recover()
+            replica.loop(now)
+        self._reset(now)
+        while self._restarts and self._restarts[-1] <= now:
+            self._restarts.pop()
+            for sight in self._sights.values():
+                sight.forget(now)
+            self._scaling.restart(now)
+
+    def _reset(self, now: float) -> None:
+        """Let the network begin anew: who is there follows the old one, until its volume is emptied."""
+        odd = self._day.odd
+        if odd.reset_at is None or now < odd.reset_at:
+            return
+        if not self._is_reset:
+            self._is_reset = True
+            for replica in self._replicas:
+                if replica.ledger:
+                    replica.ledger, replica.resumes_at = max(1.0, replica.ledger - _RESET_LEDGERS), inf
+        wiped = int((now - odd.reset_at) / odd.wipe_seconds)
+        for replica in self._replicas[:wiped]:
+            if replica.ledger and replica.resumes_at == inf:
+                replica.lose(now, min(self._day.warm_up_seconds, _SHORT_DOWNLOAD_SECONDS))
+
+    def _poll(self, now: float) -> bool:
+        """Ask every replica once; return whether a class changed."""
+        changed = self._leaving.poll(self._sights, self._tip, self._day.lag_threshold, now, STEP_SECONDS)
+        tip, threshold, sights = self._tip, self._day.lag_threshold, self._sights
+        is_blind = _holds(self._day.blind_spells, now)
+        for replica in self._replicas:
+            if self._leaving.has(replica.name):
+                continue
+            sight = sights.get(replica.name)
+            if is_blind or now < replica.answers_at:
+                changed = (sight is not None and sight.miss(now)) or changed
+                continue
+            if sight is None:
+                sight = sights[replica.name] = Sight(now)
+            if sight.replica_class is _FRESH and sight.is_quiet and replica.ledger >= tip:
+                sight.note_quiet(tip, now)
+                continue
+            changed = sight.see(replica, tip, threshold, now, STEP_SECONDS) or changed
+        return changed
+
+    def _share(self, demand: float, now: float) -> None:
+        """Give every replica its share of the reads."""
+        weights, measures = self._weights, self.measures
+        total = sum(weights.values())
+        if not total:
+            measures.failed_reads += demand * STEP_SECONDS
+            for replica in self._replicas:
+                replica.load = 0.0
+            return
+        unit = demand / total
+        for replica in self._replicas:
+            load = weights.get(replica.name, 0) * unit
+            if now < replica.answers_at or not replica.ledger:
+                measures.failed_reads += load * STEP_SECONDS
+                load = 0.0
+            replica.load = load
+            measures.failed_reads += max(0.0, load - replica.most_reads) * STEP_SECONDS
+
+    def _advance(self, now: float) -> int:
+        """Let every replica apply ledgers for a step; count those that are truly fresh, and their stale reads."""
+        fresh = overloaded = serving = 0
+        tip, reach, threshold, stale = self._tip, self._reach, self._day.stale_lag or self._day.lag_threshold, 0.0
+        for replica in self._replicas:
+            if not replica.ledger:
+                if now < replica.downloaded_at:
+                    continue
+                replica.ledger = find_start_ledger(replica, reach)
+            if replica.load:
+                serving += 1
+            if replica.advance(reach, now, STEP_SECONDS):
+                overloaded += 1
+            if tip - replica.ledger >= threshold:
+                stale += replica.load
+            elif now >= replica.answers_at:
+                fresh += 1
+        self.measures.stale_reads += stale * STEP_SECONDS
+        if overloaded:
+            self.measures.note_overload(overloaded, serving, now)
+        return fresh
+
+    def _sync(self, demand: float, now: float) -> None:
+        """Ask for the size and change it as a StatefulSet does."""
+        odd = self._day.odd
+        is_silent = _holds(odd.silent_gates, now)
+        reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in self._sights}
+        is_halted = now - self._moved_at >= _HALTED_SECONDS
+        view = View(
+            now,
+            len(self._replicas),
+            self._sights,
+            self._tip,
+            self._moved_at,
+            is_halted,
+            reads,
+            self._day.lag_threshold,
+            odd.reset_at if self._is_reset else None,
+            bool(odd.database_stops),
+        )
+        size = self._scaling.sync(view)
+        if size != len(self._replicas):
+            self.measures.scalings += 1
+            self._resize(size, now)
+        self.measures.note_size(self._replicas, self._day.target, demand, now)
+
+    def _resize(self, size: int, now: float) -> None:
+        """Start the next ordinals or end the highest ones."""
+        self._calm = NO_CALM
+        for replica in self._replicas[size:]:
+            self._weights.pop(replica.name, None)
+            self._leaving.let_go(replica, now)
+        self._leaving.forget_gone(self._sights, now)
+        del self._replicas[size:]
+        for ordinal in range(len(self._replicas), size):
+            self._generation += 1
+            warm_up_seconds = self._day.warm_up_seconds
+            replica = start_replica(
+                self._day.seed,
+                ordinal,
+                self._generation,
+                min(warm_up_seconds, _SHORT_DOWNLOAD_SECONDS) if self._is_reset else warm_up_seconds,
+                self._leaving.find_end(f"core-{ordinal}", now),
+                may_be_odd=self._day.odd.odd_newcomers and now > 0,
+            )
+            self._replicas.append(replica)
+
+
+_FRESH = ReplicaClass.FRESH
+
+
+def _holds(spans: tuple[Span, ...], now: float) -> bool:
+    return any(span.holds(now) for span in spans)

@@ -1,0 +1,1 @@
+"""One fleet folded from polls: its members, its snapshot, its metrics for KEDA. Pure."""

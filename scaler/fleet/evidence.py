@@ -1,0 +1,150 @@
+"""What is a reference's word worth to one fleet? Between what references answer and the claims that make the tip.
+
+A reference says what the network has closed at the least. One of another network, or of one that it does not name, says
+nothing of this one; one that has stopped or is behind takes nothing from anybody. Each verdict is told to people.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from scaler.probes.kinds import ProbeKind
+from scaler.probes.report import NodeReport, PollFailure
+from scaler.standing.tip import CLOSING_RATE, CURRENT_SECONDS, Claim, Tip, TipLimits, find_attested
+from scaler.triggers.trigger import Reference
+
+USED = "Used"
+"""The reference is used to determine the tip."""
+NO_ANSWER = "NoAnswer"
+"""It does not answer, or its last answer is too old to count."""
+NO_LEDGER = "NoLedger"
+"""It answers and tells no ledger: it is not in step itself."""
+OTHER_NETWORK = "OtherNetwork"
+"""It is of another network than the fleet."""
+UNKNOWN_NETWORK = "UnknownNetwork"
+"""It does not say of which network it is, and the fleet's is known."""
+STOPPED = "Stopped"
+"""It answers, but has closed no ledger while the network has."""
+BEHIND = "Behind"
+"""It follows too far behind the network to say what is the most that a node can have."""
+CONTRADICTED = "Contradicted"
+"""Two replicas that are current by their own clocks are further behind it than ledgers can close."""
+
+_CHECKPOINT_LEDGERS = 64
+_ARCHIVE_SECONDS = 180.0
+"""Archives are asked each minute: their word counts for three times that, as a node's does."""
+_ARCHIVE_STOPPED_SECONDS = 960.0
+"""Three checkpoints of a network that closes a ledger each five seconds; of a faster one, more."""
+_STOPPED_SECONDS = 60.0
+_STOPPED_POLLS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What one reference said: its last answer, when that was, and when its ledger was last seen to move.
+
+    Attributes:
+        asked_at: when it last answered or failed, in seconds.
+        report: its last answer; None while there is none.
+        answered_at: when that came.
+        moved_at: when its ledger last moved, or it was first heard.
+        has_moved: its ledger was seen to move.
+        trouble: why it did not answer last time; empty where it did.
+    """
+
+    asked_at: float
+    report: NodeReport | None = None
+    answered_at: float = 0.0
+    moved_at: float = 0.0
+    has_moved: bool = False
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one reference's word is worth: `state` in CamelCase for machines, `message` for people; None: no claim."""
+
+    reference: Reference
+    state: str
+    message: str
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a fleet holds a reference's word against.
+
+    Attributes:
+        network: the passphrase of the fleet's network, None while not known.
+        tip: where the network stood at the last look.
+        attested: the ledger that two current replicas stand for, None where there are none.
+        is_dated: both told how old it is, so that neither can be far behind.
+        interval_seconds: how often a node is asked.
+        limits: of the tip, at this interval.
+    """
+
+    network: str | None
+    tip: Tip | None
+    attested: int | None
+    is_dated: bool
+    interval_seconds: float
+    limits: TipLimits
+
+
+def hear(before: Hearing | None, outcome: NodeReport | PollFailure, now: float) -> Hearing:
+    """Fold what a reference said into what is known of it."""
+    known = before or Hearing(now)
+    if isinstance(outcome, PollFailure):
+        return replace(known, asked_at=now, trouble=f"{outcome.reason}: {outcome.message}".removesuffix(": "))
+    moved = known.report is not None and known.report.ledger != outcome.ledger
+    is_new = known.report is None or moved
+    return Hearing(now, outcome, now, now if is_new else known.moved_at, moved or known.has_moved)
+
+
+def judge(reference: Reference, heard: Hearing, against: Circumstances, now: float) -> Verdict:
+    """Judge one reference's word; the first thing that speaks against it is the verdict."""
+    report = heard.report
+    is_archive = reference.kind is ProbeKind.ARCHIVE
+    counts_seconds = _ARCHIVE_SECONDS if is_archive else 3 * against.interval_seconds + 5.0
+    if report is None or now - heard.answered_at > counts_seconds:
+        return Verdict(reference, NO_ANSWER, heard.trouble or "It does not answer.")
+    if report.is_of_another(against.network):
+        return Verdict(reference, OTHER_NETWORK, f"It is of {report.network!r}, the fleet of {against.network!r}.")
+    if report.ledger <= 1:
+        return Verdict(reference, NO_LEDGER, report.state or "It answers without a ledger.")
+    if report.network is None and against.network is not None:
+        return Verdict(reference, UNKNOWN_NETWORK, f"It does not say that it is of {against.network!r}.")
+    return _judge_ledger(reference, report, heard, against, now, is_archive=is_archive)
+
+
+def _judge_ledger(
+    reference: Reference, report: NodeReport, heard: Hearing, against: Circumstances, now: float, *, is_archive: bool
+) -> Verdict:
+    """Judge the ledger that a reference of this network tells."""
+    slack_ledgers = against.limits.slack_ledgers
+    if is_archive:
+        slack_ledgers += _CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE)
+    tip, still_seconds = against.tip, now - heard.moved_at
+    stops_after = max(_STOPPED_SECONDS, _STOPPED_POLLS * against.interval_seconds)
+    patience = _ARCHIVE_STOPPED_SECONDS if is_archive else stops_after
+    has_stopped = still_seconds > patience and tip is not None and tip.moved_at > heard.moved_at + patience / 2
+    is_ahead = against.attested is not None and report.ledger > against.attested + slack_ledgers
+    if is_ahead and (against.is_dated or not heard.has_moved or still_seconds > patience):
+        why = f"It tells ledger {report.ledger}, while two current replicas are at {against.attested}."
+        return Verdict(reference, CONTRADICTED, why)
+    is_young = report.age_seconds is not None and report.age_seconds <= CURRENT_SECONDS
+    is_current = is_young and not is_archive and still_seconds <= max(CURRENT_SECONDS, 2 * against.interval_seconds)
+    claim = Claim(report.ledger, is_current, is_trusted=True, slack_ledgers=slack_ledgers, is_moving=heard.has_moved)
+    if has_stopped:
+        return Verdict(reference, STOPPED, f"It has told ledger {report.ledger} for {still_seconds:.0f} s.", claim)
+    if tip is not None and report.ledger + slack_ledgers < tip.ledger:
+        return Verdict(reference, BEHIND, f"It is {tip.ledger - report.ledger} ledgers behind the tip.", claim)
+    return Verdict(reference, USED, "", claim)
+
+
+def find_witnessed(claims: Iterable[Claim]) -> tuple[int | None, bool]:
+    """Find what two current replicas stand for, and whether both told how old it is."""
+    nodes = [claim for claim in claims if not claim.is_trusted]
+    attested = find_attested(nodes)
+    if attested is not None:
+        return attested, True
+    return find_attested(replace(claim, is_undated=False) for claim in nodes), False

@@ -1,0 +1,169 @@
+"""What the policy goes by: the standings of all replicas, counted. Gathers, decides nothing but who is lacking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+
+from readpool.replica_class import ReplicaClass
+from scaler.standing.acquaintances import list_last, order_by_ordinal
+from scaler.standing.standing import ReplicaStanding
+from scaler.standing.tip import Tip
+
+_DOING = {
+    ReplicaClass.LAGGING: "lagging",
+    ReplicaClass.UNREACHABLE: "not answering",
+    ReplicaClass.CATCHING_UP: "not catching up",
+}
+"""What a lacking replica does instead, in words."""
+AILING = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One replica that is not counted on any more, what it does instead, and for how long, in seconds."""
+
+    name: str
+    replica_class: ReplicaClass
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """How many replicas ail on the average of the last minutes.
+
+    Overload changes places: each laggard is spared and returns before it counts as lacking, and topples the next.
+    """
+
+    mean: float = 0.0
+    at: float | None = None
+
+    @property
+    def unhealthy(self) -> int:
+        """The mean as a number of replicas."""
+        return round(self.mean)
+
+
+def follow_unrest(unrest: Unrest, ailing: int, over_seconds: float, now: float) -> Unrest:
+    """Smooth the number of ailing replicas over `over_seconds`."""
+    if unrest.at is None:
+        return Unrest(0.0, now)
+    share = 1 - exp(-max(0.0, now - unrest.at) / max(over_seconds, 1.0))
+    return Unrest(unrest.mean + share * (ailing - unrest.mean), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The pool at one moment.
+
+    Attributes:
+        fresh: replicas that are in step.
+        current: known replicas; foreign ones are not among them, nor those that are leaving.
+        unknown: of these, not yet observed.
+        ailing: of these, lagging or unreachable, for however long; who is on the way is not among them.
+        unreachable: of these, unreachable.
+        catching_up: of these, on their way to fresh, whatever their silence looks like; not yet observed and overdue
+            ones included: where newcomers do not get there, more of them would not either.
+        unhealthy: of these, no longer counted on.
+        tells_lag: the network moves, so that a replica behind it lacks what others have.
+        reset_seconds: how long ago the network began anew, None where it was not seen to.
+        sustain_seconds: for how long an ailing replica must have been watched to be lacking.
+        grounded_seconds: for how long there has been ground to decide on.
+        warm_up_seconds: what a new replica needs to be fresh.
+        unheard: replicas that have not answered since they were first known, or last were other pods.
+        unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
+    """
+
+    tip: Tip | None
+    current: int
+    unknown: int
+    ailing: int
+    unreachable: int
+    catching_up: int
+    unhealthy: tuple[Lack, ...]
+    sustain_seconds: float
+    grounded_seconds: float
+    warm_up_seconds: float
+    fresh: int = 0
+    tells_lag: bool = True
+    reset_seconds: float | None = None
+    unheard: int = 0
+    unready: str = ""
+
+
+def gather_facts(
+    standings: Mapping[str, ReplicaStanding],
+    tip: Tip | None,
+    *,
+    grounded_seconds: float,
+    sustain_seconds: float,
+    deadline_seconds: float,
+    warm_up_seconds: float,
+    now: float,
+    asked: int | None = None,
+) -> Facts:
+    """Count the replicas by what they mean for the pool's size; the order of `standings` does not matter.
+
+    `asked` is the size last asked for: who is beyond it and ails is leaving.
+    """
+    own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
+    own = {name: own[name] for name in sorted(own.keys() - _find_leavers(own, asked))}
+    classes = [standing.replica_class for standing in own.values()]
+    tells_lag = tip is not None and tip.tells_lag
+    unhealthy = []
+    for name, standing in own.items():
+        patience = deadline_seconds if standing.is_underway else sustain_seconds
+        seconds = min(now - _find_start(standing), grounded_seconds)
+        is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
+        if standing.replica_class in _DOING and is_judged and seconds >= patience:
+            unhealthy.append(Lack(name, standing.replica_class, seconds))
+    return Facts(
+        tip=tip,
+        current=len(own),
+        unknown=classes.count(ReplicaClass.UNKNOWN),
+        ailing=sum(one.replica_class in AILING and not one.is_underway for one in own.values()),
+        unreachable=classes.count(ReplicaClass.UNREACHABLE),
+        catching_up=sum(one.is_underway for one in own.values()),
+        unhealthy=tuple(unhealthy),
+        sustain_seconds=sustain_seconds,
+        grounded_seconds=grounded_seconds,
+        warm_up_seconds=warm_up_seconds,
+        fresh=classes.count(ReplicaClass.FRESH),
+        tells_lag=tells_lag,
+        reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
+        unheard=sum(one.report is None for one in own.values()),
+    )
+
+
+def _find_leavers(own: Mapping[str, ReplicaStanding], asked: int | None) -> frozenset[str]:
+    """Find who ails because it was let go: the last by ordinal beyond what was asked for, or as many silent ones.
+
+    Where all are silent nobody is leaving: more likely it is us.
+    """
+    silent = [name for name, one in own.items() if one.replica_class is ReplicaClass.UNREACHABLE]
+    if asked is None or len(own) <= asked or len(silent) == len(own):
+        return frozenset()
+    if all(order_by_ordinal(name)[1] < 0 for name in own):
+        return frozenset(sorted(silent)[: len(own) - asked])
+    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in AILING)
+
+
+def _find_start(standing: ReplicaStanding) -> float:
+    """Find since when a replica does what may make it lacking.
+
+    Who answers again, but behind, ails all the while; who is on its way has been so since it was last fresh or first
+    known, however often it was started anew.
+    """
+    if standing.is_underway:
+        started = standing.since if standing.known_since is None else standing.known_since
+        return started if standing.fresh_at is None else standing.fresh_at
+    return standing.since if standing.ailing_since is None else standing.ailing_since
+
+
+def describe_lack(facts: Facts) -> list[str]:
+    """Say who is lacking, such as "1 lagging for 72 s"; the time is that of the longest."""
+    words = []
+    for replica_class, doing in _DOING.items():
+        seconds = [lack.seconds for lack in facts.unhealthy if lack.replica_class is replica_class]
+        if seconds:
+            words.append(f"{len(seconds)} {doing} for {max(seconds):.0f} s")
+    return words

@@ -1,0 +1,119 @@
+"""Is there ground to decide how many replicas there should be? Ordered checks; the first that fails is why to hold.
+
+Without ground the scaler answers KEDA with an error, and the HPA leaves the pool as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scaler.policy.policy_facts import Facts
+
+NO_REPLICAS = "NoReplicas"
+"""No replica is known (of this network): nothing to observe."""
+STILL_OBSERVING = "StillObserving"
+"""Just started: who the replicas are is not yet known, or one has neither answered nor failed to often enough."""
+NOT_OBSERVED = "NotObserved"
+"""No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
+ALL_UNREACHABLE = "AllUnreachable"
+"""No replica answers at all: more likely it is us, unless their pods say why or they have yet to come up."""
+NO_TIP = "NoTip"
+"""Where the network stands is not known, so neither is who lags."""
+NETWORK_HALTED = "NetworkHalted"
+"""The network closes no ledgers: nobody can be told to lag, and more replicas would not help."""
+NETWORK_RESET = "NetworkReset"
+"""The network began anew at a lower ledger: who still has the old one is told apart first."""
+NOT_YET_SUSTAINED = "NotYetSustained"
+"""Replicas lag or do not answer, but have not been watched for long enough to say for how long."""
+
+_RESET_SECONDS = 60.0
+"""For how long after it was seen; each replica has been asked again by then."""
+
+LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
+"""After one of these, what was seen before is no measure of how long a replica has been ailing."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingGround:
+    """Why there is no decision: `reason` in CamelCase for machines, `message` in a sentence for people."""
+
+    reason: str
+    message: str
+
+
+def find_missing_ground(facts: Facts, *, is_first: bool) -> MissingGround | None:
+    """Return the first thing that is missing for a decision, None when nothing is.
+
+    `is_first`: nothing was decided before. Later a newcomer that is not yet observed is no reason to hold all else.
+    """
+    return next((missing for check in _CHECKS if (missing := check(facts, is_first)) is not None), None)
+
+
+def _check_replicas(facts: Facts, _is_first: bool) -> MissingGround | None:
+    return None if facts.current else MissingGround(NO_REPLICAS, "No replica of this network is known.")
+
+
+def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
+    if not is_first and facts.unknown == facts.current:
+        return MissingGround(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
+    if not is_first or not facts.unknown:
+        return None
+    return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas are not yet observed.")
+
+
+def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
+    return MissingGround(ALL_UNREACHABLE, _say_why_silent(facts)) if facts.unreachable == facts.current else None
+
+
+def _say_why_silent(facts: Facts) -> str:
+    """Say why nobody answers. That it is us is likely only of replicas that have answered and whose pods are well."""
+    if facts.unready:
+        return f"None of {facts.current} replicas answers. The pool says: {facts.unready.rstrip('.')}."
+    if facts.unheard == facts.current:
+        return (
+            f"None of {facts.current} replicas has answered yet: they may still be starting, or the scaler cannot"
+            " reach them."
+        )
+    if facts.unheard:
+        verb = "has" if facts.unheard == 1 else "have"
+        return f"None of {facts.current} replicas answers, and {facts.unheard} of them {verb} not answered yet."
+    return f"None of {facts.current} replicas answers: more likely the scaler is cut off."
+
+
+def _check_tip(facts: Facts, _is_first: bool) -> MissingGround | None:
+    return None if facts.tip else MissingGround(NO_TIP, "The network's newest ledger is not known.")
+
+
+def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.tip is None or not facts.tip.is_halted:
+        return None
+    return MissingGround(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
+
+
+def _check_reset(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.tip is None or facts.reset_seconds is None or facts.reset_seconds >= _RESET_SECONDS:
+        return None
+    return MissingGround(
+        NETWORK_RESET,
+        f"The network began anew: it was at ledger {facts.tip.reset_from}, and is at {facts.tip.ledger}.",
+    )
+
+
+def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if not facts.ailing or facts.grounded_seconds >= facts.sustain_seconds:
+        return None
+    return MissingGround(
+        NOT_YET_SUSTAINED,
+        f"{facts.ailing} replicas lag or do not answer, watched for only {facts.grounded_seconds:.0f} s"
+        f" of {facts.sustain_seconds:.0f} s.",
+    )
+
+
+_CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
+    _check_replicas,
+    _check_observed,
+    _check_reachable,
+    _check_tip,
+    _check_network,
+    _check_reset,
+    _check_sustained,
+)

@@ -1,0 +1,44 @@
+"""What the policy remembers between decisions. Kept by the fleet, folded by policy.policy, told by policy_recall."""
+
+from dataclasses import dataclass, field, replace
+
+from scaler.policy.capacity import Capacity
+from scaler.policy.policy_facts import Unrest
+from scaler.policy.policy_release import Surplus
+from scaler.policy.policy_warmup import WarmUps
+from scaler.standing.overload import Overload
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyMemory:
+    """What the policy remembers; an empty one is a scaler that has just started and has nobody to learn from.
+
+    Attributes:
+        grounded_since: when it last had no ground, in seconds: no lack is older than that.
+        surplus: the size last asked for, and what is known of letting replicas go.
+        unrest: how many ail on the average.
+        warm_ups: how long new replicas took to be fresh.
+        capacity: what a replica has been seen to bear.
+        overload: whether overload was seen since the target was last enough; a surplus that was there before anybody
+            watched counts as what it called for.
+        is_undecided: there was no decision at the last look: what is there now is not what was asked for.
+        recalled_at: when this was taken from another process, in seconds; None from the first decision on.
+    """
+
+    grounded_since: float | None = None
+    surplus: Surplus = field(default_factory=Surplus)
+    unrest: Unrest = field(default_factory=Unrest)
+    warm_ups: WarmUps = field(default_factory=WarmUps)
+    capacity: Capacity = field(default_factory=Capacity)
+    overload: Overload = field(default_factory=Overload)
+    is_undecided: bool = False
+    recalled_at: float | None = None
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether this process has decided anything yet."""
+        return self.surplus.held is not None and self.recalled_at is None
+
+    def with_other_bounds(self) -> "PolicyMemory":
+        """Forget a release of which other bounds decide whether it was a mistake."""
+        return replace(self, surplus=replace(self.surplus, released_at=None))

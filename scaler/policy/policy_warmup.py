@@ -1,0 +1,80 @@
+"""How long does a new replica of this pool take to be fresh? Measured, so that the policy knows what one brings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from scaler.standing.standing import ReplicaStanding
+
+REMEMBERED_WARM_UPS = 32
+_REMEMBERED_NAMES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUps:
+    """The last warm-ups, and whom the next ones are expected of.
+
+    Attributes:
+        seconds: how long the last newcomers took, newest last.
+        awaited: newcomers that are not fresh yet, and since when they are known.
+        returned: those of them whose name a replica had before.
+        present: all replicas that are there.
+        names: all names that replicas have had; no more than a StatefulSet has ordinals, as a rule.
+    """
+
+    seconds: tuple[float, ...] = ()
+    awaited: Mapping[str, float] = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
+    present: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+    @property
+    def median_seconds(self) -> float | None:
+        """The middle one of what was measured, None while nothing was."""
+        return median(self.seconds) if self.seconds else None
+
+
+def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaStanding], *, joined_after: float) -> WarmUps:
+    """Add newcomers that have become fresh; those known before `joined_after`, in seconds, tell nothing.
+
+    Nor does a replica that restarts, or a pod that is made anew: it comes back with its state. So may one whose name
+    was there before, by a volume that was kept: it counts where it began with nothing. One of a new name has what every
+    new one has, nothing or a snapshot, and counts.
+    """
+    joined = {name for name in standings if name not in warm_ups.present}
+    awaited = {
+        name: standing.first_seen
+        for name, standing in sorted(standings.items())
+        if (name in joined and standing.first_seen > joined_after and _is_new(standing))
+        or warm_ups.awaited.get(name) == standing.first_seen
+    }
+    returned = frozenset(
+        name for name in awaited if (name in warm_ups.names if name in joined else name in warm_ups.returned)
+    )
+    took = [
+        seconds
+        for name in awaited
+        if (seconds := standings[name].became_fresh_after) is not None
+        and (name not in returned or (standings[name].began_at_ledger or 0) <= 1)
+    ]
+    still = {name: since for name, since in awaited.items() if standings[name].became_fresh_after is None}
+    present = frozenset(standings)
+    return WarmUps(
+        (*warm_ups.seconds, *took)[-REMEMBERED_WARM_UPS:],
+        still,
+        returned & still.keys(),
+        present,
+        _add_names(warm_ups.names, present),
+    )
+
+
+def _add_names(names: frozenset[str], present: frozenset[str]) -> frozenset[str]:
+    """Add names; where there are too many, as of pods with random ones, only those that are there are kept."""
+    if present <= names:
+        return names
+    return names | present if len(names) < _REMEMBERED_NAMES else present
+
+
+def _is_new(standing: ReplicaStanding) -> bool:
+    """Tell whether a replica of this name was first known when it was first seen."""
+    return standing.known_since is None or standing.known_since == standing.first_seen

@@ -1,0 +1,1 @@
+"""How nodes, gates and references are found and asked."""

@@ -1,0 +1,111 @@
+"""A fleet's snapshot in the Observer's words: one to one, with what is not known left out."""
+
+from readpool.replica_class import ReplicaClass
+from readpool.v1 import observer_pb2
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.policy.policy import Bounds, Decision
+from scaler.policy.remembered import Remembered
+from scaler.probes.report import ClosedLedger
+from scaler.standing.tip import Tip
+
+_CLASSES = {
+    ReplicaClass.FRESH: observer_pb2.REPLICA_CLASS_FRESH,
+    ReplicaClass.LAGGING: observer_pb2.REPLICA_CLASS_LAGGING,
+    ReplicaClass.CATCHING_UP: observer_pb2.REPLICA_CLASS_CATCHING_UP,
+    ReplicaClass.UNREACHABLE: observer_pb2.REPLICA_CLASS_UNREACHABLE,
+    ReplicaClass.FOREIGN: observer_pb2.REPLICA_CLASS_FOREIGN,
+    ReplicaClass.UNKNOWN: observer_pb2.REPLICA_CLASS_UNKNOWN,
+}
+
+
+_UINT32, _UINT64 = 2**32 - 1, 2**64 - 1
+
+
+def build_snapshot_message(
+    snapshot: FleetSnapshot, *, is_gone: bool = False, poll_interval_seconds: float = 0.0
+) -> observer_pb2.Snapshot:
+    """Build the message of one snapshot; `is_gone` marks the last one of a fleet, an interval of 0 tells none."""
+    return observer_pb2.Snapshot(
+        fleet=snapshot.fleet,
+        namespace=snapshot.namespace,
+        sequence=snapshot.sequence,
+        at=snapshot.at,
+        network=snapshot.network or "",
+        tip=_build_tip(snapshot.tip) if snapshot.tip else None,
+        replicas=[_build_replica(replica, snapshot.network) for replica in snapshot.replicas],
+        decision=_build_decision(snapshot.decision, snapshot.remembered),
+        bounds=_build_bounds(snapshot.bounds),
+        lag_threshold=snapshot.lag_threshold,
+        gone=is_gone,
+        poll_interval_seconds=poll_interval_seconds,
+        checkpoint=_build_checkpoint(snapshot.checkpoint) if snapshot.checkpoint else None,
+    )
+
+
+def _build_tip(tip: Tip) -> observer_pb2.Tip:
+    return observer_pb2.Tip(ledger=_fit(tip.ledger, _UINT64), moved_at=tip.moved_at, halted=tip.is_halted)
+
+
+def _build_checkpoint(closed: ClosedLedger) -> observer_pb2.Checkpoint:
+    return observer_pb2.Checkpoint(ledger=closed.ledger, hash=closed.ledger_hash, closed_at=closed.closed_at)
+
+
+def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replica:
+    standing, report = replica.standing, replica.standing.report
+    message = observer_pb2.Replica(
+        name=replica.name,
+        address=replica.address,
+        since=standing.since,
+        ledger=_fit(report.ledger, _UINT64) if report else None,
+        lag=None if standing.lag_ledgers is None else _fit(standing.lag_ledgers, _UINT64),
+        rate=standing.rate,
+        seconds_to_fresh=standing.seconds_to_fresh,
+        state=report.state if report else "",
+        detail=standing.detail,
+        observed_at=standing.observed_at,
+        suspect=standing.is_doubted,
+        started_on=report.started_on if report else None,
+        of_another_network=report is not None and report.is_of_another(network),
+        volume_used_percent=replica.volume_used_percent,
+    )
+    setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
+    return message
+
+
+def _build_decision(decision: Decision, remembered: Remembered | None) -> observer_pb2.Decision:
+    return observer_pb2.Decision(
+        desired_replicas=None if decision.desired is None else _fit(decision.desired),
+        reason=decision.reason,
+        message=decision.message,
+        unhealthy=_fit(decision.unhealthy),
+        catching_up=_fit(decision.catching_up),
+        replicas_for_load=_fit(decision.replicas_for_load),
+        learned_requests_per_replica=decision.learned_requests_per_replica,
+        memory=None if remembered is None else _build_memory(remembered),
+    )
+
+
+def _build_memory(remembered: Remembered) -> observer_pb2.Memory:
+    return observer_pb2.Memory(
+        told_at=remembered.told_at,
+        network=remembered.network or "",
+        asked_replicas=_fit(remembered.asked),
+        fewer_since=remembered.fewer_since,
+        fewer_peak=_fit(remembered.fewer_peak),
+        regrets=_fit(remembered.regrets),
+        released_at=remembered.released_at,
+        overload_at=remembered.overload_at,
+        warm_up_seconds=remembered.warm_up_seconds,
+        warm_ups=_fit(remembered.warm_ups),
+        unrest=remembered.unrest,
+        knew_load=remembered.knew_load,
+    )
+
+
+def _fit(number: int, most: int = _UINT32) -> int:
+    """Fit a number into its field: what a gate makes of its readers is bounded by nothing, and ends no stream."""
+    return max(0, min(number, most))
+
+
+def _build_bounds(bounds: Bounds) -> observer_pb2.Bounds:
+    return observer_pb2.Bounds(min_replicas=bounds.minimum, target_replicas=bounds.target, max_replicas=bounds.maximum)

@@ -1,0 +1,67 @@
+"""Is it the load that makes replicas fall behind? Told by who falls behind together, where no request rate is known.
+
+One replica that falls behind tells of that replica; two of them within ten minutes, both still advancing, tell of the
+load that they share. A stuck one tells nothing, nor does one that comes back from silence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from readpool.replica_class import ReplicaClass
+from scaler.standing.standing import ReplicaStanding
+
+_ADVANCES_RATE = 0.02
+"""Ledgers/s: a replica that applies fewer than one in 50 s is stuck, not busy."""
+_TOGETHER_SECONDS = 600.0
+_PROOF_SECONDS = 60.0
+"""One that has just begun to lag is shown by then to be busy, or is stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """What has been seen of it.
+
+    Attributes:
+        fresh: replicas that were fresh at the last look, or lag since and are not yet shown to be busy or stuck.
+        alone: the last one that fell behind without company yet, and when, in seconds.
+        seen_at: when a pair was last seen, in seconds; None while none was.
+    """
+
+    fresh: frozenset[str] = frozenset()
+    alone: tuple[str, float] | None = None
+    seen_at: float | None = None
+
+
+def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding], now: float) -> Overload:
+    """Note who has fallen behind since the last look; the order of `standings` does not matter."""
+    alone, seen_at = overload.alone, overload.seen_at
+    for name in sorted(overload.fresh):
+        if name in standings and falls_behind(standings[name]):
+            if alone is not None and is_company(alone, name, now):
+                seen_at = now
+            alone = (name, now)
+    fresh = frozenset(
+        name
+        for name, one in standings.items()
+        if one.replica_class is ReplicaClass.FRESH or (name in overload.fresh and is_on_proof(one, now))
+    )
+    return Overload(fresh, alone, seen_at)
+
+
+def falls_behind(standing: ReplicaStanding) -> bool:
+    """Tell whether a replica lags for want of time: it still advances, and has done so since it lags."""
+    if standing.replica_class is not ReplicaClass.LAGGING or (standing.rate or 0.0) < _ADVANCES_RATE:
+        return False
+    return standing.closed_at is None or standing.closed_at > standing.since
+
+
+def is_on_proof(standing: ReplicaStanding, now: float) -> bool:
+    """Tell whether it is too early to say of a laggard that it advances, or that it is stuck."""
+    if standing.replica_class is not ReplicaClass.LAGGING or standing.closed_at is None:
+        return False
+    return standing.closed_at <= standing.since and now - standing.since <= _PROOF_SECONDS
+
+
+def is_company(alone: tuple[str, float], name: str, now: float) -> bool:
+    """Tell whether a replica that falls behind now shares the load with another one, that did so at a time before."""
+    return alone[0] != name and now - alone[1] <= _TOGETHER_SECONDS

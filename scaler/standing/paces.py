@@ -1,0 +1,74 @@
+"""How much has each replica been seen to bear, in step with the network all the while? Speaks against what was learned.
+
+Beside policy.capacity, which learns from those that fall behind: who keeps pace at as much says it was not the load.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from readpool.replica_class import ReplicaClass
+from scaler.standing.standing import ReplicaStanding
+
+_IN_STEP_LEDGERS = 2
+"""Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
+_SETTLED_SECONDS = 60.0
+"""A replica that has only just become fresh tells nothing: its share of the load is still changing."""
+_PROOF_SECONDS = 180.0
+"""Who bears more than it can for as long is out of step: at a tenth too much by four ledgers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How one replica keeps pace.
+
+    Attributes:
+        since: since when it does without a break, in seconds.
+        begun_at: when the stretch began that is measured at present, in seconds.
+        least: the fewest requests/s that it served since then.
+        proven: the fewest of the last whole stretch.
+    """
+
+    since: float
+    begun_at: float
+    least: float
+    proven: float = 0.0
+
+
+def keeps_pace(standing: ReplicaStanding, now: float) -> bool:
+    """Tell whether a fresh replica has been so for a while and is in step with the network."""
+    if standing.replica_class is not ReplicaClass.FRESH or standing.lag_ledgers is None:
+        return False
+    return now - standing.since >= _SETTLED_SECONDS and standing.lag_ledgers <= _IN_STEP_LEDGERS
+
+
+def follow_paces(
+    paces: Mapping[str, Pace],
+    standings: Mapping[str, ReplicaStanding],
+    requests: Mapping[str, float],
+    now: float,
+    failing: Collection[str],
+) -> dict[str, Pace]:
+    """Go on with those that keep pace and do not fail their readers; who does not begins anew."""
+    return {
+        name: _follow(paces.get(name), requests.get(name, 0.0), now)
+        for name, standing in standings.items()
+        if keeps_pace(standing, now) and name not in failing
+    }
+
+
+def _follow(pace: Pace | None, served: float, now: float) -> Pace:
+    if pace is None:
+        return Pace(now, now, served)
+    least = min(pace.least, served)
+    if now - pace.begun_at < _PROOF_SECONDS:
+        return replace(pace, least=least)
+    return Pace(pace.since, now, served, least)
+
+
+def find_proven(paces: Mapping[str, Pace]) -> float:
+    """Find the requests/s that two replicas have borne; of one alone, what it has. 0 where nobody has for long enough.
+
+    The fastest machine says nothing of the others.
+    """
+    proven = sorted((pace.proven for pace in paces.values()), reverse=True)
+    return proven[min(1, len(proven) - 1)] if proven else 0.0

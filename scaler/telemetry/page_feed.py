@@ -1,0 +1,157 @@
+"""What the live page is told: snapshots to small JSON texts. Pure; event_stream.py sends them.
+
+A summary says how a fleet is, and how much it wants to be looked at; the details add each replica. Whatever a node said
+of itself is cut and cleaned here, and the page shows it as text only.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from math import isfinite
+from typing import Any
+from unicodedata import category
+
+from readpool.replica_class import ReplicaClass
+from scaler.fleet.snapshot import FleetSnapshot, Replica
+from scaler.standing.tip import Tip
+from scaler.telemetry.history import LagSeries
+
+MAX_WORDS = 200
+MAX_NAME = 253
+"""As long as a DNS name gets."""
+
+_UNANSWERED = frozenset({ReplicaClass.UNREACHABLE, ReplicaClass.UNKNOWN, ReplicaClass.FOREIGN})
+_ODD = frozenset({ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN})
+
+
+class Health(IntEnum):
+    """How a fleet is, the worst highest: the page's order, and its word."""
+
+    FRESH = 0
+    """As many fresh replicas as wanted, and none that is in trouble."""
+    RECOVERING = 1
+    """Replicas are missing to the target, and all that are not fresh are on their way."""
+    DEGRADED = 2
+    """A replica lags, does not answer or is on another network, or too few are there."""
+    STALLED = 3
+    """The network's tip has not moved for some ledgers' time."""
+    HALTED = 4
+    """The network's tip stands still; nothing scales."""
+    NO_DATA = 5
+    """Nothing can be decided, and KEDA is told to hold."""
+    NONE_FRESH = 6
+    """Readers have no fresh replica to go to."""
+
+
+def compute_health(snapshot: FleetSnapshot) -> Health:
+    """Say how a fleet is: the first that holds, from what explains most to what explains least."""
+    tip, counts, target = snapshot.tip, snapshot.counts, snapshot.bounds.target
+    fresh, on_their_way = counts[ReplicaClass.FRESH], counts[ReplicaClass.CATCHING_UP] + counts[ReplicaClass.UNKNOWN]
+    checks = (
+        (Health.HALTED, tip is not None and tip.is_halted),
+        (Health.NO_DATA, snapshot.decision.desired is None),
+        (Health.NONE_FRESH, fresh == 0 < target),
+        (Health.STALLED, tip is not None and tip.is_stalled),
+        (Health.DEGRADED, any(counts[odd] for odd in _ODD)),
+        (Health.FRESH, fresh >= target),
+        (Health.RECOVERING, fresh + on_their_way >= target),
+    )
+    return next((health for health, holds in checks if holds), Health.DEGRADED)
+
+
+def compute_lags(snapshot: FleetSnapshot) -> dict[str, int | None]:
+    """Give each replica's lag in ledgers by its name; None where it was not observed, for that is never guessed."""
+    return {replica.name: _known_lag(replica) for replica in snapshot.replicas}
+
+
+def build_summary(snapshot: FleetSnapshot) -> dict[str, Any]:
+    """Build what a row of the page shows of one fleet. Times are Unix seconds, lag is in ledgers."""
+    decision, bounds = snapshot.decision, snapshot.bounds
+    known_lags = [lag for lag in map(_known_lag, snapshot.replicas) if lag is not None]
+    return {
+        "name": snapshot.fleet,
+        "at": snapshot.at,
+        "network": clean_words(snapshot.network, MAX_WORDS) if snapshot.network else None,
+        "health": compute_health(snapshot).name.lower(),
+        "level": int(compute_health(snapshot)),
+        "tip": build_tip(snapshot.tip),
+        "desired": decision.desired,
+        "reason": decision.reason,
+        "message": clean_words(decision.message, MAX_WORDS * 2),
+        "known": len(snapshot.replicas),
+        "counts": {replica_class.value: snapshot.counts[replica_class] for replica_class in ReplicaClass},
+        "bounds": [bounds.minimum, bounds.target, bounds.maximum],
+        "threshold": snapshot.lag_threshold,
+        "maxLag": max(known_lags, default=None),
+    }
+
+
+def build_tip(tip: Tip | None) -> dict[str, Any] | None:
+    """Build the tip: its ledger, when it moved (Unix seconds), and whether it moves, is stalled or halted."""
+    if tip is None:
+        return None
+    state = "halted" if tip.is_halted else "stalled" if tip.is_stalled else "moving"
+    return {"ledger": tip.ledger, "movedAt": tip.moved_at, "state": state}
+
+
+def build_details(snapshot: FleetSnapshot) -> dict[str, Any]:
+    """Build every replica of one fleet, in the snapshot's order."""
+    replicas = [_build_replica(replica) for replica in snapshot.replicas]
+    return {"name": snapshot.fleet, "at": snapshot.at, "replicas": replicas}
+
+
+def build_history(fleet: str, series: LagSeries) -> dict[str, Any]:
+    """Build the lag of each replica over the last minutes, in ledgers, one value for each time."""
+    lags = {clean_words(name, MAX_NAME): values for name, values in series.lags.items()}
+    return {"name": fleet, "times": [round(at, 1) for at in series.times], "lags": lags}
+
+
+def encode_summary(snapshot: FleetSnapshot) -> str:
+    """Encode one fleet's summary, to be told to many by `join_summaries`."""
+    return _encode(build_summary(snapshot))
+
+
+def join_summaries(now: float, summaries: Iterable[str]) -> bytes:
+    """Make one event of encoded summaries. `now` is Unix time in seconds: the page's own clock may be wrong."""
+    return f'event: fleets\ndata: {{"now":{now:.3f},"fleets":[{",".join(summaries)}]}}\n\n'.encode("ascii")
+
+
+def encode_event(event: str, data: Mapping[str, Any]) -> bytes:
+    """Encode one server-sent event. JSON in ASCII has no raw line break, so no word of a node can end the event."""
+    return f"event: {event}\ndata: {_encode(data)}\n\n".encode("ascii")
+
+
+def clean_words(words: str, limit: int) -> str:
+    """Cut foreign words to `limit` characters, and replace the invisible ones: controls, directions, private use."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(letter)[0] == "C" else letter for letter in words[:limit])
+
+
+def _encode(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)
+
+
+def _known_lag(replica: Replica) -> int | None:
+    standing = replica.standing
+    return None if standing.replica_class in _UNANSWERED else standing.lag_ledgers
+
+
+def _build_replica(replica: Replica) -> dict[str, Any]:
+    standing, report = replica.standing, replica.standing.report
+    return {
+        "name": clean_words(replica.name, MAX_NAME),
+        "address": clean_words(replica.address, MAX_WORDS),
+        "class": standing.replica_class.value,
+        "since": standing.since,
+        "ledger": report.ledger if report else None,
+        "lag": standing.lag_ledgers,
+        "rate": _finite(standing.rate, 3),
+        "toFresh": _finite(standing.seconds_to_fresh, 0),
+        "state": clean_words(report.state, MAX_WORDS) if report else "",
+        "detail": clean_words(standing.detail, MAX_WORDS),
+        "observedAt": standing.observed_at,
+        "failedPolls": standing.failed_polls,
+    }
+
+
+def _finite(value: float | None, digits: int) -> float | None:
+    return round(value, digits) if value is not None and isfinite(value) else None

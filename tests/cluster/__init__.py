@@ -1,4 +1,0 @@
-"""A real single-node Kubernetes with KEDA, built from pinned sources and run in a network namespace of its own.
-
-`python -m tests.cluster up` is the door; docs/cluster.md explains it.
-"""
