@@ -13,6 +13,11 @@ COMMANDS = {
     "top": ("readpool.cli.fleets.top", "top", "Show in a terminal what a scaler sees."),
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("readpool.cli.pools.explain", "explain", "Say why a pool is of its size."),
+    "backtest": (
+        "readpool.cli.backtest.command",
+        "backtest",
+        "Replay a pool's past for other settings, and recommend one.",
+    ),
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and say whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and for a look."),

@@ -1,4 +1,4 @@
-"""Which setting to take: the one that costs the fewest replica-hours once staleness has a price. And how sure that is."""
+"""Which setting to take: that of the fewest replica-hours once staleness has a price. And how sure that is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

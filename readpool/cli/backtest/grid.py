@@ -1,4 +1,4 @@
-"""Which settings to try: targets, idle spares and lag thresholds, the pool's own among them."""
+"""Which settings to try: targets (or spares beyond the pool's own) and lag thresholds, the pool's own among them."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,18 @@ def build_grid(
 ) -> list[Setting]:
     """Build the settings, the pool's own first.
 
-    A number of spares is how many replicas beyond the target are always there: the minimum is target + spares. Where
-    none are named, the pool's own minimum is tried beside one spare.
+    A spare is a fresh replica beyond the pool's own target: `spares` are targets, counted from there. Where neither is
+    named, one fewer to four more are tried; where no thresholds are, the half and the double of the pool's own.
     """
-    targets = targets or [own.target + step for step in (-1, 0, 1, 2, 3)]
-    thresholds = thresholds or (own.lag_threshold, 2 * own.lag_threshold)
+    named = [*targets, *(own.target + spare for spare in spares)]
+    chosen = sorted({*(named or range(own.target - 1, own.target + 5))})
+    lags = sorted({*(thresholds or (max(1, own.lag_threshold // 2), own.lag_threshold, 2 * own.lag_threshold))})
     grid = [own]
-    for target in targets:
-        minimums = [target + spare for spare in spares] or [min(own.minimum, target), target + 1]
-        for minimum in minimums:
-            for threshold in thresholds:
-                setting = Setting(target, minimum, max(own.maximum, target, minimum), threshold)
-                if target > 0 and threshold > 0 and setting not in grid:
-                    grid.append(setting)
+    for target in chosen:
+        for lag in lags:
+            setting = Setting(target, min(own.minimum, target), max(own.maximum, target), lag)
+            if target > 0 and lag > 0 and setting not in grid:
+                grid.append(setting)
     return grid
 
 

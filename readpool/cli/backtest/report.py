@@ -31,7 +31,9 @@ class Report:
         return self.outcomes[0]
 
 
-def build_report(pool: str, history: History, past: Reconstruction, outcomes: Sequence[Outcome], price: float) -> Report:
+def build_report(
+    pool: str, history: History, past: Reconstruction, outcomes: Sequence[Outcome], price: float
+) -> Report:
     """Compare the outcomes, of which the first is that of the pool's own setting."""
     today, others = outcomes[0], sorted(outcomes[1:], key=lambda one: one.replica_hours)
     fit = compute_fit(history, today)
@@ -53,14 +55,18 @@ def describe_past(report: Report) -> list[str]:
     past, began = report.past, datetime.fromtimestamp(report.start, UTC)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(count_by_kind(past.day.faults).items()))
     bears = f"{past.borne.requests:.0f} requests/s"
+    known = f"the request rate is known for {100 * past.known_share:.0f} % of them."
+    limit = "" if past.borne.is_measured else " at least; the load never reached its limit"
+    warm_up = (
+        "No replica was new; 15 minutes until one is fresh are assumed."
+        if past.warm_up_seconds is None
+        else f"A new replica is fresh after {past.warm_up_seconds:.0f} s (median of {past.warm_ups})."
+    )
     return [
-        f"{report.days:.1f} days from {began:%Y-%m-%d %H:%M} UTC; the request rate is known for"
-        f" {100 * past.known_share:.0f} % of them.",
-        f"One replica serves {bears}{'' if past.borne.is_measured else ' at least; the load never reached its limit'}.",
-        f"A new replica is fresh after {past.warm_up_seconds:.0f} s (median of {past.warm_ups})."
-        if past.warm_up_seconds is not None
-        else "No replica was new; 15 minutes until one is fresh are assumed.",
-        f"Faults of up to 20 replicas: {kinds or 'none'}; those of replicas that were not there are drawn at the same rate.",
+        f"{report.days:.1f} days from {began:%Y-%m-%d %H:%M} UTC; {known}",
+        f"One replica serves {bears}{limit}.",
+        warm_up,
+        f"Faults: {kinds or 'none'}; replicas that did not exist then get theirs at the same rate.",
     ]
 
 
