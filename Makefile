@@ -22,7 +22,7 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo docs bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs dashboards check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -40,6 +40,9 @@ setup: ## Make the virtual environment from the lock (every target does this by 
 
 demo: setup ## Watch a simulated fleet fall behind, grow, recover and shrink, in 90 s (ARGS="--headless --report FILE.json")
 	@$(VENV)/bin/readpool demo $(ARGS)
+
+recording: setup ## Record the demo for README into docs/images/demo.svg, in 70 s
+	$(PY) -m devtools.demo_recording
 
 test: setup ## Run the unit and component tests: about four minutes on two cores
 	@mkdir -p artifacts
@@ -119,11 +122,12 @@ cluster-shell: setup ## Open a shell in its network, with kubectl and helm
 cluster-status: setup
 	@$(PY) -m devtools.cluster status --name '$(NAME)'
 
-check: setup check-lock check-stubs ## Lint, format, types, import contracts; stubs and lock current
+check: setup check-lock check-stubs ## Lint, format, types, import contracts, plain English; stubs and lock current
 	ruff check $(SOURCES)
 	ruff format --check $(SOURCES)
 	mypy
 	lint-imports --no-cache
+	$(PY) -m devtools.prose
 
 check-lock: setup
 	$(PY) lock/check.py
@@ -151,6 +155,9 @@ policy-bench: setup ## Compare scaling policies over a hundred simulated days (A
 
 start-bench: setup ## Measure how soon restarted and new replicas are fresh at real timing, 25 minutes (STELLAR_CORE=… for a real one)
 	$(PY) -m bench.starts $(ARGS)
+
+dashboards: setup ## Make the chart's dashboards and rules from devtools/monitoring
+	$(PY) -m devtools.monitoring
 
 lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for the newest of each)
 	@command -v uv >/dev/null || .ci/setup '$(VENV)'

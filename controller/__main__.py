@@ -19,8 +19,8 @@ from controller.settings import (
 )
 from readpool.addresses import NetworkRules, parse_networks
 from readpool.event_loop import run
-from readpool.flags import Parsed, choice, option
-from readpool.host_port import HostPort, SettingsError, parse_host_port
+from readpool.flags import Parsed, choice, option, starting
+from readpool.host_port import HostPort, parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
 from readpool.tls_files import parse_client_names
 
@@ -178,7 +178,7 @@ def controller(
     follows within 20 seconds. Runs until SIGTERM, then finishes what it is writing and lets another go on.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its own lines go past our log
-    try:
+    with starting():
         settings = ControllerSettings(
             scaler_tls=build_scaler_tls(scaler_ca, scaler_cert, scaler_key),
             grants=Grants(
@@ -194,8 +194,6 @@ def controller(
         )
         configure_logging(settings.log_format, settings.log_level)
         _run(settings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _run(settings: ControllerSettings) -> None:

@@ -29,7 +29,7 @@ from controller.telemetry.metrics import ControllerCollector, Gauges
 from controller.telemetry.stats import ControllerStats
 from controller.telemetry.telemetry import serve_telemetry
 from readpool.clock import Clock, steady_clock
-from readpool.host_port import SettingsError
+from readpool.host_port import StartError
 from readpool.kubernetes.client import KubernetesClient, NoKubernetes, connect
 from readpool.kubernetes.lease import lead
 from readpool.signals import watch_signals
@@ -164,7 +164,7 @@ async def serve(settings: ControllerSettings) -> None:
     """Run the controller until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: when it cannot start with these settings: no cluster, an address in use.
+        StartError: when it cannot start with these settings: no cluster, an address in use.
     """
     stopping = watch_signals()
     _LOG.info("starting", version=version("readpool"), **_describe(settings))
@@ -172,7 +172,7 @@ async def serve(settings: ControllerSettings) -> None:
         async with connect(settings.kubeconfig) as client:
             await _serve(client, settings, stopping)
     except NoKubernetes as error:
-        raise SettingsError(f"there is no cluster: {error}; give --kubeconfig, or run in a pod") from None
+        raise StartError(f"there is no cluster: {error}; give --kubeconfig, or run in a pod") from None
     _LOG.info("stopped")
 
 

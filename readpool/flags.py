@@ -1,12 +1,17 @@
-"""Flags of the programs: each is an environment variable READPOOL_… as well, and says in its words what is wrong."""
+"""Flags of the programs, each an environment variable READPOOL_… as well, and what becomes of settings that are wrong.
 
-from collections.abc import Callable
+Exit codes: 2 for a command line that is wrong, 1 for a program that cannot start as things are (docs/cli.md).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import click
+import structlog
 
-from readpool.host_port import SettingsError
+from readpool.host_port import SettingsError, StartError
 
 T = TypeVar("T")
 
@@ -38,3 +43,20 @@ def option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Ca
     variable = "READPOOL_" + names[0].removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", "default" in attributes)
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Turn what keeps a program from starting into words and an exit code, for the block that reads and applies flags.
+
+    Raises:
+        click.UsageError: for a setting that is wrong.
+        SystemExit: with 1 if it cannot start; the reason is an event in the log, which machines read.
+    """
+    try:
+        yield
+    except StartError as error:
+        structlog.get_logger().critical("cannotStart", error=str(error))
+        raise SystemExit(1) from None
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None

@@ -10,6 +10,10 @@ class SettingsError(ValueError):
     """A setting that cannot be worked with. The message names the flag, the value and what is allowed."""
 
 
+class StartError(SettingsError):
+    """The settings are right, and the program cannot start with them: an address in use, no cluster, a bad TLS file."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostPort:
     """An address to listen on or to ask. An IPv6 host is kept without its brackets; port 0 takes a free one."""

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 _PUBLIC_KEY = re.compile(r"G[A-Z2-7]{55}")
@@ -46,11 +47,24 @@ class ValidatorFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProtocolFacts:
+    """The protocol that a network is at: its number, since when, and where that is written, as a URL."""
+
+    number: int
+    since: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """What there is to know of a network; of a private one, which brings its own quorum set, the passphrase alone."""
+    """What there is to know of a network; of a private one, which brings its own quorum set, the passphrase alone.
+
+    `protocol` is None where nobody publishes it.
+    """
 
     passphrase: str
     validators: tuple[ValidatorFacts, ...] = ()
+    protocol: ProtocolFacts | None = None
 
     @property
     def home_domains(self) -> tuple[HomeDomain, ...]:
@@ -77,7 +91,8 @@ def _parse_network(name: str, facts: Mapping[str, object]) -> NetworkFacts:
     passphrase, validators = facts.get("passphrase"), facts.get("validators")
     if not isinstance(passphrase, str) or not passphrase or not isinstance(validators, list):
         raise NetworksError(f"{name}: needs a passphrase and validators")
-    network = NetworkFacts(passphrase, tuple(_parse_validator(name, fields) for fields in validators))
+    protocol = _parse_protocol(name, facts["protocol"]) if "protocol" in facts else None
+    network = NetworkFacts(passphrase, tuple(_parse_validator(name, fields) for fields in validators), protocol)
     domains = [domain.name for domain in network.home_domains]
     if len(set(domains)) != len(domains):
         raise NetworksError(f"{name}: a home domain has two qualities; Core allows it one")
@@ -85,6 +100,14 @@ def _parse_network(name: str, facts: Mapping[str, object]) -> NetworkFacts:
         if len({getattr(validator, what) for validator in network.validators}) != len(network.validators):
             raise NetworksError(f"{name}: two validators have the same {what}")
     return network
+
+
+def _parse_protocol(network: str, fields: object) -> ProtocolFacts:
+    match fields:
+        case {"number": int(number), "since": date() as since, "source": str(source), **rest} if not rest:
+            if number > 0 and source.startswith("https://"):
+                return ProtocolFacts(number, since, source)
+    raise NetworksError(f"{network}: protocol {fields!r} needs number, since (a date), source (https), and no more")
 
 
 def _parse_validator(network: str, fields: Mapping[str, object]) -> ValidatorFacts:

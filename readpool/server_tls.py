@@ -17,14 +17,14 @@ import grpc
 import structlog
 
 from readpool.certificate_dates import CertificateDates, read_dates
-from readpool.host_port import SettingsError
+from readpool.host_port import StartError
 from readpool.tls_files import TlsFiles
 
 _log = structlog.get_logger(__name__)
 _Stamp = tuple[tuple[int, ...], ...]
 
 
-class TlsFilesError(SettingsError):
+class TlsFilesError(StartError):
     """TLS files that cannot be served with. The message names the flag, the file and what is wrong with it."""
 
 

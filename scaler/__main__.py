@@ -8,8 +8,8 @@ import click
 
 from readpool.addresses import NetworkRules, parse_networks
 from readpool.event_loop import run
-from readpool.flags import Parsed, choice, option
-from readpool.host_port import SettingsError, parse_host_port
+from readpool.flags import Parsed, choice, option, starting
+from readpool.host_port import parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
 from readpool.tls_files import build_tls_files, parse_client_names
 from scaler.settings import (
@@ -185,7 +185,7 @@ def scaler(
     """
     # Else gRPC writes lines past our log: one a connection of a port scan, one a second without descriptors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    try:
+    with starting():
         settings = ScalerSettings(
             tls=build_tls_files(tls_cert, tls_key, tls_client_ca, client_names=flags.pop("tls_client_names")),
             pools=build_pool_access(kubeconfig, namespaces, pools=pools),
@@ -194,8 +194,6 @@ def scaler(
         )
         configure_logging(settings.log_format, settings.log_level)
         _run(settings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _run(settings: ScalerSettings) -> None:

@@ -21,7 +21,7 @@ from readpool.call_guard import CallGuard
 from readpool.client_names import list_guards
 from readpool.clock import Clock, steady_clock
 from readpool.connection_cuts import ConnectionCuts
-from readpool.host_port import HostPort, SettingsError
+from readpool.host_port import HostPort, StartError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
 from readpool.pace import Pace
 from readpool.refusals import Refusals
@@ -167,7 +167,7 @@ async def serve(settings: ScalerSettings) -> None:
     """Run the whole scaler until SIGTERM or SIGINT, then drain.
 
     Raises:
-        SettingsError: when it cannot start with these settings: TLS files, addresses in use.
+        StartError: when it cannot start with these settings: TLS files, addresses in use.
     """
     stopping = watch_signals()
     _log.info("starting", version=version("readpool"), **_describe(settings))
@@ -226,7 +226,7 @@ async def _start_telemetry(
             certificates=() if settings.tls is None else (settings.tls.certificate,),
         )
     except OSError as error:
-        raise SettingsError(
+        raise StartError(
             f"--telemetry-listen {settings.telemetry_listen} cannot be listened on: {error.strerror or error}"
         ) from None
 
@@ -238,7 +238,7 @@ def _listen(server: grpc.aio.Server, settings: ScalerSettings) -> int:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, build_server_credentials(settings.tls))
     except RuntimeError as error:
-        raise SettingsError(f"--listen {address} cannot be listened on: {error}") from None
+        raise StartError(f"--listen {address} cannot be listened on: {error}") from None
 
 
 _DEFAULTS = PollSettings()

@@ -23,7 +23,7 @@ from readpool.budget import Budget, Limits
 from readpool.call_guard import CallGuard
 from readpool.client_names import list_guards
 from readpool.connection_cuts import ConnectionCuts
-from readpool.host_port import HostPort, SettingsError
+from readpool.host_port import HostPort, StartError
 from readpool.pace import Pace
 from readpool.refusals import Refusals
 from readpool.server_tls import build_server_credentials
@@ -59,7 +59,7 @@ class EdsServer:
     """Serves a store; `port` is the one that is listened on, `stats` counts what is told.
 
     Raises:
-        SettingsError: when the address cannot be listened on, or the TLS files cannot be served with.
+        StartError: when the address cannot be listened on, or the TLS files cannot be served with.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ async def serve_eds(settings: EdsSettings, watches: Watches, stats: ControllerSt
     """Serve during the block what `watches`, which do not run yet, will see.
 
     Raises:
-        SettingsError: as EdsServer.
+        StartError: as EdsServer.
     """
     store, stats.eds = EdsStore(), EdsStats()
     feed = EdsFeed(watches, store)
@@ -124,4 +124,4 @@ def _listen(server: grpc.aio.Server, listen: HostPort, tls: TlsFiles | None) -> 
             return server.add_insecure_port(str(listen))
         return server.add_secure_port(str(listen), build_server_credentials(tls))
     except RuntimeError as error:
-        raise SettingsError(f"--eds-listen {listen} cannot be listened on: {error}") from None
+        raise StartError(f"--eds-listen {listen} cannot be listened on: {error}") from None

@@ -48,7 +48,8 @@ def find_events(
         is_warning = _is_bad(condition)
         if is_warning and is_coming_up and condition.reason in _NOT_YET:
             continue
-        is_news = is_warning and condition.type in _BAD_WHEN_TRUE if before is None else _is_change(before, condition)
+        is_wrong_at_once = condition.type in _BAD_WHEN_TRUE or condition.reason == reasons.CORE_TOO_OLD
+        is_news = is_warning and is_wrong_at_once if before is None else _is_change(before, condition)
         if is_news:
             events.append(PoolEvent(condition.reason, f"{condition.type}: {condition.message}", is_warning))
     return tuple(events)

@@ -28,6 +28,8 @@ class ReplicaView:
         started_on: Unix seconds at which its process started, by the clock of its node; None where it does not say.
         is_of_another_network: it names another passphrase, so no reader may be sent to it.
         volume_used_percent: how full its volume is, None where its gate does not tell.
+        core_protocol: the newest protocol that its Stellar Core supports, None where it does not say.
+        is_core_too_old: that is too old for the network.
     """
 
     name: str
@@ -45,6 +47,8 @@ class ReplicaView:
     started_on: float | None = None
     is_of_another_network: bool = False
     volume_used_percent: int | None = None
+    core_protocol: int | None = None
+    is_core_too_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class FleetView:
         poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
         heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
         checkpoint: the newest that several fresh replicas or references vouch for; None while there is none.
+        network_protocol: the protocol that the network is at, at the least; None while not known.
     """
 
     at: float
@@ -84,6 +89,7 @@ class FleetView:
     poll_interval_seconds: float | None = None
     heard_at: float | None = None
     checkpoint: CheckpointView | None = None
+    network_protocol: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def parse_fleet_view(message: observer_pb2.Snapshot, heard_at: float | None = No
         poll_interval_seconds=_read_interval(message.poll_interval_seconds),
         heard_at=heard_at,
         checkpoint=_parse_checkpoint(message.checkpoint) if message.HasField("checkpoint") else None,
+        network_protocol=message.network_protocol if message.HasField("network_protocol") else None,
     )
 
 
@@ -120,6 +121,8 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
         started_on=replica.started_on if replica.HasField("started_on") else None,
         is_of_another_network=replica.of_another_network,
         volume_used_percent=_read_percent(replica),
+        core_protocol=replica.core_protocol if replica.HasField("core_protocol") else None,
+        is_core_too_old=replica.core_too_old,
     )
 
 

@@ -18,7 +18,7 @@ class LastingReplica:
         since: Unix seconds since when it has been of its class.
         is_gaining: at its present rate it becomes fresh some time.
         is_silent: the kubelet has no answer of it either, and what it runs is nothing new.
-        is_held: it does not run for a reason that no volume mends, such as that no node has room for it.
+        is_held: it is of no use for a reason that no volume mends: no node has room for it, or its Core is too old.
         is_terminating: its pod or its claim is going.
     """
 
@@ -50,8 +50,10 @@ def choose_replacement(replicas: Iterable[LastingReplica], wanted: int, after_se
 
 
 def _is_lasting(one: LastingReplica) -> bool:
+    if one.is_held:
+        return False
     lags = one.replica_class is ReplicaClass.LAGGING and not one.is_gaining
-    return lags or (one.replica_class is ReplicaClass.UNREACHABLE and one.is_silent and not one.is_held)
+    return lags or (one.replica_class is ReplicaClass.UNREACHABLE and one.is_silent)
 
 
 def _is_on_the_way(one: LastingReplica) -> bool:

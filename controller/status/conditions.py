@@ -40,6 +40,7 @@ class PoolFacts:
         is_misread: the spec cannot be read, so readers are sent by the last one that could be.
         snapshots: the condition Snapshots, None where none are asked for.
         growth: the condition VolumeSpace, None where volumes are not to grow by themselves.
+        core_too_old: why Stellar Core cannot follow the network; empty where it can, or nobody knows.
     """
 
     wanted: int
@@ -73,6 +74,7 @@ class PoolFacts:
     out_of_service: tuple[str, ...] = ()
     snapshots: "Judgement | None" = None
     growth: "Judgement | None" = None
+    core_too_old: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,8 @@ def _merge(judgement: Judgement, last: Condition | None, generation: int, now: f
 def _judge_ready(facts: PoolFacts) -> Judgement:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
-    counted = f"{facts.ready} of {facts.wanted} replicas are ready"
-    if facts.troubles:
-        counted = f"{facts.ready} of {facts.wanted} ready: {facts.troubles}"
+    few = f"{facts.ready} of {facts.wanted}"
+    counted = f"{few} ready: {facts.troubles}" if facts.troubles else f"{few} replicas are ready"
     return Judgement("Ready", _verdict(is_ready), reason, counted)
 
 
@@ -197,11 +198,12 @@ def _judge_fresh(facts: PoolFacts) -> Judgement:
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
         return Judgement("Fresh", Verdict.TRUE, reasons.ENOUGH_FRESH, counted)
+    if facts.core_too_old:
+        return Judgement("Fresh", Verdict.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}")
     if may_be_fresh(facts):
         message = f"{counted}; {facts.unknown} are not observed yet"
         return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
-    reason = reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH
-    return Judgement("Fresh", Verdict.FALSE, reason, counted)
+    return Judgement("Fresh", Verdict.FALSE, reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH, counted)
 
 
 def may_be_fresh(facts: PoolFacts) -> bool:

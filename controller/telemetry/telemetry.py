@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from controller.telemetry.metrics import ControllerCollector
-from readpool.host_port import HostPort, SettingsError
+from readpool.host_port import HostPort, StartError
 from readpool.telemetry.certificates import CertificateCollector
 from readpool.telemetry.connections import Connections, GuardedSite
 from readpool.telemetry.exposition import build_process_registry
@@ -23,12 +23,12 @@ async def serve_telemetry(
     """Serve during the block, and give where; `certificates` are files whose ends are told.
 
     Raises:
-        SettingsError: when the address cannot be listened on.
+        StartError: when the address cannot be listened on.
     """
     try:
         listener = open_listener(listen)
     except OSError as error:
-        raise SettingsError(f"--telemetry-listen {listen} cannot be listened on: {error.strerror or error}") from None
+        raise StartError(f"--telemetry-listen {listen} cannot be listened on: {error.strerror or error}") from None
     registry = build_process_registry(collector)
     registry.register(CertificateCollector(certificates))
     connections = Connections()

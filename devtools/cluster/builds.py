@@ -79,7 +79,7 @@ def _download(parts: Sequence[Part], progress: Progress) -> None:
 
 def _download_part(part: Part, progress: Progress) -> None:
     # Not `go mod download`: it fetches whatever go.mod names, and the tests of others need twice as much.
-    command = ["go", "list", "-deps", "-f", "", *part.binaries]
+    command = ["go", "list", *_build_tags(part), "-deps", "-f", "", *part.binaries]
     try:
         run_reported(command, f"fetching the modules of {part.name}", progress, folder=part.pins, environment=SETTINGS)
     except CommandError as error:
@@ -90,12 +90,17 @@ def _download_part(part: Part, progress: Progress) -> None:
 
 
 def _build(part: Part, progress: Progress, folder: Path) -> None:
-    command = ["go", "build", "-ldflags", build_linker_flags(part), "-o", f"{folder}/", *part.binaries]
+    flags = [*_build_tags(part), "-ldflags", build_linker_flags(part)]
+    command = ["go", "build", *flags, "-o", f"{folder}/", *part.binaries]
     run_reported(command, f"building {part.name}", progress, folder=part.pins, environment=SETTINGS)
     for package, name in part.binaries.items():
         (folder / _built_name(part, package)).rename(folder / name)
     for source in part.folders:
         shutil.copytree(_find_source(part) / source, folder / source, copy_function=shutil.copyfile)
+
+
+def _build_tags(part: Part) -> list[str]:
+    return ["-tags", ",".join(part.tags)] if part.tags else []
 
 
 def _built_name(part: Part, package: str) -> str:

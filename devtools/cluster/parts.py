@@ -15,6 +15,7 @@ PINS = Path(__file__).parent / "pins"
 _STAGED = "k8s.io/component-base/version", "k8s.io/client-go/pkg/version"
 _HELM = "helm.sh/helm/v3"
 _CONTOUR = "github.com/projectcontour/contour"
+_PROMETHEUS = "github.com/prometheus/prometheus"
 _KEDA = "github.com/kedacore/keda/v2"
 
 
@@ -28,6 +29,7 @@ class Part:
         stamps: what the linker writes into variables, as `VARIABLE=TEXT`; `{version}`, `{minor}` of the module and
             `{kubernetes_minor}` are filled in.
         folders: folders of the module's source that are kept beside the binaries.
+        tags: of the build.
         pins_folder: where PART/go.mod is.
     """
 
@@ -36,6 +38,7 @@ class Part:
     binaries: Mapping[str, str]
     stamps: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     pins_folder: Path = PINS
 
     @property
@@ -95,6 +98,13 @@ PARTS: Mapping[str, Part] = {
             (f"{_CONTOUR}/internal/build.Version=v{{version}}",),
             folders=("examples/contour",),
         ),
+        Part(
+            "prometheus",
+            _PROMETHEUS,
+            {f"{_PROMETHEUS}/cmd/{name}": name for name in ("prometheus", "promtool")},
+            # Of some thirty ways to find targets only one: the others are most of what there is to build.
+            tags=("remove_all_sd", "enable_kubernetes_sd"),
+        ),
     )
 }
 
@@ -135,4 +145,5 @@ def compute_part_key(part: Part, settings: str) -> str:
     """Compute the key of a part's outputs from its pins, its own source and the settings of the build."""
     files = sorted(path for path in part.pins.iterdir() if path.name in {"go.mod", "go.sum"} or path.suffix == ".go")
     named = (piece for path in files for piece in (path.name, path.read_bytes()))
-    return compute_key([*named, *part.binaries.values(), *part.folders, build_linker_flags(part), settings])
+    chosen = (*part.binaries.values(), *part.folders, *part.tags)
+    return compute_key([*named, *chosen, build_linker_flags(part), settings])

@@ -1,17 +1,20 @@
-"""The `readpool` command: imports only the command that was asked for, so that help comes at once."""
+"""The `readpool` command: imports only the command that is asked for, so that help comes at once."""
 
+import os
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 # Name, module, attribute, and the line that help shows without importing any of them.
 COMMANDS = {
-    "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: the scaler itself."),
-    "controller": ("controller.__main__", "controller", "Look after ReadOnlyPools: the controller itself."),
-    "top": ("readpool.cli.fleets.top", "top", "Show in a terminal what a scaler sees."),
+    "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: run the scaler."),
+    "controller": ("controller.__main__", "controller", "Reconcile ReadOnlyPools: run the controller."),
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
+<<<<<<< ours
     "explain": ("readpool.cli.pools.explain", "explain", "Say why a pool is of its size."),
     "backtest": (
         "readpool.cli.backtest.command",
@@ -21,32 +24,61 @@ COMMANDS = {
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and say whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and for a look."),
+=======
+    "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),
+    "top": ("readpool.cli.fleets.top", "top", "Show what a scaler sees, live."),
+    "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and report whether it answers."),
+    "demo": ("readpool.cli.demo.demo", "demo", "Show a pool that heals itself in 90 seconds: no cluster, no root."),
+    "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and trials."),
+    "completion": ("readpool.cli.completion", "completion", "Print the completion script of a shell."),
+>>>>>>> theirs
 }
+_PROGRAMS = frozenset({"scaler", "controller"})
 
 
 class LazyGroup(click.Group):
     """A group that imports a command only when it runs or is asked for its own help."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        """List the commands, in the order in which a newcomer needs them."""
+        """List the commands, those that run a program first."""
         return list(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        """Import the command of this name; None where there is none."""
+        """Import the command of this name; None if there is none."""
         if name not in COMMANDS:
             return None
+        if name not in _PROGRAMS:
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a client's errors are ours to word; read at the import
         module, attribute, _ = COMMANDS[name]
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)  # noqa: S101  # COMMANDS is ours
         return command
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or refuse with the name that was probably meant."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{meant}", context)
+        return super().resolve_command(context, args)
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of commands from COMMANDS, importing none."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(context, incomplete)
+        return [
+            CompletionItem(name, help=text) for name, (_, _, text) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+
     def invoke(self, context: click.Context) -> Any:
-        """Run a command; what it fails with may be the words of nodes, callers or the API server."""
+        """Run a command; its error message may hold the words of nodes, callers or the API server."""
         try:
             return super().invoke(context)
         except click.ClickException as error:
             if isinstance(error, click.UsageError):
-                raise  # the words of whoever runs it
+                raise  # the words of the person who runs it
             lines = error.message.split("\n")
             said = "\n".join("".join(each if each.isprintable() else "?" for each in line) for line in lines)
             raise click.ClickException(said) from error
@@ -74,7 +106,7 @@ Examples:
   readpool scaler --help             how to run the scaler
   readpool top                       what the scaler at localhost:9090 sees
   readpool pools -A                  the pools of a cluster
-  readpool explain readers           why is this pool of its size?
+  readpool explain readers           why does this pool have its size?
   readpool check scaler:9090         does it answer as KEDA asks?
   readpool simulate core version     a Stellar Core for tests, without Stellar Core""",
 )

@@ -7,11 +7,13 @@ The library's typed models stay out: decoding each object into them costs more t
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import yaml
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from kubernetes.aio.config.config_exception import ConfigException
@@ -31,6 +33,17 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 
 
+# The library reads a kubeconfig as if it were one, and trips over any other file in all these ways.
+CONFIG_ERRORS = (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError, ValueError, LookupError)
+
+
+def say_config_error(error: Exception) -> str:
+    """Return why a kubeconfig cannot be used, in words; what the library trips over means that it is none."""
+    if isinstance(error, (ConfigException, OSError)):
+        return str(error).rstrip(".")
+    return "it is not a kubeconfig"
+
+
 class NoKubernetes(Exception):  # noqa: N818 - a state of the surroundings
     """There is no cluster to talk to: not within a pod, and no kubeconfig."""
 
@@ -46,13 +59,20 @@ async def connect(kubeconfig: Path | None = None, *, context: str | None = None)
     configuration.connection_pool_maxsize = 0  # no bound: each watch holds a connection, and each namespace has its own
     try:
         if kubeconfig is not None:
+            if not _is_there(kubeconfig):
+                raise NoKubernetes(f"{kubeconfig}: there is no such file")
             await load_kube_config(str(kubeconfig), context, configuration)  # type: ignore[no-untyped-call]
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
-        raise NoKubernetes(f"{kubeconfig or 'the service account of this pod'}: {error}") from error
+    except CONFIG_ERRORS as error:
+        raise NoKubernetes(f"{kubeconfig or 'the service account of this pod'}: {say_config_error(error)}") from error
     async with build_transport(configuration) as transport:
         yield KubernetesClient(transport)
+
+
+def _is_there(kubeconfig: Path) -> bool:
+    """Return whether any of the files is there; like kubectl, several may be given with colons between them."""
+    return any(Path(path).is_file() for path in str(kubeconfig).split(os.pathsep))
 
 
 class KubernetesClient:

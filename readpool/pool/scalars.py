@@ -65,7 +65,7 @@ Repository = Annotated[
 ImageTag = Annotated[
     str,
     Field(max_length=200),
-    matches(_TAG, "has to be an image tag such as v21.0.0, which may be followed by @sha256:DIGEST"),
+    matches(_TAG, "has to be an image tag such as 30, which may be followed by @sha256:DIGEST"),
 ]
 Image = Annotated[
     str,

@@ -137,7 +137,7 @@ class PoolSpec(Part):
     network: Network
     """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Cannot change later."""
     version: ImageTag
-    """Version of Stellar Core: the tag of `image`, such as v21.0.0. A change rolls through the replicas, at most
+    """Version of Stellar Core: the tag of `image`, such as 30. A change rolls through the replicas, at most
     one fresh one at a time."""
     image: Repository = "stellar/stellar-core"
     """Image repository of Stellar Core, without a tag."""

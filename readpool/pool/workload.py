@@ -49,7 +49,7 @@ class Resources(Part):
         Rule(
             "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) ||"
             " quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
-            "have to be no more than the limits",
+            "has to be no more than the limits",
             _are_requests_within_limits,
             ".requests",
         ),

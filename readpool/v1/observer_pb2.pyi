@@ -183,6 +183,7 @@ class Snapshot(_message.Message):
     GONE_FIELD_NUMBER: _builtins.int
     POLL_INTERVAL_SECONDS_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
+    NETWORK_PROTOCOL_FIELD_NUMBER: _builtins.int
     fleet: _builtins.str
     """NAMESPACE/SOURCE, unique within one scaler process."""
     namespace: _builtins.str
@@ -200,6 +201,8 @@ class Snapshot(_message.Message):
     """
     poll_interval_seconds: _builtins.float
     """Seconds between two polls of a replica; 0 from a scaler that does not tell."""
+    network_protocol: _builtins.int
+    """The protocol that the network is at, at the least; absent while not known."""
     @_builtins.property
     def tip(self) -> Global___Tip: ...
     @_builtins.property
@@ -230,12 +233,15 @@ class Snapshot(_message.Message):
         gone: _builtins.bool = ...,
         poll_interval_seconds: _builtins.float = ...,
         checkpoint: Global___Checkpoint | None = ...,
+        network_protocol: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "tip", b"tip"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "network_protocol", b"network_protocol", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol", "at", b"at", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "network_protocol", b"network_protocol", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__network_protocol: _TypeAlias = _typing.Literal["network_protocol"]  # noqa: Y015
+    _WhichOneofArgType__network_protocol: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__network_protocol) -> _WhichOneofReturnType__network_protocol | None: ...
 
 Global___Snapshot: _TypeAlias = Snapshot  # noqa: Y015
 
@@ -316,6 +322,8 @@ class Replica(_message.Message):
     STARTED_ON_FIELD_NUMBER: _builtins.int
     OF_ANOTHER_NETWORK_FIELD_NUMBER: _builtins.int
     VOLUME_USED_PERCENT_FIELD_NUMBER: _builtins.int
+    CORE_PROTOCOL_FIELD_NUMBER: _builtins.int
+    CORE_TOO_OLD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The pod's name where DNS tells it, else its address."""
     address: _builtins.str
@@ -325,7 +333,7 @@ class Replica(_message.Message):
     ledger: _builtins.int
     """The last ledger it closed; absent while it has not answered."""
     lag: _builtins.int
-    """Ledgers behind the tip when it last answered."""
+    """Ledgers behind the tip; absent while not known, as when it does not answer or is of another network."""
     rate: _builtins.float
     """Ledgers a second over the last polls."""
     seconds_to_fresh: _builtins.float
@@ -343,6 +351,10 @@ class Replica(_message.Message):
     """It names another network's passphrase than this fleet's: no reader may be sent to it."""
     volume_used_percent: _builtins.int
     """How full the volume with its ledgers is, in per cent, as the gate beside it tells; absent while not known."""
+    core_protocol: _builtins.int
+    """The newest protocol that its Stellar Core supports; absent where it does not say."""
+    core_too_old: _builtins.bool
+    """Its Stellar Core is too old for the network's protocol: it cannot become fresh, nor could another of its version."""
     def __init__(
         self,
         *,
@@ -360,11 +372,15 @@ class Replica(_message.Message):
         started_on: _builtins.float | None = ...,
         of_another_network: _builtins.bool = ...,
         volume_used_percent: _builtins.int | None = ...,
+        core_protocol: _builtins.int | None = ...,
+        core_too_old: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol", "_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "core_protocol", b"core_protocol", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "detail", b"detail", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "suspect", b"suspect", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol", "_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "core_protocol", b"core_protocol", "core_too_old", b"core_too_old", "detail", b"detail", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "suspect", b"suspect", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__core_protocol: _TypeAlias = _typing.Literal["core_protocol"]  # noqa: Y015
+    _WhichOneofArgType__core_protocol: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol"]  # noqa: Y015
     _WhichOneofReturnType__lag: _TypeAlias = _typing.Literal["lag"]  # noqa: Y015
     _WhichOneofArgType__lag: _TypeAlias = _typing.Literal["_lag", b"_lag"]  # noqa: Y015
     _WhichOneofReturnType__ledger: _TypeAlias = _typing.Literal["ledger"]  # noqa: Y015
@@ -379,6 +395,8 @@ class Replica(_message.Message):
     _WhichOneofArgType__started_on: _TypeAlias = _typing.Literal["_started_on", b"_started_on"]  # noqa: Y015
     _WhichOneofReturnType__volume_used_percent: _TypeAlias = _typing.Literal["volume_used_percent"]  # noqa: Y015
     _WhichOneofArgType__volume_used_percent: _TypeAlias = _typing.Literal["_volume_used_percent", b"_volume_used_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__core_protocol) -> _WhichOneofReturnType__core_protocol | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lag) -> _WhichOneofReturnType__lag | None: ...
     @_typing.overload

@@ -6,11 +6,12 @@ A poll costs the same in a fleet of any size; a snapshot costs time with the num
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.checkpoints import Vouchers, list_vouchers
 from scaler.fleet.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.fleet.fleet.fleet_policy import build_policy, hold_where_useless, list_trusted
 from scaler.fleet.fleet_words import add_shortage, say_why_none
 from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.fleet.membership import is_same_member
@@ -18,15 +19,14 @@ from scaler.fleet.readers import find_failing, find_rates
 from scaler.fleet.request_window import RequestWindow, advance_window, find_figures, find_used_percent
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.out_of_service import add_out_of_service, leave_out, make_room, shift_memory
-from scaler.policy.policy import Decision, PolicyMemory, PolicySettings, decide, decide_from_zero
+from scaler.policy.policy import Decision, PolicyMemory, decide, decide_from_zero
 from scaler.policy.policy_recall import recall, tell_memory
-from scaler.policy.shared_address import find_shared_address, is_step_back, note_step_back
-from scaler.policy.shared_database import find_stopped_database
+from scaler.policy.shared_address import is_step_back, note_step_back
 from scaler.probes.gate import GateReport
-from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
 from scaler.standing.claims import build_claim, find_majority
+from scaler.standing.standing.core_protocol import find_network_protocol, note_too_old
 from scaler.standing.freshness import advance
 from scaler.standing.standing import ReplicaStanding, Thresholds
 from scaler.standing.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip
@@ -39,9 +39,10 @@ _FORGOTTEN_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    """What holds for every fleet of this process."""
+    """What holds for every fleet of this process; `protocols` are those of the public networks, by passphrase."""
 
     poll_interval_seconds: float = 5.0
+    protocols: Mapping[str, int] = field(default_factory=dict)
 
 
 class Fleet:
@@ -61,9 +62,11 @@ class Fleet:
         self._name = name
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
-        self._policy = _build_policy(spec)
+        self._policy = build_policy(spec)
         self._remembered_seconds = self._thresholds.unreachable_polls * settings.poll_interval_seconds + 5.0
         self._interval_seconds = settings.poll_interval_seconds
+        self._protocols = settings.protocols
+        self._protocol: int | None = None
         self._moving_seconds = max(CURRENT_SECONDS, 2 * settings.poll_interval_seconds)
         self._limits = TipLimits.of(settings.poll_interval_seconds)
         self._memory = recall(spec.remembered, spec.network, self._policy, now)
@@ -91,7 +94,7 @@ class Fleet:
             self._memory = self._memory.with_other_bounds()
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
-        self._policy = _build_policy(spec)
+        self._policy = build_policy(spec)
         if spec.network is not None:
             self._hold_to(spec.network, now)
 
@@ -200,6 +203,7 @@ class Fleet:
             out_of_service=frozenset(out),
             checkpoint=self._vouchers.find(list_vouchers(self._standings, self._verdicts)),
             remembered=tell_memory(self._memory, self._network, now, len(out)),
+            network_protocol=self._protocol,
         )
 
     def _decide(self, seen: tuple[Replica, ...], out: AbstractSet[str], now: float) -> tuple[Decision, PolicyMemory]:
@@ -207,7 +211,9 @@ class Fleet:
         self._memory, self._out = shift_memory(self._memory, out, self._out, self._standings), out
         in_service = leave_out(self._standings, out)
         replicas = tuple(one for one in seen if one.name not in out)
-        settings = self._find_policy(now)
+        settings = hold_where_useless(
+            self._policy, self._spec.probe, self._standings, self._addresses, self._steps_back, now
+        )
         settings = replace(settings, bounds=make_room(settings.bounds, len(out))) if out else settings
         if self._are_members_known and not in_service and not self._discovery_trouble:
             return decide_from_zero(self._memory, settings, now)
@@ -221,15 +227,6 @@ class Fleet:
             requests=find_rates(replicas),
             failing=find_failing(replicas),
         )
-
-    def _find_policy(self, now: float) -> PolicySettings:
-        """Hold the policy where nothing that it does would help: one database that has stopped, one address for all."""
-        if self._policy.hold is not None:
-            return self._policy
-        hold = find_shared_address(self._steps_back, self._addresses, now) if self._steps_back else None
-        if hold is None and self._spec.probe is ProbeKind.HORIZON:
-            hold = find_stopped_database(self._standings)
-        return self._policy if hold is None else replace(self._policy, hold=hold)
 
     def _explain_shortage(self, now: float) -> str:
         source = self._spec.source
@@ -255,6 +252,11 @@ class Fleet:
         self._verdicts = self._judge_references(claims, now)
         claims += [verdict.claim for verdict in self._verdicts if verdict.claim is not None]
         self._tip = compute_tip(claims, self._tip, now, self._limits)
+        known = self._protocols.get(self._network or "")
+        self._protocol = find_network_protocol(
+            self._standings.values(), list_trusted(self._verdicts, self._references), known
+        )
+        self._standings = note_too_old(self._standings, self._protocol)
 
     def _hold_to(self, network: str | None, now: float) -> None:
         """Hold the members to a network; what was concluded before it was known, or of another one, is forgotten."""
@@ -287,14 +289,3 @@ class Fleet:
         attested, is_dated = find_witnessed(claims)
         against = Circumstances(self._network, self._tip, attested, is_dated, self._interval_seconds, self._limits)
         return tuple(judge(reference, heard, against, now) for reference, heard in self._references.items())
-
-
-def _build_policy(spec: FleetSpec) -> PolicySettings:
-    return PolicySettings(
-        spec.bounds,
-        spec.sustain_seconds,
-        hold=spec.hold,
-        learned_requests_per_replica=spec.learned_requests_per_replica,
-        expects_requests=spec.stats_port is not None,
-        unready=spec.unready,
-    )

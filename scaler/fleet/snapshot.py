@@ -46,6 +46,7 @@ class FleetSnapshot:
         out_of_service: names of replicas that a person looks at, which serve nobody.
         shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
         remembered: what the next scaler is to begin with; None before the first decision.
+        network_protocol: the protocol that the network is at, at the least; None while not known.
     """
 
     fleet: str
@@ -64,3 +65,4 @@ class FleetSnapshot:
     checkpoint: ClosedLedger | None = None
     out_of_service: frozenset[str] = frozenset()
     remembered: Remembered | None = None
+    network_protocol: int | None = None

@@ -14,6 +14,7 @@ import structlog
 
 from readpool.budget import Budget, Limits
 from readpool.clock import Clock
+from readpool.public_networks import list_protocols
 from scaler.fleet.fleet import FleetSettings
 from scaler.fleets.change_counter import ChangeCounter
 from scaler.fleets.node_account import NodeAccount
@@ -57,7 +58,7 @@ class Fleets:
         self.settings = settings
         self.stats = stats if stats is not None else ScalerStats()
         self._clock = clock
-        self._fold_settings = FleetSettings(poll_interval_seconds=settings.interval_seconds)
+        self._fold_settings = FleetSettings(settings.interval_seconds, list_protocols())
         self._pools = pools
         self._sources = Sources(settings, clock, self.stats)
         self._sequence = ChangeCounter()

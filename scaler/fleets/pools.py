@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from readpool.host_port import SettingsError
+from readpool.host_port import StartError
 from readpool.kubernetes.client import NoKubernetes, connect
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey
@@ -86,13 +86,13 @@ async def read_pools(
     """Read the pools of these namespaces, of all where none is named, for as long as the block runs.
 
     Raises:
-        SettingsError: when there is no cluster to read them from.
+        StartError: when there is no cluster to read them from.
     """
     async with contextlib.AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(connect(kubeconfig))
         except NoKubernetes as error:
-            raise SettingsError(f"--pools needs a cluster: {error}; outside of one, give --kubeconfig") from None
+            raise StartError(f"--pools needs a cluster: {error}; outside of one, give --kubeconfig") from None
         informers = {name: Informer(client, POOL, name, trim=_trim) for name in namespaces or (None,)}
         pools = Pools(informers, rules)
         pools.start()

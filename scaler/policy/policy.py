@@ -15,6 +15,7 @@ from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_relea
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
 from scaler.policy.policy_warmup import record_warm_ups
+from scaler.standing.standing.core_protocol import leave_out_too_old
 from scaler.standing.overload import watch_overload
 from scaler.standing.standing import ReplicaStanding
 from scaler.standing.tip import Tip
@@ -126,14 +127,15 @@ def decide(
         unrest = replace(memory.unrest, at=now)
         return decision, replace(memory, grounded_since=since, unrest=unrest, warm_ups=warm_ups, is_undecided=True)
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
-    capacity = learn(memory.capacity, standings, requests, now, failing)
+    judged = leave_out_too_old(standings)
+    capacity = learn(memory.capacity, judged, requests, now, failing)
     borne = find_borne(capacity, settings.learned_requests_per_replica)
     certain = find_borne(capacity, settings.learned_requests_per_replica, is_certain=True)
     replicas_for_load = compute_replicas_for_load(
         capacity.load, borne, settings.look_ahead(measured), settings.headroom
     )
     unrest = _follow_unrest(memory.unrest, facts, settings, now)
-    overload = watch_overload(memory.overload, standings, now)
+    overload = watch_overload(memory.overload, judged, now)
     release = settings.release(warm_up_seconds, fears_overload=not replicas_for_load and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
@@ -209,7 +211,7 @@ def _size_pool(
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, replicas_for_load, bounds)
-    message = _describe_want(facts, unrest, replicas_for_load, bounds.target) + why
+    message = _describe_want(facts, unrest, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
     decision = Decision(desired, reason, message, unhealthy, facts.catching_up, replicas_for_load)
     return decision, replace(surplus, held=desired)
 
@@ -225,6 +227,13 @@ def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, boun
     if wanted == bounds.target:
         return ON_TARGET, ""
     return (SCALED_FOR_LOAD if wanted == replicas_for_load else REPLACING_UNHEALTHY), ""
+
+
+def _describe_too_old(facts: Facts) -> str:
+    """Return how many get no replacement, since another replica of their version would be no better."""
+    if not facts.too_old:
+        return ""
+    return f"; {facts.too_old} not replaced: Stellar Core too old for Protocol {facts.needs_protocol}"
 
 
 def _describe_want(facts: Facts, unrest: Unrest, replicas_for_load: int, target: int) -> str:

@@ -71,6 +71,9 @@ class Facts:
         warm_up_seconds: what a new replica needs to be fresh.
         unheard: replicas that have not answered since they were first known, or last were other pods.
         unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
+        too_old: replicas whose Stellar Core is too old for the network. None of them ails or is lacking: another one of
+            the same version would not follow the network either.
+        needs_protocol: the protocol that those need; None where there are none.
     """
 
     tip: Tip | None
@@ -88,6 +91,8 @@ class Facts:
     reset_seconds: float | None = None
     unheard: int = 0
     unready: str = ""
+    too_old: int = 0
+    needs_protocol: int | None = None
 
 
 def gather_facts(
@@ -109,18 +114,20 @@ def gather_facts(
     own = {name: own[name] for name in sorted(own.keys() - _find_leavers(own, asked))}
     classes = [standing.replica_class for standing in own.values()]
     tells_lag = tip is not None and tip.tells_lag
+    needed = [one.needs_protocol for one in own.values() if one.needs_protocol is not None]
     unhealthy = []
     for name, standing in own.items():
         patience = deadline_seconds if standing.is_underway else sustain_seconds
         seconds = min(now - _find_start(standing), grounded_seconds)
         is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
+        is_judged = is_judged and standing.needs_protocol is None
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
             unhealthy.append(Lack(name, standing.replica_class, seconds))
     return Facts(
         tip=tip,
         current=len(own),
         unknown=classes.count(ReplicaClass.UNKNOWN),
-        ailing=sum(one.replica_class in AILING and not one.is_underway for one in own.values()),
+        ailing=sum(map(_is_ailing, own.values())),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
         catching_up=sum(one.is_underway for one in own.values()),
         unhealthy=tuple(unhealthy),
@@ -131,7 +138,14 @@ def gather_facts(
         tells_lag=tells_lag,
         reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
         unheard=sum(one.report is None for one in own.values()),
+        too_old=len(needed),
+        needs_protocol=max(needed, default=None),
     )
+
+
+def _is_ailing(standing: ReplicaStanding) -> bool:
+    is_judged = not standing.is_underway and standing.needs_protocol is None
+    return is_judged and standing.replica_class in AILING
 
 
 def _find_leavers(own: Mapping[str, ReplicaStanding], asked: int | None) -> frozenset[str]:

@@ -16,6 +16,8 @@ NOT_OBSERVED = "NotObserved"
 """No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
 ALL_UNREACHABLE = "AllUnreachable"
 """No replica answers at all: more likely it is us, unless their pods say why or they have yet to come up."""
+CORE_TOO_OLD = "CoreTooOld"
+"""No replica is fresh, and Stellar Core is too old for the network's protocol: more of the same would not help."""
 NO_TIP = "NoTip"
 """Where the network stands is not known, so neither is who lags."""
 NETWORK_HALTED = "NetworkHalted"
@@ -58,6 +60,17 @@ def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
     if not is_first or not facts.unknown:
         return None
     return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas are not yet observed.")
+
+
+def _check_core(facts: Facts, _is_first: bool) -> MissingGround | None:
+    if facts.fresh or not facts.too_old:
+        return None
+    verb = "runs" if facts.too_old == 1 else "run"
+    return MissingGround(
+        CORE_TOO_OLD,
+        f"{facts.too_old} of {facts.current} replicas {verb} a Stellar Core that is too old for Protocol"
+        f" {facts.needs_protocol}, which the network is at. Use Stellar Core {facts.needs_protocol} or newer.",
+    )
 
 
 def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
@@ -111,6 +124,7 @@ def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
 _CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
     _check_replicas,
     _check_observed,
+    _check_core,
     _check_reachable,
     _check_tip,
     _check_network,

@@ -29,6 +29,7 @@ _PERCENT = re.compile(r"\((\d{1,3})%")
 _ETA = re.compile(r"ETA: (\d{1,7})s")
 _MAX_STATUS_LINES = 16
 _HASH = re.compile(r"[0-9a-f]{64}")
+_LAST_PROTOCOL = 10_000
 _LAST_TIME = 10**10 - 1
 """As many digits as a close time has until the year 2286."""
 
@@ -61,7 +62,15 @@ def parse_core(body: bytes) -> NodeReport:
         # The lines stay for a while once the node is in sync again.
         catch_up=None if is_synced else _find_catch_up(info),
         closed=_find_closed(ledger, num) if is_synced else None,
+        protocol=_find_protocol(info.get("protocol_version")),
+        ledger_protocol=_find_protocol(ledger.get("version")),
     )
+
+
+def _find_protocol(told: object) -> int | None:
+    """Return a protocol's number; 0 is a node that has closed no ledger yet, and anything else tells nothing."""
+    is_one = isinstance(told, int) and not isinstance(told, bool) and 0 < told <= _LAST_PROTOCOL
+    return told if is_one and isinstance(told, int) else None
 
 
 def _find_closed(ledger: Mapping[str, Any], num: int) -> ClosedLedger | None:

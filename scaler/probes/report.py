@@ -55,6 +55,8 @@ class NodeReport:
         tells_start: False for a kind of node that never says when it started.
         is_starting: it says by itself that it has not begun to follow the network since it started.
         closed: its last ledger with its hash, where this kind of node tells that; None while it is not in sync.
+        protocol: the newest protocol that it supports, None where this kind of node does not say.
+        ledger_protocol: the protocol of its last ledger; None where it does not say, or has closed none.
     """
 
     ledger: int
@@ -70,6 +72,8 @@ class NodeReport:
     tells_start: bool = True
     is_starting: bool = False
     closed: ClosedLedger | None = None
+    protocol: int | None = None
+    ledger_protocol: int | None = None
 
     def is_of_another(self, network: str | None) -> bool:
         """Tell whether it names another network than this one; a kind of node that names none speaks for any."""

@@ -39,6 +39,7 @@ def build_snapshot_message(
         gone=is_gone,
         poll_interval_seconds=poll_interval_seconds,
         checkpoint=_build_checkpoint(snapshot.checkpoint) if snapshot.checkpoint else None,
+        network_protocol=snapshot.network_protocol,
     )
 
 
@@ -57,7 +58,7 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         address=replica.address,
         since=standing.since,
         ledger=_fit(report.ledger, _UINT64) if report else None,
-        lag=None if standing.lag_ledgers is None else _fit(standing.lag_ledgers, _UINT64),
+        lag=None if standing.current_lag_ledgers is None else _fit(standing.current_lag_ledgers, _UINT64),
         rate=standing.rate,
         seconds_to_fresh=standing.seconds_to_fresh,
         state=report.state if report else "",
@@ -67,6 +68,8 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         started_on=report.started_on if report else None,
         of_another_network=report is not None and report.is_of_another(network),
         volume_used_percent=replica.volume_used_percent,
+        core_protocol=report.protocol if report else None,
+        core_too_old=standing.needs_protocol is not None,
     )
     setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
     return message

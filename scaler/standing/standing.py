@@ -31,6 +31,9 @@ class Thresholds:
         return min(self.return_ratio * self.lag_ledgers, self.lag_ledgers - 1)
 
 
+_WITHOUT_LAG = frozenset({ReplicaClass.UNREACHABLE, ReplicaClass.UNKNOWN, ReplicaClass.FOREIGN})
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaStanding:
     """Where one replica stands: all that is remembered of it between polls.
@@ -60,6 +63,7 @@ class ReplicaStanding:
         is_newcomer: it joined while the others were watched, so that nobody can have missed that it was fresh.
         began_at_ledger: what its first answer since `first_seen` told; None while there is none.
         closed_at: when its own ledger was last seen to move, in seconds; None where nobody watched that.
+        needs_protocol: the protocol that the network is at, where its Core is too old for it; None where it is not.
         has_advanced: the newest ledger that it has closed or heard of was seen to move, between two answers.
     """
 
@@ -86,6 +90,12 @@ class ReplicaStanding:
     began_at_ledger: int | None = None
     closed_at: float | None = None
     has_advanced: bool = False
+    needs_protocol: int | None = None
+
+    @property
+    def current_lag_ledgers(self) -> int | None:
+        """How far it is behind the tip now; None where it does not answer or is of another network: its last is old."""
+        return None if self.replica_class in _WITHOUT_LAG else self.lag_ledgers
 
     @property
     def is_underway(self) -> bool:

@@ -20,7 +20,6 @@ MAX_WORDS = 200
 MAX_NAME = 253
 """As long as a DNS name gets."""
 
-_UNANSWERED = frozenset({ReplicaClass.UNREACHABLE, ReplicaClass.UNKNOWN, ReplicaClass.FOREIGN})
 _ODD = frozenset({ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN})
 
 
@@ -131,8 +130,7 @@ def _encode(data: Mapping[str, Any]) -> str:
 
 
 def _known_lag(replica: Replica) -> int | None:
-    standing = replica.standing
-    return None if standing.replica_class in _UNANSWERED else standing.lag_ledgers
+    return replica.standing.current_lag_ledgers
 
 
 def _build_replica(replica: Replica) -> dict[str, Any]:
@@ -143,7 +141,7 @@ def _build_replica(replica: Replica) -> dict[str, Any]:
         "class": standing.replica_class.value,
         "since": standing.since,
         "ledger": report.ledger if report else None,
-        "lag": standing.lag_ledgers,
+        "lag": standing.current_lag_ledgers,
         "rate": _finite(standing.rate, 3),
         "toFresh": _finite(standing.seconds_to_fresh, 0),
         "state": clean_words(report.state, MAX_WORDS) if report else "",

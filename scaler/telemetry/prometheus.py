@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from readpool.pretended import is_pretended
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import build_histogram, build_process_registry
 from scaler.fleet.evidence import USED
@@ -131,7 +132,7 @@ class ScalerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield each family, complete."""
-        snapshots = self._read_snapshots()
+        snapshots = [one for one in self._read_snapshots() if not is_pretended(one.fleet)]
         yield from _collect_fleets(snapshots)
         known = sum(len(snapshot.replicas) for snapshot in snapshots)
         has_series = known <= self._max_replica_series

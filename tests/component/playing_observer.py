@@ -32,10 +32,12 @@ class PlayingObserver(ObserverServicer):
 
 
 @asynccontextmanager
-async def serve(observer: PlayingObserver, address: str = "127.0.0.1:0") -> AsyncIterator[PlayingObserver]:
+async def serve(
+    observer: PlayingObserver, address: str = "127.0.0.1:0", *, credentials: grpc.ServerCredentials | None = None
+) -> AsyncIterator[PlayingObserver]:
     server = grpc.aio.server()
     add_ObserverServicer_to_server(observer, server)
-    port = server.add_insecure_port(address)
+    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     observer.address = f"127.0.0.1:{port}"
     await server.start()
     yield observer

@@ -61,6 +61,14 @@ def test_what_is_not_there_is_not_promised() -> None:
     code, out = run("nope")
     assert code == 2
     assert "No such command 'nope'" in out
+    assert "Did you mean" not in out
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("scaller", "scaler"), ("pool", "pools"), ("explian", "explain")])
+def test_a_command_that_is_nearly_one_is_suggested(typed: str, meant: str) -> None:
+    code, out = run(typed)
+    assert code == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in out
 
 
 @pytest.mark.parametrize(

@@ -200,21 +200,21 @@ async def test_every_address_of_a_name_is_found_once() -> None:
 
 async def test_a_name_that_nobody_knows_is_said_to_have_no_address() -> None:
     (answer,) = await ask_until_answered(Endpoint("nobody.invalid:9090"), "readpool", 0.1, 1)
-    assert answer.failure.startswith("no address is known for it")
+    assert answer.failure.startswith("its address cannot be looked up")
 
 
 async def test_a_name_with_fewer_addresses_than_expected_fails_as_long_as_it_has() -> None:
     with run_scaler() as scaler:
         code, out, err = await run_check(scaler.grpc, "--at-least", "2", "--timeout", "0.6")
         assert (code, out) == (1, "")
-        assert f"{scaler.grpc}: 1 of 2 addresses are known for it" in err
+        assert f"{scaler.grpc}: DNS has 1 of 2 addresses for it" in err
         assert (await run_check(scaler.grpc, "--at-least", "1"))[0] == 0
 
 
 async def test_a_url_with_fewer_addresses_than_expected_is_not_ready() -> None:
     async with serve_readiness(200) as url:
         code, _, err = await run_check(url, "--at-least", "2", "--timeout", "0.6")
-    assert (code, err) == (1, f"{url} is not ready. {url.split('/')[2]}: 1 of 2 addresses are known for it\n")
+    assert (code, err) == (1, f"{url} is not ready. {url.split('/')[2]}: DNS has 1 of 2 addresses for it\n")
 
 
 async def test_an_address_that_becomes_known_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

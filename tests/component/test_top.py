@@ -95,7 +95,7 @@ async def test_a_scaler_that_watches_nothing_is_said_in_a_sentence(observer: Pla
     observer.snapshots = ()
     code, out, _ = await run_top("--scaler", observer.address, "--once")
     assert code == 0
-    assert "observes no fleet yet" in out
+    assert "observes no fleets yet" in out
 
 
 async def test_no_scaler_there_is_an_error_in_a_sentence() -> None:

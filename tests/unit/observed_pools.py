@@ -11,14 +11,14 @@ from readpool.kubernetes.kinds import Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.public_networks import load_public_networks
 from readpool.replica_class import ReplicaClass
-from tests.unit.pool_manifests import build_manifest
+from devtools.pools.pool_manifests import build_manifest
 
 NOW = 1_700_000_000.0
 TIP = 55_000_000
 SETTINGS = PlanSettings(load_public_networks())
 EVERYTHING = Capabilities(keda=True, gateway_api=True, prometheus=True, snapshots=True)
 REVISION = "pool-1"
-VERSION = "v22.4.1"
+VERSION = "v30.0.0"
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN

@@ -9,7 +9,7 @@ import yaml
 
 Manifest = dict[str, Any]
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "readonlypool.yaml"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "compatibility" / "proposal.yaml"
 MINIMAL_SPEC: Manifest = {"network": "Testnet", "version": "v21.0.0"}
 ARCHIVE = "https://history.example.com/core"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -216,7 +216,7 @@ REFUSED: Mapping[str, Refused] = {
     "a request above its limit": Refused(
         {"resources": {"requests": {"memory": "4Gi"}, "limits": {"memory": "4G"}}},
         "spec.resources.requests",
-        "have to be no more than the limits",
+        "has to be no more than the limits",
     ),
     "no time to sustain a lag": _below(1, "spec.autoscaling.sustainSeconds", {"autoscaling": {"sustainSeconds": 0}}),
     "a stabilization that the HPA refuses": _above(

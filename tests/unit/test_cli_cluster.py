@@ -84,11 +84,13 @@ def test_a_kubeconfig_that_cannot_be_used_is_refused_with_a_sentence(
     [
         pytest.param(ApiError(0, "ClientConnectorError", "refused"), "The cluster does not answer. refused", id="down"),
         pytest.param(
-            ApiError(404, "NotFound", "page"), "The cluster knows no ReadOnlyPool: install the chart", id="CRD"
+            ApiError(404, "NotFound", "page"), "The cluster has no ReadOnlyPool CRD: install the chart", id="CRD"
         ),
         pytest.param(ApiError(401, "Unauthorized", ""), "does not know who you are", id="nobody"),
         pytest.param(
-            ApiError(403, "Forbidden", "eve cannot list"), "does not let you: eve cannot list. A Role", id="forbidden"
+            ApiError(403, "Forbidden", "eve cannot list"),
+            "You may not do this: eve cannot list. It takes a Role",
+            id="forbidden",
         ),
         pytest.param(ApiError(429, "TooManyRequests", "later"), "refuses. TooManyRequests: later", id="anything else"),
     ],

@@ -36,7 +36,7 @@ TRIGGERS: dict[str, Any] = {"autoscaling": {"triggers": [{"type": "cpu", "metada
         ),
         pytest.param(
             build_word(None, "NoTip", "The network's newest ledger is not known."),
-            "The scaler decides nothing, and the size stays (NoTip): The network's newest ledger is not known.",
+            "The scaler cannot decide, so the size stays as it is (NoTip): The network's newest ledger is not known.",
             id="no ground",
         ),
     ],
@@ -48,28 +48,30 @@ def test_where_the_scaler_is_asked_its_own_sentence_decides(word: ScalerWord, se
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        pytest.param({}, "The scaler wanted 5 for a target of 5 fresh ones.", id="on target"),
+        pytest.param({}, "The scaler last asked for 5, with a target of 5 fresh replicas.", id="on target"),
         pytest.param(
-            {"desiredReplicas": 7}, "The scaler wanted 7, 2 more than the target of 5 fresh ones.", id="more than that"
+            {"desiredReplicas": 7},
+            "The scaler last asked for 7: 2 more than the target of 5 fresh replicas.",
+            id="more than that",
         ),
         pytest.param(
             {"desiredReplicas": None},
-            "The scaler had no ground to decide when it was last heard, so the size stays.",
+            "The scaler could not decide when it last reported, so the size stays as it is.",
             id="no ground",
         ),
         pytest.param(
             {"observedAt": None},
-            "The scaler has said nothing of this pool yet, so nobody decides on its size.",
+            "The scaler has not reported on this pool yet, so the size stays as it is.",
             id="never heard",
         ),
         pytest.param(
             {"conditions": build_conditions(SILENT)},
-            "Nobody decides on its size, and it stays as it is: the scaler has not been heard since 12:00.",
+            "The size stays as it is: the scaler has not been heard since 12:00.",
             id="silent",
         ),
         pytest.param(
             {"conditions": build_conditions(HALTED)},
-            "Nobody decides on its size, and it stays as it is: the network closes no ledgers.",
+            "The size stays as it is: the network closes no ledgers.",
             id="halted",
         ),
     ],
@@ -85,51 +87,47 @@ def test_where_it_is_not_the_status_has_to_do(status: dict[str, Any], sentence: 
             7,
             {},
             {},
-            "KEDA has asked for 5 so far; it hears the scaler each few seconds and then asks for more.",
+            "KEDA has set spec.replicas to 5 so far; it asks the scaler every few seconds, then sets more.",
             id="up",
         ),
-        pytest.param(
-            3, {}, {}, "KEDA still asks for 5: fewer must have been wanted for 300 s before one goes.", id="down"
-        ),
+        pytest.param(3, {}, {}, "KEDA keeps 5: it scales down once fewer have been enough for 300 s.", id="down"),
         pytest.param(
             3,
             TRIGGERS,
             {},
-            "KEDA still asks for 5: fewer must have been wanted for 300 s before one goes,"
-            " by each of autoscaling.triggers as well.",
+            "KEDA keeps 5: it scales down once fewer have been enough for 300 s,"
+            " by every one of autoscaling.triggers too.",
             id="down, beside other triggers",
         ),
         pytest.param(
             7,
             {},
             {"conditions": build_conditions(NO_KEDA)},
-            "Nobody scales it: the cluster has no KEDA; spec.replicas stays at 5.",
+            "Autoscaling does not work: the cluster has no KEDA; spec.replicas stays at 5.",
             id="nobody scales",
         ),
         pytest.param(
             7,
             {"paused": True},
             {},
-            "It is paused (spec.paused): nothing changes its size.",
+            "The pool is paused (spec.paused), so the size stays as it is.",
             id="paused before all else",
         ),
         pytest.param(
             5,
             {"replicas": 0},
             {},
-            "Nobody has scaled it yet (spec.replicas is 0), which counts as targetReplicas: 5.",
+            "The pool has not been scaled yet (spec.replicas is 0): targetReplicas applies, 5.",
             id="new",
         ),
         pytest.param(
             20,
             {"replicas": 30},
             {},
-            "spec.replicas is 30, which is beyond maxReplicas and counts as 20.",
+            "spec.replicas is 30, more than maxReplicas: 20 applies.",
             id="too many",
         ),
-        pytest.param(
-            3, {"replicas": 1}, {}, "spec.replicas is 1, which is beyond minReplicas and counts as 3.", id="too few"
-        ),
+        pytest.param(3, {"replicas": 1}, {}, "spec.replicas is 1, less than minReplicas: 3 applies.", id="too few"),
     ],
 )
 def test_each_step_that_differs_from_the_one_before_says_why(
@@ -141,12 +139,12 @@ def test_each_step_that_differs_from_the_one_before_says_why(
 @pytest.mark.parametrize(
     ("there", "conditions", "sentence"),
     [
-        pytest.param(3, [], "3 are there; 2 are being made.", id="growing"),
-        pytest.param(6, [], "6 are there; 1 are to go.", id="shrinking"),
+        pytest.param(3, [], "3 replicas exist, 2 to be created.", id="growing"),
+        pytest.param(6, [], "6 replicas exist, 1 to be removed.", id="shrinking"),
         pytest.param(
             3,
             [build_condition("Stalled", "True", "NameTaken", "Service readers is somebody else's")],
-            "3 are there; 2 are being made. It is stalled: Service readers is somebody else's.",
+            "3 replicas exist, 2 to be created. The pool is stalled: Service readers is somebody else's.",
             id="stalled",
         ),
     ],
@@ -163,11 +161,11 @@ def test_the_sum_shows_what_the_scaler_added() -> None:
     assert [(step.name, step.figure) for step in told.steps] == [
         ("target", "5"),
         ("unhealthy", "+2"),
-        ("for the load", "4"),
+        ("for load", "4"),
         ("catching up", "1"),
         ("desired", "7"),
-        ("asked for", "5"),
-        ("there", "5"),
+        ("requested", "5"),
+        ("current", "5"),
     ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from readpool.cli.clients.observer_client import Connected, Outage
-from readpool.cli.fleets.top import GONE_SECONDS, Board, build_board
+from readpool.cli.fleets.board import GONE_SECONDS, Board, build_board
 from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.fleet_table import (
     COLUMNS,
@@ -234,7 +234,7 @@ def test_an_outage_keeps_what_was_said_last_and_says_that_it_does() -> None:
     board.take(build_snapshot())
     board.take(Outage("The scaler was lost. Trying again."))
     drawn = draw(build_board(board, width=120, height=40, ascii_only=False))
-    assert "The scaler was lost. Trying again. What follows is what it said last." in drawn
+    assert "The scaler was lost. Trying again. What follows is what it sent last." in drawn
     assert "stellar/core" in drawn
     board.take(Connected())
-    assert board.remark() == "The scaler at localhost:9090 observes no fleet yet: nobody has asked it for one."
+    assert board.remark() == "The scaler at localhost:9090 observes no fleets yet: KEDA has not asked for any."

@@ -17,7 +17,7 @@ from readpool.cli.pools.pools_table import POOL_COLUMNS, REPLICA_COLUMNS, Paper,
 from readpool.cli.terminal.columns import choose_columns
 from readpool.pool.status import ReplicaWeight
 from readpool.replica_class import ReplicaClass
-from tests.unit.pool_manifests import build_manifest
+from devtools.pools.pool_manifests import build_manifest
 from tests.unit.pool_statuses import (
     FIVE,
     TIP,
@@ -225,7 +225,7 @@ def test_no_text_of_anybody_drives_the_terminal_or_is_taken_as_markup() -> None:
     shown = draw(build_pools(entries, paper, with_namespace=True, with_replicas=True), 400)
     assert [letter for letter in shown if not letter.isprintable() and letter != "\n"] == []
     assert shown.count("[/nope]") >= 4
-    told_why = Explanation((HOSTILE,), (Step(HOSTILE, HOSTILE, HOSTILE),))
+    told_why = Explanation((HOSTILE,), (Step(HOSTILE, 1, HOSTILE, HOSTILE),))
     shown = draw(build_explanation(hostile, told_why, paper, remark=HOSTILE), 400)
     assert [letter for letter in shown if not letter.isprintable() and letter != "\n"] == []
 

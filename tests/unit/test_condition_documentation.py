@@ -108,6 +108,7 @@ def list_facts() -> Iterator[PoolFacts]:
         *({"snapshots": Judgement("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
         *({"growth": Judgement("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
         {"has_query_server": False},
+        {"core_too_old": "x", "fresh": 0},
         {"lacks_gateway_api": True},
         {"refused_route": "x"},
         {"refused_scaling": "x"},

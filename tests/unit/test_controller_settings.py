@@ -1,5 +1,6 @@
 """What the controller is started with: parsed, or refused with the flag, the value and what is allowed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,25 @@ def test_a_bad_flag_ends_with_its_sentence() -> None:
     assert "'nothing' in 'nothing' is not KEY=VALUE" in outcome.output
 
 
-def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
-    outcome = CliRunner().invoke(
-        controller, ["--kubeconfig", str(tmp_path / "nowhere"), "--telemetry-listen", "[::]:0"]
-    )
-    assert outcome.exit_code == 2
-    assert "there is no cluster" in outcome.output
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(None, "there is no such file", id="no file"),
+        pytest.param("just a host name", "it is not a kubeconfig", id="another file"),
+        pytest.param("clusters: [", "it is not a kubeconfig", id="not YAML"),
+        pytest.param("[1, 2]", "it is not a kubeconfig", id="a list"),
+    ],
+)
+def test_without_a_cluster_it_says_so_in_its_log_and_ends_with_status_1(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    kubeconfig = tmp_path / "config"
+    if text is not None:
+        kubeconfig.write_text(text)
+    outcome = CliRunner().invoke(controller, ["--kubeconfig", str(kubeconfig), "--telemetry-listen", "[::]:0"])
+    assert outcome.exit_code == 1
+    assert "Traceback" not in outcome.output
+    event = json.loads(outcome.output.splitlines()[-1])
+    assert event["event"] == "cannotStart"
+    assert event["error"].startswith("there is no cluster: ")
+    assert problem in event["error"]

@@ -114,5 +114,6 @@ def test_the_report_is_json_with_a_timeline_and_a_verdict() -> None:
         "desired": 3,
         "current": 3,
         "classes": {"core-0": "fresh", "core-1": "fresh", "core-2": "fresh"},
+        "message": "",
     }
     assert report["story"] == [{"t": 1.3, "line": "A line."}]

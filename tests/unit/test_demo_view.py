@@ -63,7 +63,7 @@ def test_the_view_has_the_page_the_fleet_the_hpa_and_the_story() -> None:
 def test_without_a_metric_the_view_says_that_and_why_the_hpa_holds() -> None:
     stage = build_stage()
     stage.sync = Sync(3, None, "UNAVAILABLE: the network has halted", HpaStep(3, "FailedGetExternalMetric"))
-    assert "no metric, 3 replicas held: UNAVAILABLE: the network has halted" in draw(stage, 140)
+    assert "no metric, 3 replicas kept: UNAVAILABLE: the network has halted" in draw(stage, 140)
 
 
 def test_a_large_fleet_fits_a_small_terminal() -> None:
@@ -94,11 +94,11 @@ def test_each_change_is_one_line_and_is_told_once() -> None:
         "core-0 is fresh",
         "core-1 is fresh",
         "the scaler asks for 3: All is well",
-        "there are 2 replicas",
+        "2 replicas",
         "core-1 is lagging (was fresh)",
-        "the scaler has no ground to decide: Nothing is known",
-        "there are 3 replicas (were 2)",
-        "the HPA holds: UNAVAILABLE: no",
+        "the scaler cannot decide: Nothing is known",
+        "3 replicas (was 2)",
+        "the HPA keeps the size: UNAVAILABLE: no",
         "* A line of the story.",
         "core-1 is gone",
         "the scaler asks for 3: All is well",
@@ -135,4 +135,4 @@ def test_the_summary_has_the_story_the_page_and_the_verdict() -> None:
     summary = "\n".join(build_summary(stage, Verdict(ok=False, why="It never shrank.")))
     assert "  12.0 s  The pool grows." in summary
     assert "http://127.0.0.1:8080/" in summary
-    assert summary.endswith("It did not go as it should: It never shrank.")
+    assert summary.endswith("Failed: It never shrank.")

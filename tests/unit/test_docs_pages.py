@@ -92,6 +92,9 @@ KINDS = {
 """What commands of kubectl in our pages may name."""
 
 
+PINS = "devtools/cluster/pins/keda/go.mod"
+
+
 class _Loader(yaml.SafeLoader):
     """A loader to which tags of Python are nothing."""
 
@@ -245,3 +248,14 @@ _CHECKS = {"readpool": check_readpool, "kubectl": check_kubectl, "helm": check_h
 def test_a_command_that_does_not_exist_is_found(command: str, wrong: str) -> None:
     with pytest.raises(AssertionError, match=wrong):
         test_every_command_has_words_that_exist("here", command)
+
+
+def test_the_commands_of_the_quick_start_are_its_scripts() -> None:
+    page, script = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/quickstart.md", "hack/quickstart.sh"))
+    (listed,) = re.findall(r"<!-- commands: begin.*?```sh\n(.*?)```", page, re.DOTALL)
+    commands = [re.sub(r" +#.*", "", line) for line in listed.splitlines()]
+    assert len(commands) == 6
+    assert [one for one in commands if f"run '{one}'" not in script and f'run "{one}"' not in script] == []
+    pinned = re.search(r"kedacore/keda/v2 v(\S+)", (ROOT / PINS).read_text(encoding="utf-8"))
+    assert pinned, PINS
+    assert f"--version {pinned[1]} " in commands[1], "the KEDA that the tests run"

@@ -15,7 +15,7 @@ from readpool.pool.spec import (
     parse_pool,
     parse_what_is_understood,
 )
-from tests.unit.pool_manifests import ACCEPTED, EXAMPLE, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
+from devtools.pools.pool_manifests import ACCEPTED, EXAMPLE, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
 
 MODEL_ALONE = {
     "a truth as a number": ({"paused": 1}, "spec.paused", "has to be a valid boolean"),
@@ -165,7 +165,7 @@ def test_a_long_value_is_shown_by_its_beginning() -> None:
 
 
 def test_the_examples_of_pools_are_pools() -> None:
-    examples = sorted(EXAMPLE.parent.glob("readonlypool*.yaml"))
+    examples = sorted(EXAMPLE.parents[1].glob("readonlypool*.yaml"))
     manifests = [one for path in examples for one in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
     pools = [parse_pool(one) for one in manifests if one["kind"] == "ReadOnlyPool"]
     assert len(pools) == len(examples)

@@ -15,7 +15,7 @@ from scaler.standing.tip import Tip
 from tests.recorded import answers
 from tests.recorded.answers import read_answer, read_document, read_trace
 from tests.shared_folder import SHARED
-from tests.strictness import skip_or_fail, skip_where_impossible
+from devtools.strictness import skip_or_fail, skip_where_impossible
 
 NETWORK = "Private Autoscaler Test Network"
 WITHIN_12 = Thresholds(lag_ledgers=12)
@@ -169,6 +169,8 @@ def test_a_synced_answer_is_read_as_it_stands() -> None:
         uptime_seconds=1795476317 - started_on,
         started_on=started_on,
         closed=ClosedLedger(221, "8856432aea56e4e5a446ca2a14945bd49b6c9e0cb94bc962d32f94f92c0dcb64", 1_795_476_316),
+        protocol=22,
+        ledger_protocol=22,
     )
 
 

@@ -227,3 +227,12 @@ async def test_every_metric_is_in_the_documentation() -> None:
         if sample.name.startswith("readpool_")
     }
     assert [name for name in sorted(names) if f"`{name}`" not in document] == []
+
+
+async def test_the_fleet_that_a_check_pretends_to_have_is_left_out() -> None:
+    """Its one replica is never fresh: alerts on fleets would page for each `helm test`."""
+    real, asked = make_three_fresh(), replace(make_three_fresh(), fleet="readpool/readpool-check")
+    told = await _expose(real, asked, replace(asked, fleet="readpool/readpool-check~4f2a"))
+    assert "readpool-check" not in told
+    assert "readpool_fleets 1.0" in told
+    assert "readpool-checks" in await _expose(replace(real, fleet="stellar/readpool-checks"))

@@ -1,5 +1,7 @@
 """What the scaler can be started with, and the sentences for what it cannot."""
 
+import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -207,9 +209,6 @@ def test_help_teaches_every_flag_with_its_environment_variable_and_examples() ->
         pytest.param(["--tls-key", "k"], {}, "--tls-key needs --tls-cert", id="two flags at odds"),
         pytest.param([], {"READPOOL_NAMESPACES": "a,b"}, "--namespaces needs --pools", id="one without the other"),
         pytest.param(["--pools", "--namespaces", "a,B"], {}, "'B' in 'a,B' is not a namespace", id="no namespace"),
-        pytest.param(
-            ["--pools", "--kubeconfig", "no-such-file"], {}, "--pools needs a cluster: no-such-file", id="lost"
-        ),
         pytest.param(["--poll-interval", "0"], {}, "--poll-interval 0 is not within 0.05 to 300", id="out of bounds"),
         pytest.param(["--log-format", "xml"], {}, "'xml' is not one of 'json', 'console'", id="no such choice"),
     ],
@@ -221,3 +220,21 @@ def test_a_bad_flag_ends_with_a_sentence_and_status_2(
     assert result.exit_code == 2
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+def test_without_the_cluster_that_pools_need_it_says_so_in_its_log_and_ends_with_status_1(tmp_path: Path) -> None:
+    result = CliRunner().invoke(scaler, ["--pools", "--kubeconfig", str(tmp_path / "nowhere")])
+    assert result.exit_code == 1
+    event = json.loads(result.output.splitlines()[-1])
+    assert event["event"] == "cannotStart"
+    assert event["error"].startswith(f"--pools needs a cluster: {tmp_path / 'nowhere'}")
+
+
+def test_an_address_in_use_is_no_usage_error_but_an_event_in_the_log() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = CliRunner().invoke(scaler, ["--listen", "127.0.0.1:0", "--telemetry-listen", address])
+    assert result.exit_code == 1
+    assert "Usage:" not in result.output
+    event = json.loads(result.output.splitlines()[-1])
+    assert event["error"].startswith(f"--telemetry-listen {address} cannot be listened on: ")

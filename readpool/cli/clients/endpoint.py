@@ -1,5 +1,6 @@
-"""Where a scaler listens and how it is spoken to there: the flags for it and the channel, the same for every client."""
+"""Where a scaler listens and how to talk to it: the flags and the channel, the same for every client command."""
 
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any, TypeVar
 import click
 import grpc
 
+from readpool.host_port import SettingsError, parse_host_port
+
 Command = TypeVar("Command", bound=Callable[..., Any])
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _TLS_OPTIONS = (
-    click.option("--tls-ca", type=_FILE, help="Authorities trusted to sign."),
-    click.option("--tls-cert", type=_FILE, help="Our certificate, for mTLS."),
-    click.option("--tls-key", type=_FILE, help="The key that goes with it."),
+    click.option("--tls-ca", type=_FILE, metavar="FILE", help="Certificate authorities to trust, PEM. Turns TLS on."),
+    click.option("--tls-cert", type=_FILE, metavar="FILE", help="Client certificate, PEM, for mutual TLS."),
+    click.option("--tls-key", type=_FILE, metavar="FILE", help="Private key of the client certificate, PEM."),
     click.option(
-        "--tls-server-name", metavar="NAME", help="The name in the scaler's certificate, where HOST is another."
+        "--tls-server-name",
+        metavar="NAME",
+        help="Name to expect in the scaler's certificate, if it differs from HOST, as with a port-forward.",
     ),
 )
 
@@ -43,15 +48,49 @@ def tls_options(command: Command) -> Command:
     return command
 
 
+def check_address(address: str, flag: str = "--scaler") -> None:
+    """Check that an address is HOST:PORT; `flag` is what it was given as, for the message.
+
+    Raises:
+        click.UsageError: it is not.
+    """
+    try:
+        is_address = parse_host_port(address).port > 0 and not address.startswith(":")
+    except SettingsError:
+        is_address = False
+    if not is_address:
+        raise click.UsageError(f"{flag} {address!r} is not HOST:PORT, such as readpool-scaler.readpool:9090.")
+
+
 def build_endpoint(address: str, **tls: Path | str | None) -> Endpoint:
     """Put an address and the flags of TLS together.
 
     Raises:
-        click.UsageError: a certificate without its key, or the other way round.
+        click.UsageError: an address that is not HOST:PORT, a certificate without its key, a file that is no PEM.
     """
+    check_address(address)
     if (tls["tls_cert"] is None) != (tls["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
-    return Endpoint(address, **tls)  # type: ignore[arg-type]  # click's types per option are as Endpoint has them
+    endpoint = Endpoint(address, **tls)  # type: ignore[arg-type]  # click's types per option are as Endpoint has them
+    _check_files(endpoint)
+    return endpoint
+
+
+def _check_files(endpoint: Endpoint) -> None:
+    """Refuse files that gRPC could not work with: it would log lines of its own and then report a lost connection."""
+    context = ssl.create_default_context()
+    if endpoint.tls_ca is not None:
+        try:
+            context.load_verify_locations(cadata=endpoint.tls_ca.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise click.UsageError(f"--tls-ca {endpoint.tls_ca}: there is no PEM certificate in it.") from error
+    if endpoint.tls_cert is not None and endpoint.tls_key is not None:
+        try:
+            context.load_cert_chain(endpoint.tls_cert, endpoint.tls_key, password="")
+        except (OSError, ValueError) as error:
+            files = f"--tls-cert {endpoint.tls_cert}, --tls-key {endpoint.tls_key}"
+            problem = "they are not a PEM certificate and its private key without a passphrase."
+            raise click.UsageError(f"{files}: {problem}") from error
 
 
 def open_channel(endpoint: Endpoint, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:

@@ -1,12 +1,13 @@
-"""Watches a scaler through its Observer: an endless stream of snapshots, outages and returns, for whoever shows them.
+"""Watches a scaler through its Observer: an endless stream of snapshots, outages and returns, for views to show.
 
-Who watches decides nothing about retries: an outage is told once, and whatever its cause, it is tried again.
+The caller decides nothing about retries: an outage is reported once and, whatever its cause, retried.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -27,18 +28,29 @@ FINAL_CODES = frozenset(
 )
 
 
+# Marks in the details that gRPC gives a call whose connection has failed.
+_TLS_PROBLEMS = {
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not signed by an authority of --tls-ca, or not valid now",
+    "Hostname Verification Check failed": "its certificate has another name; --tls-server-name says which to expect",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS",
+    "Socket closed": "it ends the connection; it may require a client certificate: --tls-cert and --tls-key",
+}
+_PLAIN_PROBLEMS = {"Socket closed": "it ends connections without TLS; --tls-ca turns TLS on"}
+_PROBLEM_SECONDS = 1.0
+
+
 class ObserverError(Exception):
-    """The scaler refuses this watch, whenever it is asked."""
+    """The scaler refuses this watch, and would again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The scaler answers; its fleets follow, each at once."""
+    """The scaler answers; a snapshot of every fleet follows at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The scaler does not answer; it is tried again. The sentence is for people."""
+    """The scaler does not answer; the watch is retried. The sentence is for people."""
 
     sentence: str
 
@@ -49,10 +61,10 @@ Event = Connected | Outage | pb.Snapshot
 async def watch(endpoint: Endpoint, request: pb.WatchRequest) -> AsyncIterator[Event]:
     """Watch until the caller stops, through every loss of the scaler.
 
-    An outage is told once, whatever number of tries it lasts; its end is told by Connected.
+    An outage is reported once, however many tries it lasts; Connected reports its end.
 
     Raises:
-        ObserverError: the scaler refuses this watch for good.
+        ObserverError: the scaler refuses this watch, and would again.
         OSError: a certificate's file cannot be read.
     """
     tries, told = 0, ""
@@ -66,6 +78,8 @@ async def watch(endpoint: Endpoint, request: pb.WatchRequest) -> AsyncIterator[E
             sentence = f"The scaler at {endpoint.address} ended the watch."
         except TimeoutError:
             sentence = f"No scaler answers at {endpoint.address}."
+        except _TlsError as error:
+            sentence = f"No TLS connection to the scaler at {endpoint.address}: {error}."
         except grpc.aio.AioRpcError as error:
             if error.code() in FINAL_CODES:
                 raise ObserverError(f"{endpoint.address}: {error.details()}") from error
@@ -77,13 +91,34 @@ async def watch(endpoint: Endpoint, request: pb.WatchRequest) -> AsyncIterator[E
         tries += 1
 
 
+class _TlsError(Exception):
+    """The connection stands, and TLS does not; the text says why."""
+
+
 @asynccontextmanager
 async def _connect(endpoint: Endpoint) -> AsyncIterator[grpc.aio.Channel]:
     """A channel of its own each time: gRPC's own back-off would wait for minutes where a person watches."""
     async with open_channel(endpoint) as channel:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await _wait_until_ready(channel)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await _wait_until_ready(channel)
+        except TimeoutError:
+            problems = _TLS_PROBLEMS if endpoint.is_secure else _PLAIN_PROBLEMS
+            if problem := await _find_problem(channel, problems):
+                raise _TlsError(problem) from None
+            raise
         yield channel
+
+
+async def _find_problem(channel: grpc.aio.Channel, problems: Mapping[str, str]) -> str:
+    """Return which of the problems a connection has, empty if none: gRPC gives the reason to calls alone."""
+    call: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+    try:
+        await call(b"", timeout=_PROBLEM_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        details = error.details() or ""
+        return next((words for mark, words in problems.items() if mark in details), "")
+    return ""
 
 
 async def _wait_until_ready(channel: grpc.aio.Channel) -> None:

@@ -35,28 +35,30 @@ Examples:
   readpool demo --headless --report report.json
   readpool demo --core ./stellar-core --seconds 180""",
 )
-@click.option("--nodes", type=int, default=3, show_default=True, help="Replicas that the pool is to have.")
-@click.option("--seconds", type=float, default=90.0, show_default=True, help="Within which the story must be told.")
-@click.option("--headless", is_flag=True, help="Plain lines, each change once; so too when the output is no terminal.")
+@click.option("--nodes", type=int, default=3, show_default=True, help="Target number of replicas.")
+@click.option("--seconds", type=float, default=90.0, show_default=True, help="Time limit.")
+@click.option(
+    "--headless", is_flag=True, help="Print a plain line per change; the default if the output is not a terminal."
+)
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write timeline and verdict, as JSON.",
+    help="Write the timeline and the verdict to this file, as JSON.",
 )
 @click.option(
     "--core",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Play on real processes of this stellar-core binary; the fault is then SIGSTOP.",
+    help="Run real processes of this stellar-core binary; the fault is then SIGSTOP.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="What is random in the simulation comes from it.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all random numbers of the simulation.")
 def demo(*, nodes: int, seconds: float, headless: bool, report: Path | None, core: Path | None, seed: int) -> None:
-    """Play the whole story: no cluster, no root, nothing left behind.
+    """Show a pool that heals itself, on this machine: no cluster, no root, nothing left behind.
 
     A pool of Stellar Core nodes is at its target, all fresh. One falls behind. Once that has lasted, the real scaler
-    asks for one more, and a stand-in for KEDA and the HPA, which asks by the same gRPC calls and reckons by the same
-    rules, grows the pool. The newcomer catches up, the laggard recovers, and the pool shrinks back.
+    asks for one more, and a stand-in for KEDA and the HPA, which makes the same gRPC calls and calculates by the same
+    rules, grows the pool. The new replica catches up, the lagging one recovers, and the pool shrinks back.
 
-    The exit code is 0 when it went like that within --seconds.
+    The exit code is 0 if that happened within --seconds.
     """
     if report is not None and not report.parent.is_dir():
         raise click.UsageError(f"--report {report}: the folder {report.parent} does not exist.")
@@ -72,7 +74,7 @@ async def _perform(plan: DemoPlan, core: Path | None, seed: int, *, headless: bo
     began = loop.time()
     stage = Stage(plan, lambda: loop.time() - began)
     console = Console(highlight=False)
-    failure, code = await _play_to_end(stage, core, seed, console, is_plain=headless or not console.is_terminal)
+    failure, code = await _play_to_end(stage, core, seed, console, is_plain=headless or not console.is_interactive)
     verdict = (
         Verdict(ok=False, why=failure)
         if failure
@@ -101,7 +103,7 @@ async def _play_to_end(
         await (_show_lines(stage, playing) if is_plain else _show_live(stage, playing, console))
         await playing
     except asyncio.CancelledError:
-        return "It was interrupted.", INTERRUPTED
+        return "Interrupted.", INTERRUPTED
     except (ScalerError, ObserverError, CoreError, OSError) as error:
         return str(error), 1
     return "", 0

@@ -19,7 +19,7 @@ class Lines:
         self._refusal = ""
 
     def read(self) -> Iterator[str]:
-        """Give the lines for all that is new since the last time, in the order in which it happened."""
+        """Return the lines for all that is new since the last call, in the order in which it happened."""
         if self._stage.page != self._page:
             self._page = self._stage.page
             yield f"The live page is at {self._page}"
@@ -28,10 +28,9 @@ class Lines:
 
     def _collect(self) -> Iterator[tuple[float, str]]:
         stage = self._stage
-        message = stage.snapshot.decision.message if stage.snapshot else ""
         for index in range(self._moments_told, len(stage.timeline)):
             moment, before = stage.timeline[index], stage.timeline[index - 1] if index else None
-            yield from ((moment.t, line) for line in describe_changes(before, moment, message))
+            yield from ((moment.t, line) for line in describe_changes(before, moment))
         self._moments_told = len(stage.timeline)
         if stage.sync and stage.sync.refusal != self._refusal:
             self._refusal = stage.sync.refusal
@@ -40,8 +39,8 @@ class Lines:
         self._lines_told = len(stage.story)
 
 
-def describe_changes(before: Moment | None, moment: Moment, message: str) -> Iterator[str]:
-    """Say what differs from the moment before, a line a change; the tip alone is no news."""
+def describe_changes(before: Moment | None, moment: Moment) -> Iterator[str]:
+    """Describe what differs from the moment before, one line a change; the tip alone is no news."""
     old = before.classes if before else {}
     for name, replica_class in sorted(moment.classes.items()):
         if old.get(name) != replica_class:
@@ -50,23 +49,23 @@ def describe_changes(before: Moment | None, moment: Moment, message: str) -> Ite
     for name in sorted(set(old) - set(moment.classes)):
         yield f"{make_printable(name)} is gone"
     if before is None or before.desired != moment.desired:
-        says = "has no ground to decide" if moment.desired is None else f"asks for {moment.desired}"
-        yield f"the scaler {says}: {make_printable(message)}"
+        says = "cannot decide" if moment.desired is None else f"asks for {moment.desired}"
+        yield f"the scaler {says}: {make_printable(moment.message)}"
     if before is None or before.current != moment.current:
-        yield f"there are {moment.current} replicas" + (f" (were {before.current})" if before else "")
+        yield f"{moment.current} replicas" + (f" (was {before.current})" if before else "")
 
 
 def describe_refusal(sync: Sync) -> str:
-    """Say why the HPA holds, or that it does no longer."""
-    return f"the HPA holds: {make_printable(sync.refusal)}" if sync.refusal else "the HPA has a metric"
+    """Describe why the HPA keeps the size, or that it no longer does."""
+    return f"the HPA keeps the size: {make_printable(sync.refusal)}" if sync.refusal else "the HPA has a metric"
 
 
 def build_summary(stage: Stage, verdict: Verdict) -> Sequence[str]:
     """Build the end of the demo: what happened when, in a line each, and the verdict."""
     lines = ["", "What happened:"]
     lines += [_stamp(t, line) for t, line in stage.story]
-    lines += ["", f"The live page was at {stage.page} for as long as it ran."] if stage.page else []
-    lines += ["", ("It went as it should: " if verdict.ok else "It did not go as it should: ") + verdict.why]
+    lines += ["", f"The live page was at {stage.page} while the demo ran."] if stage.page else []
+    lines += ["", ("Succeeded: " if verdict.ok else "Failed: ") + verdict.why]
     return lines
 
 

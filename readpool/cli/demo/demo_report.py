@@ -19,9 +19,10 @@ class Moment:
     Attributes:
         t: seconds since the demo began.
         tip: the network's newest ledger, None while it is not known.
-        desired: replicas that the scaler asks for, None while it has no ground to say.
+        desired: replicas that the scaler asks for, None while it cannot decide.
         current: replicas that there are.
         classes: the class of each replica that the scaler sees, by name.
+        message: the scaler's sentence for its decision at that moment.
     """
 
     t: float
@@ -29,6 +30,7 @@ class Moment:
     desired: int | None
     current: int
     classes: Mapping[str, str]
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

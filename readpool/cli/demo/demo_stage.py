@@ -7,17 +7,9 @@ from readpool.cli.demo.demo_plan import DemoPlan
 from readpool.cli.demo.demo_report import Moment
 from readpool.cli.demo.demo_story import Act
 from readpool.cli.demo.stand_in import Sync
+from readpool.cli.terminal.fleet_document import CLASS_WORDS
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2 as pb
-
-CLASS_WORDS = {
-    pb.REPLICA_CLASS_FRESH: ReplicaClass.FRESH,
-    pb.REPLICA_CLASS_LAGGING: ReplicaClass.LAGGING,
-    pb.REPLICA_CLASS_CATCHING_UP: ReplicaClass.CATCHING_UP,
-    pb.REPLICA_CLASS_UNREACHABLE: ReplicaClass.UNREACHABLE,
-    pb.REPLICA_CLASS_FOREIGN: ReplicaClass.FOREIGN,
-    pb.REPLICA_CLASS_UNKNOWN: ReplicaClass.UNKNOWN,
-}
 
 
 @dataclass(slots=True)
@@ -71,6 +63,7 @@ def build_moment(t: float, snapshot: pb.Snapshot, current: int) -> Moment:
             replica.name: str(CLASS_WORDS.get(getattr(replica, "class"), ReplicaClass.UNKNOWN))
             for replica in snapshot.replicas
         },
+        message=decision.message,
     )
 
 

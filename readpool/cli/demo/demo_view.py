@@ -35,11 +35,11 @@ def _build_title(stage: Stage) -> Text:
 
 def _build_sync(stage: Stage) -> Text:
     sync = stage.sync
-    line = Text(f"KEDA and the HPA (stand-in, each {stage.plan.sync_seconds:g} s): ", "dim")
+    line = Text(f"KEDA and the HPA (stand-in, every {stage.plan.sync_seconds:g} s): ", "dim")
     if sync is None:
         return line.append("not asked yet")
     if sync.metric is None:
-        return line.append(f"no metric, {sync.current} replicas held: {make_printable(sync.refusal)}", "yellow")
+        return line.append(f"no metric, {sync.current} replicas kept: {make_printable(sync.refusal)}", "yellow")
     line.append(f"metric {sync.metric:g}, {sync.current} replicas")
     if sync.step.desired != sync.current:
         line.append(f" become {sync.step.desired}", "bold")

@@ -1,4 +1,4 @@
-"""Asking again and again until an answer is as it should be, of one address or of each behind a name: for `check`."""
+"""Asks one address, or each address behind a name, until the answers are as expected: for `readpool check`."""
 
 import asyncio
 import socket
@@ -11,12 +11,12 @@ _LEAST_SECONDS = 0.5  # for one try: with less it would fail for want of time, w
 
 
 class TooFewAddressesError(Exception):
-    """Fewer addresses are behind a name than there should be; the text says how many."""
+    """A name has fewer addresses than required; the text says how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one address answered: as it should, where `failure` is empty; `is_final` where asking again is in vain."""
+    """How one address answered: as expected if `failure` is empty; `is_final` if asking again cannot help."""
 
     address: str
     failure: str = ""
@@ -24,14 +24,14 @@ class Answer:
 
 
 def is_failed(answers: Sequence[Answer]) -> bool:
-    """Tell whether any address failed to answer as it should."""
+    """Return whether any address did not answer as expected."""
     return any(answer.failure for answer in answers)
 
 
 async def ask_until_settled(ask: Callable[[float], Awaitable[list[Answer]]], seconds: float) -> list[Answer]:
-    """Ask, again while it may still come to answer, for at most so many seconds; give the last answers.
+    """Ask until all answers are as expected, or can no longer become so, for at most `seconds`; return the last ones.
 
-    `ask` is told how many seconds are left.
+    `ask` gets the seconds that are left.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -46,14 +46,14 @@ async def find_addresses(address: str, at_least: int) -> list[str]:
     """Look up every IP:PORT behind HOST:PORT.
 
     Raises:
-        TooFewAddressesError: there are fewer than `at_least`, none, or nobody to ask.
+        TooFewAddressesError: there are fewer than `at_least`, none, or no DNS server answers.
     """
     host, _, port = address.rpartition(":")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     except OSError as error:
-        raise TooFewAddressesError(f"no address is known for it: {error.strerror or error}") from error
+        raise TooFewAddressesError(f"its address cannot be looked up: {error.strerror or error}") from error
     addresses = {f"[{where[0]}]:{port}" if ":" in str(where[0]) else f"{where[0]}:{port}" for *_, where in found}
     if len(addresses) < at_least:
-        raise TooFewAddressesError(f"{len(addresses)} of {at_least} addresses are known for it")
+        raise TooFewAddressesError(f"DNS has {len(addresses)} of {at_least} addresses for it")
     return sorted(addresses)

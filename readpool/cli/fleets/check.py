@@ -1,7 +1,7 @@
-"""`readpool check`: asks a scaler as KEDA does and says in a line whether it answers. The chart's `helm test` runs it.
+"""`readpool check`: asks a scaler as KEDA does and reports in one line whether it answers. `helm test` runs it.
 
-The trigger is a pretended one, of a Service that is not there: what is asked is answered from the trigger alone. For
-ten minutes the scaler looks for that Service, as for every fleet that nobody asks for again.
+The trigger names a Service that does not exist: the answers follow from the trigger alone. For ten minutes the scaler
+looks for that Service, as for every fleet that KEDA no longer asks for; its metrics leave it out.
 """
 
 import asyncio
@@ -15,15 +15,17 @@ import click
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from readpool.cli.clients.endpoint import Endpoint, build_endpoint, open_channel, tls_options
+from readpool.cli.clients.endpoint import Endpoint, build_endpoint, check_address, open_channel, tls_options
 from readpool.cli.fleets.answers import Answer, TooFewAddressesError, ask_until_settled, find_addresses, is_failed
 from readpool.cli.fleets.check_ready import SCHEME, ask_until_ready, describe_readiness
 from readpool.cli.terminal.fleet_table import make_printable
+from readpool.cli.terminal.output import ANSWERING, Output, build_document, output_option, print_data
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from readpool.pretended import PRETENDED_SERVICE
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ExternalScaler"].full_name
-TRIGGER = {"service": "readpool-check", "port": "11626", "targetReplicas": "1"}
+TRIGGER = {"service": PRETENDED_SERVICE, "port": "11626", "targetReplicas": "1"}
 METRIC = "desiredReplicas"
 # Back-off would be shared with the channels of earlier tries.
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
@@ -40,19 +42,19 @@ Examples:
   readpool check scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
 )
 @click.argument("address", default="localhost:9090", envvar="READPOOL_SCALER", metavar="[HOST:PORT | URL]")
-@click.option("--each", is_flag=True, help="Ask every address behind HOST: each scaler of a headless Service.")
+@click.option("--each", is_flag=True, help="Ask every address behind HOST: every scaler of a headless Service.")
 @click.option(
     "--at-least",
     type=click.IntRange(min=1),
     metavar="N",
-    help="As --each, and fail where HOST has fewer addresses. DNS may tell of a new one some seconds late.",
+    help="Like --each, and fail if HOST has fewer addresses. DNS may learn of a new one some seconds late.",
 )
 @click.option(
     "--namespace",
     default="readpool",
     show_default=True,
     metavar="NS",
-    help="Where the pretended ScaledObject is.",
+    help="Namespace of the ScaledObject that the check pretends to be.",
 )
 @click.option(
     "--timeout",
@@ -60,36 +62,50 @@ Examples:
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to try again while it does not answer.",
+    help="How long to retry while it does not answer.",
 )
+@output_option(ANSWERING)
 @tls_options
 def check(
-    *, address: str, each: bool, at_least: int | None, namespace: str, timeout: float, **tls: Path | str | None
+    *,
+    address: str,
+    each: bool,
+    at_least: int | None,
+    namespace: str,
+    timeout: float,
+    output: Output,
+    **tls: Path | str | None,
 ) -> None:
     """Ask a scaler as KEDA does: is it SERVING, does it name metric and target, is a pool with a target active?
 
-    The address is the one for a ScaledObject's scalerAddress; localhost:9090 where none is given. A URL with http:// is
-    asked instead whether it is ready, as a controller's /readyz. The exit code is 0 when all answered as they should.
+    The address is what a ScaledObject has as scalerAddress; the default is localhost:9090. A URL that begins with
+    http:// is asked whether it is ready instead, such as a controller's /readyz. The exit code is 0 if every answer is
+    as expected.
     """
     wanted = 1 if each and at_least is None else at_least
     if address.startswith(SCHEME):
         answers = asyncio.run(ask_until_ready(address, timeout, wanted))
-        _tell(describe_readiness(address, answers), answers)
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()):
-        raise click.UsageError(f"{address!r} is not HOST:PORT, such as readpool-scaler.readpool:9090.")
-    endpoint = build_endpoint(address, **tls)
-    answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, wanted))
-    _tell(describe(address, answers), answers)
+        line = describe_readiness(address, answers)
+    else:
+        check_address(address, "ADDRESS")
+        endpoint = build_endpoint(address, **tls)
+        answers = asyncio.run(ask_until_answered(endpoint, namespace, timeout, wanted))
+        line = describe(address, answers)
+    _report(address, line, answers, output)
 
 
-def _tell(line: str, answers: Sequence[Answer]) -> NoReturn:
-    click.echo(make_printable(line), err=is_failed(answers))
-    sys.exit(int(is_failed(answers)))
+def _report(address: str, line: str, answers: Sequence[Answer], output: Output) -> NoReturn:
+    failed = is_failed(answers)
+    if output.is_data:
+        found = [{"address": one.address, "ok": not one.failure, "failure": one.failure} for one in answers]
+        print_data(build_document("CheckResult", address=address, ok=not failed, message=line, answers=found), output)
+    else:
+        click.echo(make_printable(line), err=failed)
+    sys.exit(int(failed))
 
 
 def describe(address: str, answers: Sequence[Answer]) -> str:
-    """Say in one line what the answers come to."""
+    """Return the result in one line."""
     failed = [answer for answer in answers if answer.failure]
     if not failed:
         who = f"{address} answers" if len(answers) == 1 else f"All {len(answers)} scalers at {address} answer"
@@ -100,7 +116,7 @@ def describe(address: str, answers: Sequence[Answer]) -> str:
 
 
 async def ask_until_answered(endpoint: Endpoint, namespace: str, seconds: float, at_least: int | None) -> list[Answer]:
-    """Ask until a scaler, or each of at least so many behind its name, answers as it should, for so many seconds."""
+    """Ask until a scaler, or each of `at_least` or more behind its name, answers well, for at most `seconds`."""
 
     async def ask_all(left: float) -> list[Answer]:
         return await _ask_all(endpoint, namespace, left, at_least)
@@ -120,7 +136,7 @@ async def _ask_all(endpoint: Endpoint, namespace: str, seconds: float, at_least:
 
 
 def _narrow(endpoint: Endpoint, address: str) -> Endpoint:
-    """Aim at one address, and still expect the certificate of the name that it was found by."""
+    """Return the endpoint of one address, which still has to show the certificate of the name."""
     if not endpoint.is_secure:
         return replace(endpoint, address=address)
     host = endpoint.address.rpartition(":")[0].strip("[]")
@@ -128,8 +144,8 @@ def _narrow(endpoint: Endpoint, address: str) -> Endpoint:
 
 
 async def ask(endpoint: Endpoint, address: str, namespace: str, seconds: float) -> Answer:
-    """Ask all three questions over a connection of their own, and compare the answers with what they should be."""
-    reference = pb.ScaledObjectRef(namespace=namespace, name="readpool-check", scalerMetadata=TRIGGER)
+    """Make all three calls over a connection of their own, and compare the answers with what they should be."""
+    reference = pb.ScaledObjectRef(namespace=namespace, name=PRETENDED_SERVICE, scalerMetadata=TRIGGER)
     async with open_channel(endpoint, _OPTIONS) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # the library's types know of no methods
         scaler = ExternalScalerStub(channel)

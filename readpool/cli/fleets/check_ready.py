@@ -1,4 +1,4 @@
-"""`readpool check http://HOST:PORT/readyz`: is who serves that ready? So the chart's `helm test` asks controllers."""
+"""`readpool check http://HOST:PORT/readyz`: is that program ready? `helm test` checks controllers so."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _SHOWN_CHARACTERS = 200
 
 
 async def ask_until_ready(url: str, seconds: float, at_least: int | None) -> list[Answer]:
-    """Ask until the address behind a URL, or each of at least so many, is ready, for at most so many seconds."""
+    """Ask until the address behind a URL, or each of at least `at_least`, is ready, for at most `seconds`."""
     parts = urlsplit(url)
 
     async def ask_all(left: float) -> list[Answer]:
@@ -43,7 +43,7 @@ async def _ask(url: SplitResult, address: str, seconds: float) -> Answer:
 
 
 def describe_readiness(url: str, answers: Sequence[Answer]) -> str:
-    """Say in one line what the answers come to."""
+    """Return the result in one line."""
     if not is_failed(answers):
         return f"{url} is ready." if len(answers) == 1 else f"All {len(answers)} at {url} are ready."
     return f"{url} is not ready. " + "; ".join(f"{one.address}: {one.failure}" for one in answers if one.failure)

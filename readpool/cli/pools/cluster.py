@@ -1,4 +1,4 @@
-"""The cluster that a command asks, found as kubectl finds it; and a sentence for each way in which it says no."""
+"""The cluster that a command talks to, found as kubectl finds it, and a sentence for every way in which it refuses."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import yaml
 from kubernetes.aio.config import list_kube_config_contexts
-from kubernetes.aio.config.config_exception import ConfigException
 
-from readpool.kubernetes.client import KubernetesClient, NoKubernetes, connect
+from readpool.kubernetes.client import CONFIG_ERRORS, KubernetesClient, NoKubernetes, connect, say_config_error
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import POOL
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _OPTIONS = (
-    click.option("-n", "--namespace", metavar="NS", help="Namespace; the context's own where none is given."),
+    click.option("-n", "--namespace", metavar="NS", help="Namespace; by default the one of the context."),
     click.option(
         "--kubeconfig",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Else $KUBECONFIG, else ~/.kube/config, else the pod that this runs in.",
+        help="Kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod that this runs in.",
     ),
-    click.option("--context", metavar="NAME", help="Context of the kubeconfig; its current one where none is given."),
+    click.option("--context", metavar="NAME", help="Context of the kubeconfig; by default its current one."),
 )
 
 
@@ -82,8 +80,8 @@ def read_namespace(kubeconfig: Path | None, context: str | None) -> str:
         raise click.ClickException(f"There is no kubeconfig at {kubeconfig}.")
     try:
         contexts, current = list_kube_config_contexts(str(kubeconfig))  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError) as error:  # it trips over other YAML
-        raise click.ClickException(f"The kubeconfig {kubeconfig} cannot be used: {error}") from error
+    except CONFIG_ERRORS as error:
+        raise click.ClickException(f"The kubeconfig {kubeconfig} cannot be used: {say_config_error(error)}.") from error
     chosen = current if context is None else next((one for one in contexts if one["name"] == context), None)
     if chosen is None:
         names = ", ".join(sorted(one["name"] for one in contexts)) or "none"
@@ -93,7 +91,7 @@ def read_namespace(kubeconfig: Path | None, context: str | None) -> str:
 
 @asynccontextmanager
 async def ask_cluster(cluster: Cluster) -> AsyncIterator[KubernetesClient]:
-    """Connect to a cluster; whatever it refuses within the block becomes a sentence.
+    """Connect to a cluster; what it refuses within the block becomes a sentence.
 
     Raises:
         click.ClickException: there is no cluster, or it refuses.
@@ -102,23 +100,24 @@ async def ask_cluster(cluster: Cluster) -> AsyncIterator[KubernetesClient]:
         async with connect(cluster.kubeconfig, context=cluster.context) as client:
             yield client
     except NoKubernetes as error:
-        where = "Name one by --kubeconfig or $KUBECONFIG, or put one at ~/.kube/config."
-        raise click.ClickException(f"No cluster is known. {where} ({error})") from error
+        where = "Name one with --kubeconfig or $KUBECONFIG, or put one at ~/.kube/config."
+        known = f"The kubeconfig cannot be used: {error}." if cluster.kubeconfig else f"No cluster is known. {where}"
+        raise click.ClickException(known) from error
     except ApiError as error:
         raise click.ClickException(say_refusal(error)) from error
 
 
 def say_refusal(error: ApiError) -> str:
-    """Say in a sentence why the API server did not tell of pools, and what to do about it."""
+    """Return a sentence for why the API server did not answer with pools, and what to do about it."""
     if error.status == 0:
         return f"The cluster does not answer. {error.message}"
     if error.is_gone:
         return (
-            f"The cluster knows no {POOL.name}: install the chart, which brings its definition (docs/chart.md),"
+            f"The cluster has no {POOL.name} CRD: install the chart, which brings it (docs/chart.md),"
             " or apply what `python -m readpool.pool.crd` prints."
         )
     if error.status == 401:  # noqa: PLR2004 - Unauthorized
         return "The cluster does not know who you are: the credentials in the kubeconfig are wrong or have expired."
     if error.status == 403:  # noqa: PLR2004 - Forbidden
-        return f"The cluster does not let you: {error.message}. A Role for it: list on {POOL.plural}.{POOL.group}."
+        return f"You may not do this: {error.message}. It takes a Role with list on {POOL.plural}.{POOL.group}."
     return f"The cluster refuses. {error}"

@@ -4,23 +4,15 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from readpool.cli.terminal.fleet_document import CLASS_WORDS
 from readpool.cli.terminal.fleet_table import LOOKS, Look, build_bar, order_naturally
 from readpool.pool.status import ReplicaWeight
 from readpool.replica_class import ReplicaClass
-from readpool.v1 import observer_pb2 as pb
 
 STRIP_CELLS = 20
 _LEVELS = "▁▂▃▄▅▆▇█"
 _MEASURED = frozenset({ReplicaClass.FRESH, ReplicaClass.LAGGING})
-_NUMBERS = {
-    ReplicaClass.FRESH: pb.REPLICA_CLASS_FRESH,
-    ReplicaClass.LAGGING: pb.REPLICA_CLASS_LAGGING,
-    ReplicaClass.CATCHING_UP: pb.REPLICA_CLASS_CATCHING_UP,
-    ReplicaClass.UNREACHABLE: pb.REPLICA_CLASS_UNREACHABLE,
-    ReplicaClass.FOREIGN: pb.REPLICA_CLASS_FOREIGN,
-    ReplicaClass.UNKNOWN: pb.REPLICA_CLASS_UNKNOWN,
-}
-CLASS_LOOKS = {replica_class: LOOKS[number] for replica_class, number in _NUMBERS.items()}
+CLASS_LOOKS = {replica_class: LOOKS[number] for number, replica_class in CLASS_WORDS.items()}
 
 
 def look_of(replica: ReplicaWeight) -> Look:

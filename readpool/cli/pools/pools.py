@@ -1,7 +1,6 @@
 """`readpool pools`: a cluster's pools as `kubectl get` would list them, with how far behind each replica is."""
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,17 +17,20 @@ from rich.text import Text
 from readpool.cli.pools.cluster import Cluster, ask_cluster, cluster_options, find_cluster, say_refusal
 from readpool.cli.pools.pool_entries import read_entries
 from readpool.cli.pools.pools_table import Paper, build_pools
+from readpool.cli.terminal.fleet_table import make_printable
+from readpool.cli.terminal.output import Output, output_option, print_data
 from readpool.cli.terminal.page import print_page
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import POOL
 
 REFRESH_SECONDS = 2.0
+NAME_PREFIX = f"{POOL.name.lower()}.{POOL.group}"
 
 
 @dataclass(slots=True)
-class Shelf:
-    """The pools as last listed, and what keeps them from being listed anew.
+class Listing:
+    """The pools as last listed, and what keeps them from being listed again.
 
     Attributes:
         namespace: None for all.
@@ -42,7 +44,7 @@ class Shelf:
     listed_at: float = field(default=0.0)
 
     async def refresh(self, client: KubernetesClient) -> None:
-        """List the pools anew.
+        """List the pools again.
 
         Raises:
             ApiError: the cluster refuses, or does not answer.
@@ -61,82 +63,94 @@ class Shelf:
             with_replicas=self.with_replicas,
         )
         remark = self.outage or ("" if self.manifests else self.say_none())
-        return Group(Text(remark, "yellow"), table) if remark else table
+        return Group(Text(make_printable(remark), "yellow"), table) if remark else table
 
     def say_none(self) -> str:
-        """Say that there is nothing to list."""
+        """Return the sentence for an empty list."""
         where = "in the cluster" if self.namespace is None else f"in namespace {self.namespace}"
         return f"No pool {self.name} {where}." if self.name else f"No pools {where}."
 
+    def list_names(self) -> list[str]:
+        """Return the names as `kubectl get -o name` prints them."""
+        return [f"{NAME_PREFIX}/{entry.name}" for entry in read_entries(self.manifests)]
+
 
 @click.command(
+    context_settings={"max_content_width": 100},
     epilog="""\b
 Examples:
   readpool pools                        the pools of the context's namespace
   readpool pools -A                     those of all namespaces
-  readpool pools readers -n stellar -r  with a line a replica
-  readpool pools -A --watch             again every two seconds
-  readpool pools -A -o json | jq '.items[].status.conditions'"""
+  readpool pools readers -n stellar -r  with a line per replica
+  readpool pools -A --watch             refreshed every two seconds
+  readpool pools -A -o wide             all columns, however narrow the terminal
+  readpool pools -A -o json | jq '.items[].status.conditions'""",
 )
 @click.argument("pool", required=False)
-@click.option("-A", "--all-namespaces", is_flag=True, help="The pools of all namespaces.")
-@click.option("-r", "--replicas", is_flag=True, help="A line a replica as well: class, lag, weight.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("-w", "--watch", is_flag=True, help="Stay, and show what becomes of them.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="List the pools of all namespaces.")
+@click.option("-r", "--replicas", is_flag=True, help="Add a line per replica: class, lag, weight.")
+@output_option()
+@click.option("-w", "--watch", is_flag=True, help="Stay, and refresh the table every two seconds.")
 @cluster_options
 def pools(
     *,
     pool: str | None,
     all_namespaces: bool,
     replicas: bool,
-    output: str,
+    output: Output,
     watch: bool,
     namespace: str | None,
     kubeconfig: Path | None,
     context: str | None,
 ) -> None:
-    """List pools: how many replicas are ready and fresh, how far behind each is, and how the pool is.
+    """List pools: how many replicas are ready and fresh, how far behind each is, and the pool's status.
 
-    REPLICAS' LAG has a cell a replica, as high as it is behind; full is twice the pool's lagThreshold. WORST is the bar
-    of the one furthest behind, with the threshold in its middle. All of it is what the controller wrote to the pools.
+    REPLICAS' LAG has a cell per replica, as high as its lag; a full one is twice the pool's lagThreshold or more. WORST
+    is the bar of the replica furthest behind, with the threshold in its middle. All of it comes from the pools' status.
+
+    The exit code is 1 if POOL does not exist.
     """
     console = Console()
-    if watch and (output == "json" or not console.is_terminal):
+    if watch and (output is not Output.TABLE or not console.is_interactive):
         raise click.UsageError("--watch draws a table in a terminal; for a pipe there is `kubectl get rop --watch`.")
     cluster = find_cluster(kubeconfig, context, namespace)
-    shelf = Shelf(None if all_namespaces else cluster.namespace, pool, replicas)
+    listing = Listing(None if all_namespaces else cluster.namespace, pool, replicas)
     with suppress(KeyboardInterrupt):
-        sys.exit(asyncio.run(_show(console, cluster, shelf) if watch else _print(console, cluster, shelf, output)))
+        work = _show(console, cluster, listing) if watch else _print(console, cluster, listing, output)
+        sys.exit(asyncio.run(work))
 
 
-async def _print(console: Console, cluster: Cluster, shelf: Shelf, output: str) -> int:
+async def _print(console: Console, cluster: Cluster, listing: Listing, output: Output) -> int:
     async with ask_cluster(cluster) as client:
-        await shelf.refresh(client)
-    if output == "json":
-        click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": shelf.manifests}, indent=2))
-    elif not shelf.manifests:
-        click.echo(shelf.say_none(), err=True)
+        await listing.refresh(client)
+    if output.is_data:
+        print_data({"apiVersion": "v1", "kind": "List", "items": listing.manifests}, output)
+    elif not listing.manifests:
+        click.echo(listing.say_none(), err=True)
+    elif output is Output.NAME:
+        click.echo("\n".join(listing.list_names()))
     else:
-        print_page(console, shelf.build)
-    return 1 if shelf.name and not shelf.manifests else 0
+        print_page(console, listing.build, wide=output is Output.WIDE)
+    return 1 if listing.name and not listing.manifests else 0
 
 
-async def _show(console: Console, cluster: Cluster, shelf: Shelf) -> int:
+async def _show(console: Console, cluster: Cluster, listing: Listing) -> int:
     async with ask_cluster(cluster) as client:
-        await shelf.refresh(client)
+        await listing.refresh(client)
 
         def render() -> RenderableType:
-            return shelf.build(width=console.width, ascii_only=console.options.ascii_only)
+            return listing.build(width=console.width, ascii_only=console.options.ascii_only)
 
         with Live(get_renderable=render, console=console, screen=True, refresh_per_second=2):
             while True:
                 await asyncio.sleep(REFRESH_SECONDS)
-                await _try_again(client, shelf)
+                await _try_again(client, listing)
 
 
-async def _try_again(client: KubernetesClient, shelf: Shelf) -> None:
-    """List anew; while that fails, what was listed last stays, and a sentence says why."""
+async def _try_again(client: KubernetesClient, listing: Listing) -> None:
+    """List again; while that fails, the last list stays, and a sentence says why."""
     try:
-        await shelf.refresh(client)
+        await listing.refresh(client)
     except ApiError as error:
-        shelf.outage = f"{say_refusal(error)} What follows is of {time.time() - shelf.listed_at:.0f} s ago."
+        age = time.time() - listing.listed_at
+        listing.outage = f"{say_refusal(error)} What follows is {age:.0f} s old."

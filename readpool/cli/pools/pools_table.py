@@ -13,8 +13,9 @@ from rich.text import Text
 
 from readpool.cli.pools.pool_cells import STRIP_CELLS, build_strip, build_worst_bar, find_worst, look_of, order_replicas
 from readpool.cli.pools.pool_entries import PoolEntry, say_state
-from readpool.cli.terminal.columns import GAP, choose_columns
+from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.fleet_table import BAR_WIDTH, build_bar, make_printable, show_seconds
+from readpool.cli.terminal.tables import draw_table
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import ReplicaWeight
 
@@ -75,14 +76,9 @@ def build_replicas(pool: ReadOnlyPool, paper: Paper, *, most: int) -> Renderable
 
 def build_table(columns: Sequence[Column[RowT]], rows: Sequence[RowT], paper: Paper) -> Table:
     """Build a table of those columns that fit."""
-    table = Table(box=None, padding=(0, GAP, 0, 0), show_edge=False, header_style="dim")
     chosen = choose_columns(columns, paper.width)
-    for column in chosen:
-        overflow = "crop" if paper.ascii_only else "ellipsis"
-        table.add_column(column.heading, justify=column.justify, no_wrap=True, overflow=overflow)  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*(_build_cell(column.show(row, paper)) for column in chosen))
-    return table
+    cells = [[_build_cell(column.show(row, paper)) for column in chosen] for row in rows]
+    return draw_table(chosen, cells, columns, width=paper.width, ascii_only=paper.ascii_only)
 
 
 def _build_cell(shown: str | Text) -> Text:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from readpool.cli.terminal.columns import choose_columns
+from readpool.cli.terminal.tables import draw_table
 from readpool.v1 import observer_pb2 as pb
 
 BAR_WIDTH = 14
@@ -41,6 +41,8 @@ LOOKS = {
     pb.REPLICA_CLASS_FRESH: Look("fresh", "●", "o", "green", 0),
 }
 UNSPECIFIED = LOOKS[pb.REPLICA_CLASS_UNKNOWN]
+_WITHOUT_LAG = frozenset({pb.REPLICA_CLASS_UNREACHABLE, pb.REPLICA_CLASS_FOREIGN})
+"""Scalers of earlier versions send the last lag of these as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,10 @@ def build_replicas(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_on
     if not snapshot.replicas:
         return Text("  no replicas known", "dim")
     columns = choose_columns(COLUMNS, width)
-    dots, overflow = ("...", "crop") if ascii_only else ("…", "ellipsis")
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column.heading, justify=column.justify, no_wrap=True, overflow=overflow)  # type: ignore[arg-type]
     shown, rest = choose_rows(snapshot.replicas, max_rows)
-    for replica in shown:
-        table.add_row(*(column.show(replica, snapshot, ascii_only) for column in columns))
+    rows = [[column.show(replica, snapshot, ascii_only) for column in columns] for replica in shown]
+    table = draw_table(columns, rows, COLUMNS, width=width, ascii_only=ascii_only)
+    dots = "..." if ascii_only else "…"
     return Group(table, Text(f"{dots} and {len(rest)} more: {count_classes(rest)}", "dim")) if rest else table
 
 
@@ -129,6 +128,11 @@ def count_classes(replicas: Sequence[pb.Replica]) -> str:
 def look_of(replica: pb.Replica) -> Look:
     """Find how the class of a replica is shown; a class from a newer scaler shows as unknown."""
     return LOOKS.get(getattr(replica, "class"), UNSPECIFIED)
+
+
+def is_lag_known(replica: pb.Replica) -> bool:
+    """Return whether the lag of a replica is its lag now: one that does not answer has none, whatever it said last."""
+    return replica.HasField("lag") and getattr(replica, "class") not in _WITHOUT_LAG
 
 
 def build_bar(lag: int, threshold: int, look: Look, *, ascii_only: bool) -> Text:
@@ -171,10 +175,12 @@ def _show_class(replica: pb.Replica, _snapshot: pb.Snapshot, ascii_only: bool) -
 
 
 def _show_lag(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
-    return Text(f"{replica.lag:,}" if replica.HasField("lag") else "-")
+    return Text(f"{replica.lag:,}" if is_lag_known(replica) else "-")
 
 
 def _show_bar(replica: pb.Replica, snapshot: pb.Snapshot, ascii_only: bool) -> Text:
+    if not is_lag_known(replica):
+        return Text("-")
     return build_bar(replica.lag, snapshot.lag_threshold, look_of(replica), ascii_only=ascii_only)
 
 

@@ -19,7 +19,7 @@ import pytest
 from devtools.cluster.certificates import write_kubeconfig
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
-from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
+from devtools.api.api_server import ApiServer, Programs, run_api_server
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)
@@ -106,8 +106,8 @@ async def test_who_may_not_look_is_told_what_they_need(api_server: ApiServer, po
     write_kubeconfig(kubeconfig, api_server.certificates, "kubelet", api_server.url)
     code, out, err = await run(api_server, "pools", "-n", pool, kubeconfig=kubeconfig)
     assert (code, out) == (1, "")
-    assert "The cluster does not let you: readonlypools.stellar.org is forbidden" in err
-    assert "A Role for it: list on readonlypools.stellar.org." in err
+    assert "You may not do this: readonlypools.stellar.org is forbidden" in err
+    assert "It takes a Role with list on readonlypools.stellar.org." in err
 
 
 async def test_a_cluster_without_the_definition_is_told_from_one_without_pools(
@@ -117,7 +117,7 @@ async def test_a_cluster_without_the_definition_is_told_from_one_without_pools(
         for arguments in (("pools",), ("explain", "readers")):
             code, out, err = await run(bare, *arguments)
             assert (code, out) == (1, "")
-            assert "The cluster knows no ReadOnlyPool: install the chart" in err
+            assert "The cluster has no ReadOnlyPool CRD: install the chart" in err
         bare.stop_api()
         code, _, err = await run(bare, "pools")
     assert code == 1
@@ -128,7 +128,7 @@ async def test_without_the_scaler_the_status_explains_and_says_that_it_does(api_
     code, out, err = await run(api_server, "explain", "readers", "-n", pool)
     assert (code, err) == (0, "")
     assert f"{pool}/readers  Testnet v21.0.0, tip 61,234,567" in out
-    assert "The scaler wanted 6, 1 more than the target of 5 fresh ones." in out
+    assert "The scaler last asked for 6: 1 more than the target of 5 fresh replicas." in out
     assert "readers-5  ▼ lagging" in out
     assert "This is from the pool's status." in out
 
@@ -148,7 +148,7 @@ async def test_a_scaler_that_says_nothing_of_it_leaves_the_status(api_server: Ap
         code, out, _ = await run(api_server, "explain", "readers", "-n", pool, "--scaler", observer.address)
     assert code == 0
     assert f"The scaler at {observer.address}: not like that" in out
-    assert "The scaler wanted 6" in out
+    assert "The scaler last asked for 6" in out
 
 
 async def test_watching_shows_what_becomes_of_the_pools(api_server: ApiServer, pool: str) -> None:

@@ -1,0 +1,67 @@
+"""A fleet as the scaler sees it, as a document for programs: docs/cli.md names the fields. Pure."""
+
+from typing import Any
+
+from readpool.cli.terminal.fleet_table import is_lag_known
+from readpool.cli.terminal.output import show_time
+from readpool.replica_class import ReplicaClass
+from readpool.v1 import observer_pb2 as pb
+
+CLASS_WORDS = {
+    pb.REPLICA_CLASS_FRESH: ReplicaClass.FRESH,
+    pb.REPLICA_CLASS_LAGGING: ReplicaClass.LAGGING,
+    pb.REPLICA_CLASS_CATCHING_UP: ReplicaClass.CATCHING_UP,
+    pb.REPLICA_CLASS_UNREACHABLE: ReplicaClass.UNREACHABLE,
+    pb.REPLICA_CLASS_FOREIGN: ReplicaClass.FOREIGN,
+    pb.REPLICA_CLASS_UNKNOWN: ReplicaClass.UNKNOWN,
+}
+
+
+def describe_fleet(snapshot: pb.Snapshot) -> dict[str, Any]:
+    """Describe a fleet; what is not known is null, and times are RFC 3339."""
+    decision, bounds = snapshot.decision, snapshot.bounds
+    has_bounds = bool(bounds.max_replicas)
+    tip = {
+        "ledger": snapshot.tip.ledger,
+        "movedAt": show_time(snapshot.tip.moved_at),
+        "halted": snapshot.tip.halted,
+    }
+    return {
+        "name": snapshot.fleet,
+        "namespace": snapshot.namespace,
+        "observedAt": show_time(snapshot.at),
+        "networkPassphrase": snapshot.network or None,
+        "tip": tip if snapshot.HasField("tip") else None,
+        "desiredReplicas": decision.desired_replicas if decision.HasField("desired_replicas") else None,
+        "reason": decision.reason,
+        "message": decision.message,
+        "minReplicas": bounds.min_replicas if has_bounds else None,
+        "targetReplicas": bounds.target_replicas if has_bounds else None,
+        "maxReplicas": bounds.max_replicas if has_bounds else None,
+        "lagThreshold": snapshot.lag_threshold,
+        "observed": not snapshot.gone,
+        "replicas": [describe_replica(replica) for replica in snapshot.replicas],
+    }
+
+
+def describe_replica(replica: pb.Replica) -> dict[str, Any]:
+    """Describe one replica of a fleet."""
+
+    def read(name: str) -> Any:
+        return getattr(replica, name) if replica.HasField(name) else None  # type: ignore[arg-type]  # names of fields
+
+    observed_at = read("observed_at")
+    return {
+        "name": replica.name,
+        "address": replica.address,
+        "class": str(CLASS_WORDS.get(getattr(replica, "class"), ReplicaClass.UNKNOWN)),
+        "since": show_time(replica.since),
+        "ledger": read("ledger"),
+        "lag": replica.lag if is_lag_known(replica) else None,
+        "ledgersPerSecond": read("rate"),
+        "secondsToFresh": read("seconds_to_fresh"),
+        "state": replica.state,
+        "detail": replica.detail,
+        "observedAt": None if observed_at is None else show_time(observed_at),
+        "volumeUsedPercent": read("volume_used_percent"),
+    }

@@ -1,0 +1,69 @@
+"""What a command prints: a table for people, or JSON, YAML and names for programs. The same flag on every command.
+
+The documents that are not the API server's own have an apiVersion and a kind: docs/cli.md names their fields, which
+stay as they are within that version.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+API_VERSION = "cli.readpool/v1alpha1"
+
+
+class Output(StrEnum):
+    """The formats."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+    @property
+    def is_data(self) -> bool:
+        """Whether a program reads it."""
+        return self in {Output.JSON, Output.YAML}
+
+
+READING = (Output.TABLE, Output.WIDE, Output.JSON, Output.YAML, Output.NAME)
+ANSWERING = (Output.TEXT, Output.JSON, Output.YAML)
+
+
+def output_option(formats: tuple[Output, ...] = READING) -> Callable[[Command], Command]:
+    """Give a command the flag -o; the first format is the default. The command gets an Output."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice([str(one) for one in formats]),
+        default=str(formats[0]),
+        show_default=True,
+        callback=lambda _context, _option, value: Output(value),
+        help="Output format.",
+    )
+
+
+def build_document(kind: str, **fields: Any) -> dict[str, Any]:
+    """Build one of our own documents."""
+    return {"apiVersion": API_VERSION, "kind": kind, **fields}
+
+
+def print_data(document: Mapping[str, Any], output: Output) -> None:
+    """Print a document as JSON or YAML."""
+    if output is Output.JSON:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    import yaml  # noqa: PLC0415  # for this one format
+
+    click.echo(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True), nl=False)
+
+
+def show_time(seconds: float) -> str:
+    """Write Unix time as RFC 3339 in UTC, such as 2026-05-01T12:00:00Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,48 @@
+"""Which settings does a fleet's policy have at this moment? From the fleet's spec and what was seen. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from scaler.fleet.evidence import USED, Hearing, Verdict
+from scaler.policy.policy_settings import PolicySettings
+from scaler.policy.shared_address import find_shared_address
+from scaler.policy.shared_database import find_stopped_database
+from scaler.probes.kinds import ProbeKind
+from scaler.probes.report import NodeReport
+from scaler.standing.standing import ReplicaStanding
+from scaler.triggers.trigger import FleetSpec, Reference
+
+
+def build_policy(spec: FleetSpec) -> PolicySettings:
+    """Build what the policy is held to by the spec alone."""
+    return PolicySettings(
+        spec.bounds,
+        spec.sustain_seconds,
+        hold=spec.hold,
+        learned_requests_per_replica=spec.learned_requests_per_replica,
+        expects_requests=spec.stats_port is not None,
+        unready=spec.unready,
+    )
+
+
+def hold_where_useless(
+    policy: PolicySettings,
+    probe: ProbeKind,
+    standings: Mapping[str, ReplicaStanding],
+    addresses: Mapping[str, str],
+    steps_back: Mapping[str, tuple[float, ...]],
+    now: float,
+) -> PolicySettings:
+    """Hold the policy where nothing that it does would help: one database that has stopped, one address for all."""
+    if policy.hold is not None:
+        return policy
+    hold = find_shared_address(steps_back, addresses, now) if steps_back else None
+    if hold is None and probe is ProbeKind.HORIZON:
+        hold = find_stopped_database(standings)
+    return policy if hold is None else replace(policy, hold=hold)
+
+
+def list_trusted(verdicts: Iterable[Verdict], heard: Mapping[Reference, Hearing]) -> list[NodeReport]:
+    """List what those references said last whose word counts."""
+    counting = [one.reference for one in verdicts if one.state == USED]
+    return [report for one in counting if (report := heard[one].report) is not None]
