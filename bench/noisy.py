@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bench.quantiles import take_percentile
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
-from devtools.api.small_api import Refusal, Write
-from devtools.api.small_cluster import SmallCluster, run_small_cluster
+from tests.component.small_api import Refusal, Write
+from tests.component.small_cluster import SmallCluster, run_small_cluster
 
 POOLS = 12
 HANGS_SECONDS = 10.0

@@ -6,8 +6,8 @@ The same tests, with the same assertions, run on both. What only a real one can 
 import os
 from pathlib import Path
 
-from devtools.core.simulated_core import simulated_core
-from devtools.strictness import skip_or_fail, skip_without_real_core
+from tests.simulated_core import simulated_core
+from tests.strictness import skip_or_fail, skip_without_real_core
 
 
 def is_real() -> bool:

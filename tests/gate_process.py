@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.core_config.core_config import CorePorts
 from controller.gate.gate_config import GateSettings, build_gate_config
 from controller.gate.gate_listeners import GatePorts
-from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
+from tests.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
 
 ANSWER_SECONDS = 30.0
 

@@ -1,6 +1,6 @@
 """A replica that is a process of its own, so that it can be stopped, continued and killed as one.
 
-It answers each request with its address, as those of devtools.envoy.weighted_backends do in a test's own process.
+It answers each request with its address, as those of tests.weighted_backends do in a test's own process.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, cast
 
-from devtools.envoy.weighted_backends import run_backend
+from tests.weighted_backends import run_backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def run_replica_processes(addresses: Sequence[str], place: Sequence[str] = ()) -
 
 @contextlib.contextmanager
 def _run(address: str, port: int, place: Sequence[str]) -> Iterator[ReplicaProcess]:
-    command = [*place, sys.executable, "-m", "devtools.envoy.replica_process", address, str(port)]
+    command = [*place, sys.executable, "-m", "tests.replica_process", address, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             bound = int(cast("IO[str]", process.stdout).readline())

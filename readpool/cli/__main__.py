@@ -14,24 +14,13 @@ COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: run the scaler."),
     "controller": ("controller.__main__", "controller", "Reconcile ReadOnlyPools: run the controller."),
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
-<<<<<<< ours
-    "explain": ("readpool.cli.pools.explain", "explain", "Say why a pool is of its size."),
-    "backtest": (
-        "readpool.cli.backtest.command",
-        "backtest",
-        "Replay a pool's past for other settings, and recommend one.",
-    ),
-    "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and say whether it answers."),
-    "demo": ("readpool.cli.demo.demo", "demo", "Play the whole story in 90 seconds: no cluster, no root."),
-    "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and for a look."),
-=======
     "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),
     "top": ("readpool.cli.fleets.top", "top", "Show what a scaler sees, live."),
+    "backtest": ("readpool.cli.backtest.command", "backtest", "Replay a pool's past to compare other settings."),
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and report whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Show a pool that heals itself in 90 seconds: no cluster, no root."),
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and trials."),
     "completion": ("readpool.cli.completion", "completion", "Print the completion script of a shell."),
->>>>>>> theirs
 }
 _PROGRAMS = frozenset({"scaler", "controller"})
 

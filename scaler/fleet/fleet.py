@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.checkpoints import Vouchers, list_vouchers
 from scaler.fleet.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
-from scaler.fleet.fleet.fleet_policy import build_policy, hold_where_useless, list_trusted
+from scaler.fleet.fleet_policy import build_policy, hold_where_useless, list_trusted
 from scaler.fleet.fleet_words import add_shortage, say_why_none
 from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.fleet.membership import is_same_member
@@ -26,7 +26,7 @@ from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.acquaintances import Acquaintance, greet, list_last, order_by_ordinal, take_leave
 from scaler.standing.claims import build_claim, find_majority
-from scaler.standing.standing.core_protocol import find_network_protocol, note_too_old
+from scaler.standing.core_protocol import find_network_protocol, note_too_old
 from scaler.standing.freshness import advance
 from scaler.standing.standing import ReplicaStanding, Thresholds
 from scaler.standing.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip

@@ -15,7 +15,7 @@ from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_relea
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
 from scaler.policy.policy_warmup import record_warm_ups
-from scaler.standing.standing.core_protocol import leave_out_too_old
+from scaler.standing.core_protocol import leave_out_too_old
 from scaler.standing.overload import watch_overload
 from scaler.standing.standing import ReplicaStanding
 from scaler.standing.tip import Tip

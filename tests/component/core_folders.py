@@ -15,8 +15,8 @@ from typing import IO, Any
 
 from readpool.simulator.core.identity import random_seed
 from tests.component.recorded_commands import RUNNING, Case, Step, normalise
-from devtools.core.simulated_core import simulated_core
-from devtools.strictness import skip_where_impossible
+from tests.simulated_core import simulated_core
+from tests.strictness import skip_where_impossible
 
 PATIENCE_SECONDS = 30.0
 NOBODY = 65532

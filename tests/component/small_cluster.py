@@ -1,4 +1,4 @@
-"""A controller on the API server of devtools.api.small_api, with played StatefulSets and a scripted scaler."""
+"""A controller on the API server of tests.component.small_api, with played StatefulSets and a scripted scaler."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ from controller.process import Controller
 from controller.settings import ControllerSettings
 from readpool.clock import steady_clock
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, STATEFUL_SET, ObjectKey
-from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
-from devtools.api.small_api import SmallApi, serve_small_api
-from devtools.pools.pool_manifests import build_manifest
+from tests.component.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
+from tests.component.small_api import SmallApi, serve_small_api
+from tests.unit.pool_manifests import build_manifest
 
 SECONDS = 40.0
 BALANCED: dict[str, Any] = {

@@ -4,7 +4,7 @@ import asyncio
 
 from controller.observer.scaler_link import ScalerLink
 from tests.component.fake_dns import run_dns
-from devtools.pools.scripted_observer import serve_observer
+from tests.component.scripted_observer import serve_observer
 
 NAME = "scaler.test."
 ANEW_SECONDS = 0.3

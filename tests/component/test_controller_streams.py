@@ -15,7 +15,7 @@ from controller.observer.scaler_link import ScalerLink
 from controller.settings import ScalerTls
 from readpool.replica_class import ReplicaClass
 from tests.component.certificates import Authority
-from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
+from tests.component.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
 
 KEY = PoolKey("n", "pool")
 FIVE = {f"pool-{ordinal}": "fresh" for ordinal in range(5)}

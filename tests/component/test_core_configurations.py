@@ -17,7 +17,7 @@ from tests.component.recorded_commands import (
     load_configurations,
     load_second_process,
 )
-from devtools.core.simulated_core import simulated_core
+from tests.simulated_core import simulated_core
 
 CONFIGURATIONS = load_configurations()
 GOOD = next(case for case in load_cases() if case.name == "good config run")

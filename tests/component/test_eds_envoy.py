@@ -14,9 +14,9 @@ from controller.eds.eds import Assignment, EdsEndpoint, Health, Locality
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
-from devtools.envoy.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
-from devtools.envoy.envoy_binary import require_envoy
-from devtools.envoy.weighted_backends import (
+from tests.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
+from tests.envoy_binary import require_envoy
+from tests.weighted_backends import (
     Reader,
     compute_share_error,
     name_addresses,

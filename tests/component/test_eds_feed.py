@@ -12,7 +12,7 @@ from controller.eds.eds_feed import MISSING_SECONDS, EdsFeed
 from controller.eds.eds_store import EdsStore
 from readpool.kubernetes.informer import OnChange
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey, key_of
-from devtools.envoy.eds_slices import build_slice
+from tests.unit.eds_slices import build_slice
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"
 POOL = "default/pool"

@@ -15,7 +15,7 @@ import pytest
 
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreError, CoreProcess, check_binary
-from devtools.core.core_under_test import require_core
+from tests.core_under_test import require_core
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from controller.eds.eds import Assignment, build_assignment
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
 from readpool.host_port import HostPort
-from devtools.envoy.eds_router import POOL, Router, run_router
-from devtools.envoy.envoy_binary import find_envoy
-from devtools.envoy.eds_slices import build_slice
-from devtools.envoy.weighted_backends import Connect, Reader
+from tests.eds_router import POOL, Router, run_router
+from tests.envoy_binary import find_envoy
+from tests.unit.eds_slices import build_slice
+from tests.weighted_backends import Connect, Reader
 
 PAUSE_SECONDS = 0.01
 

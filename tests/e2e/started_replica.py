@@ -14,7 +14,7 @@ from controller.resources.start_command import PREPARE, START
 from readpool.networks import NetworkFacts
 from readpool.simulator.core_network import CoreNetwork
 from readpool.simulator.core_process import CoreProcess
-from devtools.core.core_private import read_info
+from tests.component.core_private import read_info
 
 ARCHIVE_OF_NOBODY = "http://127.0.0.1:9"
 _OVERRIDE = """\

@@ -36,7 +36,7 @@ from tests.e2e.alert_stories import (
     write_series,
 )
 from tests.e2e.rendered_chart import Helm, find
-from devtools.strictness import skip_or_fail
+from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(900)  # Helm and promtool may have to be built
 

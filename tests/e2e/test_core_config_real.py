@@ -16,7 +16,7 @@ from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards import ShardAssignment
 from readpool.networks import NetworkFacts
 from readpool.public_networks import load_public_networks
-from devtools.core.core_under_test import require_core
+from tests.core_under_test import require_core
 
 ARCHIVES = ("https://a.example.com/core", "http://b.example.com:8080")
 HOSTILE = 'He said "it\'s" {0} \\ $(id) # ünïcode 🚀 ;'

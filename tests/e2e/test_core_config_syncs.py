@@ -18,8 +18,8 @@ from readpool.networks import NetworkFacts
 from readpool.simulator.core_config import HISTORY
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreProcess
-from devtools.core.core_under_test import require_core, require_real_core
-from devtools.core.history_archive import ArchiveServer, serve_archive
+from tests.core_under_test import require_core, require_real_core
+from tests.e2e.history_archive import ArchiveServer, serve_archive
 from tests.private_override import build_private_override
 
 SYNC_SECONDS = 90.0

@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from readpool.simulator.core_config import Ports
 from readpool.simulator.core_process import CoreProcess
-from devtools.core.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
-from devtools.core.simulated_core import simulated_core
+from tests.component.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
+from tests.simulated_core import simulated_core
 
 NO_SUCH_ACCOUNT = "GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7"
 

@@ -17,8 +17,8 @@ from controller.gate.gate_listeners import (
     READ_PATHS,
 )
 from tests.component.gate_stage import QUESTION, Stage, run_stage
-from devtools.envoy.envoy_binary import require_envoy
-from devtools.envoy.gate_process import build_request, read_status, run_gate, send
+from tests.envoy_binary import require_envoy
+from tests.gate_process import build_request, read_status, run_gate, send
 from tests.recording_core import run_recording_core
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -16,7 +16,7 @@ from tests.hostile.outcome import find_reasons
 from tests.hostile.part import Part
 from tests.hostile.processes import read_line, run_program
 from tests.hostile.readers import be_honest, write_query
-from devtools.strictness import skip_where_impossible
+from tests.strictness import skip_where_impossible
 
 SECONDS = 2.0
 

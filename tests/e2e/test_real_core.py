@@ -17,7 +17,7 @@ from scaler.probes import parse
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.triggers.trigger import FleetSpec, NodesSource
-from devtools.core.core_under_test import require_core
+from tests.core_under_test import require_core
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 0.4

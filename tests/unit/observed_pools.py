@@ -11,7 +11,7 @@ from readpool.kubernetes.kinds import Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.public_networks import load_public_networks
 from readpool.replica_class import ReplicaClass
-from devtools.pools.pool_manifests import build_manifest
+from tests.unit.pool_manifests import build_manifest
 
 NOW = 1_700_000_000.0
 TIP = 55_000_000

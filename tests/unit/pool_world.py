@@ -29,7 +29,7 @@ from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
 from tests.unit.api_answers import keep_theirs, leave_out_empty, strip, write_time
 from tests.unit.observed_pools import EVERYTHING, NOW, SETTINGS, VERSION, build_fleet, build_pod
-from devtools.pools.pool_manifests import build_manifest
+from tests.unit.pool_manifests import build_manifest
 
 MOST_ROUNDS = 5
 WEIGHED: dict[str, Any] = {"loadBalancing": {"enabled": True}}

@@ -17,7 +17,7 @@ from readpool.cli.pools.pools_table import POOL_COLUMNS, REPLICA_COLUMNS, Paper,
 from readpool.cli.terminal.columns import choose_columns
 from readpool.pool.status import ReplicaWeight
 from readpool.replica_class import ReplicaClass
-from devtools.pools.pool_manifests import build_manifest
+from tests.unit.pool_manifests import build_manifest
 from tests.unit.pool_statuses import (
     FIVE,
     TIP,

@@ -17,7 +17,7 @@ from devtools.cluster.parts import (
     read_version,
 )
 from devtools.cluster.progress import CommandError
-from devtools.strictness import skip_where_impossible
+from tests.strictness import skip_where_impossible
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from controller.replicas.replicas import read_replicas
 from controller.resources.config_map import build_config_map
 from readpool.kubernetes.kinds import CONFIG_MAP, ObjectKey
 from tests.unit.observed_pools import FRESH, NOW, SETTINGS, build_pod, build_pool, index, observe
-from devtools.pools.pool_manifests import ARCHIVE
+from tests.unit.pool_manifests import ARCHIVE
 from tests.unit.pool_world import STATEFUL_SET_KEY, PoolWorld
 
 

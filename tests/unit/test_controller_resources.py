@@ -18,7 +18,7 @@ from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.scaled_object import build_scaled_object
 from readpool.kubernetes.kinds import KINDS, kind_of
 from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_pool, observe
-from devtools.pools.pool_manifests import ARCHIVE
+from tests.unit.pool_manifests import ARCHIVE
 
 COMMAND_PORT = 11626
 ROOT = Path(__file__).resolve().parents[2]

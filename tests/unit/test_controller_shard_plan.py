@@ -12,7 +12,7 @@ from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards import ShardAssignment, ShardPlan
 from readpool.pool.status import PoolStatus
 from tests.unit.observed_pools import FRESH, NOW, TIP, build_fleet, build_pod, build_pool, observe
-from devtools.pools.pool_manifests import ARCHIVE
+from tests.unit.pool_manifests import ARCHIVE
 
 ARCHIVES = [ARCHIVE, "https://archive2.example.com"]
 SHARD, URL, RANGE = "stellar.org/shard-id", "stellar.org/archive-url", "stellar.org/ledger-range"

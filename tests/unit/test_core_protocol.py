@@ -11,7 +11,7 @@ from scaler.policy.policy_grounds import CORE_TOO_OLD
 from scaler.probes.core import parse_core
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport
-from scaler.standing.standing.core_protocol import find_network_protocol, leave_out_too_old, note_too_old
+from scaler.standing.core_protocol import find_network_protocol, leave_out_too_old, note_too_old
 from scaler.standing.standing import ReplicaStanding
 from scaler.triggers.trigger import Reference
 from tests.unit.staged_fleet import GONE, NETWORK, SPEC, START, Script, StagedFleet, StagedNetwork, desired

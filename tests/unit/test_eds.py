@@ -19,7 +19,7 @@ from controller.eds.eds import (
     resource_of,
 )
 from controller.resources.endpoint_slices import Freshness, ReadEndpoint, build_endpoint_slices
-from devtools.envoy.eds_slices import build_owner, build_slice
+from tests.unit.eds_slices import build_owner, build_slice
 from tests.unit.observed_pools import build_pool
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"

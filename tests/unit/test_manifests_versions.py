@@ -9,7 +9,7 @@ from controller.core_config.core_config_version import parse_major
 from readpool.core_versions import RECOMMENDED_CORE
 from readpool.pool.spec import parse_pool
 from readpool.public_networks import list_protocols, load_public_networks
-from devtools.pools.pool_manifests import read_example
+from tests.unit.pool_manifests import read_example
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = ["README.md", "docs/**/*.md", "examples/**/*.yaml", "readpool/pool/*.py"]

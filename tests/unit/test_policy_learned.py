@@ -9,7 +9,7 @@ from scaler.policy.policy import Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy.policy_release import Surplus
 from scaler.policy.policy_warmup import WarmUps
 from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
-from tests.unit.scaler.policy.test_policy import TIP, F, decided
+from tests.unit.test_policy import TIP, F, decided
 
 FIVE_FRESH = pool(*[F] * 5)
 LEARNED = replace(SETTINGS, learned_requests_per_replica=450.0)

@@ -12,7 +12,7 @@ from readpool.pool.crd import build_crd, render_chart_template, render_crd
 from readpool.pool.rules import VALIDATIONS
 from readpool.pool.scalars import LIST_MAP_KEYS, LIST_TYPE
 from readpool.pool.spec import PoolSpec, ShardStrategy
-from devtools.pools.pool_manifests import MINIMAL_SPEC
+from tests.unit.pool_manifests import MINIMAL_SPEC
 
 CHART_TEMPLATE = Path(__file__).resolve().parents[2] / "charts" / "readpool" / "templates" / "crd.yaml"
 CRD = build_crd()

@@ -16,7 +16,7 @@ from scaler.probes.kinds import ProbeKind
 from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
 from scaler.triggers.pool_grounds import was_deleted
 from scaler.triggers.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
-from devtools.pools.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
+from tests.unit.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
 
 ASKED = build_pool_target("stellar", "reads")
 NODES = ServiceSource("reads-nodes", "info")

@@ -15,7 +15,7 @@ from readpool.pool.spec import (
     parse_pool,
     parse_what_is_understood,
 )
-from devtools.pools.pool_manifests import ACCEPTED, EXAMPLE, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
+from tests.unit.pool_manifests import ACCEPTED, EXAMPLE, MINIMAL_SPEC, REFUSED, Refused, build_manifest, read_example
 
 MODEL_ALONE = {
     "a truth as a number": ({"paused": 1}, "spec.paused", "has to be a valid boolean"),

@@ -17,7 +17,7 @@ from readpool.pool.status import (
     dump_status,
 )
 from readpool.replica_class import ReplicaClass
-from devtools.pools.pool_manifests import build_manifest
+from tests.unit.pool_manifests import build_manifest
 
 AT = datetime(2026, 11, 24, 3, 41, 5, tzinfo=UTC)
 FULL_STATUS = PoolStatus(

@@ -15,9 +15,9 @@ from scaler.probes.fields import MAX_LEDGER
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, ProbeError
 from tests.recorded import answers
-from tests.unit.scaler.probes.test_probe_archive import STATE
-from tests.unit.scaler.probes.test_probe_horizon import ROOT
-from tests.unit.scaler.probes.test_probe_rpc import HEALTHY
+from tests.unit.test_probe_archive import STATE
+from tests.unit.test_probe_horizon import ROOT
+from tests.unit.test_probe_rpc import HEALTHY
 
 KINDS = tuple(kind for kind in ProbeKind if kind is not ProbeKind.GATE)
 REAL: tuple[tuple[ProbeKind, dict[str, Any]], ...] = (

@@ -15,7 +15,7 @@ from scaler.standing.tip import Tip
 from tests.recorded import answers
 from tests.recorded.answers import read_answer, read_document, read_trace
 from tests.shared_folder import SHARED
-from devtools.strictness import skip_or_fail, skip_where_impossible
+from tests.strictness import skip_or_fail, skip_where_impossible
 
 NETWORK = "Private Autoscaler Test Network"
 WITHIN_12 = Thresholds(lag_ledgers=12)

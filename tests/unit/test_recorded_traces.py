@@ -19,7 +19,7 @@ from scaler.probes.core import parse_core
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.triggers.trigger import FleetSpec, ServiceSource
 from tests.shared_folder import SHARED
-from devtools.strictness import skip_or_fail, skip_where_impossible
+from tests.strictness import skip_or_fail, skip_where_impossible
 
 RECORDINGS = SHARED / "reference" / "core-info"
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP

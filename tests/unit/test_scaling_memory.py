@@ -13,7 +13,7 @@ from scaler.policy.remembered import Remembered
 from scaler.services.snapshot_message import build_snapshot_message
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
 from scaler.triggers.trigger import build_pool_target
-from devtools.pools.pool_manifests import build_manifest
+from tests.unit.pool_manifests import build_manifest
 
 NOW = 1_800_000_000
 TIMES = st.integers(NOW - 10**6, NOW).map(float)

@@ -15,7 +15,7 @@ from readpool.simulator.core_info import CoreInfo, render_info, write_styled
 from readpool.simulator.network import Network, NetworkSettings
 from readpool.simulator.node import Node, NodeSettings
 from tests.shared_folder import SHARED
-from devtools.strictness import skip_or_fail, skip_where_impossible
+from tests.strictness import skip_or_fail, skip_where_impossible
 
 RECORDINGS = SHARED / "reference" / "core-info"
 START = 1_795_476_000.0

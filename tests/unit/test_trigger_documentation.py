@@ -11,7 +11,7 @@ from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
 from scaler.triggers import pool_grounds, trigger
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
 from scaler.triggers.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
-from tests.unit.scaler.triggers.test_trigger import refuse
+from tests.unit.test_trigger import refuse
 
 FOLDER = Path(__file__).resolve().parents[2]
 TEXT = (FOLDER / "docs" / "scaledobject.md").read_text()

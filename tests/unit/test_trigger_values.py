@@ -26,7 +26,7 @@ from scaler.triggers.trigger import (
     TriggerError,
     parse_trigger,
 )
-from tests.unit.scaler.triggers.test_trigger import NODES, POOL, SERVICE, parse, refuse
+from tests.unit.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 KEYS = (
     *("service", "nodes", "pool", "port", "probe", "network", "references", "lagThreshold", "sustainSeconds"),

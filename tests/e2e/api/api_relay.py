@@ -15,8 +15,8 @@ import aiohttp
 from aiohttp import web
 
 from readpool.kubernetes.errors import parse_error
-from devtools.api.api_server import ApiServer
-from devtools.api.rights import Right, read_rights
+from tests.e2e.api.api_server import ApiServer
+from tests.e2e.api.rights import Right, read_rights
 
 FORBIDDEN = 403
 _DROPPED = frozenset({"host", "transfer-encoding", "content-length", "connection", "authorization", "accept-encoding"})

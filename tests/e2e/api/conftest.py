@@ -12,9 +12,9 @@ import uvloop
 from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.waiting import wait_for
 from readpool.pool.crd import render_crd
-from devtools.api.api_server import ApiServer, Programs, find_programs, run_api_server
-from devtools.api.controller_stage import ControllerStage, set_stage
-from devtools.strictness import skip_or_fail
+from tests.e2e.api.api_server import ApiServer, Programs, find_programs, run_api_server
+from tests.e2e.api.controller_stage import ControllerStage, set_stage
+from tests.strictness import skip_or_fail
 
 _NUMBERS = itertools.count(1)
 

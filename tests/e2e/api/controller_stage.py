@@ -19,11 +19,11 @@ from controller.settings import ControllerSettings
 from readpool.clock import Clock, steady_clock
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, Kind, Manifest
-from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
-from devtools.api.api_relay import ApiRelay, run_relay
-from devtools.api.api_server import ApiServer
-from devtools.api.played_cluster import PlayedCluster
-from devtools.pools.pool_manifests import build_manifest
+from tests.component.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
+from tests.e2e.api.api_relay import ApiRelay, run_relay
+from tests.e2e.api.api_server import ApiServer
+from tests.e2e.api.played_cluster import PlayedCluster
+from tests.unit.pool_manifests import build_manifest
 
 SECONDS = 40.0
 QUIET_SECONDS = 1.0

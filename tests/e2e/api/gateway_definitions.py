@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from devtools.api.go_modules import fetch_module
+from tests.e2e.api.go_modules import fetch_module
 
 _MODULE = "sigs.k8s.io/gateway-api"
 _PINS = Path(__file__).resolve().parents[2] / "pins" / "gateway-api"

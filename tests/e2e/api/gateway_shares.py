@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from devtools.api.network_programs import Programs
+from tests.e2e.api.network_programs import Programs
 
 _ROUTES = "/config_dump?resource=dynamic_route_configs"
 _CLUSTERS = "/clusters?format=json"

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 from devtools.cluster.access import RELAY
 from devtools.cluster.builds import Binaries
 from devtools.cluster.node import build_lone_proxy
-from devtools.api.api_server import ApiServer
-from devtools.envoy.eds_router import DELTA, build_router_config
-from devtools.envoy.envoy_process import ask_admin
-from devtools.envoy.own_network import NODE_ADDRESS, OwnNetwork
+from tests.e2e.api.api_server import ApiServer
+from tests.eds_router import DELTA, build_router_config
+from tests.envoy_process import ask_admin
+from tests.own_network import NODE_ADDRESS, OwnNetwork
 
 GATEWAY_PORT = 8080
 """Where Contour has its Envoy listen, on all addresses, for port 80 of a Gateway."""

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from devtools.api.routes_stage import FRESH_WEIGHT, LAG_THRESHOLD, TIP, RoutesStage, Way
-from devtools.envoy.weighted_backends import Reader, compute_share_error, read_many
+from tests.e2e.api.routes_stage import FRESH_WEIGHT, LAG_THRESHOLD, TIP, RoutesStage, Way
+from tests.weighted_backends import Reader, compute_share_error, read_many
 
 REQUESTS = 10_000
 POINT = 0.01

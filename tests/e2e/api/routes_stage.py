@@ -22,13 +22,13 @@ from devtools.cluster.builds import Binaries, build_all
 from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
 from readpool.kubernetes.kinds import POOL as POOL_KIND
-from devtools.pools.scripted_observer import build_snapshot
-from devtools.api.api_server import ApiServer, find_programs, run_api_server
+from tests.component.scripted_observer import build_snapshot
+from tests.e2e.api.api_server import ApiServer, find_programs, run_api_server
 from tests.e2e.api.conftest import install_crd
-from devtools.api.controller_stage import USER, ControllerStage, set_stage
-from devtools.api.gateway_definitions import read_experimental_definitions
-from devtools.api.gateway_shares import read_shares
-from devtools.api.network_programs import (
+from tests.e2e.api.controller_stage import USER, ControllerStage, set_stage
+from tests.e2e.api.gateway_definitions import read_experimental_definitions
+from tests.e2e.api.gateway_shares import read_shares
+from tests.e2e.api.network_programs import (
     GATEWAY,
     GATEWAY_NAMESPACE,
     GATEWAY_PORT,
@@ -36,11 +36,11 @@ from devtools.api.network_programs import (
     Programs,
     run_programs,
 )
-from devtools.api.running_pool import has_replicas
-from devtools.envoy.envoy_binary import find_envoy
-from devtools.envoy.gate_process import take_ports
-from devtools.envoy.own_network import NODE_ADDRESS, OwnNetwork, make_network
-from devtools.envoy.weighted_backends import Connect, Reader, run_backend
+from tests.e2e.api.running_pool import has_replicas
+from tests.envoy_binary import find_envoy
+from tests.gate_process import take_ports
+from tests.own_network import NODE_ADDRESS, OwnNetwork, make_network
+from tests.weighted_backends import Connect, Reader, run_backend
 
 TIP, LAG, LAG_THRESHOLD = 1_000_000, 100, 12
 FRESH_WEIGHT = 100

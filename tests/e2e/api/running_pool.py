@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.process import Controller
 from readpool.kubernetes.kinds import STATEFUL_SET
-from devtools.api.controller_stage import ControllerStage
+from tests.e2e.api.controller_stage import ControllerStage
 
 BALANCED: dict[str, Any] = {"loadBalancing": {"enabled": True}, "version": "v23.0.0"}
 FRESH = {f"pool-{ordinal}": 100 for ordinal in range(5)}

@@ -19,7 +19,7 @@ import pytest
 from devtools.cluster.certificates import write_kubeconfig
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
-from devtools.api.api_server import ApiServer, Programs, run_api_server
+from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)

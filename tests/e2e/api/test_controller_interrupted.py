@@ -25,9 +25,9 @@ from readpool.kubernetes.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
-from devtools.api.api_server import ApiServer
-from devtools.api.controller_stage import SECONDS, USER, ControllerStage, set_stage
-from devtools.api.running_pool import BALANCED, has_replicas, running_pool
+from tests.e2e.api.api_server import ApiServer
+from tests.e2e.api.controller_stage import SECONDS, USER, ControllerStage, set_stage
+from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(300)
 KINDS = (SERVICE, CONFIG_MAP, STATEFUL_SET, NETWORK_POLICY, PDB, ENDPOINT_SLICE, POD, POOL)

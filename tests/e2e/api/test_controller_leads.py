@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from readpool.kubernetes.kinds import LEASE, SERVICE, STATEFUL_SET
-from devtools.api.controller_stage import ControllerStage
+from tests.e2e.api.controller_stage import ControllerStage
 
 pytestmark = pytest.mark.timeout(120)
 TAKEOVER_SECONDS = 20.0

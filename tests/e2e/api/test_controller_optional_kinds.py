@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from readpool.kubernetes.kinds import POOL, PROMETHEUS_RULE, SCALED_OBJECT
-from devtools.api.controller_stage import USER, ControllerStage
+from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.open_definitions import install, remove
 
 pytestmark = pytest.mark.timeout(120)

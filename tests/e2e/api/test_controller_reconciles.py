@@ -16,8 +16,8 @@ from readpool.kubernetes.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from devtools.api.controller_stage import USER, ControllerStage
-from devtools.api.running_pool import BALANCED, has_replicas, running_pool
+from tests.e2e.api.controller_stage import USER, ControllerStage
+from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 CHILDREN = {

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from devtools.cluster.needs import UnmetNeedError
-from devtools.api.routes_measures import (
+from tests.e2e.api.routes_measures import (
     Mix,
     Pattern,
     measure_shares,
@@ -23,9 +23,9 @@ from devtools.api.routes_measures import (
     measure_weight_shifts,
     read_eagerly,
 )
-from devtools.api.routes_stage import RoutesStage, Way, set_routes_stage
-from devtools.envoy.envoy_binary import EnvoyMissingError
-from devtools.strictness import skip_or_fail
+from tests.e2e.api.routes_stage import RoutesStage, Way, set_routes_stage
+from tests.envoy_binary import EnvoyMissingError
+from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(300)
 MOST_POINTS = 1.0

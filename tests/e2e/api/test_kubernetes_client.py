@@ -14,7 +14,7 @@ from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import CONFIG_MAP, KINDS, LEASE, POOL, PROMETHEUS_RULE, SERVICE, Kind
 from readpool.kubernetes.lease import lead
-from devtools.api.api_server import ApiServer
+from tests.e2e.api.api_server import ApiServer
 
 pytestmark = pytest.mark.timeout(180)
 WAIT_SECONDS = 40.0

@@ -24,7 +24,7 @@ from tests.e2e.cluster.scaled_fleet import HPA_SYNC_SECONDS, scale_fleet
 from tests.e2e.cluster.scaled_object import build_metadata
 from tests.e2e.cluster.scaler_log import ScalerEvent
 from tests.e2e.cluster.shared_release import POLL_SECONDS
-from devtools.strictness import skip_where_impossible
+from tests.strictness import skip_where_impossible
 
 TARGET = 3
 LAG_THRESHOLD = 100

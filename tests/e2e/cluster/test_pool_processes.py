@@ -12,7 +12,7 @@ from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
-from devtools.strictness import skip_where_impossible
+from tests.strictness import skip_where_impossible
 
 TARGET = 2
 LEASE = "readpool-controller"

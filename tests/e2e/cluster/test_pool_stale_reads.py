@@ -19,7 +19,7 @@ from tests.e2e.cluster.port_cuts import without_peers
 from tests.e2e.cluster.read_only_pool import LAG_THRESHOLD, POOL_LABEL, PoolView, build_pool
 from tests.e2e.cluster.stale_answers import Staleness, collect_newest, count_stale
 from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading, read_times
-from devtools.strictness import skip_where_impossible
+from tests.strictness import skip_where_impossible
 
 TARGET = 3
 PLAIN = "plain"

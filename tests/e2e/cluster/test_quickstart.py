@@ -15,7 +15,7 @@ import pytest
 
 from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.shared_release import build_shared_values
-from devtools.strictness import skip_or_fail
+from tests.strictness import skip_or_fail
 
 ROOT = Path(__file__).resolve().parents[3]
 MOST_SECONDS = 300

@@ -10,7 +10,7 @@ from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.readpool_image import compute_added_bytes
 from devtools.cluster.waiting import wait_for
 from tests.e2e.cluster.own_release import OwnRelease
-from devtools.strictness import skip_where_impossible
+from tests.strictness import skip_where_impossible
 
 READY_SECONDS = 3.0
 ADDED_BYTES = 120_000_000

@@ -22,8 +22,8 @@ from readpool.kubernetes.kinds import (
     Kind,
     ObjectKey,
 )
-from devtools.api.small_api import Refusal, Write
-from devtools.api.small_cluster import SmallCluster, run_small_cluster
+from tests.component.small_api import Refusal, Write
+from tests.component.small_cluster import SmallCluster, run_small_cluster
 
 pytestmark = pytest.mark.timeout(120)
 MIRROR = "registry.mirror/"

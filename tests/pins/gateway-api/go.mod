@@ -1,4 +1,4 @@
-// The definitions of the Gateway API that an API server is taught in tests (devtools/api/gateway_definitions.py).
+// The definitions of the Gateway API that an API server is taught in tests (tests/e2e/api/gateway_definitions.py).
 module readpool/gateway-api
 
 go 1.24.0
