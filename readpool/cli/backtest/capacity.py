@@ -41,22 +41,23 @@ def _compute_served(sample: Sample, threshold: int) -> float | None:
 
 
 def _find_onsets(samples: Sequence[Sample], threshold: int) -> list[float]:
-    """Find the rates at which a replica fell behind within some minutes of another."""
+    """Find the rates, by those that served just before, at which replicas fell behind within minutes of another."""
     alone: tuple[str, float, float] | None = None
     behind: set[str] = set()
     onsets: list[float] = []
+    serving = 0
     for sample in samples:
+        served, serving = serving, sum(lag < threshold for lag in sample.lags.values())
         for name, lag in sample.lags.items():
             if lag < threshold:
                 behind.discard(name)
                 continue
             if name in behind:
                 continue
-            serving = sum(other < threshold for other in sample.lags.values()) + 1
             behind.add(name)
-            if sample.requests is None:
+            if sample.requests is None or not served:
                 continue
-            rate = sample.requests / serving
+            rate = sample.requests / served
             if alone is not None and alone[0] != name and sample.at - alone[1] <= _TOGETHER_SECONDS:
                 onsets += [alone[2], rate]
             alone = (name, sample.at, rate)
