@@ -15,12 +15,11 @@ from bench.quantiles import take_percentile
 from controller.eds.eds import build_assignment, resource_name
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
-from readpool.host_port import HostPort
-from tests.component.eds_client import open_stream
-from tests.eds_router import DELTA, POOL, WHOLE, assign, run_router
-from tests.envoy_binary import find_envoy
-from tests.unit.eds_slices import build_slice
-from tests.weighted_backends import (
+from devtools.envoy.eds_client import open_stream
+from devtools.envoy.eds_router import DELTA, POOL, WHOLE, assign, run_router
+from devtools.envoy.eds_slices import build_slice
+from devtools.envoy.envoy_binary import find_envoy
+from devtools.envoy.weighted_backends import (
     Reader,
     compute_share_error,
     name_addresses,
@@ -29,6 +28,7 @@ from tests.weighted_backends import (
     to_port,
     wait_until_moved,
 )
+from readpool.host_port import HostPort
 
 POOLS, ENDPOINTS = 1000, 5
 LISTEN = HostPort("127.0.0.1", 0)

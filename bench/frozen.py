@@ -15,11 +15,11 @@ import uvloop
 
 from bench.quantiles import take_percentile
 from devtools.cluster.needs import UnmetNeedError
-from tests.e2e.routed_replicas import run_told_router
-from tests.eds_router import assign
-from tests.envoy_binary import EnvoyMissingError
-from tests.replica_process import run_replica_processes
-from tests.weighted_backends import Reader, name_addresses, to_port
+from devtools.envoy.eds_router import assign
+from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.envoy.replica_process import run_replica_processes
+from devtools.envoy.routed_replicas import run_told_router
+from devtools.envoy.weighted_backends import Reader, name_addresses, to_port
 
 READS_PER_SECOND = 100
 REPLICAS = 3

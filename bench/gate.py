@@ -17,8 +17,8 @@ import uvloop
 from bench.http_servers import run_server
 from bench.quantiles import take_percentile
 from controller.gate.gate_listeners import READ_PATHS
-from tests.envoy_binary import find_envoy
-from tests.gate_process import run_gate
+from devtools.envoy.envoy_binary import find_envoy
+from devtools.envoy.gate_process import run_gate
 
 REQUESTS_PER_SECOND = 500
 _QUESTION = b"key=AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="

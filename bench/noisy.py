@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.quantiles import take_percentile
+from devtools.api.small_api import Refusal, Write
+from devtools.api.small_cluster import SmallCluster, run_small_cluster
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
-from tests.component.small_api import Refusal, Write
-from tests.component.small_cluster import SmallCluster, run_small_cluster
 
 POOLS = 12
 HANGS_SECONDS = 10.0

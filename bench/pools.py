@@ -14,7 +14,7 @@ import uvloop
 
 from bench.pools_load import Cold, PoolLoad, Scale, run_load
 from bench.quantiles import take_percentile
-from tests.e2e.api.api_server import find_programs
+from devtools.api.api_server import find_programs
 
 _FULL = Scale(pools=1000, few=10, changes=100, rest_seconds=300.0)
 _QUICK = Scale(pools=20, few=5, changes=10, rest_seconds=5.0)

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 
 from bench.pools_pods import build_pod
+from devtools.api.api_server import ApiServer, Programs, run_api_server
+from devtools.api.definition import install_crd
+from devtools.pools.pool_manifests import build_manifest
+from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, STATEFUL_SET, Manifest
-from tests.component.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
-from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
-from tests.e2e.api.conftest import install_crd
-from tests.unit.pool_manifests import build_manifest
 
 REPLICAS = 5
 _NAMESPACES = 10

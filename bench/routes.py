@@ -19,16 +19,16 @@ from pathlib import Path
 import uvloop
 
 from bench.quantiles import take_percentile
-from devtools.cluster.needs import UnmetNeedError
-from tests.e2e.api.routes_measures import (
+from devtools.api.routes_measures import (
     Mix,
     measure_shares,
     measure_shifts,
     measure_stale_reads,
     measure_weight_shifts,
 )
-from tests.e2e.api.routes_stage import RoutesStage, Way, set_routes_stage
-from tests.envoy_binary import EnvoyMissingError
+from devtools.api.routes_stage import RoutesStage, Way, set_routes_stage
+from devtools.cluster.needs import UnmetNeedError
+from devtools.envoy.envoy_binary import EnvoyMissingError
 
 REPLICAS = 5
 """Of the pool whose readers meet with one that lags."""

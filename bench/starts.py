@@ -15,16 +15,16 @@ from pathlib import Path
 import click
 
 from bench.__main__ import RESULTS, merge_results
+from devtools.core.core_private import read_info
+from devtools.core.core_under_test import is_real, require_core
+from devtools.core.history_archive import serve_archive
+from devtools.core.started_replica import StartedReplica
 from readpool.simulator.core_config import HISTORY
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreProcess
 from scaler.fleet.checkpoints import LEDGERS, Vouchers
 from scaler.probes.core import parse_core
 from scaler.probes.report import ProbeError
-from tests.component.core_private import read_info
-from tests.core_under_test import is_real, require_core
-from tests.e2e.history_archive import serve_archive
-from tests.e2e.started_replica import StartedReplica
 
 LEDGER_SECONDS = 5.0
 AWAY_LEDGERS = 60

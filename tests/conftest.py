@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
-from tests.strictness import IMPOSSIBLE, REAL_CORE, is_strict
+from devtools.strictness import IMPOSSIBLE, REAL_CORE, is_strict
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -15,7 +15,7 @@ from devtools.cluster.debian_base import BASE_PATH
 from devtools.cluster.image_archive import Layer, write_archive, write_layer
 from devtools.cluster.parts import PARTS, read_version
 from devtools.cluster.progress import Progress
-from tests.core_under_test import is_real
+from devtools.core.core_under_test import is_real
 
 TAG_DIGITS = 8
 CORE_PLACE = "/usr/bin/stellar-core"

@@ -30,12 +30,20 @@ class PoolError(ValueError):
     @classmethod
     def from_validation(cls, error: ValidationError, top: str) -> Self:
         """Say in our words what pydantic found first in the part of the manifest named `top`."""
-        first = error.errors(include_url=False)[0]
-        field = top + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        if first["type"] == BROKEN_RULE:
-            broken = first["ctx"]
+        return cls.list_all(error, top)[0]
+
+    @classmethod
+    def list_all(cls, error: ValidationError, top: str) -> list[Self]:
+        """List all that pydantic found in the part of the manifest named `top`, in our words."""
+        return [cls._from_details(details, top) for details in error.errors(include_url=False)]
+
+    @classmethod
+    def _from_details(cls, details: ErrorDetails, top: str) -> Self:
+        field = top + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"])
+        if details["type"] == BROKEN_RULE:
+            broken = details["ctx"]
             return cls(field + broken["path"], broken["value"], broken["allowed"])
-        return cls(field, None if first["type"] == "missing" else first["input"], _say_allowed(first))
+        return cls(field, None if details["type"] == "missing" else details["input"], _say_allowed(details))
 
 
 def _say_allowed(details: ErrorDetails) -> str:

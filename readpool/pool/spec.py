@@ -234,6 +234,23 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
     )
 
 
+def list_problems(manifest: Mapping[str, Any]) -> list[PoolError]:
+    """List all that parse_pool refuses in a manifest, where it raises the first; empty for a pool in order."""
+    problems: list[PoolError] = []
+    try:
+        _check_name((manifest.get("metadata") or {}).get("name"))
+    except PoolError as error:
+        problems.append(error)
+    spec = manifest.get("spec")
+    if spec is None:
+        return [*problems, PoolError("spec", None, "has to be given")]
+    try:
+        PoolSpec.model_validate_json(json.dumps(spec), strict=True)
+    except ValidationError as error:
+        problems += PoolError.list_all(error, "spec")
+    return problems
+
+
 def parse_what_is_understood(manifest: Mapping[str, Any]) -> ReadOnlyPool:
     """Parse a pool that parse_pool refuses, with defaults for what is not understood: enough to care for its readers.
 

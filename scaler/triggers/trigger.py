@@ -141,7 +141,7 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
             message names key, value and what is allowed.
     """
     check_name("namespace", namespace)
-    keys = Metadata(metadata, _KEYS)
+    keys = Metadata(metadata, KEYS)
     metric = keys.take_choice("metric", Metric, Metric.DESIRED_REPLICAS)
     target_value = keys.take_number("targetValue", 1.0, minimum=MIN_TARGET_VALUE, maximum=MAX_TARGET_VALUE)
     if metric is Metric.DESIRED_REPLICAS and target_value != 1.0:
@@ -171,12 +171,12 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
 
 
 _POOL_KEYS = ("pool", "metric", "targetValue")
-_KEYS = (
+KEYS = (
     *("service", "nodes", "port", "statsPort", "probe", "network", "references", "lagThreshold", "sustainSeconds"),
     *("targetReplicas", "minReplicas", "maxReplicas"),
     *_POOL_KEYS,
 )
-_NODES_KEYS = tuple(key for key in _KEYS if key not in ("service", "pool", "port"))
+_NODES_KEYS = tuple(key for key in KEYS if key not in ("service", "pool", "port"))
 _MAX_TO_TARGET = 4
 """maxReplicas to targetReplicas where the former is not given: as in the defaults of a ReadOnlyPool, 20 to 5."""
 _FLEET_PROBES = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from devtools.core.simulated_core import simulated_core
+from devtools.strictness import skip_where_impossible
 from readpool.simulator.core.identity import random_seed
 from tests.component.recorded_commands import RUNNING, Case, Step, normalise
-from tests.simulated_core import simulated_core
-from tests.strictness import skip_where_impossible
 
 PATIENCE_SECONDS = 30.0
 NOBODY = 65532

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.envoy_binary import require_envoy
-from tests.gate_process import Gate, run_gate
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import Gate, run_gate
 from tests.recording_core import RecordingCore, run_recording_core
 
 QUESTION = b"key=AAAA"

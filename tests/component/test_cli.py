@@ -64,7 +64,9 @@ def test_what_is_not_there_is_not_promised() -> None:
     assert "Did you mean" not in out
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("scaller", "scaler"), ("pool", "pools"), ("explian", "explain")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("scaller", "scaler"), ("pool", "pools"), ("explian", "explain"), ("validat", "validate")]
+)
 def test_a_command_that_is_nearly_one_is_suggested(typed: str, meant: str) -> None:
     code, out = run(typed)
     assert code == 2

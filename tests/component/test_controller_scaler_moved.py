@@ -3,8 +3,8 @@
 import asyncio
 
 from controller.observer.scaler_link import ScalerLink
+from devtools.pools.scripted_observer import serve_observer
 from tests.component.fake_dns import run_dns
-from tests.component.scripted_observer import serve_observer
 
 NAME = "scaler.test."
 ANEW_SECONDS = 0.3

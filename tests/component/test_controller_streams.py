@@ -13,9 +13,9 @@ from controller.observed.pool_keys import PoolKey
 from controller.observer.fleet_streams import FleetStreams
 from controller.observer.scaler_link import ScalerLink
 from controller.settings import ScalerTls
+from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
 from readpool.replica_class import ReplicaClass
 from tests.component.certificates import Authority
-from tests.component.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
 
 KEY = PoolKey("n", "pool")
 FIVE = {f"pool-{ordinal}": "fresh" for ordinal in range(5)}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.core.simulated_core import simulated_core
 from tests.component.core_folders import PATIENCE_SECONDS, Seen, core_folder
 from tests.component.recorded_commands import (
     RUNNING,
@@ -17,7 +18,6 @@ from tests.component.recorded_commands import (
     load_configurations,
     load_second_process,
 )
-from tests.simulated_core import simulated_core
 
 CONFIGURATIONS = load_configurations()
 GOOD = next(case for case in load_cases() if case.name == "good config run")

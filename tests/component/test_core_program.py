@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from devtools.core.simulated_core import simulated_core
 from readpool.simulator.core.program import build_program
-from tests.simulated_core import simulated_core
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "readpool" / "simulator" / "core"

@@ -13,10 +13,9 @@ from structlog.testing import capture_logs
 from controller.eds.eds import Assignment, EdsEndpoint, Health, Locality
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
-from readpool.host_port import HostPort
-from tests.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
-from tests.envoy_binary import require_envoy
-from tests.weighted_backends import (
+from devtools.envoy.eds_router import DELTA, POOL, WHOLE, Router, assign, run_router
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.weighted_backends import (
     Reader,
     compute_share_error,
     name_addresses,
@@ -25,6 +24,7 @@ from tests.weighted_backends import (
     to_port,
     wait_until_moved,
 )
+from readpool.host_port import HostPort
 
 REQUESTS = 10_000
 MOST_POINTS = 1.0

@@ -10,9 +10,9 @@ from controller.cluster.sight import Sight
 from controller.eds.eds import Assignment
 from controller.eds.eds_feed import MISSING_SECONDS, EdsFeed
 from controller.eds.eds_store import EdsStore
+from devtools.envoy.eds_slices import build_slice
 from readpool.kubernetes.informer import OnChange
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey, key_of
-from tests.unit.eds_slices import build_slice
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"
 POOL = "default/pool"

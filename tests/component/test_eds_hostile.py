@@ -14,8 +14,8 @@ from controller.eds.eds_messages import TYPE_URL
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
 from controller.eds.eds_subscription import MOST_NAMES
+from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
 from readpool.host_port import HostPort
-from tests.component.eds_client import EdsClient, open_stream, read_weights
 from tests.component.test_eds_service import weigh
 
 ONE = "10.0.0.1"

@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from controller.eds.eds import Assignment, build_assignment
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
+from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
+from devtools.envoy.eds_slices import build_slice
 from readpool.host_port import HostPort, SettingsError
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret
-from tests.component.eds_client import EdsClient, open_stream, read_weights
-from tests.unit.eds_slices import build_slice
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"
 LISTEN = HostPort("127.0.0.1", 0)

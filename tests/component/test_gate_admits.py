@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from controller.gate.gate_listeners import READ_PATHS
+from devtools.envoy.gate_process import build_request, read_status, send
 from tests.component.gate_stage import QUESTION, Stage, run_stage
 from tests.core_commands import CORE_COMMANDS
-from tests.gate_process import build_request, read_status, send
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSED = {0, 400, 403, 404, 405, 408, 413, 417, 426, 431, 501, 505}

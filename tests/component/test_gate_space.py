@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from controller.gate.gate_listeners import STATS_PATH
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import Gate, build_request, read_status, run_gate, send, take_ports
 from scaler.probes.gate import parse_gate
-from tests.envoy_binary import require_envoy
-from tests.gate_process import Gate, build_request, read_status, run_gate, send, take_ports
 
 pytestmark = pytest.mark.timeout(120)
 SECONDS = 30.0

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from devtools.api.small_api import serve_small_api
+from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.kinds import POOL, ObjectKey
 from scaler.fleets.pools import read_pools
 from scaler.triggers.pool_fleet import ReferenceRules
 from scaler.triggers.trigger import FleetSpec, build_pool_target
-from tests.component.small_api import serve_small_api
-from tests.unit.pool_manifests import build_manifest
 
 KEY = ObjectKey(POOL, "stellar", "reads")
 ASKED = build_pool_target("stellar", "reads")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from devtools.core.core_under_test import require_core
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreError, CoreProcess, check_binary
-from tests.core_under_test import require_core
 
 
 @pytest.fixture

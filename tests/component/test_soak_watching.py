@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
+from devtools.api.small_api import serve_small_api
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, STATEFUL_SET, Kind, ObjectKey
-from tests.component.small_api import serve_small_api
 from tests.soak.notebook import Notebook
 from tests.soak.watching import watch_cluster
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import aiohttp
 import pytest
 
+from devtools.strictness import skip_where_impossible
 from readpool.host_port import HostPort
 from readpool.replica_class import ReplicaClass
 from scaler.telemetry.event_stream import StreamLimits
@@ -15,7 +16,6 @@ from scaler.telemetry.stats import ScalerStats
 from scaler.telemetry.telemetry import TelemetryServer, start_telemetry
 from tests.component.event_reader import read_events
 from tests.component.scripted_fleets import ScriptedFleets, make_replica, make_snapshot, make_three_fresh
-from tests.strictness import skip_where_impossible
 
 LIMITS = StreamLimits(clients=5, heartbeat_seconds=0.3, write_seconds=0.5)
 

@@ -13,7 +13,7 @@ import yaml
 
 from devtools.cluster.builds import build_all
 from devtools.cluster.needs import UnmetNeedError
-from tests.strictness import skip_or_fail
+from devtools.strictness import skip_or_fail
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "readpool"
 KUBERNETES = "1.36.3"

@@ -13,6 +13,7 @@ import yaml
 
 from devtools.cluster.builds import build_all
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_or_fail
 from tests.e2e.alert_stories import (
     ANSWERS,
     CERTIFICATE,
@@ -36,7 +37,6 @@ from tests.e2e.alert_stories import (
     write_series,
 )
 from tests.e2e.rendered_chart import Helm, find
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(900)  # Helm and promtool may have to be built
 

@@ -12,15 +12,15 @@ import yaml
 
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
+from devtools.envoy.eds_router import BOOTSTRAP, assign
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.envoy_process import name_admin_socket, run_envoy
+from devtools.envoy.gate_process import take_ports
+from devtools.envoy.weighted_backends import Reader, run_backends, to_port, wait_until_moved
 from readpool.host_port import HostPort
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret
 from tests.e2e.rendered_chart import Helm, Object, RefusedError, args_of, find, pod_of
-from tests.eds_router import BOOTSTRAP, assign
-from tests.envoy_binary import require_envoy
-from tests.envoy_process import name_admin_socket, run_envoy
-from tests.gate_process import take_ports
-from tests.weighted_backends import Reader, run_backends, to_port, wait_until_moved
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 

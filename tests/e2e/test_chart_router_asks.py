@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
+from devtools.envoy.eds_router import BOOTSTRAP
 from tests.e2e.rendered_chart import Helm
 from tests.e2e.test_chart_router import ONE, read_config
-from tests.eds_router import BOOTSTRAP
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 

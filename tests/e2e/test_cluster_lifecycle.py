@@ -18,7 +18,7 @@ from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.process_identity import ProcessIdentity, identify
 from devtools.cluster.requirements import require_machine
 from devtools.cluster.waiting import wait_for
-from tests.strictness import skip_or_fail
+from devtools.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(600)
 

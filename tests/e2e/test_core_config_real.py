@@ -14,9 +14,9 @@ import pytest
 from controller.core_config.core_config import CoreSettings, build_core_config
 from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards import ShardAssignment
+from devtools.core.core_under_test import require_core
 from readpool.networks import NetworkFacts
 from readpool.public_networks import load_public_networks
-from tests.core_under_test import require_core
 
 ARCHIVES = ("https://a.example.com/core", "http://b.example.com:8080")
 HOSTILE = 'He said "it\'s" {0} \\ $(id) # ünïcode 🚀 ;'

@@ -14,12 +14,12 @@ import pytest_asyncio
 from controller.core_config.core_config import CorePorts, CoreSettings, build_core_config
 from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards import ShardAssignment
+from devtools.core.core_under_test import require_core, require_real_core
+from devtools.core.history_archive import ArchiveServer, serve_archive
 from readpool.networks import NetworkFacts
 from readpool.simulator.core_config import HISTORY
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreProcess
-from tests.core_under_test import require_core, require_real_core
-from tests.e2e.history_archive import ArchiveServer, serve_archive
 from tests.private_override import build_private_override
 
 SYNC_SECONDS = 90.0

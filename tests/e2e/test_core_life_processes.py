@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from devtools.core.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
+from devtools.core.simulated_core import simulated_core
 from readpool.simulator.core_config import Ports
 from readpool.simulator.core_process import CoreProcess
-from tests.component.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
-from tests.simulated_core import simulated_core
 
 NO_SUCH_ACCOUNT = "GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7"
 

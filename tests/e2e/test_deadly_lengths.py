@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from devtools.envoy.eds_router import POOL, run_router
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.envoy_process import name_admin_socket, run_envoy
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send, take_ports
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly, write_deadly_forms, write_deadly_streams
 from tests.e2e.rendered_chart import Helm
-from tests.eds_router import POOL, run_router
-from tests.envoy_binary import require_envoy
-from tests.envoy_process import name_admin_socket, run_envoy
-from tests.gate_process import build_request, read_status, run_gate, send, take_ports
 from tests.hostile.chart_router import run_chart_router, serve_discovery
 from tests.hostile.processes import read_line, run_program
 from tests.judged_requests import QUERY, find_deadly, find_faults

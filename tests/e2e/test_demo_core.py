@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.core_under_test import require_core
+from devtools.core.core_under_test import require_core
 from tests.e2e.demo_process import find_current, run_demo
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from devtools.envoy.eds_router import POOL, run_router
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send
 from tests.e2e.rendered_chart import Helm
-from tests.eds_router import POOL, run_router
-from tests.envoy_binary import require_envoy
 from tests.fuzzed_requests import Fuzzer
-from tests.gate_process import build_request, read_status, run_gate, send
 from tests.hostile.chart_router import run_chart_router, serve_discovery
 from tests.judged_requests import COMMAND, QUERY, find_deadly, find_faults, find_faults_of_length
 from tests.raw_core import ANSWER, RawCore, run_raw_core

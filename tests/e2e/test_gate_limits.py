@@ -16,9 +16,9 @@ from controller.gate.gate_listeners import (
     MOST_BODY_BYTES,
     READ_PATHS,
 )
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send
 from tests.component.gate_stage import QUESTION, Stage, run_stage
-from tests.envoy_binary import require_envoy
-from tests.gate_process import build_request, read_status, run_gate, send
 from tests.recording_core import run_recording_core
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,14 +15,14 @@ import pytest
 import pytest_asyncio
 
 from controller.gate.gate_listeners import READ_PATHS, GatePorts
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send, take_ports
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from tests.component.core_nodes import run_core_nodes
 from tests.component.fake_gates import run_gates
 from tests.component.gate_stage import QUESTION
 from tests.component.scaler_process import ScalerProcess, run_scaler
-from tests.envoy_binary import require_envoy
-from tests.gate_process import build_request, read_status, run_gate, send, take_ports
 from tests.recording_core import run_recording_core
 
 if TYPE_CHECKING:

@@ -13,10 +13,12 @@ import pytest_asyncio
 
 from controller.core_config.core_config import CoreSettings
 from controller.gate.gate_listeners import READ_PATHS
+from devtools.core.core_under_test import require_core
+from devtools.core.history_archive import serve_archive
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import Gate, build_request, read_status, run_gate, send
 from readpool.simulator.core_network import CoreNetworkSettings, start_core_network
 from tests.core_commands import CORE_COMMANDS
-from tests.core_under_test import require_core
-from tests.e2e.history_archive import serve_archive
 from tests.e2e.test_core_config_syncs import (
     ARCHIVED,
     NO_SUCH_ACCOUNT,
@@ -25,8 +27,6 @@ from tests.e2e.test_core_config_syncs import (
     can_connect,
     read_archived_ledger,
 )
-from tests.envoy_binary import require_envoy
-from tests.gate_process import Gate, build_request, read_status, run_gate, send
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 QUESTION = b"key=" + NO_SUCH_ACCOUNT

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_where_impossible
 from tests.hostile.assault import make_attack
 from tests.hostile.attacks import load_attack, load_attacks
 from tests.hostile.core import build_query
@@ -16,7 +17,6 @@ from tests.hostile.outcome import find_reasons
 from tests.hostile.part import Part
 from tests.hostile.processes import read_line, run_program
 from tests.hostile.readers import be_honest, write_query
-from tests.strictness import skip_where_impossible
 
 SECONDS = 2.0
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from devtools.cluster.needs import UnmetNeedError
-from tests.envoy_binary import require_envoy
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.strictness import skip_or_fail
 from tests.hostile.assault import make_attack
 from tests.hostile.attacks import load_attacks
 from tests.hostile.outcome import find_reasons
 from tests.hostile.parts import run_part
 from tests.hostile.report import build_table
-from tests.strictness import skip_or_fail
 
 ATTACKS = load_attacks()
 SECONDS = 60 / len(ATTACKS)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
+from devtools.core.core_under_test import require_core
 from readpool.replica_class import ReplicaClass
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from scaler.fleet.fleet import Fleet, FleetSettings
@@ -17,7 +18,6 @@ from scaler.probes import parse
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.triggers.trigger import FleetSpec, NodesSource
-from tests.core_under_test import require_core
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 0.4

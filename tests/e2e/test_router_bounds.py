@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.gate.gate_listeners import MOST_BODY_BYTES, READ_PATHS
+from devtools.envoy.gate_process import build_request, read_status, send
 from tests.e2e.rendered_chart import Helm
-from tests.gate_process import build_request, read_status, send
 from tests.hostile.chart_router import run_chart_router
 from tests.http2_frames import write_opening
 from tests.recording_core import run_recording_core

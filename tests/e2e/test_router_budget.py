@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from controller.gate.gate_listeners import READ_PATHS
-from tests.e2e.routed_replicas import assign_ports, run_told_router
-from tests.eds_router import BOOTSTRAP, Router
-from tests.envoy_binary import require_envoy
-from tests.gate_process import build_request, read_status, send
+from devtools.envoy.eds_router import BOOTSTRAP, Router
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.gate_process import build_request, read_status, send
+from devtools.envoy.routed_replicas import assign_ports, run_told_router
 from tests.recording_core import RecordingCore, run_recording_core
 
 pytestmark = pytest.mark.timeout(180)

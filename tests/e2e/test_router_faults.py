@@ -16,16 +16,16 @@ import pytest
 
 from controller.gate.gate_listeners import MOST_BODY_BYTES, READ_PATHS
 from devtools.cluster.needs import UnmetNeedError
-from tests.e2e.routed_replicas import Readers, assign_ports, run_told_router
-from tests.eds_router import DELTA, assign, build_router_config
-from tests.envoy_binary import require_envoy
-from tests.envoy_process import run_envoy
-from tests.gate_process import build_request, read_status, run_gate, send
-from tests.own_network import NODE_ADDRESS, OwnNetwork, make_network
+from devtools.envoy.eds_router import DELTA, assign, build_router_config
+from devtools.envoy.envoy_binary import require_envoy
+from devtools.envoy.envoy_process import run_envoy
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send
+from devtools.envoy.own_network import NODE_ADDRESS, OwnNetwork, make_network
+from devtools.envoy.replica_process import ReplicaProcess, run_replica_processes
+from devtools.envoy.routed_replicas import Readers, assign_ports, run_told_router
+from devtools.envoy.weighted_backends import Reader, name_addresses, to_port
+from devtools.strictness import skip_or_fail
 from tests.recording_core import run_recording_core
-from tests.replica_process import ReplicaProcess, run_replica_processes
-from tests.strictness import skip_or_fail
-from tests.weighted_backends import Reader, name_addresses, to_port
 
 pytestmark = pytest.mark.timeout(180)
 MOST_SECONDS = 5.0

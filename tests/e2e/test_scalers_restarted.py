@@ -16,6 +16,8 @@ from typing import Any
 import grpc
 import pytest
 
+from devtools.api.small_api import SmallApi, serve_small_api
+from devtools.pools.pool_manifests import ARCHIVE, build_manifest
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from readpool.kubernetes.kinds import POOL, ObjectKey
@@ -23,8 +25,6 @@ from readpool.simulator.fleet import FleetSettings, SimulatedFleet, start_fleet
 from readpool.simulator.network import NetworkSettings
 from readpool.simulator.node import NodeSettings
 from tests.component.scaler_process import ScalerProcess, run_scaler
-from tests.component.small_api import SmallApi, serve_small_api
-from tests.unit.pool_manifests import ARCHIVE, build_manifest
 
 pytestmark = pytest.mark.timeout(240)
 SECONDS = 60.0

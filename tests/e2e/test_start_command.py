@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 
 from controller.resources.start_command import BAD_COPY_EXIT
+from devtools.core.core_under_test import require_core
+from devtools.core.history_archive import ArchiveServer, serve_archive
+from devtools.core.started_replica import ARCHIVE_OF_NOBODY, StartedReplica, read_checkpoint
 from readpool.simulator.core_config import HISTORY
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
-from tests.core_under_test import require_core
-from tests.e2e.history_archive import ArchiveServer, serve_archive
-from tests.e2e.started_replica import ARCHIVE_OF_NOBODY, StartedReplica, read_checkpoint
 
 FREQUENCY = 8  # ledgers of a checkpoint of an accelerated network
 LOST = "Lost track of consensus"

@@ -21,6 +21,7 @@ from controller.archives.archive_reports import parse_archived_ledger
 from controller.core_config.core_config_override import ConfigError, parse_override
 from controller.eds.eds_subscription import MOST_NAMES, NotANameError, Subscription, TooManyNames
 from controller.observer.fleet_view import parse_fleet_view
+from devtools.pools.pool_manifests import build_manifest, read_example
 from readpool.callers import read_caller
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.pool.errors import PoolError
@@ -35,10 +36,9 @@ from scaler.probes.report import ProbeError
 from scaler.triggers.trigger import TriggerError, parse_trigger
 from tests.component.certificates import Authority, write_secret
 from tests.fuzz.mutation import mutate_bytes, mutate_json
-from tests.unit.pool_manifests import build_manifest, read_example
 from tests.unit.pool_statuses import FIVE, build_pool_manifest
-from tests.unit.test_gate_statistics import TEXT as GATE_STATISTICS
-from tests.unit.test_probe_any_bytes import REAL, check
+from tests.unit.scaler.probes.test_gate_statistics import TEXT as GATE_STATISTICS
+from tests.unit.scaler.probes.test_probe_any_bytes import REAL, check
 
 POOLS = {"default/a": "1", "default/b": "2"}
 _MOST_WORDS = 2000

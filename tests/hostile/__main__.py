@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devtools.cluster.needs import UnmetNeedError
-from tests.envoy_binary import EnvoyMissingError
+from devtools.envoy.envoy_binary import EnvoyMissingError
 from tests.hostile.assault import make_attack
 from tests.hostile.attack import Attack
 from tests.hostile.attacks import load_attacks

@@ -15,12 +15,12 @@ import yaml
 
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
+from devtools.envoy.eds_router import assign
+from devtools.envoy.envoy_binary import find_envoy
+from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket
+from devtools.envoy.gate_process import take_ports
 from readpool.host_port import HostPort
 from tests.e2e.rendered_chart import Helm, find, pod_of
-from tests.eds_router import assign
-from tests.envoy_binary import find_envoy
-from tests.envoy_process import EnvoyProcess, name_admin_socket
-from tests.gate_process import take_ports
 from tests.hostile.memory_group import MemoryGroup, make_memory_group, parse_memory
 from tests.hostile.processes import run_program
 

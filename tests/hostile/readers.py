@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.gate_process import read_answer, read_status
+from devtools.envoy.gate_process import read_answer, read_status
 from tests.hostile.part import Honest, UnansweredError
 
 QUERY_PATH = "/getledgerentryraw"

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from controller.observed.observed import Capabilities
+from devtools.pools.pool_manifests import ARCHIVE
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT
 from readpool.replica_class import ReplicaClass
 from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import EVERYTHING, FRESH, LAGGING
-from tests.unit.pool_manifests import ARCHIVE
 from tests.unit.pool_world import PoolWorld
 
 MOST_REPLICAS = 7

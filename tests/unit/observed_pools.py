@@ -7,11 +7,11 @@ from typing import Any
 from controller.observed.labels import build_labels, pod_name
 from controller.observed.observed import Capabilities, FleetView, ObservedPool, ReplicaView
 from controller.observed.plan_settings import PlanSettings
+from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.kinds import Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.public_networks import load_public_networks
 from readpool.replica_class import ReplicaClass
-from tests.unit.pool_manifests import build_manifest
 
 NOW = 1_700_000_000.0
 TIP = 55_000_000

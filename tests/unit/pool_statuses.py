@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from devtools.pools.pool_manifests import build_manifest
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from tests.unit.pool_manifests import build_manifest
 
 SEEN = "2026-11-25T12:00:00Z"
 TIP = 61_234_567

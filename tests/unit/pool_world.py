@@ -14,6 +14,7 @@ from controller.observed.labels import build_labels, claim_name, pod_name
 from controller.observed.observed import Capabilities, FleetView, ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.plan.plan import Plan, plan_pool
+from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.kinds import (
     ENDPOINT_SLICE,
     POD,
@@ -29,7 +30,6 @@ from readpool.pool.spec import parse_pool
 from readpool.replica_class import ReplicaClass
 from tests.unit.api_answers import keep_theirs, leave_out_empty, strip, write_time
 from tests.unit.observed_pools import EVERYTHING, NOW, SETTINGS, VERSION, build_fleet, build_pod
-from tests.unit.pool_manifests import build_manifest
 
 MOST_ROUNDS = 5
 WEIGHED: dict[str, Any] = {"loadBalancing": {"enabled": True}}

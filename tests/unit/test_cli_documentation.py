@@ -12,6 +12,7 @@ from readpool.cli.pools.explanation import explain_pool
 from readpool.cli.pools.explanation_document import describe_explanation
 from readpool.cli.reference import ELSEWHERE, build_help, find_marked, list_commands, write_help
 from readpool.cli.terminal.output import API_VERSION, Output
+from readpool.cli.validation.checked import Rules, build_report, check_text
 from readpool.v1 import observer_pb2 as pb
 from tests.unit.pool_statuses import FIVE, build_pool, build_pool_manifest
 
@@ -52,6 +53,14 @@ def test_the_fields_of_a_fleet_list_are_those_of_the_page() -> None:
     assert find_row("FleetList") == {"scaler", "items", *fleet, *fleet["tip"]}
     (row,) = [line for line in TEXT.splitlines() if line.startswith("| | | `replicas[]`")]
     assert set(re.findall(r"`([A-Za-z]+)`", row)) == set(fleet["replicas"][0])
+
+
+def test_the_fields_of_a_validation_report_are_those_of_the_page() -> None:
+    checked, others = check_text("f", "text", Rules())
+    document = build_report(checked, others)
+    (item,) = document["items"]
+    named = {*document, *item, *item["findings"][0]} - {"apiVersion", "kind"} | {"kind"}
+    assert find_row("ValidationReport") == named
 
 
 def test_the_fields_of_an_explanation_are_those_of_the_page() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from controller.core_config.core_config_version import parse_major
+from devtools.pools.pool_manifests import read_example
 from readpool.core_versions import RECOMMENDED_CORE
 from readpool.pool.spec import parse_pool
 from readpool.public_networks import list_protocols, load_public_networks
-from tests.unit.pool_manifests import read_example
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = ["README.md", "docs/**/*.md", "examples/**/*.yaml", "readpool/pool/*.py"]

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from devtools.api.controller_stage import ControllerStage
 from readpool.kubernetes.kinds import Kind
-from tests.e2e.api.controller_stage import ControllerStage
 
 _GROUP = "admissionregistration.k8s.io"
 _PATH = f"/apis/{_GROUP}/v1"

@@ -9,12 +9,11 @@ import pytest
 import pytest_asyncio
 import uvloop
 
+from devtools.api.api_server import ApiServer, Programs, find_programs, run_api_server
+from devtools.api.controller_stage import ControllerStage, set_stage
+from devtools.api.definition import install_crd
 from devtools.cluster.needs import UnmetNeedError
-from devtools.cluster.waiting import wait_for
-from readpool.pool.crd import render_crd
-from tests.e2e.api.api_server import ApiServer, Programs, find_programs, run_api_server
-from tests.e2e.api.controller_stage import ControllerStage, set_stage
-from tests.strictness import skip_or_fail
+from devtools.strictness import skip_or_fail
 
 _NUMBERS = itertools.count(1)
 
@@ -56,17 +55,3 @@ async def stage(api_server: ApiServer, namespace: str, tmp_path: Path) -> AsyncI
     """Give a namespace with all that a controller talks to."""
     async with set_stage(api_server, namespace, tmp_path) as staged:
         yield staged
-
-
-def install_crd(server: ApiServer) -> None:
-    """Apply the definition as kubectl's users do, and return when pools can be made."""
-    server.access.kubectl("apply", "-f", "-", stdin=render_crd())
-    # `kubectl wait` for Established fails where there is no status yet, and says too little where there is: it comes
-    # before each part of the API server has heard of the new kind.
-    wait_for("ReadOnlyPools to be served", lambda: _is_served(server), seconds=30, every=0.1)
-
-
-def _is_served(server: ApiServer) -> bool:
-    return "readonlypools" in server.access.kubectl(
-        "api-resources", "--api-group=stellar.org", "--cached=false", "-o", "name"
-    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.unit.pool_manifests import ARCHIVE, read_example
+from devtools.pools.pool_manifests import ARCHIVE, read_example
 
 _KEDA = "github.com/kedacore/keda/v2"
 _SCALED_OBJECTS = "config/crd/bases/keda.sh_scaledobjects.yaml"

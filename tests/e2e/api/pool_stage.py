@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 
+from devtools.pools.pool_manifests import build_manifest
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from readpool.kubernetes.client import KubernetesClient, connect
@@ -22,7 +23,6 @@ from readpool.v1.observer_pb2_grpc import ObserverStub
 from tests.component.core_nodes import CoreNode, run_core_nodes
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.scaler_process import ScalerProcess, start_scaler
-from tests.unit.pool_manifests import build_manifest
 
 if TYPE_CHECKING:
     from readpool.keda.externalscaler_pb2_grpc import ExternalScalerAsyncStub  # exists in the typed stub only

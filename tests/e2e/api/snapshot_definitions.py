@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.e2e.api.go_modules import fetch_module
+from devtools.api.go_modules import fetch_module
 
 _MODULE = "github.com/kubernetes-csi/external-snapshotter/client/v8"
 _PINS = Path(__file__).resolve().parents[2] / "pins" / "external-snapshotter"

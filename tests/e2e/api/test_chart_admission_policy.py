@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from devtools.api.api_server import ApiServer
+from devtools.api.controller_stage import ControllerStage
+from devtools.api.running_pool import BALANCED
 from devtools.cluster.access import Access, KubectlError
 from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import HTTP_ROUTE, POD, PROMETHEUS_RULE, SCALED_OBJECT, STATEFUL_SET, VOLUME_SNAPSHOT
-from tests.e2e.api.api_server import ApiServer
-from tests.e2e.api.controller_stage import ControllerStage
 from tests.e2e.api.open_definitions import defined
-from tests.e2e.api.running_pool import BALANCED
 from tests.e2e.api.test_chart_roles import grant, revoke
 from tests.e2e.api.test_controller_rights import Clock, live_a_full_life, make_storage_class
 from tests.e2e.rendered_chart import NAMESPACE, Helm, Object

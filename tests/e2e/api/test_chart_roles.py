@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from devtools.api.api_relay import run_relay
+from devtools.api.api_server import ApiServer
+from devtools.api.controller_stage import ControllerStage
+from devtools.api.rights import Right, list_rights
+from devtools.api.running_pool import BALANCED, has_replicas
 from readpool.kubernetes.kinds import POD, STATEFUL_SET
-from tests.e2e.api.api_relay import run_relay
-from tests.e2e.api.api_server import ApiServer
-from tests.e2e.api.controller_stage import ControllerStage
 from tests.e2e.api.pool_stage import run_pool_stage
-from tests.e2e.api.rights import Right, list_rights
-from tests.e2e.api.running_pool import BALANCED, has_replicas
 from tests.e2e.rendered_chart import NAMESPACE, Helm, Object
 
 pytestmark = pytest.mark.timeout(900, func_only=True)  # Helm may have to be built

@@ -16,10 +16,12 @@ from typing import Any
 import grpc
 import pytest
 
+from devtools.api.api_server import ApiServer, Programs, run_api_server
+from devtools.cluster.access import KubectlError
 from devtools.cluster.certificates import write_kubeconfig
+from devtools.pools.pool_manifests import build_manifest
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
-from tests.e2e.api.api_server import ApiServer, Programs, run_api_server
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)
@@ -179,3 +181,33 @@ async def wait_until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while not holds():  # noqa: ASYNC110 - what holds is on a screen, which sets no event
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        pytest.param(
+            {"targetReplica": 5, "storage": {"syze": "1Gi"}}, ("spec.targetReplica", "spec.storage.syze"), id="unknown"
+        ),
+        pytest.param(
+            {"historyArchiveUrls": ["https://a.example", "https://a.example"]},
+            ("spec.historyArchiveUrls[1]",),
+            id="twice",
+        ),
+    ],
+)
+async def test_what_validate_says_offline_the_api_server_says_too(
+    api_server: ApiServer, spec: dict[str, Any], fields: tuple[str, ...]
+) -> None:
+    manifest = json.dumps(build_manifest("readers", **spec))
+    with pytest.raises(KubectlError) as refusal:
+        api_server.access.kubectl("create", "--validate=strict", "--dry-run=server", "-f", "-", stdin=manifest)
+    process = await asyncio.create_subprocess_exec(
+        *READPOOL, "validate", "-f", "-", "-o", "json", stdin=PIPE, stdout=PIPE, env=os.environ
+    )
+    out, _ = await process.communicate(manifest.encode())
+    assert process.returncode == 1
+    errors = [one for one in json.loads(out)["items"][0]["findings"] if one["level"] == "error"]
+    assert {one["field"] for one in errors} == set(fields)
+    for error in errors:
+        assert error["message"].partition("; did you mean")[0] in str(refusal.value)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.running_pool import has_replicas, running_pool
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import NETWORK_POLICY, PDB, POOL, SERVICE, STATEFUL_SET, Kind, Manifest
 from tests.e2e.api.admission import build_policy, build_webhook, in_force, silent_server
-from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.running_pool import has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(180)
 MIRROR = "mirror.example/"

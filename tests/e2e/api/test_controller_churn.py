@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api.controller_stage import ControllerStage
-from tests.e2e.api.running_pool import BALANCED, running_pool
+from devtools.api.controller_stage import ControllerStage
+from devtools.api.running_pool import BALANCED, running_pool
 
 pytestmark = pytest.mark.timeout(180)
 FRESH = {f"pool-{ordinal}": 100 for ordinal in range(5)}

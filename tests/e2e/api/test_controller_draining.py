@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from devtools.api.api_relay import Asked
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.running_pool import has_replicas, running_pool
 from readpool.kubernetes.kinds import POOL
-from tests.e2e.api.api_relay import Asked
-from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.running_pool import has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 ALL = {f"pool-{ordinal}": 100 for ordinal in range(5)}

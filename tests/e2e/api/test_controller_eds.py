@@ -8,12 +8,12 @@ import aiohttp
 import grpc
 import pytest
 
+from devtools.api.controller_stage import ControllerStage
+from devtools.api.running_pool import BALANCED, has_replicas
+from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
+from devtools.envoy.gate_process import take_ports
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, STATEFUL_SET
-from tests.component.eds_client import EdsClient, open_stream, read_weights
-from tests.e2e.api.controller_stage import ControllerStage
-from tests.e2e.api.running_pool import BALANCED, has_replicas
-from tests.gate_process import take_ports
 
 pytestmark = pytest.mark.timeout(180)
 SECONDS = 30.0

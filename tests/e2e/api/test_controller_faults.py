@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from devtools.api.api_relay import FORBIDDEN, Asked, refuse
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.running_pool import FRESH, has_replicas, running_pool
 from readpool.kubernetes.kinds import CONFIG_MAP, NETWORK_POLICY, SERVICE, STATEFUL_SET
-from tests.e2e.api.api_relay import FORBIDDEN, Asked, refuse
-from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.running_pool import FRESH, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -11,14 +11,14 @@ import pytest_asyncio
 import yaml
 
 from controller.resources.http_route import build_http_route
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.gateway_definitions import read_definition, read_http_route_definition
+from devtools.api.running_pool import FRESH, has_replicas
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_or_fail
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, POOL, SERVICE, Kind
 from readpool.pool.spec import parse_pool
-from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.gateway_definitions import read_definition, read_http_route_definition
 from tests.e2e.api.open_definitions import remove
-from tests.e2e.api.running_pool import FRESH, has_replicas
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(180)
 ROUTED: dict[str, Any] = {

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from devtools.api.api_server import ApiServer
+from devtools.api.controller_stage import SECONDS, USER, ControllerStage, set_stage
+from devtools.api.running_pool import BALANCED, has_replicas, running_pool
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
@@ -25,9 +28,6 @@ from readpool.kubernetes.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
-from tests.e2e.api.api_server import ApiServer
-from tests.e2e.api.controller_stage import SECONDS, USER, ControllerStage, set_stage
-from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(300)
 KINDS = (SERVICE, CONFIG_MAP, STATEFUL_SET, NETWORK_POLICY, PDB, ENDPOINT_SLICE, POD, POOL)

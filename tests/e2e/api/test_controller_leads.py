@@ -8,8 +8,8 @@ from asyncio.subprocess import Process
 import aiohttp
 import pytest
 
+from devtools.api.controller_stage import ControllerStage
 from readpool.kubernetes.kinds import LEASE, SERVICE, STATEFUL_SET
-from tests.e2e.api.controller_stage import ControllerStage
 
 pytestmark = pytest.mark.timeout(120)
 TAKEOVER_SECONDS = 20.0

@@ -12,8 +12,11 @@ from controller.observed.differs import differs
 from controller.observed.observed import Capabilities, ObservedPool
 from controller.observed.plan_settings import Grants
 from controller.plan.plan import Plan, plan_pool
+from devtools.api.api_server import ApiServer
+from devtools.api.gateway_definitions import read_http_route_definition
 from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.waiting import wait_for
+from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import (
     HTTP_ROUTE,
@@ -26,12 +29,9 @@ from readpool.kubernetes.kinds import (
     kind_of,
 )
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.controller_objects import POOLS, PROMETHEUS_RULES, find_scaled_object_definition
-from tests.e2e.api.gateway_definitions import read_http_route_definition
 from tests.unit.observed_pools import FRESH, LAGGING, NOW, build_fleet, build_pod
 from tests.unit.observed_pools import SETTINGS as LEAST_SETTINGS
-from tests.unit.pool_manifests import build_manifest
 
 pytestmark = pytest.mark.timeout(180)
 MANAGER = "readpool-test"

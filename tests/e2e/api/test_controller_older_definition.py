@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from devtools.api.api_server import Programs, run_api_server
+from devtools.api.controller_stage import USER, ControllerStage, set_stage
 from readpool.kubernetes.kinds import EVENT, POOL, STATEFUL_SET
 from readpool.pool.crd import build_crd
-from tests.e2e.api.api_server import Programs, run_api_server
-from tests.e2e.api.controller_stage import USER, ControllerStage, set_stage
 
 pytestmark = pytest.mark.timeout(120)
 

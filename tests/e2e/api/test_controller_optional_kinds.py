@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from devtools.api.controller_stage import USER, ControllerStage
 from readpool.kubernetes.kinds import POOL, PROMETHEUS_RULE, SCALED_OBJECT
-from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.open_definitions import install, remove
 
 pytestmark = pytest.mark.timeout(120)

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 import yaml
 
+from devtools.api.controller_stage import ControllerStage
+from devtools.api.gateway_definitions import find_definitions
+from devtools.api.go_modules import fetch_module
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_or_fail
 from readpool.kubernetes.kinds import HTTP_ROUTE, SCALED_OBJECT, Kind
-from tests.e2e.api.controller_stage import ControllerStage
-from tests.e2e.api.gateway_definitions import find_definitions
-from tests.e2e.api.go_modules import fetch_module
 from tests.e2e.api.open_definitions import remove
 from tests.e2e.api.test_controller_optional_kinds import tell_ready
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(180)
 CHECK_SECONDS = 0.3

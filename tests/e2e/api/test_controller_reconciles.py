@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.running_pool import BALANCED, has_replicas, running_pool
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     EVENT,
@@ -16,8 +18,6 @@ from readpool.kubernetes.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from tests.e2e.api.controller_stage import USER, ControllerStage
-from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 CHILDREN = {

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.running_pool import BALANCED, has_replicas, running_pool
 from readpool.kubernetes.kinds import CONFIG_MAP, POOL, SCALED_OBJECT, SERVICE
-from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.open_definitions import defined
-from tests.e2e.api.running_pool import BALANCED, has_replicas, running_pool
 
 pytestmark = pytest.mark.timeout(120)
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from devtools.api.controller_stage import USER, ControllerStage
+from devtools.api.rights import Right, list_rights
+from devtools.api.running_pool import BALANCED
 from readpool.kubernetes.kinds import (
     ENDPOINT_SLICE,
     EVENT,
@@ -19,10 +22,7 @@ from readpool.kubernetes.kinds import (
     VOLUME_SNAPSHOT,
     Kind,
 )
-from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.open_definitions import defined
-from tests.e2e.api.rights import Right, list_rights
-from tests.e2e.api.running_pool import BALANCED
 from tests.e2e.rendered_chart import Helm
 
 pytestmark = pytest.mark.timeout(180)

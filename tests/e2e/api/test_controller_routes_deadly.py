@@ -9,15 +9,15 @@ import pytest
 import pytest_asyncio
 
 from controller.gate.gate import READ_PORT
+from devtools.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
 from devtools.cluster.needs import UnmetNeedError
+from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.envoy.gate_process import build_request, read_answer, read_status
+from devtools.envoy.weighted_backends import Connect
+from devtools.strictness import skip_or_fail
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly_forms, write_deadly_streams
-from tests.e2e.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
-from tests.envoy_binary import EnvoyMissingError
-from tests.gate_process import build_request, read_answer, read_status
 from tests.judged_requests import find_deadly
 from tests.raw_core import RawCore
-from tests.strictness import skip_or_fail
-from tests.weighted_backends import Connect
 
 pytestmark = pytest.mark.timeout(300)
 ANSWER_SECONDS = 1.5

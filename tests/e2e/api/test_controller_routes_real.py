@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from devtools.cluster.needs import UnmetNeedError
-from tests.e2e.api.routes_measures import (
+from devtools.api.routes_measures import (
     Mix,
     Pattern,
     measure_shares,
@@ -23,9 +22,10 @@ from tests.e2e.api.routes_measures import (
     measure_weight_shifts,
     read_eagerly,
 )
-from tests.e2e.api.routes_stage import RoutesStage, Way, set_routes_stage
-from tests.envoy_binary import EnvoyMissingError
-from tests.strictness import skip_or_fail
+from devtools.api.routes_stage import RoutesStage, Way, set_routes_stage
+from devtools.cluster.needs import UnmetNeedError
+from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(300)
 MOST_POINTS = 1.0

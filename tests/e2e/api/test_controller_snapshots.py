@@ -9,13 +9,13 @@ import pytest
 import pytest_asyncio
 
 from controller.resources.claims import read_size
+from devtools.api.controller_stage import USER, ControllerStage
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_or_fail
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import EVENT, POD, POOL, PVC, STATEFUL_SET, VOLUME_SNAPSHOT, Manifest
-from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.api.open_definitions import remove
 from tests.e2e.api.snapshot_definitions import read_volume_snapshot_definition
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(180)
 CHECK_SECONDS = 0.3

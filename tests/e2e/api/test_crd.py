@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from devtools.api.api_server import ApiServer
 from devtools.cluster.access import Access, KubectlError
+from devtools.pools.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Manifest, Refused, build_manifest, read_example
 from readpool.pool.spec import ShardStrategy, parse_pool
 from readpool.pool.status import PoolStatus, dump_status
-from tests.e2e.api.api_server import ApiServer
-from tests.unit.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Manifest, Refused, build_manifest, read_example
-from tests.unit.test_pool_status import FULL_STATUS
+from tests.unit.readpool.pool.test_pool_status import FULL_STATUS
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from devtools.api.api_server import ApiServer
 from devtools.cluster.access import Access, KubectlError
+from devtools.pools.pool_manifests import ARCHIVE, Manifest, build_manifest
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import parse_pool
-from tests.e2e.api.api_server import ApiServer
-from tests.unit.pool_manifests import ARCHIVE, Manifest, build_manifest
 
 pytestmark = pytest.mark.timeout(600)
 

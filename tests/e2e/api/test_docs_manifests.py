@@ -10,16 +10,16 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from devtools.api.api_server import Programs, run_api_server
+from devtools.api.gateway_definitions import find_definitions
+from devtools.api.go_modules import fetch_module
 from devtools.cluster.access import Access, KubectlError
 from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_or_fail
 from readpool.pool.crd import render_crd
 from tests.docs_pages import ROOT, list_manifest_texts
-from tests.e2e.api.api_server import Programs, run_api_server
-from tests.e2e.api.gateway_definitions import find_definitions
-from tests.e2e.api.go_modules import fetch_module
 from tests.e2e.rendered_chart import Object
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(600, func_only=True)
 ELSEWHERE = ("cert-manager.io", "monitoring.coreos.com", "argoproj.io", "toolkit.fluxcd.io", "snapshot.storage.k8s.io")

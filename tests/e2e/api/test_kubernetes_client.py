@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from devtools.api.api_server import ApiServer
 from readpool.kubernetes.client import KubernetesClient, NoKubernetes, connect
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import CONFIG_MAP, KINDS, LEASE, POOL, PROMETHEUS_RULE, SERVICE, Kind
 from readpool.kubernetes.lease import lead
-from tests.e2e.api.api_server import ApiServer
 
 pytestmark = pytest.mark.timeout(180)
 WAIT_SECONDS = 40.0

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from devtools.api.api_server import ApiServer
 from devtools.cluster.access import KubectlError
 from devtools.cluster.waiting import wait_for
 from readpool.kubernetes.client import connect
 from readpool.kubernetes.kinds import POOL
 from readpool.v1.observer_pb2 import REPLICA_CLASS_FRESH, REPLICA_CLASS_LAGGING, Fleets, WatchRequest
-from tests.e2e.api.api_server import ApiServer
 from tests.e2e.api.pool_stage import POLL_SECONDS, PoolStage, PoolStream, apply_pool, run_pool_stage
 
 pytestmark = pytest.mark.timeout(180)

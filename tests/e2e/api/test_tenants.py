@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from controller.resources.pod_template import merge_template
+from devtools.api.api_server import ApiServer
+from devtools.api.controller_stage import USER, ControllerStage
 from devtools.cluster.access import Access, KubectlError
 from devtools.cluster.waiting import wait_for
+from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.kinds import POOL, STATEFUL_SET
-from tests.e2e.api.api_server import ApiServer
-from tests.e2e.api.controller_stage import USER, ControllerStage
 from tests.e2e.rendered_chart import CHART, KUBERNETES, NAMESPACE, Helm, Object
-from tests.unit.pool_manifests import build_manifest
 
 pytestmark = pytest.mark.timeout(900, func_only=True)  # Helm may have to be built
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"

@@ -15,10 +15,10 @@ import pytest
 from devtools.cluster.evidence import save_evidence
 from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.provided import ProvidedCluster, provide_cluster
+from devtools.strictness import skip_or_fail
 from tests.e2e.cluster import shared_release
 from tests.e2e.cluster.core_network import CoreNetwork, start_core_network
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.strictness import skip_or_fail
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts"
 TEST_SECONDS = 420

@@ -1,7 +1,7 @@
 """The faults that a test needs, where the cluster can be given them."""
 
 from devtools.cluster.faults import Faults
-from tests.strictness import skip_where_impossible
+from devtools.strictness import skip_where_impossible
 
 
 def require_faults(faults: Faults, *names: str) -> Faults:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from devtools.cluster.provided import ProvidedCluster
+from devtools.envoy.envoy_binary import require_envoy
 from tests.e2e.cluster.own_release import OwnRelease, fetch_series
 from tests.e2e.cluster.read_only_pool import Manifest, PoolView, apply_pool
 from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release
-from tests.envoy_binary import require_envoy
 
 ROUTER = "service/readpool-router"
 ROUTER_PORT = 11628

@@ -7,6 +7,7 @@ import pytest
 
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.core_network import CORE, CoreNetwork, build_watchers
 from tests.e2e.cluster.never_scaling import (
     Fault,
@@ -24,7 +25,6 @@ from tests.e2e.cluster.scaled_fleet import HPA_SYNC_SECONDS, scale_fleet
 from tests.e2e.cluster.scaled_object import build_metadata
 from tests.e2e.cluster.scaler_log import ScalerEvent
 from tests.e2e.cluster.shared_release import POLL_SECONDS
-from tests.strictness import skip_where_impossible
 
 TARGET = 3
 LAG_THRESHOLD = 100

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from devtools.cluster.provided import ProvidedCluster
+from devtools.strictness import skip_or_fail
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
 from tests.e2e.cluster.rollout_watch import watch_rollout
-from tests.strictness import skip_or_fail
 
 TARGET = 3
 VOUCHING = 5

@@ -8,11 +8,11 @@ import pytest
 from devtools.cluster.lifecycle import is_serving
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
-from tests.strictness import skip_where_impossible
 
 TARGET = 2
 LEASE = "readpool-controller"

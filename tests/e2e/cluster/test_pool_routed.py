@@ -8,6 +8,7 @@ import pytest
 
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_where_impossible
 from tests.core_commands import CORE_COMMANDS
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
@@ -15,7 +16,6 @@ from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_po
 from tests.e2e.cluster.read_only_pool import CORE, build_pool
 from tests.e2e.cluster.shared_release import NAMESPACE
 from tests.e2e.cluster.steady_readers import fail_on, keep_reading, read_times
-from tests.strictness import skip_where_impossible
 
 TARGET = 3
 SHARE_POINTS = 5.0

@@ -5,11 +5,11 @@ import pytest
 
 from devtools.cluster.access import KubectlError
 from devtools.cluster.provided import ProvidedCluster
+from devtools.envoy.envoy_binary import require_envoy
 from tests.e2e.cluster.core_configuration import HISTORY_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
-from tests.envoy_binary import require_envoy
 
 TARGET = 3
 INFO_PORT = 11627

@@ -12,6 +12,7 @@ import pytest
 
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_pool
@@ -19,7 +20,6 @@ from tests.e2e.cluster.port_cuts import without_peers
 from tests.e2e.cluster.read_only_pool import LAG_THRESHOLD, POOL_LABEL, PoolView, build_pool
 from tests.e2e.cluster.stale_answers import Staleness, collect_newest, count_stale
 from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading, read_times
-from tests.strictness import skip_where_impossible
 
 TARGET = 3
 PLAIN = "plain"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from devtools.cluster.provided import ProvidedCluster
+from devtools.strictness import skip_or_fail
 from tests.e2e.cluster.shared_release import build_shared_values
-from tests.strictness import skip_or_fail
 
 ROOT = Path(__file__).resolve().parents[3]
 MOST_SECONDS = 300

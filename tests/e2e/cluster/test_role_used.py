@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from devtools.api.gateway_definitions import read_http_route_definition
 from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.provided import ProvidedCluster
-from tests.e2e.api.gateway_definitions import read_http_route_definition
+from devtools.strictness import skip_or_fail, skip_where_impossible
 from tests.e2e.cluster.controller_role import Right, list_asked, list_granted
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import PoolView, apply_pool, build_pool
-from tests.strictness import skip_or_fail, skip_where_impossible
 
 ACCOUNT = "readpool-controller"
 SEEN_SECONDS = 90.0

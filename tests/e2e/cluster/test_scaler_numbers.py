@@ -9,8 +9,8 @@ from devtools.cluster.debian_base import build_base
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.readpool_image import compute_added_bytes
 from devtools.cluster.waiting import wait_for
+from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.strictness import skip_where_impossible
 
 READY_SECONDS = 3.0
 ADDED_BYTES = 120_000_000

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from devtools.api.small_api import Refusal, Write
+from devtools.api.small_cluster import SmallCluster, run_small_cluster
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
@@ -22,8 +24,6 @@ from readpool.kubernetes.kinds import (
     Kind,
     ObjectKey,
 )
-from tests.component.small_api import Refusal, Write
-from tests.component.small_cluster import SmallCluster, run_small_cluster
 
 pytestmark = pytest.mark.timeout(120)
 MIRROR = "registry.mirror/"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from devtools.api.small_api import Refusal, Write
+from devtools.api.small_cluster import SmallCluster, run_small_cluster
 from readpool.kubernetes.kinds import CONFIG_MAP, ENDPOINT_SLICE, HTTP_ROUTE, POD, POOL, SERVICE, Kind, ObjectKey
-from tests.component.small_api import Refusal, Write
-from tests.component.small_cluster import SmallCluster, run_small_cluster
 
 pytestmark = pytest.mark.timeout(120)
 HANGS_SECONDS = 10.0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from devtools.api.small_api import Refusal, Write
+from devtools.api.small_cluster import SmallCluster, run_small_cluster
 from readpool.kubernetes.kinds import HTTP_ROUTE, POD, ObjectKey
-from tests.component.small_api import Refusal, Write
-from tests.component.small_cluster import SmallCluster, run_small_cluster
 from tests.e2e.controller.test_controller_each_object import spoil
 
 pytestmark = pytest.mark.timeout(180)

@@ -13,12 +13,12 @@ from controller.cluster.watches import Watches
 from controller.eds.eds_feed import EdsFeed
 from controller.eds.eds_server import EdsServer
 from controller.eds.eds_store import EdsStore
+from devtools.api.small_api import SmallApi, serve_small_api
+from devtools.envoy.eds_client import open_stream, read_weights
+from devtools.envoy.eds_slices import build_slice
 from readpool.host_port import HostPort
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, ObjectKey
-from tests.component.eds_client import open_stream, read_weights
-from tests.component.small_api import SmallApi, serve_small_api
-from tests.unit.eds_slices import build_slice
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from controller.gate.gate_listeners import MOST_READERS
-from tests.gate_process import read_answer
+from devtools.envoy.gate_process import read_answer
 from tests.hostile.attack import Attack, Ports, Stand
 from tests.hostile.connections import Arrive, Crowd, wait_for_end
 

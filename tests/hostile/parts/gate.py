@@ -17,10 +17,10 @@ from controller.core_config.core_config import CorePorts
 from controller.gate.gate import build_gate
 from controller.gate.gate_config import GateSettings, build_gate_config
 from controller.gate.gate_listeners import READY_PATH, GatePorts
+from devtools.envoy.envoy_binary import find_envoy
+from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket
+from devtools.envoy.gate_process import take_ports
 from readpool.pool.spec import PoolSpec
-from tests.envoy_binary import find_envoy
-from tests.envoy_process import EnvoyProcess, name_admin_socket
-from tests.gate_process import take_ports
 from tests.hostile.core import build_query
 from tests.hostile.memory_group import MemoryGroup, make_memory_group, parse_memory
 from tests.hostile.part import Honest, Part

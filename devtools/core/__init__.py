@@ -1,0 +1,1 @@
+"""A Stellar Core to test on, simulated or real, and what a private network of them needs."""

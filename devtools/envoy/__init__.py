@@ -1,0 +1,1 @@
+"""A real Envoy as gate and router, with backends that tell what they were asked."""
