@@ -16,15 +16,12 @@ COMMANDS = {
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),
     "top": ("readpool.cli.fleets.top", "top", "Show what a scaler sees, live."),
-<<<<<<< HEAD
     "backtest": ("readpool.cli.backtest.command", "backtest", "Replay a pool's past to compare other settings."),
-=======
     "validate": (
         "readpool.cli.validation.validate",
         "validate",
         "Check manifests of pools and triggers, without a cluster.",
     ),
->>>>>>> main
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and report whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Show a pool that heals itself in 90 seconds: no cluster, no root."),
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and trials."),

@@ -8,6 +8,7 @@ from readpool.cli.backtest.replay import Outcome
 from readpool.cli.backtest.report import Report
 
 _TICKS = 5
+_LEAST_MINUTES, _MOST_MINUTES_SHARE = 10.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All settings on their axes: replica-hours a day, and minutes a day below the target."""
+    """All settings on their axes: replica-hours a day, and minutes a day below the target.
+
+    What is far worse than today's setting lies on the upper edge, so that the others can be told apart.
+    """
 
     hours: Axis
     minutes: Axis
@@ -47,11 +51,12 @@ class Chart:
 def build_chart(report: Report) -> Chart:
     """Build the chart of all outcomes of a report."""
     hours = _build_axis([one.replica_hours for one in report.outcomes])
-    minutes = _build_axis([0.0, *(60 * one.below_hours for one in report.outcomes)])
+    most = _MOST_MINUTES_SHARE * max(_LEAST_MINUTES, 60 * report.today.below_hours)
+    minutes = _build_axis([0.0, *(min(most, 60 * one.below_hours) for one in report.outcomes)])
     marks = tuple(
         Mark(
             hours.place(one.replica_hours),
-            minutes.place(60 * one.below_hours),
+            min(1.0, minutes.place(60 * one.below_hours)),
             one,
             is_today=one is report.today,
             is_front=one in report.front,
