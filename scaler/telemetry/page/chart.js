@@ -63,7 +63,7 @@ export class LagChart {
     mark(this.drawing, "width", String(this.scale.width));
     mark(this.drawing, "height", String(this.scale.height));
     this.layer.replaceChildren(this.#aboveThreshold(), ...this.#grid(), ...this.#lines());
-    say(this.key, `lags from ${number(threshold)}`);
+    say(this.key, `lagging at ${number(threshold)}`);
     this.#describe();
     this.cursor.draw(this.scale, this.#classes);
   }
@@ -136,7 +136,7 @@ export class LagChart {
     const furthest = lag < 0 ? "" : ` Furthest behind now: ${worst}, ${count(lag, "ledger")}.`;
     const span = duration(this.scale.end - this.scale.begin);
     say(this.title, `Lag of ${count(this.#classes.size, "replica")} of ${name}`);
-    say(this.desc, `Ledgers behind the tip over ${span}, logarithmic; a replica lags from ${number(threshold)}.${furthest}`);
+    say(this.desc, `Ledgers behind the tip over ${span}, logarithmic; a replica is lagging at ${number(threshold)}.${furthest}`);
   }
 }
 

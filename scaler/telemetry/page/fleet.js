@@ -102,11 +102,11 @@ export class FleetView {
   #renderBody(now) {
     const { counts, bounds, known, desired, maxLag, threshold, message, reason } = this.summary;
     const others = IN_BAR.filter((its) => its !== "fresh" && counts[its] > 0);
-    this.#fact("fresh", sayFresh(counts.fresh, bounds[1]), sayOthers(others, counts) || (known > 0 ? `${number(bounds[1])} wanted` : "no replica is known"));
+    this.#fact("fresh", sayFresh(counts.fresh, bounds[1]), sayOthers(others, counts) || (known > 0 ? `target ${number(bounds[1])}` : "no replicas found"));
     const size = desired === null || desired === known ? number(known) : `${number(known)} → ${number(desired)}`;
-    const wish = desired === null ? "held as they are" : `${number(desired)} desired`;
+    const wish = desired === null ? "size unchanged" : `${number(desired)} desired`;
     this.#fact("size", size, `${wish}, ${number(bounds[0])} to ${number(bounds[2])} allowed`);
-    this.#fact("lag", number(maxLag), maxLag === null ? "nobody's lag is known" : `${maxLag === 1 ? "ledger" : "ledgers"}; lags from ${number(threshold)}`);
+    this.#fact("lag", number(maxLag), maxLag === null ? "lag unknown" : `${maxLag === 1 ? "ledger" : "ledgers"}; lagging at ${number(threshold)}`);
     this.#renderTip(now);
     say(this.message, message);
     say(this.reason, reason);
@@ -116,10 +116,10 @@ export class FleetView {
 
   #renderTip(now) {
     const { tip } = this.summary;
-    if (!tip) return this.#fact("tip", "–", "not known yet");
+    if (!tip) return this.#fact("tip", "–", "unknown");
     const age = now - tip.movedAt;
     const ago = duration(age);
-    const notes = { moving: age < 1.5 ? "moved just now" : `moved ${ago} ago`, stalled: `has not moved for ${ago}`, halted: `halted: has not moved for ${ago}` };
+    const notes = { moving: age < 1.5 ? "advanced just now" : `advanced ${ago} ago`, stalled: `stalled for ${ago}`, halted: `halted for ${ago}` };
     this.#fact("tip", number(tip.ledger), notes[tip.state]);
     mark(this.facts.tip.note.parentElement, "data-state", tip.state);
     return undefined;

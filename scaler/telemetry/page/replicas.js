@@ -9,8 +9,8 @@ const COLUMNS = [
   ["ledger", "Ledger"],
   ["lag", "Lag"],
   ["rate", "Rate"],
-  ["fresh", "Until fresh"],
-  ["detail", "In its own words"],
+  ["fresh", "Time to fresh"],
+  ["detail", "Node status"],
 ];
 const NUMBERS = new Set(["ledger", "lag", "rate"]);
 const NATURAL = new Intl.Collator("en", { numeric: true });
@@ -24,7 +24,7 @@ export class ReplicaTable {
     this.body = h("tbody", { role: "rowgroup" });
     const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads));
     const table = h("table", { class: "replicas", role: "table" }, head, this.body);
-    this.none = h("p", { class: "none" }, "No replica is known.");
+    this.none = h("p", { class: "none" }, "No replicas found.");
     this.element = h("div", { class: "replicas-box", tabindex: "0", role: "region", "aria-label": "Replicas" }, table, this.none);
     this.body.addEventListener("pointerover", (event) => onPoint(event.target.closest("tr")?.dataset.replica ?? null));
     this.body.addEventListener("pointerleave", () => onPoint(null));
