@@ -7,7 +7,7 @@ from controller.routing.weights import WeightSettings
 from readpool.cli.backtest.history import History, Sample, Setting, build_history
 from readpool.cli.backtest.replay import Outcome
 from readpool.cli.backtest.scaling import OurScaling, make_weigh
-from readpool.simulator.day.day import PoolDay, View
+from readpool.simulator.day.day import PoolDay, View, Weigh
 from readpool.simulator.day.oddities import DAY_SECONDS
 from readpool.simulator.day.scenario import draw_day
 from scaler.policy.policy import Bounds, PolicySettings
@@ -63,5 +63,5 @@ def _scale(setting: Setting) -> OurScaling:
     return OurScaling(PolicySettings(Bounds(setting.minimum, setting.target, setting.maximum)))
 
 
-def _weigh(setting: Setting):  # noqa: ANN202 - the type is the model's own
+def _weigh(setting: Setting) -> Weigh:
     return make_weigh(WeightSettings(enough_fresh=setting.target))

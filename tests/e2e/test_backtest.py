@@ -17,6 +17,7 @@ import pytest
 
 from devtools.cluster.builds import build_all
 from devtools.cluster.needs import UnmetNeedError
+from devtools.strictness import skip_or_fail
 from readpool.cli.backtest.advice import DEFAULT_PRICE, advise, compute_cost, compute_fit
 from readpool.cli.backtest.grid import build_grid
 from readpool.cli.backtest.history import History, Setting
@@ -24,7 +25,6 @@ from readpool.cli.backtest.reconstruction import reconstruct
 from readpool.cli.backtest.replay import replay
 from readpool.simulator.day.oddities import DAY_SECONDS
 from tests.model_history import live_truly, record_days
-from tests.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(900)  # Prometheus may have to be built
 OWN = Setting(5, 3, 20, 12)

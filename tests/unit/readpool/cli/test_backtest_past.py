@@ -28,7 +28,7 @@ def make_history(
     """Make a history of minutes; `lags` gives those of a minute that differ from 0, with -1 for silence."""
     samples = []
     for minute in range(count):
-        known = {f"core-{number}": 0 for number in range(replicas)} | lags(minute)
+        known = {f"core-{number}": 0 for number in range(replicas)} | dict(lags(minute))
         samples.append(
             Sample(minute * STEP, requests, replicas, {name: lag for name, lag in known.items() if lag >= 0})
         )
