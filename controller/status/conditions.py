@@ -35,7 +35,7 @@ class PoolFacts:
         rewrites: fields that another client changes after every apply.
         out_of_service: names of the replicas that are out of service.
         is_misread: the spec is invalid, so routing follows the last valid one.
-        snapshots, growth: the conditions Snapshots and VolumeSpace; None if they are disabled.
+        snapshots, growth, resources: the conditions Snapshots, VolumeSpace and Resources; None where there is none.
         core_too_old: why Stellar Core cannot follow the network; empty if it can, or if that is unknown.
     """
 
@@ -70,6 +70,7 @@ class PoolFacts:
     out_of_service: tuple[str, ...] = ()
     snapshots: "Judgement | None" = None
     growth: "Judgement | None" = None
+    resources: "Judgement | None" = None
     core_too_old: str = ""
 
 
@@ -96,7 +97,7 @@ def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
         _judge_refused(_judge_route(facts, _judge_routing(facts)), facts.refused_route),
         *sharded,
         *alerting,
-        *(one for one in (facts.snapshots, facts.growth) if one is not None),
+        *(one for one in (facts.snapshots, facts.growth, facts.resources) if one is not None),
     )
 
 
