@@ -87,7 +87,7 @@ class Controller:
             queued=leading.workers.queued if leading is not None else 0,
             failing=leading.workers.failing if leading is not None else 0,
             pools_watched=len(leading.streams) if leading is not None else 0,
-            connected=leading.streams.heard if leading is not None else 0,
+            connected=leading.streams.connected if leading is not None else 0,
         )
 
 

@@ -70,7 +70,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
+    """Return whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
     try:
         ip_address(host)
     except ValueError:
@@ -79,7 +79,7 @@ def is_address(host: str) -> bool:
 
 
 def explain_refusal(address: str, *, allow_loopback: bool = False, networks: NetworkRules = ANY_NETWORK) -> str | None:
-    """Say why an address may not be connected to; None when it may.
+    """Explain why an address is not allowed; None if it is.
 
     IPv4 addresses inside IPv6 ones (mapped, compatible, translated, NAT64, 6to4, Teredo) are judged as what they lead
     to.

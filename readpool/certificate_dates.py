@@ -26,11 +26,11 @@ class CertificateDates:
     not_after: float
 
     def has_ended(self, now: float) -> bool:
-        """Tell whether it is good no more."""
+        """Return whether it is good no more."""
         return now > self.not_after
 
     def ends_soon(self, now: float) -> bool:
-        """Tell whether less than a tenth of its life is left."""
+        """Return whether less than a tenth of its life is left."""
         return now > self.not_after - (self.not_after - self.not_before) / _LAST_PART
 
 

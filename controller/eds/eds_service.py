@@ -191,7 +191,7 @@ class EdsService:
         )
 
     def _tell_refusal(self, node: str, request: Any) -> None:
-        """Say once that an Envoy refuses what it was sent; it goes on with what it had."""
+        """Log once that an Envoy rejects a response; it keeps its last endpoints."""
         if not request.HasField("error_detail"):
             return
         self._stats.refusals += 1

@@ -150,7 +150,7 @@ def _build_filter(name: str, message: str, **settings: Any) -> dict[str, Any]:
 
 
 def _build_body_limit(most_bytes: int) -> dict[str, Any]:
-    """Take a body in whole before Core sees any of it: it knows no chunks, and slow senders would hold its threads."""
+    """Buffer the whole body: Core does not support chunks, and slow senders would block its threads."""
     return _build_filter("buffer", "Buffer", max_request_bytes=most_bytes)
 
 

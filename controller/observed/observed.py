@@ -139,7 +139,7 @@ class ObservedPool:
     may_restart: bool = True
 
     def is_held(self, key: ObjectKey) -> bool:
-        """Tell whether the API server does not let an object be written."""
+        """Return whether the API server does not let an object be written."""
         return key in self.refused or key in self.failing
 
     @property

@@ -22,7 +22,7 @@ def read_scaler_clock(fleet: FleetView, now: float) -> float:
 
 
 def is_skew_absurd(fleet: FleetView, now: float) -> bool:
-    """Tell whether the scaler's clock and ours differ by more than any clock should."""
+    """Return whether the scaler's clock and ours differ by more than any clock should."""
     heard_at = now if fleet.heard_at is None else fleet.heard_at
     return abs(heard_at - fleet.at) > MOST_SKEW_SECONDS
 

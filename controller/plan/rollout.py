@@ -101,7 +101,7 @@ def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutR
 
 
 def _is_of_no_use(replica: RolloutReplica) -> bool:
-    """Tell whether nobody loses anything by its restart: it is of another network, or answers nobody."""
+    """Return whether nobody loses anything by its restart: it is of another network, or answers nobody."""
     is_silent = replica.replica_class is ReplicaClass.UNREACHABLE and not replica.is_ready
     return is_silent or replica.replica_class is ReplicaClass.FOREIGN
 
@@ -116,12 +116,12 @@ def _is_behind(replica: RolloutReplica) -> bool:
 
 
 def _is_sick(replica: RolloutReplica) -> bool:
-    """Tell whether it is known not to be fresh; of one that is ready, a silent scaler says nothing."""
+    """Return whether it is known not to be fresh; of one that is ready, a silent scaler says nothing."""
     is_silent = replica.replica_class is ReplicaClass.UNKNOWN and replica.is_ready
     return replica.replica_class is not ReplicaClass.FRESH and not is_silent
 
 
 def _is_on_the_way(replica: RolloutReplica) -> bool:
-    """Tell whether a restarted one is not back yet. One that lags was fresh since it started, so it is back."""
+    """Return whether a restarted one is not back yet. One that lags was fresh since it started, so it is back."""
     is_back = replica.replica_class in (ReplicaClass.FRESH, ReplicaClass.LAGGING) and replica.is_ready
     return not replica.is_outdated and not replica.is_terminating and not is_back

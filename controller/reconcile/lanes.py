@@ -52,7 +52,7 @@ def list_reader_deletions(plan: Plan) -> list[ObjectKey]:
 
 
 def is_needed(key: ObjectKey, observed: ObservedPool, unwritten: AbstractSet[ObjectKey]) -> bool:
-    """Tell whether a slice serves somebody until what is unwritten does: others of its Service, or a route to it."""
+    """Return whether a slice serves somebody until what is unwritten does: others of its Service, or a route to it."""
     manifest = observed.children.get(key)
     if key.kind != ENDPOINT_SLICE or not _read_uids(manifest) & _list_alive(observed):
         return False
@@ -75,7 +75,7 @@ def list_other_deletions(plan: Plan, observed: ObservedPool) -> list[ObjectKey]:
 
 
 def are_readers_told(plan: Plan, observed: ObservedPool) -> bool:
-    """Tell whether slices and routes are as the plan wants them, but for a route that cannot be: it leads to slices."""
+    """Return whether slices and routes match the plan, except for a route that cannot be written."""
     keys = [key_of(kind_of(one), one) for one in list_reader_writes(plan, observed)] + list_reader_deletions(plan)
     stuck = {key for key in keys if key.kind == HTTP_ROUTE and observed.is_held(key)}
     return all(key in stuck or is_needed(key, observed, stuck) for key in keys)
@@ -131,7 +131,7 @@ def _read_service(manifest: Manifest) -> str:
 
 
 def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
-    """Tell whether a route that is not there yet waits for its backends."""
+    """Return whether a route that is not there yet waits for its backends."""
     if kind_of(manifest) != HTTP_ROUTE or key_of(HTTP_ROUTE, manifest) in observed.children:
         return False
     names = (class_service_name(observed.pool.name, freshness) for freshness in Freshness)
@@ -139,7 +139,7 @@ def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
 
 
 def _may_be_of(key: ObjectKey, service: str, observed: ObservedPool) -> bool:
-    """Tell whether a slice is of a Service; of one that is not there yet nobody knows."""
+    """Return whether a slice is of a Service; of one that is not there yet nobody knows."""
     manifest = observed.children.get(key)
     return manifest is None or _read_service(manifest) == service
 

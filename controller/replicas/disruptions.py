@@ -59,7 +59,7 @@ def _is_to_be_shut(observed: ObservedPool, replicas: Sequence[Replica], wanted: 
 
 
 def _is_on_the_way(replica: Replica) -> bool:
-    """Tell whether it is expected to be fresh: it is made anew, starts, catches up, or gains."""
+    """Return whether it is expected to be fresh: it is made anew, starts, catches up, or gains."""
     if replica.is_out_of_service:
         return False
     if replica.replica_class is ReplicaClass.LAGGING:
@@ -68,5 +68,5 @@ def _is_on_the_way(replica: Replica) -> bool:
 
 
 def _has_one_gone(replicas: Sequence[Replica], since: float) -> bool:
-    """Tell whether somebody has been taken since then, by the API server's times of the pod or of the one after it."""
+    """Return whether a replica was evicted since then, by the API server's times of its pod or the next one."""
     return any(max(one.made_at or 0.0, one.ends_at or 0.0) >= since for one in replicas)

@@ -65,7 +65,7 @@ def name_hold(replicas: Sequence[Replica], wanted: int, size: int) -> str:
 
 
 def can_serve(replica: Replica) -> bool:
-    """Tell whether a reader gets an answer from it: by the scaler's word, and by the kubelet's where that says none.
+    """Return whether a reader gets an answer from it: by the scaler's word, and by the kubelet's where that says none.
 
     The kubelet's alone says of a newcomer that it answers, not that it has anything to read.
     """

@@ -72,7 +72,7 @@ class Replica:
     started_at: float | None = None
 
     def may_catch_up(self, now: float) -> bool:
-        """Tell whether it may still be catching up before Core's `run`, when nobody answers: it has not yet done so."""
+        """Return whether it may still be catching up before Core's `run`, during which it does not respond."""
         if self.trouble is not None or self.started_at is None or now - self.started_at >= MOST_SECONDS:
             return False
         heard_at = self.last_word.observed_at if self.last_word is not None else None
@@ -164,7 +164,7 @@ def _find_view(pod: Manifest, views: Mapping[str, ReplicaView]) -> ReplicaView |
 
 
 def _is_of_this(view: ReplicaView, start: float | None) -> bool:
-    """Tell whether a word is of the pod that has been there since `start`, and not of one that had its address before.
+    """Return whether a report is about the pod that exists since `start`, and not about an earlier one of its address.
 
     By Core's own start, which its node's clock tells as it does the pod's, or else by when it was heard. That nobody
     answers there is true of whoever is there.
@@ -226,6 +226,6 @@ def list_out_of_service(replicas: Iterable[Replica]) -> list[Replica]:
 
 
 def _is_out_of_service(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether a pod is out of service, by annotation or label; the value may say why, and only false denies it."""
+    """Return whether a pod is out of service, by annotation or label; every value except false counts."""
     marks = (metadata.get(part) or {} for part in ("annotations", "labels"))
     return any(str(mark.get(OUT_OF_SERVICE, "false")).strip().lower() != "false" for mark in marks)

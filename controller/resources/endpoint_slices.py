@@ -88,7 +88,7 @@ def list_slices(children: Mapping[ObjectKey, Manifest], service: str) -> list[Ma
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class CurrentEndpoint:
     """What an endpoint has at present."""
 
     uid: str
@@ -96,10 +96,10 @@ class Route:
     freshness: Freshness
 
 
-def read_routes(slices: Iterable[Manifest]) -> dict[str, Route]:
+def read_routes(slices: Iterable[Manifest]) -> dict[str, CurrentEndpoint]:
     """Read what is in force, by the pod's name."""
     return {
-        target.get("name", ""): Route(target.get("uid", ""), weight, _read_freshness(manifest))
+        target.get("name", ""): CurrentEndpoint(target.get("uid", ""), weight, _read_freshness(manifest))
         for manifest in slices
         if (weight := _read_weight(manifest)) is not None
         for endpoint in manifest.get("endpoints") or ()

@@ -94,7 +94,7 @@ _UNIONS = (_HANDLERS, _VALUES, _SOURCES | _OTHER_SOURCES)
 
 
 def _is_displaced(name: str, theirs: Mapping[str, Any]) -> bool:
-    """Tell whether a field of ours is a member of a union of which theirs brings another."""
+    """Return whether a field of ours is a member of a union of which theirs brings another."""
     return any(
         name in union and any(theirs[other] is not None for other in union & theirs.keys() - {name})
         for union in _UNIONS

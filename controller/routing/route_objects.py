@@ -51,7 +51,7 @@ class _Class:
 
 
 def is_route_missed(observed: ObservedPool) -> bool:
-    """Tell whether a route is asked for, and the cluster does not know what that is."""
+    """Return whether a route is asked for, and the cluster does not know what that is."""
     return observed.pool.spec.load_balancing.http_route is not None and not observed.capabilities.gateway_api
 
 

@@ -62,11 +62,11 @@ class Snapshot:
     is_going: bool = False
 
     def has_failed(self, now: float) -> bool:
-        """Tell whether its driver has given reason enough to wait for it no longer."""
+        """Return whether its driver has given reason enough to wait for it no longer."""
         return bool(self.fails) and not self.is_ready and now - self.asked_at >= FAILED_SECONDS
 
     def is_pending(self, now: float) -> bool:
-        """Tell whether it may be good yet."""
+        """Return whether it may be good yet."""
         return self.verdict is Verdict.NONE and not self.is_going and not self.has_failed(now)
 
     @property
@@ -217,7 +217,7 @@ def choose_kept(snapshots: Iterable[Snapshot], keep: int, in_use: Collection[str
 
 
 def _follows(good: Snapshot, useless: Snapshot, now: float) -> bool:
-    """Tell whether a good snapshot was asked for after another was found to be of no use."""
+    """Return whether a good snapshot was asked for after another was found to be of no use."""
     found_at = useless.judged_at if useless.verdict is Verdict.BAD else min(now, useless.asked_at + FAILED_SECONDS)
     return good.asked_at > found_at
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from controller.observed import reasons
 from controller.resources.pod_state import CORE
-from controller.status.conditions import Judgement
+from controller.status.pool_facts import DesiredCondition
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 
 _NEEDED = {"cpu": "CPU", "memory": "memory"}
 
 
-def judge_requests(spec: PoolSpec) -> Judgement | None:
+def judge_requests(spec: PoolSpec) -> DesiredCondition | None:
     """Judge what a replica of a public network asks for; None where there is nothing to warn of."""
     if spec.network is Network.CUSTOM:
         return None
@@ -30,7 +30,7 @@ def judge_requests(spec: PoolSpec) -> Judgement | None:
         f"Stellar Core requests no {' and no '.join(missing)} on {spec.network}, so a busy node starves it {evicted}:"
         " set spec.resources.requests"
     )
-    return Judgement("Resources", Verdict.FALSE, reasons.NO_REQUESTS, message)
+    return DesiredCondition("Resources", ConditionStatus.FALSE, reasons.NO_REQUESTS, message)
 
 
 def _list_in_template(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -42,7 +42,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def list_of(*keys: str, kind: str = "map") -> dict[str, Any]:
-    """Say how server-side apply merges a list: by these keys, or with `kind` as a set or as one (atomic)."""
+    """Return how server-side apply merges a list: by these keys, or by `kind` as a set or atomically."""
     return {LIST_TYPE: kind} | ({LIST_MAP_KEYS: list(keys)} if keys else {})
 
 
