@@ -92,7 +92,7 @@ class Controller:
 
 
 class _Leading:
-    """What exists only while this process leads: made anew with each term, so that nothing old is left."""
+    """What exists only while this process leads: recreated with each term, so that nothing old is left."""
 
     def __init__(
         self,

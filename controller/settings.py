@@ -1,6 +1,6 @@
 """What the controller was started with: parsed and without contradictions before anything runs.
 
-Each flag of `readpool controller` ends up here; files are only named, whoever needs them reads them.
+Each flag of `readpool controller` ends up here; files are only named here, and read where they are used.
 """
 
 import re
