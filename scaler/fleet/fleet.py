@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.checkpoints import Vouchers, list_vouchers
 from scaler.fleet.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.fleet.fleet_messages import add_shortage, explain_no_replicas
 from scaler.fleet.fleet_policy import build_policy, hold_where_useless, list_trusted
-from scaler.fleet.fleet_words import add_shortage, say_why_none
 from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.fleet.membership import is_same_member
 from scaler.fleet.readers import find_failing, find_rates
@@ -28,7 +28,7 @@ from scaler.standing.acquaintances import Acquaintance, greet, list_last, order_
 from scaler.standing.claims import build_claim, find_majority
 from scaler.standing.core_protocol import find_network_protocol, note_too_old
 from scaler.standing.freshness import advance
-from scaler.standing.standing import ReplicaStanding, Thresholds
+from scaler.standing.standing import ReplicaState, Thresholds
 from scaler.standing.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip
 from scaler.standing.unseen import forget_unseen
 from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
@@ -72,7 +72,7 @@ class Fleet:
         self._memory = recall(spec.remembered, spec.network, self._policy, now)
         self._observed_since = now
         self._addresses: dict[str, str] = {}
-        self._standings: dict[str, ReplicaStanding] = {}
+        self._standings: dict[str, ReplicaState] = {}
         self._acquaintances: dict[str, Acquaintance] = {}
         self._windows: dict[str, RequestWindow] = {}
         self._references: dict[Reference, Hearing] = {}
@@ -96,7 +96,7 @@ class Fleet:
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = build_policy(spec)
         if spec.network is not None:
-            self._hold_to(spec.network, now)
+            self._set_network(spec.network, now)
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
         """Take which members there are, name to base URL; whoever stays keeps its history.
@@ -125,7 +125,7 @@ class Fleet:
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
         """Remember those that leave and may be made anew; who was let go is forgotten."""
-        held = self._memory.surplus.held
+        held = self._memory.surplus.last_desired
         let_go = list_last(self._standings, None if held is None else held + len(self._out)) - members.keys()
         gone = {name: self._standings[name] for name in leaving - let_go}
         self._acquaintances = take_leave(self._acquaintances, gone, now)
@@ -151,7 +151,7 @@ class Fleet:
             self._look_around(now)
             after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
             self._standings[name] = after
-        return (after.replica_class, after.is_doubted) != (standing.replica_class, standing.is_doubted)
+        return (after.replica_class, after.is_suspect) != (standing.replica_class, standing.is_suspect)
 
     def observe_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
         """Take what the gate beside a member said; of one that fails, the last word counts until it is too old."""
@@ -167,7 +167,7 @@ class Fleet:
         self._references[reference] = hear(self._references.get(reference), outcome, now)
         self._vouchers.note(reference, outcome)
 
-    def snapshot(self, now: float) -> FleetSnapshot:
+    def advance(self, now: float) -> FleetSnapshot:
         """Take the fleet as it stands at `now`, with what follows from it."""
         oldest = now - self._remembered_seconds
         self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
@@ -177,7 +177,7 @@ class Fleet:
         decision, self._memory = self._decide(replicas, out, now)
         decision = add_out_of_service(decision, out)
         self._sequence += 1
-        decision = say_why_none(
+        decision = explain_no_replicas(
             decision,
             self._standings,
             self._network,
@@ -247,7 +247,7 @@ class Fleet:
         """Judge anew which network this is and where it stands."""
         self._looked_at = now
         if self._spec.network is None:
-            self._hold_to(find_majority(self._standings.values(), self._network), now)
+            self._set_network(find_majority(self._standings.values(), self._network), now)
         claims = list(self._gather_claims(now))
         self._verdicts = self._judge_references(claims, now)
         claims += [verdict.claim for verdict in self._verdicts if verdict.claim is not None]
@@ -258,7 +258,7 @@ class Fleet:
         )
         self._standings = note_too_old(self._standings, self._protocol)
 
-    def _hold_to(self, network: str | None, now: float) -> None:
+    def _set_network(self, network: str | None, now: float) -> None:
         """Hold the members to a network; what was concluded before it was known, or of another one, is forgotten."""
         if network == self._network:
             return
@@ -267,7 +267,7 @@ class Fleet:
             if standing.replica_class is not ReplicaClass.UNREACHABLE:
                 unknown = ReplicaClass.UNKNOWN
                 self._standings[name] = replace(
-                    standing, replica_class=unknown, since=now, detail="", dissenting_polls=0, ailing_since=None
+                    standing, replica_class=unknown, since=now, detail="", contradicting_polls=0, degraded_since=None
                 )
         self._network = network
 

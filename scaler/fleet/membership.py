@@ -30,7 +30,7 @@ class Membership:
     missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def is_doubted(self) -> bool:
+    def is_uncertain(self) -> bool:
         """Tell whether the last answers were empty, but too few of them to be believed."""
         return 0 < self.empty_lookups < _AGREEING_LOOKUPS
 

@@ -12,7 +12,7 @@ from scaler.fleet.request_figures import RequestFigures
 from scaler.policy.policy import Bounds, Decision
 from scaler.policy.remembered import Remembered
 from scaler.probes.report import ClosedLedger
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
 
@@ -26,7 +26,7 @@ class Replica:
 
     name: str
     address: str
-    standing: ReplicaStanding
+    standing: ReplicaState
     requests: RequestFigures | None = None
     volume_used_percent: int | None = None
 

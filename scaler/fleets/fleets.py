@@ -21,10 +21,10 @@ from scaler.fleets.node_account import NodeAccount
 from scaler.fleets.publisher import Publisher
 from scaler.fleets.sources import Sources
 from scaler.fleets.watched_fleet import WatchedFleet, name_fleet
-from scaler.polling.open_files import raise_open_files_limit
+from scaler.polling.rlimits import raise_open_files_limit
 from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.pool_grounds import was_deleted
+from scaler.triggers.pool_hold_reasons import was_deleted
 from scaler.triggers.trigger import FleetSpec, PoolSource, build_pool_target
 
 _LEASE_CHECKS_PER_LEASE = 20
@@ -100,7 +100,7 @@ class Fleets:
         return fleet
 
     @contextmanager
-    def hold(self, spec: FleetSpec, caller: str = "") -> Iterator[WatchedFleet]:
+    def lease(self, spec: FleetSpec, caller: str = "") -> Iterator[WatchedFleet]:
         """Keep a fleet for as long as the block runs: streams do, which ask only once."""
         fleet = self.watch(spec, caller)
         fleet.holders += 1
@@ -209,5 +209,5 @@ def _log_pool(fleet: WatchedFleet) -> None:
         fleet=fleet.name,
         bounds=astuple(spec.bounds),
         lagThreshold=spec.lag_threshold,
-        hold=spec.hold.reason if spec.hold else "",
+        hold=spec.hold_reason.reason if spec.hold_reason else "",
     )

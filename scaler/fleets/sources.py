@@ -74,7 +74,7 @@ class Sources:
     def change(self, fleet: WatchedFleet, spec: FleetSpec) -> None:
         """Hold the fleet to another spec, and follow what that names. What it has in common with before goes on."""
         before = fleet.spec
-        fleet.hold_to(spec)
+        fleet.apply_spec(spec)
         known, wanted = self._list_references(before), self._list_references(spec)
         for reference in known.keys() - wanted.keys():
             self._references.unsubscribe(reference, fleet)
@@ -136,7 +136,7 @@ class Sources:
                 note_failed(str(error), error.reason)
             else:
                 membership = advance_membership(membership, found)
-                if not membership.is_doubted:
+                if not membership.is_uncertain:
                     take(membership.members, self._settings.max_nodes)
             await asyncio.sleep(self._find_lookup_period(fleet))
 

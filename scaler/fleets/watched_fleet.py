@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from readpool.clock import Clock
 from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.keda_metrics import MetricUnavailable
 from scaler.fleet.known_replicas import REPLICAS_MISSING
-from scaler.fleet.metrics import NoGround
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.fleets.change_counter import ChangeCounter
 from scaler.fleets.change_log import ChangeLog
@@ -79,7 +79,7 @@ class WatchedFleet:
         self._fold = Fleet(name, spec, settings, clock())
         self._changed = ChangeCounter()
         self._change_log = ChangeLog(name)
-        self.snapshot: FleetSnapshot = self._fold.snapshot(clock())
+        self.snapshot: FleetSnapshot = self._fold.advance(clock())
 
     @property
     def member_count(self) -> int:
@@ -100,7 +100,7 @@ class WatchedFleet:
         conditions.
 
         Raises:
-            NoGround: when it is time again.
+            MetricUnavailable: when it is time again.
         """
         now, shortage = self._clock(), self.snapshot.shortage
         if not (shortage or self._not_headless) or not isinstance(self.asked.source, ServiceSource):
@@ -108,8 +108,8 @@ class WatchedFleet:
         if self._reminded_at is None or now - self._reminded_at >= _REMINDER_SECONDS:
             self._reminded_at = now
             if self._not_headless:
-                raise NoGround(NOT_HEADLESS, self._not_headless)
-            raise NoGround(REPLICAS_MISSING, shortage)
+                raise MetricUnavailable(NOT_HEADLESS, self._not_headless)
+            raise MetricUnavailable(REPLICAS_MISSING, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
         """Take what came of one poll of one member."""
@@ -131,7 +131,7 @@ class WatchedFleet:
         """Take that a member has no gate, or another one than before."""
         self._fold.forget_gate(name)
 
-    def hold_to(self, spec: FleetSpec) -> None:
+    def apply_spec(self, spec: FleetSpec) -> None:
         """Hold it to another spec. What was observed stays, unless that was of other nodes than are meant now."""
         now = self._clock()
         if spec.source == self.spec.source:
@@ -195,7 +195,7 @@ class WatchedFleet:
     def publish(self) -> None:
         """Take a snapshot, log what changed with it, and wake whoever waits for it."""
         self.has_news = False
-        self.snapshot = self._fold.snapshot(self._clock())
+        self.snapshot = self._fold.advance(self._clock())
         self._change_log.note_snapshot(self.snapshot)
         self._changed.advance()
 

@@ -11,7 +11,7 @@ from math import ceil, exp
 from readpool.replica_class import ReplicaClass
 from scaler.standing.overload import falls_behind, is_company, is_on_proof
 from scaler.standing.paces import Pace, find_proven, follow_paces, keeps_pace
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _REMEMBERED = 16
 _LEAST_REQUESTS = 5.0
@@ -61,10 +61,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What has been learned. What one replica bears outlives this process where something keeps it: see find_borne.
+    """What has been learned. The capacity of a replica outlives this process if something keeps it.
 
     Attributes:
-        borne: requests/s at which replicas began to fall behind, newest last; those on trial are among them.
+        onset_rates: requests/s at which replicas began to fall behind, newest last; those on trial are among them.
         trials: what may yet be taken back.
         paces: how those keep pace that do.
         proven: requests/s that two replicas bore for minutes, the most so far.
@@ -75,7 +75,7 @@ class Capacity:
         load: None where the request rate is unknown, and has been for a minute.
     """
 
-    borne: tuple[float, ...] = ()
+    onset_rates: tuple[float, ...] = ()
     alone: Onset | None = None
     in_step: Mapping[str, float] = field(default_factory=dict)
     load: Load | None = None
@@ -87,7 +87,7 @@ class Capacity:
 
 def learn(
     capacity: Capacity,
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     requests: Mapping[str, float] | None,
     now: float,
     failing: Collection[str] = (),
@@ -126,7 +126,7 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
         return replace(capacity, alone=onset)
     return replace(
         capacity,
-        borne=(*capacity.borne, alone.requests, onset.requests)[-_REMEMBERED:],
+        onset_rates=(*capacity.onset_rates, alone.requests, onset.requests)[-_REMEMBERED:],
         trials=(*capacity.trials, Trial(onset.at, (alone, onset)))[-_REMEMBERED:],
         proven=min(capacity.proven, alone.requests, onset.requests),
         alone=None,
@@ -134,11 +134,11 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
 
 
 def _try(
-    capacity: Capacity, standings: Mapping[str, ReplicaStanding], requests: Mapping[str, float], now: float
+    capacity: Capacity, standings: Mapping[str, ReplicaState], requests: Mapping[str, float], now: float
 ) -> Capacity:
     """Take back what half of the others refute by keeping pace at the same rate, all through the trial."""
     serving = [name for name, one in standings.items() if one.replica_class in _SERVING]
-    borne, left = list(capacity.borne), []
+    borne, left = list(capacity.onset_rates), []
     for trial in capacity.trials:
         kept = {name for name in serving if _kept_pace(capacity.paces.get(name), trial.at)}
         if trial.others is None and now - trial.at >= _SAME_SECONDS:
@@ -151,7 +151,7 @@ def _try(
             left.append(trial)
         elif trial.others and trial.others <= kept:
             borne = _take_back(borne, trial)
-    return replace(capacity, borne=tuple(borne), trials=tuple(left))
+    return replace(capacity, onset_rates=tuple(borne), trials=tuple(left))
 
 
 def _kept_pace(pace: Pace | None, since: float) -> bool:
@@ -171,7 +171,9 @@ def _unlearn(capacity: Capacity) -> Capacity:
     proven = find_proven(capacity.paces)
     if proven <= capacity.proven:
         return capacity
-    return replace(capacity, proven=proven, borne=tuple(b for b in capacity.borne if b >= _CLEAR_SHARE * proven))
+    return replace(
+        capacity, proven=proven, onset_rates=tuple(b for b in capacity.onset_rates if b >= _CLEAR_SHARE * proven)
+    )
 
 
 def _keep(load: Load | None, now: float) -> Load | None:
@@ -190,15 +192,15 @@ def _follow(load: Load | None, level: float, now: float) -> Load:
     return Load(smooth, load.trend + (1 - exp(-elapsed / _TREND_SECONDS)) * (slope - load.trend), now)
 
 
-def find_borne(capacity: Capacity, known: float | None, *, is_certain: bool = False) -> float | None:
+def find_capacity_per_replica(capacity: Capacity, known: float | None, *, is_certain: bool = False) -> float | None:
     """Find what one replica bears, in requests/s: as learned here, else as `known` before; None where neither is.
 
     Not clearly less than two have been seen to bear. `is_certain`: without what is still on trial.
     """
-    learned = list(capacity.borne)
+    learned = list(capacity.onset_rates)
     for trial in capacity.trials if is_certain else ():
         learned = _take_back(learned, trial)
-    borne = compute_borne(tuple(learned)) if learned else known
+    borne = compute_capacity_per_replica(tuple(learned)) if learned else known
     return None if borne is None else max(borne, _CLEAR_SHARE * capacity.proven)
 
 
@@ -210,6 +212,6 @@ def compute_replicas_for_load(load: Load | None, borne: float | None, ahead_seco
     return ceil(ahead / (headroom * borne))
 
 
-def compute_borne(borne: tuple[float, ...]) -> float:
+def compute_capacity_per_replica(borne: tuple[float, ...]) -> float:
     """Compute what one replica bears: the lower quartile, as load that jumps topples at more than could be borne."""
     return sorted(borne)[(len(borne) - 1) // 4]

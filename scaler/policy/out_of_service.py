@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from scaler.policy.policy import AT_MAXIMUM, ON_TARGET, REPLACING_UNHEALTHY, Bounds, Decision, PolicyMemory
-from scaler.policy.policy_facts import AILING
-from scaler.standing.standing import ReplicaStanding
+from scaler.policy.policy_facts import DEGRADED_CLASSES
+from scaler.standing.standing import ReplicaState
 
 Told = TypeVar("Told")
 
@@ -30,20 +30,20 @@ def shift_memory(
     memory: PolicyMemory,
     out: AbstractSet[str],
     before: AbstractSet[str],
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
 ) -> PolicyMemory:
     """Take those that went out of service off what the policy remembers of those in service; `before` were so already.
 
     Off the size last asked for, so that one that had a substitute already, since it lagged, keeps that one; and off the
-    unrest, if it ails. Who comes back is a surplus, to be let go as any.
+    flapping, if it ails. Who comes back is a surplus, to be let go as any.
     """
     if out == before:
         return memory
-    surplus, unrest = memory.surplus, memory.unrest
-    ailing = sum(name in standings and standings[name].replica_class in AILING for name in out - before)
-    held = None if surplus.held is None else max(0, surplus.held - len(out) + len(before))
-    unrest = replace(unrest, mean=max(0.0, unrest.mean - ailing))
-    return replace(memory, surplus=replace(surplus, held=held), unrest=unrest)
+    surplus, flapping = memory.surplus, memory.flapping
+    degraded = sum(name in standings and standings[name].replica_class in DEGRADED_CLASSES for name in out - before)
+    held = None if surplus.last_desired is None else max(0, surplus.last_desired - len(out) + len(before))
+    flapping = replace(flapping, mean=max(0.0, flapping.mean - degraded))
+    return replace(memory, surplus=replace(surplus, last_desired=held), flapping=flapping)
 
 
 def add_out_of_service(decision: Decision, out: Collection[str]) -> Decision:

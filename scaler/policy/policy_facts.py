@@ -6,7 +6,7 @@ from math import exp
 
 from readpool.replica_class import ReplicaClass
 from scaler.standing.acquaintances import list_last, order_by_ordinal
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import Tip
 
 _DOING = {
@@ -15,11 +15,11 @@ _DOING = {
     ReplicaClass.CATCHING_UP: "not catching up",
 }
 """What a lacking replica does instead, in words."""
-AILING = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
+DEGRADED_CLASSES = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class UnhealthyReplica:
     """One replica that is not counted on any more, what it does instead, and for how long, in seconds."""
 
     name: str
@@ -28,7 +28,7 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrest:
+class Flapping:
     """How many replicas ail on the average of the last minutes.
 
     Overload changes places: each laggard is spared and returns before it counts as lacking, and topples the next.
@@ -43,12 +43,12 @@ class Unrest:
         return round(self.mean)
 
 
-def follow_unrest(unrest: Unrest, ailing: int, over_seconds: float, now: float) -> Unrest:
+def follow_flapping(flapping: Flapping, degraded: int, over_seconds: float, now: float) -> Flapping:
     """Smooth the number of ailing replicas over `over_seconds`."""
-    if unrest.at is None:
-        return Unrest(0.0, now)
-    share = 1 - exp(-max(0.0, now - unrest.at) / max(over_seconds, 1.0))
-    return Unrest(unrest.mean + share * (ailing - unrest.mean), now)
+    if flapping.at is None:
+        return Flapping(0.0, now)
+    share = 1 - exp(-max(0.0, now - flapping.at) / max(over_seconds, 1.0))
+    return Flapping(flapping.mean + share * (degraded - flapping.mean), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Facts:
         fresh: replicas that are in step.
         current: known replicas; foreign ones are not among them, nor those that are leaving.
         unknown: of these, not yet observed.
-        ailing: of these, lagging or unreachable, for however long; who is on the way is not among them.
+        degraded: of these, lagging or unreachable, for however long; who is on the way is not among them.
         unreachable: of these, unreachable.
         catching_up: of these, on their way to fresh, whatever their silence looks like; not yet observed and overdue
             ones included: where newcomers do not get there, more of them would not either.
@@ -79,10 +79,10 @@ class Facts:
     tip: Tip | None
     current: int
     unknown: int
-    ailing: int
+    degraded: int
     unreachable: int
     catching_up: int
-    unhealthy: tuple[Lack, ...]
+    unhealthy: tuple[UnhealthyReplica, ...]
     sustain_seconds: float
     grounded_seconds: float
     warm_up_seconds: float
@@ -96,7 +96,7 @@ class Facts:
 
 
 def gather_facts(
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     tip: Tip | None,
     *,
     grounded_seconds: float,
@@ -122,12 +122,12 @@ def gather_facts(
         is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
         is_judged = is_judged and standing.needs_protocol is None
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
-            unhealthy.append(Lack(name, standing.replica_class, seconds))
+            unhealthy.append(UnhealthyReplica(name, standing.replica_class, seconds))
     return Facts(
         tip=tip,
         current=len(own),
         unknown=classes.count(ReplicaClass.UNKNOWN),
-        ailing=sum(map(_is_ailing, own.values())),
+        degraded=sum(map(_is_ailing, own.values())),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
         catching_up=sum(one.is_underway for one in own.values()),
         unhealthy=tuple(unhealthy),
@@ -143,12 +143,12 @@ def gather_facts(
     )
 
 
-def _is_ailing(standing: ReplicaStanding) -> bool:
+def _is_ailing(standing: ReplicaState) -> bool:
     is_judged = not standing.is_underway and standing.needs_protocol is None
-    return is_judged and standing.replica_class in AILING
+    return is_judged and standing.replica_class in DEGRADED_CLASSES
 
 
-def _find_leavers(own: Mapping[str, ReplicaStanding], asked: int | None) -> frozenset[str]:
+def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozenset[str]:
     """Find who ails because it was let go: the last by ordinal beyond what was asked for, or as many silent ones.
 
     Where all are silent nobody is leaving: more likely it is us.
@@ -158,10 +158,10 @@ def _find_leavers(own: Mapping[str, ReplicaStanding], asked: int | None) -> froz
         return frozenset()
     if all(order_by_ordinal(name)[1] < 0 for name in own):
         return frozenset(sorted(silent)[: len(own) - asked])
-    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in AILING)
+    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in DEGRADED_CLASSES)
 
 
-def _find_start(standing: ReplicaStanding) -> float:
+def _find_start(standing: ReplicaState) -> float:
     """Find since when a replica does what may make it lacking.
 
     Who answers again, but behind, ails all the while; who is on its way has been so since it was last fresh or first
@@ -170,14 +170,14 @@ def _find_start(standing: ReplicaStanding) -> float:
     if standing.is_underway:
         started = standing.since if standing.known_since is None else standing.known_since
         return started if standing.fresh_at is None else standing.fresh_at
-    return standing.since if standing.ailing_since is None else standing.ailing_since
+    return standing.since if standing.degraded_since is None else standing.degraded_since
 
 
-def describe_lack(facts: Facts) -> list[str]:
+def describe_unhealthy(facts: Facts) -> list[str]:
     """Say who is lacking, such as "1 lagging for 72 s"; the time is that of the longest."""
     words = []
     for replica_class, doing in _DOING.items():
-        seconds = [lack.seconds for lack in facts.unhealthy if lack.replica_class is replica_class]
+        seconds = [one.seconds for one in facts.unhealthy if one.replica_class is replica_class]
         if seconds:
             words.append(f"{len(seconds)} {doing} for {max(seconds):.0f} s")
     return words

@@ -9,7 +9,7 @@ from dataclasses import replace
 from math import isfinite
 
 from scaler.policy.capacity import Capacity
-from scaler.policy.policy_facts import Unrest
+from scaler.policy.policy_facts import Flapping
 from scaler.policy.policy_release import MOST_DOUBLINGS, Surplus
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
@@ -32,12 +32,12 @@ def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int 
     The size is that of all, those that are `out` of service among them: whoever recalls it takes those off again.
     """
     surplus = memory.surplus
-    if surplus.held is None or memory.recalled_at is not None:
+    if surplus.last_desired is None or memory.recalled_at is not None:
         return None
     return Remembered(
         told_at=now,
         network=network,
-        asked=surplus.held + out,
+        asked=surplus.last_desired + out,
         fewer_since=surplus.calm_since,
         fewer_peak=surplus.calm_peak,
         regrets=min(surplus.regrets, MOST_DOUBLINGS),
@@ -45,7 +45,7 @@ def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int 
         overload_at=memory.overload.seen_at,
         warm_up_seconds=memory.warm_ups.median_seconds,
         warm_ups=len(memory.warm_ups.seconds),
-        unrest=memory.unrest.mean,
+        unrest=memory.flapping.mean,
         knew_load=memory.capacity.knew_load,
     )
 
@@ -67,17 +67,17 @@ def recall(known: Remembered | None, network: str | None, settings: PolicySettin
     ahead = min(0.0, passed)
     released_at = _recall_time(known.released_at, known.told_at, ahead)
     surplus = Surplus(
-        held=_recall_size(known.asked, settings.bounds) if passed < ASKED_SECONDS else None,
+        last_desired=_recall_size(known.asked, settings.bounds) if passed < ASKED_SECONDS else None,
         regrets=max(0, min(known.regrets, MOST_DOUBLINGS)),
         released_at=released_at,
     )
-    if surplus.held is not None and passed < CONTINUES_SECONDS:
+    if surplus.last_desired is not None and passed < CONTINUES_SECONDS:
         calm_since = _recall_time(known.fewer_since, known.told_at, ahead)
         peak = known.fewer_peak if calm_since is not None else 0
-        surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.held)))
+        surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.last_desired)))
     return PolicyMemory(
         surplus=surplus,
-        unrest=_recall_unrest(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Unrest(),
+        flapping=_recall_unrest(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Flapping(),
         warm_ups=warm_ups,
         capacity=Capacity(knew_load=known.knew_load),
         overload=Overload(seen_at=_recall_overload(known, ahead)),
@@ -100,9 +100,9 @@ def _recall_time(at: float | None, told_at: float, ahead: float) -> float | None
     return min(at, told_at) + ahead
 
 
-def _recall_unrest(known: Remembered, bounds: Bounds, now: float) -> Unrest:
+def _recall_unrest(known: Remembered, bounds: Bounds, now: float) -> Flapping:
     mean = known.unrest if isfinite(known.unrest) else 0.0
-    return Unrest(max(0.0, min(mean, float(bounds.maximum))), now)
+    return Flapping(max(0.0, min(mean, float(bounds.maximum))), now)
 
 
 def _recall_overload(known: Remembered, ahead: float) -> float | None:

@@ -6,7 +6,7 @@ docs/lab/policy.md says what each number is worth.
 from dataclasses import dataclass
 from math import ceil
 
-from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy_release import ReleaseSettings
 
 _LONGEST_ASKED_SECONDS = 600.0
@@ -30,7 +30,7 @@ class PolicySettings:
         bounds: the pool's size.
         sustain_seconds: how long a replica must lag, or not answer, before it counts as lacking. A warm-up counts as no
             shorter: before a newcomer is there to be measured KEDA and the HPA have been asking for a while.
-        unrest_sustains: over how many times that long replicas that take turns at lagging are averaged.
+        flapping_sustains: over how many times that long replicas that take turns at lagging are averaged.
         surge_ratio: share of the target that may catch up at once beyond it, so that a bad hour does not flood the
             archives.
         catch_up_deadline_seconds: a replica that catches up for longer than this is no longer counted on,
@@ -54,7 +54,7 @@ class PolicySettings:
 
     bounds: Bounds
     sustain_seconds: float = 60.0
-    unrest_sustains: float = 5.0
+    flapping_sustains: float = 5.0
     surge_ratio: float = 0.25
     catch_up_deadline_seconds: float = 3600.0
     deadline_warm_ups: float = 3.0
@@ -66,7 +66,7 @@ class PolicySettings:
     regret_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
     release_share: float = 0.1
-    hold: MissingGround | None = None
+    hold_reason: HoldReason | None = None
     learned_requests_per_replica: float | None = None
     expects_requests: bool = True
     unready: str = ""

@@ -6,7 +6,7 @@ is another node each time: who lags there cannot be told, nor how many there are
 
 from collections.abc import Mapping
 
-from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.hold_reasons import HoldReason
 from scaler.probes.report import NodeReport
 
 SHARED_ADDRESS = "SharedAddress"
@@ -31,13 +31,13 @@ def note_step_back(steps: tuple[float, ...], now: float) -> tuple[float, ...]:
 
 def find_shared_address(
     steps: Mapping[str, tuple[float, ...]], addresses: Mapping[str, str], now: float
-) -> MissingGround | None:
+) -> HoldReason | None:
     """Find an address at which several nodes answer, by the steps back of each member."""
     oldest = now - _REMEMBERED_SECONDS
     shared = sorted(name for name, times in steps.items() if len(times) == _STEPS and times[0] >= oldest)
     if not shared:
         return None
-    return MissingGround(
+    return HoldReason(
         SHARED_ADDRESS,
         f"Several nodes answer at {addresses.get(shared[0], shared[0])} in turn, so it belongs to a Service or a"
         " load balancer. Use a headless Service (clusterIP: None, publishNotReadyAddresses: true), or list each node.",

@@ -22,7 +22,7 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
-from scaler.polling.open_files import SCALER_LIMITS
+from scaler.polling.rlimits import SCALER_LIMITS
 from scaler.triggers.poll_settings import PollSettings
 from scaler.triggers.trigger import ServiceSource
 

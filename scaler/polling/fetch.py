@@ -18,7 +18,7 @@ import httpx
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from scaler.polling.addresses import explain_refusal
 from scaler.polling.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
-from scaler.polling.open_files import SCALER_LIMITS
+from scaler.polling.rlimits import SCALER_LIMITS
 from scaler.probes.answer import HttpAnswer, take_body
 from scaler.probes.conversation import Conversation
 from scaler.probes.gate import GateReport

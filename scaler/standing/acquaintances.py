@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _REMEMBERED_SECONDS = 900.0
 """Time in which a pod that was evicted is bound, has its volume and an address again."""
@@ -36,7 +36,7 @@ def list_last(names: Iterable[str], kept: int | None) -> frozenset[str]:
 
 
 def take_leave(
-    known: Mapping[str, Acquaintance], gone: Mapping[str, ReplicaStanding], now: float
+    known: Mapping[str, Acquaintance], gone: Mapping[str, ReplicaState], now: float
 ) -> dict[str, Acquaintance]:
     """Remember those that are gone, and forget those that have been so for too long."""
     recent = {name: one for name, one in known.items() if now - one.left_at <= _REMEMBERED_SECONDS}
@@ -46,11 +46,11 @@ def take_leave(
     }
 
 
-def greet(known: Acquaintance | None, now: float, *, is_newcomer: bool) -> ReplicaStanding:
+def greet(known: Acquaintance | None, now: float, *, is_newcomer: bool) -> ReplicaState:
     """Build the standing of a replica that joins; `is_newcomer`: others are watched already."""
     if known is None or now - known.left_at > _REMEMBERED_SECONDS:
-        return ReplicaStanding(since=now, first_seen=now, known_since=now, is_newcomer=is_newcomer)
-    return ReplicaStanding(
+        return ReplicaState(since=now, first_seen=now, known_since=now, is_newcomer=is_newcomer)
+    return ReplicaState(
         since=now,
         first_seen=now,
         known_since=known.known_since,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _ADVANCES_RATE = 0.02
 """Ledgers/s: a replica that applies fewer than one in 50 s is stuck, not busy."""
@@ -32,7 +32,7 @@ class Overload:
     seen_at: float | None = None
 
 
-def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding], now: float) -> Overload:
+def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], now: float) -> Overload:
     """Note who has fallen behind since the last look; the order of `standings` does not matter."""
     alone, seen_at = overload.alone, overload.seen_at
     for name in sorted(overload.fresh):
@@ -48,14 +48,14 @@ def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding],
     return Overload(fresh, alone, seen_at)
 
 
-def falls_behind(standing: ReplicaStanding) -> bool:
+def falls_behind(standing: ReplicaState) -> bool:
     """Tell whether a replica lags for want of time: it still advances, and has done so since it lags."""
     if standing.replica_class is not ReplicaClass.LAGGING or (standing.rate or 0.0) < _ADVANCES_RATE:
         return False
     return standing.closed_at is None or standing.closed_at > standing.since
 
 
-def is_on_proof(standing: ReplicaStanding, now: float) -> bool:
+def is_on_proof(standing: ReplicaState, now: float) -> bool:
     """Tell whether it is too early to say of a laggard that it advances, or that it is stuck."""
     if standing.replica_class is not ReplicaClass.LAGGING or standing.closed_at is None:
         return False

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _IN_STEP_LEDGERS = 2
 """Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
@@ -34,7 +34,7 @@ class Pace:
     proven: float = 0.0
 
 
-def keeps_pace(standing: ReplicaStanding, now: float) -> bool:
+def keeps_pace(standing: ReplicaState, now: float) -> bool:
     """Tell whether a fresh replica has been so for a while and is in step with the network."""
     if standing.replica_class is not ReplicaClass.FRESH or standing.lag_ledgers is None:
         return False
@@ -43,7 +43,7 @@ def keeps_pace(standing: ReplicaStanding, now: float) -> bool:
 
 def follow_paces(
     paces: Mapping[str, Pace],
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     requests: Mapping[str, float],
     now: float,
     failing: Collection[str],

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import MissingGround
 from scaler.policy.remembered import Remembered
 from scaler.probes.fields import clean
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
@@ -111,7 +111,7 @@ class FleetSpec:
     references: tuple[Reference, ...] = ()
     lag_threshold: int = 1000
     sustain_seconds: float = 60.0
-    hold: MissingGround | None = None
+    hold_reason: HoldReason | None = None
     learned_requests_per_replica: float | None = None
     stats_port: int | str | None = None
     unready: str = ""

@@ -1,6 +1,6 @@
 """Why is nothing decided of a pool that a trigger names, whatever is seen of its replicas? Each is an answer to KEDA.
 
-Beside scaler.policy.policy_grounds, where the reasons are that come from what is seen.
+Beside scaler.policy.hold_reasons, where the reasons are that come from what is seen.
 """
 
 from scaler.triggers.trigger import FleetSpec
@@ -23,4 +23,4 @@ PAUSED = "Paused"
 
 def was_deleted(spec: FleetSpec) -> bool:
     """Tell whether the fleet is that of a pool which was there and is gone."""
-    return spec.hold is not None and spec.hold.reason == POOL_DELETED
+    return spec.hold_reason is not None and spec.hold_reason.reason == POOL_DELETED

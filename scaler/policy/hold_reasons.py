@@ -35,14 +35,14 @@ LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NET
 
 
 @dataclass(frozen=True, slots=True)
-class MissingGround:
+class HoldReason:
     """Why there is no decision: `reason` in CamelCase for machines, `message` in a sentence for people."""
 
     reason: str
     message: str
 
 
-def find_missing_ground(facts: Facts, *, is_first: bool) -> MissingGround | None:
+def find_hold_reason(facts: Facts, *, is_first: bool) -> HoldReason | None:
     """Return the first thing that is missing for a decision, None when nothing is.
 
     `is_first`: nothing was decided before. Later a newcomer that is not yet observed is no reason to hold all else.
@@ -50,31 +50,31 @@ def find_missing_ground(facts: Facts, *, is_first: bool) -> MissingGround | None
     return next((missing for check in _CHECKS if (missing := check(facts, is_first)) is not None), None)
 
 
-def _check_replicas(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return None if facts.current else MissingGround(NO_REPLICAS, "No replica of this network is known.")
+def _check_replicas(facts: Facts, _is_first: bool) -> HoldReason | None:
+    return None if facts.current else HoldReason(NO_REPLICAS, "No replica of this network is known.")
 
 
-def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
+def _check_observed(facts: Facts, is_first: bool) -> HoldReason | None:
     if not is_first and facts.unknown == facts.current:
-        return MissingGround(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
+        return HoldReason(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
     if not is_first or not facts.unknown:
         return None
-    return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas have not been observed yet.")
+    return HoldReason(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas have not been observed yet.")
 
 
-def _check_core(facts: Facts, _is_first: bool) -> MissingGround | None:
+def _check_core(facts: Facts, _is_first: bool) -> HoldReason | None:
     if facts.fresh or not facts.too_old:
         return None
     verb = "runs" if facts.too_old == 1 else "run"
-    return MissingGround(
+    return HoldReason(
         CORE_TOO_OLD,
         f"{facts.too_old} of {facts.current} replicas {verb} a Stellar Core that is too old for Protocol"
         f" {facts.needs_protocol}, which the network is at. Use Stellar Core {facts.needs_protocol} or newer.",
     )
 
 
-def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return MissingGround(ALL_UNREACHABLE, _say_why_silent(facts)) if facts.unreachable == facts.current else None
+def _check_reachable(facts: Facts, _is_first: bool) -> HoldReason | None:
+    return HoldReason(ALL_UNREACHABLE, _say_why_silent(facts)) if facts.unreachable == facts.current else None
 
 
 def _say_why_silent(facts: Facts) -> str:
@@ -91,36 +91,36 @@ def _say_why_silent(facts: Facts) -> str:
     return f"None of {facts.current} replicas responds. The scaler itself is probably disconnected."
 
 
-def _check_tip(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return None if facts.tip else MissingGround(NO_TIP, "The network's newest ledger is unknown.")
+def _check_tip(facts: Facts, _is_first: bool) -> HoldReason | None:
+    return None if facts.tip else HoldReason(NO_TIP, "The network's newest ledger is unknown.")
 
 
-def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
+def _check_network(facts: Facts, _is_first: bool) -> HoldReason | None:
     if facts.tip is None or not facts.tip.is_halted:
         return None
-    return MissingGround(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
+    return HoldReason(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
 
 
-def _check_reset(facts: Facts, _is_first: bool) -> MissingGround | None:
+def _check_reset(facts: Facts, _is_first: bool) -> HoldReason | None:
     if facts.tip is None or facts.reset_seconds is None or facts.reset_seconds >= _RESET_SECONDS:
         return None
-    return MissingGround(
+    return HoldReason(
         NETWORK_RESET,
         f"The network was reset from ledger {facts.tip.reset_from} to {facts.tip.ledger}.",
     )
 
 
-def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
-    if not facts.ailing or facts.grounded_seconds >= facts.sustain_seconds:
+def _check_sustained(facts: Facts, _is_first: bool) -> HoldReason | None:
+    if not facts.degraded or facts.grounded_seconds >= facts.sustain_seconds:
         return None
-    return MissingGround(
+    return HoldReason(
         NOT_YET_SUSTAINED,
-        f"{facts.ailing} replicas are lagging or unreachable, observed for only {facts.grounded_seconds:.0f} s"
+        f"{facts.degraded} replicas are lagging or unreachable, observed for only {facts.grounded_seconds:.0f} s"
         f" of {facts.sustain_seconds:.0f} s.",
     )
 
 
-_CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
+_CHECKS: tuple[Callable[[Facts, bool], HoldReason | None], ...] = (
     _check_replicas,
     _check_observed,
     _check_core,

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from scaler.policy.hold_reasons import NO_REPLICAS, STILL_OBSERVING
 from scaler.policy.policy import Decision
-from scaler.policy.policy_grounds import NO_REPLICAS, STILL_OBSERVING
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 
 
-def say_why_none(
+def explain_no_replicas(
     decision: Decision,
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     network: str | None,
     discovery_trouble: str,
     *,
@@ -36,7 +36,7 @@ def add_shortage(decision: Decision, shortage: str) -> Decision:
     return replace(decision, message=f"{decision.message.rstrip('.')}. {shortage}")
 
 
-def _describe_foreign(standings: Mapping[str, ReplicaStanding], network: str | None) -> str:
+def _describe_foreign(standings: Mapping[str, ReplicaState], network: str | None) -> str:
     """Say for which networks the replicas answer that are all of another than this one."""
     reports = [standing.report for standing in standings.values() if standing.report is not None]
     named = Counter(report.network for report in reports if report.is_of_another(network))
