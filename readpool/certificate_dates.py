@@ -15,7 +15,7 @@ _LONG_FORM, _MOST_LENGTH_BYTES = 0x80, 4
 _CENTURY_TURNS = 50
 """A UTCTime of year 50 and later is of the twentieth century."""
 _LAST_PART = 10
-"""The last tenth of its life is when a certificate ends soon: whoever renews it should have done so by then."""
+"""The last tenth of its life is when a certificate expires soon: it should have been renewed by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class CertificateDates:
     not_after: float
 
     def has_ended(self, now: float) -> bool:
-        """Tell whether it is good no more."""
+        """Return whether it has expired."""
         return now > self.not_after
 
     def ends_soon(self, now: float) -> bool:
-        """Tell whether less than a tenth of its life is left."""
+        """Return whether less than a tenth of its life is left."""
         return now > self.not_after - (self.not_after - self.not_before) / _LAST_PART
 
 
@@ -57,7 +57,7 @@ def _read_certificate(der: bytes) -> CertificateDates:
 
 
 def _take(der: bytes, at: int, tag: int) -> tuple[bytes, int]:
-    """Take the value at an offset, and where the next one is."""
+    """Return the value at an offset, and the offset of the next one."""
     if der[at] != tag:
         raise ValueError("another tag")
     length, start = der[at + 1], at + 2

@@ -18,7 +18,7 @@ from readpool.bans import Bans
 from readpool.callers import read_address
 
 MOST_CONNECTIONS = 1024
-"""Of one caller: KEDA's go on for as long as a stream on them does, and a new one is made each minute."""
+"""Of one caller: KEDA's go on for as long as a stream on them does, and a new one is made every 60 s."""
 _BAN_SECONDS, _COUNT_SECONDS = 0.02, 5.0
 _BAN_SHARE = 0.2
 """Of the time, at most, goes into looking for connections of those that are banned."""
@@ -60,7 +60,7 @@ class ConnectionCuts:
 
 
 def can_cut() -> bool:
-    """Say whether descriptors can be listed here, as on Linux."""
+    """Return whether descriptors can be listed here, as on Linux."""
     return _DESCRIPTORS.is_dir()
 
 
@@ -104,7 +104,7 @@ def _find_caller(descriptor: int, port: int) -> str | None:
 
 
 def _borrow(descriptor: int) -> Iterator[socket.socket]:
-    """Give a descriptor as a socket without owning it; nothing where it is none."""
+    """Return a descriptor as a socket without owning it; nothing if it is none."""
     try:
         own = socket.socket(fileno=descriptor)
     except OSError:

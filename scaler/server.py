@@ -130,7 +130,7 @@ class GrpcServer:
         self.is_serving = True
 
     async def drain(self, seconds: float) -> None:
-        """Say NOT_SERVING, end the streams, finish the calls in flight; what lasts longer than `seconds` is cut."""
+        """Report NOT_SERVING, end the streams, finish the calls in flight; calls longer than `seconds` are cut."""
         self.is_serving = False
         if self._cutting is not None:
             self._cutting.cancel()

@@ -1,4 +1,4 @@
-"""Keeps a log readable whoever writes into it: no line without end, and no lines without end of one kind.
+"""Keeps a log readable: bounds the length of lines, and the number of lines of one kind.
 
 What callers, nodes and tenants say ends up in lines. Of each event about one fleet, namespace or caller so many come
 out at once, then so many a second; the next that does says how many did not (`suppressed`).
@@ -17,7 +17,7 @@ MOST_CHARACTERS = 2000
 BURST, PER_SECOND = 500, 2.0
 """Lines of one event about one namespace or caller."""
 EVENT_BURST, EVENTS_PER_SECOND = 5000, 20.0
-"""Lines of one event, whomever they are about; of one event there may be any number of these."""
+"""Lines of one event, about any namespace or caller."""
 _ALL = 100
 _SUBJECTS = ("namespace", "fleet", "caller", "pool", "node")
 
@@ -55,7 +55,7 @@ class LineLimits:
         return True
 
     def take(self, event: str, subject: str) -> int | None:
-        """Take a line, and give how many like it were withheld before; None where it is withheld."""
+        """Count a line; return how many like it were suppressed before, None if it is suppressed."""
         now = self._now()
         withheld = self._lines.take((event, subject), now)
         return withheld if withheld is not None and self._events.take(event, now) is not None else None

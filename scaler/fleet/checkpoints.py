@@ -13,7 +13,7 @@ from scaler.standing.standing import ReplicaState
 LEDGERS = 64
 """A checkpoint ends before each multiple of it; one of a faster network, of 8, ends there as well."""
 KEPT = 2
-"""Who was polled a moment before the others has told the newest alone: the one before it then counts."""
+"""A node polled a moment before the others reports the newest alone: then the one before it counts."""
 VOUCHERS = 2
 
 Told = tuple[ClosedLedger, ...]
@@ -27,7 +27,7 @@ class Vouchers:
         self._reported: dict[Hashable, Told] = {}
 
     def note(self, source: Hashable, outcome: NodeReport | PollFailure) -> None:
-        """Take what came of one poll."""
+        """Record the outcome of one poll."""
         told = self._reported.get(source, ())
         if isinstance(outcome, NodeReport) and (after := note_told(told, outcome.closed)) is not told:
             self._reported[source] = after
@@ -49,7 +49,7 @@ def list_vouchers(standings: Mapping[str, ReplicaState], verdicts: Iterable[Verd
 
 
 def note_told(told: Told, closed: ClosedLedger | None) -> Told:
-    """Note what a node tells now, if it is the last ledger of a checkpoint; a network that begins anew counts again."""
+    """Note what a node tells now, if it is the last ledger of a checkpoint; a network that was reset counts again."""
     if closed is None or (closed.ledger + 1) % LEDGERS or closed in told:
         return told
     kept = [one for one in told if one.ledger < closed.ledger]
@@ -57,7 +57,7 @@ def note_told(told: Told, closed: ClosedLedger | None) -> Told:
 
 
 def find_vouched(told: Iterable[Told]) -> ClosedLedger | None:
-    """Find the newest that `VOUCHERS` tell alike and nobody otherwise; each element is one node's."""
+    """Find the newest that `VOUCHERS` agree on and none contradicts; each element is one node's."""
     alike: dict[int, list[ClosedLedger]] = {}
     for one in told:
         for closed in one:

@@ -34,7 +34,7 @@ from scaler.standing.unseen import forget_unseen
 from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
 
 _FORGOTTEN_SECONDS = 600.0
-"""A reference that nobody has asked for as long is none of this fleet's any more."""
+"""A reference without a response for as long no longer belongs to this fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Fleet:
         self._sequence = after_sequence
 
     def change_spec(self, spec: FleetSpec, now: float) -> None:
-        """Hold the same members to another spec from now on; all that was observed and learned stays."""
+        """Apply another spec to the same members; all that was observed and learned stays."""
         if spec.bounds != self._spec.bounds:
             self._memory = self._memory.with_other_bounds()
         self._spec = spec
@@ -99,9 +99,9 @@ class Fleet:
             self._set_network(spec.network, now)
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
-        """Take which members there are, name to base URL; whoever stays keeps its history.
+        """Set the members, name to base URL; members that stay keep their history.
 
-        Who has another address than before is another pod of the same name, of which nothing is known yet. Who was
+        A member with another address than before is another pod of the same name, without history. One that was
         known by its address alone and has a name now is the same pod.
         """
         is_newcomer, self._are_members_known = self._are_members_known, True
@@ -124,18 +124,18 @@ class Fleet:
         self._vouchers.keep([*stays.items(), *((one, one) for one in self._references)])
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
-        """Remember those that leave and may be made anew; who was let go is forgotten."""
+        """Remember members that leave and may be recreated; those that were scaled in are forgotten."""
         held = self._memory.surplus.last_desired
         let_go = list_last(self._standings, None if held is None else held + len(self._out)) - members.keys()
         gone = {name: self._standings[name] for name in leaving - let_go}
         self._acquaintances = take_leave(self._acquaintances, gone, now)
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
-        """Take that the members could not be found: those that are known stay."""
+        """Handle a failed discovery: the known members stay."""
         self._discovery_trouble = why
 
     def observe(self, name: str, outcome: NodeReport | PollFailure, now: float) -> bool:
-        """Take what came of one poll; True when it is to be told at once: another class, or a doubt about it."""
+        """Record the outcome of one poll; return True for news to publish at once: a class or suspicion changed."""
         standing = self._standings.get(name)
         if standing is None:
             return False
@@ -154,21 +154,21 @@ class Fleet:
         return (after.replica_class, after.is_suspect) != (standing.replica_class, standing.is_suspect)
 
     def observe_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
-        """Take what the gate beside a member said; of one that fails, the last word counts until it is too old."""
+        """Record a gate's outcome; after a failure the last report counts until it is too old."""
         if isinstance(outcome, GateReport) and name in self._standings:
             self._windows[name] = advance_window(self._windows.get(name, RequestWindow()), outcome, now)
 
     def forget_gate(self, name: str) -> None:
-        """Take that a member has no gate, or another one than before."""
+        """Handle a member without a gate, or with another one than before."""
         self._windows.pop(name, None)
 
     def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
-        """Take what a reference said; of one that fails, the last word counts until it is too old."""
+        """Record a reference's outcome; after a failure the last report counts until it is too old."""
         self._references[reference] = hear(self._references.get(reference), outcome, now)
         self._vouchers.note(reference, outcome)
 
     def advance(self, now: float) -> FleetSnapshot:
-        """Take the fleet as it stands at `now`, with what follows from it."""
+        """Advance the fleet to `now`: find the tip, decide, update the memory, and return the snapshot."""
         oldest = now - self._remembered_seconds
         self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
@@ -244,7 +244,7 @@ class Fleet:
         )
 
     def _look_around(self, now: float) -> None:
-        """Judge anew which network this is and where it stands."""
+        """Determine again which network this is, and its tip."""
         self._looked_at = now
         if self._spec.network is None:
             self._set_network(find_majority(self._standings.values(), self._network), now)
@@ -259,7 +259,7 @@ class Fleet:
         self._standings = note_too_old(self._standings, self._protocol)
 
     def _set_network(self, network: str | None, now: float) -> None:
-        """Hold the members to a network; what was concluded before it was known, or of another one, is forgotten."""
+        """Set the network of the members; conclusions from before it was known, or about another one, are forgotten."""
         if network == self._network:
             return
         self._tip = None

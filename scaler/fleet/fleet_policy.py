@@ -33,7 +33,7 @@ def hold_where_useless(
     steps_back: Mapping[str, tuple[float, ...]],
     now: float,
 ) -> PolicySettings:
-    """Hold the policy where nothing that it does would help: one database that has stopped, one address for all."""
+    """Suspend the policy if scaling would not help: a shared database that has stopped, one address for all."""
     if policy.hold_reason is not None:
         return policy
     hold = find_shared_address(steps_back, addresses, now) if steps_back else None

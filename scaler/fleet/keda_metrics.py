@@ -46,7 +46,7 @@ def compute_metric(snapshot: FleetSnapshot, metric: Metric) -> float:
 
 
 def leave_out(snapshot: FleetSnapshot) -> FleetSnapshot:
-    """Leave out those that are out of service: what they do is nobody's lack but the decision's."""
+    """Leave out replicas out of service: only the decision counts them, as unhealthy."""
     if not snapshot.out_of_service:
         return snapshot
     replicas = tuple(one for one in snapshot.replicas if one.name not in snapshot.out_of_service)
@@ -88,7 +88,7 @@ def _gather_lags(snapshot: FleetSnapshot) -> list[int]:
 
 
 def _tells_ledger(report: NodeReport | None) -> bool:
-    """Tell whether a lag is one: behind a node that has closed nothing, or says no number, lies the whole network."""
+    """Return whether a lag is meaningful: a node that has closed or reports no ledger is behind everything."""
     return report is None or report.ledger > 0
 
 

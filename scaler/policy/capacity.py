@@ -1,7 +1,7 @@
-"""What can one replica bear? Learned from those that fall behind while they still advance; a stuck one teaches nothing.
+"""What is the capacity of one replica? Learned from those that fall behind but still advance; stuck ones teach nothing.
 
-Feeds the policy with the number of replicas that the request rate needs, one warm-up ahead. Where no rate is known it
-knows nothing. What others bear without falling behind (scaler.standing.paces) takes back what was learned.
+Feeds the policy with the number of replicas that the request rate needs, one warm-up ahead. Without a rate
+it knows nothing. Rates that others serve without falling behind (scaler.standing.paces) refute what was learned.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,13 +17,13 @@ _REMEMBERED = 16
 _LEAST_REQUESTS = 5.0
 """Requests/s of one replica below which nothing is learned: no machine falls behind for as few."""
 _IDLE_SHARE = 0.5
-"""Nor below this share of what was seen to be borne."""
+"""Nor below this share of the highest proven rate."""
 _SAME_SECONDS, _TRIAL_SECONDS = 60.0, 300.0
-"""Who still serves as much after a minute and keeps pace for five does not share a load that topples others."""
+"""A replica that serves as much after a minute and keeps pace for five does not share a load that topples others."""
 _SAME_SHARE = 0.95
 """From this share on two rates are the same."""
 _CLEAR_SHARE = 0.8
-"""Machines differ: less than this share of what others bear tells of something else than the load."""
+"""Machines differ: less than this share of what others serve has another cause than the load."""
 _LEVEL_SECONDS = 20.0
 """Over how long the level is smoothed. Requests/s are counted over a minute already: more only makes it late."""
 _TREND_SECONDS = 900.0
@@ -43,7 +43,7 @@ class Onset:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests/s of the whole pool: the smoothed level, by how much it changes each second, and when that was."""
+    """Requests/s of the whole pool: the smoothed level, its change per second, and when that was."""
 
     level: float
     trend: float
@@ -92,9 +92,9 @@ def learn(
     now: float,
     failing: Collection[str] = (),
 ) -> Capacity:
-    """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves.
+    """Learn from one moment: which replicas began to fall behind, at which rate, and how the load changes.
 
-    What `failing` replicas are asked for counts as load and not as borne, though they keep pace: where ledgers come
+    Requests to `failing` replicas count as load but not as served, though they keep pace: where ledgers come
     before queries, queries fail first.
 
     While the rate is unknown nothing is learned, and the load counts as it was, for a minute at most: it is unknown for
@@ -167,7 +167,7 @@ def _take_back(borne: list[float], trial: Trial) -> list[float]:
 
 
 def _unlearn(capacity: Capacity) -> Capacity:
-    """Forget what was learned at clearly fewer requests/s than two replicas have borne since."""
+    """Forget what was learned at clearly fewer requests/s than two replicas have served since."""
     proven = find_proven(capacity.paces)
     if proven <= capacity.proven:
         return capacity
@@ -193,9 +193,9 @@ def _follow(load: Load | None, level: float, now: float) -> Load:
 
 
 def find_capacity_per_replica(capacity: Capacity, known: float | None, *, is_certain: bool = False) -> float | None:
-    """Find what one replica bears, in requests/s: as learned here, else as `known` before; None where neither is.
+    """Find the capacity of one replica, in requests/s: as learned here, else `known` before; None without either.
 
-    Not clearly less than two have been seen to bear. `is_certain`: without what is still on trial.
+    Not clearly less than two have been seen to serve. `is_certain`: without what is still on trial.
     """
     learned = list(capacity.onset_rates)
     for trial in capacity.trials if is_certain else ():
@@ -213,5 +213,5 @@ def compute_replicas_for_load(load: Load | None, borne: float | None, ahead_seco
 
 
 def compute_capacity_per_replica(borne: tuple[float, ...]) -> float:
-    """Compute what one replica bears: the lower quartile, as load that jumps topples at more than could be borne."""
+    """Compute the capacity of one replica: the lower quartile, because a sudden load topples above the capacity."""
     return sorted(borne)[(len(borne) - 1) // 4]

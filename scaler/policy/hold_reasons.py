@@ -11,7 +11,7 @@ from scaler.policy.policy_facts import Facts
 NO_REPLICAS = "NoReplicas"
 """No replica is known (of this network): nothing to observe."""
 STILL_OBSERVING = "StillObserving"
-"""Just started: who the replicas are is not yet known, or one has neither answered nor failed to often enough."""
+"""Just started: the replicas are not discovered yet, or one has neither responded nor failed often enough."""
 NOT_OBSERVED = "NotObserved"
 """No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
 ALL_UNREACHABLE = "AllUnreachable"
@@ -19,11 +19,11 @@ ALL_UNREACHABLE = "AllUnreachable"
 CORE_TOO_OLD = "CoreTooOld"
 """No replica is fresh, and Stellar Core is too old for the network's protocol: more of the same would not help."""
 NO_TIP = "NoTip"
-"""Where the network stands is not known, so neither is who lags."""
+"""The network's newest ledger is unknown, so it is unknown which replicas lag."""
 NETWORK_HALTED = "NetworkHalted"
-"""The network closes no ledgers: nobody can be told to lag, and more replicas would not help."""
+"""The network closes no ledgers: no replica can be said to lag, and more replicas would not help."""
 NETWORK_RESET = "NetworkReset"
-"""The network began anew at a lower ledger: who still has the old one is told apart first."""
+"""The network was reset to a lower ledger: replicas on the old one have to be identified first."""
 NOT_YET_SUSTAINED = "NotYetSustained"
 """Replicas lag or do not answer, but have not been watched for long enough to say for how long."""
 
@@ -31,7 +31,7 @@ _RESET_SECONDS = 60.0
 """For how long after it was seen; each replica has been asked again by then."""
 
 LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
-"""After one of these, what was seen before is no measure of how long a replica has been ailing."""
+"""After one of these, observations from before do not show how long a replica has been degraded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _check_reachable(facts: Facts, _is_first: bool) -> HoldReason | None:
 
 
 def _say_why_silent(facts: Facts) -> str:
-    """Say why nobody answers. That it is us is likely only of replicas that have answered and whose pods are well."""
+    """Explain why no replica responds. The scaler is the likely cause only if all responded before and are ready."""
     if facts.unready:
         return f"None of {facts.current} replicas responds. The pool is not ready: {facts.unready.rstrip('.')}."
     if facts.unheard == facts.current:

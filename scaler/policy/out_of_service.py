@@ -21,7 +21,7 @@ def leave_out(told: Mapping[str, Told], out: Collection[str]) -> Mapping[str, To
 
 
 def make_room(bounds: Bounds, out: int) -> Bounds:
-    """Give the bounds of those in service, where the pool may have no more than its maximum with the others."""
+    """Return the bounds for replicas in service: the pool's maximum includes those out of service."""
     maximum = max(0, bounds.maximum - out)
     return replace(bounds, minimum=min(bounds.minimum, maximum), maximum=maximum) if out else bounds
 
@@ -32,10 +32,10 @@ def shift_memory(
     before: AbstractSet[str],
     standings: Mapping[str, ReplicaState],
 ) -> PolicyMemory:
-    """Take those that went out of service off what the policy remembers of those in service; `before` were so already.
+    """Subtract replicas that went out of service from what the policy remembers; `before` were out of service already.
 
     Off the size last asked for, so that one that had a substitute already, since it lagged, keeps that one; and off the
-    flapping, if it ails. Who comes back is a surplus, to be let go as any.
+    flapping, if it is degraded. One that comes back is a surplus like any other.
     """
     if out == before:
         return memory

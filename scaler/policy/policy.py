@@ -1,7 +1,8 @@
 """How many replicas should there be? The last decision on the path from polls to KEDA: standings in, a number out.
 
-Gathers the facts (policy_facts), asks whether there is ground to decide (hold_reasons), adds up, and lets nothing go
-too early (policy_release). The caller keeps the memory between calls; docs/lab/policy.md says what guards are worth.
+Gathers the facts (policy_facts), asks whether anything prevents a decision (hold_reasons), adds up, and lets
+nothing go too early (policy_release). The caller keeps the memory between calls; docs/lab/policy.md says what each
+guard is worth.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,13 +26,13 @@ __all__ = ["SCALING_FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySet
 ON_TARGET = "OnTarget"
 """Nothing lacks; the target is enough."""
 REPLACING_UNHEALTHY = "ReplacingUnhealthy"
-"""Replicas lag or do not answer for good; each has a substitute."""
+"""Replicas are unhealthy; one more is asked for in place of each."""
 SCALED_FOR_LOAD = "ScaledForLoad"
-"""The request rate needs more replicas than the target, by what the pool has been seen to bear."""
+"""The request rate needs more replicas than the target, from the learned capacity."""
 SCALE_DOWN_DELAYED = "ScaleDownDelayed"
 """Fewer would do, but not yet for long enough to let a replica go."""
 REQUESTS_UNKNOWN = "RequestsUnknown"
-"""Fewer would do, but the request rate, which was known, is not: nobody can tell what is superfluous."""
+"""Fewer would do, but the request rate, which was known, is unknown, so the surplus cannot be determined."""
 SCALING_FROM_ZERO = "ScalingFromZero"
 """No replica is there at all: the target is asked for, or what was asked for last."""
 LIMITED_BY_SURGE = "LimitedBySurge"
@@ -43,16 +44,16 @@ _UNTIL_STABLE = "until this has been stable"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The desired number of replicas with its reasons, or why there is no ground for one.
+    """The desired number of replicas with its reasons, or the reason why there is none.
 
     Attributes:
-        desired: number of replicas; None when there is no ground to decide on, and KEDA is to hold.
+        desired: number of replicas; None if nothing can be decided, and KEDA has to keep the size.
         reason: CamelCase, stable, for machines.
         message: one sentence for people.
-        unhealthy: replicas that lag, do not answer or do not catch up for good.
+        unhealthy: replicas lagging or unreachable for sustainSeconds, or overdue in catching up.
         catching_up: replicas on their way to fresh.
-        replicas_for_load: replicas that the request rate needs by what has been learned; 0 when unknown.
-        learned_requests_per_replica: requests/s that one replica bears; None when unknown.
+        replicas_for_load: replicas needed for the request rate, from the learned capacity; 0 if unknown.
+        learned_requests_per_replica: capacity of one replica in requests/s; None if unknown.
         is_for_nobody: no replica is there, and none has ever been known: there may be some that go by another name.
     """
 
@@ -67,9 +68,9 @@ class Decision:
 
 
 def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float) -> tuple[Decision, PolicyMemory]:
-    """Decide where DNS has nobody: an error would keep KEDA from scaling from zero for ever.
+    """Decide if DNS has no replica: an error would keep KEDA from scaling from zero for ever.
 
-    Who has never been known is not asked for yet: the size to hold is what is there once somebody is.
+    If no replica has ever been known, none is asked for yet: the size to keep is what exists once the first is known.
     """
     if settings.hold_reason is not None:
         decision = Decision(None, settings.hold_reason.reason, settings.hold_reason.message)
@@ -156,7 +157,7 @@ def decide(
 
 
 def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now: float) -> PolicyMemory:
-    """Hold what is there after any spell without decisions; nobody knows what a surplus that came meanwhile is for.
+    """Keep the present size after any time without decisions; the reason for a surplus that came meanwhile is unknown.
 
     What was calm until a moment ago goes on being so, where another process has watched it until then.
     """
@@ -167,7 +168,7 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
     was_watched = waited is not None and waited <= CONTINUES_SECONDS
     if waited is not None and waited > ASKED_SECONDS:
         surplus = replace(surplus, last_desired=None)
-    # Who is on its way as far as we see may be who the others are there for: nobody tells us that it was fresh once.
+    # The others may be substitutes for one that seems to catch up: no one reports that it was fresh once.
     may_hide_lack = bool(facts.unreachable or facts.catching_up)
     hides_lack = memory.recalled_at is not None and surplus.calm_since is None and may_hide_lack
     if surplus.last_desired is None or facts.current > surplus.last_desired or not was_watched:
@@ -181,7 +182,7 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
 
 
 def _follow_flapping(flapping: Flapping, facts: Facts, settings: PolicySettings, now: float) -> Flapping:
-    """Go on with who ails on the average, as long as it can be told who does."""
+    """Update the average of degraded replicas, if it can be told which ones lag."""
     if not facts.tells_lag:
         return replace(flapping, at=now)
     return follow_flapping(flapping, facts.degraded, settings.flapping_sustains * settings.sustain_seconds, now)
@@ -215,7 +216,7 @@ def _size_pool(
 
 
 def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:
-    """Say what made the desired number what it is, and how it differs from what is wanted."""
+    """Explain the desired number, and how it differs from what is wanted."""
     if desired > wanted:
         return SCALE_DOWN_DELAYED, f"; keeping {desired} {_UNTIL_STABLE}"
     if desired < wanted and desired == bounds.maximum:
@@ -235,7 +236,7 @@ def _describe_too_old(facts: Facts) -> str:
 
 
 def _describe_want(facts: Facts, flapping: Flapping, replicas_for_load: int, target: int) -> str:
-    """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s = 6", and no sum where there is none."""
+    """Describe the sum, such as "target 5 + 1 lagging for 72 s = 6", or the state if nothing is added."""
     if replicas_for_load > target + max(len(facts.unhealthy), flapping.unhealthy):
         return f"{replicas_for_load} needed for the request rate"
     if flapping.unhealthy > len(facts.unhealthy):

@@ -1,4 +1,4 @@
-"""What the policy goes by: the standings of all replicas, counted. Gathers, decides nothing but who is lacking."""
+"""The facts for the policy: the states of all replicas, counted. Decides only which replicas are unhealthy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class UnhealthyReplica:
 
 @dataclass(frozen=True, slots=True)
 class Flapping:
-    """How many replicas ail on the average of the last minutes.
+    """How many replicas were degraded on the average of the last minutes.
 
     Overload changes places: each laggard is spared and returns before it counts as lacking, and topples the next.
     """
@@ -44,7 +44,7 @@ class Flapping:
 
 
 def follow_flapping(flapping: Flapping, degraded: int, over_seconds: float, now: float) -> Flapping:
-    """Smooth the number of ailing replicas over `over_seconds`."""
+    """Smooth the number of degraded replicas over `over_seconds`."""
     if flapping.at is None:
         return Flapping(0.0, now)
     share = 1 - exp(-max(0.0, now - flapping.at) / max(over_seconds, 1.0))
@@ -59,20 +59,20 @@ class Facts:
         fresh: replicas that are in step.
         current: known replicas; foreign ones are not among them, nor those that are leaving.
         unknown: of these, not yet observed.
-        degraded: of these, lagging or unreachable, for however long; who is on the way is not among them.
+        degraded: of these, lagging or unreachable, for however long; not those that catch up.
         unreachable: of these, unreachable.
         catching_up: of these, on their way to fresh, whatever their silence looks like; not yet observed and overdue
             ones included: where newcomers do not get there, more of them would not either.
         unhealthy: of these, no longer counted on.
         tells_lag: the network moves, so that a replica behind it lacks what others have.
-        reset_seconds: how long ago the network began anew, None where it was not seen to.
-        sustain_seconds: for how long an ailing replica must have been watched to be lacking.
-        grounded_seconds: for how long there has been ground to decide on.
+        reset_seconds: how long ago the network was reset; None if it was not seen to be.
+        sustain_seconds: for how long a degraded replica must have been observed to be unhealthy.
+        grounded_seconds: for how long there has been data to decide on.
         warm_up_seconds: what a new replica needs to be fresh.
         unheard: replicas that have not answered since they were first known, or last were other pods.
         unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
-        too_old: replicas whose Stellar Core is too old for the network. None of them ails or is lacking: another one of
-            the same version would not follow the network either.
+        too_old: replicas whose Stellar Core is too old for the network. None of them is degraded or unhealthy:
+            another one of the same version would not follow the network either.
         needs_protocol: the protocol that those need; None where there are none.
     """
 
@@ -108,7 +108,7 @@ def gather_facts(
 ) -> Facts:
     """Count the replicas by what they mean for the pool's size; the order of `standings` does not matter.
 
-    `asked` is the size last asked for: who is beyond it and ails is leaving.
+    `asked` is the size last asked for: degraded replicas beyond it are leaving.
     """
     own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
     own = {name: own[name] for name in sorted(own.keys() - _find_leavers(own, asked))}
@@ -149,9 +149,9 @@ def _is_ailing(standing: ReplicaState) -> bool:
 
 
 def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozenset[str]:
-    """Find who ails because it was let go: the last by ordinal beyond what was asked for, or as many silent ones.
+    """Find replicas degraded by scale-in: the last by ordinal beyond what was asked for, or as many silent ones.
 
-    Where all are silent nobody is leaving: more likely it is us.
+    If all are silent, none is leaving: the scaler is more likely disconnected.
     """
     silent = [name for name, one in own.items() if one.replica_class is ReplicaClass.UNREACHABLE]
     if asked is None or len(own) <= asked or len(silent) == len(own):
@@ -164,8 +164,8 @@ def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozens
 def _find_start(standing: ReplicaState) -> float:
     """Find since when a replica does what may make it lacking.
 
-    Who answers again, but behind, ails all the while; who is on its way has been so since it was last fresh or first
-    known, however often it was started anew.
+    A replica that responds again, but is behind, has been degraded all the time; one that catches up has done so since
+    it was last fresh or first known, however often it restarted.
     """
     if standing.is_underway:
         started = standing.since if standing.known_since is None else standing.known_since
@@ -174,7 +174,7 @@ def _find_start(standing: ReplicaState) -> float:
 
 
 def describe_unhealthy(facts: Facts) -> list[str]:
-    """Say who is lacking, such as "1 lagging for 72 s"; the time is that of the longest."""
+    """Describe the unhealthy replicas, such as "1 lagging for 72 s"; the time is that of the longest."""
     words = []
     for replica_class, doing in _DOING.items():
         seconds = [one.seconds for one in facts.unhealthy if one.replica_class is replica_class]

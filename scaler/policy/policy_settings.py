@@ -37,14 +37,14 @@ class PolicySettings:
         deadline_warm_ups: unless that is less than so many times what is usual in this pool.
         assumed_warm_up_seconds: what a new replica needs to be fresh while none has been measured. Core waits for the
             next 64-ledger checkpoint: 255 s were seen at best.
-        headroom: share of what a replica has been seen to bear that it is planned to serve.
-        look_ahead_warm_ups: so many warm-ups ahead the load is to be borne, if it goes on growing.
+        headroom: share of a replica's capacity that it is planned to serve.
+        look_ahead_warm_ups: for how many warm-ups ahead to provide for a load that keeps growing.
         wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
-        overload_wait_seconds: or for this long, where overload called for some of them and nobody knows what a replica
-            bears: that all is calm may be what they do.
+        overload_wait_seconds: or for this long, if overload called for some of them and the capacity is unknown: that
+            all is calm may be their doing.
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
-        release_share: so much of the pool may go at a time, and always one: what nobody misses shows in who is left.
+        release_share: so much of the pool may go at a time, and always one: the rest shows whether it is missed.
         hold: why there is to be no decision, whatever is seen.
         learned_requests_per_replica: requests/s that one replica bore, as was learned before this process; counts until
             it has learned for itself.
@@ -72,18 +72,18 @@ class PolicySettings:
     unready: str = ""
 
     def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
-        """Say when replicas that are no longer needed may go."""
+        """Return when replicas that are no longer needed may be removed."""
         least_seconds = self.overload_wait_seconds if fears_overload else 0.0
         wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
         return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
 
     def look_ahead(self, measured_seconds: float) -> float:
-        """Say how many seconds ahead the load is to be borne; a sustain of a day tells nothing of the load's trend."""
+        """Return how many seconds ahead to provide for the load; a sustain of a day says nothing about its trend."""
         asked_after = min(self.sustain_seconds, _LONGEST_ASKED_SECONDS)
         return self.look_ahead_warm_ups * max(measured_seconds, asked_after)
 
     def knew_load(self, *, known_here: bool) -> bool:
-        """Tell whether the request rate was known before, to this process or to one that learned from it."""
+        """Return whether the request rate was known before, to this process or to one that learned from it."""
         return self.expects_requests and (known_here or self.learned_requests_per_replica is not None)
 
     @property

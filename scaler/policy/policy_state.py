@@ -11,14 +11,14 @@ from scaler.standing.overload import Overload
 
 @dataclass(frozen=True, slots=True)
 class PolicyMemory:
-    """What the policy remembers; an empty one is a scaler that has just started and has nobody to learn from.
+    """What the policy remembers; an empty one is of a scaler that just started and has nothing to recall.
 
     Attributes:
         grounded_since: when it last had no ground, in seconds: no lack is older than that.
         surplus: the size last asked for, and what is known of letting replicas go.
-        flapping: how many ail on the average.
+        flapping: how many are degraded on the average.
         warm_ups: how long new replicas took to be fresh.
-        capacity: what a replica has been seen to bear.
+        capacity: what has been learned of a replica's capacity.
         overload: whether overload was seen since the target was last enough; a surplus that was there before anybody
             watched counts as what it called for.
         is_undecided: there was no decision at the last look: what is there now is not what was asked for.

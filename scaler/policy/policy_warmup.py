@@ -37,7 +37,7 @@ class WarmUps:
 def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *, joined_after: float) -> WarmUps:
     """Add newcomers that have become fresh; those known before `joined_after`, in seconds, tell nothing.
 
-    Nor does a replica that restarts, or a pod that is made anew: it comes back with its state. So may one whose name
+    Nor does a replica that restarts, or a pod that is recreated: it comes back with its state. So may one whose name
     was there before, by a volume that was kept: it counts where it began with nothing. One of a new name has what every
     new one has, nothing or a snapshot, and counts.
     """
@@ -76,5 +76,5 @@ def _add_names(names: frozenset[str], present: frozenset[str]) -> frozenset[str]
 
 
 def _is_new(standing: ReplicaState) -> bool:
-    """Tell whether a replica of this name was first known when it was first seen."""
+    """Return whether a replica of this name was first known when it was first seen."""
     return standing.known_since is None or standing.known_since == standing.first_seen

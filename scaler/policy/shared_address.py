@@ -1,7 +1,7 @@
 """Do several nodes answer at one replica's address? Then it is a load balancer's or a Service's, and no replica. Pure.
 
-A node that starts anew says a later start than before. One that says an earlier one, and does so again within minutes,
-is another node each time: who lags there cannot be told, nor how many there are.
+A node that restarts reports a later start than before. A node that reports an earlier one, and does so again within
+minutes, is another node each time: which one lags cannot be determined, nor how many there are.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _REMEMBERED_SECONDS = 600.0
 
 
 def is_step_back(before: NodeReport | None, report: NodeReport) -> bool:
-    """Tell whether a node says that it started earlier than the one that answered before."""
+    """Return whether a node reports an earlier start than the one that responded before."""
     if before is None or before.started_on is None or report.started_on is None:
         return False
     return report.started_on < before.started_on - _ROUNDING_SECONDS

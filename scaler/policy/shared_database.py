@@ -1,4 +1,4 @@
-"""Do the Horizons of a fleet share a database that nobody fills any more? Then more of them would be no fresher. Pure.
+"""Do the Horizons of a fleet share a database that is no longer updated? Then more of them would be no fresher. Pure.
 
 The usual way to scale Horizon's reads is servers with INGEST=false on one database: once its only ingester stops, all
 of them lag alike, and a new one is as stale as the others and one more load on the database.
@@ -19,7 +19,7 @@ _MOVES_LEDGERS_PER_SECOND = 0.02
 def find_stopped_database(standings: Mapping[str, ReplicaState]) -> HoldReason | None:
     """Find whether all Horizons that answer with a ledger stand at the same one, and their Core, or others, go on.
 
-    None while any of them is fresh or moves, or while there is but one: of that nobody can say what another would do.
+    None while any of them is fresh or moves, or while there is but one: it does not show what another one would do.
     """
     answering = [one for one in standings.values() if one.report is not None and one.replica_class in _BEHIND]
     if any(one.replica_class is ReplicaClass.FRESH for one in standings.values()):

@@ -48,7 +48,7 @@ class ExternalScaler(ExternalScalerServicer):
         self._refusals = refusals
 
     async def IsActive(self, request: ScaledObjectRef, context: _Context) -> IsActiveResponse:
-        """Say whether the pool should have replicas, from the trigger alone."""
+        """Return whether the pool should have replicas, from the trigger alone."""
         return IsActiveResponse(result=is_active(await self._admit(request, context)))
 
     async def GetMetricSpec(

@@ -1,4 +1,4 @@
-"""readpool.v1.Observer: snapshots as they change, to whoever watches. Decides only which are worth sending now.
+"""readpool.v1.Observer: snapshots as they change, for each watcher. Decides only which are worth sending now.
 
 Each stream remembers what it sent last and reads the newest snapshot when its reader is ready, so a slow reader gets
 the newest and never a backlog.
@@ -186,12 +186,12 @@ def _find_namespace(request: WatchRequest) -> str:
 
 
 def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
-    """Say whether the fleet's pool was there and is gone."""
+    """Return whether the fleet's pool existed and is gone."""
     return snapshot.decision.reason == POOL_DELETED
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
-    """Say whether a class or a doubt, the set of replicas, the tip's health, the decision or the bounds changed."""
+    """Return whether a class or suspicion, the replicas, the tip's health, the decision or the bounds changed."""
     return _build_standing(before) != _build_standing(after)
 
 

@@ -1,7 +1,7 @@
-"""Who is the replica that joins? One whose name was known a moment ago brings what was known of it. Pure.
+"""Is a replica that joins a known one? If its name was known a moment ago, it keeps its history. Pure.
 
-A pod that is made anew is out of DNS for a while or comes back at another address; its deadline goes on, and it is no
-newcomer by which to measure how long a new one takes. One that was let go is forgotten: who comes later is another.
+A pod that is recreated is out of DNS for a while or comes back at another address; its deadline goes on, and it is no
+newcomer by which to measure how long a new one takes. One that was scaled in is forgotten: a later one is new.
 """
 
 import re
@@ -25,7 +25,7 @@ class Acquaintance:
 
 
 def order_by_ordinal(name: str) -> tuple[str, int]:
-    """Give the key that sorts core-10 behind core-2, and names without an ordinal by themselves."""
+    """Return the key that sorts core-10 after core-2, and names without an ordinal by themselves."""
     parts = _ORDINAL.match(name)
     return (parts[1], int(parts[2])) if parts else (name, -1)
 

@@ -19,7 +19,7 @@ _WITNESSES = 2
 def find_network_protocol(
     standings: Iterable[ReplicaState], trusted: Iterable[NodeReport], known: int | None
 ) -> int | None:
-    """Find the protocol that the network is at, at the least; None where nobody tells.
+    """Find the protocol that the network is at, at the least; None if no node reports it.
 
     Args:
         standings: of the replicas; those count that are fresh.

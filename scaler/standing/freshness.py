@@ -88,7 +88,7 @@ def advance(
 
 
 def _follow_degraded(standing: ReplicaState, new_class: ReplicaClass, contradicting: int, now: float) -> float | None:
-    """Return since when a replica that has just answered ails, or may turn out to."""
+    """Return since when a replica that just responded is degraded, or may turn out to be."""
     may_be_degraded = new_class is ReplicaClass.LAGGING or (new_class is ReplicaClass.FRESH and contradicting > 0)
     if not may_be_degraded:
         return None
@@ -123,7 +123,7 @@ def _note_failure(standing: ReplicaState, failure: PollFailure, thresholds: Thre
 
 
 def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> str:
-    """Say why a node is not one of this network; empty when nothing speaks against it."""
+    """Explain why a node is not on this network; empty if nothing contradicts it."""
     if report.is_of_another(network):
         return f"is on the network {report.network!r}, not {network!r}"
     if tip is not None and tip.ceiling is not None and report.ledger > tip.ceiling:
@@ -136,7 +136,7 @@ def _disown(
 ) -> tuple[ReplicaClass, int]:
     """Return the class of a node that is none of this network, and how many answers in a row have now said so.
 
-    Who names another network is foreign at once. Who claims too much may be ahead of what is known for a poll.
+    A node of another network is foreign at once. One that claims too much may be ahead of what is known for a poll.
     """
     contradicting = standing.contradicting_polls + 1
     is_sure = report.is_of_another(network) or contradicting >= thresholds.agreeing_polls
@@ -153,7 +153,7 @@ def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
 
 
 def _is_current(standing: ReplicaState, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds) -> bool:
-    """Tell whether an answer is a fresh replica's.
+    """Return whether a response is a fresh replica's.
 
     While the tip stands still Core says that it has lost sync, though it lacks nothing, and others tell no ledger any
     more: their word is then not held against one that is fresh, or was when it last answered.
@@ -186,7 +186,7 @@ def _classify(
 
 
 def _name_fallen(standing: ReplicaState, report: NodeReport) -> ReplicaClass:
-    """Tell a replica that has fallen behind from one that has not been fresh since it started.
+    """Distinguish a replica that has fallen behind from one that has not been fresh since it started.
 
     One that was not seen to be fresh may have been, before it was watched: it says that it is in sync, or has been up
     for long by its own clock. Of one that joined while it was watched the former tells nothing: it is as stale as what

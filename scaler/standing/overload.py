@@ -1,4 +1,4 @@
-"""Is it the load that makes replicas fall behind? Told by who falls behind together, where no request rate is known.
+"""Is the load the reason that replicas fall behind? Inferred, without a request rate, from those that do so together.
 
 One replica that falls behind tells of that replica; two of them within ten minutes, both still advancing, tell of the
 load that they share. A stuck one tells nothing, nor does one that comes back from silence.
@@ -33,7 +33,7 @@ class Overload:
 
 
 def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], now: float) -> Overload:
-    """Note who has fallen behind since the last look; the order of `standings` does not matter."""
+    """Note which replicas have fallen behind since the last call; the order of `standings` does not matter."""
     alone, seen_at = overload.alone, overload.seen_at
     for name in sorted(overload.fresh):
         if name in standings and falls_behind(standings[name]):
@@ -49,19 +49,19 @@ def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], no
 
 
 def falls_behind(standing: ReplicaState) -> bool:
-    """Tell whether a replica lags for want of time: it still advances, and has done so since it lags."""
+    """Return whether a replica lags because it is too slow: it still advances, and has done so since it lags."""
     if standing.replica_class is not ReplicaClass.LAGGING or (standing.rate or 0.0) < _ADVANCES_RATE:
         return False
     return standing.closed_at is None or standing.closed_at > standing.since
 
 
 def is_on_proof(standing: ReplicaState, now: float) -> bool:
-    """Tell whether it is too early to say of a laggard that it advances, or that it is stuck."""
+    """Return whether it is too early to say whether a lagging replica advances or is stuck."""
     if standing.replica_class is not ReplicaClass.LAGGING or standing.closed_at is None:
         return False
     return standing.closed_at <= standing.since and now - standing.since <= _PROOF_SECONDS
 
 
 def is_company(alone: tuple[str, float], name: str, now: float) -> bool:
-    """Tell whether a replica that falls behind now shares the load with another one, that did so at a time before."""
+    """Return whether a replica that falls behind now shares the load with one that did so at a time before."""
     return alone[0] != name and now - alone[1] <= _TOGETHER_SECONDS

@@ -11,7 +11,7 @@ from scaler.probes.report import NodeReport
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From where on a replica counts as what.
+    """The limits between the classes of a replica.
 
     Attributes:
         lag_ledgers: a replica this many ledgers behind the tip, or more, lags.
@@ -58,11 +58,11 @@ class ReplicaState:
         degraded_since: when the first of the answers came that made it lagging, or it became unreachable, in seconds;
             kept while it goes from one to the other. None while nothing speaks against it.
         known_since: when a replica of its name was first known, in seconds; kept through restarts and new pods.
-            None where nobody watched when.
+            None if that was not observed.
         fresh_at: when it was last fresh, in seconds; kept likewise. None while it has never been seen so.
-        is_newcomer: it joined while the others were watched, so that nobody can have missed that it was fresh.
+        is_newcomer: it joined while the others were watched, so that its being fresh cannot have been missed.
         began_at_ledger: what its first answer since `first_seen` told; None while there is none.
-        closed_at: when its own ledger was last seen to move, in seconds; None where nobody watched that.
+        closed_at: when its own ledger was last seen to move, in seconds; None if that was not observed.
         needs_protocol: the protocol that the network is at, where its Core is too old for it; None where it is not.
         has_advanced: the newest ledger that it has closed or heard of was seen to move, between two answers.
     """
@@ -101,7 +101,7 @@ class ReplicaState:
     def is_underway(self) -> bool:
         """Whether it is on its way to fresh, whatever its silence looks like: it has not been so since it started.
 
-        One that lagged before it fell silent is not; nor is one of which nobody watched when it was first known.
+        One that lagged before it fell silent is not; nor is one that was known before this scaler observed it.
         """
         if self.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN):
             return True

@@ -12,7 +12,7 @@ def forget_unseen(standing: ReplicaState, oldest: float, now: float) -> ReplicaS
     """Make a replica unknown of which no poll has said anything since `oldest`, whatever the reason.
 
     This process may have had no descriptors, or stood still, or have been told to ask less often: what the replica was
-    then is no guess at what it is now. What was learned of it stays, and its next answer classes it anew.
+    then is no guess at what it is now. What was learned of it stays, and its next response classifies it again.
     """
     polled_at = standing.polled_at
     if polled_at is None or polled_at >= oldest or standing.replica_class is ReplicaClass.UNKNOWN:

@@ -126,7 +126,7 @@ class _Client:
         self._last_sent: dict[str, FleetSnapshot] = {}
 
     async def tell(self) -> None:
-        """Tell everything, then what changes.
+        """Send everything, then the changes.
 
         Raises:
             ConnectionError: when the client is gone.

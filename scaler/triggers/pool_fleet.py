@@ -34,7 +34,7 @@ from scaler.triggers.trigger import PASSPHRASES, FleetSpec, PoolSource, Referenc
 _NODES_PORT = "info"
 """The port of the pool's headless Service at which its replicas tell of themselves."""
 _STATS_PORT = "stats"
-"""That at which their gates tell of readers: not in the Service where nobody has named an image for the gate."""
+"""That at which their gates tell of readers: not in the Service if no image is configured for the gate."""
 _MOST_CHARACTERS = 400
 """Of what the controller says of a pool's pods."""
 

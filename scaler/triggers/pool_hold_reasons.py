@@ -18,9 +18,9 @@ POOL_INVALID = "PoolInvalid"
 REFERENCES_NOT_ALLOWED = "ReferencesNotAllowed"
 """The pool names references, and this scaler fetches no addresses of a tenant's choice."""
 PAUSED = "Paused"
-"""spec.paused: whoever says pause gets a pause."""
+"""spec.paused is true."""
 
 
 def was_deleted(spec: FleetSpec) -> bool:
-    """Tell whether the fleet is that of a pool which was there and is gone."""
+    """Return whether the fleet's pool existed and is gone."""
     return spec.hold_reason is not None and spec.hold_reason.reason == POOL_DELETED
