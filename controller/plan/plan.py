@@ -234,7 +234,7 @@ def _plan_pods(
         return RolloutStep(), PodDeletions()
     step = plan_restart(replicas, outdated, wanted, sick, now)
     if step.restart is not None and not observed.may_restart:
-        step = RolloutStep(waits_for="other pools, a few of which are upgraded at a time")
+        step = RolloutStep(waits_for="other pools: only a few are upgraded at a time")
     is_rolling, restart = bool(outdated), step.restart
     if restart is not None and not is_armed(observed, restart, texts):
         if not is_stateful_set_held(observed, settings):
@@ -246,10 +246,10 @@ def _plan_pods(
 def _hold_snapshots(sizes: Sizes, *, is_restarting: bool, is_stuck: bool) -> str:
     """Say what a snapshot waits for: nobody's volume is read while replicas are restarted, come or go."""
     if is_stuck:
-        return "what Stalled says to be seen to"
+        return "the problem in Stalled to be fixed"
     if is_restarting:
-        return "replicas to be restarted"
-    return "replicas to go" if sizes.running is not None and sizes.size < sizes.running else ""
+        return "the restarts to finish"
+    return "the scale-in to finish" if sizes.running is not None and sizes.size < sizes.running else ""
 
 
 def _is_rolling(observed: ObservedPool, step: RolloutStep, deletions: PodDeletions, *, is_stuck: bool) -> bool:

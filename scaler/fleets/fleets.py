@@ -1,4 +1,4 @@
-"""The set of fleets: which ones are observed, how long, and what is known of each. All that answers or shows starts here.
+"""The set of fleets: which are observed, how long, and what is known of each. All that answers or shows starts here.
 
 A fleet is observed from the first question about it, and dropped after ten minutes without a question and without
 a stream on it.

@@ -143,7 +143,7 @@ async def test_what_an_envoy_says_is_kept_and_logged_in_short(server: EdsServer)
             await stream.want("default/a")
             await stream.want("default/a", after=await stream.read(), refusing="x" * 200_000)
             assert await stream.is_quiet()
-    assert [(line["event"], len(line["why"])) for line in logged] == [("edsRefused", 500)]
+    assert [(line["event"], len(line["message"])) for line in logged] == [("edsRefused", 500)]
 
 
 async def test_bytes_that_are_no_message_are_refused_without_a_line(

@@ -21,7 +21,7 @@ def list_sentences(pool: ReadOnlyPool, word: ScalerWord | None = None) -> list[s
 
 
 NO_KEDA = build_condition("Autoscaling", "False", "KedaMissing", "the cluster has no KEDA")
-SILENT = build_condition("Fresh", "Unknown", "ScalerSilent", "the scaler has not been heard since 12:00")
+SILENT = build_condition("Fresh", "Unknown", "ScalerUnreachable", "No connection to the scaler since 12:00")
 HALTED = build_condition("Fresh", "Unknown", "NetworkHalted", "the network closes no ledgers")
 TRIGGERS: dict[str, Any] = {"autoscaling": {"triggers": [{"type": "cpu", "metadata": {"value": "70"}}]}}
 
@@ -66,7 +66,7 @@ def test_where_the_scaler_is_asked_its_own_sentence_decides(word: ScalerWord, se
         ),
         pytest.param(
             {"conditions": build_conditions(SILENT)},
-            "The size stays as it is: the scaler has not been heard since 12:00.",
+            "The size stays as it is: No connection to the scaler since 12:00.",
             id="silent",
         ),
         pytest.param(

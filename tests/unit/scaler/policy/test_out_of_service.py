@@ -155,7 +155,7 @@ def test_a_pool_that_gets_smaller_does_not_end_it() -> None:
     world.rest()
     assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 5
     reconciling = next(one for one in world.status["conditions"] if one["type"] == "Reconciling")
-    assert "pool-4, which is out of service, to be back" in reconciling["message"]
+    assert "pool-4 to be back in service" in reconciling["message"]
     world.settle()
     world.say(*[FRESH] * 5)
     take_back(world, 4)

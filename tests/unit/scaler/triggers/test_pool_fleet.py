@@ -96,7 +96,9 @@ def test_what_was_learned_of_a_replica_is_read_from_the_status() -> None:
 @pytest.mark.parametrize(
     ("verdict", "message", "unready"),
     [
-        pytest.param("False", "0 of 5 ready: 5 are starting", "0 of 5 ready: 5 are starting", id="said"),
+        pytest.param(
+            "False", "0 of 5 replicas are ready: 5 starting", "0 of 5 replicas are ready: 5 starting", id="said"
+        ),
         pytest.param("True", "5 of 5 replicas are ready", "", id="all are"),
         pytest.param("False", "5 crash:\n\x1b[31mno", "5 crash:  [31mno", id="not as it came from a container"),
         pytest.param("False", "a" * 9000, "a" * 400 + "…", id="nor at any length"),
