@@ -66,7 +66,7 @@ class ScriptedFleets:
         return await self._changes.wait_beyond(after)
 
     @contextlib.contextmanager
-    def hold(self, _spec: FleetSpec, _caller: str = "") -> Iterator[ScriptedFleet]:
+    def lease(self, _spec: FleetSpec, _caller: str = "") -> Iterator[ScriptedFleet]:
         fleet = self.fleets[0]
         fleet.holders += 1
         try:
