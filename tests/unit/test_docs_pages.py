@@ -39,6 +39,7 @@ PROGRAMS = {
         "git",
         "docker",
         "cosign",
+        "sha256sum",
         "curl",
         "python",
         "pip",

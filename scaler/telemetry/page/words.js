@@ -60,6 +60,20 @@ export function rate(value) {
   return `${Math.abs(value) < 10 ? value.toFixed(2) : number(Math.round(value))}/s`;
 }
 
+/** How many requests a second. */
+export function perSecond(value) {
+  return `${value < 10 ? value.toFixed(1) : number(Math.round(value))}/s`;
+}
+
+/** A time of milliseconds. */
+export function latency(value) {
+  if (value === null) return "–";
+  return value < 1000 ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+}
+
+/** A share of a hundred. */
+export const percent = (value) => `${value === 0 || value >= 10 ? Math.round(value) : value.toFixed(1)} %`;
+
 /** How long until a replica is fresh. */
 export function untilFresh(replica) {
   if (replica.class === "fresh" || replica.class === "unreachable") return "";
