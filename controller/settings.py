@@ -1,6 +1,6 @@
 """What the controller was started with: parsed and without contradictions before anything runs.
 
-Each flag of `readpool controller` ends up here; files are only named, whoever needs them reads them.
+Each flag of `readpool controller` ends up here; files are only named here, and read where they are used.
 """
 
 import re
@@ -87,7 +87,7 @@ class ControllerSettings:
     log_level: LogLevel = LogLevel.INFO
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Reject invalid values."""
         if not 1 <= self.workers <= MAX_WORKERS:
             raise SettingsError(f"--workers {self.workers} is out of range: 1 to {MAX_WORKERS}")
         _check("--scaler-namespace", self.scaler_namespace, _NAMESPACE)
@@ -106,7 +106,7 @@ class ControllerSettings:
         return tuple(path for path in (served, shown) if path is not None)
 
     def to_plan_settings(self) -> PlanSettings:
-        """Give what plans need of it."""
+        """Return the settings that plans need."""
         return PlanSettings(
             networks=load_public_networks(),
             scaler_address=self.scaler_address,

@@ -1,8 +1,7 @@
 """Bans of callers that continue although they are refused: they get no response for a while, longer each time. Pure.
 
-A refusal costs nearly as much as an answer, and gRPC takes calls first come, first served: without this one, a client
-that does not stop makes all others wait. KEDA, the controller and Envoy accept a
-refusal and come back later.
+A refusal costs nearly as much as an answer, and gRPC takes calls first come, first served: without this one, a caller
+that does not stop delays all others. KEDA, the controller and Envoy take a refusal for an answer, and come back later.
 """
 
 from dataclasses import dataclass

@@ -59,7 +59,7 @@ class CallGuard(WrappedMethods):
         self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
 
     def wrap(self, method: str, handler: Any) -> Handler:
-        """Read requests as bytes, one by one: the handler of a unary call is called once its request has come."""
+        """Read requests as bytes, one by one: the handler of a unary request is called only when it has arrived."""
         serializer = handler.response_serializer
         if handler.request_streaming:
             budget = self._streams.get(method, self._calls)
@@ -154,7 +154,7 @@ class CallGuard(WrappedMethods):
 
 
 def _let_go(error: BaseException) -> None:
-    """Release the frames of an abort: gRPC keeps them with the call, and the request until garbage is collected."""
+    """Release what an abort has passed: gRPC keeps it with the call, and the request, until garbage collection."""
     error.__traceback__ = error.__context__ = None
 
 

@@ -15,7 +15,7 @@ _LONG_FORM, _MOST_LENGTH_BYTES = 0x80, 4
 _CENTURY_TURNS = 50
 """A UTCTime of year 50 and later is of the twentieth century."""
 _LAST_PART = 10
-"""The last tenth of its life is when a certificate expires soon: it should have been renewed by then."""
+"""A certificate expires soon in the last tenth of its life: it should have been renewed by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class CertificateDates:
     not_after: float
 
     def has_ended(self, now: float) -> bool:
-        """Return whether it has expired."""
+        """Return whether it is good no more."""
         return now > self.not_after
 
     def ends_soon(self, now: float) -> bool:

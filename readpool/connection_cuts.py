@@ -104,7 +104,7 @@ def _find_caller(descriptor: int, port: int) -> str | None:
 
 
 def _borrow(descriptor: int) -> Iterator[socket.socket]:
-    """Return a descriptor as a socket without owning it; nothing if it is none."""
+    """Return a descriptor as a socket without owning it; None if it is not a socket."""
     try:
         own = socket.socket(fileno=descriptor)
     except OSError:

@@ -1,7 +1,7 @@
 """How long does a caller that exceeds its rate have to wait? So many at once, then so many per second. Pure.
 
-No caller is refused for its rate: one that waits for each response asks no faster than it is answered. Uses the generic
-cell rate algorithm of ATM (ITU-T I.371), which keeps one number per caller.
+No one is refused for asking often: who waits for each answer asks no faster than it is answered. After the generic
+cell rate algorithm of ATM (ITU-T I.371), which keeps one number a caller.
 """
 
 from collections import OrderedDict

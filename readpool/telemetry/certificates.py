@@ -19,7 +19,7 @@ class CertificateCollector(Collector):
         self._files = tuple(files)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the one family, if there are files."""
+        """Yield the metric family, if there are files."""
         if not self._files:
             return
         family = GaugeMetricFamily(

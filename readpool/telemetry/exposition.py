@@ -58,7 +58,7 @@ class Exposition:
         self._lock = asyncio.Lock()
 
     async def read(self, accept: str) -> tuple[bytes, str]:
-        """Return the exposition and its content type: the present one, unless it was made a moment ago.
+        """Return the exposition and its content type: as it is now, unless it was made a moment ago.
 
         A moment is twice as long as it took, so that asking without end takes a third of the time.
         """

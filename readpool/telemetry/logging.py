@@ -24,7 +24,7 @@ class LogFormat(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """Minimum level to log."""
+    """The minimum level to log."""
 
     DEBUG = "debug"
     INFO = "info"

@@ -11,12 +11,17 @@ from typing import Any
 from readpool.cli.terminal.fleet_table import order_naturally
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 
 INVALID_SPEC = "InvalidSpec"
 NOT_RECONCILED = "NotReconciled"
 """No controller has said anything of it yet."""
-_GOOD = {"Stalled": Verdict.FALSE, "Ready": Verdict.TRUE, "Fresh": Verdict.TRUE, "Routing": Verdict.TRUE}
+_GOOD = {
+    "Stalled": ConditionStatus.FALSE,
+    "Ready": ConditionStatus.TRUE,
+    "Fresh": ConditionStatus.TRUE,
+    "Routing": ConditionStatus.TRUE,
+}
 """What a pool in order says, the most pressing first."""
 
 
