@@ -116,7 +116,7 @@ def _find_inner_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv
 
 
 def _find_kind(address: IPv4Address | IPv6Address) -> str | None:
-    """Name the kind of address that nobody outside this machine or this link can have; None for all others."""
+    """Name the kind of address that no one outside this machine or this link can have; None for all others."""
     is_this_network = isinstance(address, IPv4Address) and int(address) >> 24 == 0
     kinds = {
         "metadata": any(address in network for network in _METADATA),

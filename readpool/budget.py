@@ -1,7 +1,7 @@
 """How much of something is given out: as a whole, to one caller, and to one namespace that a caller names. Pure.
 
 A caller is an address. A namespace is only what a caller says, so what is taken in its name is counted within the
-caller: nobody can use up another one's by naming it.
+caller: no one can use up another one's by naming it.
 """
 
 from collections import Counter

@@ -186,7 +186,7 @@ def _has_archives(config: Mapping[str, Any]) -> bool:
 
 
 def _check_whole(config: Mapping[str, Any]) -> None:
-    """Refuse what Core would refuse at its start, where nobody looks."""
+    """Refuse what Core would refuse at its start, where no one looks."""
     if not replaces_quorum(config):
         raise ConfigError(
             "coreConfigOverride: [QUORUM_SET] or [[VALIDATORS]] is required for network: Custom, whose validators are"

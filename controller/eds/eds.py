@@ -113,7 +113,7 @@ def compute_version(assignment: Assignment) -> str:
 
 
 def read_weight(manifest: Manifest) -> int:
-    """Read the weight that a slice carries, within what Envoy takes; 0 means that nobody in it is wanted."""
+    """Read the weight that a slice carries, within what Envoy takes; 0 means that no one in it is wanted."""
     text = read_annotations(manifest).get(WEIGHT_ANNOTATION, "")
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WEIGHT))
     return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT

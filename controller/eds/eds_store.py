@@ -30,7 +30,7 @@ class EdsStore:
 
     Attributes:
         ready: set once all that there is, is known: before that a pool that is there would seem to have no endpoints.
-        is_current: False while nobody tells what has changed; whoever asks is to turn to another controller then.
+        is_current: False while changes are not received; clients should connect to another controller then.
     """
 
     def __init__(self) -> None:

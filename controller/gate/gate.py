@@ -47,7 +47,7 @@ class PodPorts:
 
 
 def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | None:
-    """Build the gate's container; None where the pool wants none, and where nobody has named an image of Envoy."""
+    """Build the gate's container; None where the pool wants none, and where no one has named an image of Envoy."""
     image = spec.gate.image or default_image
     if not spec.gate.enabled or image is None:
         return None

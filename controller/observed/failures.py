@@ -41,7 +41,7 @@ def note_failure(before: Failure | None, error: ApiError, now: float) -> Failure
 
 
 def list_refused(failures: Mapping[ObjectKey, Failure]) -> dict[ObjectKey, str]:
-    """List what is refused for good, and why."""
+    """List the objects that are refused permanently, and why."""
     return {key: one.message for key, one in failures.items() if one.is_permanent}
 
 

@@ -1,6 +1,6 @@
 """What does a pool ask for that its installation has to allow? The pool in, what is left of it and the refusals out.
 
-Whoever writes pools may not be allowed to write ScaledObjects or HTTPRoutes, and the controller writes both in their
+Authors of pools may not be allowed to write ScaledObjects or HTTPRoutes, and the controller writes both in their
 name. What reaches beyond the pool's namespace is left out of the spec before anything is built from it.
 """
 

@@ -19,7 +19,7 @@ class PoolKey(NamedTuple):
 
 
 def find_pool_keys(kind: Kind, manifest: Manifest) -> set[PoolKey]:
-    """Find the pools that may have to be planned anew once this object is another."""
+    """Find the pools that may have to be planned again once this object is another."""
     metadata = manifest["metadata"]
     namespace = metadata.get("namespace", "")
     if kind == POOL:

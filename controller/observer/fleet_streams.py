@@ -1,4 +1,4 @@
-"""What the scaler says of each pool: a stream a pool, opened anew whenever it ends; cluster.observe reads the words.
+"""What the scaler says of each pool: a stream a pool, opened again whenever it ends; cluster.observe reads the words.
 
 Another class, doubt, member or decision queues the pool at once; numbers, as often as the pool wants them told.
 """

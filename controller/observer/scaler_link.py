@@ -1,4 +1,4 @@
-"""The connection to the scaler: one channel for all streams, over the scaler's replicas, made anew when it is lost.
+"""The connection to the scaler: one channel for all streams, over the scaler's replicas, recreated when it is lost.
 
 A certificate that is replaced on disk is read when the next connection is made; those that stand go on. A channel looks
 its name up at most every 30 s, and ever more seldom while it has no address: a new one does so at once.
@@ -14,7 +14,7 @@ from controller.settings import ScalerTls
 
 OPTIONS = (
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
-    ("grpc.enable_retries", 0),  # streams are opened anew by controller.observer.fleet_streams
+    ("grpc.enable_retries", 0),  # streams are opened again by controller.observer.fleet_streams
     ("grpc.initial_reconnect_backoff_ms", 250),
     ("grpc.min_reconnect_backoff_ms", 250),
     ("grpc.max_reconnect_backoff_ms", 5_000),

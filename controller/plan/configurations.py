@@ -145,7 +145,7 @@ def choose_texts(
 
 
 def _keeps(replica: Replica, live: str, text: str) -> bool:
-    """Return whether a replica's file stays as it is: it is what it runs, or nobody has noted yet what it does."""
+    """Return whether a replica's file stays as it is: it is what it runs, or no one has noted yet what it does."""
     noted = replica.config_hash
     return noted is None or (_is_of(noted, live) and not _is_of(noted, text))
 

@@ -48,6 +48,7 @@ from controller.resources.stateful_set import build_stateful_set
 from controller.routing.routing import route
 from controller.status.conditions import judge, merge_conditions
 from controller.status.core_age import explain_old_core
+from controller.status.core_requests import judge_requests
 from controller.status.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
 from controller.status.pool_status import are_numbers_due, build_status
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, STATEFUL_SET, Manifest, ObjectKey, kind_of
@@ -170,6 +171,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         rewrites=list_rewrites(observed, objects),
         snapshots=snapshots.judgement,
         growth=growth.judgement,
+        resources=judge_requests(pool.spec),
         core_too_old=explain_old_core(pool.spec, replicas, observed.current_fleet, settings.networks),
         stalled=(
             configurations.stalled

@@ -106,7 +106,7 @@ def build_objects(
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
-        built.append(build_prometheus_rule(pool))
+        built.append(build_prometheus_rule(pool, settings.runbook_url))
     built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)
@@ -153,14 +153,14 @@ def _is_unguarded(observed: ObservedPool, settings: PlanSettings) -> bool:
 
 
 def _is_frozen(observed: ObservedPool) -> bool:
-    """Return whether what replicas are made of stays: through a pause, whoever Kubernetes makes anew is the same."""
+    """Return whether a pause freezes the objects that pods are created from, so that recreated pods do not change."""
     name = observed.pool.name
     is_whole = observed.find(STATEFUL_SET, name) and observed.find(CONFIG_MAP, config_map_name(name))
     return observed.pool.spec.paused and bool(is_whole)
 
 
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
-    """Find what the pool has made and no longer wants; it bears our stamp, and a slice the label of its controller."""
+    """Find objects of the pool that it no longer needs: those with our annotation, and slices with our label."""
     classes = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
     made = (
         key

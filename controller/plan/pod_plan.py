@@ -75,7 +75,7 @@ def list_rolled(
 ) -> list[RolloutReplica]:
     """List the replicas as a rollout sees them; one of which the kubelet knows that it does not run is not reached.
 
-    Nor is one that is out of service, for which nobody waits.
+    Nor is one that is out of service, for which no one waits.
     """
     return [
         RolloutReplica(
@@ -103,8 +103,8 @@ def find_sick(
 ) -> frozenset[int]:
     """Find the ordinals whose coming back proves nothing: those that are not fresh before they run what is rolled out.
 
-    Noted on the StatefulSet while there is a rollout, for whoever carries it on. A replica that is still to be made, or
-    joins, is one of them. `is_changing`: whether one begins.
+    Noted on the StatefulSet during a rollout, for the controller that continues it. Replicas that do not exist yet are
+    among them. `is_changing`: whether a rollout begins.
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
     if live is None or observed.pool.spec.paused:
@@ -125,7 +125,7 @@ def find_sick(
 
 
 ROLLOUT_PATIENCE_SECONDS = 600.0
-"""So long a pod may take to come up, or to end after its time is over, before nobody waits for it any more."""
+"""So long a pod may take to come up, or to end after its time is over, before no one waits for it any more."""
 
 
 def _is_awaited(replica: Replica, now: float) -> bool:
@@ -231,7 +231,7 @@ def _finish_replacement(observed: ObservedPool, replicas: Iterable[Replica], in_
 
 
 def _is_older(replica: Replica, seconds: float, now: float) -> bool:
-    """Return whether a pod is older than that: the scaler may mean the one before, where nobody has ever answered."""
+    """Return whether a pod is older than that: the scaler may mean the one before, where no one has ever answered."""
     return replica.made_at is None or now - replica.made_at >= seconds
 
 

@@ -1,6 +1,6 @@
 """Which replica that never recovers gets a new volume now? At most one; most of the time, none.
 
-Only one that lags and does not gain, or does not answer at all, beside a fresh one, while nobody else is on the way
+Only one that lags and does not gain, or does not answer at all, beside a fresh one, while no one else is on the way
 back.
 """
 

@@ -2,7 +2,7 @@
 
 A fresh one goes only when all fresh ones that went before it are back and fresh; those that are not fresh go first. A
 broken version therefore costs one fresh replica, not the pool. One that was not fresh before its restart proves nothing
-by not coming back, so nobody waits for it for long.
+by not coming back, so no one waits for it for long.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ class RolloutStep:
 def choose_restart(
     replicas: Iterable[RolloutReplica], wanted: int, sick: AbstractSet[int] = frozenset()
 ) -> RolloutStep:
-    """Choose the next pod to delete; its StatefulSet makes it anew.
+    """Choose the next pod to delete; its StatefulSet makes it again.
 
     `wanted`: how many replicas there are to be; `sick`: the ordinals of those that were not fresh before.
     """
@@ -87,7 +87,7 @@ def note_sick(
 def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutReplica], wanted: int) -> RolloutStep:
     """Choose among those that may serve readers: laggards first, never the last fresh one of several.
 
-    One of which nobody knows what it is counts as fresh, unless the kubelet has no answer of it either.
+    One of which no one knows what it is counts as fresh, unless the kubelet has no answer of it either.
     """
     behind = [one for one in outdated if _is_behind(one)]
     if behind:
@@ -101,7 +101,7 @@ def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutR
 
 
 def _is_of_no_use(replica: RolloutReplica) -> bool:
-    """Return whether nobody loses anything by its restart: it is of another network, or answers nobody."""
+    """Return whether no one loses anything by its restart: it is of another network, or answers no one."""
     is_silent = replica.replica_class is ReplicaClass.UNREACHABLE and not replica.is_ready
     return is_silent or replica.replica_class is ReplicaClass.FOREIGN
 

@@ -83,5 +83,5 @@ class Attempts:
 
 
 def _may_be_another(key: ObjectKey, error: ApiError) -> bool:
-    """Return whether a pod or claim may just be gone, or made anew: the next look knows it."""
+    """Return whether a pod or claim may just be gone, or recreated: the next look knows it."""
     return key.kind in (POD, PVC) and (error.is_not_found or error.is_conflict or error.status == _UNPROCESSABLE)

@@ -1,6 +1,7 @@
 """One pool, once, in two lanes: `route` cares for its readers alone, `reconcile` does the rest, each object by itself.
 
-Both may be ended between any two writes: whoever comes next, this process or another, goes on from what is there then.
+Both may be interrupted between any two writes: the next reconciliation, in any process, continues from what exists
+then.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Which pools may restart replicas for a change that is ours? A few at a time: a bad gate image is not tried on all.
 
 A new default image of the gate, or a new controller, changes what the replicas of every pool are made of at once. What
-a user changes in a pool concerns that pool alone and waits for nobody.
+a user changes in a pool concerns that pool alone and waits for no one.
 """
 
 from dataclasses import dataclass, field

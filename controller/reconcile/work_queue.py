@@ -98,7 +98,7 @@ class WorkQueue:
         self._not_before.pop(key, None)
 
     def forget(self, key: PoolKey) -> None:
-        """Forget all of a key that is no more, unless it has been added anew."""
+        """Forget all of a key that is no more, unless it has been added again."""
         self.succeed(key)
         self._cancel_timer(key)
 

@@ -34,7 +34,7 @@ class Replica:
         address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
-        config_hash: of the configuration that it started with, None while nobody has noted it.
+        config_hash: of the configuration that it started with, None while no one has noted it.
         view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
         last_word: the same, or what it said last, however long ago.
         is_dead: the kubelet knows that Core or its gate does not run.
@@ -166,8 +166,8 @@ def _find_view(pod: Manifest, views: Mapping[str, ReplicaView]) -> ReplicaView |
 def _is_of_this(view: ReplicaView, start: float | None) -> bool:
     """Return whether a report is about the pod that exists since `start`, and not about an earlier one of its address.
 
-    By Core's own start, which its node's clock tells as it does the pod's, or else by when it was heard. That nobody
-    answers there is true of whoever is there.
+    By Core's own start, which is by its node's clock, as the pod's is, or else by when it was reported. A report that
+    nothing responds at the address is true of any pod.
     """
     if start is None or view.replica_class is ReplicaClass.UNREACHABLE:
         return True

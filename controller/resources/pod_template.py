@@ -1,4 +1,4 @@
-"""The pod of a replica: Stellar Core on its own volume and configuration, as nobody, on a root that it cannot write.
+"""The pod of a replica: Stellar Core on its own volume and configuration, without privileges, on a read-only root.
 
 The pool's own template is merged over it, lists by the keys that the API server merges them by.
 """

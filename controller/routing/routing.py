@@ -26,15 +26,15 @@ class RoutingBasis(StrEnum):
     CLASSES = "Classes"
     """What the scaler says of each replica."""
     NONE_FRESH = "NoneFresh"
-    """The same, but nobody is fresh: all that answer serve."""
+    """The same, but no one is fresh: all that answer serve."""
     NONE_REACHABLE = "NoneReachable"
-    """The scaler reaches nobody: all that the kubelet calls ready serve."""
+    """The scaler reaches no one: all that the kubelet calls ready serve."""
     ALIKE = "Alike"
     """loadBalancing is not enabled."""
     KEPT = "Kept"
     """The scaler cannot be heard: what was stays."""
     NEUTRAL = "Neutral"
-    """It has not been heard for long: all that are ready serve alike."""
+    """It has not been heard for long: all that are ready serve equally."""
     PAUSED = "Paused"
     """spec.paused: what was stays."""
 
@@ -89,7 +89,7 @@ _INSTEAD = {
     RoutingBasis.KEPT: RoutingBasis.NEUTRAL,
     RoutingBasis.NEUTRAL: RoutingBasis.NEUTRAL,
 }
-"""On what ground all serve that are ready, where otherwise nobody would."""
+"""On what ground all serve that are ready, where otherwise no one would."""
 
 
 def _weigh(
@@ -142,10 +142,10 @@ def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[
 
 
 def _choose_able(candidates: Sequence[Replica]) -> Sequence[Replica]:
-    """Choose who may serve where all that answer serve alike: no newcomer with nothing to read beside one that has.
+    """Choose who may serve where all that answer serve equally: no newcomer with nothing to read beside one that has.
 
     By the scaler's word a replica answers, and holds ledgers; then one that claims more than the network can have;
-    then whoever answers at all, as in a pool that starts empty.
+    then any replica that responds, as in a pool that starts empty.
     """
     answering = [one for one in candidates if not one.is_dead and one.replica_class is not ReplicaClass.UNREACHABLE]
     is_foreign = [one.replica_class is ReplicaClass.FOREIGN for one in answering]
@@ -163,7 +163,7 @@ def _weigh_whoever(
 
 
 def _keep(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> dict[str, int]:
-    """Keep what was through a pause, also for a pod made anew under an old name, once it is known to hold ledgers."""
+    """Keep what was through a pause, also for a pod recreated under an old name, once it is known to hold ledgers."""
     return {
         one.name: routes[one.name].weight
         for one in candidates
@@ -172,7 +172,7 @@ def _keep(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) 
 
 
 def _read_last(replicas: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> dict[str, int]:
-    """Read what these very pods have; a pod made anew under an old name has nothing yet."""
+    """Read what these very pods have; a pod recreated under an old name has nothing yet."""
     return {r.name: routes[r.name].weight for r in replicas if r.name in routes and routes[r.name].uid == r.uid}
 
 
@@ -206,7 +206,7 @@ def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
 
 
 def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> bool:
-    """Return whether whoever is in a slice is in one of its class: status may be told before slices are written."""
+    """Return whether every endpoint is in a slice of its class: status may be written before slices are."""
     return all(
         routes[replica.name].freshness is _label(replica, RoutingBasis.CLASSES, routes)
         for replica in candidates

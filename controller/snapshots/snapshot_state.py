@@ -160,7 +160,7 @@ def find_unseeded(observed: ObservedPool, replicas: Sequence[Replica], now: floa
     """Find new replicas whose claims the StatefulSet has made by itself, and no volume has come of them yet; by name.
 
     When a replica is replaced, its controller and ours see at once that a claim is missing. As long as its pod has no
-    node, nobody uses what that one has made, and it makes no other before something happens to the pod.
+    node, no one uses what that one has made, and it makes no other before something happens to the pod.
     """
     claims = index_claims(observed.pool.name, observed.claims)
     new = [one for one in replicas if not (one.node or one.is_terminating) and _is_made_since(one, now)]

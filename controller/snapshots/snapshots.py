@@ -81,7 +81,7 @@ class Donor:
 
     Attributes:
         fresh_since: None where it is not fresh, or its last answer speaks against it.
-        left_at: since when it is not fresh any more; None where it is, or nobody knows.
+        left_at: since when it is not fresh any more; None where it is, or no one knows.
         started_at: when its Core was started last, as the kubelet says; None where it does not.
         weight: its share of the readers.
         is_settled: its pod is ready and stays, and its volume is bound and is neither given up nor made larger.
@@ -124,8 +124,8 @@ def choose_step(
 ) -> Step:
     """Choose whether a snapshot is taken now, and of whom.
 
-    Never one beside another that is being made, and never while fewer replicas are fresh than are to be: what reads a
-    volume takes from whoever serves.
+    Never while another one is being taken, and never while fewer replicas are fresh than required: reading a volume
+    slows down the replica that serves from it.
     """
     due_at = compute_due_time(snapshots, interval, now)
     if any(one.is_pending(now) for one in snapshots):
@@ -146,7 +146,7 @@ def choose_step(
 
 
 def _rank_by(snapshots: Collection[Snapshot]) -> Callable[[Donor], tuple[bool, int, bool, float, str]]:
-    """Rank donors: who serves least goes first, and of those that serve alike, who was not the last one.
+    """Rank donors: who serves least goes first, and of those that serve equally, who was not the last one.
 
     So what is wrong with one volume is not wrong with all snapshots.
     """
@@ -272,7 +272,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What became of copies: `bad` snapshots and why, and `unmade` claims that are to be made anew."""
+    """What became of copies: `bad` snapshots and why, and `unmade` claims that are to be recreated."""
 
     bad: Mapping[str, str]
     unmade: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Who scales the pool: our ScaledObject, one of the user's, or nobody? And does it work? Under controller.plan.plan."""
+"""Who scales the pool: our ScaledObject, one of the user's, or no one? And does it work? Under controller.plan.plan."""
 
 from collections.abc import Mapping
 

@@ -29,7 +29,7 @@ def judge(facts: PoolFacts) -> tuple[DesiredCondition, ...]:
         _add_refused(_add_missing_route(facts, _compute_routing(facts)), facts.refused_route),
         *sharded,
         *alerting,
-        *(one for one in (facts.snapshots, facts.growth) if one is not None),
+        *(one for one in (facts.snapshots, facts.growth, facts.resources) if one is not None),
     )
 
 

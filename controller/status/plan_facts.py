@@ -50,7 +50,7 @@ def gather_facts(
 
 
 def _is_up(replica: Replica) -> bool:
-    """Return whether a replica is ready, or need not be: nobody waits for one that is out of service."""
+    """Return whether a replica is ready, or need not be: no one waits for one that is out of service."""
     return (replica.is_ready or replica.is_out_of_service) and not replica.is_terminating
 
 

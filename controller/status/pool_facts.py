@@ -39,7 +39,7 @@ class PoolFacts:
         rewrites: fields that another client changes after every apply.
         out_of_service: names of the replicas that are out of service.
         is_misread: the spec is invalid, so routing follows the last valid one.
-        snapshots, growth: the conditions Snapshots and VolumeSpace; None if they are disabled.
+        snapshots, growth, resources: the conditions Snapshots, VolumeSpace and Resources; None where there is none.
         core_too_old: why Stellar Core cannot follow the network; empty if it can, or if that is unknown.
     """
 
@@ -74,4 +74,5 @@ class PoolFacts:
     out_of_service: tuple[str, ...] = ()
     snapshots: DesiredCondition | None = None
     growth: DesiredCondition | None = None
+    resources: DesiredCondition | None = None
     core_too_old: str = ""

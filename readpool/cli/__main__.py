@@ -13,6 +13,11 @@ from click.shell_completion import CompletionItem
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: run the scaler."),
     "controller": ("controller.__main__", "controller", "Reconcile ReadOnlyPools: run the controller."),
+    "certificates": (
+        "readpool.certificates.__main__",
+        "certificates",
+        "Issue and renew the certificates of an installation.",
+    ),
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),
     "top": ("readpool.cli.fleets.top", "top", "Show what a scaler sees, live."),
@@ -22,12 +27,13 @@ COMMANDS = {
         "Check manifests of pools and triggers, without a cluster.",
     ),
     "report": ("readpool.cli.report.report", "report", "Write an archive for support, without secrets."),
+    "backtest": ("readpool.cli.backtest.command", "backtest", "Replay a pool's past to compare other settings."),
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and report whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Show a pool that heals itself in 90 seconds: no cluster, no root."),
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and trials."),
     "completion": ("readpool.cli.completion", "completion", "Print the completion script of a shell."),
 }
-_PROGRAMS = frozenset({"scaler", "controller"})
+_PROGRAMS = frozenset({"scaler", "controller", "certificates"})
 
 
 class LazyGroup(click.Group):

@@ -1,4 +1,4 @@
-"""The commands' own help as docs/cli.md has it: `python -m readpool.cli.reference docs/cli.md` writes it there anew."""
+"""The commands' own help as docs/cli.md has it: `python -m readpool.cli.reference docs/cli.md` updates the page."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import click
 
 from readpool.cli.__main__ import COMMANDS, main
 
-ELSEWHERE = frozenset({"scaler", "controller"})
+ELSEWHERE = frozenset({"scaler", "controller", "certificates"})
 """Programs with many flags: docs/configuration.md and docs/controller.md have those."""
 BEGIN, END = "<!-- help: {} -->", "<!-- end of help -->"
 WIDTH = 100

@@ -26,7 +26,7 @@ REQUEST_SECONDS = 30.0
 PAGE = 500
 """Objects a page of a list, as kubectl asks for them."""
 WATCH_SECONDS = 300
-"""After this the server ends a watch, and it is opened anew where it stood."""
+"""After this the server ends a watch, and it is opened again where it stood."""
 _SILENCE_SECONDS = 30.0
 """Over WATCH_SECONDS: a watch that its server does not end, though it is there (readpool.kubernetes.transport)."""
 _APPLY = "application/apply-patch+yaml"

@@ -44,7 +44,7 @@ def find_owners(manifest: Manifest) -> Iterable[str]:
 class Informer:
     """The objects of one kind in one namespace, or in all of them (None).
 
-    What this process writes itself is put in by `observe` and `observe_deleted` at once, so that nobody decides from
+    What this process writes itself is put in by `observe` and `observe_deleted` at once, so that no one decides from
     what was there before his own write; what the watch brings of older versions than that is passed over.
 
     Attributes:
@@ -166,7 +166,7 @@ class Informer:
         """Watch, again and again, for as long as the server remembers where we are.
 
         Raises:
-            ApiError: also where a watch ended at once and brought nothing, so that nobody is asked without a pause.
+            ApiError: also where a watch ended at once and brought nothing, so that no one is asked without a pause.
         """
         while True:
             began, has_news = asyncio.get_running_loop().time(), False

@@ -1,7 +1,7 @@
 """Who leads: a Lease that one of several replicas holds, as client-go's election has it, by clocks that never jump.
 
 A leader stops so long after it began to renew last that its work has ended before another one may begin, whatever the
-API server or the wall clock does meanwhile. It lets go at the end, so that a rolling update waits for nobody.
+API server or the wall clock does meanwhile. It lets go at the end, so that a rolling update waits for no one.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def lead(
     Runs until cancelled, and then lets go of the Lease. `identity` names this process among the others.
 
     Raises:
-        WorkEndedError: when `work` ends by itself or fails; the Lease is let go, since nobody works behind it.
+        WorkEndedError: when `work` ends by itself or fails; the Lease is let go, since no one works behind it.
     """
     lease = _Lease(client, namespace, name, identity)
     try:
@@ -133,7 +133,7 @@ class _Lease:
             await self._client.replace(LEASE, {**live, "spec": {**live["spec"], "holderIdentity": ""}})
 
     def _is_free(self, live: Manifest | None) -> bool:
-        """Return whether it can be ours: it is, nobody's, or its holder has not renewed it for as long as he said."""
+        """Return whether it can be ours: it is, no one's, or its holder has not renewed it for as long as he said."""
         spec = (live or {}).get("spec") or {}
         holder = spec.get("holderIdentity")
         self.is_of_another = bool(holder) and holder != self._identity

@@ -31,7 +31,7 @@ _OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 
 def matches(pattern: str, message: str) -> Rule:
-    """Build the rule that a text matches a pattern, which RE2 (CEL) and Python have to read alike."""
+    """Build the rule that a text matches a pattern, which RE2 (CEL) and Python have to read the same."""
     quoted = pattern.replace("\\", "\\\\").replace("'", "\\'")
     return Rule(f"self.matches('{quoted}')", message, _matcher(pattern))
 

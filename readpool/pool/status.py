@@ -1,6 +1,6 @@
 """The status of a pool: sizes, conditions, and each replica's weight and shard.
 
-Parsed with the pool by readpool.pool.spec; written out by dump_status, and by nobody but the controller.
+Parsed with the pool by readpool.pool.spec; written out by dump_status, and by no one but the controller.
 """
 
 from enum import StrEnum

@@ -1,7 +1,7 @@
-"""Who may stay connected to a telemetry port: so many of a caller, and nobody who asks nothing or reads nothing.
+"""Who may stay connected to a telemetry port: so many of a caller, and no one who asks nothing or reads nothing.
 
-aiohttp ends no connection on which no whole request ever comes. The kubelet and Prometheus ask at once; whoever does
-not is let go after ten seconds, so that none of the kubelet's probes finds the port full.
+aiohttp ends no connection on which no whole request ever comes. The kubelet and Prometheus ask at once; other
+connections are closed after ten seconds, so that the kubelet's probes always find a free one.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What does a list of pools come to? Manifests in, one entry a pool out, the word for its state among them.
 
-A pool that is not understood is listed all the same, with the reason.
+A pool that is invalid is listed all the same, with the reason.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ def read_entry(manifest: Mapping[str, Any]) -> PoolEntry:
 
 
 def say_state(entry: PoolEntry) -> str:
-    """Say in one word how a pool is: Ready, or the reason for the first thing that is not as it should be."""
+    """Return a pool's status in one word: Ready, or the reason of the first condition that needs attention."""
     if entry.pool is None:
         return INVALID_SPEC
     if entry.pool.spec.paused:

@@ -15,6 +15,7 @@ from controller.shards import shards_problems
 from controller.shards.shards import ShardProblem
 from controller.status.autoscaling import compute_autoscaling
 from controller.status.conditions import DesiredCondition, PoolFacts, judge
+from controller.status.core_requests import judge_requests
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
 from readpool.pool.status import ConditionStatus
 from tests.unit.observed_pools import EVERYTHING, NOW, build_pool, observe
@@ -108,6 +109,7 @@ def list_facts() -> Iterator[PoolFacts]:
         *({"snapshots": DesiredCondition("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
         *({"growth": DesiredCondition("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
         {"has_query_server": False},
+        {"resources": judge_requests(build_pool().spec)},
         {"core_too_old": "x", "fresh": 0},
         {"lacks_gateway_api": True},
         {"refused_route": "x"},
