@@ -255,13 +255,13 @@ def _hold_snapshots(sizes: Sizes, *, is_restarting: bool, is_stuck: bool) -> str
 
 
 def _is_rolling(observed: ObservedPool, step: RolloutStep, deletions: PodDeletions, *, is_stuck: bool) -> bool:
-    """Tell whether a replica is restarted, or was and is not back yet; for one that cannot be, no other pool waits."""
+    """Return whether a replica is restarted, or was and is not back; for one that cannot be, no pool waits."""
     can_go = not is_stuck and not any(map(observed.is_held, deletions.uids))
     return step.is_under_way or (step.restart is not None and can_go)
 
 
 def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether replicas are about to run something else than they do.
+    """Return whether replicas are about to run something else than they do.
 
     Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
     """
@@ -270,7 +270,7 @@ def _is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
 
 
 def _is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether what replicas run is about to be written."""
+    """Return whether what replicas run is about to be written."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
     if live is None or is_to_be_made(observed):
         return True
@@ -280,13 +280,13 @@ def _is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
 
 
 def _is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
-    """Tell whether a manifest is the StatefulSet's, with fewer replicas than it has."""
+    """Return whether a manifest is the StatefulSet's, with fewer replicas than it has."""
     running = read_size(observed)
     return kind_of(manifest) == STATEFUL_SET and running is not None and manifest["spec"]["replicas"] < running
 
 
 def _is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
-    """Tell whether it is not known yet which replicas run something else than they should."""
+    """Return whether it is not known yet which replicas run something else than they should."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
     told = checkpoint_name(observed.pool.name)  # restarts nobody
     is_written = any(kind_of(one) in _OF_REPLICAS and one["metadata"]["name"] != told for one in apply)
