@@ -119,13 +119,11 @@ def decide(
     )
     facts = replace(facts, unready=settings.unready)
     missing = find_missing_ground(facts, is_first=not memory.has_decided)
-    why = settings.hold or missing
-    if why is not None:
+    if (why := settings.hold or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
         since = now if lost_now else memory.grounded_since
         decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
-        unrest = replace(memory.unrest, at=now)
-        return decision, replace(memory, grounded_since=since, unrest=unrest, warm_ups=warm_ups, is_undecided=True)
+        return decision, _hold(replace(memory, grounded_since=since, warm_ups=warm_ups), now)
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
@@ -138,23 +136,36 @@ def decide(
     overload = watch_overload(memory.overload, judged, now)
     release = settings.release(warm_up_seconds, fears_overload=not replicas_for_load and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
-    is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
-    may_release = is_enough and facts.tells_lag and not is_load_lost
+    may_release = _is_enough(facts, settings.bounds) and not is_load_lost
     decision, surplus = _size_pool(
         facts, unrest, replicas_for_load, memory.surplus, settings, release, now, may_release
     )
     if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
-        message = decision.message.replace(_UNTIL_LASTED, " kept while the request rate is not known")
-        decision = replace(decision, reason=REQUESTS_UNKNOWN, message=message)
-    if (
-        surplus.held is not None
-        and surplus.held <= settings.bounds.target
-        and not facts.ailing
-        and not unrest.unhealthy
-    ):
+        decision = _blame_unknown_requests(decision)
+    if _is_calm_at_target(surplus.held, settings.bounds, facts, unrest):
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
+
+
+def _hold(memory: PolicyMemory, now: float) -> PolicyMemory:
+    """Remember that nothing was decided, so that no time without a decision counts as calm."""
+    return replace(memory, unrest=replace(memory.unrest, at=now), is_undecided=True)
+
+
+def _is_enough(facts: Facts, bounds: Bounds) -> bool:
+    """Return whether all replicas are known, the target is fresh, and lag can be told."""
+    return facts.unknown == 0 and facts.fresh >= bounds.target and facts.tells_lag
+
+
+def _blame_unknown_requests(decision: Decision) -> Decision:
+    message = decision.message.replace(_UNTIL_LASTED, " kept while the request rate is not known")
+    return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
+
+
+def _is_calm_at_target(held: int | None, bounds: Bounds, facts: Facts, unrest: Unrest) -> bool:
+    """Return whether the target is enough again: no more is held, and no replica is unhealthy."""
+    return held is not None and held <= bounds.target and not facts.ailing and not unrest.unhealthy
 
 
 def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now: float) -> PolicyMemory:

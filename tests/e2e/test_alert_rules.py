@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from devtools.cluster.builds import build_all
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from tests.e2e.alert_stories import (
     ANSWERS,
