@@ -1,6 +1,7 @@
 # The readpool image: one virtual environment, installed from the lock by hash, on a Python base of choice.
 # BASE needs python3 >= 3.11 with venv; pip stays in the first stage.
-ARG BASE=python:3.11-slim
+# The digest is of the image's index, for amd64 and arm64; Renovate keeps it new (.github/renovate.json).
+ARG BASE=python:3.14-slim-trixie@sha256:51dafde81dbdb6ebde285137a295cf18a47ca95234fe388a343719cb97305b3d
 
 FROM ${BASE} AS build
 WORKDIR /src
@@ -20,10 +21,16 @@ RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-di
     && /opt/readpool/bin/python -c 'import readpool.kubernetes.informer, readpool.kubernetes.lease'
 
 FROM ${BASE} AS readpool
+ARG VERSION=0.2.0.dev0
+ARG REVISION=unknown
+ARG SOURCE=https://github.com/readpool/readpool
 LABEL org.opencontainers.image.title="readpool" \
       org.opencontainers.image.description="Read-only pools of Stellar Core on Kubernetes that keep themselves fresh" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="0.1.0"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}"
 ENV PATH=/opt/readpool/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
@@ -35,10 +42,16 @@ ENTRYPOINT ["readpool"]
 
 # A simulated Stellar Core, for pools on a laptop or in tests: laid out as stellar/stellar-core is. `make image TARGET=simulated-core`
 FROM ${BASE} AS simulated-core
+ARG VERSION=0.2.0.dev0
+ARG REVISION=unknown
+ARG SOURCE=https://github.com/readpool/readpool
 LABEL org.opencontainers.image.title="simulated-stellar-core" \
       org.opencontainers.image.description="A simulated Stellar Core for trying readpool: it keeps no ledger of any public network" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="0.1.0"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}"
 # History is fetched by the commands of the configuration, which are curl's as a rule.
 RUN command -v curl || (apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*)
 COPY --from=build /src/dist/stellar-core /usr/bin/stellar-core

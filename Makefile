@@ -4,7 +4,7 @@ VENV     ?= .venv
 PYTHON   ?=
 ARGS     ?=
 IMAGE    ?= readpool:latest
-BASE     ?= python:3.11-slim
+BASE     ?=
 NAME     ?= readpool
 MINUTES  ?= 20
 SEED     ?= 1
@@ -22,7 +22,8 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs dashboards check check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs dashboards check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
+	release release-check release-python release-definition release-sbom release-chart release-checksums release-image publish-image publish-chart sign publish-release \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -129,6 +130,9 @@ check: setup check-lock check-stubs ## Lint, format, types, import contracts, pl
 	lint-imports --no-cache
 	$(PY) -m devtools.prose
 
+check-workflows: ## Lint the workflows with actionlint (Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
 check-lock: setup
 	$(PY) lock/check.py
 
@@ -177,14 +181,67 @@ $(DOCS_VENV)/.made-from-lock: lock/docs.txt
 docs: $(DOCS_VENV)/.made-from-lock ## Build the documentation site into site/; broken links and pages outside the navigation fail
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict --clean $(ARGS)
 
-image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim TARGET=simulated-core for that one)
+IMAGE_ARGS = $(if $(BASE),--build-arg BASE='$(BASE)') --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)"
+
+image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim for another base, TARGET=simulated-core for that one)
 	@if command -v buildah >/dev/null; then \
-		set -x; buildah bud --build-arg BASE='$(BASE)' $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
+		set -x; buildah bud $(IMAGE_ARGS) $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
 	elif command -v docker >/dev/null; then \
-		set -x; docker build --build-arg BASE='$(BASE)' $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
+		set -x; docker build $(IMAGE_ARGS) $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
 	else \
 		echo 'make image needs buildah or docker; neither is on PATH.' >&2; exit 1; \
 	fi
+
+# A release, part by part into dist/; docs/releasing.md. What is pushed and signed has targets of its own, which need a registry's login.
+RELEASE    := $(PY) -m devtools.release
+REPOSITORY ?= ghcr.io/readpool/readpool
+CHARTS     ?= oci://ghcr.io/readpool/charts
+ARCH       ?= amd64
+DIGEST     ?=
+TAG        ?=
+
+release: release-python release-definition release-sbom release-chart release-checksums ## Make all of a release that needs no registry, into dist/
+
+release-check: setup ## Check that TAG=v1.2.3 may release what is checked out, and print its notes
+	@$(RELEASE) check '$(TAG)'
+
+release-python: setup
+	$(RELEASE) python
+
+release-definition: setup
+	$(RELEASE) definition
+
+release-sbom: setup
+	$(RELEASE) sbom
+
+release-chart: setup
+	$(RELEASE) chart $(if $(DIGEST),--repository '$(REPOSITORY)' --digest '$(DIGEST)')
+
+release-checksums: setup
+	$(RELEASE) checksums
+
+release-image: ## Build the image for ARCH=amd64 or arm64 into dist/, of this machine's kind
+	@mkdir -p dist
+	buildah bud $(IMAGE_ARGS) --platform 'linux/$(ARCH)' --timestamp "$$(git log -1 --format=%ct)" -t 'readpool:$(ARCH)' $(ARGS) .
+	buildah push 'readpool:$(ARCH)' 'oci-archive:dist/readpool-image-$(ARCH).tar'
+
+publish-image: ## Push dist/'s images for both architectures as one to REPOSITORY:TAG; its digest goes into dist/image.digest
+	buildah manifest create readpool:release
+	for arch in amd64 arm64; do buildah manifest add readpool:release "oci-archive:dist/readpool-image-$$arch.tar"; done
+	buildah manifest push --all --digestfile dist/image.digest readpool:release 'docker://$(REPOSITORY):$(patsubst v%,%,$(TAG))'
+
+publish-chart: ## Push dist/'s chart to CHARTS; its digest goes into dist/chart.digest
+	helm push dist/readpool-*.tgz '$(CHARTS)' 2>&1 | tee /dev/stderr | awk '/^Digest:/ { print $$2 }' >dist/chart.digest
+
+sign: ## Sign image, chart and checksums with cosign, keyless
+	cosign sign --yes '$(REPOSITORY)@'"$$(cat dist/image.digest)"
+	cosign sign --yes '$(patsubst oci://%,%,$(CHARTS))/readpool@'"$$(cat dist/chart.digest)"
+	cosign attest --yes --type cyclonedx --predicate "$$(ls dist/*.cdx.json)" '$(REPOSITORY)@'"$$(cat dist/image.digest)"
+	cosign sign-blob --yes --bundle dist/SHA256SUMS.sigstore.json dist/SHA256SUMS
+
+publish-release: ## Make TAG a release on GitHub, with the notes of CHANGELOG.md and what is in dist/
+	$(RELEASE) check '$(TAG)' >dist/notes.md
+	gh release create '$(TAG)' --verify-tag --notes-file dist/notes.md dist/*.whl dist/*.tar.gz dist/*.tgz dist/*.yaml dist/*.json dist/SHA256SUMS
 
 browser:
 	@.ci/browser

@@ -15,6 +15,7 @@ from controller.settings import (
     parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
+    parse_scraper_namespaces,
     parse_selector,
 )
 from readpool.addresses import NetworkRules, parse_networks
@@ -27,21 +28,21 @@ from readpool.tls_files import parse_client_names
 _EXAMPLES = """Examples:
 
 \b
-  In a cluster, as the chart runs it, two of them:
+  In a cluster, as the chart runs it, with two replicas:
     readpool controller
 
 \b
-  For two teams' namespaces, beside another installation for the rest:
+  For the namespaces of two teams, next to another installation for the rest:
     readpool controller --namespaces payments,analytics \\
         --scaler readpool-scaler.payments.svc:9090 --scaler-namespace payments --lease-namespace payments
 
 \b
-  On a laptop, against the cluster of a kubeconfig, with a readable log and a scaler through a port-forward:
+  On a workstation, with a kubeconfig, a readable log and a port-forwarded scaler:
     readpool controller --kubeconfig ~/.kube/config --lease-namespace default \\
         --scaler localhost:9090 --telemetry-listen 127.0.0.1:8080 --log-format console
 
 \b
-  Where the scaler speaks TLS and wants certificates of its clients:
+  With a scaler that uses TLS and requires client certificates:
     readpool controller --scaler-ca /tls/ca.crt --scaler-cert /tls/tls.crt --scaler-key /tls/tls.key \\
         --scaler-authentication readpool-scaler
 """
@@ -53,22 +54,24 @@ _FILE = click.Path(path_type=Path)
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@option("--kubeconfig", type=_FILE, help="The cluster to work on. Without it: the one that this runs in as a pod.")
+@option("--kubeconfig", type=_FILE, help="Kubeconfig of the cluster. Default: the cluster in which the pod runs.")
 @option(
     "--namespaces",
     type=Parsed("A,B", parse_namespaces),
     default="",
     show_default="all",
-    help="Look after the pools of these namespaces only.",
+    help="Reconcile pools in these namespaces only.",
 )
 @option(
     "--scaler",
     "scaler_address",
     type=Parsed("HOST:PORT", parse_scaler_address),
     default=PlanSettings(networks={}).scaler_address,
-    help="The scaler of this installation: KEDA is told this address, and what it sees is heard from there.",
+    help="Address of the scaler, written to each ScaledObject and used for the Observer stream.",
 )
-@option("--scaler-namespace", default="readpool", help="Where the scaler's pods are; they alone may ask replicas.")
+@option(
+    "--scaler-namespace", default="readpool", help="Namespace of the scaler's pods, for the NetworkPolicy of each pool."
+)
 @option(
     "--scaler-selector",
     "scaler_labels",
@@ -79,88 +82,106 @@ _FILE = click.Path(path_type=Path)
 @option(
     "--scaler-authentication",
     metavar="NAME",
-    help="A ClusterTriggerAuthentication with KEDA's certificates, where the scaler wants TLS of KEDA.",
+    help="ClusterTriggerAuthentication for each ScaledObject, if the scaler uses TLS.",
 )
 @option(
     "--scaler-ca",
     type=_FILE,
-    help="Authority of the scaler's certificate, PEM; turns TLS on. Read again as it changes.",
+    help="CA of the scaler's certificate, PEM. Enables TLS to the scaler. Reloaded when it changes.",
 )
 @option(
-    "--scaler-cert", type=_FILE, help="Our certificate for the scaler, PEM, where it wants one. Read again as well."
+    "--scaler-cert",
+    type=_FILE,
+    help="Client certificate for the scaler, PEM, if it requires one. Reloaded when it changes.",
 )
-@option("--scaler-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@option("--scaler-key", type=_FILE, help="Private key of --scaler-cert, PEM, without a passphrase.")
 @option(
     "--allow-cluster-authentication",
     is_flag=True,
-    help="Let pools name ClusterTriggerAuthentications in further triggers. Off, since whoever writes pools can then "
-    "have KEDA show those credentials to a server of their choice.",
+    help="Allow ClusterTriggerAuthentications in autoscaling.triggers. Authors of pools can then make KEDA send those "
+    "credentials to any server.",
 )
 @option(
     "--allow-other-scalers",
     is_flag=True,
-    help="Let pools name another scaler, to which KEDA shows the certificate of --scaler-authentication.",
+    help="Allow any autoscaling.scalerAddress. KEDA authenticates there with --scaler-authentication.",
 )
 @option(
     "--gateway-namespaces",
     type=Parsed("A,B", parse_gateway_namespaces),
     default="",
     show_default="none",
-    help="Let routes of pools be attached to Gateways of these namespaces, beside those of their own. * is all.",
+    help="Allow HTTPRoutes to attach to Gateways in these namespaces, besides the pool's own. * allows all.",
 )
-@option("--gate-image", metavar="IMAGE", help="Envoy's image, for the gate of pools that name none themselves.")
+@option(
+    "--gate-image",
+    metavar="IMAGE",
+    help="Envoy image for the gate of pools without gate.image. Default: such pools have no gate.",
+)
+@option(
+    "--scraper-namespaces",
+    type=Parsed("A,B", parse_scraper_namespaces),
+    default="",
+    show_default="none",
+    help="Allow pods in these namespaces to read the statistics of gates, besides the scaler: Prometheus' namespace.",
+)
 @option(
     "--allow-networks",
     type=Parsed("CIDR,CIDR", parse_networks),
     default="",
     show_default="all",
-    help="Ask the history archives of pools with ledger ranges in these networks only.",
+    help="Fetch history archives (of pools with strategy LedgerRange) in these networks only.",
 )
 @option(
     "--deny-networks",
     type=Parsed("CIDR,CIDR", parse_networks),
     default="",
     show_default="none",
-    help="Ask none in these, such as the cluster's own where archives are public. Loopback, link-local and metadata "
-    "addresses are never asked.",
+    help="Never fetch history archives in these networks, such as the cluster's own. Loopback, link-local and metadata "
+    "addresses are always denied.",
 )
-@option("--allow-loopback-archives", is_flag=True, help="Ask archives at loopback addresses too. For tests.")
+@option("--allow-loopback-archives", is_flag=True, help="Also fetch archives at loopback addresses. For tests.")
 @option(
     "--eds-listen",
     type=Parsed("HOST:PORT", parse_host_port),
-    help="Serve endpoint discovery for Envoy here, from every controller, such as [::]:18000. Without it: nowhere.",
+    help="Address on which every controller serves endpoint discovery (EDS) for Envoy, such as [::]:18000. Disabled if "
+    "unset.",
 )
-@option("--eds-tls-cert", type=_FILE, help="Its certificate chain, PEM. It and the next two are read as they change.")
-@option("--eds-tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
-@option("--eds-tls-client-ca", type=_FILE, help="Demand a certificate of this authority from every Envoy, PEM.")
+@option(
+    "--eds-tls-cert",
+    type=_FILE,
+    help="Certificate chain of --eds-listen, PEM. Enables TLS. Reloaded when it changes, as are the next two.",
+)
+@option("--eds-tls-key", type=_FILE, help="Private key of --eds-tls-cert, PEM, without a passphrase.")
+@option("--eds-tls-client-ca", type=_FILE, help="Require a client certificate of this CA from every Envoy, PEM.")
 @option(
     "--eds-tls-client-names",
     type=Parsed("A,B", parse_client_names),
     default="",
     show_default="any",
-    help="And let in only certificates with one of these names, subject alternative or common.",
+    help="Accept only client certificates with one of these subject alternative or common names.",
 )
 @option(
     "--lease-namespace",
     default="readpool",
-    help="Where the Lease is by which several controllers agree who writes.",
+    help="Namespace of the Lease for leader election.",
 )
-@option("--lease-name", default="readpool-controller", help="The Lease's name; one for each installation.")
+@option("--lease-name", default="readpool-controller", help="Name of the Lease. Each installation needs its own.")
 @option(
     "--identity",
     default=socket.gethostname,
     show_default="the host's name",
-    help="This process's name in the Lease and in Events. No two may have the same.",
+    help="Name of this process in the Lease and in Events. Must be unique.",
 )
 @option(
     "--telemetry-listen",
     type=Parsed("HOST:PORT", parse_host_port),
     default="[::]:8080",
-    help="Where /metrics, /healthz and /readyz are. Port 0: any.",
+    help="Address of /metrics, /healthz and /readyz. Port 0 selects a free port.",
 )
-@option("--workers", type=int, default=8, help="How many pools are worked on at a time.")
-@option("--log-format", type=choice(LogFormat), default="json", help="An object a line, or lines for people.")
-@option("--log-level", type=choice(LogLevel), default="info", help="From where on events are logged.")
+@option("--workers", type=int, default=8, help="Number of pools to reconcile at the same time, 1 to 64.")
+@option("--log-format", type=choice(LogFormat), default="json", help="JSON lines, or a format for people.")
+@option("--log-level", type=choice(LogLevel), default="info", help="Minimum level to log.")
 def controller(
     scaler_ca: Path | None,
     scaler_cert: Path | None,
@@ -171,11 +192,12 @@ def controller(
     eds_tls_client_ca: Path | None,
     **flags: Any,
 ) -> None:
-    """Look after ReadOnlyPools: everything that they stand for in the cluster, and their status.
+    """Reconcile ReadOnlyPools.
 
-    Makes and keeps each pool's StatefulSet, Services, weighted EndpointSlices, configuration, budget, policy and
-    ScaledObject, from the pool's spec and from what the scaler sees. Of several controllers one writes, and another
-    follows within 20 seconds. Runs until SIGTERM, then finishes what it is writing and lets another go on.
+    Creates and updates each pool's StatefulSet, Services, weighted EndpointSlices, ConfigMap, PodDisruptionBudget,
+    NetworkPolicy and ScaledObject from its spec and from the scaler's observations, and writes its status. Run several
+    controllers for availability: one is the leader, and another takes over within 20 seconds. On SIGTERM it finishes
+    the current write and releases the Lease.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its own lines go past our log
     with starting():

@@ -34,7 +34,7 @@ from readpool.kubernetes.client import KubernetesClient, NoKubernetes, connect
 from readpool.kubernetes.lease import lead
 from readpool.signals import watch_signals
 
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Controller:
@@ -63,7 +63,7 @@ class Controller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watches.run(), name="watches")
             await self.watches.synced.wait()
-            _LOG.info("watching", pools=len(self.watches.list_pools()), capabilities=str(self.watches.capabilities))
+            _log.info("watching", pools=len(self.watches.list_pools()), capabilities=str(self.watches.capabilities))
             await lead(self._client, settings.lease_namespace, settings.lease_name, settings.identity, self._lead)
 
     async def _lead(self) -> None:
@@ -87,7 +87,7 @@ class Controller:
             queued=leading.workers.queued if leading is not None else 0,
             failing=leading.workers.failing if leading is not None else 0,
             pools_watched=len(leading.streams) if leading is not None else 0,
-            heard=leading.streams.heard if leading is not None else 0,
+            connected=leading.streams.heard if leading is not None else 0,
         )
 
 
@@ -157,7 +157,7 @@ async def running(work: Awaitable[None], name: str) -> AsyncIterator[None]:
 
 def _report(task: "asyncio.Future[None]", name: str) -> None:
     if not task.cancelled() and task.exception() is not None:
-        _LOG.error("ended by a fault", part=name, exc_info=task.exception())
+        _log.error("taskFailed", part=name, exc_info=task.exception())
 
 
 async def serve(settings: ControllerSettings) -> None:
@@ -167,13 +167,13 @@ async def serve(settings: ControllerSettings) -> None:
         StartError: when it cannot start with these settings: no cluster, an address in use.
     """
     stopping = watch_signals()
-    _LOG.info("starting", version=version("readpool"), **_describe(settings))
+    _log.info("starting", version=version("readpool"), **_describe(settings))
     try:
         async with connect(settings.kubeconfig) as client:
             await _serve(client, settings, stopping)
     except NoKubernetes as error:
-        raise StartError(f"there is no cluster: {error}; give --kubeconfig, or run in a pod") from None
-    _LOG.info("stopped")
+        raise StartError(f"no cluster: {error}; set --kubeconfig, or run in a pod") from None
+    _log.info("stopped")
 
 
 async def _serve(client: KubernetesClient, settings: ControllerSettings, stopping: "asyncio.Future[str]") -> None:
@@ -188,11 +188,11 @@ async def _serve(client: KubernetesClient, settings: ControllerSettings, stoppin
         _serving_eds(settings, controller.watches, controller.stats),
     ):
         work = asyncio.create_task(controller.run(), name="controller")
-        _LOG.info("serving", telemetry=str(telemetry), cpuSeconds=round(time.process_time(), 2))
+        _log.info("serving", telemetry=str(telemetry), cpuSeconds=round(time.process_time(), 2))
         both: set[asyncio.Future[Any]] = {work, stopping}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
-            _LOG.info("stopping", signal=stopping.result())
+            _log.info("stopping", signal=stopping.result())
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
@@ -222,6 +222,7 @@ def _describe(settings: ControllerSettings) -> dict[str, object]:
         "allowClusterAuthentication": settings.grants.cluster_authentication,
         "allowOtherScalers": settings.grants.other_scalers,
         "gatewayNamespaces": list(settings.grants.gateway_namespaces),
+        "scraperNamespaces": list(settings.scraper_namespaces),
         "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
         "denyNetworks": [str(network) for network in settings.networks.denied],
         "workers": settings.workers,

@@ -77,6 +77,7 @@ class ControllerSettings:
     gate_image: str | None = None
     eds: EdsSettings | None = None
     grants: Grants = field(default_factory=Grants)
+    scraper_namespaces: tuple[str, ...] = ()
     networks: NetworkRules = ANY_NETWORK
     allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
@@ -88,14 +89,14 @@ class ControllerSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if not 1 <= self.workers <= MAX_WORKERS:
-            raise SettingsError(f"--workers {self.workers} is not within 1 to {MAX_WORKERS}")
+            raise SettingsError(f"--workers {self.workers} is out of range: 1 to {MAX_WORKERS}")
         _check("--scaler-namespace", self.scaler_namespace, _NAMESPACE)
         _check("--lease-namespace", self.lease_namespace, _NAMESPACE)
         _check("--lease-name", self.lease_name, _NAME)
         if self.scaler_authentication is not None:
             _check("--scaler-authentication", self.scaler_authentication, _NAME)
         if not self.identity:
-            raise SettingsError("--identity is empty; it has to name this process among the others")
+            raise SettingsError("--identity is empty; it must be a name that is unique among the controllers")
 
     @property
     def certificates(self) -> tuple[Path, ...]:
@@ -114,6 +115,7 @@ class ControllerSettings:
             scaler_authentication=self.scaler_authentication,
             gate_image=self.gate_image,
             grants=self.grants,
+            scraper_namespaces=self.scraper_namespaces,
         )
 
 
@@ -127,6 +129,18 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     for name in names:
         _check("--namespaces", name, _NAMESPACE)
     return tuple(dict.fromkeys(names))
+
+
+def parse_scraper_namespaces(text: str) -> tuple[str, ...]:
+    """Parse names of namespaces with commas between them; an empty text means none.
+
+    Raises:
+        SettingsError: for the first that is no namespace's name.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        _check("--scraper-namespaces", name, _NAMESPACE)
+    return names
 
 
 def parse_gateway_namespaces(text: str) -> tuple[str, ...]:
@@ -184,7 +198,7 @@ def build_scaler_tls(ca: Path | None, certificate: Path | None, key: Path | None
     tls = ScalerTls(ca, certificate, key)
     for flag, path in (("--scaler-ca", ca), ("--scaler-cert", certificate), ("--scaler-key", key)):
         if path is not None and not path.is_file():
-            raise SettingsError(f"{flag} {path}: there is no such file")
+            raise SettingsError(f"{flag} {path}: no such file")
     return tls if tls.files else None
 
 
@@ -202,10 +216,10 @@ def build_eds_settings(
     """
     tls = build_tls_files(certificate, key, client_ca, "--eds-tls", client_names)
     if listen is None and tls is not None:
-        raise SettingsError("--eds-tls-cert needs --eds-listen as well: without it there is nothing to serve")
+        raise SettingsError("--eds-tls-cert requires --eds-listen")
     return EdsSettings(listen, tls) if listen is not None else None
 
 
 def _check(flag: str, value: str, pattern: re.Pattern[str]) -> None:
     if not pattern.fullmatch(value):
-        raise SettingsError(f"{flag} {value!r} is not a name of Kubernetes: lower-case letters, digits and dashes")
+        raise SettingsError(f"{flag} {value!r} is not a Kubernetes name: lower-case letters, digits and hyphens")

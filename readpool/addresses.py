@@ -95,9 +95,9 @@ def explain_refusal(address: str, *, allow_loopback: bool = False, networks: Net
     if kind is not None and not (kind == "loopback" and allow_loopback):
         return f"{address} is not allowed: {kind}"
     if any(inner in network for network in networks.denied):
-        return f"{address} is not allowed: it is in a network that this installation denies"
+        return f"{address} is not allowed: it is in one of the denied networks"
     if networks.allowed and not any(inner in network for network in networks.allowed):
-        return f"{address} is not allowed: it is in none of the networks that this installation allows"
+        return f"{address} is not allowed: it is in none of the allowed networks"
     return None
 
 

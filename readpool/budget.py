@@ -108,15 +108,15 @@ class Budget:
         taken = self._by_namespace[caller, namespace]
         if limits.namespace is not None and taken + count > limits.namespace:
             where = f"for namespace {_show(namespace)}" if namespace else "for all namespaces"
-            message = f"{who} may have {limits.namespace} {what} at most {where}, and has {taken}"
+            message = f"{who} has {taken} {what} {where}, at most {limits.namespace} are allowed"
             return OverBudget(what, Scope.NAMESPACE, message)
         taken = self._by_caller[caller]
         if taken + count > limits.caller:
-            message = f"{who} may have {limits.caller} {what} at most, and has {taken}"
+            message = f"{who} has {taken} {what}, at most {limits.caller} are allowed"
             return OverBudget(what, Scope.CALLER, message)
         if limits.process is not None and self._taken + count > limits.process:
             return OverBudget(
-                what, Scope.PROCESS, f"there are {limits.process} {what} at most, and {self._taken} taken"
+                what, Scope.PROCESS, f"{self._taken} {what} are in use, at most {limits.process} are allowed"
             )
         return None
 

@@ -59,7 +59,7 @@ class ClientNames(WrappedMethods):
 
     async def _check(self, context: _Context) -> None:
         if not is_let_in(context.auth_context(), self._names):
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "certificates of this name are not let in")
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "clients with this certificate name are not allowed")
 
 
 def list_guards(tls: TlsFiles | None) -> list[grpc.aio.ServerInterceptor]:

@@ -1,4 +1,4 @@
-"""Flags of the programs, each an environment variable READPOOL_… as well, and what becomes of settings that are wrong.
+"""Flags of the programs, each also an environment variable READPOOL_…, and the exit codes for bad settings.
 
 Exit codes: 2 for a command line that is wrong, 1 for a program that cannot start as things are (docs/cli.md).
 """
@@ -14,17 +14,18 @@ import structlog
 from readpool.host_port import SettingsError, StartError
 
 T = TypeVar("T")
+_log = structlog.get_logger()
 
 
 class Parsed(click.ParamType[Any]):
-    """A flag's value as one of our parsers reads it."""
+    """A flag's type that uses one of our parsers."""
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
         self.name = name
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse the text, or end with the parser's own sentence."""
+        """Parse the text, or fail with the parser's own error message."""
         if not isinstance(value, str):
             return value
         try:
@@ -34,12 +35,12 @@ class Parsed(click.ParamType[Any]):
 
 
 def choice(kind: type[StrEnum]) -> click.Choice[StrEnum]:
-    """Build the type of a flag that takes one of an enumeration's values, in any case."""
+    """Return the type of a flag that takes one of an enumeration's values, case-insensitively."""
     return click.Choice(kind, case_sensitive=False)
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Build an option that is an environment variable READPOOL_… as well."""
+    """Return an option that is also an environment variable READPOOL_…."""
     variable = "READPOOL_" + names[0].removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", "default" in attributes)
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
@@ -56,7 +57,7 @@ def starting() -> Iterator[None]:
     try:
         yield
     except StartError as error:
-        structlog.get_logger().critical("cannotStart", error=str(error))
+        _log.critical("cannotStart", message=str(error))
         raise SystemExit(1) from None
     except SettingsError as error:
         raise click.UsageError(str(error)) from None

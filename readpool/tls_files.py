@@ -37,14 +37,14 @@ def build_tls_files(
         SettingsError: when a flag comes without the one it needs.
     """
     if client_names and client_ca is None:
-        raise SettingsError(f"{flags}-client-names needs {flags}-client-ca as well: only certificates have names")
+        raise SettingsError(f"{flags}-client-names requires {flags}-client-ca")
     if certificate is None and key is None and client_ca is None:
         return None
     if certificate is None or key is None:
         given = f"{flags}-{'cert' if certificate else 'key' if key else 'client-ca'}"
         needed = ((f"{flags}-cert", certificate), (f"{flags}-key", key))
-        lacking = " and ".join(flag for flag, path in needed if path is None)
-        raise SettingsError(f"{given} needs {lacking} as well: TLS takes a certificate and its key")
+        missing = " and ".join(flag for flag, path in needed if path is None)
+        raise SettingsError(f"{given} requires {missing}")
     return TlsFiles(certificate, key, client_ca, flags, client_names)
 
 
@@ -59,5 +59,5 @@ def parse_client_names(text: str) -> tuple[str, ...]:
         if len(name) > _MOST_CHARS or not name.isascii() or not name.isprintable() or " " in name:
             raise SettingsError(f"{name!r} in {text!r} is not a certificate's name such as keda-operator.keda.svc")
     if len(names) > _MOST_NAMES:
-        raise SettingsError(f"{len(names)} names are more than {_MOST_NAMES}")
+        raise SettingsError(f"{len(names)} names given; at most {_MOST_NAMES} are allowed")
     return names

@@ -23,24 +23,24 @@ from scaler.settings import (
 _EXAMPLES = """Examples:
 
 \b
-  In a cluster, where KEDA's triggers name headless Services:
+  In a cluster, for triggers that name headless Services:
     readpool scaler
 
 \b
-  On a laptop, with nodes at fixed addresses and a readable log:
+  On a laptop, with nodes at fixed addresses and a human-readable log:
     readpool scaler --allow-static-nodes --allow-loopback-nodes \\
         --listen 127.0.0.1:9090 --telemetry-listen 127.0.0.1:8080 --log-format console
 
 \b
-  Beside the controller, where triggers name ReadOnlyPools:
+  With the controller, for triggers that name ReadOnlyPools:
     readpool scaler --pools
 
 \b
-  With TLS from a mounted cert-manager Secret, and only for clients of its CA:
+  With TLS from a mounted cert-manager Secret, for clients of its CA only:
     readpool scaler --tls-cert /tls/tls.crt --tls-key /tls/tls.key --tls-client-ca /tls/ca.crt
 
 \b
-  With evidence of the network's tip from outside the cluster:
+  With a reference outside the cluster:
     readpool scaler --reference horizon=https://horizon.stellar.org
 """
 
@@ -54,12 +54,17 @@ _FILE = click.Path(path_type=Path)
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@option("--listen", type=_HOST_PORT, default="[::]:9090", help="Where KEDA and observers call, by gRPC. Port 0: any.")
+@option(
+    "--listen",
+    type=_HOST_PORT,
+    default="[::]:9090",
+    help="gRPC address for KEDA and the Observer API. Port 0 selects a free port.",
+)
 @option(
     "--telemetry-listen",
     type=_HOST_PORT,
     default="[::]:8080",
-    help="Where the live page, /metrics, /healthz and /readyz are.",
+    help="HTTP address of the live page, /metrics, /healthz and /readyz.",
 )
 @option(
     "--poll-interval",
@@ -67,107 +72,115 @@ _FILE = click.Path(path_type=Path)
     type=float,
     default=5.0,
     metavar="SECONDS",
-    help="How often each node is asked. A ledger closes about each 5 seconds.",
+    help="Interval between polls of a node. A ledger closes about every 5 seconds.",
 )
 @option(
     "--allow-static-nodes",
     is_flag=True,
-    help="Accept triggers that name `nodes` and `references` by URL. Off, since it lets whoever writes a ScaledObject "
-    "make the scaler fetch addresses of their choice.",
+    help="Accept `nodes` and `references` with URLs in triggers. Off by default, because it lets anyone who can write "
+    "a ScaledObject make the scaler fetch any address.",
 )
 @option(
     "--allow-networks",
     type=Parsed("CIDR,CIDR", parse_networks),
     default="",
     show_default="all",
-    help="Poll nodes, and references of triggers, in these networks only, such as those of the cluster's pods.",
+    help="Poll only nodes, and references of triggers, in these networks, such as the pod network.",
 )
 @option(
     "--deny-networks",
     type=Parsed("CIDR,CIDR", parse_networks),
     default="",
     show_default="none",
-    help="Poll none in these, such as the networks of Services and of machines. Loopback, link-local and metadata "
-    "addresses are never polled.",
+    help="Never poll addresses in these networks, such as the Service and node networks. Loopback, link-local and "
+    "metadata addresses are always denied.",
 )
-@option("--allow-loopback-nodes", is_flag=True, help="Poll nodes at loopback addresses too. For demos and tests.")
+@option("--allow-loopback-nodes", is_flag=True, help="Also poll nodes at loopback addresses. For demos and tests.")
 @option(
     "--reference",
     "references",
     type=Parsed("KIND=URL", parse_reference),
     multiple=True,
-    help="A trusted node as evidence of the network's tip, for every fleet: core, rpc, horizon or archive. Repeatable; "
-    "in the environment, separated by blanks.",
+    help="A trusted node that helps to determine the network's tip, for all fleets. KIND is core, rpc, horizon or "
+    "archive. Repeatable; separated by spaces in the environment variable.",
 )
 @option(
     "--pools",
     is_flag=True,
-    help="Accept triggers that name a `pool`, and read ReadOnlyPools from the API server for them.",
+    help="Accept triggers that name a `pool`, and read ReadOnlyPools from the API server.",
 )
-@option("--kubeconfig", type=_FILE, help="With --pools: how the API server is reached; else as the pod this runs in.")
+@option(
+    "--kubeconfig",
+    type=_FILE,
+    help="With --pools: kubeconfig file for the API server. The pod's service account if unset.",
+)
 @option(
     "--namespaces",
     type=Parsed("NAME,NAME", parse_namespaces),
     multiple=True,
-    help="With --pools: read the pools of these namespaces only. Repeatable.  [default: all]",
+    help="With --pools: read ReadOnlyPools only in these namespaces. Repeatable.  [default: all]",
 )
-@option("--tls-cert", type=_FILE, help="Certificate chain, PEM. It and the two below are read again as they change.")
-@option("--tls-key", type=_FILE, help="Its private key, PEM, without passphrase.")
+@option(
+    "--tls-cert",
+    type=_FILE,
+    help="Certificate chain, PEM. TLS is off if unset. All TLS files are reloaded when they change.",
+)
+@option("--tls-key", type=_FILE, help="Private key of the certificate, PEM, without passphrase.")
 @option(
     "--tls-client-ca",
     type=_FILE,
-    help="Demand a certificate of this authority from every client, PEM (KEDA's tlsClientCert and tlsClientKey).",
+    help="Require client certificates signed by this CA, PEM (KEDA's tlsClientCert and tlsClientKey).",
 )
 @option(
     "--tls-client-names",
     type=Parsed("A,B", parse_client_names),
     default="",
     show_default="any",
-    help="Let in only certificates with one of these names, subject alternative or common, where the authority signs "
-    "for others too.",
+    help="Accept only client certificates with one of these subject alternative or common names. Use it if the CA "
+    "also signs for others.",
 )
-@option("--dns-server", type=Parsed("IP:PORT", parse_dns_server), help="Ask this DNS server, not the system's.")
-@option("--cluster-domain", default="cluster.local", help="Last part of the DNS names of Services.")
+@option("--dns-server", type=Parsed("IP:PORT", parse_dns_server), help="DNS server to use. The system's if unset.")
+@option("--cluster-domain", default="cluster.local", help="DNS domain of the cluster.")
 @option(
     "--log-format",
     type=choice(LogFormat),
     default="json",
-    help="An object a line, or lines for people.",
+    help="JSON lines or human-readable.",
 )
 @option(
     "--log-level",
     type=choice(LogLevel),
     default="info",
-    help="From where on events are logged.",
+    help="Minimum level to log.",
 )
 @option(
     "--drain-seconds",
     type=float,
     default=10.0,
     metavar="SECONDS",
-    help="How long calls in flight may take to finish after SIGTERM.",
+    help="Time for calls in flight to finish after SIGTERM.",
 )
 @option(
     "--streams-per-caller",
     type=int,
     default=4000,
     metavar="COUNT",
-    help="How many streams one address may hold: KEDA opens two for each trigger of type external-push, and the "
-    "controller one, which counts twice, for each pool.",
+    help="Maximum streams per client address. KEDA opens two per trigger of type external-push; the controller opens "
+    "one per pool, which counts as two.",
 )
 @option(
     "--fleets-per-namespace",
     type=int,
     default=1000,
     metavar="COUNT",
-    help="How many fleets, triggers that differ, are watched for one namespace.",
+    help="Maximum fleets (distinct triggers) per namespace.",
 )
 @option(
     "--nodes-per-namespace",
     type=int,
     default=5000,
     metavar="COUNT",
-    help="How many nodes are polled for one namespace.",
+    help="Maximum polled nodes per namespace.",
 )
 def scaler(
     tls_cert: Path | None,
@@ -178,10 +191,10 @@ def scaler(
     namespaces: tuple[tuple[str, ...], ...],
     **flags: Any,
 ) -> None:
-    """Watch Stellar Core fleets and tell KEDA how many replicas they should have.
+    """Observe Stellar Core fleets and tell KEDA how many replicas they need.
 
-    Polls every node of every fleet that a trigger names, knows the network's tip, classes each replica, and answers
-    KEDA's external scaler calls from what it saw. Runs until SIGTERM, then drains.
+    Polls every node of every fleet that a trigger names, determines the network's tip, classifies each replica, and
+    answers KEDA's external scaler calls. Runs until SIGTERM, then drains.
     """
     # Else gRPC writes lines past our log: one a connection of a port scan, one a second without descriptors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

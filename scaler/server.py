@@ -227,7 +227,7 @@ async def _start_telemetry(
         )
     except OSError as error:
         raise StartError(
-            f"--telemetry-listen {settings.telemetry_listen} cannot be listened on: {error.strerror or error}"
+            f"--telemetry-listen {settings.telemetry_listen} cannot be bound: {error.strerror or error}"
         ) from None
 
 
@@ -238,7 +238,7 @@ def _listen(server: grpc.aio.Server, settings: ScalerSettings) -> int:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, build_server_credentials(settings.tls))
     except RuntimeError as error:
-        raise StartError(f"--listen {address} cannot be listened on: {error}") from None
+        raise StartError(f"--listen {address} cannot be bound: {error}") from None
 
 
 _DEFAULTS = PollSettings()

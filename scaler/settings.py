@@ -70,7 +70,7 @@ class ScalerSettings:
         if not all(_DNS_LABEL.fullmatch(label) for label in self.cluster_domain.split(".")):
             raise SettingsError(
                 f"--cluster-domain {self.cluster_domain!r} is not a domain name such as cluster.local "
-                "(lower-case letters, digits and dashes between dots)"
+                "(labels of lower-case letters, digits and hyphens, separated by dots)"
             )
 
 
@@ -84,7 +84,7 @@ def build_pool_access(
     """
     given = "--kubeconfig" if kubeconfig else "--namespaces" if namespaces else None
     if not pools and given:
-        raise SettingsError(f"{given} needs --pools as well: nothing else of the scaler reads the API server")
+        raise SettingsError(f"{given} requires --pools")
     every = (name for names in namespaces for name in names)
     return PoolAccess(kubeconfig, tuple(dict.fromkeys(every))) if pools else None
 
@@ -101,7 +101,7 @@ def parse_dns_server(text: str) -> HostPort:
     except ValueError:
         raise SettingsError(f"{text!r} must be an IP address with a port, such as 10.96.0.10:53") from None
     if server.port == 0:
-        raise SettingsError(f"{text!r} needs the port that the server listens on, such as {server.host}:53")
+        raise SettingsError(f"{text!r} must include the port that the server listens on, such as {server.host}:53")
     return server
 
 
@@ -114,7 +114,7 @@ def parse_reference(text: str) -> Reference:
     kind, equals, url = text.partition("=")
     kinds = ", ".join(REFERENCE_KINDS)
     if not equals or kind not in REFERENCE_KINDS:
-        raise SettingsError(f"{text!r} is not KIND=URL with a KIND of {kinds}")
+        raise SettingsError(f"{text!r} must be KIND=URL, where KIND is one of {kinds}")
     if not is_node_url(url):
         raise SettingsError(f"{url!r} in {text!r} is not {ALLOWED_URL}")
     return Reference(ProbeKind(kind), url)
@@ -130,7 +130,7 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     for name in names:
         if not _DNS_LABEL.fullmatch(name):
             raise SettingsError(
-                f"{name!r} in {text!r} is not a namespace: 1 to 63 lower-case letters, digits and dashes within"
+                f"{name!r} in {text!r} is not a namespace: 1 to 63 lower-case letters, digits and hyphens"
             )
     return names
 
@@ -138,10 +138,10 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
 def _check_within(flag: str, value: float, bounds: tuple[float, float]) -> None:
     lowest, highest = bounds
     if not lowest <= value <= highest:  # NaN is within nothing
-        raise SettingsError(f"{flag} {value:g} is not within {lowest:g} to {highest:g} seconds")
+        raise SettingsError(f"{flag} {value:g} is out of range; allowed are {lowest:g} to {highest:g} seconds")
 
 
 def _check_count(flag: str, value: int, bounds: tuple[int, int]) -> None:
     lowest, highest = bounds
     if not lowest <= value <= highest:
-        raise SettingsError(f"{flag} {value} is not within {lowest} to {highest}")
+        raise SettingsError(f"{flag} {value} is out of range; allowed are {lowest} to {highest}")

@@ -25,7 +25,7 @@ MAX_BYTES = 256 * 1024
 _LOOKUP_SECONDS = 5.0
 _PATH = "/.well-known/stellar-history.json"
 _BOUNDS = FetchBounds(connect_seconds=3.0, total_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES)
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class ArchiveFetcher:
@@ -57,7 +57,7 @@ class ArchiveFetcher:
             ):
                 answer = await client.fetch("GET", url.rstrip("/") + _PATH)
         except (FetchError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-            _LOG.debug("archive does not answer", url=url, why=str(error) or type(error).__name__)
+            _log.debug("cannotFetchArchive", url=url, message=str(error) or type(error).__name__)
             return None
         return parse_archived_ledger(answer.body) if answer.status == httpx.codes.OK else None
 

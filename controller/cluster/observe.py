@@ -105,7 +105,7 @@ def observe_pool(
 def recall_silence(word: FleetWord, pool: ReadOnlyPool) -> FleetWord:
     """Let a silence that status tells of go on through a restart of this process."""
     told = next((one for one in pool.status.conditions if one.type == "Fresh"), None)
-    if word.silent_since is None or told is None or told.reason != reasons.SCALER_SILENT:
+    if word.silent_since is None or told is None or told.reason != reasons.SCALER_UNREACHABLE:
         return word
     return FleetWord(word.fleet, min(word.silent_since, told.last_transition_time.timestamp()))
 

@@ -13,7 +13,7 @@ from readpool.kubernetes.informer import Informer
 CURRENT_SECONDS = 20.0
 """What was seen counts for so long: a connection that is lost is given up after 14 s, and should be back soon after."""
 _LOOK_SECONDS = 0.5
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Sight:
@@ -40,7 +40,7 @@ class Sight:
             if is_current is self.is_current:
                 continue
             self.is_current = is_current
-            _LOG.warning("the API server is seen again" if is_current else "the API server is out of sight")
+            _log.warning("apiServerConnected" if is_current else "apiServerLost")
             for listener in self._listeners:
                 listener(is_current)
 

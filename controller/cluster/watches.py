@@ -54,7 +54,7 @@ CHECK_SECONDS = 10.0
 """How often the cluster is asked which optional kinds it serves: four small requests, which need no permission."""
 _FIRST_LIST_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Watches:
@@ -166,7 +166,7 @@ class Watches:
             try:
                 is_served = await self._client.serves(kind)
             except ApiError as error:
-                _LOG.debug("cannot tell whether a kind is served", kind=kind.name, reason=error.reason)
+                _log.debug("cannotDiscoverKind", kind=kind.name, reason=error.reason)
                 continue
             if is_served and kind not in self._informers:
                 await self._begin(group, kind)
@@ -184,14 +184,14 @@ class Watches:
                 while not all(one.synced.is_set() or _is_refused(one) for one in begun):  # noqa: ASYNC110 - two things
                     await asyncio.sleep(_LOOK_SECONDS)
         if any(informer.synced.is_set() for informer in begun):
-            _LOG.info("watching an optional kind", kind=kind.name)
+            _log.info("watchingOptionalKind", kind=kind.name)
             self._informers[kind] = self._beginning.pop(kind)
             self._queue_all()
             for informer in begun:
                 group.create_task(self._queue_once_listed(informer))
 
     def _end(self, kind: Kind) -> None:
-        _LOG.info("an optional kind is no longer served", kind=kind.name)
+        _log.info("optionalKindRemoved", kind=kind.name)
         self._follows.pop(kind).cancel()
         self._beginning.pop(kind, None)
         self._informers.pop(kind, None)
@@ -206,7 +206,7 @@ class Watches:
             await informer.synced.wait()
         self._whole.add(namespace)
         if self.synced.is_set():
-            _LOG.info("watching a namespace", namespace=namespace)
+            _log.info("watchingNamespace", namespace=namespace)
             self._queue_all()
 
     async def _queue_once_listed(self, informer: Informer) -> None:
@@ -225,7 +225,7 @@ class Watches:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         for namespace in missing:
-            _LOG.warning("not let into a namespace; its pools are left alone until we are", namespace=namespace)
+            _log.warning("namespaceForbidden", namespace=namespace)
 
     def _is_closed(self, namespace: str | None) -> bool:
         return any(not one.synced.is_set() and _is_refused(one) for one in self._list_needed(namespace))

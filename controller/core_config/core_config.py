@@ -189,11 +189,13 @@ def _check_whole(config: Mapping[str, Any]) -> None:
     """Refuse what Core would refuse at its start, where nobody looks."""
     if not replaces_quorum(config):
         raise ConfigError(
-            "coreConfigOverride: has no [QUORUM_SET] and no [[VALIDATORS]]; network Custom needs one of them, since"
-            " nothing is known of its validators"
+            "coreConfigOverride: [QUORUM_SET] or [[VALIDATORS]] is required for network: Custom, whose validators are"
+            " not known"
         )
     if not _has_archives(config):
-        raise ConfigError("historyArchiveUrls: empty, and coreConfigOverride has no HISTORY; Core needs an archive")
+        raise ConfigError(
+            "historyArchiveUrls: required, since coreConfigOverride has no HISTORY either; Core needs an archive"
+        )
 
 
 def _describe(ordinal: int, assignment: ShardAssignment | None, *, has_stand_ins: bool) -> str:
@@ -201,7 +203,7 @@ def _describe(ordinal: int, assignment: ShardAssignment | None, *, has_stand_ins
     shard = "" if assignment is None else f", shard {assignment.shard_id}"
     ledgers = f", ledgers {assignment.ledger_range}" if assignment and assignment.ledger_range else ""
     lines = [
-        "# Written by readpool; what is changed here is lost. Change the pool's coreConfigOverride instead.",
+        "# Written by readpool; changes here are overwritten. Set the pool's coreConfigOverride instead.",
         f"# Replica {ordinal}{shard}{ledgers}.",
     ]
     if has_stand_ins:

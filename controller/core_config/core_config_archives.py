@@ -29,7 +29,7 @@ def check_archive_url(field: str, url: str) -> str:
     if len(url) > MOST_CHARACTERS or not _URL.fullmatch(url):
         shown = repr(url if len(url) <= _SHOWN_CHARACTERS else url[:_SHOWN_CHARACTERS] + "…")
         raise ConfigError(
-            f"{field}: {shown} is not allowed; it has to be an http or https URL of letters, digits and"
+            f"{field}: {shown} is invalid; it must be an http or https URL of letters, digits and"
             f" ._~%+=@,:/- with no user, query or fragment, at most {MOST_CHARACTERS} characters"
         )
     return url.rstrip("/")

@@ -10,25 +10,25 @@ from typing import Any
 FIELD = "coreConfigOverride"
 _QUORUM = ("QUORUM_SET", "VALIDATORS")
 _RESERVED: Mapping[str, str] = {
-    "HTTP_PORT": "the gate and the scaler look for it where the pool puts it",
-    "HTTP_QUERY_PORT": "the readers' Service leads to where the pool puts it",
-    "PEER_PORT": "the pod's peers look for it where the pool puts it",
-    "PUBLIC_HTTP_PORT": "it opens the command port, an admin port, to the network; see gate.enabled",
-    "DATABASE": "each replica keeps its own on its volume",
-    "BUCKET_DIR_PATH": "each replica keeps its own on its volume",
-    "NETWORK_PASSPHRASE": "network and networkPassphrase say it, and the scaler goes by them",
-    "NODE_SEED": "all replicas would be one node to the network, which would drop all but one; and it is a secret",
+    "HTTP_PORT": "the pool chooses the port, which the gate and the scaler use",
+    "HTTP_QUERY_PORT": "the pool chooses the port, which its Service uses",
+    "PEER_PORT": "the pool chooses the port, which its peers use",
+    "PUBLIC_HTTP_PORT": "it opens the command port, an admin port, to the network; use gate.enabled",
+    "DATABASE": "it is on each replica's volume",
+    "BUCKET_DIR_PATH": "it is on each replica's volume",
+    "NETWORK_PASSPHRASE": "use network and networkPassphrase",
+    "NODE_SEED": "all replicas would have one identity, and the network drops all but one; it is also a secret",
 }
 _ONLY_FALSE: Mapping[str, str] = {
     "NODE_IS_VALIDATOR": "the replicas of a read-only pool do not vote",
-    "RUN_STANDALONE": "a replica has to follow its network",
-    "MANUAL_CLOSE": "a replica has to follow its network",
+    "RUN_STANDALONE": "a replica follows its network",
+    "MANUAL_CLOSE": "a replica follows its network",
 }
 DATA_FOLDER = "/var/lib/stellar"
 """Where a replica's volume is, and the only place that it can write to."""
 _OF_FILES: Mapping[str, str] = {
-    "LOG_FILE_PATH": "the rest of the pod is read-only, so Core could not open it; it logs to the container's output",
-    "METADATA_OUTPUT_STREAM": "the rest of the pod is read-only, so Core could not open it",
+    "LOG_FILE_PATH": "the rest of the container is read-only; Core logs to standard output",
+    "METADATA_OUTPUT_STREAM": "the rest of the container is read-only",
 }
 _LEAST_SLOTS = 12
 _ARCHIVE_KEYS: Mapping[str, str] = {
@@ -50,15 +50,15 @@ def parse_override(override: str) -> dict[str, Any]:
     try:
         parsed = tomllib.loads(override)
     except ValueError as error:
-        raise ConfigError(f"{FIELD}: is not TOML: {error}") from None
+        raise ConfigError(f"{FIELD}: invalid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{FIELD}: nested too deeply") from None
     told = [*_list_refused(parsed), *_check_history(parsed.get("HISTORY", {}))]
     told += _check_validators(parsed.get("VALIDATORS", []))
     if not isinstance(parsed.get("QUORUM_SET", {}), dict):
-        told.append("QUORUM_SET has to be a table, [QUORUM_SET]")
+        told.append("QUORUM_SET must be a table, [QUORUM_SET]")
     if "HOME_DOMAINS" in parsed and "VALIDATORS" not in parsed:
-        told.append("HOME_DOMAINS needs VALIDATORS beside it, since both are replaced together")
+        told.append("HOME_DOMAINS requires VALIDATORS, since both are replaced together")
     if told:
         raise ConfigError(f"{FIELD}: {'; '.join(told)}")
     return parsed
@@ -71,10 +71,10 @@ def _list_refused(parsed: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} cannot be set: {why}"
     for key, why in _ONLY_FALSE.items():
         if parsed.get(key, False) is not False:
-            yield f"{key} can only be false: {why}"
+            yield f"{key} must be false: {why}"
     for key, why in _OF_FILES.items():
         if key in parsed and not _is_bearable(parsed[key]):
-            yield f'{key} can only be "" or a path in {DATA_FOLDER}: {why}'
+            yield f'{key} must be "" or a path in {DATA_FOLDER}: {why}'
     yield from _check_peers(parsed)
 
 
@@ -83,16 +83,16 @@ def _check_peers(parsed: Mapping[str, Any]) -> Iterator[str]:
     slots = parsed.get("MAX_SLOTS_TO_REMEMBER", _LEAST_SLOTS)
     if not isinstance(slots, int) or isinstance(slots, bool) or slots < _LEAST_SLOTS:
         yield (
-            f"MAX_SLOTS_TO_REMEMBER is {slots!r} and can only be {_LEAST_SLOTS} or more: replicas that restart are told"
-            " by the others what they missed"
+            f"MAX_SLOTS_TO_REMEMBER is {slots!r} and must be at least {_LEAST_SLOTS}: replicas that restart get the"
+            " ledgers that they missed from the others"
         )
     target = parsed.get("TARGET_PEER_CONNECTIONS", 1)
     if not isinstance(target, int) or isinstance(target, bool) or target < 1:
-        yield f"TARGET_PEER_CONNECTIONS is {target!r} and can only be 1 or more: a replica has to follow its network"
+        yield f"TARGET_PEER_CONNECTIONS is {target!r} and must be at least 1: a replica follows its network"
     if parsed.get("PREFERRED_PEERS_ONLY", False) is not False and not parsed.get("PREFERRED_PEERS"):
         yield (
-            "PREFERRED_PEERS_ONLY needs PREFERRED_PEERS beside it: otherwise a replica would have none but others of"
-            " its pool, and hear nothing of the network"
+            "PREFERRED_PEERS_ONLY requires PREFERRED_PEERS: otherwise a replica would connect only to its own pool, and"
+            " never to the network"
         )
 
 
@@ -124,7 +124,7 @@ def _merge(base: Mapping[str, Any], override: Mapping[str, Any], within: str) ->
         name, ours = f"{within}{key}", base.get(key)
         if key in base and isinstance(ours, dict) is not isinstance(value, dict):
             raise ConfigError(
-                f"{FIELD}: {name} has to be {'a table' if isinstance(ours, dict) else 'a value, no table'}"
+                f"{FIELD}: {name} must be {'a table' if isinstance(ours, dict) else 'a value, not a table'}"
             )
         merged[key] = _merge(ours, value, f"{name}.") if isinstance(ours, dict) else value
     return merged
@@ -132,7 +132,7 @@ def _merge(base: Mapping[str, Any], override: Mapping[str, Any], within: str) ->
 
 def _check_history(history: Any) -> Iterator[str]:
     if not isinstance(history, dict) or not all(isinstance(archive, dict) for archive in history.values()):
-        yield "HISTORY has to be tables, one an archive, such as [HISTORY.mine]"
+        yield "HISTORY must be one table for each archive, such as [HISTORY.mine]"
         return
     for name, archive in history.items():
         for key, why in _ARCHIVE_KEYS.items():
@@ -143,7 +143,7 @@ def _check_history(history: Any) -> Iterator[str]:
 
 def _check_validators(validators: Any) -> Iterator[str]:
     if not isinstance(validators, list) or not all(isinstance(validator, dict) for validator in validators):
-        yield "VALIDATORS has to be tables, one a validator, each under [[VALIDATORS]]"
+        yield "VALIDATORS must be one table for each validator, [[VALIDATORS]]"
         return
     for index, validator in enumerate(validators):
         if "HISTORY" in validator:
@@ -152,4 +152,4 @@ def _check_validators(validators: Any) -> Iterator[str]:
 
 def _check_command(key: str, command: Any) -> Iterator[str]:
     if not isinstance(command, str) or "{0}" not in command or "{1}" not in command:
-        yield f"{key} has to be a command with {{0}} and {{1}}, such as curl -sf URL/{{0}} -o {{1}}"
+        yield f"{key} must be a command with {{0}} and {{1}}, such as curl -sf URL/{{0}} -o {{1}}"

@@ -16,7 +16,7 @@ from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 
 SETTLE_SECONDS = 0.01
 MISSING_SECONDS = 0.25
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 _Addresses = frozenset[tuple[str, int]]
 
 
@@ -106,7 +106,7 @@ class EdsFeed:
         except Exception:  # noqa: BLE001 - whatever somebody has written there
             if resource not in self._unreadable:
                 self._unreadable.add(resource)
-                _LOG.exception("a slice cannot be read", resource=resource)
+                _log.exception("cannotReadSlice", resource=resource)
             return build_assignment(manifest for manifest in slices if _is_readable(manifest))
 
 

@@ -29,7 +29,7 @@ from readpool.refusals import Refusals
 from readpool.server_tls import build_server_credentials
 from readpool.tls_files import TlsFiles
 
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 _SERVICE = eds_pb2.DESCRIPTOR.services_by_name["EndpointDiscoveryService"].full_name
 _STREAMS = Limits(process=4096, caller=1024)
 """An Envoy may open one for each cluster that it has."""
@@ -101,7 +101,7 @@ async def serve_eds(settings: EdsSettings, watches: Watches, stats: ControllerSt
     feed = EdsFeed(watches, store)
     server = EdsServer(settings.listen, store, settings.tls, stats.eds)
     await server.start()
-    _LOG.info("serving endpoint discovery", listen=str(HostPort(settings.listen.host, server.port)))
+    _log.info("servingEndpointDiscovery", listen=str(HostPort(settings.listen.host, server.port)))
     following = asyncio.create_task(feed.run(), name="endpoint discovery")
     try:
         yield

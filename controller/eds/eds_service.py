@@ -20,7 +20,7 @@ from readpool.budget import Budget, OverBudget, Scope
 from readpool.callers import read_caller
 from readpool.refusals import Refusals
 
-_LOG = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 _MOST_TOLD = 1000
 _MOST_WORDS = 500
 """Characters that are kept of what an Envoy says of itself or of an answer."""
@@ -56,7 +56,7 @@ class EdsService:
     async def StreamEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Serve the state-of-the-world variant."""
         async for answer in self._serve(requests, context, self._take_whole, self._encode_whole):
-            self._stats.pushes["Whole"] += 1
+            self._stats.pushes["StateOfTheWorld"] += 1
             yield answer
 
     async def DeltaEndpoints(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
@@ -154,7 +154,9 @@ class EdsService:
     async def _check_current(self, context: Any) -> None:
         """Send whoever asks to another controller while this one does not see the API server."""
         if not self._store.is_current:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "this controller does not see the API server")
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE, "this controller has lost its connection to the API server"
+            )
 
     def _take_whole(self, subscription: Subscription, request: Any) -> None:
         subscription.take_whole_request(request.resource_names, request.response_nonce, self._store.names())
@@ -198,10 +200,10 @@ class EdsService:
             if len(self._told) >= _MOST_TOLD:
                 self._told.clear()
             self._told.add(refusal)
-            _LOG.warning("edsRefused", node=node, why=refusal[1])
+            _log.warning("edsRefused", node=node, message=refusal[1])
 
 
 async def _check_type(request: Any, context: Any) -> None:
     if request.type_url not in {"", TYPE_URL}:
-        what = f"type_url is {request.type_url[:_MOST_WORDS]!r}; this service has {TYPE_URL} alone"
+        what = f"type_url is {request.type_url[:_MOST_WORDS]!r}; this service serves only {TYPE_URL}"
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, what)

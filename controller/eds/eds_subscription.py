@@ -199,7 +199,7 @@ class Subscription:
                 del self.sent[name]  # no pool: nothing has to be told of it again
 
 
-_TOO_MANY = f"one stream may have {MOST_NAMES} names at most; subscribe to {WILDCARD} for all pools"
+_TOO_MANY = f"a stream can subscribe to at most {MOST_NAMES} names; subscribe to {WILDCARD} for all pools"
 
 
 def check_names(names: Collection[str]) -> None:
@@ -212,7 +212,7 @@ def check_names(names: Collection[str]) -> None:
     if len(names) > MOST_NAMES:
         raise TooManyNames(_TOO_MANY)
     if any(len(name) > MOST_NAME_LENGTH for name in names):
-        raise NotANameError(f"a resource's name has {MOST_NAME_LENGTH} characters at most: NAMESPACE/SERVICE")
+        raise NotANameError(f"a resource name is NAMESPACE/SERVICE, at most {MOST_NAME_LENGTH} characters")
 
 
 def check_versions(versions: Iterable[str]) -> None:
@@ -222,4 +222,4 @@ def check_versions(versions: Iterable[str]) -> None:
         NotANameError: one of them is longer than any of ours.
     """
     if any(len(version) > MOST_VERSION_LENGTH for version in versions):
-        raise NotANameError(f"a version has {MOST_VERSION_LENGTH} characters at most")
+        raise NotANameError(f"a version has at most {MOST_VERSION_LENGTH} characters")

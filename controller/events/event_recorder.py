@@ -21,7 +21,7 @@ CONTROLLER = "stellar.org/readpool"
 MAX_NOTE_CHARACTERS = 1024
 _WAITING = 1_000
 _FLUSH_SECONDS = 1.0
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class EventRecorder:
@@ -102,7 +102,7 @@ class EventRecorder:
         except ApiError as error:
             self._stats.events["Failed"] += 1
             if not self._has_failed:
-                _LOG.warning("cannot write events", reason=error.reason, why=error.message)
+                _log.warning("cannotWriteEvents", reason=error.reason, message=error.message)
             self._has_failed = True
             return False
         self._has_failed = False

@@ -12,8 +12,8 @@ _TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting", "S
 _COUNTED = (reasons.ENOUGH_FRESH, reasons.TOO_FEW_FRESH)
 """While replicas come, go or are restarted, one too few is fresh again and again."""
 _NOT_YET = (
-    *(reasons.NONE_FRESH, reasons.TOO_FEW_FRESH, reasons.NONE_ANSWER, reasons.NOBODY_SERVES),
-    *(reasons.NOT_OBSERVED, reasons.SCALER_SILENT, reasons.SCALED_OBJECT_NOT_READY),
+    *(reasons.NONE_FRESH, reasons.TOO_FEW_FRESH, reasons.NONE_REACHABLE, reasons.NO_ENDPOINTS),
+    *(reasons.NOT_OBSERVED, reasons.SCALER_UNREACHABLE, reasons.SCALED_OBJECT_NOT_READY),
 )
 """What every pool goes through while it comes up."""
 YOUNG_SECONDS = 600.0
@@ -65,7 +65,7 @@ def _is_told_elsewhere(condition: Condition, *, is_moving: bool) -> bool:
     """Tell whether another Event says it: Routing that the scaler is silent, the restart of a replica the rest."""
     if condition.type != "Fresh":
         return False
-    return condition.reason == reasons.SCALER_SILENT or (is_moving and condition.reason in _COUNTED)
+    return condition.reason == reasons.SCALER_UNREACHABLE or (is_moving and condition.reason in _COUNTED)
 
 
 def _is_change(before: Condition, now: Condition) -> bool:

@@ -45,13 +45,13 @@ def explain_refused_scaling(pool: ReadOnlyPool, settings: PlanSettings) -> str:
         wanted = trigger.authentication_ref
         if wanted is not None and not _may_use(trigger, settings):
             told.append(
-                f"autoscaling.triggers[{number}].authenticationRef: {wanted.kind} {wanted.name} is not of this"
-                " namespace, which needs --allow-cluster-authentication; the trigger is left out"
+                f"autoscaling.triggers[{number}].authenticationRef: {wanted.kind} {wanted.name} is outside this"
+                " namespace, which requires --allow-cluster-authentication; the trigger is ignored"
             )
     if _is_refused_scaler(spec.scaler_address, settings):
         told.append(
-            f"autoscaling.scalerAddress: {spec.scaler_address} is not this installation's scaler and would be shown its"
-            f" certificate, which needs --allow-other-scalers; KEDA asks {settings.scaler_address}"
+            f"autoscaling.scalerAddress: {spec.scaler_address} is not this installation's scaler and would receive its"
+            f" certificate, which requires --allow-other-scalers; KEDA uses {settings.scaler_address}"
         )
     return "; ".join(told)
 
@@ -62,9 +62,11 @@ def explain_refused_route(pool: ReadOnlyPool, settings: PlanSettings) -> str:
     if not refused:
         return ""
     names = ", ".join(f"{one.kind or 'Gateway'} {one.namespace}/{one.name}" for one in refused)
-    left = "the route is attached to the others" if len(refused) < len(_list_parents(pool)) else "there is no HTTPRoute"
+    left = "the route is attached to the others" if len(refused) < len(_list_parents(pool)) else "no HTTPRoute exists"
+    verb = "is" if len(refused) == 1 else "are"
     return (
-        f"loadBalancing.httpRoute.parentRefs: {names} is of another namespace, which needs --gateway-namespaces; {left}"
+        f"loadBalancing.httpRoute.parentRefs: {names} {verb} in another namespace, which requires --gateway-namespaces;"
+        f" {left}"
     )
 
 

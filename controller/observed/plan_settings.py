@@ -39,6 +39,7 @@ class PlanSettings:
         scaler_authentication: a ClusterTriggerAuthentication with KEDA's certificates, where the scaler wants TLS.
         gate_image: the Envoy of pools that name none.
         grants: what pools may ask for beyond their own namespaces.
+        scraper_namespaces: whose pods may read the gates' statistics, beside the scaler.
         neutral_after_seconds: how long weights stand after the scaler's last word.
     """
 
@@ -49,4 +50,5 @@ class PlanSettings:
     scaler_authentication: str | None = None
     gate_image: str | None = None
     grants: Grants = field(default_factory=Grants)
+    scraper_namespaces: tuple[str, ...] = ()
     neutral_after_seconds: float = NEUTRAL_AFTER_SECONDS

@@ -23,7 +23,7 @@ from readpool.v1.observer_pb2_grpc import ObserverStub
 
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 10.0
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 Queue = Callable[[PoolKey], None]
 QueueAfter = Callable[[PoolKey, float], None]
 
@@ -146,12 +146,12 @@ class FleetStreams:
         if stream.lost_at is None:
             stream.lost_at = self._clock()
             self._queue_after(stream.key, compute_stale_seconds(stream.fleet))
-            _LOG.debug("stream lost", pool=str(stream.key), code=code, why=why)
+            _log.debug("streamLost", pool=str(stream.key), code=code, message=why)
         elif stream.fleet is None and not stream.is_refused:
             stream.is_refused = True
             if code not in self._told:
                 self._told.add(code)
-                _LOG.warning("the scaler refuses a pool, and maybe others", pool=str(stream.key), code=code, why=why)
+                _log.warning("scalerRefusedPool", pool=str(stream.key), code=code, message=why)
 
 
 def _shape(fleet: FleetView) -> tuple[object, ...]:

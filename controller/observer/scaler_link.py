@@ -25,7 +25,7 @@ OPTIONS = (
 _CHECK_SECONDS = 1.0
 ANEW_SECONDS = 5.0
 """After so long without a connection there is a new channel, which finds the scalers that are there by then."""
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 _Stamp = tuple[tuple[int, int], ...]
 
 
@@ -60,7 +60,7 @@ class ScalerLink:
                 try:
                     await self._hold()
                 except OSError as error:
-                    _LOG.warning("cannot read a certificate", file=error.filename, why=error.strerror)
+                    _log.warning("cannotReadCertificate", file=error.filename, message=error.strerror)
                     await asyncio.sleep(_CHECK_SECONDS)
         finally:
             await self._close()
@@ -75,14 +75,14 @@ class ScalerLink:
         while lost_at is None or loop.time() - lost_at < self._anew_seconds:
             state = channel.get_state(try_to_connect=True)
             if state is grpc.ChannelConnectivity.READY:
-                _LOG.info("connected to the scaler", address=self._address)
+                _log.info("scalerConnected", address=self._address)
                 self._ready.set()
                 self._is_lost, lost_at = False, None
             elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
                 self._ready.clear()
                 lost_at = loop.time() if lost_at is None else lost_at
                 if not self._is_lost:
-                    _LOG.warning("cannot connect to the scaler", address=self._address)
+                    _log.warning("cannotConnectToScaler", address=self._address)
                 self._is_lost = True
                 if self._read_stamp() != self._stamp:
                     return

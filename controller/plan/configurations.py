@@ -71,15 +71,15 @@ def build_configurations(
                 return _cut(texts, wanted, running)
             texts[name] = text
     except ConfigError as error:
-        return Configurations(stalled=(reasons.CONFIGURATION_REFUSED, str(error)))
+        return Configurations(stalled=(reasons.INVALID_CONFIGURATION, str(error)))
     return Configurations(texts)
 
 
 def _cut(texts: Mapping[str, str], wanted: int, running: int) -> Configurations:
     """Give what fits; nothing where replicas that run already would be without."""
     message = (
-        f"the configurations of {len(texts)} replicas fit into a ConfigMap, {wanted} are to be; lower maxReplicas, make"
-        " coreConfigOverride shorter, or make several smaller pools"
+        f"A ConfigMap holds the configurations of {len(texts)} replicas; {wanted} required; lower maxReplicas, shorten"
+        " coreConfigOverride, or create several smaller pools"
     )
     stalled = (reasons.CONFIGURATION_TOO_LARGE, message)
     if not texts or len(texts) < running:
@@ -172,5 +172,5 @@ def _find_network(pool: ReadOnlyPool, settings: PlanSettings) -> NetworkFacts:
         return NetworkFacts(pool.spec.network_passphrase or "")
     network = settings.networks.get(str(pool.spec.network))
     if network is None:
-        raise ConfigError(f"network: nothing is known of {pool.spec.network}")
+        raise ConfigError(f"network: {pool.spec.network} is not a network that this controller knows")
     return network

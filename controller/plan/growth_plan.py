@@ -39,9 +39,9 @@ def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: P
     if grows is None:
         return GrowthPlan()
     if observed.pool.spec.paused:
-        return GrowthPlan(judgement=_say(Verdict.FALSE, reasons.PAUSED, "spec.paused: no volume is made larger"))
+        return GrowthPlan(judgement=_say(Verdict.FALSE, reasons.PAUSED, "spec.paused is true: no volume is expanded"))
     if not has_gate(observed.pool.spec, settings.gate_image):
-        why = "no gate tells how full the volumes are: the installation names no image of Envoy"
+        why = "Volume usage is unknown without a gate: set gate.image, or --gate-image of the controller"
         return GrowthPlan(judgement=_say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, why))
     volumes = _read_volumes(observed, replicas)
     growth = choose_growth(volumes, grows, now)
@@ -81,24 +81,25 @@ def _read_failure(status: Any) -> str:
     for kind in ("ControllerResizeError", "NodeResizeError"):
         if kind in told:
             return " ".join(str(told[kind].get("message") or kind).split())
-    return f"the storage says {states}" if states.endswith("Infeasible") else ""
+    return f"the storage driver reports {states}" if states.endswith("Infeasible") else ""
 
 
 def _judge(volumes: Sequence[Volume], growth: Growth, most: str) -> Judgement:
     of = {space: [one for one in volumes if growth.spaces[one.replica] is space] for space in Space}
     if of[Space.REFUSED]:
         why = of[Space.REFUSED][0].refusal
-        return _say(Verdict.FALSE, reasons.CANNOT_GROW, f"{_list(of[Space.REFUSED])}, and cannot grow: {why}")
+        return _say(Verdict.FALSE, reasons.CANNOT_GROW, f"{_list(of[Space.REFUSED])} and cannot be expanded: {why}")
     if of[Space.AT_MAX]:
-        message = f"{_list(of[Space.AT_MAX])}, and as large as maxSize: {most}"
+        message = f"{_list(of[Space.AT_MAX])} and already as large as storage.autoGrow.maxSize ({most}); raise maxSize"
         return _say(Verdict.FALSE, reasons.AT_MAX_SIZE, message)
     if of[Space.GROWING]:
-        return _say(Verdict.TRUE, reasons.VOLUMES_GROWING, f"{_list(of[Space.GROWING])}, and made larger")
+        return _say(Verdict.TRUE, reasons.VOLUMES_GROWING, f"{_list(of[Space.GROWING])}; expanding")
     if not volumes or (of[Space.UNKNOWN] and not of[Space.ENOUGH]):
-        return _say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, "no gate has told yet how full its replica's volume is")
+        return _say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, "No gate has reported the usage of a volume yet")
     count, known = len(of[Space.UNKNOWN]), len(of[Space.ENOUGH])
-    untold = f"; of {count} it is not known" if count else ""
-    return _say(Verdict.TRUE, reasons.ENOUGH_SPACE, f"{known} of {len(volumes)} volumes have room{untold}")
+    untold = f"; the usage of {count} is unknown" if count else ""
+    message = f"{known} of {len(volumes)} volumes have enough free space{untold}"
+    return _say(Verdict.TRUE, reasons.ENOUGH_SPACE, message)
 
 
 def _list(volumes: Sequence[Volume]) -> str:

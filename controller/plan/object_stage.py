@@ -94,7 +94,7 @@ def _explain_hold(observed: ObservedPool, sizes: Sizes, pods: PodStage, settings
 def _hold_snapshots(sizes: Sizes, *, is_restarting: bool, is_stuck: bool) -> str:
     """Say what a snapshot waits for: nobody's volume is read while replicas are restarted, come or go."""
     if is_stuck:
-        return "what Stalled says to be seen to"
+        return "the problem in Stalled to be fixed"
     if is_restarting:
-        return "replicas to be restarted"
-    return "replicas to go" if sizes.running is not None and sizes.size < sizes.running else ""
+        return "the restarts to finish"
+    return "the scale-in to finish" if sizes.running is not None and sizes.size < sizes.running else ""

@@ -151,7 +151,7 @@ def plan_deletions(
     """
     by_name = {replica.name: replica for replica in replicas}
     if restart is not None:
-        event = PoolEvent(reasons.RESTARTING_REPLICA, f"{restart} gets its new version or configuration")
+        event = PoolEvent(reasons.RESTARTING_REPLICA, f"Restarting {restart} to run the new version or configuration")
         return PodDeletions({_pod_key(observed, restart): by_name[restart].uid}, (event,))
     if not observed.pool.spec.replacement.enabled:
         return PodDeletions()
@@ -215,9 +215,9 @@ def _plan_replacement(
         if claim["metadata"]["name"] == name
     }
     is_silent = replicas[chosen].replica_class is ReplicaClass.UNREACHABLE
-    what = "has not answered" if is_silent else "has lagged"
-    gains = "" if is_silent else " without gaining"
-    message = f"{chosen} {what} for more than {spec.after_seconds} s{gains}: it gets a new volume"
+    what = "has not responded" if is_silent else "has lagged"
+    gains = "" if is_silent else " without catching up"
+    message = f"{chosen} {what} for more than {spec.after_seconds} s{gains}; replacing its volume"
     event = PoolEvent(reasons.REPLACING_REPLICA, message, is_warning=True)
     return PodDeletions(claims | {_pod_key(observed, chosen): replicas[chosen].uid}, (event,))
 

@@ -125,7 +125,7 @@ def _plan_pods(
         return RolloutStep(), PodDeletions()
     step = plan_restart(replicas, outdated, wanted, sick, now)
     if step.restart is not None and not observed.may_restart:
-        step = RolloutStep(waits_for="other pools, a few of which are upgraded at a time")
+        step = RolloutStep(waits_for="other pools: only a few are upgraded at a time")
     is_rolling, restart = bool(outdated), step.restart
     if restart is not None and not is_armed(observed, restart, texts):
         if not is_stateful_set_held(observed, settings):

@@ -42,7 +42,7 @@ def choose_sizes(observed: ObservedPool, replicas: Sequence[Replica]) -> Sizes:
     size = choose_size(replicas, wanted, running, is_return_expected=is_return_expected)
     held = find_claim_in_the_way(observed.pool, running or 0, size, observed.claims)
     if held is not None:
-        waits_for = f"the volume of {pod_name(observed.pool.name, held)} before it to be gone"
+        waits_for = f"the previous volume of {pod_name(observed.pool.name, held)} to be deleted"
         return Sizes(wanted, to_write, running, held, waits_for)
     return Sizes(wanted, to_write, running, size, name_hold(replicas, wanted, size))
 

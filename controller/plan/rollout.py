@@ -59,14 +59,14 @@ def choose_restart(
     gone = [replica.name for replica in known if replica.is_terminating and replica.is_awaited]
     missing = set(range(wanted)) - {replica.ordinal for replica in known} - sick
     if gone or missing:
-        waits_for = f"{gone[0]} to end" if gone else "a pod that is still to be made"
+        waits_for = f"{gone[0]} to terminate" if gone else "a pod to be created"
         return RolloutStep(waits_for=waits_for, is_under_way=True)
     of_no_use = [one for one in outdated if _is_of_no_use(one)]
     if of_no_use:
         return RolloutStep(of_no_use[0].name)
     on_the_way = [one.name for one in known if _is_on_the_way(one) and (one.is_awaited or not one.was_sick)]
     if on_the_way:
-        return RolloutStep(waits_for=f"{on_the_way[0]} to be fresh", is_under_way=True)
+        return RolloutStep(waits_for=f"{on_the_way[0]} to become fresh", is_under_way=True)
     fresh = [one for one in known if one.replica_class is ReplicaClass.FRESH and not one.is_terminating]
     return _choose_serving(outdated, fresh, wanted)
 
@@ -97,7 +97,7 @@ def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutR
         return RolloutStep(told[0].name)
     if told:
         return RolloutStep(waits_for="a second fresh replica")
-    return RolloutStep(waits_for=f"the scaler's word on {outdated[0].name}")
+    return RolloutStep(waits_for=f"the scaler's report on {outdated[0].name}")
 
 
 def _is_of_no_use(replica: RolloutReplica) -> bool:

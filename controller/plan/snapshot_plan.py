@@ -98,7 +98,7 @@ def plan_snapshots(
     if not settings.enabled:  # what was taken before stays for a person to delete
         return SnapshotPlan(_keep(observed.pool, live, read_snapshots(observed)))
     if not observed.capabilities.snapshots:
-        return SnapshotPlan(judgement=_no(reasons.SNAPSHOTS_MISSING, _MISSING))
+        return SnapshotPlan(judgement=_no(reasons.SNAPSHOT_API_MISSING, _MISSING))
     donors = read_donors(observed, replicas, weights, size, now)
     trials = judge_copies(read_copies(observed, replicas, now), _list_there(observed), now)
     heard = donors if observed.current_fleet is not None else None
@@ -163,7 +163,7 @@ def _find_occasion(
 ) -> Occasion:
     fleet = observed.current_fleet
     if fleet is None or is_skew_absurd(fleet, now):
-        return Occasion(0, fresh_enough, "the scaler to be heard")
+        return Occasion(0, fresh_enough, "a connection to the scaler")
     if fleet.is_halted:
         return Occasion(0, fresh_enough, "the network to close ledgers")
     fresh = [one for one in replicas if one.is_fresh and not one.is_dead]
@@ -198,7 +198,7 @@ def _tell(known: Iterable[Snapshot]) -> SnapshotOfPool | None:
 
 
 _MISSING = (
-    "the cluster has no VolumeSnapshot; install the snapshot controller and its definitions, or set"
+    "The VolumeSnapshot CRD is not installed; install the snapshot controller and its CRDs, or set"
     " storage.snapshots.enabled to false"
 )
 
@@ -206,35 +206,36 @@ _MISSING = (
 def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: float) -> Judgement:
     """Say the condition: what new replicas start from, and what is wrong with the last snapshot."""
     newest = _find_newest(known)
-    start = "new replicas start from nothing" if newest is None else f"new replicas start from {_describe(newest)}"
+    start = "new replicas start empty" if newest is None else f"new replicas start from {_describe(newest)}"
     useless = [one for one in known if one.verdict is Verdict.BAD and not one.is_going]
-    waits = f"; the next one waits for {step.waits_for}" if step.waits_for and not step.donor else ""
+    waits = f"; the next snapshot waits for {step.waits_for}" if step.waits_for and not step.donor else ""
     last_bad = max(useless, key=lambda one: one.judged_at, default=None)
     if last_bad is not None and (newest is None or newest.asked_at <= last_bad.judged_at):
-        return _no(reasons.SNAPSHOT_BAD, f"{last_bad.name} is not used again: {last_bad.why}; {start}{waits}")
+        return _no(reasons.SNAPSHOT_UNUSABLE, f"{last_bad.name} is not used: {last_bad.why}; {start}{waits}")
     failed = next((one for one in known if one.has_failed(now) and not one.is_going), None)
     if failed is not None and (newest is None or newest.asked_at <= failed.asked_at):
-        return _no(reasons.SNAPSHOT_FAILED, f"{failed.name} cannot be made: {failed.fails}; {start}")
+        return _no(reasons.SNAPSHOT_FAILED, f"{failed.name} cannot be taken: {failed.fails}; {start}")
     late = next((one for one in known if one.name in untaken and now - one.asked_at >= FAILED_SECONDS), None)
     if late is not None:
         minutes = int(FAILED_SECONDS // 60)
-        why = f"{late.name} has been taken up by no snapshot controller for {minutes} min"
-        return _no(reasons.SNAPSHOT_NOT_TAKEN_UP, f"{why}; {start}")
+        why = f"No snapshot controller has handled {late.name} for {minutes} min; is one running?"
+        return _no(reasons.SNAPSHOT_CONTROLLER_MISSING, f"{why}; {start}")
     if newest is None:
         is_made = any(one.is_pending(now) for one in known)
-        first = "the first one is being made" if is_made else f"none is there yet{waits}"
+        first = "The first snapshot is being taken" if is_made else f"No snapshot exists yet{waits}"
         return Judgement("Snapshots", Holds.UNKNOWN, reasons.NO_SNAPSHOT_YET, first)
-    return Judgement("Snapshots", Holds.TRUE, reasons.SNAPSHOT_READY, f"{start}{_say_overdue(step, waits)}")
+    ready = f"New replicas start from {_describe(newest)}{_say_overdue(step, waits)}"
+    return Judgement("Snapshots", Holds.TRUE, reasons.SNAPSHOT_READY, ready)
 
 
 def _say_overdue(step: Step, waits: str) -> str:
     """Say what keeps the next one waiting; that it is being made is no news."""
-    return "" if step.waits_for == "the one that is being made" else waits
+    return "" if step.waits_for == "the current one" else waits
 
 
 def _describe(snapshot: Snapshot) -> str:
     at = snapshot.asked_at if snapshot.cut_at is None else snapshot.cut_at
-    return f"{snapshot.name}, of {snapshot.donor} at {datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{snapshot.name}, taken from {snapshot.donor} at {datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _no(reason: str, message: str) -> Judgement:

@@ -25,7 +25,7 @@ MANAGER = "readpool"
 TIMEOUT = "Timeout"
 """The reason of an ApiError for want of an answer in the time that a caller has."""
 _LOOK_SECONDS = 5.0
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Stopping(Exception):  # noqa: N818 - no error
@@ -77,7 +77,7 @@ class Applier:
         except ApiError as error:
             if kind != SCALED_OBJECT or not error.is_untyped:
                 raise
-            _LOG.info("applied without tolerance", name=manifest["metadata"]["name"], why=error.message)
+            _log.info("appliedWithoutTolerance", name=manifest["metadata"]["name"], message=error.message)
             answer = await self._apply(kind, leave_out_tolerance(manifest), seconds)
         self._watches.observe(kind, answer)
         return answer

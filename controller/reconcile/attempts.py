@@ -19,7 +19,7 @@ from readpool.kubernetes.kinds import POD, PVC, ObjectKey
 
 _TOO_MANY_REQUESTS = 429
 _UNPROCESSABLE = 422
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Attempts:
@@ -73,13 +73,13 @@ class Attempts:
         failure = note_failure(before, error, self._clock())
         if before is None and _may_be_another(key, error):
             self._memory.failures[key] = replace(failure, is_for_good=False)
-            _LOG.info("object has changed", kind=key.kind.name, name=key.name, pool=str(self._pool), why=error.reason)
+            _log.info("objectChanged", kind=key.kind.name, name=key.name, pool=str(self._pool), reason=error.reason)
             return
         self._memory.failures[key] = failure
         if not failure.is_for_good:
             self._errors.append(error)
         elif before is None or before.message != failure.message:
-            _LOG.warning("refused", kind=key.kind.name, name=key.name, pool=str(self._pool), why=error.message)
+            _log.warning("writeRefused", kind=key.kind.name, name=key.name, pool=str(self._pool), message=error.message)
 
 
 def _may_be_another(key: ObjectKey, error: ApiError) -> bool:

@@ -24,7 +24,7 @@ from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, ShardStrategy, parse_pool
 
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Looks:
             memory.is_ending = True
             self._turns.forget(key)
             self._streams.forget(key)
-            _LOG.info("namespace is being deleted", pool=str(key))
+            _log.info("namespaceTerminating", pool=str(key))
         return memory.is_ending
 
     def _plan(self, key: PoolKey, pool: ReadOnlyPool, memory: PoolMemory, misread: str) -> tuple[ObservedPool, Plan]:

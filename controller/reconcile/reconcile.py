@@ -33,7 +33,7 @@ FIRST_RECHECK_SECONDS = 0.1
 LAST_RECHECK_SECONDS = 30.0
 _MOST_ROUNDS = 4
 """A change of slices and routes takes two; what follows then is looked at after the others' turn."""
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Routed(NamedTuple):
@@ -130,7 +130,7 @@ class Reconciler:
         if is_written:
             return "Written", Routed(look.plan.again_in_seconds, has_more=not look.is_settled)
         if look.is_settled:
-            return "Settled", Routed(look.plan.again_in_seconds, has_more=False)
+            return "Unchanged", Routed(look.plan.again_in_seconds, has_more=False)
         return "", Routed(look.plan.again_in_seconds, has_more=True)
 
     async def _reconcile(self, key: PoolKey) -> tuple[str, float | None]:
@@ -139,10 +139,10 @@ class Reconciler:
             return "Gone", None
         if look.observed.misread:
             await self._tell_not_understood(look)
-            return "NotUnderstood", look.plan.again_in_seconds
+            return "InvalidSpec", look.plan.again_in_seconds
         if look.is_settled:
             look.memory.unsettled = 0
-            return "Settled", look.plan.again_in_seconds
+            return "Unchanged", look.plan.again_in_seconds
         to_write = _count_writes(look.plan)
         look.memory.has_progressed, look.memory.to_write = to_write < look.memory.to_write, to_write
         attempts = Attempts(key, look.memory, self._clock)
@@ -165,8 +165,8 @@ class Reconciler:
         if merged is None:
             return
         if not is_told(look.manifest, why):
-            _LOG.warning("pool not understood", pool=str(look.key), why=why)
-            event = PoolEvent(reasons.NOT_UNDERSTOOD, why, is_warning=True)
+            _log.warning("invalidSpec", pool=str(look.key), message=why)
+            event = PoolEvent(reasons.INVALID_SPEC, why, is_warning=True)
             self._recorder.record(pool.namespace, pool.name, pool.uid, event)
         await self._applier.write_conditions(pool.namespace, pool.name, merged)
 

@@ -24,7 +24,7 @@ LONG_SECONDS = 0.5
 MOST_AT_ONCE = 200
 """Of pools that take long; a server that is slow for everybody is not to be asked by all pools at once."""
 READERS_PATIENCE_SECONDS = 0.2
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Lane:
@@ -158,8 +158,8 @@ class Workers:
             if queue is self._rest and self._reconciler.has_progressed(key):
                 queue.succeed(key)
             failures = queue.retry(key, error.retry_after_seconds or 0.0, patience_seconds)
-            log = _LOG.warning if failures == 1 else _LOG.debug
-            log("cannot reconcile", pool=str(key), reason=error.reason, why=error.message, status=error.status)
+            log = _log.warning if failures == 1 else _log.debug
+            log("cannotReconcile", pool=str(key), reason=error.reason, message=error.message, status=error.status)
         except Stopping:
             raise
         except asyncio.CancelledError:
@@ -167,7 +167,7 @@ class Workers:
             queue.retry(key)
         except Exception:  # noqa: BLE001 - a pool that breaks our own code is to break no other
             if queue.retry(key) == 1:
-                _LOG.exception("cannot plan", pool=str(key))
+                _log.exception("planFailed", pool=str(key))
 
     def _go_on_unless_stopping(self) -> None:
         """Go on where a library has cancelled a request of its own and let that out; raise where we are meant."""
@@ -176,4 +176,4 @@ class Workers:
             raise asyncio.CancelledError
         while task.cancelling():
             task.uncancel()
-        _LOG.exception("cancelled by nobody of ours")
+        _log.exception("unexpectedCancellation")

@@ -59,9 +59,9 @@ def name_hold(replicas: Sequence[Replica], wanted: int, size: int) -> str:
         return ""
     if size == _find_end_of_out_of_service(replicas):
         name = next(one.name for one in replicas if one.ordinal == size - 1)
-        return f"{name}, which is out of service, to be back"
+        return f"{name} to be back in service"
     is_fresh = any(replica.is_fresh for replica in replicas)
-    return f"a {'fresh replica' if is_fresh else 'replica that can serve'} among those that stay"
+    return f"a {'fresh' if is_fresh else 'serving'} replica among those that remain"
 
 
 def can_serve(replica: Replica) -> bool:

@@ -76,7 +76,7 @@ def _judge_node(status: Mapping[str, Any], claim: Manifest | None) -> Trouble | 
             if "persistentvolumeclaim" in message.lower():
                 return _of_volume(claim)
             why = _read_why_no_node(message)
-            return Trouble(f"has no node{why}", f"have no node{why}")
+            return Trouble(f"cannot be scheduled{why}", f"cannot be scheduled{why}")
     return None
 
 

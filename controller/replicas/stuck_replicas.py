@@ -16,8 +16,8 @@ def count_unready(replicas: Sequence[Replica], wanted: int) -> str:
     starting = sum(not one.is_ready and not one.is_terminating and one.trouble is None for one in awaited)
     ending = sum(one.is_terminating for one in staying)
     missing = wanted - len(staying)
-    rest = {"starting": starting, "ending": ending, "still to be made": missing}
-    told = [f"{count} {'is' if count == 1 else 'are'} {what}" for what, count in rest.items() if count > 0]
+    rest = {"starting": starting, "terminating": ending, "not created yet": missing}
+    told = [f"{count} {what}" for what, count in rest.items() if count > 0]
     known = count_troubles(one.trouble for one in awaited if one.trouble is not None and not one.is_terminating)
     return ", ".join(([known] if known else []) + told)
 
@@ -50,7 +50,7 @@ def find_stuck_replicas(
     told = [f"{one.name} {one.trouble.one if one.trouble is not None else 'is not ready'}" for one in stuck]
     more = f"; and {len(told) - _TOLD_REPLICAS} more" if len(told) > _TOLD_REPLICAS else ""
     minutes = int(STUCK_AFTER_SECONDS // 60)
-    return reasons.REPLICA_STUCK, f"for more than {minutes} min: {'; '.join(told[:_TOLD_REPLICAS])}{more}"
+    return reasons.REPLICA_STUCK, f"Not ready for more than {minutes} min: {'; '.join(told[:_TOLD_REPLICAS])}{more}"
 
 
 def _tells_unready(condition: Condition) -> bool:

@@ -1,5 +1,7 @@
 """NetworkPolicy NAME: peers and readers come in from anywhere, what the scaler asks is for its pods alone.
 
+The statistics of gates are for scrapers too, where the installation names their namespaces.
+
 Without a gate the port of /info is Core's command port, an admin port, and this policy is the only guard before it.
 """
 
@@ -33,6 +35,7 @@ def build_network_policy(
         for namespace in _find_scaler_namespaces(pool, settings)
     ]
     read = dict.fromkeys((ports.peer, ports.read, *_list_used(in_use, "read")))
+    scraped = [port for port in dict.fromkeys((ports.stats, *_list_used(in_use, "stats"))) if port is not None]
     asked = dict.fromkeys((ports.info, ports.stats, *_list_used(in_use, "info"), *_list_used(in_use, "stats")))
     return {
         "apiVersion": NETWORK_POLICY.api_version,
@@ -44,9 +47,18 @@ def build_network_policy(
             "ingress": [
                 {"ports": [{"port": port, "protocol": "TCP"} for port in read]},
                 {"from": scalers, "ports": [{"port": port, "protocol": "TCP"} for port in asked if port is not None]},
+                *_admit_scrapers(settings.scraper_namespaces, scraped),
             ],
         },
     }
+
+
+def _admit_scrapers(namespaces: Sequence[str], ports: Sequence[int]) -> list[dict[str, Any]]:
+    """Admit whoever scrapes to the gates' statistics, which name nobody; a pool without gates has none."""
+    if not namespaces or not ports:
+        return []
+    peers = [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: name}}} for name in namespaces]
+    return [{"from": peers, "ports": [{"port": port, "protocol": "TCP"} for port in ports]}]
 
 
 def _list_used(in_use: Sequence[Mapping[str, int]], name: str) -> list[int]:

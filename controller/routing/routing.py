@@ -27,7 +27,7 @@ class Ground(StrEnum):
     """What the scaler says of each replica."""
     NONE_FRESH = "NoneFresh"
     """The same, but nobody is fresh: all that answer serve."""
-    NONE_ANSWER = "NoneAnswer"
+    NONE_REACHABLE = "NoneReachable"
     """The scaler reaches nobody: all that the kubelet calls ready serve."""
     ALIKE = "Alike"
     """loadBalancing is not enabled."""
@@ -73,7 +73,7 @@ def route(
     if ground is Ground.CLASSES and not may_shift and is_known:
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
     if candidates and not any(weights.values()):
-        ground = _INSTEAD.get(ground, Ground.NONE_ANSWER)
+        ground = _INSTEAD.get(ground, Ground.NONE_REACHABLE)
         weights = _weigh_whoever(candidates, routes, observed.pool.spec.load_balancing)
     endpoints = tuple(
         _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
@@ -211,7 +211,7 @@ def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> b
 
 
 def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Freshness:
-    if ground in (Ground.NEUTRAL, Ground.NONE_ANSWER):
+    if ground in (Ground.NEUTRAL, Ground.NONE_REACHABLE):
         return Freshness.FRESH
     if ground in (Ground.PAUSED, Ground.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
         return routes[replica.name].freshness if replica.name in routes else Freshness.FRESH

@@ -14,7 +14,7 @@ from controller.shards.shards_problems import (
     LEDGERS_UNKNOWN,
     NO_ARCHIVES,
     SHARD_MISSING,
-    SHARDS_WITHOUT_OWNER,
+    SHARDS_UNASSIGNED,
     TOO_FEW_CHECKPOINTS,
     ShardProblem,
     parse_shard_annotation,
@@ -103,7 +103,7 @@ def assign_shards(
     ranges stand while they fit (shards.shards_ranges). RoundRobin and HashBased need nothing of it otherwise.
     """
     if not settings.archives:
-        return ShardPlan({}, (ShardProblem(NO_ARCHIVES, "historyArchiveUrls: empty; shards need an archive to read"),))
+        return ShardPlan({}, (ShardProblem(NO_ARCHIVES, "historyArchiveUrls is empty; list at least one archive"),))
     ordered = sorted(members, key=lambda member: (member.ordinal, member.name))
     shards, problems = _CHOICES[settings.strategy](ordered, settings)
     split = _split(settings, [last[member.name] for member in ordered if member.name in last])
@@ -202,14 +202,14 @@ def _find_gaps(assignments: Mapping[str, ShardAssignment], settings: ShardSettin
     """Say what no replica serves, and what of the history is not known or too short."""
     count = _count_shards(settings)
     if settings.strategy is ShardStrategy.LEDGER_RANGE and settings.ledgers is None:
-        yield ShardProblem(LEDGERS_UNKNOWN, "no archive has said yet which ledgers it holds; no range is given out")
+        yield ShardProblem(LEDGERS_UNKNOWN, "No archive has reported its ledgers yet, so no range is assigned")
     if count < settings.shard_count:
         yield ShardProblem(
             TOO_FEW_CHECKPOINTS,
-            f"shardBalancing.shardCount: {settings.shard_count} is more than the archives hold checkpoints of 64"
-            f" ledgers; {count} until they hold more",
+            f"shardBalancing.shardCount is {settings.shard_count}, but the archives hold only {count} checkpoints of 64"
+            f" ledgers; using {count} shards until they hold more",
         )
     unowned = sorted(set(range(count)) - {assignment.shard_id for assignment in assignments.values()})
     if assignments and unowned:
         named = ", ".join(map(str, unowned[:_NAMED_SHARDS])) + (" …" if len(unowned) > _NAMED_SHARDS else "")
-        yield ShardProblem(SHARDS_WITHOUT_OWNER, f"{len(unowned)} of {count} shards have no replica: {named}")
+        yield ShardProblem(SHARDS_UNASSIGNED, f"{len(unowned)} of {count} shards have no replica: {named}")

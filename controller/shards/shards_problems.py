@@ -1,6 +1,6 @@
-"""What can be wrong with shards, each with a reason that conditions and Events carry. Under controller.shards.shards.
+"""What can be wrong with shards: a reason for conditions and Events, and a message. Under controller.shards.shards.
 
-Manual's annotations are read here, since most of it is about what they must not be.
+The annotations of the strategy Manual are parsed here.
 """
 
 import re
@@ -10,24 +10,24 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 _SHOWN_CHARACTERS = 60
 
 NO_ARCHIVES = "NoArchives"
-"""There is no archive to give to a shard."""
+"""historyArchiveUrls is empty, so there is no archive to shard."""
 SHARD_MISSING = "ShardMissing"
-"""Manual, and the pod has no annotation stellar.org/shard-id."""
+"""With Manual, the pod has no annotation stellar.org/shard-id."""
 SHARD_NOT_A_NUMBER = "ShardNotANumber"
-"""Manual, and the annotation is no whole number."""
+"""With Manual, the annotation is not a whole number."""
 SHARD_OUT_OF_RANGE = "ShardOutOfRange"
-"""Manual, and the annotation names a shard that there is not."""
-SHARDS_WITHOUT_OWNER = "ShardsWithoutOwner"
-"""No replica serves these shards: there are fewer replicas than shards, or they were all put elsewhere."""
+"""With Manual, the annotation names a shard that does not exist."""
+SHARDS_UNASSIGNED = "ShardsUnassigned"
+"""Some shards have no replica: there are fewer replicas than shards, or all were assigned elsewhere."""
 LEDGERS_UNKNOWN = "LedgersUnknown"
-"""LedgerRange, and no archive has said yet which ledgers it holds."""
+"""With LedgerRange, no archive has reported yet which ledgers it holds."""
 TOO_FEW_CHECKPOINTS = "TooFewCheckpoints"
-"""LedgerRange, and the archives hold fewer checkpoints than there are shards."""
+"""With LedgerRange, the archives hold fewer checkpoints than there are shards."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardProblem:
-    """What somebody should see to; `replica` None where it is about the pool."""
+    """A problem to fix; `replica` is None if it concerns the whole pool."""
 
     reason: str
     message: str
@@ -38,11 +38,15 @@ def parse_shard_annotation(text: str | None, shard_count: int, replica: str) -> 
     """Parse a pod's annotation stellar.org/shard-id, None for a pod without, into a shard or into what is wrong."""
     allowed = f"a whole number from 0 to {shard_count - 1}"
     if text is None:
-        return ShardProblem(SHARD_MISSING, f"stellar.org/shard-id: missing; it has to be {allowed}", replica)
+        return ShardProblem(SHARD_MISSING, f"annotation stellar.org/shard-id is missing; set it to {allowed}", replica)
     given = text.strip()
     shown = repr(given if len(given) <= _SHOWN_CHARACTERS else given[:_SHOWN_CHARACTERS] + "…")
     if not _WHOLE.fullmatch(given):
-        return ShardProblem(SHARD_NOT_A_NUMBER, f"stellar.org/shard-id: {shown} is not {allowed}", replica)
+        return ShardProblem(
+            SHARD_NOT_A_NUMBER, f"annotation stellar.org/shard-id is {shown}; it must be {allowed}", replica
+        )
     if int(given) >= shard_count:
-        return ShardProblem(SHARD_OUT_OF_RANGE, f"stellar.org/shard-id: {shown} is not {allowed}", replica)
+        return ShardProblem(
+            SHARD_OUT_OF_RANGE, f"annotation stellar.org/shard-id is {shown}; it must be {allowed}", replica
+        )
     return int(given)

@@ -129,13 +129,13 @@ def choose_step(
     """
     due_at = compute_due_time(snapshots, interval, now)
     if any(one.is_pending(now) for one in snapshots):
-        return Step(waits_for="the one that is being made")
+        return Step(waits_for="the current one")
     if now < due_at:
         return Step(again_at=due_at)
     if occasion.holds:
         return Step(waits_for=occasion.holds)
     if occasion.fresh < occasion.fresh_enough:
-        return Step(waits_for=f"{occasion.fresh_enough} fresh replicas, of which {occasion.fresh} are there")
+        return Step(waits_for=f"{occasion.fresh_enough} fresh replicas ({occasion.fresh} now)")
     settled = [one for one in donors if one.is_settled and one.fresh_since is not None]
     ready = [one for one in settled if _compute_settled_time(one) <= now]
     if not ready:
@@ -177,16 +177,16 @@ def judge_cut(snapshot: Snapshot, donor: Donor | None) -> tuple[Verdict, str]:
     """
     cut_at = snapshot.asked_at if snapshot.cut_at is None else snapshot.cut_at
     if snapshot.fresh_since is None or cut_at - snapshot.fresh_since < SETTLED_SECONDS:
-        return Verdict.BAD, "it is not known to be of a replica that had been fresh for long enough"
+        return Verdict.BAD, "its replica may not have been fresh for long enough"
     is_same = donor is not None and donor.uid == snapshot.donor_uid
     if donor is not None and is_same and _has_started_before(donor, snapshot.asked_at, cut_at):
-        return Verdict.BAD, f"{snapshot.donor} was started anew while it was taken"
+        return Verdict.BAD, f"{snapshot.donor} restarted while it was taken"
     if cut_at - snapshot.asked_at <= PROMPT_SECONDS:
         return Verdict.GOOD, ""
     if donor is not None and is_same and _has_stayed_fresh(donor, snapshot.asked_at, cut_at):
         return Verdict.GOOD, ""
-    seconds = int(cut_at - snapshot.asked_at)
-    return Verdict.BAD, f"it was made {seconds} s after it was asked for, and {snapshot.donor} may have caught up then"
+    late = int(cut_at - snapshot.asked_at)
+    return Verdict.BAD, f"taken {late} s after the request, and {snapshot.donor} may have been catching up then"
 
 
 def _has_started_before(donor: Donor, asked_at: float, cut_at: float) -> bool:
@@ -288,11 +288,11 @@ def judge_copies(copies: Sequence[Copy], known: Collection[str], now: float) -> 
     for one in copies:
         if BAD_COPY_EXIT in one.exits or (_ABORTED in one.exits and not one.has_been_fresh):
             told = f": {one.message}" if one.message else ""
-            bad.setdefault(one.snapshot, f"{one.replica} could not start from it{told}")
+            bad.setdefault(one.snapshot, f"{one.replica} failed to start from it{told}")
         is_late = one.is_unmade and one.unmade_since is not None and now - one.unmade_since >= RESTORE_SECONDS
         if is_late:
             minutes = int(RESTORE_SECONDS // 60)
-            bad.setdefault(one.snapshot, f"no volume has come of it for {one.replica} in {minutes} min")
+            bad.setdefault(one.snapshot, f"no volume was provisioned from it for {one.replica} in {minutes} min")
         if is_late or (one.is_unmade and one.snapshot not in known):
             unmade.append(one.claim)
     return Trials(bad, tuple(unmade))

@@ -24,14 +24,14 @@ def is_scaled_by_us(observed: ObservedPool) -> bool:
 def judge_autoscaling(observed: ObservedPool) -> Judgement:
     """Say the condition Autoscaling."""
     if observed.pool.spec.paused:
-        return _no(reasons.PAUSED, "spec.paused: nobody scales the pool")
+        return _no(reasons.PAUSED, "spec.paused is true: nothing scales the pool")
     if observed.other_scaled_object is not None:
-        message = f"by the ScaledObject {observed.other_scaled_object}, which is not ours"
+        message = f"Scaled through ScaledObject {observed.other_scaled_object}, which this controller does not manage"
         return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_OTHER, message)
     if not observed.pool.spec.autoscaling.enabled:
         return _no(reasons.DISABLED, "autoscaling.enabled is false")
     if not observed.capabilities.keda:
-        return _no(reasons.KEDA_MISSING, "the cluster has no KEDA; kubectl scale and any HPA work all the same")
+        return _no(reasons.KEDA_MISSING, "KEDA is not installed; install it, or scale with kubectl scale or an HPA")
     return _judge_scaled_object(observed)
 
 
@@ -44,37 +44,38 @@ def _judge_scaled_object(observed: ObservedPool) -> Judgement:
         return _no(reasons.SCALED_OBJECT_PAUSED, pause)
     match ready.get("status"):
         case "True":
-            message = "by KEDA, towards targetReplicas" + _describe_half_pause(annotations)
+            message = "KEDA scales the pool towards targetReplicas" + _describe_half_pause(annotations)
             message += _OLD_KEDA if lacks_tolerance(live) else ""
             return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, message)
         case "False":
-            return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA says: {ready.get('message') or 'not ready'}")
+            return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA reports: {ready.get('message') or 'not ready'}")
         case _:
-            message = "KEDA has said nothing of the ScaledObject yet"
+            message = "KEDA has not reported on the ScaledObject yet"
             return Judgement("Autoscaling", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
 
 
 _OLD_KEDA = (
-    "; this KEDA knows no tolerance, which came with 2.18, so a pool of more than ten replicas changes its size only"
-    " where a tenth of it is too many or too few"
+    "; this KEDA does not support tolerance (2.18 does), so the HPA ignores a difference of less than a tenth of the"
+    " pool; upgrade KEDA if the pool has more than ten replicas"
 )
 
 
 _PAUSED, _PAUSED_REPLICAS = "autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"
 _HALF_PAUSED = {
-    "autoscaling.keda.sh/paused-scale-in": "nobody is let go",
-    "autoscaling.keda.sh/paused-scale-out": "nobody is added",
+    "autoscaling.keda.sh/paused-scale-in": "replicas are not removed",
+    "autoscaling.keda.sh/paused-scale-out": "replicas are not added",
 }
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 """What Go's strconv.ParseBool takes for false; KEDA counts whatever is no boolean as true."""
 
 
 def _find_pause(annotations: Mapping[str, str]) -> str | None:
-    """Say which annotation makes KEDA leave the pool alone, as NeedToBePausedByAnnotation of KEDA 2.21 reads them."""
+    """Describe the annotation that makes KEDA pause, as NeedToBePausedByAnnotation of KEDA 2.21 reads it."""
     if _PAUSED_REPLICAS in annotations:
-        return f"{_PAUSED_REPLICAS} on the ScaledObject keeps the pool at {annotations[_PAUSED_REPLICAS]} replicas"
+        held = annotations[_PAUSED_REPLICAS]
+        return f"Annotation {_PAUSED_REPLICAS} on the ScaledObject keeps the pool at {held} replicas"
     if _is_set(annotations, _PAUSED):
-        return f"{_PAUSED} on the ScaledObject: KEDA leaves the pool as it is"
+        return f"Annotation {_PAUSED} on the ScaledObject pauses scaling"
     return None
 
 

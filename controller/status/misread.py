@@ -36,7 +36,7 @@ def merge_not_understood(
     """Put Stalled, and Routing where it is known, among a pool's conditions; None where they say so already."""
     found: list[Manifest] = (manifest.get("status") or {}).get("conditions") or []
     generation = manifest["metadata"].get("generation", 0)
-    stalled = {"type": "Stalled", "status": str(Verdict.TRUE), "reason": reasons.NOT_UNDERSTOOD, "message": message}
+    stalled = {"type": "Stalled", "status": str(Verdict.TRUE), "reason": reasons.INVALID_SPEC, "message": message}
     told = [_date({**one, "observedGeneration": generation}, found, now) for one in (stalled, routing) if one]
     kept = [one for one in found if one.get("type") not in [one["type"] for one in told]]
     return None if all(one in found for one in told) else [*kept, *told]

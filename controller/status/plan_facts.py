@@ -62,7 +62,7 @@ def find_stall(
     `objects` are those that the pool should own, `doomed` those that are to go.
     """
     if observed.misread:
-        return reasons.NOT_UNDERSTOOD, observed.misread
+        return reasons.INVALID_SPEC, observed.misread
     # A claim that somebody has prepared for a replica is what its StatefulSet takes.
     taken = sorted((key for key in objects if key in observed.occupied and key.kind != PVC), key=str)
     wanted = {*objects, *doomed}
@@ -72,7 +72,8 @@ def find_stall(
     held += [f"{_name(key)}: {one.message}" for key, one in lasting.items()]
     if taken:
         names = ", ".join(map(_name, taken))
-        told = "; ".join([f"not of this pool, and in its way: {names}{_hint(taken)}", *sorted(held)])
+        verbs = "already exists and is" if len(taken) == 1 else "already exist and are"
+        told = "; ".join([f"{names} {verbs} not owned by this pool{_hint(taken)}", *sorted(held)])
         return reasons.NAME_TAKEN, told
     if held:
         return (reasons.REFUSED if refused else reasons.WRITE_FAILED), "; ".join(sorted(held))
@@ -89,8 +90,8 @@ def _hint(taken: Sequence[ObjectKey]) -> str:
     if not endings:
         return ""
     return (
-        f". A pool's Services are its name and, with the endings {', '.join(_ENDINGS)}, its replicas and their classes:"
-        " two pools of which one has the other's name with such an ending cannot be in one namespace"
+        f". A pool uses Services with its own name and with the suffixes {', '.join(_ENDINGS)}; a pool whose name is"
+        " another pool's name with such a suffix must be in a different namespace"
     )
 
 

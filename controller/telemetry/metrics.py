@@ -1,4 +1,4 @@
-"""What Prometheus is told of the controller, read when it asks and never before; docs/metrics.md lists it all."""
+"""The controller's Prometheus metrics, collected at each scrape; docs/controller.md lists them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from readpool.telemetry.exposition import build_histogram
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """How things stand.
+    """Current values.
 
     Attributes:
-        objects: how many are in the stores, by kind.
-        heard: of how many pools the scaler can be heard, out of `pools_watched`.
-        failing: how many pools failed when they were last looked at.
+        objects: number of objects in the caches, by kind.
+        connected: number of pools with an open stream to the scaler, out of `pools_watched`.
+        failing: number of pools whose last reconciliation failed.
     """
 
     is_leading: bool
@@ -26,7 +26,7 @@ class Gauges:
     queued: int
     failing: int
     pools_watched: int
-    heard: int
+    connected: int
 
 
 class ControllerCollector(Collector):
@@ -50,51 +50,65 @@ class ControllerCollector(Collector):
 
 def _collect_gauges(gauges: Gauges) -> Iterator[Metric]:
     for name, documentation, value in (
-        ("leading", "1 while this process holds the Lease and writes, 0 while it follows.", gauges.is_leading),
-        ("queued_pools", "Pools that wait to be looked at.", gauges.queued),
-        ("failing_pools", "Pools of which a write failed when they were last looked at.", gauges.failing),
-        ("watched_pools", "Pools of which the scaler is asked; 0 while this process follows.", gauges.pools_watched),
-        ("heard_pools", "Pools of which the scaler can be heard.", gauges.heard),
+        ("leading", "1 if this process is the leader, 0 otherwise.", gauges.is_leading),
+        ("queued_pools", "Pools that wait for reconciliation.", gauges.queued),
+        ("failing_pools", "Pools whose last reconciliation failed.", gauges.failing),
+        (
+            "watched_pools",
+            "Pools that the leader observes through the scaler; 0 if not the leader.",
+            gauges.pools_watched,
+        ),
+        ("connected_pools", "Pools with an open stream to the scaler.", gauges.connected),
     ):
         yield GaugeMetricFamily(f"readpool_controller_{name}", documentation, value=float(value))
-    objects = GaugeMetricFamily("readpool_controller_objects", "Objects in the stores, by kind.", labels=["kind"])
+    objects = GaugeMetricFamily("readpool_controller_objects", "Objects in the caches, by kind.", labels=["kind"])
     for kind, count in gauges.objects.items():
         objects.add_metric([kind], count)
     yield objects
 
 
 def _collect_stats(stats: ControllerStats) -> Iterator[Metric]:
-    looks = CounterMetricFamily("readpool_controller_reconciles", "Looks at a pool, by outcome.", labels=["outcome"])
+    looks = CounterMetricFamily(
+        "readpool_controller_reconciles", "Reconciliations of a pool, by outcome.", labels=["outcome"]
+    )
     for outcome, count in stats.reconciles.items():
         looks.add_metric([outcome], count)
     writes = CounterMetricFamily(
-        "readpool_controller_writes", "Writes, by verb, kind and outcome.", labels=["verb", "kind", "outcome"]
+        "readpool_controller_writes",
+        "Writes to the API server, by verb, kind and outcome.",
+        labels=["verb", "kind", "outcome"],
     )
     for labels, count in stats.writes.items():
         writes.add_metric(labels, count)
-    events = CounterMetricFamily("readpool_controller_events", "Events, by outcome.", labels=["outcome"])
+    events = CounterMetricFamily(
+        "readpool_controller_events", "Kubernetes Events of pools, by outcome.", labels=["outcome"]
+    )
     for outcome, count in stats.events.items():
         events.add_metric([outcome], count)
     yield from (looks, writes, events)
     yield build_histogram(
         "readpool_controller_reconcile_duration_seconds",
-        "From taking a pool out of the queue to the last answer.",
+        "Duration of a reconciliation, from the queue to the last response.",
         stats.reconcile_seconds,
     )
 
 
 def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
     yield GaugeMetricFamily(
-        "readpool_controller_eds_streams", "Streams of Envoys that are open.", value=float(stats.streams)
+        "readpool_controller_eds_streams", "Open endpoint discovery streams of Envoys.", value=float(stats.streams)
     )
     pushes = CounterMetricFamily(
-        "readpool_controller_eds_pushes", "Answers sent to Envoys, by the variant of the protocol.", labels=["variant"]
+        "readpool_controller_eds_pushes",
+        "Endpoint discovery responses sent to Envoys, by protocol variant.",
+        labels=["variant"],
     )
     for variant, count in stats.pushes.items():
         pushes.add_metric([variant], count)
     yield pushes
     yield CounterMetricFamily(
-        "readpool_controller_eds_refusals", "Answers that an Envoy refused (NACK).", value=stats.refusals
+        "readpool_controller_eds_refusals",
+        "Endpoint discovery responses that an Envoy rejected (NACK).",
+        value=stats.refusals,
     )
     refused = CounterMetricFamily(
         "readpool_controller_refused_requests",

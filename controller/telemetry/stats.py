@@ -1,4 +1,4 @@
-"""What the controller counts of its own work; read at a scrape, written by the one event loop."""
+"""Counters of the controller; read at a scrape, written by the one event loop."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ class EdsStats:
 
     Attributes:
         streams: that are open, one or more of each Envoy.
-        pushes: answers that were sent, by the variant of the protocol: "Whole", "Delta", or "Fetch" for one that polls.
+        pushes: answers sent, by the variant of the protocol: "StateOfTheWorld", "Delta", or "Fetch" (polling).
         refusals: answers that an Envoy refused, each time; it goes on with what it had.
         refused_callers: what was refused to callers, by what they asked for and whose share was used up.
     """
@@ -21,7 +21,7 @@ class EdsStats:
 
     def __init__(self) -> None:
         self.streams = 0
-        self.pushes: Counter[str] = Counter(Whole=0, Delta=0, Fetch=0)
+        self.pushes: Counter[str] = Counter(StateOfTheWorld=0, Delta=0, Fetch=0)
         self.refusals = 0
         self.refused_callers: Counter[tuple[str, str]] = Counter()
 
@@ -30,7 +30,7 @@ class ControllerStats:
     """The process-wide counts.
 
     Attributes:
-        reconciles: by outcome: "Settled" (nothing to write), "Written", "Failed", "NotUnderstood", "Gone".
+        reconciles: by outcome: "Unchanged" (nothing to write), "Written", "Failed", "InvalidSpec", "Gone".
         reconcile_seconds: from taking a pool out of the queue to the last answer.
         writes: by verb, kind and outcome: "OK" or the API server's reason.
         events: by outcome: "Written", "Repeated" (counted in one that is there), "Dropped".
@@ -47,7 +47,7 @@ class ControllerStats:
         self.eds: EdsStats | None = None
 
     def count_reconcile(self, outcome: str, seconds: float) -> None:
-        """Count one look at a pool, and how long it took in seconds."""
+        """Count one reconciliation and its duration in seconds."""
         self.reconciles[outcome] += 1
         self.reconcile_seconds.observe(seconds)
 

@@ -95,11 +95,11 @@ CONTROLLER = Section(
             width=4,
         ),
         Chart(
-            "Pools heard of",
-            "Pools that the scaler is asked about, and those that it can be heard on.",
+            "Connected pools",
+            "Pools that the scaler is asked about, and those with an open stream.",
             [
                 Query("max(readpool_controller_watched_pools)", "watched"),
-                Query("max(readpool_controller_heard_pools)", "heard"),
+                Query("max(readpool_controller_connected_pools)", "connected"),
             ],
         ),
         Chart(
@@ -131,7 +131,7 @@ CONTROLLER = Section(
         Chart(
             "Events",
             "Kubernetes Events a second, by outcome.",
-            [Query(_rate("readpool_controller_events_total", "outcome"), "{{outcome}}")],
+            [Query(f"{_rate('readpool_controller_events_total', 'outcome')} or vector(0)", "{{outcome}}")],
             Unit.OPERATIONS,
         ),
         Chart(

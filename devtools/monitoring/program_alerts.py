@@ -98,7 +98,8 @@ CONTROLLER = (
     ),
     Alert(
         "ReadPoolControllerScalerUnreachable",
-        "max by (namespace) (readpool_controller_heard_pools) < max by (namespace) (readpool_controller_watched_pools)",
+        "max by (namespace) (readpool_controller_connected_pools)"
+        " < max by (namespace) (readpool_controller_watched_pools)",
         "5m",
         _WARNING,
         "The controller does not hear from the scaler about every pool.",

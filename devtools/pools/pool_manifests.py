@@ -68,40 +68,40 @@ def _above(most: float, path: str, spec: Mapping[str, Any]) -> Refused:
 
 
 def _not_of(path: str, spec: Mapping[str, Any]) -> Refused:
-    return Refused(spec, path, server="Unsupported value", model="has to be '")
+    return Refused(spec, path, server="Unsupported value", model="must be '")
 
 
 def _missing(path: str, spec: Mapping[str, Any]) -> Refused:
-    return Refused(spec, path, server="Required value", model="has to be given")
+    return Refused(spec, path, server="Required value", model="is required")
 
 
 def _sharded(**balancing: Any) -> Manifest:
     return {"shardBalancing": {"enabled": True, **balancing}, "historyArchiveUrls": [ARCHIVE]}
 
 
-_NO_URL = "has to be an http or https URL"
-_NO_QUANTITY = "has to be a quantity such as 500m, 2 or 4Gi"
-_BETWEEN = "has to be between minReplicas and maxReplicas"
-_FOR_CUSTOM = "has to be given for network: Custom, and only there"
+_NO_URL = "must be an http or https URL"
+_NO_QUANTITY = "must be a quantity such as 500m, 2 or 4Gi"
+_BETWEEN = "must be between minReplicas and maxReplicas"
+_FOR_CUSTOM = "is required for network: Custom"
 
 REFUSED: Mapping[str, Refused] = {
     "no network": _missing("spec.network", {"network": None}),
     "no version": _missing("spec.version", {"version": None}),
     "a network that is none": _not_of("spec.network", {"network": "Pubnet"}),
-    "an empty version": Refused({"version": ""}, "spec.version", "has to be an image tag"),
-    "a version with a blank": Refused({"version": "v 21"}, "spec.version", "has to be an image tag"),
-    "a version of a line more": Refused({"version": "v21\n"}, "spec.version", "has to be an image tag"),
+    "an empty version": Refused({"version": ""}, "spec.version", "must be an image tag"),
+    "a version with a blank": Refused({"version": "v 21"}, "spec.version", "must be an image tag"),
+    "a version of a line more": Refused({"version": "v21\n"}, "spec.version", "must be an image tag"),
     "an image with its tag": Refused({"image": "stellar/stellar-core:v21"}, "spec.image", "without a tag"),
     "fewer than no replicas": _below(0, "spec.replicas", {"replicas": -1}),
     "more replicas than are observed": _above(5000, "spec.replicas", {"replicas": 5001}),
     "a minimum of none": _below(1, "spec.minReplicas", {"minReplicas": 0}),
     "replicas as text": Refused(
-        {"replicas": "5"}, "spec.replicas", server="must be of type integer", model="has to be a valid integer"
+        {"replicas": "5"}, "spec.replicas", server="must be of type integer", model="must be a valid integer"
     ),
     "minimum above maximum": Refused(
         {"minReplicas": 9, "maxReplicas": 8, "targetReplicas": 8},
         "spec.minReplicas",
-        "has to be no more than maxReplicas",
+        "must be at most maxReplicas",
     ),
     "target below minimum": Refused({"minReplicas": 6}, "spec.targetReplicas", _BETWEEN),
     "target above maximum": Refused({"maxReplicas": 4}, "spec.targetReplicas", _BETWEEN),
@@ -113,12 +113,12 @@ REFUSED: Mapping[str, Refused] = {
         {"networkPassphrase": "Standalone"}, "spec.networkPassphrase", _FOR_CUSTOM
     ),
     "shards of no archive": Refused(
-        {"shardBalancing": {"enabled": True}}, "spec.historyArchiveUrls", "has to name at least one archive"
+        {"shardBalancing": {"enabled": True}}, "spec.historyArchiveUrls", "must list at least one archive"
     ),
     "shards of an empty list of archives": Refused(
         {"shardBalancing": {"enabled": True}, "historyArchiveUrls": []},
         "spec.historyArchiveUrls",
-        "has to name at least one archive",
+        "must list at least one archive",
     ),
     "no shards": _below(1, "spec.shardBalancing.shardCount", _sharded(shardCount=0)),
     "a strategy that is none": _not_of("spec.shardBalancing.strategy", _sharded(strategy="Random")),
@@ -126,12 +126,12 @@ REFUSED: Mapping[str, Refused] = {
     "more ledger ranges than replicas": Refused(
         _sharded(strategy="LedgerRange", shardCount=21),
         "spec.shardBalancing.shardCount",
-        "each range needs a replica of its own",
+        "each range needs its own replica",
     ),
     "more ledger ranges than replicas, spelled otherwise": Refused(
         _sharded(strategy="ledgerRange", shardCount=21),
         "spec.shardBalancing.shardCount",
-        "each range needs a replica of its own",
+        "each range needs its own replica",
     ),
     "a weight below nothing": _below(
         0, "spec.loadBalancing.laggingNodeWeight", {"loadBalancing": {"laggingNodeWeight": -1}}
@@ -142,7 +142,7 @@ REFUSED: Mapping[str, Refused] = {
     "lagging replicas read more than fresh ones": Refused(
         {"loadBalancing": {"freshNodeWeight": 10, "laggingNodeWeight": 100}},
         "spec.loadBalancing.laggingNodeWeight",
-        "lagging replicas would be read more than fresh ones",
+        "lagging replicas must not get more reads than fresh ones",
     ),
     "a lag threshold of nothing": _below(1, "spec.loadBalancing.lagThreshold", {"loadBalancing": {"lagThreshold": 0}}),
     "no time between updates": _below(
@@ -173,26 +173,26 @@ REFUSED: Mapping[str, Refused] = {
         {"references": [{"type": "rpc", "url": "https://rpc.example?key=1"}]}, "spec.references[0].url", _NO_URL
     ),
     "a size in apples": Refused({"storage": {"size": "10 apples"}}, "spec.storage.size", _NO_QUANTITY),
-    "a size of nothing": Refused({"storage": {"size": "0"}}, "spec.storage.size", "has to be more than nothing"),
-    "a size below nothing": Refused({"storage": {"size": "-5Gi"}}, "spec.storage.size", "has to be more than nothing"),
+    "a size of nothing": Refused({"storage": {"size": "0"}}, "spec.storage.size", "must be greater than zero"),
+    "a size below nothing": Refused({"storage": {"size": "-5Gi"}}, "spec.storage.size", "must be greater than zero"),
     "an interval of no unit": Refused(
-        {"storage": {"snapshots": {"interval": "90"}}}, "spec.storage.snapshots.interval", "has to be a duration from"
+        {"storage": {"snapshots": {"interval": "90"}}}, "spec.storage.snapshots.interval", "must be a duration from"
     ),
     "an interval that is too short": Refused(
-        {"storage": {"snapshots": {"interval": "9m"}}}, "spec.storage.snapshots.interval", "has to be a duration from"
+        {"storage": {"snapshots": {"interval": "9m"}}}, "spec.storage.snapshots.interval", "must be a duration from"
     ),
     "growth to less than the size": Refused(
-        {"storage": {"autoGrow": {"maxSize": "1Gi"}}}, "spec.storage.autoGrow.maxSize", "no less than storage.size"
+        {"storage": {"autoGrow": {"maxSize": "1Gi"}}}, "spec.storage.autoGrow.maxSize", "must be at least storage.size"
     ),
     "growth by nothing": Refused(
         {"storage": {"autoGrow": {"maxSize": "1Ti", "increase": "0%"}}},
         "spec.storage.autoGrow.increase",
-        "has to be a percentage",
+        "must be a percentage",
     ),
     "growth that is not measured": Refused(
         {"storage": {"autoGrow": {"maxSize": "1Ti"}}, "gate": {"enabled": False}},
         "spec.storage.autoGrow",
-        "has to be left out without gate.enabled",
+        "requires gate.enabled",
     ),
     "a retention policy that is none": _not_of(
         "spec.storage.retentionPolicy", {"storage": {"retentionPolicy": "Keep"}}
@@ -203,12 +203,12 @@ REFUSED: Mapping[str, Refused] = {
     "a snapshot of another group": Refused(
         {"storage": {"dataSource": {"kind": "VolumeSnapshot", "name": "seed", "apiGroup": "example.com"}}},
         "spec.storage.dataSource.apiGroup",
-        "has to be left out, or be snapshot.storage.k8s.io",
+        "must be omitted, or be snapshot.storage.k8s.io",
     ),
     "a claim of a group": Refused(
         {"storage": {"dataSource": {"kind": "PersistentVolumeClaim", "name": "seed", "apiGroup": "v1"}}},
         "spec.storage.dataSource.apiGroup",
-        "has to be left out, or be snapshot.storage.k8s.io",
+        "must be omitted, or be snapshot.storage.k8s.io",
     ),
     "a request that is no quantity": Refused(
         {"resources": {"requests": {"cpu": "much"}}}, "spec.resources.requests", _NO_QUANTITY
@@ -216,7 +216,7 @@ REFUSED: Mapping[str, Refused] = {
     "a request above its limit": Refused(
         {"resources": {"requests": {"memory": "4Gi"}, "limits": {"memory": "4G"}}},
         "spec.resources.requests",
-        "has to be no more than the limits",
+        "must be at most the limits",
     ),
     "no time to sustain a lag": _below(1, "spec.autoscaling.sustainSeconds", {"autoscaling": {"sustainSeconds": 0}}),
     "a stabilization that the HPA refuses": _above(
@@ -225,11 +225,11 @@ REFUSED: Mapping[str, Refused] = {
         {"autoscaling": {"scaleDownStabilizationSeconds": 3601}},
     ),
     "a scaler without a port": Refused(
-        {"autoscaling": {"scalerAddress": "scaler"}}, "spec.autoscaling.scalerAddress", "has to be HOST:PORT"
+        {"autoscaling": {"scalerAddress": "scaler"}}, "spec.autoscaling.scalerAddress", "must be HOST:PORT"
     ),
     "a trigger of no type": _missing("spec.autoscaling.triggers[0].type", {"autoscaling": {"triggers": [{}]}}),
     "a replacement in haste": _below(60, "spec.replacement.afterSeconds", {"replacement": {"afterSeconds": 1}}),
-    "a gate of no image": Refused({"gate": {"image": ""}}, "spec.gate.image", "has to be an image such as"),
+    "a gate of no image": Refused({"gate": {"image": ""}}, "spec.gate.image", "must be an image such as"),
     "a name that no Service can have": Refused({}, "metadata.name", "start with a letter", name="1-pool"),
     "a name too long for pods": Refused({}, "metadata.name", "at most 50", name="p" * 51),
 }

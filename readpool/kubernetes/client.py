@@ -196,6 +196,21 @@ class KubernetesClient:
         async with answer:
             return _parse(await _read(answer))
 
+    async def read_text(self, path: str, query: Mapping[str, str] | None = None, *, most_bytes: int) -> str:
+        """Read what is no object: a log, or what a pod answers through the API server; its end may be cut off."""
+        answer = await self._open("GET", path, query or {}, accept="*/*")
+        text = bytearray()
+        try:
+            async for piece in answer.content.iter_any():
+                text += piece
+                if len(text) >= most_bytes:
+                    break
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _no_answer(error) from error
+        finally:
+            answer.close()
+        return text[:most_bytes].decode(errors="replace")
+
     async def _open(
         self,
         method: str,
@@ -204,6 +219,7 @@ class KubernetesClient:
         body: Manifest | None = None,
         *,
         content_type: str = "application/json",
+        accept: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> aiohttp.ClientResponse:
         """Send a request and give its answer as soon as the status is there."""
@@ -211,7 +227,7 @@ class KubernetesClient:
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )

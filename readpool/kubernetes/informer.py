@@ -21,7 +21,7 @@ FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 30.0
 SHORT_WATCH_SECONDS = 1.0
 """A watch that ends sooner, and has brought nothing, has failed."""
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 Trim = Callable[[dict[str, Any]], dict[str, Any]]
 OnChange = Callable[[ObjectKey, Manifest], None]
@@ -136,11 +136,11 @@ class Informer:
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
         if failures == 1 and not error.is_expired:
-            _LOG.warning("watchFailed", kind=self.kind.name, reason=error.reason, message=error.message)
+            _log.warning("watchFailed", kind=self.kind.name, reason=error.reason, message=error.message)
 
     def _note_found(self) -> None:
         if self.failure is not None and not self.failure.is_expired:
-            _LOG.info("watchRecovered", kind=self.kind.name)
+            _log.info("watchRecovered", kind=self.kind.name)
         self.lost_at = self.failure = None
 
     async def _relist(self) -> str:

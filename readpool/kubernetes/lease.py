@@ -23,7 +23,7 @@ RENEW_SECONDS = 10.0
 RETRY_SECONDS = 2
 _ANSWER_SECONDS = 3.0
 """An answer that takes longer counts as none."""
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class WorkEndedError(Exception):
@@ -47,9 +47,9 @@ async def lead(
             if began is None:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            _LOG.info("leaseAcquired", lease=name, identity=identity)
+            _log.info("leaseAcquired", lease=name, identity=identity)
             await _work_while_held(lease, began, work)
-            _LOG.warning("leaseLost", lease=name, identity=identity)
+            _log.warning("leaseLost", lease=name, identity=identity)
     finally:
         with contextlib.suppress(ApiError, TimeoutError):
             async with asyncio.timeout(RETRY_SECONDS):
@@ -118,10 +118,10 @@ class _Lease:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._write(live)
         except TimeoutError:
-            _LOG.warning("leaseRenewFailed", lease=self._name, reason="Timeout")
+            _log.warning("leaseRenewFailed", lease=self._name, reason="Timeout")
             return None
         except ApiError as error:
-            log = _LOG.debug if error.is_conflict else _LOG.warning
+            log = _log.debug if error.is_conflict else _log.warning
             log("leaseRenewFailed", lease=self._name, reason=error.reason, message=error.message)
             return None
         return began

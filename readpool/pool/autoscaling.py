@@ -17,48 +17,48 @@ class Authentication(Part):
     name: Annotated[str, Field(max_length=253)]
     """Name of the TriggerAuthentication."""
     kind: Annotated[str, Field(max_length=63)] | None = None
-    """TriggerAuthentication, which is the default, or where the controller allows it ClusterTriggerAuthentication."""
+    """TriggerAuthentication (the default), or ClusterTriggerAuthentication if the controller allows it."""
 
 
 class ScaleTrigger(Part):
-    """A trigger of KEDA, as a ScaledObject has it."""
+    """A KEDA trigger, as in a ScaledObject."""
 
     type: Annotated[str, Field(min_length=1, max_length=63)]
-    """KEDA's name of the scaler: cpu, prometheus, cron and so on."""
+    """Type of the KEDA scaler, such as cpu, prometheus or cron."""
     name: Annotated[str, Field(max_length=63)] | None = None
-    """A name for the trigger, unique within the pool."""
+    """Name of the trigger, unique in the pool."""
     metadata: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
-    """What the scaler is told; see its page in KEDA's documentation."""
+    """Parameters of the scaler; see its page in KEDA's documentation."""
     metric_type: Annotated[str, Field(max_length=63)] | None = None
     """AverageValue, Value or Utilization."""
     use_cached_metrics: bool | None = None
-    """Let KEDA answer from the value of its last poll."""
+    """Use the value of KEDA's last poll."""
     authentication_ref: Authentication | None = None
-    """Where the scaler's credentials come from."""
+    """The TriggerAuthentication with the scaler's credentials."""
 
 
 class Autoscaling(Part):
     """How the pool is scaled by KEDA: between minReplicas and maxReplicas, towards targetReplicas fresh ones."""
 
     enabled: bool = True
-    """Keep a ScaledObject for the pool. Without one, `kubectl scale` and any HPA work on the pool as they do on a
+    """Create a ScaledObject for the pool. If false, scale the pool with `kubectl scale` or an HPA, as you would a
     Deployment."""
     sustain_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
-    """How long a replica has to lag, or not to answer, before another one is wanted in its place."""
+    """Seconds that a replica must lag, or not respond, before another replica is added for it."""
     scale_down_stabilization_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
-    """The HPA lets a replica go only after fewer were wanted for this long."""
+    """Seconds that fewer replicas must be enough before the HPA removes one."""
     scaler_address: Address | None = None
-    """HOST:PORT of the scaler that KEDA asks, where it is not the one of this installation. Where KEDA shows that one a
-    certificate, the controller has to allow another."""
+    """HOST:PORT of the scaler that KEDA calls, if not this installation's scaler. If KEDA authenticates to that scaler
+    with a certificate, the controller must allow other scalers."""
     triggers: Annotated[tuple[ScaleTrigger, ...], Field(max_length=20, json_schema_extra=list_of(kind="atomic"))] = ()
-    """Further triggers of KEDA beside the one on freshness, to scale on load as well; the HPA takes the highest."""
+    """More KEDA triggers, to scale on load as well as on freshness; the HPA uses the highest result."""
 
 
 class Replacement(Part):
-    """What is done about a replica that lags for long without gaining: it gets a new volume."""
+    """Replacement of a replica that lags for long without catching up: it gets a new volume."""
 
     enabled: bool = False
-    """Replace such replicas, one at a time and never the last fresh one. The volume's content is lost and is
-    fetched again from storage.dataSource or the history archives."""
+    """Replace such replicas, one at a time, while at least one other replica is fresh. The volume is deleted, and its
+    content is restored from a snapshot, storage.dataSource or the history archives."""
     after_seconds: Annotated[int, Field(ge=60, le=604_800)] = 1800
-    """How long a replica has to lag without gaining on the network."""
+    """Seconds that a replica must lag without catching up."""

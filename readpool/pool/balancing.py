@@ -16,82 +16,82 @@ MAX_SHARDS = 1000
 
 
 class RoutingMode(StrEnum):
-    """How lagging replicas are kept from readers."""
+    """How lagging replicas get less traffic."""
 
     WEIGHTED = "Weighted"
-    """They get a smaller share, by whatever honours weights: Envoy, a mesh, a Gateway."""
+    """A smaller weight, for routers that use weights: Envoy, a service mesh, a Gateway."""
     FRESH_ONLY = "FreshOnly"
-    """They leave the Service while a fresh one is there: what kube-proxy can do."""
+    """Removal from the Service while a fresh replica exists, for kube-proxy, which ignores weights."""
 
 
 class ParentRef(Part):
-    """A parent of an HTTPRoute, as the Gateway API has it."""
+    """A parent of an HTTPRoute, as in the Gateway API."""
 
     name: ObjectName
     """Name of the parent."""
     namespace: Annotated[str, Field(max_length=63)] | None = None
-    """Namespace of the parent; the pool's own where it is left out. The controller has to allow another."""
+    """Namespace of the parent. Default: the pool's namespace. The controller must allow any other."""
     kind: Annotated[str, Field(max_length=63)] | None = None
-    """Gateway, which is the default, or Service for a mesh."""
+    """Gateway (the default), or Service for a service mesh."""
     group: Annotated[str, Field(max_length=253)] | None = None
-    """API group of the parent; gateway.networking.k8s.io where it is left out, "" for a Service."""
+    """API group of the parent. Default: gateway.networking.k8s.io; "" for a Service."""
     section_name: Annotated[str, Field(max_length=253)] | None = None
     """A listener of the Gateway, or a named port of the Service."""
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    """A port of the parent; all of them where it is left out."""
+    """A port of the parent. Default: all ports."""
 
 
 class HttpRoute(Part):
-    """An HTTPRoute of the Gateway API that spreads reads by weight."""
+    """An HTTPRoute of the Gateway API that distributes reads by weight."""
 
     parent_refs: Annotated[
         tuple[ParentRef, ...], Field(min_length=1, max_length=32, json_schema_extra=list_of(kind="atomic"))
     ]
-    """What the route is attached to: Gateways, or a Service for a mesh."""
+    """The parents of the route: Gateways, or a Service for a service mesh."""
 
 
 class LoadBalancing(Part):
-    """How reads are spread over the replicas. A weight is a replica's share of the traffic beside the others'."""
+    """How reads are distributed over the replicas. A replica's share of the reads is its weight over the sum of all."""
 
     rules = (
         Rule(
             "self.laggingNodeWeight <= self.freshNodeWeight",
-            "has to be no more than freshNodeWeight: lagging replicas would be read more than fresh ones",
+            "must be at most freshNodeWeight: lagging replicas must not get more reads than fresh ones",
             lambda part: part.lagging_node_weight <= part.fresh_node_weight,
             ".laggingNodeWeight",
         ),
     )
 
     enabled: bool = False
-    """Weigh replicas by their freshness. While false, all that are ready and answer are read alike."""
+    """Weigh replicas by freshness. If false, all ready replicas that respond get equal weight."""
     fresh_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 100
-    """Weight of a replica that is within lagThreshold of the network's newest ledger."""
+    """Weight of a fresh replica: one within lagThreshold of the network's newest ledger."""
     lagging_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 10
-    """Weight of a replica that was fresh and has fallen behind, while fewer than targetReplicas are fresh; beside so
-    many it has none. 0 takes it out as soon as a fresh one is there."""
+    """Weight of a lagging replica while fewer than targetReplicas replicas are fresh; otherwise it gets no traffic. 0
+    removes it as soon as one replica is fresh."""
     lag_threshold: Annotated[int, Field(ge=1, le=MAX_LAG_THRESHOLD)] = 1000
-    """Ledgers behind the network's newest from which a replica counts as lagging. A ledger closes about each 5 s,
-    so 12 is a minute. Holds for scaling as well, and while loadBalancing is not enabled."""
+    """A replica that is at least this many ledgers behind the network's newest ledger is lagging. A ledger closes about
+    every 5 s, so 12 is a minute. Also used for scaling, even if loadBalancing is disabled."""
     update_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
-    """How often numbers are written to status and EndpointSlices at most. A change of class is written at once."""
+    """Minimum seconds between updates of numbers in status and EndpointSlices. A change of class is written at once."""
     mode: RoutingMode = RoutingMode.WEIGHTED
-    """Weighted, for Envoy, a mesh or a Gateway, which honour weights; or FreshOnly, where kube-proxy alone routes:
-    lagging replicas leave the Service while a fresh one is there."""
+    """Weighted, for routers that use weights: Envoy, a service mesh, a Gateway. FreshOnly, for kube-proxy, which
+    ignores weights: lagging replicas are removed from the Service while a fresh replica exists."""
     http_route: HttpRoute | None = None
-    """Also keep an HTTPRoute of the Gateway API for the pool."""
+    """Also create an HTTPRoute of the Gateway API for the pool."""
 
 
 class ShardStrategy(StrEnum):
-    """How shards find their replicas."""
+    """How shards are assigned to replicas."""
 
     ROUND_ROBIN = "RoundRobin"
-    """By ordinal: replica n has shard n modulo shardCount."""
+    """By ordinal: replica n gets shard n modulo shardCount."""
     HASH_BASED = "HashBased"
-    """By rendezvous hashing: few move when a replica joins or leaves."""
+    """By rendezvous hashing: few shards move when a replica joins or leaves."""
     MANUAL = "Manual"
     """By the pod annotation stellar.org/shard-id."""
     LEDGER_RANGE = "LedgerRange"
-    """Contiguous ranges of whole checkpoints over what the archives hold."""
+    """Contiguous ranges of whole checkpoints over the ledgers in the archives."""
 
 
 _SPELLINGS = {word[0].lower() + word[1:]: word for word in ShardStrategy}
@@ -103,15 +103,15 @@ _Strategy = Annotated[
 
 
 class ShardBalancing(Part):
-    """How the history archives are divided among the replicas."""
+    """How the history archives are sharded among the replicas."""
 
     enabled: bool = False
-    """Give each replica a shard; historyArchiveUrls must not be empty then."""
+    """Assign a shard to each replica. Requires historyArchiveUrls."""
     shard_count: Annotated[int, Field(ge=1, le=MAX_SHARDS)] = 4
-    """How many shards there are."""
+    """The number of shards."""
     strategy: _Strategy = ShardStrategy.ROUND_ROBIN
-    """RoundRobin: by ordinal. HashBased: by rendezvous hashing, so that few move when a replica joins or leaves.
+    """RoundRobin: by ordinal. HashBased: by rendezvous hashing, so that few shards move when a replica joins or leaves.
     Manual: by the pod annotation stellar.org/shard-id. LedgerRange: contiguous ranges of whole 64-ledger checkpoints
-    over what the archives hold. The spellings roundRobin, hashBased, manual and ledgerRange mean the same."""
+    over the ledgers in the archives. roundRobin, hashBased, manual and ledgerRange are accepted as well."""
     auto_rebalance: bool = True
-    """Divide anew when replicas join or leave; false keeps each assignment that is still valid."""
+    """Reassign shards when replicas join or leave. If false, every assignment that is still valid stays."""

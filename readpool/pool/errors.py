@@ -17,11 +17,11 @@ class PoolError(ValueError):
     Attributes:
         field: path of the first field at fault, as in `spec.storage.size`.
         value: what stands there, or counts there by default; None where it is missing.
-        allowed: what has to stand there, as a sentence without its subject.
+        allowed: what is allowed, as a sentence without its subject.
     """
 
     def __init__(self, field: str, value: Any, allowed: str) -> None:
-        found = "missing" if value is None else f"{_show(value)} is not allowed"
+        found = "missing" if value is None else f"{_show(value)} is invalid"
         super().__init__(f"{field}: {found}; it {allowed}")
         self.field = field
         self.value = value
@@ -48,8 +48,8 @@ class PoolError(ValueError):
 
 def _say_allowed(details: ErrorDetails) -> str:
     if details["type"] == "missing":
-        return "has to be given"
-    return re.sub(r"^\w+ should ", "has to ", details["msg"])
+        return "is required"
+    return re.sub(r"^\w+ should ", "must ", details["msg"])
 
 
 def _show(value: Any) -> str:

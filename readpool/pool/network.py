@@ -16,7 +16,7 @@ class Network(StrEnum):
 
 
 class ReferenceType(StrEnum):
-    """What a reference is, and so how it is asked."""
+    """The kind of a reference, which decides how it is polled."""
 
     CORE = "core"
     HORIZON = "horizon"
@@ -25,9 +25,9 @@ class ReferenceType(StrEnum):
 
 
 class Reference(Part):
-    """A node whose word on the network's newest ledger is trusted."""
+    """A node that is trusted to report the network's newest ledger."""
 
     type: ReferenceType
-    """core (GET /info), horizon (GET /), rpc (getHealth) or archive (the archive's root state file)."""
+    """core (polled by GET /info), horizon (GET /), rpc (getHealth) or archive (the archive's root state file)."""
     url: Url
-    """Where it answers, as in http://core.example.com:11626."""
+    """URL of the node, such as http://core.example.com:11626."""

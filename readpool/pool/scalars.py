@@ -51,36 +51,34 @@ Url = Annotated[
     Field(max_length=MAX_URL_CHARACTERS),
     matches(
         _URL,
-        "has to be an http or https URL such as https://history.example.com/core, of letters, digits and ._~%+=@,:/-"
-        " alone: no user, query or fragment",
+        "must be an http or https URL such as https://history.example.com/core, of letters, digits and ._~%+=@,:/-"
+        " only: no user, query or fragment",
     ),
 ]
 Repository = Annotated[
     str,
     Field(max_length=255),
-    matches(
-        _REPOSITORY, "has to be an image repository without a tag, such as stellar/stellar-core; version is its tag"
-    ),
+    matches(_REPOSITORY, "must be an image repository without a tag, such as stellar/stellar-core; version is its tag"),
 ]
 ImageTag = Annotated[
     str,
     Field(max_length=200),
-    matches(_TAG, "has to be an image tag such as 30, which may be followed by @sha256:DIGEST"),
+    matches(_TAG, "must be an image tag such as 30, which may be followed by @sha256:DIGEST"),
 ]
 Image = Annotated[
     str,
     Field(max_length=512),
-    matches(_IMAGE, "has to be an image such as envoyproxy/envoy:distroless-v1.40.0"),
+    matches(_IMAGE, "must be an image such as envoyproxy/envoy:distroless-v1.40.0"),
 ]
 Address = Annotated[
     str,
     Field(max_length=300),
-    matches(_SCHEME + _HOST_PORT[1:], "has to be HOST:PORT, such as readpool-scaler.readpool:9090"),
+    matches(_SCHEME + _HOST_PORT[1:], "must be HOST:PORT, such as readpool-scaler.readpool:9090"),
 ]
 ObjectName = Annotated[
     str,
     Field(max_length=253),
-    matches(_OBJECT_NAME, "has to be an object's name: lower-case letters, digits, hyphens and dots"),
+    matches(_OBJECT_NAME, "must be an object's name: lower-case letters, digits, hyphens and dots"),
 ]
 
 
@@ -96,7 +94,7 @@ def _is_quantity(text: str) -> bool:
     return True
 
 
-_QUANTITY_RULE = Rule("isQuantity(string(self))", "has to be a quantity such as 500m, 2 or 4Gi", _is_quantity)
+_QUANTITY_RULE = Rule("isQuantity(string(self))", "must be a quantity such as 500m, 2 or 4Gi", _is_quantity)
 Quantity = Annotated[
     str,
     BeforeValidator(_to_text),
@@ -128,7 +126,7 @@ def duration_between(least: str, most: str) -> Rule:
     return Rule(
         f"size(self) > 0 && self.matches('{_DURATION}')"
         f" && duration(self) >= duration('{least}') && duration(self) <= duration('{most}')",
-        f"has to be a duration from {least} to {most}, such as 30m, 6h or 1h30m",
+        f"must be a duration from {least} to {most}, such as 30m, 6h or 1h30m",
         lambda text: _is_duration(text) and shortest <= parse_duration(text) <= longest,
     )
 

@@ -72,33 +72,33 @@ MAX_NAME_CHARACTERS = 50
 """A StatefulSet's pods carry its name and a hash of ten in a label, which holds 63."""
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME_MESSAGE = (
-    f"has to be at most {MAX_NAME_CHARACTERS} lower-case letters, digits and hyphens that start with a letter:"
-    " Services and pods are named after the pool"
+    f"must be at most {MAX_NAME_CHARACTERS} lower-case letters, digits and hyphens, and start with a letter:"
+    " Services and pods are named after it"
 )
 
 
-_KEEP = "cannot change: the volumes hold this network's ledgers; make a new pool instead"
+_KEEP = "is immutable: the volumes hold this network's ledgers; create a new pool instead"
 
 
 class PoolSpec(Part):
-    """What the pool should be."""
+    """The desired state of the pool."""
 
     rules = (
         Rule(
             "self.minReplicas <= self.maxReplicas",
-            "has to be no more than maxReplicas",
+            "must be at most maxReplicas",
             lambda spec: spec.min_replicas <= spec.max_replicas,
             ".minReplicas",
         ),
         Rule(
             "self.minReplicas <= self.targetReplicas && self.targetReplicas <= self.maxReplicas",
-            "has to be between minReplicas and maxReplicas",
+            "must be between minReplicas and maxReplicas",
             lambda spec: spec.min_replicas <= spec.target_replicas <= spec.max_replicas,
             ".targetReplicas",
         ),
         Rule(
             "(self.network == 'Custom') == (has(self.networkPassphrase) && size(self.networkPassphrase) > 0)",
-            "has to be given for network: Custom, and only there: the passphrases of the public networks are known",
+            "is required for network: Custom, and not allowed otherwise: the passphrases of public networks are known",
             lambda spec: (spec.network is Network.CUSTOM) == bool(spec.network_passphrase),
             ".networkPassphrase",
         ),
@@ -111,14 +111,14 @@ class PoolSpec(Part):
         ),
         Rule(
             "!self.shardBalancing.enabled || (has(self.historyArchiveUrls) && size(self.historyArchiveUrls) > 0)",
-            "has to name at least one archive while shardBalancing is enabled: shards are parts of archives",
+            "must list at least one archive if shardBalancing is enabled: shards are parts of archives",
             lambda spec: bool(spec.history_archive_urls) or not spec.shard_balancing.enabled,
             ".historyArchiveUrls",
         ),
         Rule(
             "!self.shardBalancing.enabled || !(self.shardBalancing.strategy in ['LedgerRange', 'ledgerRange'])"
             " || self.shardBalancing.shardCount <= self.maxReplicas",
-            "has to be no more than maxReplicas with strategy LedgerRange: each range needs a replica of its own",
+            "must be at most maxReplicas with strategy LedgerRange: each range needs its own replica",
             lambda spec: (
                 not spec.shard_balancing.enabled
                 or spec.shard_balancing.strategy is not ShardStrategy.LEDGER_RANGE
@@ -128,62 +128,63 @@ class PoolSpec(Part):
         ),
         Rule(
             "!has(self.storage.autoGrow) || self.gate.enabled",
-            "has to be left out without gate.enabled: it is the gate that tells how full a volume is",
+            "requires gate.enabled: the gate reports how full a volume is",
             lambda spec: spec.storage.auto_grow is None or spec.gate.enabled,
             ".storage.autoGrow",
         ),
     )
 
     network: Network
-    """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Cannot change later."""
+    """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Immutable."""
     version: ImageTag
-    """Version of Stellar Core: the tag of `image`, such as 30. A change rolls through the replicas, at most
-    one fresh one at a time."""
+    """Version of Stellar Core: the tag of `image`, such as 30. A change restarts the replicas one by one; at most
+    one fresh replica is restarted at a time."""
     image: Repository = "stellar/stellar-core"
     """Image repository of Stellar Core, without a tag."""
     image_pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
-    """Always, IfNotPresent or Never."""
+    """When images are pulled: Always, IfNotPresent or Never."""
     image_pull_secrets: Annotated[tuple[LocalSecret, ...], Field(max_length=16, json_schema_extra=list_of("name"))] = ()
-    """Secrets to pull images with."""
+    """Secrets for pulling images."""
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
-    """How many replicas there are to be at present. Written by whoever scales: KEDA, an HPA, `kubectl scale`; leave it
-    out of your manifests. 0 means that nobody has scaled yet, and counts as targetReplicas. Beyond minReplicas or
-    maxReplicas it counts as those."""
+    """The current number of replicas, set through the scale subresource by KEDA, an HPA or `kubectl scale`; omit it
+    from manifests. 0 means not scaled yet: the pool starts with targetReplicas. Bounded by minReplicas and
+    maxReplicas."""
     min_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 3
-    """The pool is never smaller than this."""
+    """The minimum number of replicas."""
     max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 20
-    """The pool is never larger than this."""
+    """The maximum number of replicas."""
     target_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 5
-    """How many fresh replicas there are to be at all times. Each one that lags for good adds another."""
+    """The number of fresh replicas to keep at all times. Each replica that lags for autoscaling.sustainSeconds adds
+    another one."""
     network_passphrase: Annotated[str, Field(max_length=200)] | None = None
-    """The network's passphrase, for network: Custom. Cannot change later."""
+    """The network's passphrase, for network: Custom. Immutable."""
     core_config_override: Annotated[str, Field(max_length=65_536)] = ""
-    """TOML that is merged over what we write for Stellar Core: tables key by key, lists as a whole."""
+    """TOML that is merged over the generated configuration of Stellar Core: tables key by key, lists as a whole."""
     template: PodTemplate = Field(default_factory=dict)
-    """A partial pod template that is merged over ours: metadata and spec."""
+    """A partial pod template (metadata and spec) that is merged over the generated one."""
     references: Annotated[tuple[Reference, ...], Field(max_length=8, json_schema_extra=list_of("type", "url"))] = ()
-    """Trusted nodes that say which ledger is the network's newest, beside what the replicas hear themselves. The same
-    ones for the pools of several clusters make lag mean the same in each."""
+    """Trusted nodes that report the network's newest ledger, in addition to the replicas. Use the same ones for pools
+    in several clusters, so that lag is measured against the same ledger."""
     autoscaling: Autoscaling = Autoscaling()
-    """How the pool is scaled."""
+    """How KEDA scales the pool."""
     paused: bool = False
-    """Leave replicas and weights as they are, whatever happens."""
+    """Pause reconciliation: keep replicas and weights as they are."""
     replacement: Replacement = Replacement()
-    """What is done about replicas that never recover."""
+    """Replacement of replicas that do not recover."""
     gate: Gate = Gate()
-    """The proxy beside Stellar Core that keeps its command port in the pod."""
+    """The Envoy sidecar that keeps Stellar Core's command port inside the pod."""
     load_balancing: LoadBalancing = LoadBalancing()
-    """How reads are spread over the replicas."""
+    """How reads are distributed over the replicas."""
     shard_balancing: ShardBalancing = ShardBalancing()
     """How the history archives are divided among the replicas."""
     history_archive_urls: Annotated[tuple[Url, ...], Field(max_length=32, json_schema_extra=list_of(kind="set"))] = ()
-    """History archives to catch up from; the network's own where none is given."""
+    """History archives to catch up from. Default: the archives of the network's validators."""
     resources: Resources = Resources()
     """CPU, memory and other resources of the stellar-core container."""
     storage: Storage = Storage()
     """The volume of each replica."""
     alerting: bool = False
-    """Keep a PrometheusRule for the pool, where the Prometheus operator is installed."""
+    """Create a PrometheusRule for the pool. Requires the Prometheus operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,7 @@ def _check_name(name: Any) -> str:
 
 def _parse(kind: type[_PartT], written: Any, top: str) -> _PartT:
     if written is None:
-        raise PoolError(top, None, "has to be given")
+        raise PoolError(top, None, "is required")
     try:
         return kind.model_validate_json(json.dumps(written), strict=True)
     except ValidationError as error:

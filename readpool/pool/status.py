@@ -1,4 +1,4 @@
-"""What the controller says of a pool: sizes, conditions, and each replica's weight and shard.
+"""The status of a pool: sizes, conditions, and each replica's weight and shard.
 
 Parsed with the pool by readpool.pool.spec; written out by dump_status, and by nobody but the controller.
 """
@@ -25,7 +25,7 @@ _CONDITION_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
 
 class Verdict(StrEnum):
-    """Whether a condition holds."""
+    """Status of a condition."""
 
     TRUE = "True"
     FALSE = "False"
@@ -33,69 +33,69 @@ class Verdict(StrEnum):
 
 
 class Condition(Part):
-    """One aspect of the pool's state, as every Kubernetes object has them."""
+    """One aspect of the pool's state, as in other Kubernetes objects."""
 
     type: Annotated[str, Field(max_length=316, pattern=_CONDITION_TYPE)]
-    """What the condition is about: Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing or another."""
+    """Type of the condition: Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing or another."""
     status: Verdict
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=_CONDITION_REASON)]
-    """Why, in one CamelCase word, for machines."""
+    """Reason of the status, one CamelCase word, for programs."""
     message: Annotated[str, Field(max_length=32_768)] = ""
-    """Why, in a sentence, for people."""
+    """Details for people."""
     last_transition_time: Timestamp
-    """Since when the status is what it is."""
+    """When the status last changed."""
     observed_generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] = 0
-    """The generation of the spec that this was said of."""
+    """The metadata.generation that this is based on."""
 
 
 class ReplicaWeight(Part):
-    """One replica: how fresh it is and what share of the reads it gets."""
+    """Freshness and weight of one replica."""
 
     replica_name: _Name
     """Name of the pod."""
     weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT * MAX_REPLICAS)]
-    """Its share of the reads beside the others' weights."""
+    """Its weight; its share of the reads is this divided by the sum of all weights."""
     replica_class: ReplicaClass = ReplicaClass.UNKNOWN
-    """fresh, lagging, catchingUp, unreachable, foreign or unknown."""
+    """Class of the replica: fresh, lagging, catchingUp, unreachable, foreign or unknown."""
     is_fresh: bool = False
-    """Whether it is within lagThreshold of the network's newest ledger and in step with the network."""
+    """Whether it is synced and within lagThreshold of the network's newest ledger."""
     ledger_sequence: _Ledger | None = None
-    """Its newest ledger; absent while it has told none."""
+    """Its newest ledger; absent until it reports one."""
     lag: _Ledger | None = None
-    """Ledgers behind the network's newest; absent while that is not known."""
+    """Ledgers behind the network's newest ledger; absent while unknown."""
     catch_up_percent: Annotated[int, Field(ge=0, le=100)] | None = None
-    """How far it has caught up, while it does."""
+    """Progress of catching up, in percent; absent while it is not catching up."""
     seconds_to_fresh: _Ledger | None = None
-    """About how long until it is fresh, from the rate at which it gains; absent when it does not."""
+    """Estimated seconds until it is fresh, from the rate at which it catches up; absent while it does not."""
     out_of_service: bool | None = None
-    """Whether a person has taken it out of service, by stellar.org/out-of-service on its pod; absent otherwise."""
+    """True if stellar.org/out-of-service on its pod takes it out of service; absent otherwise."""
     volume_used_percent: Annotated[int, Field(ge=0, le=100)] | None = None
-    """How full its volume is; absent unless storage.autoGrow is set and its gate tells."""
+    """Used space of its volume, in percent; absent unless storage.autoGrow is set and its gate reports it."""
     last_updated: Timestamp | None = None
-    """When the scaler saw this."""
+    """When the scaler observed this."""
 
 
 class LedgerRange(Part):
-    """The ledgers of one shard, both ends included."""
+    """The ledgers of one shard, both ends inclusive."""
 
     start: _Ledger
     """First ledger."""
     end: _Ledger | None = None
-    """Last ledger; absent in the last range, which grows with the network."""
+    """Last ledger; absent in the last range, which is open-ended."""
 
 
 class ShardOfReplica(Part):
-    """Which part of the archives one replica has."""
+    """The shard of one replica."""
 
     replica_name: _Name
     """Name of the pod."""
     shard_id: _Count
     """Number of the shard, from 0."""
     archive_url: Annotated[str, Field(max_length=2048, pattern=_PRINTABLE)] = ""
-    """The archive that stands first in its configuration."""
+    """The archive that it reads first."""
     ledger_range: LedgerRange | None = None
-    """Its ledgers, with strategy LedgerRange."""
+    """Its ledgers; only with strategy LedgerRange."""
 
 
 class SnapshotOfPool(Part):
@@ -104,83 +104,84 @@ class SnapshotOfPool(Part):
     name: _Name
     """Name of the VolumeSnapshot."""
     replica_name: _Name
-    """The replica whose volume it is of."""
+    """The replica whose volume was snapshotted."""
     taken_at: Timestamp
     """When it was taken."""
 
 
 class ScalingMemory(Part):
-    """What the scaler remembers of its scaling for hours, so that the next one asks for what it asked for."""
+    """State of the scaling policy, saved so that a restarted scaler goes on where the last one stopped."""
 
     told_at: Timestamp
-    """When the scaler told this."""
+    """When the scaler reported this."""
     network_passphrase: Annotated[str, Field(max_length=200)] | None = None
-    """The network that it is of."""
+    """The network that this is about."""
     asked_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
-    """The size last asked for."""
+    """The number of replicas last asked for."""
     fewer_since: Timestamp | None = None
-    """Since when fewer than that are enough; absent while they are not."""
+    """Since when fewer replicas are enough; absent while they are not."""
     fewer_peak: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
-    """The most that was wanted since then."""
+    """The highest number of replicas needed since then."""
     regrets: Annotated[int, Field(ge=0, le=32)] = 0
-    """How many scale-ins in a row were followed by a need for more; each doubles the wait before the next."""
+    """Number of consecutive scale-ins that were followed by a need for more replicas; each doubles the wait before the
+    next scale-in."""
     released_at: Timestamp | None = None
-    """When replicas were last let go; absent once that has proved right or wrong."""
+    """When replicas were last removed; absent once that has proved right or wrong."""
     overload_at: Timestamp | None = None
-    """When overload was seen that called for some of the replicas; absent once the target was enough again."""
+    """When replicas were last added because of overload; absent once targetReplicas are enough again."""
     warm_up_seconds: Annotated[float, Field(ge=1, le=86_400)] | None = None
-    """How long new replicas took to be fresh: the middle one of those measured."""
+    """Median time that new replicas took to become fresh, in seconds."""
     warm_ups: Annotated[int, Field(ge=0, le=32)] = 0
-    """How many were measured."""
+    """Number of replicas in that median."""
     unrest: Annotated[float, Field(ge=0, le=MAX_REPLICAS)] = 0.0
-    """How many replicas lagged or were silent on the average of the last minutes."""
+    """Average number of replicas that lagged or did not respond in the last minutes."""
     knew_load: bool = False
-    """Whether the request rate has been known, so that nobody is let go where it is not."""
+    """Whether the request rate was known; if so, no replica is removed while it is unknown."""
 
 
 class PoolStatus(Part):
-    """What the pool is at present. Written by the controller alone."""
+    """The observed state of the pool. Written by the controller only."""
 
     observed_generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] = 0
-    """The generation of the spec that this was said of."""
+    """The metadata.generation that this is based on."""
     replicas: _Count = 0
-    """How many replicas there are; for whoever scales."""
+    """Number of replicas, for the scale subresource."""
     selector: Annotated[str, Field(max_length=1024)] | None = None
-    """Labels of the pods, as text; for whoever scales."""
+    """Label selector of the pods, for the scale subresource."""
     current_replicas: _Count = 0
-    """How many replicas there are."""
+    """Number of replicas."""
     ready_replicas: _Count = 0
-    """How many of them are ready to serve."""
+    """Number of ready replicas."""
     fresh_replicas: _Count = 0
-    """How many of them are within lagThreshold of the network's newest ledger."""
+    """Number of replicas within lagThreshold of the network's newest ledger."""
     lagging_replicas: _Count = 0
-    """How many of them were fresh and have fallen behind."""
+    """Number of replicas that were fresh and have fallen behind."""
     desired_replicas: _Count | None = None
-    """How many there should be by the scaler's last word; absent while it has no ground to say."""
+    """Number of replicas that the scaler last asked for; absent while it has no data to decide."""
     network_latest_ledger: _Ledger | None = None
-    """The network's newest ledger, as far as the scaler knows."""
+    """The newest ledger of the network that the scaler knows."""
     average_ledger_sequence: _Ledger | None = None
     """Mean of the replicas' newest ledgers."""
     average_lag: _Ledger | None = None
     """Mean of the replicas' lag in ledgers."""
     learned_requests_per_replica: Annotated[float, Field(ge=0)] | None = None
-    """How many requests a second one replica has been seen to bear before it fell behind."""
+    """Requests per second that one replica can serve without falling behind, as measured."""
     newest_snapshot: SnapshotOfPool | None = None
-    """The snapshot that new replicas start from; absent while there is no good one."""
+    """The snapshot that new replicas start from; absent until a good one exists."""
     scaling_memory: ScalingMemory | None = None
-    """What the scaler remembers of its scaling for hours, so that the next one asks for what it asked for."""
+    """State of the scaling policy, saved so that a restarted scaler goes on where the last one stopped."""
     observed_at: Timestamp | None = None
-    """When the scaler last told what this rests on."""
+    """When the scaler reported these numbers."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32, json_schema_extra=list_of("type"))] = ()
     """Ready, Reconciling, Stalled, Fresh, Autoscaling and Routing, each with a reason."""
     replica_weights: Annotated[
         tuple[ReplicaWeight, ...], Field(max_length=MAX_REPLICAS, json_schema_extra=list_of("replicaName"))
     ] = ()
-    """Each replica: how fresh it is and what share of the reads it gets."""
+    """Freshness and weight of each replica."""
     shard_assignments: Annotated[
         tuple[ShardOfReplica, ...], Field(max_length=MAX_REPLICAS, json_schema_extra=list_of("replicaName"))
     ] = ()
-    """Which part of the archives each replica has, while shardBalancing is enabled."""
+    """The shard of each replica, if shardBalancing is enabled."""
 
 
 def dump_status(status: PoolStatus) -> dict[str, Any]:

@@ -17,21 +17,21 @@ SHORTEST_INTERVAL = "10m"
 LONGEST_INTERVAL = "720h"
 MAX_KEPT = 20
 _PERCENT = r"^[1-9][0-9]{0,2}%$"
-_INCREASE_MESSAGE = "has to be a percentage such as 25%, or a quantity of more than nothing such as 50Gi"
+_INCREASE_MESSAGE = "must be a percentage such as 25%, or a quantity greater than zero such as 50Gi"
 
 
 class Snapshots(Part):
-    """Snapshots of one fresh replica's volume, from which new replicas start."""
+    """Snapshots of a fresh replica's volume, from which new replicas start."""
 
     enabled: bool = False
-    """Take snapshots, and make the volumes of new and replaced replicas from the newest one that is good."""
+    """Take snapshots, and create the volumes of new and replaced replicas from the newest good snapshot."""
     interval: Annotated[str, Field(max_length=16), duration_between(SHORTEST_INTERVAL, LONGEST_INTERVAL)] = "1h"
-    """How long after one snapshot the next is taken, as in 30m, 1h or 1h30m. The older the newest one is, the more a
-    new replica has to catch up."""
+    """Time between snapshots, such as 30m, 1h or 1h30m. The older the newest snapshot, the more a new replica has to
+    catch up."""
     keep: Annotated[int, Field(ge=1, le=MAX_KEPT)] = 3
-    """How many good snapshots are kept; older ones are deleted."""
+    """The number of good snapshots to keep; older ones are deleted."""
     volume_snapshot_class_name: ObjectName | None = None
-    """VolumeSnapshotClass of the snapshots; the default one of the volumes' driver where it is left out."""
+    """VolumeSnapshotClass of the snapshots. Default: the default class of the volumes' CSI driver."""
 
     @property
     def interval_seconds(self) -> int:
@@ -56,15 +56,15 @@ _INCREASE_RULE = Rule(
 
 
 class AutoGrow(Part):
-    """Volumes that grow before they are full."""
+    """Automatic expansion of volumes."""
 
     used_percent: Annotated[int, Field(ge=50, le=95)] = 80
-    """A volume that is as full as this, in per cent, grows."""
+    """Percentage of used space at which a volume is expanded."""
     increase: Annotated[str, Field(max_length=32), _INCREASE_RULE] = "25%"
-    """By how much it grows: a percentage of its size, or a quantity such as 50Gi. Some storage lets a volume grow only
-    once in several hours, so this should last for days."""
+    """Size of one expansion: a percentage of the volume's size, or a quantity such as 50Gi. Some storage allows one
+    expansion in several hours, so choose a size that lasts for days."""
     max_size: Quantity
-    """No volume grows beyond this."""
+    """Maximum size of a volume."""
 
     def compute_next_size(self, size: Fraction) -> Fraction:
         """Compute the size in bytes that follows on one; the same where it is as large as it may be."""

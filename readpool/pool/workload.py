@@ -49,16 +49,16 @@ class Resources(Part):
         Rule(
             "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) ||"
             " quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
-            "has to be no more than the limits",
+            "must be at most the limits",
             _are_requests_within_limits,
             ".requests",
         ),
     )
 
     requests: Quantities = Field(default_factory=dict)
-    """What the node has to have free, as in {cpu: 500m, memory: 1Gi}."""
+    """Resources that the scheduler reserves, such as {cpu: 500m, memory: 1Gi}."""
     limits: Quantities = Field(default_factory=dict)
-    """The most that the container may use, as in {cpu: "2", memory: 4Gi}."""
+    """The maximum that the container may use, such as {cpu: "2", memory: 4Gi}."""
 
 
 _TEMPLATE_SCHEMA = {
@@ -70,7 +70,7 @@ _TEMPLATE_SCHEMA = {
             "properties": {
                 name: {
                     "type": "object",
-                    "description": f"{name.capitalize()} of the pods, added to ours.",
+                    "description": f"{name.capitalize()} to add to the pods.",
                     "additionalProperties": {"type": "string"},
                 }
                 for name in ("labels", "annotations")
@@ -78,7 +78,7 @@ _TEMPLATE_SCHEMA = {
         },
         "spec": {
             "type": "object",
-            "description": "Any part of a PodSpec; containers are merged by name.",
+            "description": "Part of a PodSpec; containers are merged by name.",
             "x-kubernetes-preserve-unknown-fields": True,
         },
     },
@@ -107,7 +107,7 @@ class DataSource(Part):
     rules = (
         Rule(
             f"!has(self.apiGroup) || self.apiGroup == (self.kind == 'VolumeSnapshot' ? '{SNAPSHOT_GROUP}' : '')",
-            f"has to be left out, or be {SNAPSHOT_GROUP} for a VolumeSnapshot and empty for a PersistentVolumeClaim",
+            f"must be omitted, or be {SNAPSHOT_GROUP} for a VolumeSnapshot and empty for a PersistentVolumeClaim",
             lambda part: part.api_group in {None, SNAPSHOT_GROUP if part.kind is SourceKind.SNAPSHOT else ""},
             ".apiGroup",
         ),
@@ -118,7 +118,7 @@ class DataSource(Part):
     name: ObjectName
     """Name of the snapshot or claim."""
     api_group: Annotated[str, Field(max_length=63)] | None = None
-    """Follows from kind and can be left out; snapshot.storage.k8s.io for a VolumeSnapshot."""
+    """API group of kind: snapshot.storage.k8s.io for a VolumeSnapshot. Can be omitted."""
 
 
 class Storage(Part):
@@ -127,50 +127,52 @@ class Storage(Part):
     rules = (
         Rule(
             "quantity(string(self.size)).isGreaterThan(quantity('0'))",
-            "has to be more than nothing, such as 100Gi",
+            "must be greater than zero, such as 100Gi",
             lambda part: parse_quantity(part.size) > 0,
             ".size",
         ),
         Rule(
             "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
-            "cannot shrink: volumes only grow; make a new pool with smaller ones instead",
+            "cannot be decreased: volumes cannot shrink; create a new pool with smaller volumes instead",
             path=".size",
         ),
         Rule(
             "has(self.storageClass) == has(oldSelf.storageClass)"
             " && (!has(self.storageClass) || self.storageClass == oldSelf.storageClass)",
-            "cannot change: volumes stay in the class that they were made in; make a new pool instead",
+            "is immutable: a volume cannot change its class; create a new pool instead",
             path=".storageClass",
         ),
         Rule(
             "!has(self.autoGrow)"
             " || quantity(string(self.autoGrow.maxSize)).compareTo(quantity(string(self.size))) >= 0",
-            "has to be no less than storage.size",
+            "must be at least storage.size",
             lambda part: part.auto_grow is None or parse_quantity(part.auto_grow.max_size) >= parse_quantity(part.size),
             ".autoGrow.maxSize",
         ),
     )
 
     storage_class: ObjectName | None = None
-    """StorageClass of the volumes; the cluster's default where it is left out. Cannot change later."""
+    """StorageClass of the volumes. Default: the cluster's default class. Immutable."""
     size: Quantity = "100Gi"
-    """Size of each replica's volume. Can grow later where the StorageClass allows it, never shrink."""
+    """Size of each replica's volume. Can be increased if the StorageClass allows volume expansion; cannot be
+    decreased."""
     retention_policy: RetentionPolicy = RetentionPolicy.DELETE
-    """What becomes of the volumes when the pool is deleted or a replica is scaled away: Delete or Retain."""
+    """What happens to volumes when the pool is deleted or scaled in: Delete or Retain."""
     data_source: DataSource | None = None
-    """A VolumeSnapshot or claim that new replicas start from, so that they are fresh in minutes rather than hours.
-    Replicas that are there already keep their volumes. With snapshots, for as long as there is no good one."""
+    """A VolumeSnapshot or PersistentVolumeClaim that new replicas start from, so that they are fresh in minutes instead
+    of hours. Existing replicas keep their volumes. With snapshots enabled, used until the first good snapshot
+    exists."""
     snapshots: Snapshots = Snapshots()
-    """Snapshots that the pool takes of itself, for new replicas to start from."""
+    """Snapshots of the pool's own volumes, from which new replicas start."""
     auto_grow: AutoGrow | None = None
-    """Let volumes grow before they are full. The StorageClass has to allow it."""
+    """Expand volumes before they are full. The StorageClass must allow volume expansion."""
 
 
 class Gate(Part):
-    """The Envoy beside Stellar Core that lets out reads and GET /info, and never its command port."""
+    """The Envoy sidecar of Stellar Core. It exposes queries and GET /info, and never the command port."""
 
     enabled: bool = True
-    """Run the gate. Without it Core's command port, an admin port, is open to whatever the NetworkPolicy lets in. So is
-    its query port, and nothing stands before it: up to 25.2.2 a single malformed request there ends Core."""
+    """Run the gate. Without it, everything that the NetworkPolicy admits can reach Core's command port, an admin port,
+    and its query port, which in versions up to 25.2.2 a single malformed request crashes."""
     image: Image | None = None
-    """Image of Envoy; that of the installation where it is left out."""
+    """Image of Envoy. Default: the controller's --gate-image."""

@@ -106,13 +106,15 @@ def judge(reference: Reference, heard: Hearing, against: Circumstances, now: flo
     is_archive = reference.kind is ProbeKind.ARCHIVE
     counts_seconds = _ARCHIVE_SECONDS if is_archive else 3 * against.interval_seconds + 5.0
     if report is None or now - heard.answered_at > counts_seconds:
-        return Verdict(reference, NO_ANSWER, heard.trouble or "It does not answer.")
+        return Verdict(reference, NO_ANSWER, heard.trouble or "It does not respond.")
     if report.is_of_another(against.network):
-        return Verdict(reference, OTHER_NETWORK, f"It is of {report.network!r}, the fleet of {against.network!r}.")
+        why = f"Its network is {report.network!r}, the fleet's is {against.network!r}."
+        return Verdict(reference, OTHER_NETWORK, why)
     if report.ledger <= 1:
-        return Verdict(reference, NO_LEDGER, report.state or "It answers without a ledger.")
+        return Verdict(reference, NO_LEDGER, report.state or "It reports no ledger.")
     if report.network is None and against.network is not None:
-        return Verdict(reference, UNKNOWN_NETWORK, f"It does not say that it is of {against.network!r}.")
+        why = f"It does not report its network; the fleet's is {against.network!r}."
+        return Verdict(reference, UNKNOWN_NETWORK, why)
     return _judge_ledger(reference, report, heard, against, now, is_archive=is_archive)
 
 
@@ -129,13 +131,13 @@ def _judge_ledger(
     has_stopped = still_seconds > patience and tip is not None and tip.moved_at > heard.moved_at + patience / 2
     is_ahead = against.attested is not None and report.ledger > against.attested + slack_ledgers
     if is_ahead and (against.is_dated or not heard.has_moved or still_seconds > patience):
-        why = f"It tells ledger {report.ledger}, while two current replicas are at {against.attested}."
+        why = f"It reports ledger {report.ledger}, but two current replicas are at {against.attested}."
         return Verdict(reference, CONTRADICTED, why)
     is_young = report.age_seconds is not None and report.age_seconds <= CURRENT_SECONDS
     is_current = is_young and not is_archive and still_seconds <= max(CURRENT_SECONDS, 2 * against.interval_seconds)
     claim = Claim(report.ledger, is_current, is_trusted=True, slack_ledgers=slack_ledgers, is_moving=heard.has_moved)
     if has_stopped:
-        return Verdict(reference, STOPPED, f"It has told ledger {report.ledger} for {still_seconds:.0f} s.", claim)
+        return Verdict(reference, STOPPED, f"It has reported ledger {report.ledger} for {still_seconds:.0f} s.", claim)
     if tip is not None and report.ledger + slack_ledgers < tip.ledger:
         return Verdict(reference, BEHIND, f"It is {tip.ledger - report.ledger} ledgers behind the tip.", claim)
     return Verdict(reference, USED, "", claim)

@@ -25,7 +25,7 @@ def say_why_none(
     if discovery_trouble:
         return replace(decision, message=f"{decision.message} {discovery_trouble}")
     if not are_members_known:
-        return replace(decision, reason=STILL_OBSERVING, message="Who the replicas are is not yet known.")
+        return replace(decision, reason=STILL_OBSERVING, message="The replicas have not been discovered yet.")
     return decision
 
 
@@ -40,5 +40,5 @@ def _describe_foreign(standings: Mapping[str, ReplicaStanding], network: str | N
     """Say for which networks the replicas answer that are all of another than this one."""
     reports = [standing.report for standing in standings.values() if standing.report is not None]
     named = Counter(report.network for report in reports if report.is_of_another(network))
-    words = ", ".join(f"{count} answer for {name!r}" for name, count in sorted(named.items(), key=str))
-    return f"{words}, not {network!r}." if words else "All claim ledgers that the network cannot have."
+    words = ", ".join(f"{count} are on {name!r}" for name, count in sorted(named.items(), key=str))
+    return f"{words}, not {network!r}." if words else "All report ledgers that the network cannot have."

@@ -37,7 +37,7 @@ def explain_shortage(shortage: Shortage, service: str, now: float) -> str:
         return ""
     exists = "exists and has" if not shortage.known else "has"
     return (
-        f"Only {shortage.known} of {shortage.wanted} replicas asked for have been known for"
-        f" {int((now - shortage.since) // 60)} minutes: see that Service {service} {exists} clusterIP: None and"
+        f"Only {shortage.known} of {shortage.wanted} replicas have been found for"
+        f" {int((now - shortage.since) // 60)} minutes. Check that Service {service} {exists} clusterIP: None and"
         " publishNotReadyAddresses: true, and that the missing pods can be scheduled."
     )

@@ -82,7 +82,7 @@ def _gather_lags(snapshot: FleetSnapshot) -> list[int]:
     ]
     if not lags:
         raise NoGround(
-            NOTHING_TO_MEASURE, "No replica that has been fresh tells its ledger, so there is no lag to measure."
+            NOTHING_TO_MEASURE, "No replica that has been fresh reports its ledger, so there is no lag to measure."
         )
     return sorted(lags)
 
@@ -119,12 +119,10 @@ def _explain_silence(snapshot: FleetSnapshot) -> str:
     serving = list_serving(snapshot.replicas)
     silent = [replica.name for replica in serving if replica.requests is None]
     if not serving:
-        return "No replica serves, so there are no requests to measure."
+        return "No replica is serving, so there are no requests to measure."
     if len(silent) == len(serving):
-        return "No gate has told what readers meet with; a pool has gates where an image of Envoy is named for them."
-    return (
-        f"{len(silent)} of {len(serving)} replicas that serve have not told what readers meet with: {clean(silent[0])}."
-    )
+        return "No gate reports readers' requests. A pool has gates only if an Envoy image is configured for them."
+    return f"{len(silent)} of {len(serving)} serving replicas do not report readers' requests: {clean(silent[0])}."
 
 
 def _sum_requests(snapshot: FleetSnapshot) -> float:
@@ -138,7 +136,9 @@ def _compute_error_percent(snapshot: FleetSnapshot) -> float:
 def _compute_latency(snapshot: FleetSnapshot) -> float:
     latency_ms = compute_latency_p90(_gather_requests(snapshot))
     if latency_ms is None:
-        raise NoGround(NOTHING_TO_MEASURE, "No reader was answered in the last minute, so there is no time to measure.")
+        raise NoGround(
+            NOTHING_TO_MEASURE, "No request was answered in the last minute, so there is no latency to measure."
+        )
     return latency_ms
 
 

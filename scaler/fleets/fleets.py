@@ -159,7 +159,7 @@ class Fleets:
         if not isinstance(asked.source, PoolSource):
             return asked
         if self._pools is None:
-            raise ValueError(f"pool {asked.source.name!r} cannot be watched: this scaler reads no pools")
+            raise ValueError(f"pool {asked.source.name!r} cannot be watched: this scaler runs without --pools")
         return self._pools.derive(asked, before)
 
     def _note_pool(self, namespace: str, name: str) -> None:

@@ -92,7 +92,7 @@ async def read_pools(
         try:
             client = await stack.enter_async_context(connect(kubeconfig))
         except NoKubernetes as error:
-            raise StartError(f"--pools needs a cluster: {error}; outside of one, give --kubeconfig") from None
+            raise StartError(f"--pools requires a cluster: {error}; outside a cluster, set --kubeconfig") from None
         informers = {name: Informer(client, POOL, name, trim=_trim) for name in namespaces or (None,)}
         pools = Pools(informers, rules)
         pools.start()

@@ -173,7 +173,7 @@ class WatchedFleet:
         new = {name for name, url in members.items() if url not in known}
         refusal = self.account.find_refusal(len(set(members.values())))
         if self._poller.node_count + len(new) > max_nodes:
-            why = f"{len(new)} more nodes would be over the {max_nodes} that one scaler polls"
+            why = f"{len(new)} more nodes would exceed the {max_nodes} that one scaler polls"
         elif new and refusal is not None:
             why = f"{len(new)} more nodes cannot be polled: {refusal}"
         else:

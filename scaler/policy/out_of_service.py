@@ -54,6 +54,6 @@ def add_out_of_service(decision: Decision, out: Collection[str]) -> Decision:
     shown = names[0] if len(names) == 1 else f"{len(names)} replicas"
     reason = REPLACING_UNHEALTHY if decision.reason == ON_TARGET else decision.reason
     desired = decision.desired + len(out)
-    beside = " beside" if decision.reason == AT_MAXIMUM else ", one more for"
-    message = f"{decision.message}{beside} {shown} out of service: {desired}"
+    extra = "with" if decision.reason == AT_MAXIMUM else f"plus {len(out)} for"
+    message = f"{decision.message}; {extra} {shown} out of service: {desired}"
     return replace(decision, desired=desired, reason=reason, message=message, unhealthy=decision.unhealthy + len(out))

@@ -38,7 +38,7 @@ LIMITED_BY_SURGE = "LimitedBySurge"
 """More are wanted than may catch up at once; the rest follows when these are fresh."""
 AT_MAXIMUM = "AtMaximum"
 """More are wanted than the pool's maximum allows."""
-_UNTIL_LASTED = " kept until that has lasted"
+_UNTIL_STABLE = "until this has been stable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,7 @@ def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float)
     bounds = settings.bounds
     desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.held or 0), bounds.maximum))
     is_for_nobody = memory.surplus.held is None
-    decision = Decision(
-        desired, SCALING_FROM_ZERO, f"no replica is there, {desired} wanted", is_for_nobody=is_for_nobody
-    )
+    decision = Decision(desired, SCALING_FROM_ZERO, f"no replicas exist, {desired} wanted", is_for_nobody=is_for_nobody)
     if is_for_nobody:
         return decision, memory
     surplus = replace(memory.surplus, held=desired, calm_since=None, calm_peak=0)
@@ -159,7 +157,7 @@ def _is_enough(facts: Facts, bounds: Bounds) -> bool:
 
 
 def _blame_unknown_requests(decision: Decision) -> Decision:
-    message = decision.message.replace(_UNTIL_LASTED, " kept while the request rate is not known")
+    message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
     return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
 
 
@@ -230,11 +228,11 @@ def _size_pool(
 def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:
     """Say what made the desired number what it is, and how it differs from what is wanted."""
     if desired > wanted:
-        return SCALE_DOWN_DELAYED, f", {desired}{_UNTIL_LASTED}"
+        return SCALE_DOWN_DELAYED, f"; keeping {desired} {_UNTIL_STABLE}"
     if desired < wanted and desired == bounds.maximum:
-        return AT_MAXIMUM, f", but {bounds.maximum} is the most allowed"
+        return AT_MAXIMUM, f", limited to the maximum of {bounds.maximum}"
     if desired < wanted:
-        return LIMITED_BY_SURGE, f", {limit} for now: the next one when these have caught up"
+        return LIMITED_BY_SURGE, f", limited to {limit} until these have caught up"
     if wanted == bounds.target:
         return ON_TARGET, ""
     return (SCALED_FOR_LOAD if wanted == replicas_for_load else REPLACING_UNHEALTHY), ""
@@ -250,15 +248,15 @@ def _describe_too_old(facts: Facts) -> str:
 def _describe_want(facts: Facts, unrest: Unrest, replicas_for_load: int, target: int) -> str:
     """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s = 6", and no sum where there is none."""
     if replicas_for_load > target + max(len(facts.unhealthy), unrest.unhealthy):
-        return f"{replicas_for_load} needed to bear the requests"
+        return f"{replicas_for_load} needed for the request rate"
     if unrest.unhealthy > len(facts.unhealthy):
-        return f"{target} wanted fresh + {unrest.unhealthy} lagging in turns = {target + unrest.unhealthy}"
+        return f"target {target} + {unrest.unhealthy} lagging on average = {target + unrest.unhealthy}"
     if facts.unhealthy:
-        words = " + ".join([f"{target} wanted fresh", *describe_lack(facts)])
+        words = " + ".join([f"target {target}", *describe_lack(facts)])
         return f"{words} = {target + len(facts.unhealthy)}"
     if facts.ailing:
-        yet = f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network may stand still"
-        return f"{target} wanted fresh, {facts.ailing} not in step but {yet}"
+        yet = f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network may be halted"
+        return f"target {target}, {facts.ailing} lagging or unreachable but {yet}"
     if facts.catching_up:
-        return f"{target} wanted fresh, {facts.catching_up} on the way"
-    return f"{target} wanted fresh and none lacking"
+        return f"target {target}, {facts.catching_up} catching up"
+    return f"target {target}, none unhealthy"

@@ -11,7 +11,7 @@ from scaler.standing.tip import Tip
 
 _DOING = {
     ReplicaClass.LAGGING: "lagging",
-    ReplicaClass.UNREACHABLE: "not answering",
+    ReplicaClass.UNREACHABLE: "unreachable",
     ReplicaClass.CATCHING_UP: "not catching up",
 }
 """What a lacking replica does instead, in words."""

@@ -59,7 +59,7 @@ def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
         return MissingGround(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
     if not is_first or not facts.unknown:
         return None
-    return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas are not yet observed.")
+    return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas have not been observed yet.")
 
 
 def _check_core(facts: Facts, _is_first: bool) -> MissingGround | None:
@@ -80,20 +80,19 @@ def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
 def _say_why_silent(facts: Facts) -> str:
     """Say why nobody answers. That it is us is likely only of replicas that have answered and whose pods are well."""
     if facts.unready:
-        return f"None of {facts.current} replicas answers. The pool says: {facts.unready.rstrip('.')}."
+        return f"None of {facts.current} replicas responds. The pool is not ready: {facts.unready.rstrip('.')}."
     if facts.unheard == facts.current:
         return (
-            f"None of {facts.current} replicas has answered yet: they may still be starting, or the scaler cannot"
+            f"None of {facts.current} replicas has responded yet. They may be starting, or the scaler cannot"
             " reach them."
         )
     if facts.unheard:
-        verb = "has" if facts.unheard == 1 else "have"
-        return f"None of {facts.current} replicas answers, and {facts.unheard} of them {verb} not answered yet."
-    return f"None of {facts.current} replicas answers: more likely the scaler is cut off."
+        return f"None of {facts.current} replicas responds; {facts.unheard} of them never did."
+    return f"None of {facts.current} replicas responds. The scaler itself is probably disconnected."
 
 
 def _check_tip(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return None if facts.tip else MissingGround(NO_TIP, "The network's newest ledger is not known.")
+    return None if facts.tip else MissingGround(NO_TIP, "The network's newest ledger is unknown.")
 
 
 def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
@@ -107,7 +106,7 @@ def _check_reset(facts: Facts, _is_first: bool) -> MissingGround | None:
         return None
     return MissingGround(
         NETWORK_RESET,
-        f"The network began anew: it was at ledger {facts.tip.reset_from}, and is at {facts.tip.ledger}.",
+        f"The network was reset from ledger {facts.tip.reset_from} to {facts.tip.ledger}.",
     )
 
 
@@ -116,7 +115,7 @@ def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
         return None
     return MissingGround(
         NOT_YET_SUSTAINED,
-        f"{facts.ailing} replicas lag or do not answer, watched for only {facts.grounded_seconds:.0f} s"
+        f"{facts.ailing} replicas are lagging or unreachable, observed for only {facts.grounded_seconds:.0f} s"
         f" of {facts.sustain_seconds:.0f} s.",
     )
 

@@ -39,6 +39,6 @@ def find_shared_address(
         return None
     return MissingGround(
         SHARED_ADDRESS,
-        f"Several nodes answer at {addresses.get(shared[0], shared[0])} in turn: it is the address of a Service or a"
-        " load balancer. Name a headless Service (clusterIP: None, publishNotReadyAddresses: true), or each node.",
+        f"Several nodes answer at {addresses.get(shared[0], shared[0])} in turn, so it belongs to a Service or a"
+        " load balancer. Use a headless Service (clusterIP: None, publishNotReadyAddresses: true), or list each node.",
     )

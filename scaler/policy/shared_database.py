@@ -31,8 +31,8 @@ def find_stopped_database(standings: Mapping[str, ReplicaStanding]) -> MissingGr
     behind = max(one.lag_ledgers or 0 for one in told)
     return MissingGround(
         DATABASE_STOPPED,
-        f"All {len(told)} Horizons that answer stand at ledger {ledgers.pop()}, {behind} behind the network: they seem"
-        " to share a database that nobody fills any more, and another one would be no fresher.",
+        f"All {len(told)} Horizons that respond are at ledger {ledgers.pop()}, {behind} behind the network. They seem"
+        " to share a database that is no longer updated; another replica would be no fresher.",
     )
 
 

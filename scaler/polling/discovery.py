@@ -125,7 +125,7 @@ class Discovery:
         for answer in found:
             if isinstance(answer, BaseException):
                 raise answer
-        raise DiscoveryError(f"{host} resolves to nothing")
+        raise DiscoveryError(f"{host} does not resolve to an address")
 
     async def _find_by_port_name(self, name: str, service: str) -> dict[str, str]:
         records, additional = await self._ask(name, "SRV")
@@ -188,21 +188,21 @@ class Discovery:
             return [], {}
         except dns.exception.Timeout as error:  # its own text has the time that passed, each time another
             raise DiscoveryError(
-                f"DNS look-up of {kind} {name} had no answer in {_LOOKUP_SECONDS:g} s", "DnsTimeout"
+                f"DNS look-up of {kind} {name} got no response in {_LOOKUP_SECONDS:g} s", "DnsTimeout"
             ) from error
         except (dns.exception.DNSException, OSError, ValueError) as error:
             reason = SCALER_LIMIT if _is_scaler_limit(error) else "DnsFailed"
             raise DiscoveryError(f"DNS look-up of {kind} {name} failed: {error}", reason) from error
         if answer.response.flags & dns.flags.TC:
             raise DiscoveryError(
-                f"DNS look-up of {kind} {name} was cut short, by TCP as well: that is more than one answer can hold;"
-                " a trigger that gives the port by its number finds up to 4,095 members",
+                f"DNS look-up of {kind} {name} was truncated even over TCP: one response cannot hold that many;"
+                " with the port as a number, a trigger finds up to 4,095 members",
                 "DnsTruncated",
             )
         if turns is None and answer.canonical_name != answer.qname:
             raise DiscoveryError(
-                f"{name} is another name for {answer.canonical_name}, as a Service of type ExternalName is; a headless"
-                " Service with pods of its own is expected",
+                f"{name} is an alias for {answer.canonical_name}, such as a Service of type ExternalName; use a"
+                " headless Service with its own pods",
                 FOREIGN_MEMBERS,
             )
         records = list(answer.rrset or ())
@@ -225,7 +225,7 @@ def _check_headless(records: Iterable[SRV | A | AAAA], service: str) -> None:
     if any(isinstance(record, SRV) and record.target == own for record in records):
         name, namespace = service.split(".")[:2]
         raise NotHeadlessError(
-            f"Service {namespace}/{name} is not headless: it has one address for all of its pods. Name one with"
+            f"Service {namespace}/{name} is not headless: it has one address for all its pods. Use one with"
             " clusterIP: None and publishNotReadyAddresses: true.",
             NOT_HEADLESS,
         )
@@ -240,7 +240,7 @@ def _check_targets(records: Iterable[SRV | A | AAAA], service: str) -> None:
     for record in records:
         if isinstance(record, SRV) and len(record.target) > 1 and not record.target.is_subdomain(own):
             raise DiscoveryError(
-                f"an SRV record of {service} leads to {record.target}, which is none of its pods", FOREIGN_MEMBERS
+                f"an SRV record of {service} leads to {record.target}, which is not one of its pods", FOREIGN_MEMBERS
             )
 
 

@@ -79,7 +79,7 @@ def build_question(method: str, url: str, body: bytes | None, headers: Mapping[s
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None or port == 0:
         raise ExchangeError("BadAddress", f"{url!r} is not of the form http://HOST[:PORT] or https://HOST[:PORT]")
     if not url.isascii() or not url.isprintable() or " " in url:
-        raise ExchangeError("BadAddress", f"{url!r} has characters that a URL may not have")
+        raise ExchangeError("BadAddress", f"{url!r} contains characters that are not allowed in a URL")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [
         f"{method} {target} HTTP/1.1",
@@ -243,7 +243,7 @@ class NodeClient:
     def _explain_timeout(self, limits: FetchLimits) -> ExchangeError:
         if self._is_connecting:
             return ExchangeError("Timeout", f"no connection within {limits.connect_seconds:g} s")
-        return ExchangeError("Timeout", f"no answer within {limits.total_seconds:g} s")
+        return ExchangeError("Timeout", f"no response within {limits.total_seconds:g} s")
 
 
 def _explain_os_error(error: OSError) -> Exception:
@@ -251,11 +251,11 @@ def _explain_os_error(error: OSError) -> Exception:
     if error.errno in SCALER_LIMITS:
         return ScalerLimitError(str(error))
     if isinstance(error, ConnectionRefusedError):
-        return ExchangeError("ConnectionRefused", "nothing listens at that port")
+        return ExchangeError("ConnectionRefused", "nothing listens on that port")
     if isinstance(error, ssl.SSLError):
         return ExchangeError("TlsFailed", f"no TLS connection: {error}")
     if isinstance(error, ConnectionError):
         return ExchangeError("ConnectionReset", f"the connection broke: {error}")
     if error.errno in _NO_ROUTE:
-        return ExchangeError("NoRoute", f"no way to that address: {error}")
+        return ExchangeError("NoRoute", f"no route to that address: {error}")
     return ExchangeError("ConnectionFailed", f"no connection: {error}")

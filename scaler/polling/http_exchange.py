@@ -141,21 +141,22 @@ class HttpConnection(asyncio.Protocol):
                 parser.feed_data(data[:room])
                 data = data[room:]
                 if data and not self._head_is_complete:
-                    self._fail("TooLarge", f"the head of the answer is over {MAX_HEAD_BYTES // 1024} KiB")
+                    self._fail("TooLarge", f"the response header is larger than {MAX_HEAD_BYTES // 1024} KiB")
                     return
             if data and not self._waiter.done():
                 parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.is_reusable = False
-            self._fail("BadAnswer", f"not an HTTP answer: {error}")
+            self._fail("BadAnswer", f"not an HTTP response: {error}")
         self._check_size()
 
     def _check_size(self) -> None:
         body_bytes = len(self._body)
         if body_bytes > MAX_BODY_BYTES or self._wire_bytes > MAX_WIRE_BYTES:
-            self._fail("TooLarge", f"the answer is over {MAX_BODY_BYTES // 1024} KiB")
+            self._fail("TooLarge", f"the response is larger than {MAX_BODY_BYTES // 1024} KiB")
         elif not self._budget.allows(body_bytes):
-            self._fail("TooLarge", f"the answer is over {self._budget.fair_bytes // 1024} KiB, and others are waiting")
+            most = self._budget.fair_bytes // 1024
+            self._fail("TooLarge", f"the response is larger than {most} KiB while others are waiting")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange that is under way, if there is one."""
@@ -168,11 +169,11 @@ class HttpConnection(asyncio.Protocol):
         elif exc is not None:
             self._fail("ConnectionReset", f"the connection broke: {exc}")
         elif not self._wire_bytes:
-            self._fail("ConnectionReset", "the connection was closed without an answer")
+            self._fail("ConnectionReset", "the connection was closed without a response")
         elif self._head_is_complete and not self._is_sized:
             self._answer(OK)
         else:
-            self._fail("BadAnswer", "the answer ended early")
+            self._fail("BadAnswer", "the response ended early")
 
     def _answer(self, status: int) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -202,7 +203,8 @@ class HttpConnection(asyncio.Protocol):
         elif field == b"retry-after":
             self._retry_after = value
         elif field == b"content-encoding" and value.strip().lower() != b"identity":
-            self._fail("BadAnswer", f"the answer is encoded ({value[:20].decode('latin-1')}), which was not asked for")
+            encoding = value[:20].decode("latin-1")
+            self._fail("BadAnswer", f"the response has the content encoding {encoding}, which was not requested")
 
     def on_headers_complete(self) -> None:
         """Take every other status than 200 at once, body unread, unless that is short and may say why."""
@@ -211,7 +213,7 @@ class HttpConnection(asyncio.Protocol):
         if status in _REDIRECTS:
             self._fail("Redirected", f"the node redirects (status {status}); redirects are not followed")
         elif status in _INTERIM:
-            self._fail("BadStatus", f"the node answered with status {status}; 200 is expected")
+            self._fail("BadStatus", f"the node responded with status {status}; expected 200")
         elif status != OK and not self._is_short():
             self._answer(status)
             self.close()

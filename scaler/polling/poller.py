@@ -220,7 +220,7 @@ class Poller:
             return
         except Exception as error:  # noqa: BLE001 - whatever an answer brings about is that one node's failure
             _note_fault(node, error)
-            outcome = build_failure("BadAnswer", f"not understood: {type(error).__name__}")
+            outcome = build_failure("BadAnswer", f"cannot be parsed: {type(error).__name__}")
         finally:
             node.poll = None
             if not node.listeners and node.client is not None:
@@ -248,7 +248,7 @@ class Poller:
 
     async def _observe(self, node: PolledNode) -> NodeReport | GateReport | PollFailure:
         if node.client is None:
-            return node.refusal or build_failure("BadAddress", "not a URL that can be asked")
+            return node.refusal or build_failure("BadAddress", "not a URL that can be polled")
         try:
             addresses = await self._locate(node.client.question.host)
             conversation = node.interviewer.begin()

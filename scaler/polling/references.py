@@ -150,7 +150,7 @@ class References:
             async with asyncio.timeout(self._settings.total_seconds):
                 report = await self._converse(client, polled)
         except TimeoutError:
-            return build_failure("Timeout", f"no answer within {self._settings.total_seconds:g} s")
+            return build_failure("Timeout", f"no response within {self._settings.total_seconds:g} s")
         except FetchError as error:
             return build_failure(error.reason, str(error))
         except ProbeError as error:

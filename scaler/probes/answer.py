@@ -60,8 +60,8 @@ def take_body(answer: HttpAnswer) -> bytes:
     words = find_problem(answer.body)
     told = f"status {answer.status}" + (f": {words}" if words else "")
     if answer.status == TOO_MANY_REQUESTS:
-        raise StatusError(f"asked too often ({told})", RATE_LIMITED, find_retry_seconds(answer))
-    raise StatusError(f"the node answered with {told}; 200 is expected", "BadStatus")
+        raise StatusError(f"rate limited ({told})", RATE_LIMITED, find_retry_seconds(answer))
+    raise StatusError(f"the node responded with {told}; expected 200", "BadStatus")
 
 
 def find_problem(body: bytes) -> str:

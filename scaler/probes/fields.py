@@ -107,7 +107,7 @@ def show(value: object) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
-        return "a number without end"
+        return "an infinite number"
     words = repr(value[: _SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
     return clean(words if len(words) <= _SHOWN_CHARACTERS else words[:_SHOWN_CHARACTERS] + "…")
 
@@ -115,7 +115,7 @@ def show(value: object) -> str:
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ProbeError("the answer has a key twice")
+        raise ProbeError("the answer has a duplicate key")
     return document
 
 

@@ -75,11 +75,11 @@ def judge_reading(report: NodeReport, answer: HttpAnswer) -> NodeReport:
         newest = _find_newest(answer.body)
         return report if newest is None else replace(report, ledger=min(report.ledger, newest))
     if find_problem_type(answer.body) in (_STALE, _INGESTING):
-        return replace(report, is_synced=False, state=f"readers are told: {find_problem(answer.body)}"[:200])
+        return replace(report, is_synced=False, state=f"readers get: {find_problem(answer.body)}"[:200])
     if answer.status == TOO_MANY_REQUESTS:
         take_body(answer)
     if not answer.status:
-        raise ProbeError("readers got no answer at the poll before", "Timeout")
+        raise ProbeError("readers got no response at the previous poll", "Timeout")
     words = find_problem(answer.body)
     raise ProbeError(f"readers get status {answer.status}{': ' if words else ''}{words}", "BadStatus")
 
@@ -92,7 +92,7 @@ def _find_newest(body: bytes) -> int | None:
 
 def _describe(history: int, ledger: int, *, is_starting: bool) -> str:
     if is_starting:
-        return "starting: its Core has not answered yet"
+        return "starting: its Core has not responded yet"
     if history == 0:
         return "nothing ingested"
     return f"state at {ledger}, history at {history}" if ledger < history else "ingested"

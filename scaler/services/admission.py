@@ -113,13 +113,13 @@ class Admission:
         namespaces = self._pool_namespaces
         if namespaces is None:
             raise PoolTriggerError(
-                f"pool: {name!r} cannot be looked up, since this scaler reads no ReadOnlyPools; start it with --pools,"
-                " or name the pool's headless Service with service and port"
+                f"pool: {name!r} cannot be read, because this scaler runs without --pools; start it with --pools,"
+                " or use service and port with the pool's headless Service"
             )
         if namespaces and namespace not in namespaces:
             read = ", ".join(sorted(namespaces))
             raise PoolTriggerError(
-                f"pool: {name!r} is in namespace {namespace}, and this scaler reads the ReadOnlyPools of {read} only"
+                f"pool: {name!r} is in namespace {namespace}, but this scaler reads ReadOnlyPools in {read} only"
                 " (--namespaces)"
             )
 

@@ -37,7 +37,8 @@ class Health(health_pb2_grpc.HealthServicer):
         """Answer at once; NOT_FOUND for a service that is not served here."""
         if request.service not in self._services:
             known = ", ".join(sorted(filter(None, self._services)))
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.service[:253]!r} is not served here, but {known}")
+            message = f"{request.service[:253]!r} is not served; served are {known}"
+            await context.abort(grpc.StatusCode.NOT_FOUND, message)
         return health_pb2.HealthCheckResponse(status=self._status(request.service))
 
     async def Watch(

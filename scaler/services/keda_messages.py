@@ -40,7 +40,7 @@ def build_metric_values(name: str, value: float) -> GetMetricsResponse:
         ValueError: for NaN, infinity and negative values, all of which KEDA would read as something else.
     """
     if not 0 <= value < math.inf:
-        raise ValueError(f"{name} came out as {value}, which is no metric value")
+        raise ValueError(f"{name} is {value}, which is not a valid metric value")
     return GetMetricsResponse(
         metricValues=[MetricValue(metricName=name, metricValue=_round_up(value), metricValueFloat=value)]
     )

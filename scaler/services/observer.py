@@ -104,7 +104,7 @@ class Observer(ObserverServicer):
             pool = request.pool
             trigger = await self._admission.admit(pool.namespace, "", {"pool": pool.name}, context)
             return self._watch_one(trigger.fleet, stream, caller)
-        return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target is given: trigger, pool or fleets")
+        return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target given; set trigger, pool or fleets")
 
     async def _watch_one(self, spec: FleetSpec, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
         with self._fleets.hold(spec, caller) as fleet:
@@ -162,7 +162,7 @@ class Observer(ObserverServicer):
         except (ValueError, TypeError, OverflowError) as error:
             if snapshot.fleet not in self._faulty:
                 self._faulty.add(snapshot.fleet)
-                _log.error("snapshotNotTold", fleet=snapshot.fleet, exc_info=error)
+                _log.error("snapshotNotSent", fleet=snapshot.fleet, exc_info=error)
             return None
         if is_gone:
             self._built.pop(snapshot.fleet, None)

@@ -127,9 +127,9 @@ def _note_failure(
 def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> str:
     """Say why a node is not one of this network; empty when nothing speaks against it."""
     if report.is_of_another(network):
-        return f"answers for the network {report.network!r}, not {network!r}"
+        return f"is on the network {report.network!r}, not {network!r}"
     if tip is not None and tip.ceiling is not None and report.ledger > tip.ceiling:
-        return f"claims ledger {report.ledger}, which the network cannot have: it is at {tip.ledger}"
+        return f"reports ledger {report.ledger}, which the network cannot have: it is at {tip.ledger}"
     return ""
 
 

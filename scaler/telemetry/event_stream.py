@@ -169,7 +169,8 @@ class _Client:
     async def _tell_details(self, batch: tuple[FleetSnapshot, ...]) -> None:
         for snapshot in batch:
             if snapshot.fleet not in self._told and (history := self._feed.history(snapshot.fleet)):
-                await self._write(encode_event("history", build_history(snapshot.fleet, history.series())))
+                told = build_history(snapshot.fleet, history.series(), self._feed.sizes(snapshot.fleet))
+                await self._write(encode_event("history", told))
             await self._write(encode_event("details", build_details(snapshot)))
 
     async def _write(self, data: bytes) -> None:

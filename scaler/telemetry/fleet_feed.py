@@ -10,7 +10,8 @@ from typing import Protocol
 
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.telemetry.history import LagHistory
-from scaler.telemetry.page_feed import compute_lags, encode_summary
+from scaler.telemetry.page_feed import build_size, compute_lags, encode_summary
+from scaler.telemetry.size_history import Size, SizeHistory
 
 RECORD_SECONDS = 0.5
 """Between two looks at what changed."""
@@ -42,6 +43,7 @@ class FleetFeed:
     def __init__(self, fleets: FleetsView) -> None:
         self._fleets = fleets
         self._histories: dict[str, LagHistory] = {}
+        self._sizes: dict[str, SizeHistory] = {}
         self._summaries: dict[str, tuple[FleetSnapshot, str]] = {}
 
     async def changed(self, after: int) -> int:
@@ -56,6 +58,11 @@ class FleetFeed:
     def history(self, fleet: str) -> LagHistory | None:
         """Give the record of one fleet's lags; None before its first row."""
         return self._histories.get(fleet)
+
+    def sizes(self, fleet: str) -> tuple[Size, ...]:
+        """Give the record of one fleet's sizes, oldest first."""
+        recorded = self._sizes.get(fleet)
+        return () if recorded is None else recorded.sizes()
 
     def summary(self, snapshot: FleetSnapshot) -> str:
         """Give a snapshot's summary as JSON, encoded at most once."""
@@ -79,10 +86,12 @@ class FleetFeed:
             while batch := tuple(islice(news, FLEETS_AT_ONCE)):
                 for snapshot in batch:
                     self._histories.setdefault(snapshot.fleet, LagHistory()).record(snapshot.at, compute_lags(snapshot))
+                    self._sizes.setdefault(snapshot.fleet, SizeHistory()).record(build_size(snapshot))
                 await asyncio.sleep(0)
             recorded = snapshots
             await asyncio.sleep(RECORD_SECONDS)
 
     def _forget(self, fleet: str) -> None:
         self._histories.pop(fleet, None)
+        self._sizes.pop(fleet, None)
         self._summaries.pop(fleet, None)

@@ -12,14 +12,18 @@ from typing import Any
 from unicodedata import category
 
 from readpool.replica_class import ReplicaClass
+from scaler.fleet.readers import find_requests
+from scaler.fleet.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.standing.tip import Tip
 from scaler.telemetry.history import LagSeries
+from scaler.telemetry.size_history import Size
 
 MAX_WORDS = 200
 MAX_NAME = 253
 """As long as a DNS name gets."""
 
+_WERE_FRESH = frozenset({ReplicaClass.FRESH, ReplicaClass.LAGGING})
 _ODD = frozenset({ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN})
 
 
@@ -66,7 +70,10 @@ def compute_lags(snapshot: FleetSnapshot) -> dict[str, int | None]:
 def build_summary(snapshot: FleetSnapshot) -> dict[str, Any]:
     """Build what a row of the page shows of one fleet. Times are Unix seconds, lag is in ledgers."""
     decision, bounds = snapshot.decision, snapshot.bounds
-    known_lags = [lag for lag in map(_known_lag, snapshot.replicas) if lag is not None]
+    # One that has never been fresh is as far behind as its archive is long, which is nobody's fault.
+    were_fresh = (one for one in snapshot.replicas if one.standing.replica_class in _WERE_FRESH)
+    known_lags = [lag for lag in map(_known_lag, were_fresh) if lag is not None]
+    requests = find_requests(snapshot.replicas)
     return {
         "name": snapshot.fleet,
         "at": snapshot.at,
@@ -82,6 +89,9 @@ def build_summary(snapshot: FleetSnapshot) -> dict[str, Any]:
         "bounds": [bounds.minimum, bounds.target, bounds.maximum],
         "threshold": snapshot.lag_threshold,
         "maxLag": max(known_lags, default=None),
+        "requests": None if requests is None else _build_requests(requests.values()),
+        "learned": _finite(decision.learned_requests_per_replica, 1),
+        "forLoad": decision.replicas_for_load,
     }
 
 
@@ -99,10 +109,18 @@ def build_details(snapshot: FleetSnapshot) -> dict[str, Any]:
     return {"name": snapshot.fleet, "at": snapshot.at, "replicas": replicas}
 
 
-def build_history(fleet: str, series: LagSeries) -> dict[str, Any]:
-    """Build the lag of each replica over the last minutes, in ledgers, one value for each time."""
+def build_history(fleet: str, series: LagSeries, sizes: Iterable[Size] = ()) -> dict[str, Any]:
+    """Build the lag of each replica over the last minutes, in ledgers, one value for each time; and the sizes."""
     lags = {clean_words(name, MAX_NAME): values for name, values in series.lags.items()}
-    return {"name": fleet, "times": [round(at, 1) for at in series.times], "lags": lags}
+    rows = [[round(one.at, 1), one.desired, one.known, one.fresh, one.reason] for one in sizes]
+    return {"name": fleet, "times": [round(at, 1) for at in series.times], "lags": lags, "sizes": rows}
+
+
+def build_size(snapshot: FleetSnapshot) -> Size:
+    """Build what the record of sizes keeps of a snapshot."""
+    decision, counts = snapshot.decision, snapshot.counts
+    known, fresh = len(snapshot.replicas), counts[ReplicaClass.FRESH]
+    return Size(snapshot.at, decision.desired, known, fresh, decision.reason)
 
 
 def encode_summary(snapshot: FleetSnapshot) -> str:
@@ -148,6 +166,17 @@ def _build_replica(replica: Replica) -> dict[str, Any]:
         "detail": clean_words(standing.detail, MAX_WORDS),
         "observedAt": standing.observed_at,
         "failedPolls": standing.failed_polls,
+        "requests": None if replica.requests is None else _build_requests((replica.requests,)),
+    }
+
+
+def _build_requests(figures: Iterable[RequestFigures]) -> dict[str, Any]:
+    """Build what readers met with: requests/s, the time of nine in ten in milliseconds, and failures in per cent."""
+    known = tuple(figures)
+    return {
+        "rate": _finite(compute_rate(known), 2),
+        "p90": _finite(compute_latency_p90(known), 1),
+        "errors": _finite(compute_error_percent(known), 2),
     }
 
 

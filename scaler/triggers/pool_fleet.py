@@ -49,7 +49,7 @@ class ReferenceRules:
 
 def build_unread(asked: FleetSpec) -> FleetSpec:
     """Build the spec of a pool of which nothing can be known yet."""
-    return _hold(asked, POOLS_NOT_SYNCED, "The API server has not given its list of ReadOnlyPools yet.")
+    return _hold(asked, POOLS_NOT_SYNCED, "The ReadOnlyPools have not been listed from the API server yet.")
 
 
 def derive_fleet(
@@ -68,14 +68,14 @@ def derive_fleet(
     try:
         pool = parse_pool(manifest)
     except PoolError as error:
-        return _hold(before or asked, POOL_INVALID, f"The ReadOnlyPool is not understood: {error}.")
+        return _hold(before or asked, POOL_INVALID, f"The ReadOnlyPool is invalid: {error}.")
     return _build_fleet(pool, rules)
 
 
 def _derive_absent(asked: FleetSpec, before: FleetSpec | None) -> FleetSpec:
     if before is not None and (was_deleted(before) or not isinstance(before.source, PoolSource)):
         return _hold(asked, POOL_DELETED, "The ReadOnlyPool was deleted.")
-    return _hold(asked, POOL_NOT_FOUND, f"There is no ReadOnlyPool {_name(asked)}.")
+    return _hold(asked, POOL_NOT_FOUND, f"ReadOnlyPool {_name(asked)} does not exist.")
 
 
 def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
@@ -142,7 +142,7 @@ def _find_hold(pool: ReadOnlyPool) -> MissingGround | None:
     if pool.deletion_timestamp is not None:
         return MissingGround(POOL_TERMINATING, "The ReadOnlyPool is being deleted.")
     if pool.spec.paused:
-        return MissingGround(PAUSED, "spec.paused is true: the pool keeps its size until it is false again.")
+        return MissingGround(PAUSED, "spec.paused is true, so the pool keeps its size.")
     return None
 
 
@@ -155,9 +155,8 @@ def _find_refusal(references: tuple[Reference, ...], rules: ReferenceRules) -> M
         if not rules.allow_any and reference not in rules.trusted:
             return MissingGround(
                 REFERENCES_NOT_ALLOWED,
-                f"{field}: {reference.kind}={reference.url} is not allowed here, since it makes the scaler fetch an"
-                " address of a tenant's choice; have the scaler started with this --reference or with"
-                " --allow-static-nodes.",
+                f"{field}: {reference.kind}={reference.url} is not allowed, because a tenant could make the"
+                " scaler fetch any address; start the scaler with this --reference or with --allow-static-nodes.",
             )
     return None
 

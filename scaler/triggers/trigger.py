@@ -146,12 +146,12 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
     target_value = keys.take_number("targetValue", 1.0, minimum=MIN_TARGET_VALUE, maximum=MAX_TARGET_VALUE)
     if metric is Metric.DESIRED_REPLICAS and target_value != 1.0:
         raise TriggerError(
-            f"targetValue: {target_value:g} is not allowed with {metric}, which is the number of replicas itself;"
-            " leave targetValue out, or name another metric"
+            f"targetValue: {target_value:g} is not allowed with metric {metric}, which is the number of replicas;"
+            " omit targetValue or use another metric"
         )
     source = _take_source(keys, allow_static_nodes=allow_static_nodes)
     if isinstance(source, PoolSource):
-        keys.refuse_rest("with pool, which brings bounds and thresholds of its own", _POOL_KEYS)
+        keys.refuse_rest("with pool, which defines bounds and thresholds itself", _POOL_KEYS)
         return Trigger(build_pool_target(namespace, source.name), metric, target_value)
     fleet = FleetSpec(
         namespace=namespace,
@@ -190,7 +190,7 @@ def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource |
         return ServiceSource(keys.take_name("service"), keys.take_port("port"))
     if not allow_static_nodes:
         raise TriggerError(
-            "nodes: not allowed here, since it makes the scaler fetch addresses of a tenant's choice;"
+            "nodes: not allowed, because a tenant could make the scaler fetch any address;"
             " use service, or start the scaler with --allow-static-nodes"
         )
     return NodesSource(keys.take_urls("nodes", MAX_NODES))
@@ -199,9 +199,9 @@ def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource |
 def _take_stats_port(keys: Metadata, source: ServiceSource | NodesSource, metric: Metric) -> int | str | None:
     port = keys.find_port("statsPort")
     if port is None and metric in REQUEST_METRICS:
-        raise TriggerError(f"statsPort: missing; {metric} is what the gates at that port tell of readers")
+        raise TriggerError(f"statsPort: required for metric {metric}, which the gates report on that port")
     if isinstance(port, str) and isinstance(source, NodesSource):
-        raise TriggerError(f"statsPort: {port!r} is not allowed; with nodes, whose ports have no names, give a number")
+        raise TriggerError(f"statsPort: {port!r} is not allowed with nodes, whose ports have no names; use a number")
     return port
 
 
@@ -212,7 +212,7 @@ def _take_bounds(keys: Metadata) -> Bounds:
     maximum = keys.take_whole("maxReplicas", most, minimum=0, maximum=MAX_REPLICAS)
     if not minimum <= target <= maximum:
         raise TriggerError(
-            f"targetReplicas: {target} is not between minReplicas ({minimum}) and maxReplicas ({maximum})"
+            f"targetReplicas: {target} must be between minReplicas ({minimum}) and maxReplicas ({maximum})"
         )
     return Bounds(minimum, target, maximum)
 
@@ -231,7 +231,7 @@ def _take_references(keys: Metadata, *, allow_static_nodes: bool) -> tuple[Refer
     pairs = keys.take_pairs("references", MAX_REFERENCES, kinds=REFERENCE_KINDS)
     if pairs and not allow_static_nodes:
         raise TriggerError(
-            "references: not allowed here, since they make the scaler fetch addresses of a tenant's"
-            " choice; have the scaler started with --reference or --allow-static-nodes"
+            "references: not allowed, because a tenant could make the scaler fetch any address;"
+            " start the scaler with --reference or --allow-static-nodes"
         )
     return tuple(Reference(ProbeKind(kind), url) for kind, url in pairs)

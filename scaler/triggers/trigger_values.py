@@ -38,17 +38,17 @@ class Metadata:
         self._left: dict[str, str] = {}
         allowed = {*known, *_KEDA_KEYS}
         if len(metadata) > 2 * len(allowed):
-            raise TriggerError(f"{len(metadata)} keys are more than there are; its keys are {', '.join(known)}")
+            raise TriggerError(f"{len(metadata)} keys given, more than exist; allowed keys are {', '.join(known)}")
         unknown = {key for key in metadata if _name_of(key) not in allowed}
         if unknown:
             key = _show(min(unknown))
-            raise TriggerError(f"{key}: not a key of this scaler; its keys are {', '.join(known)}")
+            raise TriggerError(f"{key}: unknown key; allowed keys are {', '.join(known)}")
         for key in sorted(metadata):
             name = _name_of(key)
             if name in _KEDA_KEYS:
                 continue
             if name in self._left:
-                raise TriggerError(f"{name}: given twice, once as {name}{_FROM_ENV}; give one of them")
+                raise TriggerError(f"{name}: given twice, once as {name}{_FROM_ENV}; use one of them")
             self._left[name] = metadata[key].strip()
 
     def take_one_of(self, *names: str) -> str:
@@ -56,7 +56,7 @@ class Metadata:
         given = [name for name in names if name in self._left]
         if len(given) != 1:
             found = " and ".join(given) if given else "none"
-            raise TriggerError(f"{', '.join(names)}: exactly one of them is needed, {found} given")
+            raise TriggerError(f"{', '.join(names)}: exactly one of them is required, {found} given")
         return given[0]
 
     def take_words(self, key: str, default: str | None) -> str | None:
@@ -139,7 +139,7 @@ class Metadata:
         if self._left:
             key = min(self._left)
             raise TriggerError(
-                f"{key}: {_show(self._left[key])} is not allowed {where}; allowed there are {', '.join(allowed)}"
+                f"{key}: {_show(self._left[key])} is not allowed {where}; allowed keys are {', '.join(allowed)}"
             )
 
     def _take(self, key: str) -> str | None:
@@ -148,7 +148,7 @@ class Metadata:
     def _demand(self, key: str) -> str:
         value = self._take(key)
         if value is None:
-            raise TriggerError(f"{key}: missing; it has to be given")
+            raise TriggerError(f"{key}: required, but missing")
         return value
 
 
@@ -171,7 +171,7 @@ def _refuse_double(key: str, urls: Sequence[str]) -> None:
     for url in urls:
         place = find_place(url)
         if place in seen:
-            raise TriggerError(f"{key}: {_show(url)} is given twice; each node counts once")
+            raise TriggerError(f"{key}: {_show(url)} is listed twice")
         seen.add(place)
 
 
@@ -188,7 +188,7 @@ def _name_of(key: str) -> str:
 
 def refuse(key: str, value: str, allowed: str) -> TriggerError:
     """Build the refusal of one value, with what is allowed."""
-    return TriggerError(f"{key}: {_show(value)} is not allowed; it has to be {allowed}")
+    return TriggerError(f"{key}: {_show(value)} is not allowed; it must be {allowed}")
 
 
 def _show(value: str) -> str:

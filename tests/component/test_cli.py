@@ -54,7 +54,7 @@ def test_every_help_teaches_by_example(command: tuple[str, ...]) -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert run("--version") == (0, "readpool, version 0.1.0\n")
+    assert run("--version") == (0, "readpool, version 0.2.0.dev0\n")
 
 
 def test_what_is_not_there_is_not_promised() -> None:

@@ -107,7 +107,7 @@ async def test_a_service_that_is_another_name_for_something_leads_nowhere(
     server.records["vault.internal.corp.", kind] = [address]
     server.records["vault.internal.corp.", "SRV"] = ["0 0 80 vault.internal.corp."]
     server.additional = [("vault.internal.corp.", kind, address)]
-    with pytest.raises(DiscoveryError, match=r"another name for vault\.internal\.corp") as caught:
+    with pytest.raises(DiscoveryError, match=r"an alias for vault\.internal\.corp") as caught:
         await discovery.find_members("stellar", BY_NAME if alias == PORT_NAME else BY_NUMBER)
     assert caught.value.reason == FOREIGN_MEMBERS
 
@@ -118,7 +118,7 @@ async def test_a_pods_name_that_is_another_name_for_something_leads_nowhere(
     server.records[PORT_NAME, "SRV"] = [f"0 50 11627 core-0.{SERVICE}"]
     server.aliases[f"core-0.{SERVICE}"] = "victim.other.svc.cluster.local."
     server.records["victim.other.svc.cluster.local.", "A"] = ["10.9.9.9"]
-    with pytest.raises(DiscoveryError, match="another name for victim"):
+    with pytest.raises(DiscoveryError, match="an alias for victim"):
         await discovery.find_members("stellar", BY_NAME)
 
 
@@ -132,7 +132,7 @@ async def test_srv_records_that_lead_out_of_the_service_are_refused(
     give_two_pods(server)
     server.records[PORT_NAME, "SRV"].append(f"0 50 80 {target}")
     server.additional.append((target, "A", "10.9.9.9"))
-    with pytest.raises(DiscoveryError, match="none of its pods") as caught:
+    with pytest.raises(DiscoveryError, match="not one of its pods") as caught:
         await discovery.find_members("stellar", BY_NAME)
     assert caught.value.reason == FOREIGN_MEMBERS
 
@@ -158,7 +158,7 @@ async def test_an_answer_that_is_cut_short_by_tcp_as_well_is_no_answer(
 ) -> None:
     give_two_pods(server)
     server.cuts = True
-    with pytest.raises(DiscoveryError, match="was cut short, by TCP as well") as caught:
+    with pytest.raises(DiscoveryError, match="was truncated even over TCP") as caught:
         await discovery.find_members("stellar", source)
     assert caught.value.reason == "DnsTruncated"
 
@@ -209,7 +209,7 @@ async def test_a_host_is_looked_up_once_however_many_ask(server: FakeDns, discov
 
 
 async def test_a_host_without_addresses_is_an_error(discovery: Discovery) -> None:
-    with pytest.raises(DiscoveryError, match="resolves to nothing"):
+    with pytest.raises(DiscoveryError, match="does not resolve to an address"):
         await discovery.resolve("nowhere.example.")
 
 

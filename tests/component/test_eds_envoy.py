@@ -160,7 +160,7 @@ async def test_envoy_keeps_what_it_has_when_it_refuses_what_comes_and_takes_what
                     while not logged:  # noqa: ASYNC110 - the log is what is waited for
                         await asyncio.sleep(0.01)
             assert [entry["event"] for entry in logged] == ["edsRefused"]
-            assert "no-address" in logged[0]["why"]
+            assert "no-address" in logged[0]["message"]
             assert set(await read_some(router)) == {one}
             store.update(POOL, assign({two: 100}, port))
             await wait_for_answers(router, {two})

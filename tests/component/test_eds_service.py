@@ -126,8 +126,8 @@ async def test_a_refusal_is_logged_once_and_nothing_is_sent_again_until_it_chang
                 await refuse(stream, is_delta=is_delta)
                 assert await stream.is_quiet()
     told = [entry for entry in logged if entry["event"] == "edsRefused"]
-    assert [(entry["node"], entry["why"]) for entry in told] == [("test", "malformed IP address")]
-    assert (server.stats.refusals, server.stats.pushes) == (4, {"Whole": 2, "Delta": 2, "Fetch": 0})
+    assert [(entry["node"], entry["message"]) for entry in told] == [("test", "malformed IP address")]
+    assert (server.stats.refusals, server.stats.pushes) == (4, {"StateOfTheWorld": 2, "Delta": 2, "Fetch": 0})
 
 
 @pytest.mark.parametrize("is_delta", [False, True])
@@ -145,7 +145,7 @@ async def test_another_type_is_refused_by_name(server: EdsServer) -> None:
     cluster = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
     async with open_stream(server.port) as stream:
         await stream.want("default/a", type_url=cluster)
-        with pytest.raises(grpc.aio.AioRpcError, match=r"this service has .*ClusterLoadAssignment alone") as raised:
+        with pytest.raises(grpc.aio.AioRpcError, match=r"this service serves only .*ClusterLoadAssignment") as raised:
             await stream.read()
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 

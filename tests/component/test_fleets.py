@@ -130,13 +130,13 @@ async def test_a_dropped_fleet_is_watched_anew_under_its_name() -> None:
 async def test_one_fleet_more_than_the_limit_is_refused() -> None:
     async with run_node(hang) as url, run_fleets(replace(FAST, max_fleets=1)) as running:
         running.fleets.watch(build_spec(url))
-        with pytest.raises(OverBudget, match="there are 1 fleets at most"):
+        with pytest.raises(OverBudget, match="1 fleets are in use, at most 1 are allowed"):
             running.fleets.watch(build_spec(url, lag_threshold=5))
 
 
 async def test_a_pool_cannot_be_watched_where_none_are_read() -> None:
     async with run_fleets() as running:
-        with pytest.raises(ValueError, match="this scaler reads no pools"):
+        with pytest.raises(ValueError, match="this scaler runs without --pools"):
             running.fleets.watch(FleetSpec("tests", PoolSource("reads"), Bounds(1, 2, 3)))
 
 

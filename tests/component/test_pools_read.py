@@ -18,7 +18,12 @@ BUSY = {"replicaName": "reads-0", "weight": 100, "replicaClass": "fresh"}
 OUT = {"replicaName": "reads-1", "weight": 0, "replicaClass": "lagging", "lag": 7, "outOfService": True}
 
 
-UNREADY = {"type": "Ready", "status": "False", "reason": "NotEnoughReady", "message": "0 of 5 ready: 5 are starting"}
+UNREADY = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "NotEnoughReady",
+    "message": "0 of 5 replicas are ready: 5 starting",
+}
 CHANGED = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
 MEMORY = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7}
 

@@ -90,7 +90,7 @@ async def test_who_is_asked_too_often_is_asked_less_and_is_neither_lagging_nor_g
         first, second, third = (at for _, _, at in server.asked[:3])
         assert min(second - first, third - second) >= 1.9
         assert classes(fleet) == [UNKNOWN]
-        assert "asked too often (status 429: Rate Limit Exceeded)" in fleet.snapshot.replicas[0].standing.detail
+        assert "rate limited (status 429: Rate Limit Exceeded)" in fleet.snapshot.replicas[0].standing.detail
         assert set(running.fleets.stats.polls) == {"RateLimited"}
         server.serve = lambda path, _: read_answer("fresh") if path == "/" else GOOD
         await wait_until(lambda: classes(fleet) == [FRESH], seconds=20)

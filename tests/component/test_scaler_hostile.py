@@ -141,7 +141,7 @@ async def test_fleets_without_end_of_one_namespace_leave_room_for_others_and_are
     assert await asyncio.to_thread(read_metric, scaler, "fleets", "namespace") == 20
     refusals = scaler.events_named("callerRefused")
     assert 1 <= len(refusals) <= 3
-    assert refusals[0]["message"] == f"127.0.0.1 may have {FLEETS} fleets at most for namespace evil, and has {FLEETS}"
+    assert refusals[0]["message"] == f"127.0.0.1 has {FLEETS} fleets for namespace evil, at most {FLEETS} are allowed"
 
 
 async def test_calls_whose_request_never_comes_leave_others_room() -> None:

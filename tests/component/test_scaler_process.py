@@ -183,9 +183,9 @@ def test_a_port_in_use_is_an_error_that_names_the_flag(flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with start_scaler(flag, address) as scaler:
-            assert scaler.wait_until_ended() == 2
-    said = " ".join(event.get("text", "") for event in scaler.events)
-    assert f"{flag} {address} cannot be listened on" in said
+            assert scaler.wait_until_ended() == 1
+    said = " ".join(event.get("message", "") for event in scaler.events)
+    assert f"{flag} {address} cannot be bound" in said
     assert "Traceback" not in said
 
 
@@ -217,8 +217,8 @@ def test_tls_files_that_cannot_be_served_with_are_named_at_the_start(
         if content is not None:
             (tmp_path / name).write_bytes(content)
     with start_scaler(*flags) as scaler:
-        assert scaler.wait_until_ended() == 2
-    said = " ".join(" ".join(event.get("text", "") for event in scaler.events).split())
+        assert scaler.wait_until_ended() == 1
+    said = " ".join(" ".join(event.get("message", "") for event in scaler.events).split())
     assert f"{flag} {tmp_path / next(iter(files))}" in said
     assert why in said
     assert "Traceback" not in said

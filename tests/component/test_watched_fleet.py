@@ -75,7 +75,7 @@ async def test_fewer_known_than_wanted_is_an_error_once_in_half_an_hour() -> Non
     assert 300 <= first <= 330
     assert second - first == pytest.approx(1800, abs=15)
     assert reminder.reason == REPLICAS_MISSING
-    assert "Only 1 of 5 replicas asked for have been known for" in reminder.message
+    assert "Only 1 of 5 replicas have been found for" in reminder.message
     assert len([line for line in lines if line["event"] == "replicasMissing"]) == 1
     fleet.set_members(build_members(0, 1, 2, 3, 4), 100)
     fleet.publish()

@@ -66,7 +66,7 @@ WELL: Mapping[str, float] = {
     LEADING: 1.0,
     of("readpool_controller_failing_pools", **CONTROLLER): 0.0,
     of("readpool_controller_watched_pools", **CONTROLLER): 1.0,
-    of("readpool_controller_heard_pools", **CONTROLLER): 1.0,
+    of("readpool_controller_connected_pools", **CONTROLLER): 1.0,
     ENDPOINTS: 3.0,
     of("envoy_http_downstream_cx_active", **GATE): 20.0,
 }

@@ -105,7 +105,7 @@ def make_troubled(name: str = "stellar/core") -> FleetSnapshot:
     replicas = (
         make_replica("core-0", FRESH, 3),
         make_replica("core-1", LAGGING, 5000, rate=0.05),
-        make_replica("core-2", UNREACHABLE, 40, detail="Timeout: no answer within 4 s"),
+        make_replica("core-2", UNREACHABLE, 40, detail="Timeout: no response within 4 s"),
         make_replica("core-3", ReplicaClass.CATCHING_UP, 900, seconds_to_fresh=95.0),
         make_replica("core-4", ReplicaClass.FOREIGN, None, detail="answers for another network"),
         make_replica("core-5", ReplicaClass.UNKNOWN, None),

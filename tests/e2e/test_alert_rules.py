@@ -104,7 +104,7 @@ FAULTS = [
     fault("ReadPoolCertificateExpiresSoon", 15, {CERTIFICATE: 86_400.0}),
     fault("ReadPoolControllerNoLeader", 5, {LEADING: 0}),
     fault("ReadPoolControllerPoolsFail", 10, {of("readpool_controller_failing_pools", **CONTROLLER): 1}),
-    fault("ReadPoolControllerScalerUnreachable", 5, {of("readpool_controller_heard_pools", **CONTROLLER): 0}),
+    fault("ReadPoolControllerScalerUnreachable", 5, {of("readpool_controller_connected_pools", **CONTROLLER): 0}),
     fault("ReadPoolControllerEndpointsRefused", 10, {of("readpool_controller_eds_refusals_total", **CONTROLLER): 1}),
     fault("ReadPoolRouterDown", 5, {of("envoy_http_downstream_rq_total", **READERS): None}),
     fault("ReadPoolRouterErrors", 10, {ANSWERS[1]: 1000}),

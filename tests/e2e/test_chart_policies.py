@@ -134,9 +134,9 @@ def test_the_names_of_clients_become_flags_and_the_charts_own_are_among_them(hel
 
 
 def test_the_notes_say_where_anybody_may_call_the_scaler(helm: Helm) -> None:
-    said = "Any pod of the cluster may call the scaler"
+    said = "Any pod in the cluster can call the scaler"
     tls = (*GIVEN, "scaler.tls.enabled=true", "controller.scalerAuthentication=readpool")
-    assert f"{said}, in plain text: " in helm.render_notes()
-    assert f"{said}: " in helm.render_notes(*tls)
+    assert f"{said}, without TLS. " in helm.render_notes()
+    assert f"{said}. " in helm.render_notes(*tls)
     assert said not in helm.render_notes(*GIVEN, *MUTUAL)
     assert said not in helm.render_notes("scaler.networkPolicy.enabled=true")

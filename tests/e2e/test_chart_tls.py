@@ -182,7 +182,7 @@ def test_the_notes_show_the_scaled_object_to_write(
     helm: Helm, settings: Sequence[str], trigger: dict[str, str], parameters: list[str]
 ) -> None:
     notes = helm.render_notes("scaler.service.port=9191", ALONE, *settings)
-    start, end = notes.index("apiVersion:"), notes.index("What the scaler sees")
+    start, end = notes.index("apiVersion:"), notes.index("Open the scaler's live page")
     shown: list[Any] = list(yaml.safe_load_all(notes[start:end]))
     (external,) = shown[0]["spec"]["triggers"]
     metadata = external["metadata"]

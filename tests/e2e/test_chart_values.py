@@ -186,7 +186,7 @@ def test_the_guide_lists_every_value_with_its_default_and_what_the_schema_says()
 
 def test_the_notes_show_a_trigger_that_the_scaler_accepts(helm: Helm) -> None:
     notes = helm.render_notes(ALONE)
-    shown = yaml.safe_load(notes[notes.index("apiVersion:") : notes.index("What the scaler sees")])
+    shown = yaml.safe_load(notes[notes.index("apiVersion:") : notes.index("Open the scaler's live page")])
     (trigger,) = shown["spec"]["triggers"]
     assert parse_trigger(shown["metadata"]["namespace"], trigger["metadata"], allow_static_nodes=False)
 

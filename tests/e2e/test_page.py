@@ -28,7 +28,7 @@ async def test_what_changes_is_seen_without_a_reload(site: Site) -> None:
         await expect(fleet.locator(".row-state")).to_have_text("Degraded")
         await expect(fleet.locator(".fact-size .fact-value")).to_have_text("6 → 5")
         await expect(fleet.locator(".decision")).to_contain_text("3 are wanted and 2 lack for good.")
-        await expect(page).to_have_title("readpool · 1 fleet needs a look")
+        await expect(page).to_have_title("readpool · 1 fleet needs attention")
         assert await page.evaluate("window.isTheSamePage")
 
 
@@ -38,25 +38,25 @@ async def test_each_replica_has_its_class_in_a_word_and_a_shape_troubled_first(s
         rows = page.locator(".replicas tbody tr")
         await expect(rows).to_have_count(6)
         words = await page.locator(".cell-class .tag").all_text_contents()
-        assert words == ["Unreachable", "Lagging", "Other network", "Catching up", "Not yet seen", "Fresh"]
+        assert words == ["Unreachable", "Lagging", "Other network", "Catching up", "Not observed yet", "Fresh"]
         paths = page.locator(".cell-class .tag path")
         assert len(set(await paths.evaluate_all("paths => paths.map(path => path.getAttribute('d'))"))) == 6
         lagging = rows.nth(1)
         await expect(lagging.locator(".cell-ledger")).to_have_text("53,196,447")
         await expect(lagging.locator(".cell-lag")).to_have_text("5,000")
         await expect(lagging.locator(".cell-rate")).to_have_text("0.05/s")
-        await expect(lagging.locator(".cell-fresh")).to_have_text("not gaining")
+        await expect(lagging.locator(".cell-fresh")).to_have_text("not catching up")
         await expect(rows.nth(3).locator(".cell-fresh")).to_have_text("95 s")
-        await expect(rows.nth(0).locator(".cell-detail")).to_have_text("Timeout: no answer within 4 s")
+        await expect(rows.nth(0).locator(".cell-detail")).to_have_text("Timeout: no response within 4 s")
 
 
 @pytest.mark.parametrize(
     ("tip", "note"),
     [
-        pytest.param(Tip(TIP, NOW - 2), r"moved \d s ago", id="moving"),
-        pytest.param(Tip(TIP, NOW - 20, is_stalled=True), r"has not moved for \d\d s", id="stalled"),
-        pytest.param(Tip(TIP, NOW - 180, is_stalled=True, is_halted=True), r"halted: .* 3 min", id="halted"),
-        pytest.param(None, r"not known yet", id="unknown"),
+        pytest.param(Tip(TIP, NOW - 2), r"advanced \d s ago", id="moving"),
+        pytest.param(Tip(TIP, NOW - 20, is_stalled=True), r"stalled for \d\d s", id="stalled"),
+        pytest.param(Tip(TIP, NOW - 180, is_stalled=True, is_halted=True), r"halted for 3 min", id="halted"),
+        pytest.param(None, r"unknown", id="unknown"),
     ],
 )
 async def test_the_tip_says_whether_it_moves(site: Site, tip: Tip | None, note: str) -> None:
@@ -68,9 +68,9 @@ async def test_the_tip_says_whether_it_moves(site: Site, tip: Tip | None, note: 
 async def test_no_ground_to_decide_is_said_with_its_reason(site: Site) -> None:
     await site.fleets.put(make_snapshot("stellar/core", tip=None, decision=Decision(None, "NoReplicas", "None found.")))
     async with site.open() as page:
-        await expect(page.locator(".row-state")).to_have_text("No data to decide")
+        await expect(page.locator(".row-state")).to_have_text("No data")
         await expect(page.locator(".decision code")).to_have_text("NoReplicas")
-        await expect(page.locator(".fact-size .fact-note")).to_contain_text("held as they are")
+        await expect(page.locator(".fact-size .fact-note")).to_contain_text("size unchanged")
         await expect(page.locator(".none")).to_be_visible()
 
 
@@ -107,7 +107,7 @@ async def test_a_lost_connection_is_said_and_comes_back_by_itself(site: Site) ->
         await expect(page.locator(".fleet")).to_have_count(2)
         await site.server.stop()
         await expect(page.locator("#connection-words")).to_have_text("Disconnected")
-        await expect(page.locator("#stale")).to_contain_text(re.compile(r"What you see is from \d\d:\d\d:\d\d"))
+        await expect(page.locator("#stale")).to_contain_text(re.compile(r"Data as of \d\d:\d\d:\d\d"))
         assert "grayscale" in await page.locator(".fleets").evaluate("fleets => getComputedStyle(fleets).filter")
         await site.fleets.drop("b/core")
         await site.fleets.put(make_troubled("a/core"))

@@ -76,7 +76,7 @@ async def test_what_a_node_says_is_text_and_nothing_else(site: Site, words: str)
         await page.keyboard.press("End")
         await expect(first.locator(".chart-tip bdi")).to_have_text(words)
         assert await page.locator("main img, main script, main [onload], main [onerror]").count() == 0
-        await expect(page).to_have_title("readpool · 2 fleets need a look")
+        await expect(page).to_have_title("readpool · 2 fleets need attention")
 
 
 async def test_markup_could_not_be_made_even_if_the_page_tried(site: Site) -> None:
@@ -121,7 +121,7 @@ async def test_a_thousand_fleets_are_there_within_seconds_troubled_first(site: S
     async with site.open() as page:
         await expect(page.locator(".fleet")).to_have_count(1000, timeout=15_000)
         assert loop.time() - began < 15
-        await expect(page.locator("#totals")).to_contain_text("1,000 fleets, 1 needs a look.")
+        await expect(page.locator("#totals")).to_contain_text("1,000 fleets, 1 needs attention.")
         await expect(page.locator(".fleet").first).to_have_attribute("data-fleet", "team-700/core")
         assert await page.locator(".fleet.is-open").count() == 0
         await page.locator("#filter").fill("team-12")

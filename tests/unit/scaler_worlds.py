@@ -23,7 +23,7 @@ BORNE = 900.0
 """Requests/s that any replica of these worlds bears."""
 HPA_DOWN_SECONDS = 300.0
 DEADLINE_SECONDS = 3600.0
-REFUSED = PollFailure("ConnectionRefused", "nothing listens at that port")
+REFUSED = PollFailure("ConnectionRefused", "nothing listens on that port")
 TROUBLES = ("lag", "slow", "silent", "loop", "two-slow")
 NEWCOMERS = ("soon", "late", "never", "hangs", "stale", "dies")
 
@@ -248,7 +248,7 @@ def draw_reference(chance: Random, network: StagedNetwork) -> Callable[[float], 
 
     def say(now: float) -> Outcome:
         if chance.random() < fails:
-            return PollFailure("Timeout", "no answer within 4 s")
+            return PollFailure("Timeout", "no response within 4 s")
         newest, age = network.tell(now if follows else START)
         return NodeReport(
             newest + min(offset, 56_000_000),

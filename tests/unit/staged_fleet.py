@@ -24,7 +24,7 @@ OUT_OF_SYNC_SECONDS = 35.0
 """Core says that it has lost sync when it has closed no ledger for so long."""
 NETWORK = "Test SDF Network ; September 2015"
 SPEC = FleetSpec("stellar", ServiceSource("core", 11626), Bounds(2, 3, 10), lag_threshold=20)
-GONE = PollFailure("Timeout", "no answer within 4 s")
+GONE = PollFailure("Timeout", "no response within 4 s")
 
 
 class StagedNetwork:

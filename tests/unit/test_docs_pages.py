@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ PROGRAMS = {
         "git",
         "docker",
         "cosign",
+        "sha256sum",
         "curl",
         "python",
         "pip",
@@ -92,6 +94,7 @@ KINDS = {
 """What commands of kubectl in our pages may name."""
 
 
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PINS = "devtools/cluster/pins/keda/go.mod"
 
 
@@ -259,3 +262,21 @@ def test_the_commands_of_the_quick_start_are_its_scripts() -> None:
     pinned = re.search(r"kedacore/keda/v2 v(\S+)", (ROOT / PINS).read_text(encoding="utf-8"))
     assert pinned, PINS
     assert f"--version {pinned[1]} " in commands[1], "the KEDA that the tests run"
+
+
+@pytest.mark.parametrize("program", ["scaler", "controller"])
+def test_the_architecture_has_a_row_for_each_room(program: str) -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(rf"^\| `{program}/(\w+)`", text, re.MULTILINE)
+    rooms = {path.parent.name for path in (ROOT / program).glob("*/__init__.py")}
+    assert sorted(rows) == sorted(rooms)
+    contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
+    pure = {module for one in contracts if one["name"].startswith("Pure modules") for module in one["source_modules"]}
+    marked = re.findall(rf"^\| `{program}/(\w+)` ●", text, re.MULTILINE)
+    assert sorted(marked) == sorted(room for room in rooms if f"{program}.{room}" in pure), "● marks the pure ones"
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(words) >= 40
+    assert words == sorted(set(words), key=str.lower)

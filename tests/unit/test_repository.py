@@ -10,8 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.version import Version
 
 import readpool
+from devtools.release.versions import to_chart_version
 from lock.check import compute_misfits, compute_orphans, parse_pins
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +120,18 @@ def test_the_version_is_the_same_wherever_it_stands() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest = re.search(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
     assert newest
-    assert readpool.__version__ == PYPROJECT["project"]["version"] == metadata.version("readpool") == newest[1]
+    version = PYPROJECT["project"]["version"]
+    assert readpool.__version__ == version == metadata.version("readpool")
+    # Between two releases it is a development version of the next: no image carries a release's name by mistake.
+    assert version == newest[1] or re.fullmatch(r"\d+\.\d+\.\d+\.dev\d+", version)
+    assert Version(version) >= Version(newest[1])
+    chart = yaml.safe_load((ROOT / "charts" / "readpool" / "Chart.yaml").read_text(encoding="utf-8"))
+    assert (chart["version"], chart["appVersion"]) == (to_chart_version(version), version)
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^ARG VERSION=(.*)$", dockerfile, re.MULTILINE) == [version] * 2
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {tag for page in pages for tag in re.findall(r"/readpool:(\d[\w.]*)", page.read_text(encoding="utf-8"))}
+    assert named == {version}, "the chart pulls the tag of its appVersion"
 
 
 def test_each_package_says_that_it_is_typed() -> None:
@@ -127,7 +141,9 @@ def test_each_package_says_that_it_is_typed() -> None:
 def test_the_image_is_built_from_the_lock_on_a_base_of_choice_and_runs_as_nobody() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     stages = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
-    assert re.search(r"^ARG BASE=python:3\.11-slim$", dockerfile[: dockerfile.index("FROM ")], re.MULTILINE)
+    base = re.search(r"^ARG BASE=(.*)$", dockerfile[: dockerfile.index("FROM ")], re.MULTILINE)
+    assert base
+    assert re.fullmatch(r"python:3\.14-slim-[a-z]+@sha256:[0-9a-f]{64}", base[1])
     assert stages == ["${BASE}", "${BASE}", "${BASE}", "readpool"], "each from the base; what comes last is readpool's"
     assert "--require-hashes" in dockerfile
     assert "lock/runtime.txt" in dockerfile

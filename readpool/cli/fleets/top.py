@@ -85,7 +85,7 @@ async def _show(console: Console, endpoint: Endpoint, request: pb.WatchRequest, 
 async def _print_once(
     console: Console, endpoint: Endpoint, request: pb.WatchRequest, board: Board, output: Output
 ) -> int:
-    await _gather(endpoint, request, board)
+    await gather(endpoint, request, board)
     if board.outage or board.is_missing:
         click.echo(make_printable(board.remark().removesuffix(" Trying again.")), err=True)
         return 1
@@ -103,7 +103,7 @@ async def _print_once(
     return 0
 
 
-async def _gather(endpoint: Endpoint, request: pb.WatchRequest, board: Board) -> None:
+async def gather(endpoint: Endpoint, request: pb.WatchRequest, board: Board) -> None:
     """Record events until an outage, a fleet's second snapshot, or silence once connected."""
     events = watch(endpoint, request)
     while True:

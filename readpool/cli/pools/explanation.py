@@ -95,7 +95,7 @@ def _say_by_status(pool: ReadOnlyPool) -> str:
     if status.observed_at is None:
         return "The scaler has not reported on this pool yet, so the size stays as it is."
     fresh = _find_condition(pool, "Fresh")
-    if fresh is not None and fresh.reason in {reasons.SCALER_SILENT, reasons.NETWORK_HALTED}:
+    if fresh is not None and fresh.reason in {reasons.SCALER_UNREACHABLE, reasons.NETWORK_HALTED}:
         return f"The size stays as it is: {fresh.message.rstrip('.')}."
     if status.desired_replicas is None:
         return "The scaler could not decide when it last reported, so the size stays as it is."

@@ -13,7 +13,7 @@ from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.pool.status import Verdict
 
-NOT_UNDERSTOOD = "NotUnderstood"
+INVALID_SPEC = "InvalidSpec"
 NOT_RECONCILED = "NotReconciled"
 """No controller has said anything of it yet."""
 _GOOD = {"Stalled": Verdict.FALSE, "Ready": Verdict.TRUE, "Fresh": Verdict.TRUE, "Routing": Verdict.TRUE}
@@ -57,7 +57,7 @@ def read_entry(manifest: Mapping[str, Any]) -> PoolEntry:
 def say_state(entry: PoolEntry) -> str:
     """Say in one word how a pool is: Ready, or the reason for the first thing that is not as it should be."""
     if entry.pool is None:
-        return NOT_UNDERSTOOD
+        return INVALID_SPEC
     if entry.pool.spec.paused:
         return "Paused"
     said = {condition.type: condition for condition in entry.pool.status.conditions}

@@ -59,7 +59,7 @@ def check_text(file: str, text: str, rules: Rules) -> tuple[list[Checked], int]:
 def _check(file: str, document: Document, rules: Rules) -> Checked | None:
     value = document.value
     if not isinstance(value, Mapping):
-        problem = Finding("", "not a Kubernetes object: it has to be a mapping with apiVersion, kind and metadata")
+        problem = Finding("", "not a Kubernetes object: it must be a mapping with apiVersion, kind and metadata")
         return _build(file, document, "", "", [problem])
     kind, name = str(value.get("kind", "")), _say_name(value, rules)
     if is_pool(value):

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from controller.core_config.core_config import ConfigError, CoreSettings, build_core_config
-from controller.core_config.core_config_version import FIRST_WITH_QUERY_SERVER, has_query_server
+from controller.core_config.core_config_version import FIRST_WITH_QUERY_SERVER, has_query_server, parse_major
 from readpool.cli.validation.findings import Finding, Level
 from readpool.cli.validation.schema_walk import walk_schema
 from readpool.networks import NetworkFacts
@@ -33,7 +33,7 @@ def check_pool(manifest: Mapping[str, Any]) -> list[Finding]:
         return findings
     for part in ("metadata", "spec"):
         if manifest.get(part) is not None and not isinstance(manifest[part], Mapping):
-            return [Finding(part, f"{part}: has to be a mapping")]
+            return [Finding(part, f"{part}: must be a mapping")]
     findings = list(walk_schema(_find_schema(), manifest, ""))
     findings += [Finding(error.field, str(error)) for error in list_problems(manifest)]
     return findings or list(_check_configuration(parse_pool(manifest)))
@@ -42,7 +42,7 @@ def check_pool(manifest: Mapping[str, Any]) -> list[Finding]:
 def _check_type(manifest: Mapping[str, Any]) -> Iterator[Finding]:
     for field, allowed in (("apiVersion", API_VERSION), ("kind", KIND)):
         if manifest.get(field) != allowed:
-            yield Finding(field, f"{field}: {manifest.get(field)!r} is not allowed; it has to be {allowed}")
+            yield Finding(field, f"{field}: {manifest.get(field)!r} is invalid; it must be {allowed}")
 
 
 @cache
@@ -70,6 +70,11 @@ def _check_configuration(pool: ReadOnlyPool) -> Iterator[Finding]:
     except ConfigError as error:
         field = str(error).partition(":")[0]
         yield Finding(f"spec.{field}", f"spec.{error}")
+    major, protocol = parse_major(spec.version), network.protocol
+    if major is not None and protocol is not None and major < protocol.number:
+        needed = f"{spec.network} is at Protocol {protocol.number}: set spec.version to {protocol.number} or newer"
+        words = f"Stellar Core {spec.version} supports Protocol {major} at most, and {needed}"
+        yield Finding("spec.version", f"spec.version: {words}", Level.WARNING)
     if not has_query_server(spec.version):
         first = f"readers need {FIRST_WITH_QUERY_SERVER}.0 or later: this Core has no query server"
         yield Finding("spec.version", f"spec.version: {spec.version!r} serves GET /info alone; {first}", Level.WARNING)

@@ -23,7 +23,7 @@ def check_scaled_object(manifest: Mapping[str, Any], *, namespace: str, allow_st
     spec = manifest.get("spec")
     triggers = spec.get("triggers") if isinstance(spec, Mapping) else None
     if not isinstance(triggers, list) or not triggers:
-        return [Finding("spec.triggers", "spec.triggers: missing; it has to be a list of triggers")]
+        return [Finding("spec.triggers", "spec.triggers: required, but missing; it must be a list of triggers")]
     metadata = manifest.get("metadata")
     given = metadata.get("namespace") if isinstance(metadata, Mapping) else None
     own = given if isinstance(given, str) and given else namespace
@@ -50,15 +50,16 @@ def _check_trigger(trigger: Any, path: str, namespace: str, *, allow_static_node
         return
     metadata, where = trigger.get("metadata"), f"{path}.metadata"
     if not isinstance(metadata, Mapping):
-        yield Finding(where, f"{where}: missing; it has to name a pool or a service")
+        yield Finding(where, f"{where}: required, but missing; it must name a pool or a service")
         return
     odd = [key for key, value in metadata.items() if not isinstance(value, str)]
     for key in odd:
-        yield Finding(
-            f"{where}.{key}", f"{where}.{key}: {metadata[key]!r} is not allowed; it has to be text, in quotes"
-        )
+        yield Finding(f"{where}.{key}", f"{where}.{key}: {metadata[key]!r} is not allowed; it must be text, in quotes")
     if not metadata.get("scalerAddress") and "scalerAddressFromEnv" not in metadata:
-        yield Finding(where, f"{where}.scalerAddress: missing; it has to be HOST:PORT of the scaler's headless Service")
+        yield Finding(
+            where,
+            f"{where}.scalerAddress: required, but missing; it must be HOST:PORT of the scaler's headless Service",
+        )
     if not odd:
         yield from _parse(dict(metadata), where, namespace, allow_static_nodes=allow_static_nodes)
 

@@ -63,7 +63,7 @@ export class LagChart {
     mark(this.drawing, "width", String(this.scale.width));
     mark(this.drawing, "height", String(this.scale.height));
     this.layer.replaceChildren(this.#aboveThreshold(), ...this.#grid(), ...this.#lines());
-    say(this.key, `lags from ${number(threshold)}`);
+    say(this.key, `lagging at ${number(threshold)}`);
     this.#describe();
     this.cursor.draw(this.scale, this.#classes);
   }
@@ -92,13 +92,21 @@ export class LagChart {
     const crossed = quiet.filter(({ column }) => column.some((lag) => lag >= this.#fleet.threshold));
     const calm = quiet.filter((line) => !crossed.includes(line));
     yield s("path", { class: "line is-bundle", d: calm.map(({ column }) => this.#path(column)).join("") });
-    for (const { name, column } of crossed) yield this.#line(name, column, "is-fresh", `url(#${this.#gradient})`);
+    for (const { name, column } of crossed) yield* this.#crossing(name, column);
     for (const { name, column, its } of loud) yield this.#line(name, column, `is-${its}`);
     const lit = lines.find(({ name }) => name === this.#highlight);
     if (lit) yield this.#line(lit.name, lit.column, `is-${lit.its} is-lit`);
     const known = (some) => some.map((line) => ({ ...line, lag: lastKnown(line.column) })).filter(({ lag }) => lag !== null);
     const fresh = known(quiet.filter(({ its }) => its === "fresh")).map(({ lag }) => lag);
     yield* drawLabels(known(loud), fresh, this.scale);
+  }
+
+  // Whoever is fresh now either caught up for the first time, or lagged in between.
+  *#crossing(name, column) {
+    const arrived = this.#record.arrival(column, this.#fleet.threshold);
+    const later = column.map((lag, row) => (row >= arrived ? lag : null));
+    if (arrived > 0) yield this.#line(name, column.slice(0, arrived + 1), "is-catchingUp");
+    yield this.#line(name, later, "is-fresh", `url(#${this.#gradient})`);
   }
 
   #line(name, column, classes, stroke = "var(--tone)") {
@@ -109,7 +117,7 @@ export class LagChart {
     const { times } = this.#record;
     let path = "";
     let pen = "M";
-    for (let row = 0; row < times.length; row += 1) {
+    for (let row = 0; row < column.length; row += 1) {
       if (column[row] === null) {
         pen = "M";
         continue;
@@ -136,7 +144,7 @@ export class LagChart {
     const furthest = lag < 0 ? "" : ` Furthest behind now: ${worst}, ${count(lag, "ledger")}.`;
     const span = duration(this.scale.end - this.scale.begin);
     say(this.title, `Lag of ${count(this.#classes.size, "replica")} of ${name}`);
-    say(this.desc, `Ledgers behind the tip over ${span}, logarithmic; a replica lags from ${number(threshold)}.${furthest}`);
+    say(this.desc, `Ledgers behind the tip over ${span}, logarithmic; a replica is lagging at ${number(threshold)}.${furthest}`);
   }
 }
 

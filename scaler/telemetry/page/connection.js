@@ -41,8 +41,8 @@ export function sayConnection() {
   document.getElementById("stale").hidden = connection !== "lost";
   if (connection !== "lost") return;
   const wait = retryAt - Date.now();
-  say(document.getElementById("stale-since"), `What you see is from ${clock(lostSince)}.`);
-  say(document.getElementById("stale-wait"), wait > 500 ? `Trying again in ${duration(wait / 1000)}.` : "Trying again.");
+  say(document.getElementById("stale-since"), `Data as of ${clock(lostSince)}.`);
+  say(document.getElementById("stale-wait"), wait > 500 ? `Reconnecting in ${duration(wait / 1000)}.` : "Reconnecting…");
 }
 
 function heardNow() {

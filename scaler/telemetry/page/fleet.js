@@ -4,8 +4,10 @@ import { LagChart } from "./chart.js";
 import { h, mark, say, setShape, shape } from "./dom.js";
 import { LagRecord } from "./record.js";
 import { ReplicaTable } from "./replicas.js";
-import { CLASSES, HEALTHS, duration, network, number } from "./words.js";
+import { SizeChart, SizeRecord } from "./size_chart.js";
+import { CLASSES, HEALTHS, count, duration, latency, network, number, perSecond, percent } from "./words.js";
 
+const REASONS = "https://github.com/readpool/readpool/blob/main/docs/policy.md";
 const IN_BAR = ["fresh", "catchingUp", "unknown", "lagging", "foreign", "unreachable"];
 
 export class FleetView {
@@ -13,6 +15,7 @@ export class FleetView {
   replicas = [];
   isOpen = false;
   #record = new LagRecord();
+  #sizes = new SizeRecord();
   #body = null;
   #bar = new Map();
 
@@ -42,6 +45,7 @@ export class FleetView {
 
   begin(history) {
     this.#record.begin(history);
+    this.#sizes.begin(history.sizes ?? []);
   }
 
   hear({ at, replicas }) {
@@ -51,6 +55,7 @@ export class FleetView {
 
   /** Show what is known; `now` is the scaler's time. */
   render(now) {
+    this.#sizes.add(this.summary);
     const { health, counts, bounds, known, desired, maxLag, tip } = this.summary;
     const its = HEALTHS[health];
     this.element.dataset.health = health;
@@ -83,18 +88,19 @@ export class FleetView {
   #buildBody() {
     this.facts = {};
     const facts = h("dl", { class: "facts" });
-    for (const [key, word] of [["tip", "Network tip"], ["fresh", "Fresh"], ["size", "Replicas"], ["lag", "Furthest behind"]]) {
+    for (const [key, word] of [["tip", "Network tip"], ["fresh", "Fresh"], ["size", "Replicas"], ["lag", "Furthest behind"], ["reads", "Requests"], ["load", "Learned capacity"]]) {
       const value = h("dd", { class: "fact-value" });
       const note = h("dd", { class: "fact-note" });
       this.facts[key] = { value, note };
       facts.append(h("div", { class: `fact fact-${key}` }, h("dt", {}, word), value, note));
     }
     this.message = h("span");
-    this.reason = h("code");
+    this.reason = h("a", { class: "reason", href: REASONS, target: "_blank", rel: "noopener noreferrer" }, h("code"));
     this.chart = new LagChart(this.#record);
+    this.sizes = new SizeChart(this.#sizes);
     this.table = new ReplicaTable((name) => this.chart.highlight(name));
     const decision = h("p", { class: "decision" }, this.message, " ", this.reason);
-    const body = h("div", { class: "fleet-body" }, facts, decision, h("div", { class: "two" }, this.chart.element, this.table.element));
+    const body = h("div", { class: "fleet-body" }, facts, decision, h("div", { class: "two" }, h("div", { class: "charts" }, this.chart.element, this.sizes.element), this.table.element));
     this.element.append(body);
     return body;
   }
@@ -102,24 +108,35 @@ export class FleetView {
   #renderBody(now) {
     const { counts, bounds, known, desired, maxLag, threshold, message, reason } = this.summary;
     const others = IN_BAR.filter((its) => its !== "fresh" && counts[its] > 0);
-    this.#fact("fresh", sayFresh(counts.fresh, bounds[1]), sayOthers(others, counts) || (known > 0 ? `${number(bounds[1])} wanted` : "no replica is known"));
+    this.#fact("fresh", sayFresh(counts.fresh, bounds[1]), sayOthers(others, counts) || (known > 0 ? `target ${number(bounds[1])}` : "no replicas found"));
     const size = desired === null || desired === known ? number(known) : `${number(known)} → ${number(desired)}`;
-    const wish = desired === null ? "held as they are" : `${number(desired)} desired`;
+    const wish = desired === null ? "size unchanged" : `${number(desired)} desired`;
     this.#fact("size", size, `${wish}, ${number(bounds[0])} to ${number(bounds[2])} allowed`);
-    this.#fact("lag", number(maxLag), maxLag === null ? "nobody's lag is known" : `${maxLag === 1 ? "ledger" : "ledgers"}; lags from ${number(threshold)}`);
+    this.#fact("lag", number(maxLag), maxLag === null ? "lag unknown" : `${maxLag === 1 ? "ledger" : "ledgers"}; lagging at ${number(threshold)}`);
     this.#renderTip(now);
     say(this.message, message);
-    say(this.reason, reason);
+    say(this.reason.firstChild, reason);
+    mark(this.reason, "title", `What ${reason} means`);
+    this.#renderReads();
+    this.sizes.update(this.summary, now);
     this.table.update(this.replicas, now);
     this.chart.update(this.summary, this.replicas, now);
   }
 
+  #renderReads() {
+    const { requests, learned, forLoad } = this.summary;
+    const met = requests && `${latency(requests.p90)} p90, ${percent(requests.errors)} errors`;
+    this.#fact("reads", requests ? perSecond(requests.rate) : "–", requests ? met : "gates report none");
+    const needed = forLoad > 0 ? `a replica; ${count(forLoad, "replica")} for the load` : "a replica";
+    this.#fact("load", learned === null ? "–" : perSecond(learned), learned === null ? "not learned yet" : needed);
+  }
+
   #renderTip(now) {
     const { tip } = this.summary;
-    if (!tip) return this.#fact("tip", "–", "not known yet");
+    if (!tip) return this.#fact("tip", "–", "unknown");
     const age = now - tip.movedAt;
     const ago = duration(age);
-    const notes = { moving: age < 1.5 ? "moved just now" : `moved ${ago} ago`, stalled: `has not moved for ${ago}`, halted: `halted: has not moved for ${ago}` };
+    const notes = { moving: age < 1.5 ? "advanced just now" : `advanced ${ago} ago`, stalled: `stalled for ${ago}`, halted: `halted for ${ago}` };
     this.#fact("tip", number(tip.ledger), notes[tip.state]);
     mark(this.facts.tip.note.parentElement, "data-state", tip.state);
     return undefined;

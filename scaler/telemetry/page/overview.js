@@ -1,9 +1,9 @@
-// Above the list: how many fleets need a look, and which of them to show.
+// Above the list: how many fleets need attention, and which of them to show.
 
 import { arrange, h, say, shape } from "./dom.js";
 import { HEALTHS, count, network, number } from "./words.js";
 
-const TROUBLED = 2; // from this level of health on a fleet needs a look
+const TROUBLED = 2; // from this level of health on, a fleet needs attention
 
 const chips = new Map();
 let words = [];
@@ -27,18 +27,18 @@ export function isChosen({ name, summary }) {
   return words.every((word) => text.includes(word));
 }
 
-/** How many of the fleets need a look, in a few words. */
+/** How many fleets need attention, in a few words. */
 export function sayTrouble(views) {
   const troubled = countTroubled(views);
   if (views.length === 0) return "no fleets";
-  return troubled === 0 ? "all fresh" : count(troubled, "fleet needs a look", "fleets need a look");
+  return troubled === 0 ? "all fresh" : count(troubled, "fleet needs attention", "fleets need attention");
 }
 
 /** Show the totals, and a chip for each health that is there; `onChoice` is called when one is pressed. */
 export function renderOverview(views, onChoice) {
   const sum = (read) => views.reduce((total, { summary }) => total + read(summary), 0);
   const troubled = countTroubled(views);
-  const look = troubled === 0 ? "none needs a look" : count(troubled, "needs a look", "need a look");
+  const look = troubled === 0 ? "none needs attention" : count(troubled, "needs attention", "need attention");
   const replicas = `${number(sum(({ counts }) => counts.fresh))} of ${count(sum(({ known }) => known), "replica")} fresh`;
   say(document.getElementById("totals"), `${count(views.length, "fleet")}, ${look}. ${replicas}.`);
   renderChips(views, onChoice);

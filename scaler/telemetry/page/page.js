@@ -166,7 +166,7 @@ function renderList() {
   find("columns").hidden = isFew || shown.every((view) => view.isOpen);
   find("nothing").hidden = !isComplete || shown.length > 0 || (all.length === 0 && only.length === 0);
   find("only").hidden = only.length === 0;
-  say(find("only-words"), `Only ${only.join(", ")}.`);
+  say(find("only-words"), `Showing only ${only.join(", ")}.`);
   document.title = `readpool · ${isComplete ? sayTrouble(all) : "connecting"}`;
   renderOverview(all, render);
 }

@@ -1,6 +1,7 @@
 // The lag of each replica of one fleet over the last minutes, as the scaler recorded it, carried on with what comes live.
 
 const SPAN = 16 * 60;
+const FULL = 15 * 60;
 const STEP = 1;
 const UNANSWERED = new Set(["unreachable", "unknown", "foreign"]);
 
@@ -39,6 +40,16 @@ export class LagRecord {
   valuesAt(row) {
     const values = [...this.lags].map(([name, column]) => ({ name, lag: column[row] })).filter(({ lag }) => lag !== null);
     return values.sort((a, b) => b.lag - a.lag || (a.name < b.name ? -1 : 1));
+  }
+
+  /** The row up to which a replica was on its way to fresh for the first time; -1 for one that was fresh before. */
+  arrival(column, threshold) {
+    const first = column.findIndex((lag) => lag !== null);
+    if (first < 0 || column[first] < threshold) return -1;
+    const isCut = first === 0 && this.times.at(-1) - this.times[0] > FULL; // what it was before is not known any more
+    if (isCut) return -1;
+    const fresh = column.findIndex((lag) => lag !== null && lag < threshold);
+    return fresh < 0 ? column.length - 1 : fresh;
   }
 
   /** The largest lag of the whole record. */

@@ -1,7 +1,7 @@
 // The table of one fleet's replicas, troubled first.
 
 import { arrange, h, mark, say, setShape, shape } from "./dom.js";
-import { CLASSES, clock, duration, untilFresh, number, rate } from "./words.js";
+import { CLASSES, clock, count, duration, latency, untilFresh, number, perSecond, percent, rate } from "./words.js";
 
 const COLUMNS = [
   ["replica", "Replica"],
@@ -9,10 +9,11 @@ const COLUMNS = [
   ["ledger", "Ledger"],
   ["lag", "Lag"],
   ["rate", "Rate"],
-  ["fresh", "Until fresh"],
-  ["detail", "In its own words"],
+  ["reads", "Requests"],
+  ["fresh", "Time to fresh"],
+  ["detail", "Node status"],
 ];
-const NUMBERS = new Set(["ledger", "lag", "rate"]);
+const NUMBERS = new Set(["ledger", "lag", "rate", "reads"]);
 const NATURAL = new Intl.Collator("en", { numeric: true });
 
 export class ReplicaTable {
@@ -24,8 +25,11 @@ export class ReplicaTable {
     this.body = h("tbody", { role: "rowgroup" });
     const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads));
     const table = h("table", { class: "replicas", role: "table" }, head, this.body);
-    this.none = h("p", { class: "none" }, "No replica is known.");
-    this.element = h("div", { class: "replicas-box", tabindex: "0", role: "region", "aria-label": "Replicas" }, table, this.none);
+    this.none = h("p", { class: "none" }, "No replicas found.");
+    this.more = h("p", { class: "more", "aria-hidden": "true" });
+    this.element = h("div", { class: "replicas-box", tabindex: "0", role: "region", "aria-label": "Replicas" }, table, this.none, this.more);
+    this.element.addEventListener("scroll", () => this.#sayMore(), { passive: true });
+    new ResizeObserver(() => this.#sayMore()).observe(this.element);
     this.body.addEventListener("pointerover", (event) => onPoint(event.target.closest("tr")?.dataset.replica ?? null));
     this.body.addEventListener("pointerleave", () => onPoint(null));
   }
@@ -40,7 +44,19 @@ export class ReplicaTable {
     }
     this.#rows = rows;
     this.none.hidden = rows.size > 0;
+    mark(this.element, "data-reads", String(replicas.some(({ requests }) => requests !== null)));
     arrange(this.body, [...rows.values()].map(({ element }) => element));
+    this.#sayMore();
+  }
+
+  // A box that ends between two rows looks as if that were all.
+  #sayMore() {
+    const { scrollTop, scrollHeight, clientHeight } = this.element;
+    const hidden = scrollHeight - clientHeight - scrollTop;
+    const row = this.body.firstElementChild?.offsetHeight ?? 0;
+    const below = row > 0 ? Math.round(hidden / row) : 0;
+    this.more.hidden = below < 1;
+    say(this.more, below < 1 ? "" : `${count(below, "more replica")} below`);
   }
 }
 
@@ -71,6 +87,10 @@ function ownWords({ class: its, state, detail }) {
   return detail.startsWith(state) ? detail : [state, detail].filter((text) => text !== "").join(" · ");
 }
 
+function sayReads({ p90, errors }) {
+  return `${latency(p90)} p90, ${percent(errors)} errors`;
+}
+
 function updateRow({ element, cells, icon, word, since, own }, replica, now) {
   const its = CLASSES[replica.class];
   mark(element, "class", `is-${replica.class}`);
@@ -82,6 +102,8 @@ function updateRow({ element, cells, icon, word, since, own }, replica, now) {
   say(cells.ledger, number(replica.ledger));
   say(cells.lag, number(replica.lag));
   say(cells.rate, rate(replica.rate));
+  say(cells.reads, replica.requests ? perSecond(replica.requests.rate) : "");
+  mark(cells.reads, "title", replica.requests ? sayReads(replica.requests) : "");
   say(cells.fresh, untilFresh(replica));
   const words = ownWords(replica);
   say(own, words);

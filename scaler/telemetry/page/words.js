@@ -6,14 +6,14 @@ export const CLASSES = {
   lagging: { word: "Lagging", rank: 1, shape: "M.8 2h10.4L6 11.2z" },
   foreign: { word: "Other network", rank: 2, shape: "M6 .3l5.7 5.7L6 11.7.3 6z" },
   catchingUp: { word: "Catching up", rank: 3, shape: "M6 .8l5.2 9.2H.8z" },
-  unknown: { word: "Not yet seen", rank: 4, shape: "M6 1.8a4.2 4.2 0 1 0 .01 0z", stroke: true },
+  unknown: { word: "Not observed yet", rank: 4, shape: "M6 1.8a4.2 4.2 0 1 0 .01 0z", stroke: true },
   fresh: { word: "Fresh", rank: 5, shape: "M6 1a5 5 0 1 0 .01 0z" },
 };
 
 /** How a fleet is: its word, the colour it borrows, and its shape. */
 export const HEALTHS = {
   none_fresh: { word: "None fresh", tone: "unreachable", shape: CLASSES.unreachable.shape, stroke: true },
-  no_data: { word: "No data to decide", tone: "lagging", shape: CLASSES.unknown.shape, stroke: true },
+  no_data: { word: "No data", tone: "lagging", shape: CLASSES.unknown.shape, stroke: true },
   halted: { word: "Network halted", tone: "unreachable", shape: "M1.5 1h3.5v10H1.5zM7 1h3.5v10H7z" },
   stalled: { word: "Network stalled", tone: "lagging", shape: "M1.5 1h3.5v10H1.5zM7 1h3.5v10H7z" },
   degraded: { word: "Degraded", tone: "lagging", shape: CLASSES.lagging.shape },
@@ -42,7 +42,7 @@ export const clock = (at) => CLOCK.format(at * 1000);
 export const shortClock = (at) => SHORT_CLOCK.format(at * 1000);
 
 /** The name of a network from its passphrase, which is a node's word unless it is a known one. */
-export const network = (passphrase) => (passphrase ? (NETWORKS[passphrase] ?? passphrase) : "network not known yet");
+export const network = (passphrase) => (passphrase ? (NETWORKS[passphrase] ?? passphrase) : "network unknown");
 
 /** How long, in at most two units. */
 export function duration(seconds) {
@@ -60,9 +60,23 @@ export function rate(value) {
   return `${Math.abs(value) < 10 ? value.toFixed(2) : number(Math.round(value))}/s`;
 }
 
+/** How many requests a second. */
+export function perSecond(value) {
+  return `${value < 10 ? value.toFixed(1) : number(Math.round(value))}/s`;
+}
+
+/** A time of milliseconds. */
+export function latency(value) {
+  if (value === null) return "–";
+  return value < 1000 ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+}
+
+/** A share of a hundred. */
+export const percent = (value) => `${value === 0 || value >= 10 ? Math.round(value) : value.toFixed(1)} %`;
+
 /** How long until a replica is fresh. */
 export function untilFresh(replica) {
   if (replica.class === "fresh" || replica.class === "unreachable") return "";
   if (replica.toFresh !== null) return duration(replica.toFresh);
-  return replica.class === "lagging" ? "not gaining" : "";
+  return replica.class === "lagging" ? "not catching up" : "";
 }

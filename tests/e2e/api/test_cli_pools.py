@@ -137,11 +137,11 @@ async def test_without_the_scaler_the_status_explains_and_says_that_it_does(api_
 
 async def test_the_scalers_own_sentence_explains_where_it_is_asked(api_server: ApiServer, pool: str) -> None:
     decision = pb.Decision(desired_replicas=6, reason="ReplacingUnhealthy", unhealthy=1)
-    decision.message = "5 wanted fresh + 1 lagging for 72 s = 6"
+    decision.message = "target 5 + 1 lagging for 72 s = 6"
     async with serve(PlayingObserver([pb.Snapshot(fleet=f"{pool}/readers", decision=decision)])) as observer:
         code, out, _ = await run(api_server, "explain", "readers", "-n", pool, "--scaler", observer.address)
     assert code == 0
-    assert "The scaler wants 6 (ReplacingUnhealthy): 5 wanted fresh + 1 lagging for 72 s = 6." in out
+    assert "The scaler wants 6 (ReplacingUnhealthy): target 5 + 1 lagging for 72 s = 6." in out
     assert observer.requests == [pb.WatchRequest(pool=pb.Pool(namespace=pool, name="readers"))]
 
 

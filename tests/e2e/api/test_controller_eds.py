@@ -112,7 +112,7 @@ async def test_its_metrics_tell_of_streams_answers_and_refusals(stage: Controlle
                 "streams": 1.0,
                 "refusals_total": 1.0,
                 'pushes_total{variant="Delta"}': 1.0,
-                'pushes_total{variant="Whole"}': 0.0,
+                'pushes_total{variant="StateOfTheWorld"}': 0.0,
                 'pushes_total{variant="Fetch"}': 0.0,
             }
 

@@ -171,7 +171,7 @@ async def test_a_namespace_that_is_being_deleted_is_left_to_end(stage: Controlle
             refused = [one for one, status in stage.relay.answered[before:] if status == FORBIDDEN and one.is_write]
     assert [one.path.rpartition("/")[2] for one in refused] == ["pool"]
     told = [entry for entry in logged if "namespace" in entry["event"]]
-    assert [(entry["event"], entry["log_level"]) for entry in told] == [("namespace is being deleted", "info")]
+    assert [(entry["event"], entry["log_level"]) for entry in told] == [("namespaceTerminating", "info")]
     assert [entry for entry in logged if entry["log_level"] in ("warning", "error")] == []
 
 

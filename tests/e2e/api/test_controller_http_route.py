@@ -115,7 +115,7 @@ async def test_a_route_is_written_once_the_kind_comes_and_said_to_be_missing_unt
         assert await stage.get(SERVICE, "pool-fresh") is None
         await define_routes(stage)
         await until_backends(stage, (500, 5), (0, 0))
-        await stage.until_condition("Routing", status="True", reason="ByFreshness")
+        await stage.until_condition("Routing", status="True", reason="WeightedByFreshness")
         await stage.until_quiet()
         await remove(stage.client, HTTP_ROUTE)
         await stage.until_condition("Routing", status="False", reason="GatewayApiMissing")

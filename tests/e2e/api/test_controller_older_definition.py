@@ -35,7 +35,7 @@ async def test_a_pool_that_cannot_be_read_is_stalled_until_it_can(lax_stage: Con
     async with stage.controller():
         await stage.apply("good")
         await stage.apply(minReplicas=9, targetReplicas=2, maxReplicas=2)
-        condition = await stage.until_condition("Stalled", status="True", reason="NotUnderstood")
+        condition = await stage.until_condition("Stalled", status="True", reason="InvalidSpec")
         assert "spec.minReplicas" in condition["message"]
         await stage.until_there(STATEFUL_SET, "good")
         assert await stage.get(STATEFUL_SET, "pool") is None
@@ -44,7 +44,7 @@ async def test_a_pool_that_cannot_be_read_is_stalled_until_it_can(lax_stage: Con
         await asyncio.sleep(1.0)
         assert len(stage.relay.writes) == written
         events, _ = await stage.client.list(EVENT, stage.namespace)
-        assert [one["reason"] for one in events if one["regarding"]["name"] == "pool"] == ["NotUnderstood"]
+        assert [one["reason"] for one in events if one["regarding"]["name"] == "pool"] == ["InvalidSpec"]
         await stage.client.merge(POOL, stage.namespace, "pool", {"spec": {"minReplicas": 1}}, manager=USER)
         await stage.until_there(STATEFUL_SET, "pool")
         await stage.until_condition("Stalled", status="False")

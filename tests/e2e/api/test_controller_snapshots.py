@@ -99,7 +99,7 @@ async def test_a_pool_takes_snapshots_once_the_cluster_can_and_new_replicas_star
     stage: ControllerStage,
 ) -> None:
     async with begun(stage, storage=TAKES):
-        await stage.until_condition("Snapshots", status="False", reason="SnapshotsMissing")
+        await stage.until_condition("Snapshots", status="False", reason="SnapshotApiMissing")
         await stage.until_condition("Ready", status="True")
         await install(stage)
         name = await make(stage)
@@ -125,15 +125,15 @@ async def test_one_that_a_replica_cannot_start_from_is_not_used_again(stage: Con
         core |= {"state": {"running": {}}, "lastState": {"terminated": ended}}
         body = {"status": {"containerStatuses": [core]}}
         await stage.client.merge(POD, stage.namespace, "pool-5", body, manager="kubelet", subresource="status")
-        told = await stage.until_condition("Snapshots", status="False", reason="SnapshotBad")
-        assert told["message"].startswith(f"{name} is not used again: pool-5 could not start from it: the data folder")
+        told = await stage.until_condition("Snapshots", status="False", reason="SnapshotUnusable")
+        assert told["message"].startswith(f"{name} is not used: pool-5 failed to start from it: the data folder")
         (bad,) = await list_snapshots(stage)
         assert bad["metadata"]["annotations"]["stellar.org/verdict"] == "bad"
         assert "dataSource" not in (await scale(stage, 7))["spec"]
 
         async def is_told() -> bool:
             events, _ = await stage.client.list(EVENT, stage.namespace)
-            return any(one["reason"] == "SnapshotBad" and one["type"] == "Warning" for one in events)
+            return any(one["reason"] == "SnapshotUnusable" and one["type"] == "Warning" for one in events)
 
         await stage.until(is_told, "an Event")
 
@@ -172,16 +172,16 @@ async def test_a_volume_grows_before_it_is_full_or_a_condition_says_why_not(
 
 
 BAD_STORAGE: dict[str, tuple[dict[str, Any], str]] = {
-    "an interval without a unit": ({"snapshots": {"interval": "3600"}}, "has to be a duration from 10m to 720h"),
-    "no interval": ({"snapshots": {"interval": ""}}, "has to be a duration from 10m to 720h"),
-    "too short": ({"snapshots": {"interval": "9m59s"}}, "has to be a duration from 10m to 720h"),
-    "too long": ({"snapshots": {"interval": "720h1s"}}, "has to be a duration from 10m to 720h"),
+    "an interval without a unit": ({"snapshots": {"interval": "3600"}}, "must be a duration from 10m to 720h"),
+    "no interval": ({"snapshots": {"interval": ""}}, "must be a duration from 10m to 720h"),
+    "too short": ({"snapshots": {"interval": "9m59s"}}, "must be a duration from 10m to 720h"),
+    "too long": ({"snapshots": {"interval": "720h1s"}}, "must be a duration from 10m to 720h"),
     "none kept": ({"snapshots": {"keep": 0}}, "should be greater than or equal to 1"),
-    "a class that is no name": ({"snapshots": {"volumeSnapshotClassName": "Fast"}}, "has to be an object's name"),
+    "a class that is no name": ({"snapshots": {"volumeSnapshotClassName": "Fast"}}, "must be an object's name"),
     "no bound": ({"autoGrow": {}}, "maxSize: Required value"),
     "a bound below the size": ({"size": "100Gi", "autoGrow": {"maxSize": "50Gi"}}, "no less than storage.size"),
-    "an increase by nothing": ({"autoGrow": {"maxSize": "1Ti", "increase": "0%"}}, "has to be a percentage such as"),
-    "an increase that is no number": ({"autoGrow": {"maxSize": "1Ti", "increase": "much"}}, "has to be a percentage"),
+    "an increase by nothing": ({"autoGrow": {"maxSize": "1Ti", "increase": "0%"}}, "must be a percentage such as"),
+    "an increase that is no number": ({"autoGrow": {"maxSize": "1Ti", "increase": "much"}}, "must be a percentage"),
     "full before it grows": ({"autoGrow": {"maxSize": "1Ti", "usedPercent": 99}}, "less than or equal to 95"),
 }
 

@@ -99,11 +99,15 @@ def without_empty(written: Any) -> Any:
 
 FORBIDDEN_CHANGES = {
     "another network": ({"network": "Mainnet"}, "spec.network: ", "make a new pool instead"),
-    "a smaller volume": ({"storage": {"storageClass": "fast", "size": "50Gi"}}, "spec.storage.size: ", "cannot shrink"),
+    "a smaller volume": (
+        {"storage": {"storageClass": "fast", "size": "50Gi"}},
+        "spec.storage.size: ",
+        "volumes cannot shrink",
+    ),
     "a smaller volume in other units": (
         {"storage": {"storageClass": "fast", "size": "100G"}},
         "spec.storage.size: ",
-        "cannot shrink",
+        "volumes cannot shrink",
     ),
     "another class": (
         {"storage": {"storageClass": "slow", "size": "100Gi"}},
@@ -241,7 +245,7 @@ def test_an_entry_given_twice_is_refused(access: Access, namespace: str) -> None
 @pytest.mark.parametrize(
     ("field", "teaches"),
     [
-        ("rop.spec", "at least|fresh replicas there are to be at all times"),
+        ("rop.spec", "at least|fresh replicas to keep at all times"),
         ("rop.spec.loadBalancing.lagThreshold", "A ledger closes about each 5 s, so 12 is a minute"),
         ("rop.spec.shardBalancing.strategy", "rendezvous hashing"),
         ("rop.spec.replicas", "nobody has scaled yet"),

@@ -35,7 +35,7 @@ async def test_a_trigger_that_comes_before_its_pool_is_ready_without_help_once_i
     active = await stage.keda.IsActive(ref)
     assert active.result is True
     assert await stage.keda.StreamIsActive(ref).read() == active
-    await stage.ask_until(f"UNAVAILABLE PoolNotFound: There is no ReadOnlyPool {stage.namespace}/reads.")
+    await stage.ask_until(f"UNAVAILABLE PoolNotFound: ReadOnlyPool {stage.namespace}/reads does not exist.")
     await stage.apply()
     await stage.ask_until(3.0)
     assert (await stage.keda.IsActive(ref)).result is True

@@ -24,14 +24,14 @@ class BadTrigger:
 
 
 BAD = {
-    "unknown-key": BadTrigger({"lagTreshold": "12"}, "'lagTreshold': not a key of this scaler; its keys are service,"),
+    "unknown-key": BadTrigger({"lagTreshold": "12"}, "'lagTreshold': unknown key; allowed keys are service,"),
     "min-over-max": BadTrigger(
         {"minReplicas": "7", "maxReplicas": "6"},
-        "targetReplicas: 3 is not between minReplicas (7) and maxReplicas (6)",
+        "targetReplicas: 3 must be between minReplicas (7) and maxReplicas (6)",
     ),
     "no-number": BadTrigger(
         {"targetReplicas": "three"},
-        "targetReplicas: 'three' is not allowed; it has to be a whole number from 0 to 5000",
+        "targetReplicas: 'three' is not allowed; it must be a whole number from 0 to 5000",
     ),
 }
 """By the name of the ScaledObject that has it."""

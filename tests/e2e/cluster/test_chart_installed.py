@@ -138,6 +138,6 @@ def test_the_controller_hears_a_scaler_that_demands_a_client_certificate(
     (pod,) = (one["metadata"]["name"] for one in cluster.access.list("pods", namespace, selector))
     wait_for(
         "the controller to hear the scaler",
-        lambda: "connected to the scaler" in cluster.access.logs(namespace, pod, "controller"),
+        lambda: "scalerConnected" in cluster.access.logs(namespace, pod, "controller"),
         seconds=60,
     )

@@ -96,7 +96,7 @@ def test_a_fleet_holds_while_there_is_no_ground_to_decide_on(
     ("fault", "says"),
     [
         pytest.param(take_dns_down, lambda event: event.name == "discoveryFailed", id="dns-down"),
-        pytest.param(let_a_stranger_join, calls_foreign("answers for the network"), id="stranger-joins"),
+        pytest.param(let_a_stranger_join, calls_foreign("is on the network"), id="stranger-joins"),
         pytest.param(let_a_liar_join, calls_foreign("which the network cannot have"), id="liar-joins"),
     ],
 )

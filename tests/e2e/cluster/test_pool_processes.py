@@ -68,7 +68,7 @@ def test_without_scalers_weights_stay_and_status_says_since_when(
     try:
         steady.wait_for(
             "it says that the scaler is silent",
-            lambda: steady.condition("Routing").get("reason") == "ScalerSilent",
+            lambda: steady.condition("Routing").get("reason") == "ScalerUnreachable",
             NOTICED_SECONDS,
         )
         time.sleep(OBSERVED_SECONDS)  # that nothing happens shows in no condition

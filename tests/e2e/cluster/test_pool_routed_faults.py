@@ -56,10 +56,10 @@ def test_no_request_fails_while_both_scalers_are_away(
         for pod in scaler_release.pods():
             cluster.faults.kill_process(namespace, pod, "scaler")
         with scaled_to_none(cluster, namespace, "scaler"):
-            pool.wait_for("it says that the scaler is silent", lambda: find_ground(pool) == "ScalerSilent")
+            pool.wait_for("it says that the scaler is silent", lambda: find_ground(pool) == "ScalerUnreachable")
             wait_for_requests(asked)
             assert pool.routed() == {pool.pod(ordinal): 100 for ordinal in range(TARGET)}
-        pool.wait_for("weights follow freshness again", lambda: find_ground(pool) == "ByFreshness")
+        pool.wait_for("weights follow freshness again", lambda: find_ground(pool) == "WeightedByFreshness")
     tell("both scalers away", asked)
     fail_on(asked.failed(), asked)
 
@@ -109,7 +109,7 @@ def test_no_request_fails_while_the_scaler_reaches_no_replica_and_readers_do(
     pool = whole.pool
     with keep_reading(whole.address) as asked:
         with without_port(cluster, pool, list_replicas(pool), INFO_PORT):
-            pool.wait_for("it says so", lambda: find_ground(pool) == "NoneAnswer", NOTICED_SECONDS)
+            pool.wait_for("it says so", lambda: find_ground(pool) == "NoneReachable", NOTICED_SECONDS)
             wait_for_requests(asked)
             assert pool.routed()
         pool.wait_until_fresh(TARGET, BACK_SECONDS)

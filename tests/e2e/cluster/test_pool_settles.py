@@ -129,5 +129,5 @@ def test_kubectl_shows_and_explains_it(pool: PoolView) -> None:
 
 def test_a_manifest_that_cannot_be_is_refused_with_a_sentence(pool: PoolView, core_network: CoreNetwork) -> None:
     manifest = build_pool("bad", core_network, minReplicas=7)
-    with pytest.raises(KubectlError, match=r"minReplicas.*has to be no more than maxReplicas"):
+    with pytest.raises(KubectlError, match=r"minReplicas.*must be at most maxReplicas"):
         pool.access.apply(manifest, namespace=pool.namespace)

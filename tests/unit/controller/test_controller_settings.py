@@ -16,6 +16,7 @@ from controller.settings import (
     parse_gateway_namespaces,
     parse_namespaces,
     parse_scaler_address,
+    parse_scraper_namespaces,
     parse_selector,
 )
 from readpool.host_port import SettingsError
@@ -40,7 +41,7 @@ def test_namespaces_are_read(text: str, names: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("text", ["A", "a b", "-a", "a/b", "a,B"])
 def test_what_is_no_namespace_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"^--namespaces '.+' is not a name"):
+    with pytest.raises(SettingsError, match=r"^--namespaces '.+' is not a Kubernetes name"):
         parse_namespaces(text)
 
 
@@ -68,12 +69,12 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"workers": 0}, "--workers 0 is not within 1 to 64"),
-        ({"workers": 65}, "--workers 65 is not within 1 to 64"),
-        ({"scaler_namespace": "No"}, "--scaler-namespace 'No' is not a name"),
-        ({"lease_namespace": ""}, "--lease-namespace '' is not a name"),
-        ({"lease_name": "a b"}, "--lease-name 'a b' is not a name"),
-        ({"scaler_authentication": "A"}, "--scaler-authentication 'A' is not a name"),
+        ({"workers": 0}, "--workers 0 is out of range: 1 to 64"),
+        ({"workers": 65}, "--workers 65 is out of range: 1 to 64"),
+        ({"scaler_namespace": "No"}, "--scaler-namespace 'No' is not a Kubernetes name"),
+        ({"lease_namespace": ""}, "--lease-namespace '' is not a Kubernetes name"),
+        ({"lease_name": "a b"}, "--lease-name 'a b' is not a Kubernetes name"),
+        ({"scaler_authentication": "A"}, "--scaler-authentication 'A' is not a Kubernetes name"),
         ({"identity": ""}, "--identity is empty"),
     ],
 )
@@ -94,7 +95,7 @@ def test_tls_takes_what_goes_together(tmp_path: Path) -> None:
         build_scaler_tls(ca, certificate, None)
     with pytest.raises(SettingsError, match="--scaler-key needs --scaler-cert"):
         build_scaler_tls(None, None, key)
-    with pytest.raises(SettingsError, match="there is no such file"):
+    with pytest.raises(SettingsError, match="no such file"):
         build_scaler_tls(tmp_path / "nowhere", None, None)
 
 
@@ -139,5 +140,12 @@ def test_without_a_cluster_it_says_so_in_its_log_and_ends_with_status_1(
     assert "Traceback" not in outcome.output
     event = json.loads(outcome.output.splitlines()[-1])
     assert event["event"] == "cannotStart"
-    assert event["error"].startswith("there is no cluster: ")
-    assert problem in event["error"]
+    assert event["message"].startswith("no cluster: ")
+    assert problem in event["message"]
+
+
+def test_namespaces_of_scrapers_are_names() -> None:
+    assert parse_scraper_namespaces(" monitoring,observability,monitoring,") == ("monitoring", "observability")
+    assert parse_scraper_namespaces("") == ()
+    with pytest.raises(SettingsError, match="--scraper-namespaces '\\*'"):
+        parse_scraper_namespaces("*")

@@ -24,8 +24,8 @@ def test_it_is_off_without_an_address_and_in_plain_text_without_files() -> None:
     ("listen", "files", "sentence"),
     [
         (None, (CERTIFICATE, KEY, None), "--eds-tls-cert needs --eds-listen as well"),
-        (LISTEN, (CERTIFICATE, None, None), "--eds-tls-cert needs --eds-tls-key as well"),
-        (LISTEN, (None, None, CA), "--eds-tls-client-ca needs --eds-tls-cert and --eds-tls-key as well"),
+        (LISTEN, (CERTIFICATE, None, None), "--eds-tls-cert requires --eds-tls-key"),
+        (LISTEN, (None, None, CA), "--eds-tls-client-ca requires --eds-tls-cert and --eds-tls-key"),
     ],
 )
 def test_a_flag_without_the_one_it_needs_is_refused(

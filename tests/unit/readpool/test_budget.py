@@ -42,9 +42,9 @@ def test_nobody_takes_more_than_a_share(wanted: list[tuple[str, str]], scope: Sc
 
 def test_a_refusal_says_how_many_and_whose_and_takes_nothing() -> None:
     budget = Budget("streams", LIMITS)
-    with pytest.raises(OverBudget, match=r"^a may have 3 streams at most for namespace x, and has 0$"):
+    with pytest.raises(OverBudget, match=r"^a has 0 streams for namespace x, at most 3 are allowed$"):
         budget.take("a", "x", 4)
-    with pytest.raises(OverBudget, match=r"^10\.0\.0\.7 may have 6 streams at most, and has 0$"):
+    with pytest.raises(OverBudget, match=r"^10\.0\.0\.7 has 0 streams, at most 6 are allowed$"):
         Budget("streams", Limits(10, 6)).take("10.0.0.7", count=7)
     assert len(budget) == 0
     budget.take("a", "x", 3)

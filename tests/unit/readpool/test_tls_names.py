@@ -35,7 +35,7 @@ def test_names_are_given_with_commas_and_need_an_authority() -> None:
         with pytest.raises(SettingsError):
             parse_client_names(text)
     pair = (Path("tls.crt"), Path("tls.key"))
-    with pytest.raises(SettingsError, match="--tls-client-names needs --tls-client-ca"):
+    with pytest.raises(SettingsError, match="--tls-client-names requires --tls-client-ca"):
         build_tls_files(*pair, None, client_names=("keda",))
     tls = build_tls_files(*pair, Path("ca.crt"), client_names=("keda",))
     assert tls is not None

@@ -136,7 +136,7 @@ CERTIFICATE, KEY, CA = Path("tls.crt"), Path("tls.key"), Path("ca.crt")
 def test_a_tls_flag_without_the_one_it_needs_is_refused(
     files: tuple[Path | None, Path | None, Path | None], given: str, needed: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^{given} needs {needed} as well"):
+    with pytest.raises(SettingsError, match=f"^{given} requires {needed}"):
         build_tls_files(*files)
 
 
@@ -152,7 +152,7 @@ def test_tls_is_off_without_flags_and_mutual_with_all_three() -> None:
 def test_a_flag_on_pools_without_pools_is_refused(
     kubeconfig: Path | None, namespaces: tuple[tuple[str, ...], ...], given: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^{given} needs --pools as well"):
+    with pytest.raises(SettingsError, match=f"^{given} requires --pools"):
         build_pool_access(kubeconfig, namespaces, pools=False)
 
 
@@ -205,11 +205,18 @@ def test_help_teaches_every_flag_with_its_environment_variable_and_examples() ->
     [
         pytest.param(["--listen", "9090"], {}, "is not HOST:PORT", id="flag"),
         pytest.param([], {"READPOOL_LISTEN": "9090"}, "is not HOST:PORT", id="environment"),
-        pytest.param([], {"READPOOL_REFERENCE": "horizon=https://h archive"}, "'archive' is not KIND=URL", id="second"),
-        pytest.param(["--tls-key", "k"], {}, "--tls-key needs --tls-cert", id="two flags at odds"),
-        pytest.param([], {"READPOOL_NAMESPACES": "a,b"}, "--namespaces needs --pools", id="one without the other"),
+        pytest.param(
+            [], {"READPOOL_REFERENCE": "horizon=https://h archive"}, "'archive' must be KIND=URL", id="second"
+        ),
+        pytest.param(["--tls-key", "k"], {}, "--tls-key requires --tls-cert", id="two flags at odds"),
+        pytest.param([], {"READPOOL_NAMESPACES": "a,b"}, "--namespaces requires --pools", id="one without the other"),
         pytest.param(["--pools", "--namespaces", "a,B"], {}, "'B' in 'a,B' is not a namespace", id="no namespace"),
-        pytest.param(["--poll-interval", "0"], {}, "--poll-interval 0 is not within 0.05 to 300", id="out of bounds"),
+        pytest.param(
+            ["--poll-interval", "0"],
+            {},
+            "--poll-interval 0 is out of range; allowed are 0.05 to 300",
+            id="out of bounds",
+        ),
         pytest.param(["--log-format", "xml"], {}, "'xml' is not one of 'json', 'console'", id="no such choice"),
     ],
 )
@@ -227,7 +234,7 @@ def test_without_the_cluster_that_pools_need_it_says_so_in_its_log_and_ends_with
     assert result.exit_code == 1
     event = json.loads(result.output.splitlines()[-1])
     assert event["event"] == "cannotStart"
-    assert event["error"].startswith(f"--pools needs a cluster: {tmp_path / 'nowhere'}")
+    assert event["message"].startswith(f"--pools requires a cluster: {tmp_path / 'nowhere'}")
 
 
 def test_an_address_in_use_is_no_usage_error_but_an_event_in_the_log() -> None:
@@ -237,4 +244,4 @@ def test_an_address_in_use_is_no_usage_error_but_an_event_in_the_log() -> None:
     assert result.exit_code == 1
     assert "Usage:" not in result.output
     event = json.loads(result.output.splitlines()[-1])
-    assert event["error"].startswith(f"--telemetry-listen {address} cannot be listened on: ")
+    assert event["message"].startswith(f"--telemetry-listen {address} cannot be bound: ")

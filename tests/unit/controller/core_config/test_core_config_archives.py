@@ -104,9 +104,7 @@ def test_a_shell_asks_one_archive_after_the_other_until_one_has_the_file(
     ],
 )
 def test_an_archive_that_is_no_plain_url_is_refused_by_name(url: str) -> None:
-    with pytest.raises(
-        ConfigError, match=r"^historyArchiveUrls\[1\]: .* is not allowed; it has to be an http or https"
-    ):
+    with pytest.raises(ConfigError, match=r"^historyArchiveUrls\[1\]: .* is invalid; it must be an http or https"):
         build(CoreSettings(archives=(A, url)))
     with pytest.raises(ConfigError, match=r"^archive of the shard: "):
         build(CoreSettings(archives=(A,)), ShardAssignment(0, url))

@@ -83,14 +83,14 @@ def test_how_much_is_remembered_is_the_pools_to_say(slots: int) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("MAX_SLOTS_TO_REMEMBER = 3", "MAX_SLOTS_TO_REMEMBER is 3 and can only be 12 or more"),
+        ("MAX_SLOTS_TO_REMEMBER = 3", "MAX_SLOTS_TO_REMEMBER is 3 and must be at least 12"),
         ("MAX_SLOTS_TO_REMEMBER = -1", "MAX_SLOTS_TO_REMEMBER is -1 and"),
         ("MAX_SLOTS_TO_REMEMBER = true", "MAX_SLOTS_TO_REMEMBER is True and"),
         ('MAX_SLOTS_TO_REMEMBER = "many"', "MAX_SLOTS_TO_REMEMBER is 'many' and"),
-        ("TARGET_PEER_CONNECTIONS = 0", "TARGET_PEER_CONNECTIONS is 0 and can only be 1 or more"),
+        ("TARGET_PEER_CONNECTIONS = 0", "TARGET_PEER_CONNECTIONS is 0 and must be at least 1"),
         ("TARGET_PEER_CONNECTIONS = 2.5", "TARGET_PEER_CONNECTIONS is 2.5 and"),
-        ("PREFERRED_PEERS_ONLY = true", "PREFERRED_PEERS_ONLY needs PREFERRED_PEERS beside it"),
-        ("PREFERRED_PEERS_ONLY = true\nPREFERRED_PEERS = []", "PREFERRED_PEERS_ONLY needs PREFERRED_PEERS"),
+        ("PREFERRED_PEERS_ONLY = true", "PREFERRED_PEERS_ONLY requires PREFERRED_PEERS"),
+        ("PREFERRED_PEERS_ONLY = true\nPREFERRED_PEERS = []", "PREFERRED_PEERS_ONLY requires PREFERRED_PEERS"),
     ],
 )
 def test_what_contradicts_is_refused_with_a_sentence(override: str, message: str) -> None:

@@ -74,24 +74,26 @@ def test_a_private_network_runs_on_its_passphrase_its_override_and_its_archives(
         pytest.param('BUCKET_DIR_PATH = "/x"', "BUCKET_DIR_PATH cannot be set", id="buckets"),
         pytest.param('NETWORK_PASSPHRASE = "x"', "NETWORK_PASSPHRASE cannot be set", id="passphrase"),
         pytest.param('NODE_SEED = "S self"', "NODE_SEED cannot be set: .*secret", id="seed"),
-        pytest.param("NODE_IS_VALIDATOR = true", "NODE_IS_VALIDATOR can only be false", id="validator"),
-        pytest.param("NODE_IS_VALIDATOR = 1", "NODE_IS_VALIDATOR can only be false", id="validator, by number"),
-        pytest.param("RUN_STANDALONE = true", "RUN_STANDALONE can only be false", id="standalone"),
-        pytest.param("MANUAL_CLOSE = true", "MANUAL_CLOSE can only be false", id="manual close"),
-        pytest.param("HTTP_PORT", "is not TOML", id="no TOML"),
+        pytest.param("NODE_IS_VALIDATOR = true", "NODE_IS_VALIDATOR must be false", id="validator"),
+        pytest.param("NODE_IS_VALIDATOR = 1", "NODE_IS_VALIDATOR must be false", id="validator, by number"),
+        pytest.param("RUN_STANDALONE = true", "RUN_STANDALONE must be false", id="standalone"),
+        pytest.param("MANUAL_CLOSE = true", "MANUAL_CLOSE must be false", id="manual close"),
+        pytest.param("HTTP_PORT", "invalid TOML", id="no TOML"),
         pytest.param("A = " + "[" * 2000, "nested too deeply", id="too deep"),
-        pytest.param("A = " + "9" * 5000, "is not TOML", id="an endless number"),
-        pytest.param('HISTORY = "x"', "HISTORY has to be tables", id="history of another kind"),
-        pytest.param('[HISTORY.x]\nget = "curl"', r"HISTORY\.x\.get has to be a command with", id="no placeholders"),
+        pytest.param("A = " + "9" * 5000, "invalid TOML", id="an endless number"),
+        pytest.param('HISTORY = "x"', "HISTORY must be one table", id="history of another kind"),
+        pytest.param('[HISTORY.x]\nget = "curl"', r"HISTORY\.x\.get must be a command with", id="no placeholders"),
         pytest.param(
             '[HISTORY.x]\nget = "cp {0} {1}"\nput = "cp {0} {1}"', r"HISTORY\.x\.put cannot be set", id="publishing"
         ),
-        pytest.param("[VALIDATORS]", "VALIDATORS has to be tables, one a validator", id="validators of another kind"),
-        pytest.param('[[VALIDATORS]]\nHISTORY = "x"', r"VALIDATORS\[0\]\.HISTORY has to be", id="validator's archive"),
-        pytest.param("QUORUM_SET = 1", "QUORUM_SET has to be a table", id="quorum set of another kind"),
-        pytest.param("HOME_DOMAINS = []", "HOME_DOMAINS needs VALIDATORS", id="domains without validators"),
+        pytest.param(
+            "[VALIDATORS]", "VALIDATORS must be one table for each validator", id="validators of another kind"
+        ),
+        pytest.param('[[VALIDATORS]]\nHISTORY = "x"', r"VALIDATORS\[0\]\.HISTORY must be", id="validator's archive"),
+        pytest.param("QUORUM_SET = 1", "QUORUM_SET must be a table", id="quorum set of another kind"),
+        pytest.param("HOME_DOMAINS = []", "HOME_DOMAINS requires VALIDATORS", id="domains without validators"),
         pytest.param("[PEER_TIMEOUT]", "", id="a table where Core wants a number is Core's to refuse"),
-        pytest.param("[CATCHUP_RECENT]", "CATCHUP_RECENT has to be a value", id="a table over a value of ours"),
+        pytest.param("[CATCHUP_RECENT]", "CATCHUP_RECENT must be a value", id="a table over a value of ours"),
     ],
 )
 def test_an_override_that_would_break_the_pool_is_refused_by_name(override: str, message: str) -> None:
@@ -105,8 +107,8 @@ def test_an_override_that_would_break_the_pool_is_refused_by_name(override: str,
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        pytest.param(CoreSettings(archives=(A,)), "network Custom needs one of them", id="no quorum set"),
-        pytest.param(CoreSettings(override=OWN_QUORUM), "historyArchiveUrls: empty", id="no archive"),
+        pytest.param(CoreSettings(archives=(A,)), "is required for network: Custom", id="no quorum set"),
+        pytest.param(CoreSettings(override=OWN_QUORUM), "historyArchiveUrls: required", id="no archive"),
     ],
 )
 def test_a_private_network_has_to_bring_what_nobody_knows(settings: CoreSettings, message: str) -> None:
@@ -132,11 +134,11 @@ def test_all_that_is_refused_of_a_file_that_somebody_has_is_told_at_once() -> No
     assert told.startswith("coreConfigOverride: HTTP_PORT cannot be set")
     for part in (
         "DATABASE cannot be set",
-        "NODE_IS_VALIDATOR can only be false",
-        'LOG_FILE_PATH can only be "" or a path in /var/lib/stellar: the rest of the pod is read-only',
+        "NODE_IS_VALIDATOR must be false",
+        'LOG_FILE_PATH must be "" or a path in /var/lib/stellar: the rest of the container is read-only',
         "HISTORY.a.put cannot be set",
-        "HISTORY.a.get has to be a command",
-        "HOME_DOMAINS needs VALIDATORS",
+        "HISTORY.a.get must be a command",
+        "HOME_DOMAINS requires VALIDATORS",
     ):
         assert part in told
 
@@ -159,5 +161,5 @@ def test_a_file_that_a_pod_cannot_write_is_refused(key: str, path: str, is_beara
     if is_bearable:
         assert key in parse_override(f"{key} = {path}")
         return
-    with pytest.raises(ConfigError, match=f"^coreConfigOverride: {key} can only be"):
+    with pytest.raises(ConfigError, match=f"^coreConfigOverride: {key} must be"):
         parse_override(f"{key} = {path}")

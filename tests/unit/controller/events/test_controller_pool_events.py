@@ -56,10 +56,10 @@ EVENTS: dict[str, tuple[list[Condition], list[Condition], list[PoolEvent]]] = {
     "a silent scaler is told once, by Routing": (
         [condition(), condition("Routing")],
         [
-            condition(status=Verdict.UNKNOWN, reason="ScalerSilent"),
-            condition("Routing", Verdict.UNKNOWN, "ScalerSilent"),
+            condition(status=Verdict.UNKNOWN, reason="ScalerUnreachable"),
+            condition("Routing", Verdict.UNKNOWN, "ScalerUnreachable"),
         ],
-        [PoolEvent("ScalerSilent", "Routing: a", is_warning=True)],
+        [PoolEvent("ScalerUnreachable", "Routing: a", is_warning=True)],
     ),
 }
 

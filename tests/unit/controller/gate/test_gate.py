@@ -88,6 +88,18 @@ def test_only_the_scaler_may_ask_for_statistics() -> None:
         assert scaler["from"]
 
 
+def test_scrapers_are_admitted_to_statistics_alone_and_only_where_the_installation_names_them() -> None:
+    told = PlanSettings({}, scraper_namespaces=("monitoring", "observability"))
+    scrapers = build_network_policy(build_pool(), GATED, told)["spec"]["ingress"][2]
+    assert scrapers["ports"] == [{"port": 11629, "protocol": "TCP"}]
+    assert [peer["namespaceSelector"]["matchLabels"] for peer in scrapers["from"]] == [
+        {"kubernetes.io/metadata.name": name} for name in told.scraper_namespaces
+    ]
+    assert len(build_network_policy(build_pool(), OPEN, told)["spec"]["ingress"]) == 2, "there are no gates"
+    changing = build_network_policy(build_pool(), OPEN, told, [{"stats": 11629}])["spec"]["ingress"]
+    assert changing[2] == scrapers, "while the last gate of before is there"
+
+
 def test_the_way_to_core_leads_over_localhost_alone_and_the_admin_interface_has_no_port() -> None:
     config = build_gate_config(GateSettings(GatePorts(1, 2, 3), CorePorts(command=4, query=5)))
     resources = config["static_resources"]

@@ -48,18 +48,18 @@ def test_each_replica_that_is_wanted_has_a_file_of_its_own() -> None:
 STALLS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an override that moves a port": (
         {"coreConfigOverride": "HTTP_PORT = 1\n"},
-        "ConfigurationRefused",
+        "InvalidConfiguration",
         "coreConfigOverride: HTTP_PORT",
     ),
     "a network of which nothing is known": (
         {"network": "Custom", "networkPassphrase": "x", "historyArchiveUrls": [ARCHIVE]},
-        "ConfigurationRefused",
+        "InvalidConfiguration",
         "QUORUM_SET",
     ),
     "more than a ConfigMap holds": (
         {"coreConfigOverride": f'NOTES = "{"x" * 60_000}"\n'},
         "ConfigurationTooLarge",
-        "fit into a ConfigMap",
+        "A ConfigMap holds the configurations of",
     ),
 }
 LONG = {"coreConfigOverride": f'NOTES = "{"x" * 60_000}"\n'}
@@ -76,7 +76,7 @@ def test_a_pool_stalls_over(spec: dict[str, Any], reason: str, part: str) -> Non
 
 def test_a_network_that_the_installation_does_not_know_is_refused() -> None:
     found = build(observe(build_pool()), settings=PlanSettings({}))
-    assert found.stalled == ("ConfigurationRefused", "network: nothing is known of Testnet")
+    assert found.stalled == ("InvalidConfiguration", "network: Testnet is not a network that this controller knows")
 
 
 def test_a_pod_is_noted_once_with_what_the_config_map_holds() -> None:

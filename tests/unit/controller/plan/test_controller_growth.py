@@ -78,7 +78,10 @@ def test_a_volume_that_is_nearly_full_grows_step_by_step_up_to_its_bound() -> No
     world.now += 600
     fill(world, 50, 90, 20)
     assert world.read_condition("VolumeSpace") == ("False", "AtMaxSize")
-    assert read_message(world) == "pool-1 is 90 % full, and as large as maxSize: 150Gi"
+    assert (
+        read_message(world)
+        == "pool-1 is 90 % full and already as large as storage.autoGrow.maxSize (150Gi); raise maxSize"
+    )
 
 
 def test_new_replicas_begin_as_large_as_the_largest() -> None:
@@ -103,7 +106,7 @@ def test_storage_that_does_not_grow_is_said_in_its_words(is_for_good: bool) -> N
     plan = plan_pool(observed, GATED, world.now)
     condition = next(one for one in plan.status["conditions"] if one["type"] == "VolumeSpace")
     assert (condition["status"], condition["reason"]) == ("False", "CannotGrow")
-    assert condition["message"] == f"pool-1 is 80 % full, and cannot grow: {said}"
+    assert condition["message"] == f"pool-1 is 80 % full and cannot be expanded: {said}"
     assert "PersistentVolumeClaim data-pool-1" in name_writes(plan), "it is asked again"
     assert [one.reason for one in plan.events if one.is_warning and one.reason == "CannotGrow"] == ["CannotGrow"]
 
@@ -115,7 +118,7 @@ def test_storage_that_does_not_grow_is_said_in_its_words(is_for_good: bool) -> N
             {"conditions": [{"type": "ControllerResizeError", "status": "True", "message": "quota\n exceeded"}]},
             "quota exceeded",
         ),
-        ({"allocatedResourceStatuses": {"storage": "ControllerResizeInfeasible"}}, "the storage says"),
+        ({"allocatedResourceStatuses": {"storage": "ControllerResizeInfeasible"}}, "the storage driver reports"),
     ],
 )
 def test_a_growth_that_the_storage_cannot_carry_out_is_said(status: dict[str, Any], said: str) -> None:

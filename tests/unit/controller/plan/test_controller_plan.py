@@ -153,9 +153,9 @@ def test_a_configuration_that_cannot_be_written_leaves_what_runs() -> None:
     world.change(coreConfigOverride="HTTP_PORT = 1\n", replicas=5, version="v23.0.0")
     plan = world.step()
     assert (plan.apply, plan.delete) == ((), ())
-    assert world.read_condition("Stalled") == ("True", "ConfigurationRefused")
+    assert world.read_condition("Stalled") == ("True", "InvalidConfiguration")
     assert world.read_condition("Reconciling") == ("False", "Stalled")
-    assert [event.reason for event in plan.events] == ["ConfigurationRefused"]
+    assert [event.reason for event in plan.events] == ["InvalidConfiguration"]
     world.say(FRESH, LAGGING)
     assert world.step().apply != ()
     assert world.read_endpoints().keys() == {"pool-0", "pool-1"}
@@ -168,7 +168,7 @@ def test_a_name_that_is_taken_is_left_alone_and_told() -> None:
     assert "StatefulSet pool" not in name_writes(plan)
     stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
-    assert stalled["message"] == "not of this pool, and in its way: Service pool, StatefulSet pool"
+    assert stalled["message"] == "Service pool, StatefulSet pool already exist and are not owned by this pool"
 
 
 def test_what_the_api_server_refuses_is_told_while_it_is_wanted() -> None:

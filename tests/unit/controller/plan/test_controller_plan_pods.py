@@ -83,7 +83,8 @@ def test_a_version_that_does_not_work_costs_one_replica() -> None:
     assert {pod["metadata"]["uid"] for pod in world.pods.values()} >= {"pool-0-1", "pool-1-2"}
     message = next(one["message"] for one in world.status["conditions"] if one["type"] == "Reconciling")
     assert message == (
-        "see Stalled; 2 of 3 replicas run an older version or configuration; waits for pool-2 to be fresh"
+        "See condition Stalled; 2 of 3 replicas run an older version or configuration;"
+        " waiting for pool-2 to become fresh"
     )
     world.change(version="v23.0.0")
     world.step()

@@ -47,17 +47,17 @@ TABLE = {
     "nothing is outdated": ([new(FRESH), new(LAGGING)], None, ""),
     "the highest ordinal first": ([old(FRESH), old(FRESH), old(FRESH)], 2, ""),
     "the next when the last is fresh again": ([old(FRESH), old(FRESH), new(FRESH)], 1, ""),
-    "not while the last catches up": ([old(FRESH), old(FRESH), new(CATCHING_UP)], None, "pool-2 to be fresh"),
-    "not while the last is not observed": ([old(FRESH), old(FRESH), new(UNKNOWN)], None, "pool-2 to be fresh"),
+    "not while the last catches up": ([old(FRESH), old(FRESH), new(CATCHING_UP)], None, "pool-2 to become fresh"),
+    "not while the last is not observed": ([old(FRESH), old(FRESH), new(UNKNOWN)], None, "pool-2 to become fresh"),
     "not while the last does not start": (
         [old(FRESH), old(FRESH), new(UNREACHABLE, is_ready=False)],
         None,
-        "pool-2 to be fresh",
+        "pool-2 to become fresh",
     ),
     "not while the kubelet has no answer of it": (
         [old(FRESH), new(FRESH, is_ready=False), new(FRESH)],
         None,
-        "pool-1 to be fresh",
+        "pool-1 to become fresh",
     ),
     "one that lags after its restart is back": ([old(FRESH), old(FRESH), new(LAGGING)], 1, ""),
     "laggards before fresh ones": ([old(LAGGING), old(FRESH), old(FRESH)], 0, ""),
@@ -69,22 +69,22 @@ TABLE = {
         "a second fresh replica",
     ),
     "the only one of a pool of one": ([old(FRESH)], 0, ""),
-    "not while a pod is going": ([old(FRESH), old(FRESH), GOING], None, "pool-2 to end"),
+    "not while a pod is going": ([old(FRESH), old(FRESH), GOING], None, "pool-2 to terminate"),
     "one that answers nobody goes first": ([old(UNREACHABLE, is_ready=False), old(LAGGING), old(FRESH)], 0, ""),
     "and does not wait for others": ([old(UNREACHABLE, is_ready=False), new(CATCHING_UP)], 0, ""),
     "one of another network is of no use, ready or not": ([old(FOREIGN), new(CATCHING_UP)], 0, ""),
     "one that only the scaler does not reach waits for its turn": (
         [old(UNREACHABLE), new(CATCHING_UP)],
         None,
-        "pool-1 to be fresh",
+        "pool-1 to become fresh",
     ),
     "and has it before fresh ones": ([old(UNREACHABLE), old(FRESH), old(FRESH)], 0, ""),
-    "the scaler is silent": ([old(UNKNOWN), old(UNKNOWN)], None, "the scaler's word on pool-1"),
+    "the scaler is silent": ([old(UNKNOWN), old(UNKNOWN)], None, "the scaler's report on pool-1"),
     "the scaler is silent and the kubelet has no answer": ([old(UNKNOWN), old(UNKNOWN, is_ready=False)], 1, ""),
     "but only one of them": (
         [old(UNKNOWN, is_ready=False), new(UNKNOWN, is_ready=False)],
         None,
-        "pool-1 to be fresh",
+        "pool-1 to become fresh",
     ),
     "all lag": ([old(LAGGING), old(LAGGING)], 1, ""),
     "one that was sick before and does not come up holds up nobody": (
@@ -96,7 +96,7 @@ TABLE = {
     "for a while it is waited for": (
         [old(FRESH), old(FRESH), sick(CATCHING_UP, is_awaited=True)],
         None,
-        "pool-2 to be fresh",
+        "pool-2 to become fresh",
     ),
     "it is no company for the last fresh one": (
         [old(FRESH), sick(UNREACHABLE, is_ready=False)],
@@ -106,7 +106,7 @@ TABLE = {
     "a fresh one that does not come back holds up all, however long": (
         [old(FRESH), old(FRESH), replace(new(UNREACHABLE, is_ready=False), is_awaited=False)],
         None,
-        "pool-2 to be fresh",
+        "pool-2 to become fresh",
     ),
     "one that does not end for long holds up nobody": (
         [old(FRESH), old(FRESH), old(FRESH), replace(GOING, is_awaited=False)],
@@ -127,7 +127,7 @@ def test_the_next_restart_and_what_it_waits_for(
 
 def test_nothing_is_restarted_while_a_pod_is_still_to_be_made() -> None:
     step = choose_restart(number([old(FRESH), old(FRESH)]), 3)
-    assert (step.restart, step.waits_for) == (None, "a pod that is still to be made")
+    assert (step.restart, step.waits_for) == (None, "a pod to be created")
 
 
 def test_one_that_was_not_there_before_and_cannot_be_made_holds_up_nobody() -> None:

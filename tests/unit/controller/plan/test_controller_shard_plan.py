@@ -54,7 +54,7 @@ def test_manual_goes_by_the_annotations_of_pods_and_says_which_are_wrong() -> No
     assert [(one.reason, one.replica) for one in found.problems] == [
         ("ShardOutOfRange", "pool-1"),
         ("ShardMissing", "pool-2"),
-        ("ShardsWithoutOwner", None),
+        ("ShardsUnassigned", None),
     ]
 
 

@@ -192,4 +192,4 @@ def test_a_spec_that_cannot_be_read_moves_readers_and_neither_size_nor_version()
     assert name(list_reader_writes(plan, observed)) == ["EndpointSlice pool-fresh-0"]
     assert not [one for one in plan.delete if one.kind == POD]
     stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
-    assert (stalled["reason"], stalled["message"]) == ("NotUnderstood", "spec.a: no")
+    assert (stalled["reason"], stalled["message"]) == ("InvalidSpec", "spec.a: no")

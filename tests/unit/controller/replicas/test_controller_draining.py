@@ -150,7 +150,7 @@ def test_the_last_fresh_replica_is_kept_until_one_that_stays_is_fresh(staying: R
     assert world.read_endpoints() == before
     assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 2
     told = next(one for one in world.status["conditions"] if one["type"] == "Reconciling")
-    assert told["message"] == "2 replicas are there, 1 are to be; waits for a fresh replica among those that stay"
+    assert told["message"] == "2 replicas exist; 1 required; waiting for a fresh replica among those that remain"
     world.say(FRESH, FRESH)
     assert name_all(world)[-1] == "StatefulSet pool"
     assert world.read_endpoints().keys() == {"pool-0"}

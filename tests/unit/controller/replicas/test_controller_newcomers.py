@@ -138,7 +138,7 @@ def test_one_of_another_network_serves_nobody_even_alone(spec: dict[str, Any]) -
     world.pods.pop("pool-0")
     world.rest()
     assert world.read_endpoints() == {}
-    assert world.read_condition("Routing") == ("False", "NobodyServes")
+    assert world.read_condition("Routing") == ("False", "NoEndpoints")
 
 
 STARTED = {

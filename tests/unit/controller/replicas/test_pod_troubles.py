@@ -39,9 +39,9 @@ TROUBLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, str]] = {
     "no room": (
         unscheduled(AVAILABLE),
         None,
-        "has no node (Insufficient cpu, had untolerated taint {a: })",
+        "cannot be scheduled (Insufficient cpu, had untolerated taint {a: })",
     ),
-    "no node, and nobody says why": (unscheduled(""), None, "has no node"),
+    "no node, and nobody says why": (unscheduled(""), None, "cannot be scheduled"),
     "a volume that does not come": (unscheduled(UNBOUND), PENDING, "waits for its volume (of StorageClass fast)"),
     "the same, without a claim to be seen": (
         unscheduled(UNBOUND),
@@ -116,8 +116,8 @@ def test_troubles_are_counted_the_most_frequent_first() -> None:
     pods = [waiting("ErrImagePull")] * 3 + [unscheduled("0/1 nodes are available: 1 Insufficient cpu.")] * 2
     found = [find_trouble({"metadata": {}, "status": status}) for status in pods]
     told = count_troubles(one for one in found if one is not None)
-    assert told == f"3 cannot pull {IMAGE} (ErrImagePull), 2 have no node (Insufficient cpu)"
-    assert count_troubles(one for one in found[-1:] if one is not None) == "1 has no node (Insufficient cpu)"
+    assert told == f"3 cannot pull {IMAGE} (ErrImagePull), 2 cannot be scheduled (Insufficient cpu)"
+    assert count_troubles(one for one in found[-1:] if one is not None) == "1 cannot be scheduled (Insufficient cpu)"
 
 
 def test_since_when_a_pod_is_not_ready_is_told_by_its_condition_or_else_by_its_age() -> None:
@@ -136,14 +136,15 @@ def read_message(world: PoolWorld, kind: str) -> str:
 def test_ready_counts_what_keeps_a_pool() -> None:
     world = PoolWorld.make(replicas=5)
     world.rest()
-    assert read_message(world, "Ready") == "0 of 5 ready: 5 are still to be made"
+    assert read_message(world, "Ready") == "0 of 5 replicas are ready: 5 not created yet"
     world.settle()
     for ordinal, pod in enumerate(world.pods.values()):
         room = unscheduled("0/1 nodes are available: 1 Insufficient cpu.")
         pod["status"] = waiting("ErrImagePull") if ordinal < 3 else room if ordinal < 4 else {"phase": "Pending"}
     world.rest()
     assert read_message(world, "Ready") == (
-        f"0 of 5 ready: 3 cannot pull {IMAGE} (ErrImagePull), 1 has no node (Insufficient cpu), 1 is starting"
+        f"0 of 5 replicas are ready: 3 cannot pull {IMAGE} (ErrImagePull), 1 cannot be scheduled (Insufficient cpu),"
+        " 1 starting"
     )
 
 
@@ -153,17 +154,20 @@ def test_what_lasts_stalls_the_pool_and_what_ends_does_not() -> None:
     pod["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z"
     ready, pod["status"] = pod["status"], unscheduled("0/1 nodes are available: 1 Insufficient cpu.")
     world.rest()
-    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.read_condition("Stalled") == ("False", "NotStalled")
     assert (world.plan().again_in_seconds or 0) <= 600
     world.now = NOW + 600
     plan, *_ = world.rest()
     assert world.read_condition("Stalled") == ("True", "ReplicaStuck")
-    assert read_message(world, "Stalled") == "for more than 10 min: pool-2 has no node (Insufficient cpu)"
+    assert (
+        read_message(world, "Stalled")
+        == "Not ready for more than 10 min: pool-2 cannot be scheduled (Insufficient cpu)"
+    )
     assert [(event.reason, event.is_warning) for event in plan.events] == [("ReplicaStuck", True)]
     pod["status"] = ready
     world.say(FRESH, FRESH, CATCHING_UP)
     world.rest()
-    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.read_condition("Stalled") == ("False", "NotStalled")
 
 
 def test_a_pool_that_comes_up_warns_of_nothing_in_its_first_minutes() -> None:
@@ -187,7 +191,7 @@ def test_a_pool_that_comes_up_warns_of_nothing_in_its_first_minutes() -> None:
 def test_what_no_time_mends_is_told_at_once() -> None:
     world = PoolWorld.make(coreConfigOverride="HTTP_PORT = 1")
     world.pool["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z"
-    assert "ConfigurationRefused" in {
+    assert "InvalidConfiguration" in {
         event.reason for plan in world.rest() for event in plan.events if event.is_warning
     }
 
@@ -201,7 +205,7 @@ def test_whose_core_runs_and_has_never_answered_may_be_catching_up_before_run() 
     pod["status"]["containerStatuses"] = [running]
     world.now = NOW + 3600
     world.rest()
-    assert world.read_condition("Stalled") == ("False", "NothingStalled")
+    assert world.read_condition("Stalled") == ("False", "NotStalled")
     assert world.plan().again_in_seconds == 10
     world.now = NOW + 3610
     world.rest()

@@ -102,7 +102,7 @@ def test_a_pool_does_not_grow_over_a_volume_that_is_still_going() -> None:
     world.rest()
     assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 3
     told = next(one["message"] for one in world.status["conditions"] if one["type"] == "Reconciling")
-    assert told == "3 replicas are there, 4 are to be; waits for the volume of pool-3 before it to be gone"
+    assert told == "3 replicas exist; 4 required; waiting for the previous volume of pool-3 to be deleted"
     del world.claims["data-pool-3"]
     written = name_writes(world.step())
     assert written.index("PersistentVolumeClaim data-pool-3") < written.index("StatefulSet pool")

@@ -53,7 +53,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], Ground]] =
     "FreshOnly leaves laggards out while one is fresh": (FRESH_ONLY, [FRESH, LAGGING], [100, 0], Ground.CLASSES),
     "FreshOnly serves by laggards where nobody is": (FRESH_ONLY, [LAGGING, CATCHING_UP], [1, 1], Ground.NONE_FRESH),
     "nobody fresh": (WEIGHED, [LAGGING, UNREACHABLE], [10, 0], Ground.NONE_FRESH),
-    "nobody answers the scaler": (WEIGHED, [UNREACHABLE, UNREACHABLE], [100, 100], Ground.NONE_ANSWER),
+    "nobody answers the scaler": (WEIGHED, [UNREACHABLE, UNREACHABLE], [100, 100], Ground.NONE_REACHABLE),
     "one that claims more ledgers than there are serves before nobody does": (
         WEIGHED,
         [FOREIGN, UNREACHABLE],
@@ -64,7 +64,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], Ground]] =
     "nor where all serve alike": ({}, [FOREIGN, CATCHING_UP], [0, 100], Ground.ALIKE),
     "where all serve alike, before nobody does": ({}, [FOREIGN, UNREACHABLE], [100, 0], Ground.ALIKE),
     "not enabled: all that answer, alike": ({}, [FRESH, LAGGING, UNREACHABLE], [100, 100, 0], Ground.ALIKE),
-    "not enabled, and nobody answers": ({}, [UNREACHABLE], [100], Ground.NONE_ANSWER),
+    "not enabled, and nobody answers": ({}, [UNREACHABLE], [100], Ground.NONE_REACHABLE),
     "no weight for anyone is still one for the fresh": (
         {"loadBalancing": {"enabled": True, "freshNodeWeight": 0, "laggingNodeWeight": 0}},
         [FRESH, LAGGING],

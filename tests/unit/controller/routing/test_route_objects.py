@@ -139,11 +139,11 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
     world.rest()
     assert world.read_condition("Routing") == ("False", "NoneFresh")
     routing = next(one for one in world.status["conditions"] if one["type"] == "Routing")
-    assert "the cluster has no HTTPRoute" in routing["message"]
+    assert "the Gateway API is not installed" in routing["message"]
     world.say(FRESH, FRESH, LAGGING)
     world.capabilities = EVERYTHING
     world.rest()
-    assert world.read_condition("Routing") == ("True", "ByFreshness")
+    assert world.read_condition("Routing") == ("True", "WeightedByFreshness")
     assert read_members(world) == {"pool-fresh": (200, ["pool-0", "pool-1"]), "pool-lagging": (10, ["pool-2"])}
 
 
@@ -165,7 +165,7 @@ def test_nothing_goes_behind_a_service_of_somebody_elses() -> None:
     assert name_deleted(plan) == [ROUTE, F, L, "Service pool-fresh"]
     stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
-    assert "in its way: Service pool-lagging." in stalled["message"]
+    assert "Service pool-lagging already exists and is not owned by this pool." in stalled["message"]
 
 
 def test_hostnames_that_a_user_adds_to_the_route_are_left_alone() -> None:

@@ -20,7 +20,7 @@ from controller.shards.shards_problems import (
     SHARD_MISSING,
     SHARD_NOT_A_NUMBER,
     SHARD_OUT_OF_RANGE,
-    SHARDS_WITHOUT_OWNER,
+    SHARDS_UNASSIGNED,
     TOO_FEW_CHECKPOINTS,
 )
 
@@ -71,26 +71,26 @@ def test_a_score_is_what_b2sum_of_coreutils_says() -> None:
     [
         pytest.param({0: "1", 1: "0"}, {"pool-0": 1, "pool-1": 0}, [], id="as annotated"),
         pytest.param({0: " 1 ", 1: "0"}, {"pool-0": 1, "pool-1": 0}, [], id="spaces around it do no harm"),
-        pytest.param({0: "1"}, {"pool-0": 1}, [(SHARD_MISSING, "pool-1"), (SHARDS_WITHOUT_OWNER, None)], id="missing"),
+        pytest.param({0: "1"}, {"pool-0": 1}, [(SHARD_MISSING, "pool-1"), (SHARDS_UNASSIGNED, None)], id="missing"),
         pytest.param(
             {0: "0", 1: "one"},
             {"pool-0": 0},
-            [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_WITHOUT_OWNER, None)],
+            [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_UNASSIGNED, None)],
             id="not a number",
         ),
         pytest.param(
-            {0: "0", 1: "-1"}, {"pool-0": 0}, [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_WITHOUT_OWNER, None)], id="minus"
+            {0: "0", 1: "-1"}, {"pool-0": 0}, [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_UNASSIGNED, None)], id="minus"
         ),
         pytest.param(
             {0: "0", 1: "١"},  # noqa: RUF001 - an Arabic digit, which int() would take for a 1
             {"pool-0": 0},
-            [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_WITHOUT_OWNER, None)],
+            [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_UNASSIGNED, None)],
             id="a digit of another script",
         ),
         pytest.param(
             {0: "0", 1: "2"},
             {"pool-0": 0},
-            [(SHARD_OUT_OF_RANGE, "pool-1"), (SHARDS_WITHOUT_OWNER, None)],
+            [(SHARD_OUT_OF_RANGE, "pool-1"), (SHARDS_UNASSIGNED, None)],
             id="out of range",
         ),
         pytest.param({}, {}, [(SHARD_MISSING, "pool-0"), (SHARD_MISSING, "pool-1")], id="nobody is annotated"),
@@ -107,15 +107,15 @@ def test_manual_goes_by_the_annotation(
 def test_a_problem_names_annotation_value_and_what_is_allowed() -> None:
     plan = assign_shards(members(1, {0: "7" * 80}), ShardSettings(MANUAL, 2, (A,)), {})
     message = plan.problems[0].message
-    assert message.startswith("stellar.org/shard-id: '777")
-    assert message.endswith("…' is not a whole number from 0 to 1")
+    assert message.startswith("annotation stellar.org/shard-id is '777")
+    assert message.endswith("…'; it must be a whole number from 0 to 1")
 
 
 def test_a_pod_that_lost_its_annotation_keeps_its_shard_only_where_nothing_is_rebalanced() -> None:
     last = {"pool-0": ShardAssignment(1, B)}
     keeping = assign_shards(members(1), ShardSettings(MANUAL, 2, (A, B), auto_rebalance=False), last)
     assert keeping.assignments == last
-    assert reasons_of(keeping) == [(SHARDS_WITHOUT_OWNER, None)]
+    assert reasons_of(keeping) == [(SHARDS_UNASSIGNED, None)]
     assert assign_shards(members(1), ShardSettings(MANUAL, 2, (A, B)), last).assignments == {}
 
 
@@ -124,7 +124,7 @@ def test_an_annotation_counts_more_than_what_was_and_a_wrong_one_is_reported_eve
     last = {"pool-0": ShardAssignment(1, B), "pool-1": ShardAssignment(0, A)}
     plan = assign_shards(members(2, {0: "0", 1: "x"}), settings, last)
     assert shards_of(plan) == {"pool-0": 0, "pool-1": 0}
-    assert reasons_of(plan) == [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_WITHOUT_OWNER, None)]
+    assert reasons_of(plan) == [(SHARD_NOT_A_NUMBER, "pool-1"), (SHARDS_UNASSIGNED, None)]
 
 
 @pytest.mark.parametrize(

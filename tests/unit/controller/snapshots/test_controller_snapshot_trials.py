@@ -25,9 +25,9 @@ def test_one_that_no_replica_could_start_from_is_not_used_again_and_that_is_said
     world.say(*ALL, CATCHING_UP)
     give_up(world, "pool-3", code)
     plans = world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotBad")
-    assert read_message(world).startswith(f"{name} is not used again: pool-3 could not start from it: Core ended with")
-    (event,) = [one for plan in plans for one in plan.events if one.reason == "SnapshotBad"]
+    assert world.read_condition("Snapshots") == ("False", "SnapshotUnusable")
+    assert read_message(world).startswith(f"{name} is not used: pool-3 failed to start from it: Core ended with")
+    (event,) = [one for plan in plans for one in plan.events if one.reason == "SnapshotUnusable"]
     assert event.is_warning
     assert "dataSource" not in grow(world, 5)["spec"]
 
@@ -65,7 +65,7 @@ def test_one_that_its_driver_cannot_make_is_said_in_its_words_and_tried_again() 
     world.now += 1
     world.rest()
     assert world.read_condition("Snapshots") == ("False", "SnapshotFailed")
-    assert "cannot be made: rpc error: no room" in read_message(world)
+    assert "cannot be taken: rpc error: no room" in read_message(world)
     assert len(list_snapshots(world)) == 2
 
 
@@ -74,7 +74,7 @@ def test_a_cluster_whose_definitions_nobody_cares_for_is_told_apart() -> None:
     world.now += 600
     world.say(*ALL)
     world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotNotTakenUp")
+    assert world.read_condition("Snapshots") == ("False", "SnapshotControllerMissing")
 
 
 def test_a_volume_that_the_storage_does_not_make_is_made_anew_without_the_snapshot() -> None:
@@ -94,7 +94,7 @@ def test_a_volume_that_the_storage_does_not_make_is_made_anew_without_the_snapsh
     del world.claims["data-pool-3"]
     world.rest()
     assert "dataSource" not in world.claims.get("data-pool-3", {"spec": {}})["spec"]
-    assert f"{name} is not used again: no volume has come of it for pool-3 in 15 min" in read_message(world)
+    assert f"{name} is not used: no volume was provisioned from it for pool-3 in 15 min" in read_message(world)
 
 
 def test_one_that_a_volume_is_being_made_of_stays() -> None:

@@ -23,7 +23,7 @@ def test_one_is_taken_of_a_fresh_replica_once_all_are_fresh() -> None:
     assert one["metadata"]["ownerReferences"][0]["uid"] == "uid-of-pool"
     assert one["metadata"]["labels"]["stellar.org/pool"] == "pool"
     assert world.read_condition("Snapshots") == ("Unknown", "NoSnapshotYet")
-    assert read_message(world) == "the first one is being made"
+    assert read_message(world) == "The first snapshot is being taken"
     assert take(world) == one["metadata"]["name"]
     assert world.read_condition("Snapshots") == ("True", "SnapshotReady")
     assert world.status["newestSnapshot"]["replicaName"] == "pool-0"
@@ -46,7 +46,7 @@ def test_without_snapshots_in_the_cluster_a_condition_says_so_and_all_else_works
     world.objects = {key: one for key, one in world.objects.items() if key.kind != VOLUME_SNAPSHOT}
     world.capabilities = Capabilities(keda=True)
     world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotsMissing")
+    assert world.read_condition("Snapshots") == ("False", "SnapshotApiMissing")
     assert world.read_condition("Ready")[0] == "True"
     assert "dataSource" not in grow(world)["spec"]
 
@@ -167,9 +167,9 @@ def test_the_next_one_is_taken_by_the_interval_and_only_the_newest_are_kept() ->
 
 
 NOT_NOW: dict[str, tuple[list[Any], dict[str, Any], str]] = {
-    "a fresh one too few": ([FRESH, FRESH, LAGGING], {}, "3 fresh replicas, of which 2 are there"),
+    "a fresh one too few": ([FRESH, FRESH, LAGGING], {}, "3 fresh replicas (2 now)"),
     "the network stands still": (ALL, {"is_halted": True}, "the network to close ledgers"),
-    "clocks that nobody can believe": (ALL, {"at": 1_700_000_000.0 - 4000}, "the scaler to be heard"),
+    "clocks that nobody can believe": (ALL, {"at": 1_700_000_000.0 - 4000}, "a connection to the scaler"),
 }
 
 
@@ -183,7 +183,7 @@ def test_none_is_taken_and_the_condition_says_what_it_waits_for(
     world.say(*classes, **fields)
     world.rest()
     assert len(list_snapshots(world)) == 1
-    assert read_message(world).endswith(f"; the next one waits for {why}")
+    assert read_message(world).endswith(f"; the next snapshot waits for {why}")
 
 
 def test_none_is_taken_while_the_pool_is_paused_or_the_scaler_is_silent() -> None:
@@ -225,8 +225,8 @@ def test_one_that_was_cut_late_is_judged_by_how_its_replica_did_meanwhile() -> N
     again = tuple(replace(one, since=world.now - 100) for one in world.fleet.replicas)
     world.fleet = replace(world.fleet, replicas=again)
     world.rest()
-    assert world.read_condition("Snapshots") == ("False", "SnapshotBad")
-    assert "may have caught up then" in read_message(world)
+    assert world.read_condition("Snapshots") == ("False", "SnapshotUnusable")
+    assert "may have been catching up then" in read_message(world)
     assert "dataSource" not in grow(world)["spec"]
 
 

@@ -52,12 +52,12 @@ STEPS: dict[str, tuple[list[Snapshot], list[Donor], Occasion, Step]] = {
     "none there: at once": ([], ONE, ENOUGH, Step("pool-0")),
     "an hour has passed": ([snapshot("a", HOUR)], ONE, ENOUGH, Step("pool-0")),
     "not yet": ([snapshot("a", HOUR - 1)], ONE, ENOUGH, Step(again_at=NOW + 1)),
-    "one is being made": ([pending(2 * HOUR)], ONE, ENOUGH, Step(waits_for="the one that is being made")),
+    "one is being made": ([pending(2 * HOUR)], ONE, ENOUGH, Step(waits_for="the current one")),
     "a replica below the target": (
         [],
         ONE,
         Occasion(4, 5),
-        Step(waits_for="5 fresh replicas, of which 4 are there"),
+        Step(waits_for="5 fresh replicas (4 now)"),
     ),
     "something is going on": ([], ONE, Occasion(5, 5, "replicas to go"), Step(waits_for="replicas to go")),
     "nobody is fresh for long": (
@@ -114,7 +114,7 @@ STEPS: dict[str, tuple[list[Snapshot], list[Donor], Occasion, Step]] = {
         [pending(FAILED_SECONDS - 1, fails="no room")],
         ONE,
         ENOUGH,
-        Step(waits_for="the one that is being made"),
+        Step(waits_for="the current one"),
     ),
     "one of another network is none": ([snapshot("a", RETRY_SECONDS, is_usable=False)], ONE, ENOUGH, Step("pool-0")),
 }
@@ -236,5 +236,5 @@ def test_a_copy_tells_of_its_snapshot(fields: dict[str, Any], is_bad: bool, unma
 def test_why_a_snapshot_is_bad_is_in_cores_words() -> None:
     copy = Copy("a", "data-pool-7", "pool-7", exits=(65,), message="Core ended with exit code 134")
     assert judge_copies([copy], {"a"}, NOW).bad == {
-        "a": "pool-7 could not start from it: Core ended with exit code 134"
+        "a": "pool-7 failed to start from it: Core ended with exit code 134"
     }

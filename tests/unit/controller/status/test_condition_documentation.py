@@ -40,7 +40,7 @@ def read_docstrings(module: Any) -> dict[str, str]:
 def cut(sentence: str) -> str:
     """Cut off the condition's name, which has a column of its own, and the full stop."""
     head, colon, tail = sentence.partition(": ")
-    return (tail if colon else head).removesuffix(".")
+    return " ".join((tail if colon else head).split()).removesuffix(".")
 
 
 OF_SHARDS = {reason: line.removesuffix(".") for reason, line in read_docstrings(shards_problems).items()}
@@ -60,10 +60,10 @@ CONDITIONS = [tuple(row[:3]) for row in list_rows("Conditions")]
 OF_SNAPSHOTS = (
     (Verdict.TRUE, reasons.SNAPSHOT_READY),
     (Verdict.UNKNOWN, reasons.NO_SNAPSHOT_YET),
-    (Verdict.FALSE, reasons.SNAPSHOT_BAD),
+    (Verdict.FALSE, reasons.SNAPSHOT_UNUSABLE),
     (Verdict.FALSE, reasons.SNAPSHOT_FAILED),
-    (Verdict.FALSE, reasons.SNAPSHOT_NOT_TAKEN_UP),
-    (Verdict.FALSE, reasons.SNAPSHOTS_MISSING),
+    (Verdict.FALSE, reasons.SNAPSHOT_CONTROLLER_MISSING),
+    (Verdict.FALSE, reasons.SNAPSHOT_API_MISSING),
     (Verdict.FALSE, reasons.PAUSED),
 )
 OF_VOLUMES = (
@@ -93,7 +93,7 @@ def list_autoscaling() -> Iterator[Any]:
 
 def list_facts() -> Iterator[PoolFacts]:
     """List facts of every kind of pool, so that together they bring out all that conditions say."""
-    refused = ("ConfigurationRefused", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
+    refused = ("InvalidConfiguration", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
     stalls = [(reason, "x") for reason in refused]
     variants: list[dict[str, Any]] = [
         *({"ground": ground} for ground in Ground),
@@ -122,7 +122,7 @@ def list_facts() -> Iterator[PoolFacts]:
 
 def list_said() -> set[tuple[str, str, str]]:
     said = {(one.type, str(one.status), one.reason) for facts in list_facts() for one in judge(facts)}
-    return said | {("Stalled", "True", reasons.NOT_UNDERSTOOD)}  # of a pool that no plan can be made for
+    return said | {("Stalled", "True", reasons.INVALID_SPEC)}  # of a pool that no plan can be made for
 
 
 def test_every_condition_stands_in_the_guide_with_what_it_can_say() -> None:

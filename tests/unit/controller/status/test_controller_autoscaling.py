@@ -75,7 +75,7 @@ def test_a_pause_at_a_number_of_replicas_is_said_with_the_number() -> None:
 def test_a_pause_of_one_way_is_said_beside_who_scales() -> None:
     judgement = judge_autoscaling(annotated(paused_scale_in="true"))
     assert (judgement.status, judgement.reason) == ("True", "ScaledByKeda")
-    assert "paused-scale-in: nobody is let go" in judgement.message
+    assert "paused-scale-in: replicas are not removed" in judgement.message
 
 
 @pytest.mark.parametrize(("observed", "is_ours", "said"), AUTOSCALING.values(), ids=AUTOSCALING.keys())

@@ -37,37 +37,37 @@ def say(facts: PoolFacts) -> dict[str, tuple[str, str, str]]:
 def test_a_pool_at_rest_is_as_kstatus_expects_it() -> None:
     assert say(FINE) == {
         "Ready": ("True", "EnoughReady", "5 of 5 replicas are ready"),
-        "Reconciling": ("False", "UpToDate", "everything is as the spec says"),
-        "Stalled": ("False", "NothingStalled", "nothing waits for a person"),
-        "Fresh": ("True", "EnoughFresh", "5 of 5 replicas are fresh, 5 are to be"),
+        "Reconciling": ("False", "UpToDate", "Everything matches the spec"),
+        "Stalled": ("False", "NotStalled", "No manual action required"),
+        "Fresh": ("True", "EnoughFresh", "5 of 5 replicas are fresh; 5 required"),
         "Autoscaling": ("True", "ScaledByKeda", "by KEDA"),
-        "Routing": ("True", "ByFreshness", "5 of 5 replicas serve: weights follow freshness"),
+        "Routing": ("True", "WeightedByFreshness", "Routing to 5 of 5 replicas; weights follow freshness"),
     }
 
 
 SILENT = {"silent_since": NOW, "is_observed": False}
-SINCE = "the scaler has not been heard since 2023-11-14T22:13:20Z"
-NOT_YET = "the scaler has said nothing of this pool yet"
+SINCE = "No connection to the scaler since 2023-11-14T22:13:20Z"
+NOT_YET = "Waiting for the scaler's first report on this pool"
 TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
     "too few are ready": ({"ready": 3}, "Ready", ("False", "TooFewReady", "3 of 5 replicas are ready")),
     "more are ready than are to be": ({"ready": 6}, "Ready", ("True", "EnoughReady", "6 of 5 replicas are ready")),
     "replicas are missing": (
         {"present": 4},
         "Reconciling",
-        ("True", "Scaling", "4 replicas are there, 5 are to be"),
+        ("True", "Scaling", "4 replicas exist; 5 required"),
     ),
     "a change is being written": (
         {"is_applying": True, "outdated": 2},
         "Reconciling",
-        ("True", "Applying", "what the replicas run is being written"),
+        ("True", "Applying", "Writing the new version or configuration of the replicas"),
     ),
     "a rollout waits": (
-        {"outdated": 2, "waits_for": "pool-1 to be fresh"},
+        {"outdated": 2, "waits_for": "pool-1 to become fresh"},
         "Reconciling",
         (
             "True",
             "RollingOut",
-            "2 of 5 replicas run an older version or configuration; waits for pool-1 to be fresh",
+            "2 of 5 replicas run an older version or configuration; waiting for pool-1 to become fresh",
         ),
     ),
     "a rollout goes on": (
@@ -78,45 +78,45 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
     "a pause": (
         {"is_paused": True, "present": 3, "outdated": 2},
         "Reconciling",
-        ("False", "Paused", "spec.paused: replicas and weights stay as they are"),
+        ("False", "Paused", "spec.paused is true: replicas and weights do not change"),
     ),
     "it cannot go on": (
         {"stalled": ("NameTaken", "x"), "present": 0},
         "Reconciling",
-        ("False", "Stalled", "see Stalled"),
+        ("False", "Stalled", "See condition Stalled"),
     ),
     "a replica is stuck, and all else goes on": (
         {"stalled": ("ReplicaStuck", "x"), "outdated": 2},
         "Reconciling",
-        ("False", "Stalled", "see Stalled; 2 of 5 replicas run an older version or configuration"),
+        ("False", "Stalled", "See condition Stalled; 2 of 5 replicas run an older version or configuration"),
     ),
     "pods say why they are not ready": (
-        {"ready": 3, "troubles": "2 have no node (Insufficient cpu)"},
+        {"ready": 3, "troubles": "2 cannot be scheduled (Insufficient cpu)"},
         "Ready",
-        ("False", "TooFewReady", "3 of 5 ready: 2 have no node (Insufficient cpu)"),
+        ("False", "TooFewReady", "3 of 5 replicas are ready: 2 cannot be scheduled (Insufficient cpu)"),
     ),
     "a smaller pool waits": (
-        {"present": 6, "holds": "a fresh replica among those that stay"},
+        {"present": 6, "holds": "a fresh replica among those that remain"},
         "Reconciling",
-        ("True", "Scaling", "6 replicas are there, 5 are to be; waits for a fresh replica among those that stay"),
+        ("True", "Scaling", "6 replicas exist; 5 required; waiting for a fresh replica among those that remain"),
     ),
     "it needs a person": ({"stalled": ("NameTaken", "x")}, "Stalled", ("True", "NameTaken", "x")),
-    "too few are fresh": ({"fresh": 4}, "Fresh", ("False", "TooFewFresh", "4 of 5 replicas are fresh, 5 are to be")),
-    "nobody is fresh": ({"fresh": 0}, "Fresh", ("False", "NoneFresh", "0 of 5 replicas are fresh, 5 are to be")),
+    "too few are fresh": ({"fresh": 4}, "Fresh", ("False", "TooFewFresh", "4 of 5 replicas are fresh; 5 required")),
+    "nobody is fresh": ({"fresh": 0}, "Fresh", ("False", "NoneFresh", "0 of 5 replicas are fresh; 5 required")),
     "fewer are enough": (
         {"fresh": 3, "fresh_enough": 3},
         "Fresh",
-        ("True", "EnoughFresh", "3 of 5 replicas are fresh, 3 are to be"),
+        ("True", "EnoughFresh", "3 of 5 replicas are fresh; 3 required"),
     ),
     "those that are not observed may be fresh": (
         {"fresh": 3, "unknown": 2},
         "Fresh",
-        ("Unknown", "NotObserved", "3 of 5 replicas are fresh, 5 are to be; 2 are not observed yet"),
+        ("Unknown", "NotObserved", "3 of 5 replicas are fresh; 5 required; 2 not observed yet"),
     ),
     "even those that are not observed would be too few": (
         {"fresh": 3, "unknown": 1},
         "Fresh",
-        ("False", "TooFewFresh", "3 of 5 replicas are fresh, 5 are to be"),
+        ("False", "TooFewFresh", "3 of 5 replicas are fresh; 5 required"),
     ),
     "the network stands still": (
         {"is_halted": True, "fresh": 4},
@@ -124,46 +124,46 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
         (
             "Unknown",
             "NetworkHalted",
-            "the network closes no ledgers; before that 4 of 5 replicas are fresh, 5 are to be",
+            "The network closes no ledgers; last known: 4 of 5 replicas are fresh; 5 required",
         ),
     ),
-    "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerSilent", SINCE)),
+    "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerUnreachable", SINCE)),
     "the scaler has not spoken": ({"is_observed": False}, "Fresh", ("Unknown", "NotObserved", NOT_YET)),
     "weights stay": (
         SILENT | {"ground": Ground.KEPT},
         "Routing",
-        ("Unknown", "ScalerSilent", f"5 of 5 replicas serve: {SINCE}, so weights stay"),
+        ("Unknown", "ScalerUnreachable", f"{SINCE}; keeping the last weights of 5 of 5 replicas"),
     ),
     "weights are neutral": (
         SILENT | {"ground": Ground.NEUTRAL},
         "Routing",
-        ("Unknown", "ScalerSilent", f"5 of 5 replicas serve: {SINCE}, so all that are ready, alike"),
+        ("Unknown", "ScalerUnreachable", f"{SINCE}; routing equally to all 5 replicas that are ready"),
     ),
     "weights are neutral before anything was said": (
         {"is_observed": False, "ground": Ground.NEUTRAL},
         "Routing",
-        ("Unknown", "NotObserved", f"5 of 5 replicas serve: {NOT_YET}, so all that are ready, alike"),
+        ("Unknown", "NotObserved", f"{NOT_YET}; routing equally to all 5 replicas that are ready"),
     ),
     "readers have nobody fresh": (
         {"ground": Ground.NONE_FRESH, "serving": 2},
         "Routing",
-        ("False", "NoneFresh", "2 of 5 replicas serve: nobody is fresh, so all that answer"),
+        ("False", "NoneFresh", "No replica is fresh; routing to all 2 replicas that respond"),
     ),
     "readers have nobody that answers": (
-        {"ground": Ground.NONE_ANSWER},
+        {"ground": Ground.NONE_REACHABLE},
         "Routing",
-        ("False", "NoneAnswer", "5 of 5 replicas serve: the scaler reaches nobody, so all that are ready"),
+        ("False", "NoneReachable", "No replica reachable; routing to all 5 replicas that are ready"),
     ),
-    "readers have nobody": ({"serving": 0}, "Routing", ("False", "NobodyServes", "no replica can be sent readers")),
+    "readers have nobody": ({"serving": 0}, "Routing", ("False", "NoEndpoints", "No replica can receive traffic")),
     "all alike": (
         {"ground": Ground.ALIKE},
         "Routing",
-        ("True", "AllAlike", "5 of 5 replicas serve: loadBalancing is not enabled, so all alike"),
+        ("True", "EqualWeights", "Routing to 5 of 5 replicas equally; loadBalancing is disabled"),
     ),
     "weights are paused": (
         {"ground": Ground.PAUSED},
         "Routing",
-        ("Unknown", "Paused", "5 of 5 replicas serve: the pool is paused, so weights stay"),
+        ("Unknown", "Paused", "spec.paused is true; keeping the last weights of 5 of 5 replicas"),
     ),
     "a version that answers no queries": (
         {"has_query_server": False},
@@ -171,27 +171,31 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
         (
             "False",
             "NoQueryServer",
-            "this version of Stellar Core has no query server, which came with v22: readers find nothing",
+            "This version of Stellar Core has no query server, so queries fail; use v22 or newer",
         ),
     ),
     "every shard is owned": (
         {"shard_problems": ()},
         "Sharded",
-        ("True", "AllShardsOwned", "every shard has a replica"),
+        ("True", "AllShardsAssigned", "Every shard is assigned to a replica"),
     ),
     "a shard is missing": (
         {"shard_problems": (PROBLEM,)},
         "Sharded",
         ("False", "ShardMissing", "pool-1: stellar.org/shard-id: missing"),
     ),
-    "alerts": ({"has_alerts": True}, "Alerting", ("True", "RuleKept", "by a PrometheusRule of the pool's name")),
+    "alerts": (
+        {"has_alerts": True},
+        "Alerting",
+        ("True", "RuleApplied", "The PrometheusRule with the pool's name is applied"),
+    ),
     "no alerts": (
         {"has_alerts": False},
         "Alerting",
         (
             "False",
             "PrometheusMissing",
-            "the cluster has no PrometheusRule; install the Prometheus operator, or set alerting to false",
+            "The Prometheus operator is not installed; install it, or set alerting to false",
         ),
     ),
 }

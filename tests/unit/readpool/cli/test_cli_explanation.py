@@ -21,7 +21,7 @@ def list_sentences(pool: ReadOnlyPool, word: ScalerWord | None = None) -> list[s
 
 
 NO_KEDA = build_condition("Autoscaling", "False", "KedaMissing", "the cluster has no KEDA")
-SILENT = build_condition("Fresh", "Unknown", "ScalerSilent", "the scaler has not been heard since 12:00")
+SILENT = build_condition("Fresh", "Unknown", "ScalerUnreachable", "No connection to the scaler since 12:00")
 HALTED = build_condition("Fresh", "Unknown", "NetworkHalted", "the network closes no ledgers")
 TRIGGERS: dict[str, Any] = {"autoscaling": {"triggers": [{"type": "cpu", "metadata": {"value": "70"}}]}}
 
@@ -30,13 +30,13 @@ TRIGGERS: dict[str, Any] = {"autoscaling": {"triggers": [{"type": "cpu", "metada
     ("word", "sentence"),
     [
         pytest.param(
-            build_word(5, "OnTarget", "5 wanted fresh and none lacking"),
-            "The scaler wants 5 (OnTarget): 5 wanted fresh and none lacking.",
+            build_word(5, "OnTarget", "target 5, none unhealthy"),
+            "The scaler wants 5 (OnTarget): target 5, none unhealthy.",
             id="on target",
         ),
         pytest.param(
-            build_word(None, "NoTip", "The network's newest ledger is not known."),
-            "The scaler cannot decide, so the size stays as it is (NoTip): The network's newest ledger is not known.",
+            build_word(None, "NoTip", "The network's newest ledger is unknown."),
+            "The scaler cannot decide, so the size stays as it is (NoTip): The network's newest ledger is unknown.",
             id="no ground",
         ),
     ],
@@ -66,7 +66,7 @@ def test_where_the_scaler_is_asked_its_own_sentence_decides(word: ScalerWord, se
         ),
         pytest.param(
             {"conditions": build_conditions(SILENT)},
-            "The size stays as it is: the scaler has not been heard since 12:00.",
+            "The size stays as it is: No connection to the scaler since 12:00.",
             id="silent",
         ),
         pytest.param(

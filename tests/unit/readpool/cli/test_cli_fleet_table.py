@@ -51,7 +51,7 @@ def draw(renderable: RenderableType, width: int = 120) -> str:
 
 @pytest.mark.parametrize("reason", ["PoolNotFound", "PoolDeleted"])
 def test_a_pool_that_is_not_there_is_said_not_to_be(reason: str) -> None:
-    message = "There is no ReadOnlyPool stellar/core."
+    message = "ReadOnlyPool stellar/core does not exist."
     fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason=reason, message=message))
     headline, sentence, *_ = draw(build_fleet(fleet, width=120, max_rows=5)).splitlines()
     assert headline.rstrip() == "stellar/core  the pool is not there"

@@ -66,8 +66,8 @@ def test_pools_stand_by_namespace_and_by_the_numbers_in_their_names() -> None:
 
 def test_a_pool_that_is_not_understood_is_listed_with_the_reason() -> None:
     drawn = draw_pools(build_manifest("old", "stellar", minReplicas=0))
-    assert "NotUnderstood" in drawn
-    assert "old: spec.minReplicas: 0 is not allowed" in drawn
+    assert "InvalidSpec" in drawn
+    assert "old: spec.minReplicas: 0 is invalid" in drawn
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ WORDS = {
 
 def see(letters: str, t: float = 100.0) -> Sight:
     classes = {f"core-{ordinal}": str(WORDS[letter]) for ordinal, letter in enumerate(letters)}
-    return Sight(Moment(t, 1000, 3, len(classes), classes), "3 wanted fresh + 1 lagging for 5 s = 4")
+    return Sight(Moment(t, 1000, 3, len(classes), classes), "target 3 + 1 lagging for 5 s = 4")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_before_anything_is_done_to_the_laggard_there_is_time_to_look(act: Act) 
 def test_the_scaler_s_own_words_are_told_when_the_pool_grows() -> None:
     turn = advance_story(Act.SUSTAINING, see("FLFC"), CAST, since=0.0)
     assert turn is not None
-    assert turn.line.startswith("3 wanted fresh + 1 lagging for 5 s = 4: ")
+    assert turn.line.startswith("target 3 + 1 lagging for 5 s = 4: ")
 
 
 @given(st.lists(st.text("FLCU", min_size=1, max_size=6), max_size=80))

@@ -77,7 +77,7 @@ def test_every_list_says_how_it_is_merged_and_how_long_it_may_be(path: str) -> N
 @pytest.mark.parametrize("path", [path for path, schema in FIELDS.items() if VALIDATIONS in schema])
 def test_every_rule_has_a_sentence_and_names_a_field_that_exists(path: str) -> None:
     for rule in FIELDS[path][VALIDATIONS]:
-        assert rule["message"].startswith(("has to ", "have to ", "cannot "))
+        assert rule["message"].startswith(("must ", "is ", "requires ", "cannot "))
         assert f"{path}{rule.get('fieldPath', '')}" in FIELDS
 
 

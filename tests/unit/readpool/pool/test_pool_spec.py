@@ -26,10 +26,10 @@ from readpool.pool.spec import (
 )
 
 MODEL_ALONE = {
-    "a truth as a number": ({"paused": 1}, "spec.paused", "has to be a valid boolean"),
-    "a fraction of a replica": ({"minReplicas": 3.5}, "spec.minReplicas", "has to be a valid integer"),
-    "a size that is true": ({"storage": {"size": True}}, "spec.storage.size", "has to be a valid string"),
-    "a list for a part": ({"storage": []}, "spec.storage", "has to be an object"),
+    "a truth as a number": ({"paused": 1}, "spec.paused", "must be a valid boolean"),
+    "a fraction of a replica": ({"minReplicas": 3.5}, "spec.minReplicas", "must be a valid integer"),
+    "a size that is true": ({"storage": {"size": True}}, "spec.storage.size", "must be a valid string"),
+    "a list for a part": ({"storage": []}, "spec.storage", "must be an object"),
 }
 
 

@@ -95,9 +95,9 @@ def test_only_one_that_is_current_by_its_own_clock_says_what_is_the_most(age: fl
 
 def test_a_failure_is_told_and_takes_back_no_word() -> None:
     before = hear(None, OURS, NOW)
-    after = hear(before, PollFailure("Timeout", "no answer within 4 s"), NOW + 5)
-    assert (after.report, after.trouble) == (OURS, "Timeout: no answer within 4 s")
-    assert judge(HORIZON, after, AGAINST, NOW + 30).message == "Timeout: no answer within 4 s"
+    after = hear(before, PollFailure("Timeout", "no response within 4 s"), NOW + 5)
+    assert (after.report, after.trouble) == (OURS, "Timeout: no response within 4 s")
+    assert judge(HORIZON, after, AGAINST, NOW + 30).message == "Timeout: no response within 4 s"
 
 
 def test_the_log_names_a_reference_once_for_each_reason_and_when_it_counts_again() -> None:

@@ -37,7 +37,7 @@ def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
     fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
     before = fleet.snapshot(START).decision
     assert (before.desired, before.reason) == (None, STILL_OBSERVING)
-    assert before.message == "Who the replicas are is not yet known."
+    assert before.message == "The replicas have not been discovered yet."
 
 
 def test_a_fleet_of_zero_comes_up_to_its_target_or_to_what_was_asked_for_last() -> None:

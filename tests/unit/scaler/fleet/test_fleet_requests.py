@@ -25,7 +25,7 @@ from tests.unit.staged_fleet import (
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
 UNREACHABLE, FOREIGN, UNKNOWN = ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN, ReplicaClass.UNKNOWN
 NETWORK = StagedNetwork()
-REFUSED = PollFailure("ConnectionRefused", "nothing listens at that port")
+REFUSED = PollFailure("ConnectionRefused", "nothing listens on that port")
 LEARNED = replace(SPEC, learned_requests_per_replica=100.0)
 
 

@@ -13,7 +13,7 @@ def test_where_all_are_of_another_network_both_are_named() -> None:
     stage = StagedFleet(*[network.in_step] * 3, spec=replace(SPEC, network=other))
     decision = stage.play(60)[-1].decision
     assert decision.reason == NO_REPLICAS
-    assert decision.message == (f"No replica of this network is known. 3 answer for {NETWORK!r}, not {other!r}.")
+    assert decision.message == (f"No replica of this network is known. 3 are on {NETWORK!r}, not {other!r}.")
 
 
 def test_where_nobody_is_known_the_trouble_with_discovery_is_named() -> None:

@@ -23,7 +23,7 @@ from tests.recorded.horizon_answers import change_root
 from tests.unit.staged_fleet import GONE, NETWORK, SPEC, START, Script, StagedFleet, StagedNetwork, classes, desired
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
-REFUSED = PollFailure("ConnectionRefused", "nothing listens at that port")
+REFUSED = PollFailure("ConnectionRefused", "nothing listens on that port")
 HORIZONS = replace(SPEC, bounds=Bounds(2, 5, 20), probe=ProbeKind.HORIZON, lag_threshold=12)
 RPCS = replace(HORIZONS, probe=ProbeKind.RPC)
 LATE = {"code": -32603, "message": "[-32603] latency (35s) since last known ledger closed is too high (>30s)"}
@@ -176,8 +176,8 @@ def test_a_database_that_all_share_and_nobody_fills_makes_one_sentence_and_no_gr
     assert desired(shown) == {5, None}
     reason, message = shown[-1].decision.reason, shown[-1].decision.message
     assert reason == DATABASE_STOPPED
-    assert message.startswith("All 8 Horizons that answer stand at ledger 1000060, ")
-    assert "share a database that nobody fills any more" in message
+    assert message.startswith("All 8 Horizons that respond are at ledger 1000060, ")
+    assert "share a database that is no longer updated" in message
     assert len({s.decision.message.split(",")[0] for s in shown[600:] if s.decision.desired is None}) <= 4
 
 

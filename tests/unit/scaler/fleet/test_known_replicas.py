@@ -39,14 +39,14 @@ def test_it_is_said_after_five_minutes_with_what_to_look_at() -> None:
     shortage = Shortage(1, 5, 100.0)
     assert explain_shortage(shortage, "stellar/core", 399.0) == ""
     assert explain_shortage(shortage, "stellar/core", 400.0) == (
-        "Only 1 of 5 replicas asked for have been known for 5 minutes: see that Service stellar/core has"
+        "Only 1 of 5 replicas have been found for 5 minutes. Check that Service stellar/core has"
         " clusterIP: None and publishNotReadyAddresses: true, and that the missing pods can be scheduled."
     )
 
 
 def test_where_nobody_is_known_the_service_may_not_exist() -> None:
     said = explain_shortage(Shortage(0, 5, 100.0), "stellar/core", 400.0)
-    assert "see that Service stellar/core exists and has clusterIP: None" in said
+    assert "Check that Service stellar/core exists and has clusterIP: None" in said
 
 
 def test_the_number_stays_what_it_is_and_the_message_says_who_is_missing() -> None:
@@ -54,7 +54,7 @@ def test_the_number_stays_what_it_is_and_the_message_says_who_is_missing() -> No
     shown = stage.play(400)
     assert desired(shown[5:]) == {5}
     assert not shown[200].shortage
-    assert "Only 3 of 5 replicas asked for" in shown[-1].decision.message
+    assert "Only 3 of 5 replicas have been found" in shown[-1].decision.message
     assert shown[-1].shortage in shown[-1].decision.message
     for ordinal in (3, 4):
         stage.scripts[f"core-{ordinal}"] = NETWORK.in_step

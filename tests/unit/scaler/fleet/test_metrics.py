@@ -194,12 +194,12 @@ def test_what_readers_meet_with_is_of_all_replicas_together(
 
 
 UNTOLD: dict[str, tuple[FleetSnapshot, str]] = {
-    "nobody": (build((FRESH, 0), (FRESH, 0)), "No gate has told"),
+    "nobody": (build((FRESH, 0), (FRESH, 0)), "No gate reports"),
     "all but one": (
         tell(build((FRESH, 0), (FRESH, 0), (LAGGING, 2000)), FAST, SLOW),
-        "1 of 3 replicas that serve have not told what readers meet with: core-2.",
+        "1 of 3 serving replicas do not report readers' requests: core-2.",
     ),
-    "nobody serves": (tell(build((UNREACHABLE, None)), FAST), "No replica serves"),
+    "nobody serves": (tell(build((UNREACHABLE, None)), FAST), "No replica is serving"),
 }
 
 

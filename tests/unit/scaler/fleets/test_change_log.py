@@ -20,9 +20,9 @@ def note(decisions: list[Decision]) -> list[Line]:
     return [(line["previous"], line["current"], line["reason"]) for line in lines if line["event"] == "desiredChanged"]
 
 
-ON_TARGET = Decision(6, "OnTarget", "6 wanted fresh and none lacking")
-REPLACING_UNHEALTHY = Decision(8, "ReplacingUnhealthy", "6 wanted fresh + 2 lagging for 60 s = 8")
-LIMITED = Decision(8, "LimitedBySurge", "6 wanted fresh + 3 lagging for 61 s = 9, 8 for now")
+ON_TARGET = Decision(6, "OnTarget", "target 6, none unhealthy")
+REPLACING_UNHEALTHY = Decision(8, "ReplacingUnhealthy", "target 6 + 2 lagging for 60 s = 8")
+LIMITED = Decision(8, "LimitedBySurge", "target 6 + 3 lagging for 61 s = 9, 8 for now")
 UNGROUNDED = Decision(None, "NetworkHalted", "No ledger has closed for 61 s.")
 
 

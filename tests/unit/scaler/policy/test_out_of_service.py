@@ -155,7 +155,7 @@ def test_a_pool_that_gets_smaller_does_not_end_it() -> None:
     world.rest()
     assert world.objects[STATEFUL_SET_KEY]["spec"]["replicas"] == 5
     reconciling = next(one for one in world.status["conditions"] if one["type"] == "Reconciling")
-    assert "pool-4, which is out of service, to be back" in reconciling["message"]
+    assert "pool-4 to be back in service" in reconciling["message"]
     world.settle()
     world.say(*[FRESH] * 5)
     take_back(world, 4)
@@ -192,7 +192,7 @@ def test_it_has_a_substitute_at_once() -> None:
     staged = stage(*[NETWORK.in_step] * 3)
     before, after = look(staged).decision, look(staged, "core-1").decision
     assert (before.desired, after.desired, after.unhealthy) == (3, 4, 1)
-    assert after.message == "3 wanted fresh and none lacking, one more for core-1 out of service: 4"
+    assert after.message == "target 3, none unhealthy; plus 1 for core-1 out of service: 4"
 
 
 def test_it_has_none_any_more_when_it_is_back() -> None:
@@ -239,7 +239,7 @@ def test_the_maximum_holds_with_those_that_are_out_of_service() -> None:
     staged = stage(*[NETWORK.in_step] * 3, spec=spec)
     decision = look(staged, "core-0", spec=spec).decision
     assert decision.desired == 3
-    assert "2 is the most allowed beside core-0 out of service: 3" in decision.message
+    assert "limited to the maximum of 2; with core-0 out of service: 3" in decision.message
     assert look(staged, "core-0", "core-1", "core-2", spec=spec).decision.desired == 3
 
 
@@ -275,7 +275,7 @@ def test_metrics_of_the_fleet_leave_it_out() -> None:
 def test_explain_says_why_there_is_one_more() -> None:
     pool = build_pool(build_replica("readers-0"), build_replica("readers-1", outOfService=True, weight=0))
     said = explain_pool(pool, None).sentences[-1]
-    assert said.startswith("readers-1 has no readers, and the scaler asks for one more")
+    assert said.startswith("readers-1 is out of service: no reads go to it and an extra replica stands in")
 
 
 def test_the_table_of_replicas_says_so() -> None:

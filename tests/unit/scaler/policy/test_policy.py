@@ -46,16 +46,14 @@ L = standing(LAGGING, 72)
 @pytest.mark.parametrize(
     ("standings", "held", "desired", "reason", "message"),
     [
-        pytest.param([F] * 5, 5, 5, "OnTarget", "5 wanted fresh and none lacking", id="all fresh"),
-        pytest.param(
-            [F] * 4 + [L], 5, 6, "ReplacingUnhealthy", "5 wanted fresh + 1 lagging for 72 s = 6", id="one lags"
-        ),
+        pytest.param([F] * 5, 5, 5, "OnTarget", "target 5, none unhealthy", id="all fresh"),
+        pytest.param([F] * 4 + [L], 5, 6, "ReplacingUnhealthy", "target 5 + 1 lagging for 72 s = 6", id="one lags"),
         pytest.param(
             [F] * 4 + [replace(standing(LAGGING, 5), ailing_since=NOW - 72)],
             5,
             6,
             "ReplacingUnhealthy",
-            "5 wanted fresh + 1 lagging for 72 s = 6",
+            "target 5 + 1 lagging for 72 s = 6",
             id="one lags that did not answer before",
         ),
         pytest.param(
@@ -63,7 +61,7 @@ L = standing(LAGGING, 72)
             5,
             5,
             "OnTarget",
-            "5 wanted fresh, 1 not in step but not yet for 60 s",
+            "target 5, 1 lagging or unreachable but not yet for 60 s",
             id="not yet for long",
         ),
         pytest.param(
@@ -71,7 +69,7 @@ L = standing(LAGGING, 72)
             5,
             6,
             "ReplacingUnhealthy",
-            "5 wanted fresh + 1 not answering for 61 s = 6",
+            "target 5 + 1 unreachable for 61 s = 6",
             id="one does not answer",
         ),
         pytest.param(
@@ -79,7 +77,7 @@ L = standing(LAGGING, 72)
             5,
             5,
             "OnTarget",
-            "5 wanted fresh, 1 on the way",
+            "target 5, 1 catching up",
             id="one is on its way",
         ),
         pytest.param(
@@ -87,7 +85,7 @@ L = standing(LAGGING, 72)
             5,
             6,
             "ReplacingUnhealthy",
-            "5 wanted fresh + 1 not catching up for 3601 s = 6",
+            "target 5 + 1 not catching up for 3601 s = 6",
             id="one is on its way for too long",
         ),
         pytest.param(
@@ -95,7 +93,7 @@ L = standing(LAGGING, 72)
             5,
             7,
             "LimitedBySurge",
-            "5 wanted fresh + 3 lagging for 72 s = 8, 7 for now: the next one when these have caught up",
+            "target 5 + 3 lagging for 72 s = 8, limited to 7 until these have caught up",
             id="three lag at once",
         ),
         pytest.param([F] * 2 + [L] * 3 + [UNKNOWN], 6, 7, "LimitedBySurge", None, id="an unknown one is on its way"),
@@ -106,7 +104,7 @@ L = standing(LAGGING, 72)
             6,
             6,
             "ScaleDownDelayed",
-            "5 wanted fresh and none lacking, 6 kept until that has lasted",
+            "target 5, none unhealthy; keeping 6 until this has been stable",
             id="surplus",
         ),
         pytest.param([F] * 2, None, 5, "OnTarget", None, id="grows to the target at once"),

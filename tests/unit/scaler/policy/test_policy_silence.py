@@ -22,31 +22,34 @@ CRASHING = "0 of 2 ready: 2 crash (stellar-core: Got an exception: No such file)
     ("standings", "unready", "message"),
     [
         pytest.param(
-            [HEARD] * 2, "", "None of 2 replicas answers: more likely the scaler is cut off.", id="all were heard"
+            [HEARD] * 2,
+            "",
+            "None of 2 replicas responds. The scaler itself is probably disconnected.",
+            id="all were heard",
         ),
         pytest.param(
             [HEARD] * 2,
             CRASHING,
-            f"None of 2 replicas answers. The pool says: {CRASHING}.",
+            f"None of 2 replicas responds. The pool is not ready: {CRASHING}.",
             id="all were heard, and their pods say why not now",
         ),
         pytest.param(
             [NEVER_HEARD] * 2,
             "",
-            "None of 2 replicas has answered yet: they may still be starting, or the scaler cannot reach them.",
+            "None of 2 replicas has responded yet. They may be starting, or the scaler cannot reach them.",
             id="none was heard",
         ),
         pytest.param(
             [HEARD, NEVER_HEARD],
             "",
-            "None of 2 replicas answers, and 1 of them has not answered yet.",
+            "None of 2 replicas responds; 1 of them never did.",
             id="one was heard",
         ),
         pytest.param(
             [NEVER_HEARD] * 2,
             "0 of 2 ready: 2 cannot pull stellar/stellar-core:v21.0.0 (ErrImagePull)",
-            "None of 2 replicas answers. The pool says: 0 of 2 ready: 2 cannot pull stellar/stellar-core:v21.0.0"
-            " (ErrImagePull).",
+            "None of 2 replicas responds. The pool is not ready: 0 of 2 ready: 2 cannot pull"
+            " stellar/stellar-core:v21.0.0 (ErrImagePull).",
             id="none was heard, and their pods say why",
         ),
     ],

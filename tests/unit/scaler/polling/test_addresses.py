@@ -81,9 +81,9 @@ def test_what_only_looks_like_an_address_is_none(text: str) -> None:
         ("10.244.1.2", None),
         ("::ffff:10.244.1.2", None),
         ("fd00:10:244::7", None),
-        ("10.244.255.2", "denies"),
-        ("10.96.0.1", "none of the networks"),
-        ("fd00:10:96::1", "none of the networks"),
+        ("10.244.255.2", "denied networks"),
+        ("10.96.0.1", "none of the allowed networks"),
+        ("fd00:10:96::1", "none of the allowed networks"),
         ("169.254.169.254", "link-local"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_refusal_has_the_words_of_its_body(body: object, words: str) -> None:
     assert find_problem(json.dumps(body).encode()) == words
     with pytest.raises(StatusError) as caught:
         take_body(HttpAnswer(429, json.dumps(body).encode()))
-    assert str(caught.value) == f"asked too often (status 429{': ' if words else ''}{words})"
+    assert str(caught.value) == f"rate limited (status 429{': ' if words else ''}{words})"
 
 
 @given(st.binary(max_size=300), st.integers(0, 999))

@@ -199,7 +199,7 @@ def test_numbers_without_end_are_no_ledgers(kind: ProbeKind, number: str) -> Non
 @pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'{"x": [{"a": 1, "b": 2, "\\u0061": 3}]}'])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_key_given_twice_is_refused_wherever_it_stands(kind: ProbeKind, body: bytes) -> None:
-    with pytest.raises(ProbeError, match="the answer has a key twice"):
+    with pytest.raises(ProbeError, match="the answer has a duplicate key"):
         parse(kind, body)
 
 

@@ -50,7 +50,7 @@ def test_trap_1_a_node_that_says_synced_and_advances_lags_while_it_is_behind() -
     for row in read_trace():
         tip_ledger = 221 + int(row["t"])
         if "failed" in row:
-            outcome: NodeReport | PollFailure = PollFailure("Timeout", "no answer within 3 s")
+            outcome: NodeReport | PollFailure = PollFailure("Timeout", "no response within 3 s")
         else:
             document = read_document(answers.SYNCED)
             document["info"]["state"] = row["state"]
@@ -128,7 +128,7 @@ def test_trap_5_status_tells_of_catch_up_only_while_the_node_is_out_of_sync(
 
 def test_trap_6_a_stopped_node_is_no_other_class_until_three_polls_have_hung() -> None:
     standing = poll(ReplicaStanding(), parse(answers.SYNCED), 221, 0.0)
-    hung = PollFailure("Timeout", "no answer within 3 s")
+    hung = PollFailure("Timeout", "no response within 3 s")
     classes = []
     for now in (5.0, 10.0, 15.0):
         standing = poll(standing, hung, 221, now)

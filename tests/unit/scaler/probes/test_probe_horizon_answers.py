@@ -10,7 +10,7 @@ from tests.recorded.horizon_answers import NAMES, NETWORK, read_answer
 
 
 def root(ledger: int, core: int | None, age: float | None, *, starting: bool = False, state: str = "") -> NodeReport:
-    words = "starting: its Core has not answered yet" if starting else "ingested"
+    words = "starting: its Core has not responded yet" if starting else "ingested"
     return NodeReport(
         ledger,
         is_synced=ledger > 0 and not starting,
@@ -72,9 +72,9 @@ RPCS = {
 READINGS = {
     "readers-lagging": root(264, 264, 23.0),
     "readers-stale-threshold-state": root(219, 219, 1.0),
-    "readers-stale-threshold": f"readers are told: {STALE}",
-    "readers-state-rebuild-begins": "readers are told: Still Ingesting",
-    "readers-state-rebuild": "readers are told: Still Ingesting",
+    "readers-stale-threshold": f"readers get: {STALE}",
+    "readers-state-rebuild-begins": "readers get: Still Ingesting",
+    "readers-state-rebuild": "readers get: Still Ingesting",
 }
 READING_FAILS = ("readers-database-down", "readers-database-down-state", "readers-state-invalid")
 RPC_FAILS = {
@@ -144,7 +144,7 @@ def test_an_answer_to_get_health_is_none_to_get_root(name: str) -> None:
 
 
 def test_a_rate_limit_is_said_with_how_long_to_wait() -> None:
-    with pytest.raises(StatusError, match=r"asked too often \(status 429: Rate Limit Exceeded\)") as caught:
+    with pytest.raises(StatusError, match=r"rate limited \(status 429: Rate Limit Exceeded\)") as caught:
         parse_root(read_answer("rate-limited"))
     assert (caught.value.reason, caught.value.retry_after_seconds) == (RATE_LIMITED, 1.0)
 

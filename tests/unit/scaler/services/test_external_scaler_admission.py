@@ -43,7 +43,7 @@ def test_fixed_nodes_get_in_only_where_the_scaler_allows_them() -> None:
     ("namespaces", "why"),
     [
         pytest.param(None, "pool: 'core' .* start it with --pools", id="no pools are read"),
-        pytest.param(("b", "a"), r"'core' is in namespace stellar, .* of a, b only \(--namespaces\)", id="others"),
+        pytest.param(("b", "a"), r"'core' is in namespace stellar, .* in a, b only \(--namespaces\)", id="others"),
     ],
 )
 def test_a_pool_that_is_not_read_is_refused_with_what_to_do_about_it(

@@ -38,7 +38,7 @@ def test_old_keda_which_reads_integers_only_never_sees_less_than_the_need(value:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0])
 def test_what_is_no_metric_value_never_goes_out(value: float) -> None:
-    with pytest.raises(ValueError, match="desiredReplicas came out as"):
+    with pytest.raises(ValueError, match="desiredReplicas is"):
         build_metric_values("desiredReplicas", value)
 
 

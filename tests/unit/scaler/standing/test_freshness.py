@@ -16,7 +16,7 @@ TIP = Tip(5000, NOW - 1, ceiling=5044)
 STALLED = replace(TIP, is_stalled=True)
 NETWORK = "Test SDF Network ; September 2015"
 THRESHOLDS = Thresholds(lag_ledgers=100)
-GONE = PollFailure("Timeout", "no answer within 4 s")
+GONE = PollFailure("Timeout", "no response within 4 s")
 DAY = 86_400.0
 
 

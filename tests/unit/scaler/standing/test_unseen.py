@@ -15,7 +15,7 @@ from scaler.standing.unseen import forget_unseen
 from tests.unit.staged_fleet import GONE, SPEC, StagedFleet, StagedNetwork, classes, desired
 
 NETWORK = StagedNetwork()
-LIMITED = PollFailure(RATE_LIMITED, "asked too often (status 429); the scaler waits for 10 s")
+LIMITED = PollFailure(RATE_LIMITED, "rate limited (status 429); the scaler waits for 10 s")
 FRESH, LAGGING, UNKNOWN = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.UNKNOWN
 UNREACHABLE = ReplicaClass.UNREACHABLE
 

@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
+from scaler.fleet.request_figures import RequestFigures
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
@@ -26,6 +28,7 @@ from scaler.telemetry.page_feed import (
     encode_summary,
     join_summaries,
 )
+from scaler.telemetry.size_history import ROWS, SPAN_SECONDS, Size, SizeHistory
 
 FRESH, LAGGING = ReplicaClass.FRESH, ReplicaClass.LAGGING
 CATCHING_UP, UNREACHABLE = ReplicaClass.CATCHING_UP, ReplicaClass.UNREACHABLE
@@ -120,8 +123,46 @@ def test_a_number_that_is_none_becomes_null_and_the_json_stays_valid(rate: float
 
 
 def test_history_says_null_where_nothing_was_known() -> None:
-    history = build_history("stellar/core", LagSeries((1.0, 2.04), {"core-0": (None, 3)}))
-    assert history == {"name": "stellar/core", "times": [1.0, 2.0], "lags": {"core-0": (None, 3)}}
+    sizes = [Size(1.04, None, 3, 2, "NoTip"), Size(2.0, 4, 3, 2, "ReplacingUnhealthy")]
+    history = build_history("stellar/core", LagSeries((1.0, 2.04), {"core-0": (None, 3)}), sizes)
+    assert history == {
+        "name": "stellar/core",
+        "times": [1.0, 2.0],
+        "lags": {"core-0": (None, 3)},
+        "sizes": [[1.0, None, 3, 2, "NoTip"], [2.0, 4, 3, 2, "ReplacingUnhealthy"]],
+    }
+
+
+def test_a_newcomer_is_not_the_one_furthest_behind() -> None:
+    """It is as far behind as its archive is long, and `readpool pools` leaves it out too."""
+    replicas = (make_replica("a", FRESH, 1), make_replica("b", LAGGING, 40), make_replica("c", CATCHING_UP, 900))
+    snapshot = replace(make_snapshot(), replicas=replicas)
+    assert build_summary(snapshot)["maxLag"] == 40
+    assert build_summary(replace(snapshot, replicas=replicas[2:]))["maxLag"] is None
+
+
+def test_what_readers_meet_with_is_told_of_the_fleet_and_of_each_replica() -> None:
+    busy = RequestFigures(20.0, 20.0, 1.0, ((10.0, 20.0),))
+    told = replace(make_replica("a", FRESH), requests=busy)
+    decision = Decision(3, "Reason", "A sentence.", replicas_for_load=2, learned_requests_per_replica=31.25)
+    snapshot = replace(make_snapshot(), replicas=(told,), decision=decision)
+    summary, (replica,) = build_summary(snapshot), build_details(snapshot)["replicas"]
+    assert summary["requests"] == replica["requests"] == {"rate": 20.0, "p90": 9.0, "errors": 5.0}
+    assert (summary["learned"], summary["forLoad"]) == (31.2, 2)
+    silent = build_summary(make_snapshot(FRESH))
+    assert (silent["requests"], silent["learned"]) == (None, None), "without gates nothing is known"
+
+
+def test_sizes_are_kept_where_they_change_and_the_one_that_began_the_span_stays() -> None:
+    history = SizeHistory()
+    for at, desired in ((0.0, 3), (5.0, 3), (10.0, 4), (15.0, None), (20.0, 4)):
+        history.record(Size(at, desired, 3, 3, "Reason"))
+    assert [(size.at, size.desired) for size in history.sizes()] == [(0.0, 3), (10.0, 4), (15.0, None), (20.0, 4)]
+    history.record(Size(12.0 + SPAN_SECONDS, 4, 3, 3, "Reason"))
+    assert [size.at for size in history.sizes()] == [10.0, 15.0, 20.0]
+    for at in range(2 * ROWS):
+        history.record(Size(20.0 + SPAN_SECONDS + at / 1000, at, 3, 3, "Reason"))
+    assert len(history.sizes()) == ROWS
 
 
 def test_summaries_of_many_fleets_make_one_event() -> None:

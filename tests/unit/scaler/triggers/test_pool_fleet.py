@@ -96,7 +96,9 @@ def test_what_was_learned_of_a_replica_is_read_from_the_status() -> None:
 @pytest.mark.parametrize(
     ("verdict", "message", "unready"),
     [
-        pytest.param("False", "0 of 5 ready: 5 are starting", "0 of 5 ready: 5 are starting", id="said"),
+        pytest.param(
+            "False", "0 of 5 replicas are ready: 5 starting", "0 of 5 replicas are ready: 5 starting", id="said"
+        ),
         pytest.param("True", "5 of 5 replicas are ready", "", id="all are"),
         pytest.param("False", "5 crash:\n\x1b[31mno", "5 crash:  [31mno", id="not as it came from a container"),
         pytest.param("False", "a" * 9000, "a" * 400 + "…", id="nor at any length"),
@@ -141,7 +143,7 @@ def test_whatever_the_api_server_accepts_is_a_fleet_without_a_hold(spec: dict[st
 def test_whatever_is_not_understood_holds_and_says_field_and_what_is_allowed(case: Refused) -> None:
     held = derive_fleet(ASKED, build_manifest(case.name, "stellar", **case.spec), ANY)
     assert reason(held) == "PoolInvalid"
-    assert f"not understood: {case.field}" in message(held)
+    assert f"invalid: {case.field}" in message(held)
     assert case.said_by_model in message(held)
     assert held.source == ASKED.source
 
@@ -200,7 +202,7 @@ def test_a_reference_that_is_the_operators_own_is_no_tenants_choice() -> None:
 
 def test_a_pool_that_is_not_there_yet_and_one_that_is_there_no_more_are_told_apart() -> None:
     missing = derive_fleet(ASKED, None, NONE)
-    assert (reason(missing), message(missing)) == ("PoolNotFound", "There is no ReadOnlyPool stellar/reads.")
+    assert (reason(missing), message(missing)) == ("PoolNotFound", "ReadOnlyPool stellar/reads does not exist.")
     assert missing.source == PoolSource("reads")
     assert derive_fleet(ASKED, None, NONE, before=build_unread(ASKED)) == missing
     deleted = derive_fleet(ASKED, None, NONE, before=derive())

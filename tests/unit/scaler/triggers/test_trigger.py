@@ -175,55 +175,58 @@ def test_a_reference_may_share_its_address_with_one_of_another_kind() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, str], str]] = {
-    "nothing": ({}, "service, nodes, pool: exactly one of them is needed, none given"),
-    "two sources": ({**SERVICE, **POOL}, "service, nodes, pool: exactly one of them is needed, service and pool given"),
-    "an unknown key": ({**SERVICE, "maxreplicas": "3"}, "'maxreplicas': not a key of this scaler; its keys are "),
-    "an unknown key from the environment": ({**SERVICE, "xFromEnv": ""}, "'xFromEnv': not a key"),
-    "only the suffix": ({**SERVICE, "FromEnv": "x"}, "'FromEnv': not a key"),
-    "an empty key": ({**SERVICE, "": "x"}, "'': not a key"),
-    "the suffix twice": ({**SERVICE, "metricFromEnvFromEnv": "x"}, "'metricFromEnvFromEnv': not a key"),
+    "nothing": ({}, "service, nodes, pool: exactly one of them is required, none given"),
+    "two sources": (
+        {**SERVICE, **POOL},
+        "service, nodes, pool: exactly one of them is required, service and pool given",
+    ),
+    "an unknown key": ({**SERVICE, "maxreplicas": "3"}, "'maxreplicas': unknown key; allowed keys are "),
+    "an unknown key from the environment": ({**SERVICE, "xFromEnv": ""}, "'xFromEnv': unknown key"),
+    "only the suffix": ({**SERVICE, "FromEnv": "x"}, "'FromEnv': unknown key"),
+    "an empty key": ({**SERVICE, "": "x"}, "'': unknown key"),
+    "the suffix twice": ({**SERVICE, "metricFromEnvFromEnv": "x"}, "'metricFromEnvFromEnv': unknown key"),
     "a key twice": ({**SERVICE, "portFromEnv": "1"}, "port: given twice, once as portFromEnv"),
-    "no port": ({"service": "core", "targetReplicas": "1"}, "port: missing"),
-    "no target": ({"service": "core", "port": "1"}, "targetReplicas: missing"),
+    "no port": ({"service": "core", "targetReplicas": "1"}, "port: required"),
+    "no target": ({"service": "core", "port": "1"}, "targetReplicas: required"),
     "a port with nodes": (
         {**NODES, "port": "1"},
-        f"port: '1' is not allowed with nodes; allowed there are {NODES_KEYS}",
+        f"port: '1' is not allowed with nodes; allowed keys are {NODES_KEYS}",
     ),
     "a stats port by name with nodes": (
         {**NODES, "statsPort": "stats"},
-        "statsPort: 'stats' is not allowed; with nodes, whose ports have no names, give a number",
+        "statsPort: 'stats' is not allowed with nodes, whose ports have no names; use a number",
     ),
-    "a stats port that is none": ({**NODES, "statsPort": "65536"}, "statsPort: '65536' is not allowed; it has to be"),
+    "a stats port that is none": ({**NODES, "statsPort": "65536"}, "statsPort: '65536' is not allowed; it must be"),
     "a stats port with a pool": ({**POOL, "statsPort": "1"}, "statsPort: '1' is not allowed with pool"),
     "a gate as reference": ({**NODES, "references": "gate=http://a"}, "references: 'gate=http://a' is not allowed"),
-    "a gate as node": ({**NODES, "probe": "gate"}, "probe: 'gate' is not allowed; it has to be one of core, rpc"),
+    "a gate as node": ({**NODES, "probe": "gate"}, "probe: 'gate' is not allowed; it must be one of core, rpc"),
     "a metric of readers that nobody tells of": (
         {**SERVICE, "metric": "requestErrorPercent"},
-        "statsPort: missing; requestErrorPercent is what the gates at that port tell of readers",
+        "statsPort: required for metric requestErrorPercent, which the gates report on that port",
     ),
     "bounds with a pool": (
         {**POOL, "targetReplicas": "3"},
-        "targetReplicas: '3' is not allowed with pool, which brings bounds and thresholds of its own; allowed there",
+        "targetReplicas: '3' is not allowed with pool, which defines bounds and thresholds itself; allowed keys",
     ),
     "a target under the least": (
         {**SERVICE, "minReplicas": "4"},
-        "targetReplicas: 3 is not between minReplicas (4) and maxReplicas (12)",
+        "targetReplicas: 3 must be between minReplicas (4) and maxReplicas (12)",
     ),
     "a target over the most": (
         {**SERVICE, "maxReplicas": "2"},
-        "targetReplicas: 3 is not between minReplicas (3) and maxReplicas (2)",
+        "targetReplicas: 3 must be between minReplicas (3) and maxReplicas (2)",
     ),
     "a node twice": (
         {**NODES, "nodes": "http://a:1,http://b:1,http://a:1"},
-        "nodes: 'http://a:1' is given twice; each node counts once",
+        "nodes: 'http://a:1' is listed twice",
     ),
     "a node twice by another spelling": (
         {**NODES, "nodes": "http://a,HTTP://A:80/"},
-        "nodes: 'HTTP://A:80/' is given twice",
+        "nodes: 'HTTP://A:80/' is listed twice",
     ),
     "a reference twice": (
         {**NODES, "references": "core=http://a,core=http://a/"},
-        "references: 'http://a/' is given twice",
+        "references: 'http://a/' is listed twice",
     ),
     "too many nodes": (
         {**NODES, "nodes": ",".join(f"http://n{number}" for number in range(5001))},
@@ -235,19 +238,19 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a reference of no kind": (
         {**NODES, "references": "http://a"},
-        "references: 'http://a' is not allowed; it has to be KIND=URL with a kind of core, rpc, horizon, archive",
+        "references: 'http://a' is not allowed; it must be KIND=URL with a kind of core, rpc, horizon, archive",
     ),
     "a network's name that nobody has given": (
         {**SERVICE, "network": "pubnett"},
-        "network: 'pubnett' is not allowed; it has to be Mainnet (also pubnet, public), Testnet, Futurenet,",
+        "network: 'pubnett' is not allowed; it must be Mainnet (also pubnet, public), Testnet, Futurenet,",
     ),
     "an escape without a passphrase": ({**SERVICE, "network": "passphrase:"}, "network: 'passphrase:' is not allowed"),
     "a target value beside the number itself": (
         {**SERVICE, "targetValue": "5"},
-        "targetValue: 5 is not allowed with desiredReplicas, which is the number of replicas itself",
+        "targetValue: 5 is not allowed with metric desiredReplicas, which is the number of replicas",
     ),
     "a target value beside a pool's number itself": ({**POOL, "targetValue": "0.5"}, "targetValue: 0.5 is not allowed"),
-    "no references": ({**NODES, "references": ""}, "references: '' is not allowed; it has to be KIND=URL"),
+    "no references": ({**NODES, "references": ""}, "references: '' is not allowed; it must be KIND=URL"),
 }
 
 
@@ -259,15 +262,15 @@ def test_what_does_not_fit_together_is_refused_with_the_key_and_what_is_allowed(
 
 
 def test_addresses_of_a_tenants_choice_need_the_operators_consent() -> None:
-    assert re.match(r"nodes: not allowed here.*--allow-static-nodes", refuse(NODES, allow=False))
+    assert re.match(r"nodes: not allowed.*--allow-static-nodes", refuse(NODES, allow=False))
     assert re.match(
-        r"references: not allowed here.*--reference", refuse({**SERVICE, "references": "core=http://a"}, allow=False)
+        r"references: not allowed.*--reference", refuse({**SERVICE, "references": "core=http://a"}, allow=False)
     )
 
 
 @pytest.mark.parametrize("namespace", ["", ".", "a.b", "A", "-a", "a/b", "kube-system.svc.evil.example", "x" * 64, "ä"])
 def test_a_namespace_that_none_can_have_is_refused(namespace: str) -> None:
-    with pytest.raises(TriggerError, match=r"^namespace: .* is not allowed; it has to be a name of lower-case letters"):
+    with pytest.raises(TriggerError, match=r"^namespace: .* is not allowed; it must be a name of lower-case letters"):
         parse_trigger(namespace, SERVICE, allow_static_nodes=False)
 
 
@@ -275,4 +278,4 @@ def test_of_two_faults_the_same_one_is_told_whatever_the_order() -> None:
     doubled = {**SERVICE, "portFromEnv": "1", "metric": "maxLag", "metricFromEnv": "maxLag"}
     assert refuse(doubled) == refuse(dict(reversed(doubled.items())))
     unknown = {"a": "", "b": "", "c": ""}
-    assert refuse(unknown).startswith("'a': not a key")
+    assert refuse(unknown).startswith("'a': unknown key")

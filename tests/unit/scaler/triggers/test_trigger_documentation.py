@@ -24,7 +24,7 @@ DEFAULTS = {field.name: field.default for kind in (FleetSpec, Trigger) for field
 
 
 def test_the_keys_are_those_of_the_code() -> None:
-    listed = refuse({"nonsense": ""}).partition("its keys are ")[2].split(", ")
+    listed = refuse({"nonsense": ""}).partition("allowed keys are ")[2].split(", ")
     assert sorted(ROWS) == sorted(listed)
 
 
@@ -96,5 +96,5 @@ def test_the_pool_of_the_example_is_understood_and_has_the_bounds_of_its_scaledo
 
 
 def test_the_most_nodes_and_references_are_those_of_the_code() -> None:
-    assert f"up to {trigger.MAX_NODES} fixed URLs" in ROWS["nodes"][0]
+    assert f"up to {trigger.MAX_NODES} URLs" in ROWS["nodes"][0]
     assert ROWS["references"][1] == str(trigger.MAX_REFERENCES)

@@ -71,7 +71,7 @@ def test_a_malformed_value_is_refused_with_key_value_and_what_is_allowed(key: st
     message = refuse({**SERVICE, key: value})
     given = repr(value.strip())[:20].rstrip("'")
     assert message.startswith(f"{key}: {given}")
-    assert "is not allowed; it has to be " in message
+    assert "is not allowed; it must be " in message
     assert len(message) < 300
     assert message.isprintable()
 

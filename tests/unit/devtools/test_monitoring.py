@@ -23,7 +23,7 @@ from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.pool_grounds import PAUSED, POOL_DELETED, POOL_TERMINATING
 from tests.component.scripted_fleets import make_three_fresh
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 RUNBOOKS = {path.stem: path.read_text() for path in (DOCS / "runbooks").glob("ReadPool*.md")}
 ALERTS = [*(alert for group in GROUPS.values() for alert in group), build_not_observed("stellar/readers")]
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
@@ -43,7 +43,7 @@ def find_exported() -> set[str]:
     """Find the names of every metric that our programs have."""
     stats = ControllerStats()
     stats.eds = EdsStats()
-    gauges = Gauges(is_leading=True, objects={}, queued=0, failing=0, pools_watched=0, heard=0)
+    gauges = Gauges(is_leading=True, objects={}, queued=0, failing=0, pools_watched=0, connected=0)
     scaler = ScalerCollector(lambda: [make_three_fresh()], ScalerStats())
     controller = ControllerCollector(stats, lambda: gauges)
     return {*list_names(scaler.collect()), *list_names(controller.collect())} | PROCESS | CERTIFICATES

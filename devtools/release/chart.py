@@ -1,0 +1,48 @@
+"""The chart as it is released: its version, and the image that it installs by digest, filled in. Pure.
+
+What is installed is then what was signed, whatever a tag points at later.
+"""
+
+import re
+from collections.abc import Mapping
+
+from devtools.release.archive import pack
+from devtools.release.versions import to_chart_version
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ChartError(ValueError):
+    """A chart that cannot be released so. The message says why."""
+
+
+def package_chart(
+    files: Mapping[str, bytes], version: str, made_at: int, *, repository: str = "", digest: str = ""
+) -> tuple[str, bytes]:
+    """Package a chart as `helm package` lays it out; give the file's name and its content.
+
+    Args:
+        files: of the chart, path in its folder to content.
+        version: of readpool, as in pyproject.toml.
+        made_at: Unix seconds that all entries get.
+        repository: of the image; what values.yaml has where it is empty.
+        digest: of the image, sha256:…; none where it is empty.
+    """
+    if digest and not _DIGEST.fullmatch(digest):
+        raise ChartError(f"digest {digest!r} is not sha256: and 64 hexadecimal digits")
+    filled = dict(files)
+    filled["Chart.yaml"] = _set(files["Chart.yaml"], "version", to_chart_version(version))
+    filled["Chart.yaml"] = _set(filled["Chart.yaml"], "appVersion", f'"{version}"')
+    for field, value in (("repository", repository), ("digest", f'"{digest}"' if digest else "")):
+        if value:
+            filled["values.yaml"] = _set(filled["values.yaml"], field, value, indent="  ")
+    name = f"readpool-{to_chart_version(version)}.tgz"
+    return name, pack({f"readpool/{path}": content for path, content in filled.items()}, made_at)
+
+
+def _set(content: bytes, field: str, value: str, indent: str = "") -> bytes:
+    """Set the first field of this name at this depth; everything else, comments too, stays as it is written."""
+    text, count = re.subn(rf"(?m)^{indent}{field}: .*$", f"{indent}{field}: {value}", content.decode(), count=1)
+    if count != 1:
+        raise ChartError(f"the chart has no field {field}")
+    return text.encode()
