@@ -23,7 +23,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stubs dashboards check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
-	release release-check release-python release-definition release-sbom release-chart release-checksums release-image publish-image publish-chart sign publish-release \
+	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image publish-chart sign publish-release \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -200,7 +200,7 @@ ARCH       ?= amd64
 DIGEST     ?=
 TAG        ?=
 
-release: release-python release-definition release-sbom release-chart release-checksums ## Make all of a release that needs no registry, into dist/
+release: release-python release-definition release-sbom release-chart release-krew release-checksums ## Make all of a release that needs no registry, into dist/
 
 release-check: setup ## Check that TAG=v1.2.3 may release what is checked out, and print its notes
 	@$(RELEASE) check '$(TAG)'
@@ -216,6 +216,9 @@ release-sbom: setup
 
 release-chart: setup
 	$(RELEASE) chart $(if $(DIGEST),--repository '$(REPOSITORY)' --digest '$(DIGEST)')
+
+release-krew: setup
+	$(RELEASE) krew
 
 release-checksums: setup
 	$(RELEASE) checksums
@@ -241,7 +244,7 @@ sign: ## Sign image, chart and checksums with cosign, keyless
 
 publish-release: ## Make TAG a release on GitHub, with the notes of CHANGELOG.md and what is in dist/
 	$(RELEASE) check '$(TAG)' >dist/notes.md
-	gh release create '$(TAG)' --verify-tag --notes-file dist/notes.md dist/*.whl dist/*.tar.gz dist/*.tgz dist/*.yaml dist/*.json dist/SHA256SUMS
+	gh release create '$(TAG)' --verify-tag --notes-file dist/notes.md dist/*.whl dist/*.tar.gz dist/*.tgz dist/*.zip dist/*.yaml dist/*.json dist/SHA256SUMS
 
 browser:
 	@.ci/browser

@@ -14,11 +14,13 @@ from controller.settings import (
     build_scaler_tls,
     parse_gateway_namespaces,
     parse_namespaces,
+    parse_runbook_url,
     parse_scaler_address,
     parse_scraper_namespaces,
     parse_selector,
 )
 from readpool.addresses import NetworkRules, parse_networks
+from readpool.alerts.rule import RUNBOOK_URL
 from readpool.event_loop import run
 from readpool.flags import Parsed, choice, option, starting
 from readpool.host_port import HostPort, parse_host_port
@@ -117,6 +119,12 @@ _FILE = click.Path(path_type=Path)
     "--gate-image",
     metavar="IMAGE",
     help="Envoy image for the gate of pools without gate.image. Default: such pools have no gate.",
+)
+@option(
+    "--runbook-url",
+    type=Parsed("URL", parse_runbook_url),
+    default=RUNBOOK_URL,
+    help="Address of the runbooks, for the alerts of pools with alerting: true. /NAME.md follows.",
 )
 @option(
     "--scraper-namespaces",

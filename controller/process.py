@@ -87,12 +87,12 @@ class Controller:
             queued=leading.workers.queued if leading is not None else 0,
             failing=leading.workers.failing if leading is not None else 0,
             pools_watched=len(leading.streams) if leading is not None else 0,
-            connected=leading.streams.heard if leading is not None else 0,
+            connected=leading.streams.connected if leading is not None else 0,
         )
 
 
 class _Leading:
-    """What exists only while this process leads: made anew with each term, so that nothing old is left."""
+    """What exists only while this process leads: recreated with each term, so that nothing old is left."""
 
     def __init__(
         self,
@@ -222,6 +222,7 @@ def _describe(settings: ControllerSettings) -> dict[str, object]:
         "allowClusterAuthentication": settings.grants.cluster_authentication,
         "allowOtherScalers": settings.grants.other_scalers,
         "gatewayNamespaces": list(settings.grants.gateway_namespaces),
+        "runbookUrl": settings.runbook_url,
         "scraperNamespaces": list(settings.scraper_namespaces),
         "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
         "denyNetworks": [str(network) for network in settings.networks.denied],

@@ -1,6 +1,6 @@
 """What the controller was started with: parsed and without contradictions before anything runs.
 
-Each flag of `readpool controller` ends up here; files are only named, whoever needs them reads them.
+Each flag of `readpool controller` ends up here; files are only named here, and read where they are used.
 """
 
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from controller.observed.plan_settings import ANY_NAMESPACE, Grants, PlanSettings
 from readpool.addresses import ANY_NETWORK, NetworkRules
+from readpool.alerts.rule import RUNBOOK_URL
 from readpool.host_port import HostPort, SettingsError
 from readpool.public_networks import load_public_networks
 from readpool.telemetry.logging import LogFormat, LogLevel
@@ -17,6 +18,7 @@ from readpool.tls_files import TlsFiles, build_tls_files
 MAX_WORKERS = 64
 _TELEMETRY_LISTEN = HostPort("::", 8080)
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_WEB_ADDRESS = re.compile(r"https?://[^\s/]\S*")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -78,6 +80,7 @@ class ControllerSettings:
     eds: EdsSettings | None = None
     grants: Grants = field(default_factory=Grants)
     scraper_namespaces: tuple[str, ...] = ()
+    runbook_url: str = RUNBOOK_URL
     networks: NetworkRules = ANY_NETWORK
     allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
@@ -87,7 +90,7 @@ class ControllerSettings:
     log_level: LogLevel = LogLevel.INFO
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Reject invalid values."""
         if not 1 <= self.workers <= MAX_WORKERS:
             raise SettingsError(f"--workers {self.workers} is out of range: 1 to {MAX_WORKERS}")
         _check("--scaler-namespace", self.scaler_namespace, _NAMESPACE)
@@ -106,7 +109,7 @@ class ControllerSettings:
         return tuple(path for path in (served, shown) if path is not None)
 
     def to_plan_settings(self) -> PlanSettings:
-        """Give what plans need of it."""
+        """Return the settings that plans need."""
         return PlanSettings(
             networks=load_public_networks(),
             scaler_address=self.scaler_address,
@@ -116,6 +119,7 @@ class ControllerSettings:
             gate_image=self.gate_image,
             grants=self.grants,
             scraper_namespaces=self.scraper_namespaces,
+            runbook_url=self.runbook_url,
         )
 
 
@@ -141,6 +145,17 @@ def parse_scraper_namespaces(text: str) -> tuple[str, ...]:
     for name in names:
         _check("--scraper-namespaces", name, _NAMESPACE)
     return names
+
+
+def parse_runbook_url(text: str) -> str:
+    """Parse the address of the runbooks; without a slash at its end.
+
+    Raises:
+        SettingsError: when it is no http or https address.
+    """
+    if not _WEB_ADDRESS.fullmatch(text):
+        raise SettingsError(f"--runbook-url {text!r} is not an http:// or https:// address, such as {RUNBOOK_URL}")
+    return text.rstrip("/")
 
 
 def parse_gateway_namespaces(text: str) -> tuple[str, ...]:

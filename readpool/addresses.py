@@ -70,7 +70,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
+    """Return whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
     try:
         ip_address(host)
     except ValueError:
@@ -79,7 +79,7 @@ def is_address(host: str) -> bool:
 
 
 def explain_refusal(address: str, *, allow_loopback: bool = False, networks: NetworkRules = ANY_NETWORK) -> str | None:
-    """Say why an address may not be connected to; None when it may.
+    """Explain why an address is not allowed; None if it is.
 
     IPv4 addresses inside IPv6 ones (mapped, compatible, translated, NAT64, 6to4, Teredo) are judged as what they lead
     to.
@@ -116,7 +116,7 @@ def _find_inner_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv
 
 
 def _find_kind(address: IPv4Address | IPv6Address) -> str | None:
-    """Name the kind of address that nobody outside this machine or this link can have; None for all others."""
+    """Name the kind of address that no one outside this machine or this link can have; None for all others."""
     is_this_network = isinstance(address, IPv4Address) and int(address) >> 24 == 0
     kinds = {
         "metadata": any(address in network for network in _METADATA),

@@ -1,7 +1,7 @@
 """How much of something is given out: as a whole, to one caller, and to one namespace that a caller names. Pure.
 
 A caller is an address. A namespace is only what a caller says, so what is taken in its name is counted within the
-caller: nobody can use up another one's by naming it.
+caller: no one can use up another one's by naming it.
 """
 
 from collections import Counter
@@ -83,7 +83,7 @@ class Budget:
             self._by_namespace[caller, namespace] += count
 
     def give_back(self, caller: str, namespace: str = "", count: int = 1) -> None:
-        """Take back what was given out by the same arguments."""
+        """Return what was taken with the same arguments."""
         self._taken -= count
         _subtract(self._by_caller, caller, count)
         if self.limits.namespace is not None:
@@ -103,7 +103,7 @@ class Budget:
             self.give_back(caller, namespace, count)
 
     def find_refusal(self, caller: str, namespace: str = "", count: int = 1) -> OverBudget | None:
-        """Say why `count` more cannot be given out; None where they can."""
+        """Explain why `count` more are refused; None if they are not."""
         limits, what, who = self.limits, self.what, _show(caller) or "one caller"
         taken = self._by_namespace[caller, namespace]
         if limits.namespace is not None and taken + count > limits.namespace:

@@ -59,7 +59,7 @@ class CallGuard(WrappedMethods):
         self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
 
     def wrap(self, method: str, handler: Any) -> Handler:
-        """Take requests as bytes, one by one: a handler of a single one is called only once that has come."""
+        """Read requests as bytes, one by one: the handler of a unary request is called only when it has arrived."""
         serializer = handler.response_serializer
         if handler.request_streaming:
             budget = self._streams.get(method, self._calls)
@@ -154,7 +154,7 @@ class CallGuard(WrappedMethods):
 
 
 def _let_go(error: BaseException) -> None:
-    """Let go of what an abort has passed: gRPC keeps it with the call, and the request until garbage is collected."""
+    """Release what an abort has passed: gRPC keeps it with the call, and the request, until garbage collection."""
     error.__traceback__ = error.__context__ = None
 
 

@@ -15,7 +15,7 @@ _LONG_FORM, _MOST_LENGTH_BYTES = 0x80, 4
 _CENTURY_TURNS = 50
 """A UTCTime of year 50 and later is of the twentieth century."""
 _LAST_PART = 10
-"""The last tenth of its life is when a certificate ends soon: whoever renews it should have done so by then."""
+"""A certificate expires soon in the last tenth of its life: it should have been renewed by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class CertificateDates:
     not_after: float
 
     def has_ended(self, now: float) -> bool:
-        """Tell whether it is good no more."""
+        """Return whether it is good no more."""
         return now > self.not_after
 
     def ends_soon(self, now: float) -> bool:
-        """Tell whether less than a tenth of its life is left."""
+        """Return whether less than a tenth of its life is left."""
         return now > self.not_after - (self.not_after - self.not_before) / _LAST_PART
 
 

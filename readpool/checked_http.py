@@ -116,7 +116,7 @@ class CheckedClient:
             return await self._read(response)
 
     async def _locate(self, host: str) -> Sequence[str]:
-        """Give the addresses that may be connected to, a few at most."""
+        """Return the allowed addresses, a few at most."""
         addresses = (host,) if is_address(host) else await self._resolve(host)
         refusals = [None if self._check is None else self._check(address) for address in addresses]
         allowed = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]

@@ -17,7 +17,7 @@ _NAMES = ("x509_subject_alternative_name", "x509_common_name")
 
 
 def is_let_in(told: Mapping[str, Iterable[bytes]], names: Iterable[str]) -> bool:
-    """Tell whether a name of the certificate, subject alternative or common, is as a whole one of those let in."""
+    """Return whether a name of the certificate, subject alternative or common, equals one of the accepted names."""
     given = {name.decode("utf-8", "replace") for kind in _NAMES for name in told.get(kind, ())}
     return not given.isdisjoint(names)
 

@@ -60,7 +60,7 @@ class ConnectionCuts:
 
 
 def can_cut() -> bool:
-    """Say whether descriptors can be listed here, as on Linux."""
+    """Return whether descriptors can be listed here, as on Linux."""
     return _DESCRIPTORS.is_dir()
 
 
@@ -104,7 +104,7 @@ def _find_caller(descriptor: int, port: int) -> str | None:
 
 
 def _borrow(descriptor: int) -> Iterator[socket.socket]:
-    """Give a descriptor as a socket without owning it; nothing where it is none."""
+    """Return a descriptor as a socket without owning it; None if it is not a socket."""
     try:
         own = socket.socket(fileno=descriptor)
     except OSError:

@@ -59,7 +59,7 @@ class ProtocolFacts:
 class NetworkFacts:
     """What there is to know of a network; of a private one, which brings its own quorum set, the passphrase alone.
 
-    `protocol` is None where nobody publishes it.
+    `protocol` is None where no one publishes it.
     """
 
     passphrase: str

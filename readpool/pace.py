@@ -1,6 +1,6 @@
 """How long has a caller to wait, who asks more often than its share? So many at once, then so many a second. Pure.
 
-Nobody is refused for asking often: who waits for each answer asks no faster than it is answered. After the generic
+No one is refused for asking often: who waits for each answer asks no faster than it is answered. After the generic
 cell rate algorithm of ATM (ITU-T I.371), which keeps one number a caller.
 """
 

@@ -92,7 +92,7 @@ class _Certificates:
         return loaded.configuration
 
     def _tell_end(self) -> None:
-        """Say once that the certificate that is served ends soon, and once that it has ended."""
+        """Log once that the served certificate expires soon, and once that it has expired."""
         dates, now = self._dates, time.time()
         if dates is None or not dates.ends_soon(now):
             return
@@ -103,7 +103,7 @@ class _Certificates:
             _log.warning(event, certificate=str(self._files.certificate), notAfter=until)
 
     def _refuse(self, stamp: _Stamp, error: TlsFilesError) -> None:
-        """Say once for each content of the files why the old certificate goes on serving."""
+        """Log once for each content of the files why the old certificate stays in use."""
         if stamp != self._stamp:
             self._stamp = stamp
             _log.warning("tlsReloadFailed", message=str(error))

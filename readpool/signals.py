@@ -7,7 +7,7 @@ import sys
 
 
 def watch_signals() -> asyncio.Future[str]:
-    """Give a future that the first signal fulfils with its name."""
+    """Return a future that the first signal completes with its name."""
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[str] = loop.create_future()
 

@@ -23,7 +23,7 @@ class WrappedMethods(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        """Give the wrapped handler of the method that is called."""
+        """Return the wrapped handler of the called method."""
         method = handler_call_details.method
         wrapped = self._wrapped.get(method)
         if wrapped is None:

@@ -6,9 +6,9 @@ from functools import partial
 from math import inf
 
 from bench.policy.clairvoyant import Clairvoyant
-from bench.policy.ours import Blindness, OurScaling
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
 from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.scaling import Blindness, OurScaling
 from readpool.simulator.day.day import Scaling
 from readpool.simulator.day.scenario import Day
 from scaler.policy.policy import Bounds, PolicySettings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from bench.policy.contenders import Contender, list_contenders, list_front
-from bench.policy.ours import make_weigh
+from readpool.cli.backtest.scaling import make_weigh
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.oddities import DAY_SECONDS
 from readpool.simulator.day.scenario import draw_day

@@ -39,7 +39,7 @@ class Archives:
         self._of_namespaces: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def read(self, key: PoolKey, urls: Sequence[str]) -> tuple[int, int] | None:
-        """Give the first and the last ledger by the last answer; where that is old, they are asked meanwhile."""
+        """Return the first and the last ledger of the last answer; an old answer is refreshed in the background."""
         record = self._records.get(key)
         if record is None or record.urls != tuple(urls):
             self.forget(key)

@@ -12,7 +12,7 @@ from controller.observed.differs import Rewrite
 from controller.observed.failures import Failure, list_failing, list_refused
 from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, MANAGER, POOL_LABEL, read_annotations
 from controller.observed.observed import FleetView, ObservedPool
-from controller.observed.pool_keys import PoolKey, mark_of_label, mark_of_target
+from controller.observed.pool_keys import PoolKey, index_by_label, index_by_target
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
@@ -64,7 +64,7 @@ class PoolMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class FleetWord:
+class ScalerState:
     """The scaler's last word on a pool, and since when it says nothing, in Unix seconds."""
 
     fleet: FleetView | None = None
@@ -75,7 +75,7 @@ def observe_pool(
     watches: Watches,
     pool: ReadOnlyPool,
     memory: PoolMemory,
-    word: FleetWord,
+    word: ScalerState,
     archived_ledgers: tuple[int, int] | None = None,
     misread: str = "",
 ) -> ObservedPool:
@@ -87,8 +87,8 @@ def observe_pool(
     return ObservedPool(
         pool=pool,
         children=children,
-        pods=tuple(one for one in watches.list_marked(POD, pool.namespace, uid) if find_controller(one) == uid),
-        claims=tuple(watches.list_marked(PVC, pool.namespace, mark_of_label(key))),
+        pods=tuple(one for one in watches.list_by_index(POD, pool.namespace, uid) if find_controller(one) == uid),
+        claims=tuple(watches.list_by_index(PVC, pool.namespace, index_by_label(key))),
         fleet=word.fleet,
         fleet_silent_since=word.silent_since,
         capabilities=watches.find_capabilities(pool.namespace),
@@ -102,16 +102,16 @@ def observe_pool(
     )
 
 
-def recall_silence(word: FleetWord, pool: ReadOnlyPool) -> FleetWord:
-    """Let a silence that status tells of go on through a restart of this process."""
+def restore_disconnect_time(word: ScalerState, pool: ReadOnlyPool) -> ScalerState:
+    """Keep the disconnect time that status reports through a restart of this process."""
     told = next((one for one in pool.status.conditions if one.type == "Fresh"), None)
     if word.silent_since is None or told is None or told.reason != reasons.SCALER_UNREACHABLE:
         return word
-    return FleetWord(word.fleet, min(word.silent_since, told.last_transition_time.timestamp()))
+    return ScalerState(word.fleet, min(word.silent_since, told.last_transition_time.timestamp()))
 
 
 def is_ours(manifest: Manifest, pool: ReadOnlyPool) -> bool:
-    """Tell whether the pool has made an object: it controls it, and the object has its labels or our mark.
+    """Return whether the pool has made an object: it controls it, and the object has its labels or our mark.
 
     Without an owner are those that a pool left behind which was deleted with --cascade=orphan.
     """
@@ -138,7 +138,7 @@ def _find_children(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Objec
         if is_ours(manifest, pool):
             yield key_of(kind, manifest), manifest
     for kind in OWNED:  # those that have lost their label as well
-        for manifest in watches.list_marked(kind, pool.namespace, pool.uid):
+        for manifest in watches.list_by_index(kind, pool.namespace, pool.uid):
             if is_ours(manifest, pool):
                 yield key_of(kind, manifest), manifest
 
@@ -152,14 +152,14 @@ def _find_occupied(watches: Watches, pool: ReadOnlyPool, children: Mapping[Objec
 
 
 def _list_labelled(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Kind, Manifest]]:
-    mark = mark_of_label(PoolKey(pool.namespace, pool.name))
+    index_key = index_by_label(PoolKey(pool.namespace, pool.name))
     for kind in OWNED:
-        for manifest in watches.list_marked(kind, pool.namespace, mark):
+        for manifest in watches.list_by_index(kind, pool.namespace, index_key):
             yield kind, manifest
 
 
 def _find_other_scaled_object(watches: Watches, pool: PoolKey, children: Mapping[ObjectKey, Manifest]) -> str | None:
     """Find a ScaledObject of the user's that scales the pool."""
-    targeting = watches.list_marked(SCALED_OBJECT, pool.namespace, mark_of_target(pool))
+    targeting = watches.list_by_index(SCALED_OBJECT, pool.namespace, index_by_target(pool))
     names = [one["metadata"]["name"] for one in targeting if key_of(SCALED_OBJECT, one) not in children]
     return names[0] if names else None

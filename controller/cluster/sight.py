@@ -29,7 +29,7 @@ class Sight:
         self._listeners: list[Callable[[bool], None]] = []
 
     def on_change(self, listener: Callable[[bool], None]) -> None:
-        """Have `listener` told whenever `is_current` changes."""
+        """Call `listener` whenever `is_current` changes."""
         self._listeners.append(listener)
 
     async def run(self) -> None:

@@ -15,7 +15,7 @@ from controller.cluster.sight import Sight
 from controller.cluster.trims import trim, trim_pod
 from controller.observed.labels import POOL_LABEL
 from controller.observed.observed import Capabilities
-from controller.observed.pool_keys import PoolKey, find_marks, find_pool_keys
+from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_keys
 from controller.resources.endpoint_slices import MANAGED_BY
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
@@ -109,17 +109,17 @@ class Watches:
         return tuple(self._informers)
 
     def get(self, key: ObjectKey) -> Manifest | None:
-        """Give one object as last seen."""
+        """Return the cached object."""
         informer = self._find(key.kind, key.namespace)
         return informer.get(key.namespace, key.name) if informer is not None else None
 
-    def list_marked(self, kind: Kind, namespace: str, mark: str) -> Iterator[Manifest]:
-        """Give the objects of a kind that have a mark of controller.observed.pool_keys."""
+    def list_by_index(self, kind: Kind, namespace: str, index_key: str) -> Iterator[Manifest]:
+        """Return the cached objects of a kind by an index key of controller.observed.pool_keys."""
         informer = self._find(kind, namespace)
-        return informer.list_marked(mark) if informer is not None else iter(())
+        return informer.list_by_index(index_key) if informer is not None else iter(())
 
     def list_pools(self) -> list[Manifest]:
-        """Give all pools of which all else can be seen."""
+        """Return the pools whose other objects are in the cache."""
         informers = (informer for namespace, informer in self._informers[POOL].items() if namespace in self._whole)
         return [manifest for informer in informers for manifest in informer]
 
@@ -128,21 +128,21 @@ class Watches:
         return sum(map(len, self._informers.get(kind, {}).values()))
 
     def observe(self, kind: Kind, manifest: dict[str, Any]) -> None:
-        """Take the answer to a write for what is there now."""
+        """Put the response of a write into the cache."""
         informer = self._find(kind, manifest["metadata"].get("namespace", ""))
         if informer is not None:
             with self._writing():
                 informer.observe(manifest)
 
     def observe_deleted(self, key: ObjectKey, uid: str) -> None:
-        """Take an object for deleted."""
+        """Remove an object from the cache."""
         informer = self._find(key.kind, key.namespace)
         if informer is not None:
             with self._writing():
                 informer.observe_deleted(key, uid)
 
     def on_change(self, listener: OnChange) -> None:
-        """Have `listener` called at each change of whatever kind, also at those that this process makes."""
+        """Call `listener` at every change of any kind, including the changes of this process."""
         self._listeners.append(listener)
 
     async def run(self) -> None:
@@ -201,7 +201,7 @@ class Watches:
         group.create_task(_follow(self._informers[kind].values()), name=f"informers of {kind.name}")
 
     async def _complete(self, namespace: str | None) -> None:
-        """Take the pools of a namespace on once all that every cluster has is listed there."""
+        """Start with the pools of a namespace once every required kind is listed there."""
         for informer in self._list_needed(namespace):
             await informer.synced.wait()
         self._whole.add(namespace)
@@ -210,7 +210,7 @@ class Watches:
             self._queue_all()
 
     async def _queue_once_listed(self, informer: Informer) -> None:
-        """Have pools looked at again that an optional kind was not seen of before."""
+        """Requeue the pools for which an optional kind was not listed before."""
         if not informer.synced.is_set():
             await informer.synced.wait()
             self._queue_all()
@@ -251,7 +251,7 @@ class Watches:
             namespace,
             selector=_SELECTORS[kind],
             trim=trim_pod if kind == POD else trim,
-            find_marks=find_marks,
+            find_index_keys=find_index_keys,
         )
         informer.on_change(self._hear)
         return informer
@@ -283,8 +283,8 @@ def _to_capabilities(seen: AbstractSet[Kind]) -> Capabilities:
 
 
 def _is_refused(informer: Informer) -> bool:
-    """Tell whether the API server answers, and does not let us list what there is."""
-    return informer.failure is not None and informer.failure.is_for_good
+    """Return whether the API server answers, and does not let us list what there is."""
+    return informer.failure is not None and informer.failure.is_permanent
 
 
 async def _follow(informers: Iterable[Informer]) -> None:

@@ -119,7 +119,7 @@ def _build_node(settings: CoreSettings, network: NetworkFacts) -> dict[str, Any]
 
 
 def _build_catch_up(settings: CoreSettings, assignment: ShardAssignment | None) -> dict[str, Any]:
-    """Say how much history a new replica replays: from where its range begins; without one, none."""
+    """Build the keys for how much history a new replica replays: from the start of its range, else none."""
     if assignment is None or assignment.ledger_range is None:
         return {"CATCHUP_COMPLETE": False, "CATCHUP_RECENT": 0}
     if assignment.ledger_range.start <= FIRST_LEDGER:
@@ -186,7 +186,7 @@ def _has_archives(config: Mapping[str, Any]) -> bool:
 
 
 def _check_whole(config: Mapping[str, Any]) -> None:
-    """Refuse what Core would refuse at its start, where nobody looks."""
+    """Refuse what Core would refuse at its start, where no one looks."""
     if not replaces_quorum(config):
         raise ConfigError(
             "coreConfigOverride: [QUORUM_SET] or [[VALIDATORS]] is required for network: Custom, whose validators are"
@@ -199,7 +199,7 @@ def _check_whole(config: Mapping[str, Any]) -> None:
 
 
 def _describe(ordinal: int, assignment: ShardAssignment | None, *, has_stand_ins: bool) -> str:
-    """Say above the configuration whose it is; only what was checked, since comments are not escaped."""
+    """Build the comment above the configuration; only from validated values, since comments are not escaped."""
     shard = "" if assignment is None else f", shard {assignment.shard_id}"
     ledgers = f", ledgers {assignment.ledger_range}" if assignment and assignment.ledger_range else ""
     lines = [

@@ -97,14 +97,14 @@ def _check_peers(parsed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_bearable(path: Any) -> bool:
-    """Tell whether a pod has a place for this file: its volume, which is also the folder that Core runs in."""
+    """Return whether a pod has a place for this file: its volume, which is also the folder that Core runs in."""
     if not isinstance(path, str) or ".." in path.split("/"):
         return False
     return path.startswith((f"{DATA_FOLDER}/", "fd:1")) if path.startswith("/") or ":" in path else True
 
 
 def replaces_quorum(config: Mapping[str, Any]) -> bool:
-    """Tell whether this brings a quorum set; where an override does, all of ours goes."""
+    """Return whether this brings a quorum set; where an override does, all of ours goes."""
     return any(key in config for key in _QUORUM)
 
 

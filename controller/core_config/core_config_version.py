@@ -13,6 +13,6 @@ def parse_major(version: str) -> int | None:
 
 
 def has_query_server(version: str) -> bool:
-    """Tell whether this Core has a query server (from v22.0.0 on); a tag that is no version is taken for a new one."""
+    """Return whether this Core has a query server (since v22.0.0); a tag that is not a version counts as new."""
     major = parse_major(version)
     return major is None or major >= FIRST_WITH_QUERY_SERVER

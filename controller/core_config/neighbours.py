@@ -1,6 +1,6 @@
 """Which replicas of its pool does a replica connect to first? A few by ordinal, the same however large the pool is.
 
-So nobody's configuration changes when the pool grows or shrinks, and no replica is everybody's peer.
+So no one's configuration changes when the pool grows or shrinks, and no replica is everybody's peer.
 """
 
 from collections.abc import Mapping

@@ -51,7 +51,7 @@ class Locality:
 
     @property
     def weight(self) -> int:
-        """Give the sum of its endpoints' weights, so that Envoys that weigh localities find the same shares."""
+        """Return the sum of its endpoints' weights, so that Envoys that weigh localities find the same shares."""
         return sum(endpoint.weight for endpoint in self.endpoints)
 
 
@@ -79,7 +79,7 @@ def resource_of(manifest: Manifest) -> str | None:
 
 
 def is_owned_by_pool(manifest: Manifest) -> bool:
-    """Tell whether a pool is what a slice goes with, as all of ours; labels alone anybody's slice may have."""
+    """Return whether a pool is what a slice goes with, as all of ours; labels alone anybody's slice may have."""
     owners = manifest["metadata"].get("ownerReferences") or ()
     kinds = [(one.get("apiVersion"), one.get("kind")) for one in owners if one.get("controller")]
     return kinds == [(POOL.api_version, POOL.name)]
@@ -113,7 +113,7 @@ def compute_version(assignment: Assignment) -> str:
 
 
 def read_weight(manifest: Manifest) -> int:
-    """Read the weight that a slice carries, within what Envoy takes; 0 means that nobody in it is wanted."""
+    """Read the weight that a slice carries, within what Envoy takes; 0 means that no one in it is wanted."""
     text = read_annotations(manifest).get(WEIGHT_ANNOTATION, "")
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WEIGHT))
     return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT
@@ -147,7 +147,7 @@ def _is_port(port: Any) -> TypeGuard[int]:
 
 
 def _is_address(text: Any) -> bool:
-    """Tell whether Envoy takes an address; one that it does not would cost the pool all others of the answer."""
+    """Return whether Envoy takes an address; one that it does not would cost the pool all others of the answer."""
     try:
         return isinstance(text, str) and "%" not in text and bool(ip_address(text))
     except ValueError:

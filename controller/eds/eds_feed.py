@@ -74,7 +74,7 @@ class EdsFeed:
         self._due[resource] = loop.call_later(seconds, self._settle, resource)
 
     def _settle(self, resource: str) -> None:
-        """Tell what there is; or wait for what is missing, but not for ever."""
+        """Serve what is cached, or wait for missing kinds for a limited time."""
         del self._due[resource]
         assignment = self._build(resource)
         if self._told.get(resource, frozenset()) <= _read_addresses(assignment):

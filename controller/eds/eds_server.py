@@ -40,7 +40,7 @@ _CALLS = Limits(process=1024, caller=64)
 _REQUESTS = (2 * _STREAMS.caller, 100.0)
 """Of one caller: each stream's first and its answer at once, then so many a second. Who asks more often waits."""
 _AT_ONCE = 8192
-"""More than all of these, so that nobody is refused for what others hold."""
+"""More than all of these, so that no one is refused for what others hold."""
 _LAST_ANSWERS_SECONDS = 0.5
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls

@@ -152,7 +152,7 @@ class EdsService:
         await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(refusal))
 
     async def _check_current(self, context: Any) -> None:
-        """Send whoever asks to another controller while this one does not see the API server."""
+        """Refuse clients while this controller has lost the API server, so that they connect to another one."""
         if not self._store.is_current:
             await context.abort(
                 grpc.StatusCode.UNAVAILABLE, "this controller has lost its connection to the API server"
@@ -191,7 +191,7 @@ class EdsService:
         )
 
     def _tell_refusal(self, node: str, request: Any) -> None:
-        """Say once that an Envoy refuses what it was sent; it goes on with what it had."""
+        """Log once that an Envoy rejects a response; it keeps its last endpoints."""
         if not request.HasField("error_detail"):
             return
         self._stats.refusals += 1

@@ -30,7 +30,7 @@ class EdsStore:
 
     Attributes:
         ready: set once all that there is, is known: before that a pool that is there would seem to have no endpoints.
-        is_current: False while nobody tells what has changed; whoever asks is to turn to another controller then.
+        is_current: False while changes are not received; clients should connect to another controller then.
     """
 
     def __init__(self) -> None:
@@ -53,22 +53,22 @@ class EdsStore:
             watcher(name)
 
     def set_current(self, is_current: bool) -> None:
-        """Say whether what is here is current."""
+        """Return whether what is here is current."""
         self.is_current = is_current
         for listener in self._on_current:
             listener()
 
     def on_current(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called when `is_current` has changed."""
+        """Call `listener` when `is_current` has changed."""
         self._on_current.append(listener)
 
     def version_of(self, name: str) -> str | None:
-        """Give the version of a pool's assignment; None for a pool that is not there."""
+        """Return the version of a pool's assignment; None if the pool does not exist."""
         found = self._resources.get(name)
         return found.version if found else None
 
     def get(self, name: str) -> Resource:
-        """Give a pool's assignment; a pool that is not there has no endpoints."""
+        """Return a pool's assignment; a missing pool has no endpoints."""
         return self._resources.get(name) or Resource(_EMPTY_VERSION, encode_assignment(name, _EMPTY))
 
     def names(self) -> KeysView[str]:
@@ -77,7 +77,7 @@ class EdsStore:
 
     @contextlib.contextmanager
     def watching(self, watcher: Callable[[str], None]) -> Iterator[None]:
-        """Have `watcher` told the name of each pool whose assignment changes, for as long as the block runs."""
+        """Call `watcher` with the name of each pool whose assignment changes, while the block runs."""
         self._watchers.add(watcher)
         try:
             yield

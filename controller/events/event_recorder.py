@@ -44,7 +44,7 @@ class EventRecorder:
         self._has_failed = False
 
     def record(self, namespace: str, name: str, uid: str, event: PoolEvent) -> None:
-        """Have an Event of a pool written some time; dropped where too many wait already."""
+        """Queue an Event of a pool; it is dropped if the queue is full."""
         regarding = {
             "apiVersion": POOL.api_version,
             "kind": POOL.name,

@@ -50,11 +50,11 @@ class EventSeries:
         return series
 
     def is_due(self, series: Series, now: float) -> bool:
-        """Tell whether the count is to be written now."""
+        """Return whether the count is to be written now."""
         return now - series.written_at >= REPEAT_SECONDS
 
     def may_begin(self, sentence: Sentence, now: float) -> bool:
-        """Tell whether the pool may have another Event of this reason, and count it."""
+        """Return whether the pool may have another Event of this reason, and count it."""
         key = (sentence.pool_uid, sentence.reason)
         times = [at for at in self._bursts.pop(key, ()) if now - at < SERIES_SECONDS]
         is_allowed = len(times) < BURST

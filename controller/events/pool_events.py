@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controller.observed import reasons
 from readpool.pool.spec import ReadOnlyPool
-from readpool.pool.status import Condition, Verdict
+from readpool.pool.status import Condition, ConditionStatus
 
 _TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting", "Snapshots", "VolumeSpace")
 """Ready and Reconciling change with each pod; what they tell, other Events tell better."""
@@ -38,7 +38,7 @@ def find_events(
     Of one that `is_young`, nothing that has only not been there yet: what stays away is told by Stalled.
     """
     known, new = ({condition.type: condition for condition in conditions} for conditions in (last, now))
-    is_moving = "Reconciling" in new and new["Reconciling"].status is Verdict.TRUE
+    is_moving = "Reconciling" in new and new["Reconciling"].status is ConditionStatus.TRUE
     is_coming_up = is_young and ("Fresh" not in known or _is_bad(known["Fresh"]))
     events = []
     for condition in new.values():
@@ -56,13 +56,13 @@ def find_events(
 
 
 def is_young(pool: ReadOnlyPool, now: float) -> bool:
-    """Tell whether a pool is in its first minutes."""
+    """Return whether a pool is in its first minutes."""
     made = pool.creation_timestamp
     return made is not None and now - made.timestamp() < YOUNG_SECONDS
 
 
 def _is_told_elsewhere(condition: Condition, *, is_moving: bool) -> bool:
-    """Tell whether another Event says it: Routing that the scaler is silent, the restart of a replica the rest."""
+    """Return whether another Event says it: Routing that the scaler is silent, the restart of a replica the rest."""
     if condition.type != "Fresh":
         return False
     return condition.reason == reasons.SCALER_UNREACHABLE or (is_moving and condition.reason in _COUNTED)
@@ -73,5 +73,5 @@ def _is_change(before: Condition, now: Condition) -> bool:
 
 
 def _is_bad(condition: Condition) -> bool:
-    good = Verdict.FALSE if condition.type in _BAD_WHEN_TRUE else Verdict.TRUE
+    good = ConditionStatus.FALSE if condition.type in _BAD_WHEN_TRUE else ConditionStatus.TRUE
     return condition.status is not good

@@ -47,7 +47,7 @@ class PodPorts:
 
 
 def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | None:
-    """Build the gate's container; None where the pool wants none, and where nobody has named an image of Envoy."""
+    """Build the gate's container; None where the pool wants none, and where no one has named an image of Envoy."""
     image = spec.gate.image or default_image
     if not spec.gate.enabled or image is None:
         return None
@@ -91,12 +91,12 @@ def build_drain(path: str = DRAIN_PATH) -> dict[str, Any]:
 
 
 def has_gate(spec: PoolSpec, default_image: str | None) -> bool:
-    """Tell whether a gate stands before Core's ports."""
+    """Return whether a gate stands before Core's ports."""
     return spec.gate.enabled and (spec.gate.image or default_image) is not None
 
 
 def choose_ports(spec: PoolSpec, default_image: str | None) -> PodPorts:
-    """Say where a pod of this pool answers."""
+    """Return the ports of a pod of this pool."""
     if has_gate(spec, default_image):
         return PodPorts(CORE_PORTS.peer, GATE_PORTS.info, GATE_PORTS.read, GATE_PORTS.stats)
     return PodPorts(CORE_PORTS.peer, CORE_PORTS.command, CORE_PORTS.query)

@@ -48,7 +48,7 @@ class GateSettings:
         core: of Core, which is on localhost.
         host: which addresses the gate's ports are on. Core itself knows IPv4 alone.
         admin: where Envoy's own admin interface is.
-        space_file: who fills it tells there how full the replica's volume is; None where nobody does.
+        space_file: who fills it tells there how full the replica's volume is; None where no one does.
     """
 
     ports: GatePorts

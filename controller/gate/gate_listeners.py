@@ -36,7 +36,7 @@ STALLED_SECONDS = 5
 MOST_READERS = 1024
 MOST_WATCHERS = 512
 CONNECTION_SECONDS = 10
-"""A reader's connection is asked to end by the next answer after so long: whoever holds one moves with the weights."""
+"""After this age a reader's connection is closed with the next response, so that readers follow the weights."""
 DRAIN_SECONDS = 15
 """How long a replica that goes answers on: until routers have heard of it and readers' connections have ended."""
 INFO_SECONDS = 30
@@ -56,7 +56,7 @@ _HTTP = "type.googleapis.com/envoy.extensions.filters"
 
 @dataclass(frozen=True, slots=True)
 class GatePorts:
-    """Where the gate listens: for the scaler, for readers, for whoever wants its statistics."""
+    """Where the gate listens: for the scaler, for readers, and for its statistics."""
 
     info: int = 11627
     read: int = 11628
@@ -150,7 +150,7 @@ def _build_filter(name: str, message: str, **settings: Any) -> dict[str, Any]:
 
 
 def _build_body_limit(most_bytes: int) -> dict[str, Any]:
-    """Take a body in whole before Core sees any of it: it knows no chunks, and slow senders would hold its threads."""
+    """Buffer the whole body: Core does not support chunks, and slow senders would block its threads."""
     return _build_filter("buffer", "Buffer", max_request_bytes=most_bytes)
 
 

@@ -52,7 +52,7 @@ class Rewrite:
 
 
 def differs(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None = None) -> bool:
-    """Tell whether `wanted`, as stamp gives it, has to be applied; None: there is nothing yet.
+    """Return whether `wanted`, as stamp gives it, has to be applied; None: there is nothing yet.
 
     What somebody made of it when it was last applied, and would again, is no difference.
     """
@@ -120,7 +120,7 @@ def _compare_field(
 
 
 def _is_left_out(name: str, wanted: Any, live: Any) -> bool:
-    """Tell whether a field is not there because it is empty: the API server leaves that out."""
+    """Return whether a field is not there because it is empty: the API server leaves that out."""
     return live is None and (wanted is None or wanted in ({}, [], "") or (name in _LEFT_OUT and not wanted))
 
 

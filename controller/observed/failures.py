@@ -21,13 +21,13 @@ class Failure:
 
     Attributes:
         message: the API server's words.
-        is_for_good: the same write would be refused again.
+        is_permanent: the same write would be refused again.
         count: how many have failed in a row.
         since: Unix seconds of the first of them.
     """
 
     message: str
-    is_for_good: bool
+    is_permanent: bool
     count: int
     since: float
 
@@ -36,15 +36,15 @@ def note_failure(before: Failure | None, error: ApiError, now: float) -> Failure
     """Note one more failure of an object."""
     message = error.message or error.reason
     if before is None:
-        return Failure(message, error.is_for_good, 1, now)
-    return Failure(message, error.is_for_good, before.count + 1, before.since)
+        return Failure(message, error.is_permanent, 1, now)
+    return Failure(message, error.is_permanent, before.count + 1, before.since)
 
 
 def list_refused(failures: Mapping[ObjectKey, Failure]) -> dict[ObjectKey, str]:
-    """List what is refused for good, and why."""
-    return {key: one.message for key, one in failures.items() if one.is_for_good}
+    """List the objects that are refused permanently, and why."""
+    return {key: one.message for key, one in failures.items() if one.is_permanent}
 
 
 def list_failing(failures: Mapping[ObjectKey, Failure]) -> dict[ObjectKey, Failure]:
     """List what fails again and again, and may succeed yet."""
-    return {key: one for key, one in failures.items() if not one.is_for_good and one.count >= TOLD_AFTER}
+    return {key: one for key, one in failures.items() if not one.is_permanent and one.count >= TOLD_AFTER}

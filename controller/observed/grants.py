@@ -1,6 +1,6 @@
 """What does a pool ask for that its installation has to allow? The pool in, what is left of it and the refusals out.
 
-Whoever writes pools may not be allowed to write ScaledObjects or HTTPRoutes, and the controller writes both in their
+Authors of pools may not be allowed to write ScaledObjects or HTTPRoutes, and the controller writes both in their
 name. What reaches beyond the pool's namespace is left out of the spec before anything is built from it.
 """
 
@@ -19,7 +19,7 @@ _SERVICE_SUFFIXES = (".svc.cluster.local", ".svc")
 
 
 def leave_out_refused(pool: ReadOnlyPool, settings: PlanSettings) -> ReadOnlyPool:
-    """Give the pool without what this installation does not allow; the very same where there is nothing of it."""
+    """Return the pool without fields that this installation does not allow; the same object if all are allowed."""
     spec = pool.spec
     changes: dict[str, object] = {}
     scaling: dict[str, object] = {}
@@ -39,7 +39,7 @@ def leave_out_refused(pool: ReadOnlyPool, settings: PlanSettings) -> ReadOnlyPoo
 
 
 def explain_refused_scaling(pool: ReadOnlyPool, settings: PlanSettings) -> str:
-    """Say what of spec.autoscaling is not allowed here, and what would allow it; empty where all is."""
+    """Explain what of spec.autoscaling is not allowed, and which flag would allow it; empty if all is."""
     spec, told = pool.spec.autoscaling, []
     for number, trigger in enumerate(spec.triggers):
         wanted = trigger.authentication_ref
@@ -57,7 +57,7 @@ def explain_refused_scaling(pool: ReadOnlyPool, settings: PlanSettings) -> str:
 
 
 def explain_refused_route(pool: ReadOnlyPool, settings: PlanSettings) -> str:
-    """Say which parents of the HTTPRoute are not allowed here, and what would allow them; empty where all are."""
+    """Explain which parents of the HTTPRoute are not allowed, and which flag would allow them; empty if all are."""
     refused = [one for one in _list_parents(pool) if not _may_attach(one, pool, settings)]
     if not refused:
         return ""
@@ -71,7 +71,7 @@ def explain_refused_route(pool: ReadOnlyPool, settings: PlanSettings) -> str:
 
 
 def _may_use(trigger: ScaleTrigger, settings: PlanSettings) -> bool:
-    """Tell whether a trigger may be authenticated so. KEDA takes no kind, or an empty one, as the namespace's own."""
+    """Return whether a trigger may be authenticated so. KEDA takes no kind, or an empty one, as the namespace's own."""
     wanted = trigger.authentication_ref
     if wanted is None or (wanted.kind or _OWN_AUTHENTICATION) == _OWN_AUTHENTICATION:
         return True
@@ -79,7 +79,7 @@ def _may_use(trigger: ScaleTrigger, settings: PlanSettings) -> bool:
 
 
 def _is_ours_for_ours(trigger: ScaleTrigger, authentication: str, settings: PlanSettings) -> bool:
-    """Tell whether a trigger shows the installation's certificate to the installation's scaler, as ours does."""
+    """Return whether a trigger shows the installation's certificate to the installation's scaler, as ours does."""
     told = trigger.metadata
     is_elsewhere = _FROM_ENVIRONMENT in told or told.get(_UNVERIFIED, "false") != "false"
     return (
@@ -91,7 +91,7 @@ def _is_ours_for_ours(trigger: ScaleTrigger, authentication: str, settings: Plan
 
 
 def _is_refused_scaler(address: str | None, settings: PlanSettings) -> bool:
-    """Tell whether KEDA would show the installation's certificate to a server of the pool's choice, unallowed."""
+    """Return whether KEDA would show the installation's certificate to a server of the pool's choice, unallowed."""
     is_ours = address is None or _is_own_scaler(address, settings)
     return not (is_ours or settings.scaler_authentication is None or settings.grants.other_scalers)
 
@@ -101,7 +101,7 @@ def _is_own_scaler(address: str, settings: PlanSettings) -> bool:
 
 
 def _normalise(address: str) -> str:
-    """Give one spelling to what names the same Service: NAME.NAMESPACE, with or without .svc and the domain."""
+    """Normalise the address of a Service: NAME.NAMESPACE, with or without .svc and the domain."""
     host, _, port = address.removeprefix(_SCHEME).rpartition(":")
     host = host.lower().removesuffix(".")
     suffix = next((suffix for suffix in _SERVICE_SUFFIXES if host.endswith(suffix)), "")

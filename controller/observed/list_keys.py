@@ -33,7 +33,7 @@ ItemKey = tuple[Any, ...]
 
 
 def keys_of_kind(kind: str) -> Mapping[str, tuple[str, ...]]:
-    """Give the keys of each list-map in objects of a kind, by the name of the field."""
+    """Return the keys of each list-map in objects of a kind, by the name of the field."""
     return _BY_KIND.get(kind, _EVERYWHERE)
 
 

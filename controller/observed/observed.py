@@ -1,6 +1,6 @@
 """What a plan rests on: one pool, what it owns, its pods, what the scaler says of them. Types alone.
 
-Gathered by I/O, everything as it was when it was looked at; whoever decides gets the time beside it.
+Gathered by I/O: everything as it was when observed; decisions get the time as an argument.
 """
 
 from collections.abc import Mapping
@@ -68,11 +68,11 @@ class FleetView:
         at: Unix seconds, by the scaler's clock as all times of its word.
         tip_ledger: the network's newest ledger, None while not known.
         is_halted: the network has closed none for so long that lag is frozen.
-        desired_replicas: None where there is no ground to decide; `reason` and `message` then say why.
-        learned_requests_per_replica: requests/s that one replica bears, None while that is not known.
+        desired_replicas: None if there is no data to decide on; `reason` and `message` then say why.
+        learned_requests_per_replica: requests/s that one replica can serve, None while unknown.
         scaling_memory: what the next scaler is to begin with; None from one that has not decided anything yet.
         poll_interval_seconds: between two polls of a replica; None from a scaler that does not tell.
-        heard_at: Unix seconds by our own clock, when it came; None where nobody noted it.
+        heard_at: Unix seconds by our own clock, when it came; None where no one noted it.
         checkpoint: the newest that several fresh replicas or references vouch for; None while there is none.
         network_protocol: the protocol that the network is at, at the least; None while not known.
     """
@@ -139,7 +139,7 @@ class ObservedPool:
     may_restart: bool = True
 
     def is_held(self, key: ObjectKey) -> bool:
-        """Tell whether the API server does not let an object be written."""
+        """Return whether the API server does not let an object be written."""
         return key in self.refused or key in self.failing
 
     @property

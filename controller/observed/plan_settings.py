@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from readpool.alerts.rule import RUNBOOK_URL
 from readpool.networks import NetworkFacts
 
 NEUTRAL_AFTER_SECONDS = 300.0
@@ -40,6 +41,7 @@ class PlanSettings:
         gate_image: the Envoy of pools that name none.
         grants: what pools may ask for beyond their own namespaces.
         scraper_namespaces: whose pods may read the gates' statistics, beside the scaler.
+        runbook_url: where the runbooks of pools' alerts are.
         neutral_after_seconds: how long weights stand after the scaler's last word.
     """
 
@@ -51,4 +53,5 @@ class PlanSettings:
     gate_image: str | None = None
     grants: Grants = field(default_factory=Grants)
     scraper_namespaces: tuple[str, ...] = ()
+    runbook_url: str = RUNBOOK_URL
     neutral_after_seconds: float = NEUTRAL_AFTER_SECONDS

@@ -19,7 +19,7 @@ class PoolKey(NamedTuple):
 
 
 def find_pool_keys(kind: Kind, manifest: Manifest) -> set[PoolKey]:
-    """Find the pools that may have to be planned anew once this object is another."""
+    """Find the pools that may have to be planned again once this object is another."""
     metadata = manifest["metadata"]
     namespace = metadata.get("namespace", "")
     if kind == POOL:
@@ -31,7 +31,7 @@ def find_pool_keys(kind: Kind, manifest: Manifest) -> set[PoolKey]:
     return {PoolKey(namespace, name) for name in names if name}
 
 
-def find_marks(manifest: Manifest) -> Iterator[str]:
+def find_index_keys(manifest: Manifest) -> Iterator[str]:
     """Find what an object is looked up by: its owners, its pool's label, the pool that it scales."""
     metadata = manifest["metadata"]
     namespace = metadata.get("namespace", "")
@@ -39,19 +39,19 @@ def find_marks(manifest: Manifest) -> Iterator[str]:
         yield owner["uid"]
     label = (metadata.get("labels") or {}).get(POOL_LABEL)
     if label:
-        yield mark_of_label(PoolKey(namespace, label))
+        yield index_by_label(PoolKey(namespace, label))
     scaled = read_scaled_pool(manifest)
     if scaled:
-        yield mark_of_target(PoolKey(namespace, scaled))
+        yield index_by_target(PoolKey(namespace, scaled))
 
 
-def mark_of_label(pool: PoolKey) -> str:
-    """Give the mark of what has a pool's label."""
+def index_by_label(pool: PoolKey) -> str:
+    """Return the index key of objects with a pool's label."""
     return f"label {pool}"
 
 
-def mark_of_target(pool: PoolKey) -> str:
-    """Give the mark of what scales a pool."""
+def index_by_target(pool: PoolKey) -> str:
+    """Return the index key of ScaledObjects that target a pool."""
     return f"target {pool}"
 
 

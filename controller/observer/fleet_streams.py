@@ -1,4 +1,4 @@
-"""What the scaler says of each pool: a stream a pool, opened anew whenever it ends; cluster.observe reads the words.
+"""What the scaler says of each pool: a stream a pool, opened again whenever it ends; cluster.observe reads the words.
 
 Another class, doubt, member or decision queues the pool at once; numbers, as often as the pool wants them told.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import grpc
 import structlog
 
-from controller.cluster.observe import FleetWord
+from controller.cluster.observe import ScalerState
 from controller.observed.observed import FleetView
 from controller.observed.pool_keys import PoolKey
 from controller.observed.scaler_clock import STALE_SECONDS, compute_stale_seconds
@@ -67,7 +67,7 @@ class FleetStreams:
         """Codes of refusals that were logged since the scaler was last heard: a thousand pools are one line."""
 
     @property
-    def heard(self) -> int:
+    def connected(self) -> int:
         """How many pools the scaler can be heard on."""
         return sum(stream.lost_at is None for stream in self._streams.values())
 
@@ -91,10 +91,10 @@ class FleetStreams:
         if stream is not None and stream.task is not None:
             stream.task.cancel()
 
-    def read(self, key: PoolKey) -> FleetWord:
-        """Give the last word on a pool, and since when there is none; a short silence is the plan's to forgive."""
+    def read(self, key: PoolKey) -> ScalerState:
+        """Return the last report on a pool, and since when there is no connection."""
         stream = self._streams[key]
-        return FleetWord(stream.fleet, stream.lost_at)
+        return ScalerState(stream.fleet, stream.lost_at)
 
     async def close(self) -> None:
         """End all streams."""
@@ -155,6 +155,6 @@ class FleetStreams:
 
 
 def _shape(fleet: FleetView) -> tuple[object, ...]:
-    """Give all of a snapshot but its numbers."""
+    """Return everything of a snapshot except its numbers."""
     replicas = tuple((one.name, one.address, one.replica_class, one.is_doubted) for one in fleet.replicas)
     return replicas, fleet.is_halted, fleet.desired_replicas, fleet.tip_ledger is None

@@ -63,7 +63,7 @@ def _read_interval(seconds: float) -> float | None:
 
 
 def _read_learned(decision: observer_pb2.Decision) -> float | None:
-    """Read what one replica bears; status takes no other than a number of zero or more."""
+    """Read how much one replica can serve; status accepts only numbers of zero or more."""
     learned = decision.learned_requests_per_replica
     is_told = decision.HasField("learned_requests_per_replica")
     return learned if is_told and isfinite(learned) and learned >= 0 else None

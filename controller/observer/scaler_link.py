@@ -1,7 +1,7 @@
-"""The connection to the scaler: one channel for all streams, over the scaler's replicas, made anew when it is lost.
+"""The connection to the scaler: one channel for all streams, over the scaler's replicas, recreated when it is lost.
 
 A certificate that is replaced on disk is read when the next connection is made; those that stand go on. A channel looks
-its name up at most each 30 s, and ever more seldom while it has no address: a new one does so at once.
+its name up at most every 30 s, and ever more seldom while it has no address: a new one does so at once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from controller.settings import ScalerTls
 
 OPTIONS = (
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
-    ("grpc.enable_retries", 0),  # streams are opened anew by controller.observer.fleet_streams
+    ("grpc.enable_retries", 0),  # streams are opened again by controller.observer.fleet_streams
     ("grpc.initial_reconnect_backoff_ms", 250),
     ("grpc.min_reconnect_backoff_ms", 250),
     ("grpc.max_reconnect_backoff_ms", 5_000),
@@ -54,7 +54,7 @@ class ScalerLink:
         return self._channel
 
     async def run(self) -> None:
-        """Hold a connection open until cancelled; a loss and its end are logged once each."""
+        """Keep a connection open until cancelled; a loss and its end are logged once each."""
         try:
             while True:
                 try:
@@ -66,7 +66,7 @@ class ScalerLink:
             await self._close()
 
     async def _hold(self) -> None:
-        """Hold one channel, until it has not been connected for some seconds, or its files have changed meanwhile."""
+        """Keep one channel until it has been disconnected for some seconds, or its files have changed meanwhile."""
         await self._close()
         self._stamp = self._read_stamp()
         channel = self._channel = self._open()

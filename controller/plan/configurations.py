@@ -76,7 +76,7 @@ def build_configurations(
 
 
 def _cut(texts: Mapping[str, str], wanted: int, running: int) -> Configurations:
-    """Give what fits; nothing where replicas that run already would be without."""
+    """Return the configurations that fit; none if running replicas would lose theirs."""
     message = (
         f"A ConfigMap holds the configurations of {len(texts)} replicas; {wanted} required; lower maxReplicas, shorten"
         " coreConfigOverride, or create several smaller pools"
@@ -116,13 +116,13 @@ def _hash_text(text: str) -> str:
 
 
 def runs_another(replica: Replica, texts: Mapping[str, str]) -> bool:
-    """Tell whether a replica runs another configuration than it should, whether it can be written yet or not."""
+    """Return whether a replica runs another configuration than it should, whether it can be written yet or not."""
     text = texts.get(replica.name)
     return text is not None and replica.config_hash is not None and not _is_of(replica.config_hash, text)
 
 
 def is_armed(observed: ObservedPool, name: str, texts: Mapping[str, str]) -> bool:
-    """Tell whether a replica would start with what it should, as the ConfigMap is already."""
+    """Return whether a replica would start with what it should, as the ConfigMap is already."""
     return name not in texts or _read_live(observed).get(config_key(name)) == texts[name]
 
 
@@ -145,18 +145,18 @@ def choose_texts(
 
 
 def _keeps(replica: Replica, live: str, text: str) -> bool:
-    """Tell whether a replica's file stays as it is: it is what it runs, or nobody has noted yet what it does."""
+    """Return whether a replica's file stays as it is: it is what it runs, or no one has noted yet what it does."""
     noted = replica.config_hash
     return noted is None or (_is_of(noted, live) and not _is_of(noted, text))
 
 
 def _is_of(noted: str, text: str) -> bool:
-    """Tell whether a hash that a pod has noted is of this text."""
+    """Return whether a hash that a pod has noted is of this text."""
     return noted == (hash_configuration(text) if noted.startswith(_MARK) else _hash_text(text))
 
 
 def is_to_be_made(observed: ObservedPool) -> bool:
-    """Tell whether there is no ConfigMap yet, and can be one."""
+    """Return whether there is no ConfigMap yet, and can be one."""
     key = ObjectKey(CONFIG_MAP, observed.pool.namespace, config_map_name(observed.pool.name))
     return key not in observed.children and not observed.is_held(key)
 

@@ -1,6 +1,6 @@
 """Which volumes are made larger now, and how large? And which are full, and cannot be?
 
-Pure, on plain facts; plan.growth_plan gathers them. A full disk ends a node for good: Core stops, and an archive
+Pure, on plain facts; plan.growth_plan gathers them. A full disk ends a node permanently: Core stops, and an archive
 helps it no more. So a volume grows before that, one step at a time, each once the last one has been carried out.
 """
 
@@ -18,7 +18,7 @@ class Space(StrEnum):
     ENOUGH = "enough"
     """It is not full."""
     UNKNOWN = "unknown"
-    """Nobody tells."""
+    """No one tells."""
     GROWING = "growing"
     """It is being made larger."""
     REFUSED = "refused"
@@ -35,8 +35,8 @@ class Volume:
         claim: the name of its claim.
         asked: the size that the claim asks for, in bytes.
         actual: the size that it has by now; None where that is not told.
-        used_percent: None while nobody tells.
-        refusal: why it cannot grow, in the words of whoever refuses; empty where nobody does.
+        used_percent: None while unknown.
+        refusal: why it cannot be expanded, as reported; empty if nothing prevents it.
         grown_at: Unix seconds when it was asked to grow last; None where it never was.
     """
 

@@ -17,10 +17,10 @@ from controller.plan.growth import Growth, Space, Volume, choose_growth
 from controller.replicas.replicas import Replica
 from controller.resources.claims import GROWN_ANNOTATION, read_size
 from controller.resources.pod_state import parse_time
-from controller.status.conditions import Judgement
+from controller.status.conditions import DesiredCondition
 from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
 from readpool.pool.quantity import parse_quantity
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 
 _TOLD = 3
 
@@ -30,7 +30,7 @@ class GrowthPlan:
     """The sizes to ask for by claim, and the condition, None where volumes are not to grow by themselves."""
 
     sizes: dict[str, Fraction] = field(default_factory=dict)
-    judgement: Judgement | None = None
+    judgement: DesiredCondition | None = None
 
 
 def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: PlanSettings, now: float) -> GrowthPlan:
@@ -39,10 +39,12 @@ def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: P
     if grows is None:
         return GrowthPlan()
     if observed.pool.spec.paused:
-        return GrowthPlan(judgement=_say(Verdict.FALSE, reasons.PAUSED, "spec.paused is true: no volume is expanded"))
+        return GrowthPlan(
+            judgement=_say(ConditionStatus.FALSE, reasons.PAUSED, "spec.paused is true: no volume is expanded")
+        )
     if not has_gate(observed.pool.spec, settings.gate_image):
         why = "Volume usage is unknown without a gate: set gate.image, or --gate-image of the controller"
-        return GrowthPlan(judgement=_say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, why))
+        return GrowthPlan(judgement=_say(ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, why))
     volumes = _read_volumes(observed, replicas)
     growth = choose_growth(volumes, grows, now)
     return GrowthPlan(dict(growth.sizes), _judge(volumes, growth, str(grows.max_size)))
@@ -84,22 +86,24 @@ def _read_failure(status: Any) -> str:
     return f"the storage driver reports {states}" if states.endswith("Infeasible") else ""
 
 
-def _judge(volumes: Sequence[Volume], growth: Growth, most: str) -> Judgement:
+def _judge(volumes: Sequence[Volume], growth: Growth, most: str) -> DesiredCondition:
     of = {space: [one for one in volumes if growth.spaces[one.replica] is space] for space in Space}
     if of[Space.REFUSED]:
         why = of[Space.REFUSED][0].refusal
-        return _say(Verdict.FALSE, reasons.CANNOT_GROW, f"{_list(of[Space.REFUSED])} and cannot be expanded: {why}")
+        return _say(
+            ConditionStatus.FALSE, reasons.CANNOT_GROW, f"{_list(of[Space.REFUSED])} and cannot be expanded: {why}"
+        )
     if of[Space.AT_MAX]:
         message = f"{_list(of[Space.AT_MAX])} and already as large as storage.autoGrow.maxSize ({most}); raise maxSize"
-        return _say(Verdict.FALSE, reasons.AT_MAX_SIZE, message)
+        return _say(ConditionStatus.FALSE, reasons.AT_MAX_SIZE, message)
     if of[Space.GROWING]:
-        return _say(Verdict.TRUE, reasons.VOLUMES_GROWING, f"{_list(of[Space.GROWING])}; expanding")
+        return _say(ConditionStatus.TRUE, reasons.VOLUMES_GROWING, f"{_list(of[Space.GROWING])}; expanding")
     if not volumes or (of[Space.UNKNOWN] and not of[Space.ENOUGH]):
-        return _say(Verdict.UNKNOWN, reasons.NOT_OBSERVED, "No gate has reported the usage of a volume yet")
+        return _say(ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, "No gate has reported the usage of a volume yet")
     count, known = len(of[Space.UNKNOWN]), len(of[Space.ENOUGH])
     untold = f"; the usage of {count} is unknown" if count else ""
     message = f"{known} of {len(volumes)} volumes have enough free space{untold}"
-    return _say(Verdict.TRUE, reasons.ENOUGH_SPACE, message)
+    return _say(ConditionStatus.TRUE, reasons.ENOUGH_SPACE, message)
 
 
 def _list(volumes: Sequence[Volume]) -> str:
@@ -112,5 +116,5 @@ def _describe(volume: Volume) -> str:
     return volume.replica if volume.used_percent is None else f"{volume.replica} is {volume.used_percent} % full"
 
 
-def _say(status: Verdict, reason: str, message: str) -> Judgement:
-    return Judgement("VolumeSpace", status, reason, message)
+def _say(status: ConditionStatus, reason: str, message: str) -> DesiredCondition:
+    return DesiredCondition("VolumeSpace", status, reason, message)

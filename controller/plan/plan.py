@@ -26,6 +26,7 @@ from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.routing.routing import route
 from controller.status.conditions import PoolFacts, judge, merge_conditions
 from controller.status.core_age import explain_old_core
+from controller.status.core_requests import judge_requests
 from controller.status.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
 from controller.status.pool_status import are_numbers_due, build_status
 from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
@@ -168,6 +169,7 @@ def _add_stages(
         rewrites=list_rewrites(observed, objects.wanted),
         snapshots=objects.snapshots.judgement,
         growth=objects.growth.judgement,
+        resources=judge_requests(observed.pool.spec),
     )
 
 

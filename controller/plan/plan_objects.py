@@ -106,7 +106,7 @@ def build_objects(
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
-        built.append(build_prometheus_rule(pool))
+        built.append(build_prometheus_rule(pool, settings.runbook_url))
     built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)
@@ -125,7 +125,7 @@ def _find_due_checkpoint(observed: ObservedPool, wanted: int) -> CheckpointView 
 
 
 def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -> bool:
-    """Tell whether an object has to be applied, stamped as it is.
+    """Return whether an object has to be applied, stamped as it is.
 
     A ScaledObject that has been applied just so and has no tolerance is as whole as this KEDA lets it be.
     """
@@ -138,7 +138,7 @@ def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -
 
 
 def is_stateful_set_held(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether the StatefulSet cannot be written, or waits for what cannot be."""
+    """Return whether the StatefulSet cannot be written, or waits for what cannot be."""
     name = observed.pool.name
     needed = ((STATEFUL_SET, name), (CONFIG_MAP, config_map_name(name)))
     held = [key for key in (*observed.refused, *observed.failing) if (key.kind, key.name) in needed]
@@ -146,21 +146,21 @@ def is_stateful_set_held(observed: ObservedPool, settings: PlanSettings) -> bool
 
 
 def _is_unguarded(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether nothing would stand before Core's admin port: no gate, and no NetworkPolicy of ours can be made."""
+    """Return whether Core's admin port would be open: without a gate, and without a NetworkPolicy of ours."""
     key = ObjectKey(NETWORK_POLICY, observed.pool.namespace, observed.pool.name)
     is_possible = key in observed.children or not (key in observed.occupied or observed.is_held(key))
     return not is_possible and not has_gate(observed.pool.spec, settings.gate_image)
 
 
 def _is_frozen(observed: ObservedPool) -> bool:
-    """Tell whether what replicas are made of stays: through a pause, whoever Kubernetes makes anew is the same."""
+    """Return whether a pause freezes the objects that pods are created from, so that recreated pods do not change."""
     name = observed.pool.name
     is_whole = observed.find(STATEFUL_SET, name) and observed.find(CONFIG_MAP, config_map_name(name))
     return observed.pool.spec.paused and bool(is_whole)
 
 
 def find_unwanted(observed: ObservedPool, wanted: Mapping[ObjectKey, Manifest]) -> list[ObjectKey]:
-    """Find what the pool has made and no longer wants; it bears our stamp, and a slice the label of its controller."""
+    """Find objects of the pool that it no longer needs: those with our annotation, and slices with our label."""
     classes = {class_service_name(observed.pool.name, freshness) for freshness in Freshness}
     made = (
         key

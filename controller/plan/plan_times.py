@@ -9,7 +9,7 @@ from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.observed.scaler_clock import compute_stale_seconds, read_scaler_clock
 from controller.replicas.replicas import Replica
-from controller.routing.routing import Ground, Routing, find_stale_time
+from controller.routing.routing import Routing, RoutingBasis, find_stale_time
 from readpool.replica_class import ReplicaClass
 
 
@@ -35,7 +35,7 @@ def find_times(
     times = []
     if silent_since is not None and observed.fleet_silent_since is None:
         times.append(silent_since + compute_stale_seconds(observed.fleet))
-    if routing.ground is Ground.KEPT and observed.fleet_silent_since is not None:
+    if routing.ground is RoutingBasis.KEPT and observed.fleet_silent_since is not None:
         times.append(observed.fleet_silent_since + settings.neutral_after_seconds)
     fleet = observed.current_fleet
     if fleet is None:

@@ -13,7 +13,7 @@ from controller.observed.labels import CONFIG_ANNOTATION, claim_name
 from controller.observed.observed import ObservedPool
 from controller.observed.scaler_clock import is_skew_absurd, read_scaler_clock
 from controller.plan.configurations import choose_config_hash, runs_another
-from controller.plan.replacement import LastingReplica, choose_replacement
+from controller.plan.replacement import StuckReplica, choose_replacement
 from controller.plan.rollout import RolloutReplica, RolloutStep, choose_restart, note_sick
 from controller.plan.shard_plan import build_annotations
 from controller.replicas.replicas import Replica
@@ -58,7 +58,7 @@ def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Ma
 
 
 def has_seen_template(stateful_set: Manifest) -> bool:
-    """Tell whether the StatefulSet's own controller has seen what it says now."""
+    """Return whether the StatefulSet's own controller has seen what it says now."""
     seen: int = (stateful_set.get("status") or {}).get("observedGeneration", 0)
     return seen >= int(stateful_set.get("metadata", {}).get("generation", 0))
 
@@ -75,7 +75,7 @@ def list_rolled(
 ) -> list[RolloutReplica]:
     """List the replicas as a rollout sees them; one of which the kubelet knows that it does not run is not reached.
 
-    Nor is one that is out of service, for which nobody waits.
+    Nor is one that is out of service, for which no one waits.
     """
     return [
         RolloutReplica(
@@ -103,8 +103,8 @@ def find_sick(
 ) -> frozenset[int]:
     """Find the ordinals whose coming back proves nothing: those that are not fresh before they run what is rolled out.
 
-    Noted on the StatefulSet while there is a rollout, for whoever carries it on. A replica that is still to be made, or
-    joins, is one of them. `is_changing`: whether one begins.
+    Noted on the StatefulSet during a rollout, for the controller that continues it. Replicas that do not exist yet are
+    among them. `is_changing`: whether a rollout begins.
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
     if live is None or observed.pool.spec.paused:
@@ -125,7 +125,7 @@ def find_sick(
 
 
 ROLLOUT_PATIENCE_SECONDS = 600.0
-"""So long a pod may take to come up, or to end after its time is over, before nobody waits for it any more."""
+"""So long a pod may take to come up, or to end after its time is over, before no one waits for it any more."""
 
 
 def _is_awaited(replica: Replica, now: float) -> bool:
@@ -157,9 +157,9 @@ def plan_deletions(
         return PodDeletions()
     going = {one["metadata"]["name"] for one in observed.claims if one["metadata"].get("deletionTimestamp")}
     staying = [one for one in replicas if one.ordinal < wanted and not one.is_out_of_service]
-    halfway = [one for one in staying if _claim(observed, one) in going]
-    if halfway:
-        return _finish_replacement(observed, replicas, halfway[0])
+    in_progress = [one for one in staying if _claim(observed, one) in going]
+    if in_progress:
+        return _finish_replacement(observed, replicas, in_progress[0])
     return _plan_replacement(observed, by_name, going, wanted, now, is_rolling=is_rolling)
 
 
@@ -193,7 +193,7 @@ def _plan_replacement(
     if fleet is None or fleet.is_halted or is_skew_absurd(fleet, now):
         return PodDeletions()
     lasting = [
-        _to_lasting(
+        _to_stuck(
             observed,
             replica,
             going,
@@ -222,23 +222,23 @@ def _plan_replacement(
     return PodDeletions(claims | {_pod_key(observed, chosen): replicas[chosen].uid}, (event,))
 
 
-def _finish_replacement(observed: ObservedPool, replicas: Iterable[Replica], halfway: Replica) -> PodDeletions:
+def _finish_replacement(observed: ObservedPool, replicas: Iterable[Replica], in_progress: Replica) -> PodDeletions:
     """Delete the pod whose claim is going already: we were ended in between, or a person began it."""
     is_spared = any(one.is_terminating for one in replicas) or not any(one.is_fresh for one in replicas)
-    if is_spared or halfway.replica_class not in (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE):
+    if is_spared or in_progress.replica_class not in (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE):
         return PodDeletions()
-    return PodDeletions({_pod_key(observed, halfway.name): halfway.uid})
+    return PodDeletions({_pod_key(observed, in_progress.name): in_progress.uid})
 
 
 def _is_older(replica: Replica, seconds: float, now: float) -> bool:
-    """Tell whether a pod is older than that: the scaler may mean the one before, where nobody has ever answered."""
+    """Return whether a pod is older than that: the scaler may mean the one before, where no one has ever answered."""
     return replica.made_at is None or now - replica.made_at >= seconds
 
 
-def _to_lasting(observed: ObservedPool, replica: Replica, going: set[str], *, may_be_silent: bool) -> LastingReplica:
+def _to_stuck(observed: ObservedPool, replica: Replica, going: set[str], *, may_be_silent: bool) -> StuckReplica:
     view, trouble = replica.view, replica.trouble
     has_run = trouble is None or trouble.is_crash
-    return LastingReplica(
+    return StuckReplica(
         replica.name,
         replica.replica_class,
         since=view.since if view is not None else 0.0,

@@ -1,6 +1,6 @@
 """How many replicas are there to be, and how many may the StatefulSet have now? What is held back, and what for.
 
-Under plan.plan. The pool says how many; nobody goes whom readers need, and nobody comes over a volume that goes.
+Under plan.plan. The pool says how many; no one goes whom readers need, and no one comes over a volume that goes.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def choose_sizes(observed: ObservedPool, replicas: Sequence[Replica]) -> Sizes:
 def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:
     """Choose how many replicas there are to be, and what to write to spec.replicas, if anything.
 
-    0 is written by nobody who scales: it stands for targetReplicas in a new pool, and in one that has replicas, where a
+    0 is written by no one who scales: it stands for targetReplicas in a new pool, and in one that has replicas, where a
     manifest was put in place of the whole pool, for those.
     """
     spec = observed.pool.spec

@@ -1,6 +1,6 @@
 """Which replica that never recovers gets a new volume now? At most one; most of the time, none.
 
-Only one that lags and does not gain, or does not answer at all, beside a fresh one, while nobody else is on the way
+Only one that lags and does not gain, or does not answer at all, beside a fresh one, while no one else is on the way
 back.
 """
 
@@ -11,7 +11,7 @@ from readpool.replica_class import ReplicaClass
 
 
 @dataclass(frozen=True, slots=True)
-class LastingReplica:
+class StuckReplica:
     """A replica as replacement sees it.
 
     Attributes:
@@ -32,7 +32,7 @@ class LastingReplica:
     is_terminating: bool = False
 
 
-def choose_replacement(replicas: Iterable[LastingReplica], wanted: int, after_seconds: float, now: float) -> str | None:
+def choose_replacement(replicas: Iterable[StuckReplica], wanted: int, after_seconds: float, now: float) -> str | None:
     """Choose the replica whose volume is given up: the one that has been of no use for longest past `after_seconds`.
 
     `now` is the time by the clock that `since` is of. The caller asks only while the scaler can be heard and the
@@ -44,17 +44,17 @@ def choose_replacement(replicas: Iterable[LastingReplica], wanted: int, after_se
         return None
     if not any(one.replica_class is ReplicaClass.FRESH for one in known):
         return None  # where all lag, it is not the volumes
-    lasting = [one for one in known if _is_lasting(one) and now - one.since >= after_seconds]
+    lasting = [one for one in known if _is_stuck(one) and now - one.since >= after_seconds]
     worst = min(lasting, key=lambda one: (one.since, -(one.lag_ledgers or 0), one.name), default=None)
     return worst.name if worst is not None else None
 
 
-def _is_lasting(one: LastingReplica) -> bool:
+def _is_stuck(one: StuckReplica) -> bool:
     if one.is_held:
         return False
     lags = one.replica_class is ReplicaClass.LAGGING and not one.is_gaining
     return lags or (one.replica_class is ReplicaClass.UNREACHABLE and one.is_silent)
 
 
-def _is_on_the_way(one: LastingReplica) -> bool:
+def _is_on_the_way(one: StuckReplica) -> bool:
     return one.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN) and not one.is_held

@@ -2,7 +2,7 @@
 
 A fresh one goes only when all fresh ones that went before it are back and fresh; those that are not fresh go first. A
 broken version therefore costs one fresh replica, not the pool. One that was not fresh before its restart proves nothing
-by not coming back, so nobody waits for it for long.
+by not coming back, so no one waits for it for long.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ class RolloutStep:
 def choose_restart(
     replicas: Iterable[RolloutReplica], wanted: int, sick: AbstractSet[int] = frozenset()
 ) -> RolloutStep:
-    """Choose the next pod to delete; its StatefulSet makes it anew.
+    """Choose the next pod to delete; its StatefulSet makes it again.
 
     `wanted`: how many replicas there are to be; `sick`: the ordinals of those that were not fresh before.
     """
@@ -87,7 +87,7 @@ def note_sick(
 def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutReplica], wanted: int) -> RolloutStep:
     """Choose among those that may serve readers: laggards first, never the last fresh one of several.
 
-    One of which nobody knows what it is counts as fresh, unless the kubelet has no answer of it either.
+    One of which no one knows what it is counts as fresh, unless the kubelet has no answer of it either.
     """
     behind = [one for one in outdated if _is_behind(one)]
     if behind:
@@ -101,7 +101,7 @@ def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutR
 
 
 def _is_of_no_use(replica: RolloutReplica) -> bool:
-    """Tell whether nobody loses anything by its restart: it is of another network, or answers nobody."""
+    """Return whether no one loses anything by its restart: it is of another network, or answers no one."""
     is_silent = replica.replica_class is ReplicaClass.UNREACHABLE and not replica.is_ready
     return is_silent or replica.replica_class is ReplicaClass.FOREIGN
 
@@ -116,12 +116,12 @@ def _is_behind(replica: RolloutReplica) -> bool:
 
 
 def _is_sick(replica: RolloutReplica) -> bool:
-    """Tell whether it is known not to be fresh; of one that is ready, a silent scaler says nothing."""
+    """Return whether it is known not to be fresh; of one that is ready, a silent scaler says nothing."""
     is_silent = replica.replica_class is ReplicaClass.UNKNOWN and replica.is_ready
     return replica.replica_class is not ReplicaClass.FRESH and not is_silent
 
 
 def _is_on_the_way(replica: RolloutReplica) -> bool:
-    """Tell whether a restarted one is not back yet. One that lags was fresh since it started, so it is back."""
+    """Return whether a restarted one is not back yet. One that lags was fresh since it started, so it is back."""
     is_back = replica.replica_class in (ReplicaClass.FRESH, ReplicaClass.LAGGING) and replica.is_ready
     return not replica.is_outdated and not replica.is_terminating and not is_back

@@ -40,12 +40,11 @@ from controller.snapshots.snapshots import (
     judge_cut,
 )
 from controller.snapshots.volume_snapshot import build_snapshot, keep_snapshot
-from controller.status.conditions import Judgement
+from controller.status.conditions import DesiredCondition
 from readpool.kubernetes.kinds import PVC, VOLUME_SNAPSHOT, Manifest, ObjectKey
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.spec import ReadOnlyPool
-from readpool.pool.status import SnapshotOfPool
-from readpool.pool.status import Verdict as Holds
+from readpool.pool.status import ConditionStatus, SnapshotOfPool
 
 _NO_TRIALS = Trials({})
 
@@ -64,7 +63,7 @@ class SnapshotPlan:
 
     objects: tuple[dict[str, Any], ...] = ()
     unmade: Mapping[ObjectKey, str] = field(default_factory=dict)
-    judgement: Judgement | None = None
+    judgement: DesiredCondition | None = None
     newest: SnapshotOfPool | None = None
     due: float | None = None
 
@@ -143,7 +142,7 @@ def _list_in_use(observed: ObservedPool) -> frozenset[str]:
 
 
 def _judge(snapshot: Snapshot, donors: Sequence[Donor] | None, trials: Trials, now: float) -> Snapshot:
-    """Give a snapshot the verdict that it has, or by now deserves; what is bad stays so.
+    """Return a snapshot the verdict that it has, or by now deserves; what is bad stays so.
 
     Without `donors`, while the scaler cannot be heard, no new one is called good.
     """
@@ -203,8 +202,8 @@ _MISSING = (
 )
 
 
-def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: float) -> Judgement:
-    """Say the condition: what new replicas start from, and what is wrong with the last snapshot."""
+def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: float) -> DesiredCondition:
+    """Compute the condition: what new replicas start from, and what is wrong with the last snapshot."""
     newest = _find_newest(known)
     start = "new replicas start empty" if newest is None else f"new replicas start from {_describe(newest)}"
     useless = [one for one in known if one.verdict is Verdict.BAD and not one.is_going]
@@ -223,13 +222,13 @@ def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: flo
     if newest is None:
         is_made = any(one.is_pending(now) for one in known)
         first = "The first snapshot is being taken" if is_made else f"No snapshot exists yet{waits}"
-        return Judgement("Snapshots", Holds.UNKNOWN, reasons.NO_SNAPSHOT_YET, first)
+        return DesiredCondition("Snapshots", ConditionStatus.UNKNOWN, reasons.NO_SNAPSHOT_YET, first)
     ready = f"New replicas start from {_describe(newest)}{_say_overdue(step, waits)}"
-    return Judgement("Snapshots", Holds.TRUE, reasons.SNAPSHOT_READY, ready)
+    return DesiredCondition("Snapshots", ConditionStatus.TRUE, reasons.SNAPSHOT_READY, ready)
 
 
 def _say_overdue(step: Step, waits: str) -> str:
-    """Say what keeps the next one waiting; that it is being made is no news."""
+    """Describe what the next snapshot waits for, except for the current one."""
     return "" if step.waits_for == "the current one" else waits
 
 
@@ -238,5 +237,5 @@ def _describe(snapshot: Snapshot) -> str:
     return f"{snapshot.name}, taken from {snapshot.donor} at {datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _no(reason: str, message: str) -> Judgement:
-    return Judgement("Snapshots", Holds.FALSE, reason, message)
+def _no(reason: str, message: str) -> DesiredCondition:
+    return DesiredCondition("Snapshots", ConditionStatus.FALSE, reason, message)

@@ -49,7 +49,7 @@ class Applier:
         self.is_stopping = True
 
     async def is_taken(self, key: ObjectKey, pool: ReadOnlyPool) -> bool:
-        """Tell whether somebody else has a name that the pool needs.
+        """Return whether somebody else has a name that the pool needs.
 
         The API server is asked only for what no store has: objects of others lack the label that ours are watched by.
         A claim that somebody has prepared for a replica is what its StatefulSet takes, and needs no other.
@@ -156,7 +156,7 @@ async def _within(seconds: float | None, request: Awaitable[Any]) -> Any:
 
 
 def _takes_its_time(answer: Manifest) -> bool:
-    """Tell whether what was deleted is still there for a while, by the answer to the deletion."""
+    """Return whether what was deleted is still there for a while, by the answer to the deletion."""
     metadata = answer.get("metadata") or {}
     is_graceful = metadata.get("finalizers") or metadata.get("deletionGracePeriodSeconds")
     return bool(metadata.get("deletionTimestamp") and is_graceful)

@@ -72,16 +72,16 @@ class Attempts:
         before = self._memory.failures.get(key)
         failure = note_failure(before, error, self._clock())
         if before is None and _may_be_another(key, error):
-            self._memory.failures[key] = replace(failure, is_for_good=False)
+            self._memory.failures[key] = replace(failure, is_permanent=False)
             _log.info("objectChanged", kind=key.kind.name, name=key.name, pool=str(self._pool), reason=error.reason)
             return
         self._memory.failures[key] = failure
-        if not failure.is_for_good:
+        if not failure.is_permanent:
             self._errors.append(error)
         elif before is None or before.message != failure.message:
             _log.warning("writeRefused", kind=key.kind.name, name=key.name, pool=str(self._pool), message=error.message)
 
 
 def _may_be_another(key: ObjectKey, error: ApiError) -> bool:
-    """Tell whether a pod or claim may just be gone, or made anew: the next look knows it."""
-    return key.kind in (POD, PVC) and (error.is_gone or error.is_conflict or error.status == _UNPROCESSABLE)
+    """Return whether a pod or claim may just be gone, or recreated: the next look knows it."""
+    return key.kind in (POD, PVC) and (error.is_not_found or error.is_conflict or error.status == _UNPROCESSABLE)

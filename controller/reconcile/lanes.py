@@ -52,7 +52,7 @@ def list_reader_deletions(plan: Plan) -> list[ObjectKey]:
 
 
 def is_needed(key: ObjectKey, observed: ObservedPool, unwritten: AbstractSet[ObjectKey]) -> bool:
-    """Tell whether a slice serves somebody until what is unwritten does: others of its Service, or a route to it."""
+    """Return whether a slice serves somebody until what is unwritten does: others of its Service, or a route to it."""
     manifest = observed.children.get(key)
     if key.kind != ENDPOINT_SLICE or not _read_uids(manifest) & _list_alive(observed):
         return False
@@ -75,7 +75,7 @@ def list_other_deletions(plan: Plan, observed: ObservedPool) -> list[ObjectKey]:
 
 
 def are_readers_told(plan: Plan, observed: ObservedPool) -> bool:
-    """Tell whether slices and routes are as the plan wants them, but for a route that cannot be: it leads to slices."""
+    """Return whether slices and routes match the plan, except for a route that cannot be written."""
     keys = [key_of(kind_of(one), one) for one in list_reader_writes(plan, observed)] + list_reader_deletions(plan)
     stuck = {key for key in keys if key.kind == HTTP_ROUTE and observed.is_held(key)}
     return all(key in stuck or is_needed(key, observed, stuck) for key in keys)
@@ -85,7 +85,7 @@ def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded
     """List what is to be applied before an object, and has to be there by then.
 
     A StatefulSet needs its replicas' configuration and claims and, unless a gate guards them, their NetworkPolicy. A
-    route that is in force needs the slices that bring the first members of a class: before, nobody answers there.
+    route that is in force needs the slices that bring the first members of a class: before, no one answers there.
     """
     if key.kind == HTTP_ROUTE:
         return set(_list_first_slices(key, plan, observed))
@@ -99,7 +99,7 @@ def list_needs(key: ObjectKey, plan: Plan, observed: ObservedPool, *, is_guarded
 
 
 def _list_first_slices(route: ObjectKey, plan: Plan, observed: ObservedPool) -> Iterator[ObjectKey]:
-    """List the slices to be written of the classes in which nobody is alive, where there is a route already."""
+    """List the slices to be written of the classes in which no one is alive, where there is a route already."""
     if route not in observed.children:
         return
     alive = _list_alive(observed)
@@ -120,7 +120,7 @@ def list_touched(plan: Plan, observed: ObservedPool) -> set[ObjectKey]:
 
 
 def list_services(manifest: Manifest, observed: ObservedPool) -> set[ObjectKey]:
-    """List the Services that are not ours yet, and have to be nobody's before a slice that is new may name them."""
+    """List the Services that are not ours yet, and have to be no one's before a slice that is new may name them."""
     if kind_of(manifest) != ENDPOINT_SLICE or key_of(ENDPOINT_SLICE, manifest) in observed.children:
         return set()
     return {ObjectKey(SERVICE, observed.pool.namespace, _read_service(manifest))} - observed.children.keys()
@@ -131,7 +131,7 @@ def _read_service(manifest: Manifest) -> str:
 
 
 def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
-    """Tell whether a route that is not there yet waits for its backends."""
+    """Return whether a route that is not there yet waits for its backends."""
     if kind_of(manifest) != HTTP_ROUTE or key_of(HTTP_ROUTE, manifest) in observed.children:
         return False
     names = (class_service_name(observed.pool.name, freshness) for freshness in Freshness)
@@ -139,7 +139,7 @@ def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:
 
 
 def _may_be_of(key: ObjectKey, service: str, observed: ObservedPool) -> bool:
-    """Tell whether a slice is of a Service; of one that is not there yet nobody knows."""
+    """Return whether a slice is of a Service; of one that is not there yet no one knows."""
     manifest = observed.children.get(key)
     return manifest is None or _read_service(manifest) == service
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from controller.archives.archives import Archives
-from controller.cluster.observe import PoolMemory, observe_pool, recall_silence
+from controller.cluster.observe import PoolMemory, observe_pool, restore_disconnect_time
 from controller.cluster.watches import Watches
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
@@ -88,7 +88,7 @@ class Looks:
         return self._memories.get(key)
 
     def is_ending(self, key: PoolKey, error: ApiError) -> bool:
-        """Tell whether a pool's namespace is being deleted, as an error may say; then the pool is left alone."""
+        """Return whether a pool's namespace is being deleted, as an error may say; then the pool is left alone."""
         memory = self._memories.get(key)
         if memory is None:
             return error.is_of_ending_namespace
@@ -101,7 +101,7 @@ class Looks:
 
     def _plan(self, key: PoolKey, pool: ReadOnlyPool, memory: PoolMemory, misread: str) -> tuple[ObservedPool, Plan]:
         self._streams.watch(key, pool.spec.load_balancing.update_interval_seconds)
-        word = recall_silence(self._streams.read(key), pool)
+        word = restore_disconnect_time(self._streams.read(key), pool)
         observed = observe_pool(self._watches, pool, memory, word, self._read_archived_ledgers(key, pool))
         observed = replace(observed, misread=misread, may_restart=self._turns.may_restart(key, observed))
         plan = plan_pool(observed, self.settings, self.clock())

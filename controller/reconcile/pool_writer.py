@@ -85,7 +85,7 @@ class PoolWriter:
         return seen
 
     async def _find_taken(self, look: Look, attempts: Attempts, wanted: AbstractSet[ObjectKey]) -> Look:
-        """Find the names that somebody else has, of what is to be made and of what was found taken before."""
+        """Find the names that somebody else has, of what should be made and of what was found taken before."""
         occupied, asked = look.memory.occupied, wanted - look.observed.children.keys()
         before = occupied & asked
         for key in sorted(asked, key=str):

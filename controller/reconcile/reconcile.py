@@ -1,6 +1,7 @@
 """One pool, once, in two lanes: `route` cares for its readers alone, `reconcile` does the rest, each object by itself.
 
-Both may be ended between any two writes: whoever comes next, this process or another, goes on from what is there then.
+Both may be interrupted between any two writes: the next reconciliation, in any process, continues from what exists
+then.
 """
 
 import time
@@ -99,12 +100,12 @@ class Reconciler:
         return again
 
     def has_progressed(self, key: PoolKey) -> bool:
-        """Tell whether a pool had less left to write the last time than the time before."""
+        """Return whether a pool had less left to write the last time than the time before."""
         memory = self._looks.find_memory(key)
         return memory is not None and memory.has_progressed
 
     async def _route(self, key: PoolKey) -> tuple[str, Routed]:
-        """Give the outcome, empty where the other lane's counts, and what is left."""
+        """Return the outcome, empty if the other lane's counts, and what is left."""
         is_written, look = False, self._looks.look(key)
         for _ in range(_MOST_ROUNDS):
             if look is None:
@@ -157,7 +158,7 @@ class Reconciler:
         return "Written", _choose_recheck(look.plan, look.memory)
 
     async def _tell_not_understood(self, look: Look) -> None:
-        """Say that a pool cannot be read, as when its definition is older or newer than we are; touch nothing else."""
+        """Report that a spec is invalid, for example of another version of the CRD; change nothing else."""
         pool, why = look.pool, look.observed.misread
         conditions: list[dict[str, object]] = look.plan.status.get("conditions", [])
         routing = next((one for one in conditions if one["type"] == "Routing"), None)

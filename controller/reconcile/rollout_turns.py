@@ -1,7 +1,7 @@
 """Which pools may restart replicas for a change that is ours? A few at a time: a bad gate image is not tried on all.
 
 A new default image of the gate, or a new controller, changes what the replicas of every pool are made of at once. What
-a user changes in a pool concerns that pool alone and waits for nobody.
+a user changes in a pool concerns that pool alone and waits for no one.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class RolloutTurns:
     _taken: set[PoolKey] = field(default_factory=set)
 
     def may_restart(self, key: PoolKey, observed: ObservedPool) -> bool:
-        """Tell whether a pool may restart a replica now: it has a turn, one is free, or its user has asked for it."""
+        """Return whether a pool may restart a replica now: it has a turn, one is free, or its user has asked for it."""
         settled = self._settled.get(key, observed.pool.status.observed_generation)
         is_of_user = settled != observed.pool.generation
         return is_of_user or key in self._taken or len(self._taken) < self.most

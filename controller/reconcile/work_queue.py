@@ -56,7 +56,7 @@ class WorkQueue:
         return set(self._failures)
 
     def add(self, key: PoolKey, *, is_urgent: bool = True) -> None:
-        """Have a key worked on as soon as may be; what is not urgent, after all that is."""
+        """Queue a key; urgent keys come first."""
         now, not_before = asyncio.get_running_loop().time(), self._not_before.get(key, 0.0)
         if now < not_before:
             self.add_after(key, not_before - now)
@@ -69,7 +69,7 @@ class WorkQueue:
                 self._append(key)
 
     def add_after(self, key: PoolKey, seconds: float) -> None:
-        """Have a key worked on after a time; of several times the soonest counts."""
+        """Queue a key after a delay; of several delays the shortest counts."""
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         timer = self._timers.get(key)
@@ -98,7 +98,7 @@ class WorkQueue:
         self._not_before.pop(key, None)
 
     def forget(self, key: PoolKey) -> None:
-        """Forget all of a key that is no more, unless it has been added anew."""
+        """Forget all of a key that is no more, unless it has been added again."""
         self.succeed(key)
         self._cancel_timer(key)
 
@@ -111,11 +111,11 @@ class WorkQueue:
         return key
 
     def is_urgent(self, key: PoolKey) -> bool:
-        """Tell of a key that is being worked on whether it was urgent."""
+        """Return whether a key in progress was urgent."""
         return self._worked_on.get(key, True)
 
     def done(self, key: PoolKey) -> None:
-        """Take a key as worked on; it waits again if it was added meanwhile."""
+        """Mark a key as done; it is queued again if it was added meanwhile."""
         self._worked_on.pop(key, None)
         if not self._worked_on:
             self._idle.set()
@@ -140,7 +140,7 @@ class WorkQueue:
         self._news.set()
 
     def _take(self) -> PoolKey | None:
-        """Take the next key; one that has become urgent meanwhile is in both deques."""
+        """Return the next key; one that has become urgent meanwhile is in both deques."""
         for waiting in (self._urgent, self._routine):
             while waiting:
                 key = waiting.popleft()

@@ -39,7 +39,7 @@ class Lane:
         self._room = asyncio.Event()
 
     async def run(self) -> None:
-        """Take keys until cancelled; what is being worked on then goes on."""
+        """Process keys until cancelled; work in progress continues."""
         while True:
             while self._quick >= self._count or len(self._tasks) >= MOST_AT_ONCE:
                 self._room.clear()
@@ -119,7 +119,7 @@ class Workers:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _let_go(self) -> None:
-        """Let the writes that are under way finish, and end what goes on after that."""
+        """Wait for the writes in progress, and stop everything after that."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WRITES_SECONDS):
                 await self._queue.wait_until_idle()
@@ -151,7 +151,7 @@ class Workers:
 
     @contextlib.contextmanager
     def _failing(self, key: PoolKey, queue: WorkQueue, patience_seconds: float) -> Iterator[None]:
-        """Have a key that fails in the block worked on again; Stopping and our own end go on."""
+        """Requeue a key that fails in the block; Stopping and our own cancellation propagate."""
         try:
             yield
         except ApiError as error:

@@ -1,4 +1,4 @@
-"""May a drain take a replica now? The budget goes by who is fresh, and never keeps a drain waiting for good.
+"""May a drain evict a replica now? The budget depends on which replicas are fresh, and never blocks a drain forever.
 
 The kubelet calls a replica ready seconds after its start, and it is fresh minutes or hours later. So the budget is shut
 while too few are fresh and somebody is on the way; an hour after it was shut at most it lets one more go.
@@ -30,7 +30,7 @@ class Disruptions:
 
 
 def judge_disruptions(observed: ObservedPool, replicas: Sequence[Replica], wanted: int, now: float) -> Disruptions:
-    """Judge whether one more may be taken. What was shut is noted on the budget, so that whoever leads next knows."""
+    """Decide whether one more may be evicted. The time is noted on the budget, so that the next leader knows it."""
     last = read_shut_since(observed.find(PDB, observed.pool.name))
     if not _is_to_be_shut(observed, replicas, wanted, was_shut=last is not None):
         return Disruptions()
@@ -50,7 +50,7 @@ def read_shut_since(live: Manifest | None) -> int | None:
 def _is_to_be_shut(observed: ObservedPool, replicas: Sequence[Replica], wanted: int, *, was_shut: bool) -> bool:
     fleet = observed.current_fleet
     if fleet is None:
-        return was_shut  # nobody knows better
+        return was_shut  # no one knows better
     fresh = sum(one.is_fresh and not one.is_dead for one in replicas)
     enough = min(wanted, observed.pool.spec.target_replicas)
     if fleet.is_halted or not 0 < fresh < enough:
@@ -59,7 +59,7 @@ def _is_to_be_shut(observed: ObservedPool, replicas: Sequence[Replica], wanted: 
 
 
 def _is_on_the_way(replica: Replica) -> bool:
-    """Tell whether it is expected to be fresh: it is made anew, starts, catches up, or gains."""
+    """Return whether it is expected to be fresh: it is recreated, starts, catches up, or gains."""
     if replica.is_out_of_service:
         return False
     if replica.replica_class is ReplicaClass.LAGGING:
@@ -68,5 +68,5 @@ def _is_on_the_way(replica: Replica) -> bool:
 
 
 def _has_one_gone(replicas: Sequence[Replica], since: float) -> bool:
-    """Tell whether somebody has been taken since then, by the API server's times of the pod or of the one after it."""
+    """Return whether a replica was evicted since then, by the API server's times of its pod or the next one."""
     return any(max(one.made_at or 0.0, one.ends_at or 0.0) >= since for one in replicas)

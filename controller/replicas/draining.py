@@ -1,6 +1,6 @@
 """Who is about to go, and who gets its readers? A replica loses its endpoint before it is told to end, never after.
 
-Under plan.plan: routing leaves out whoever goes, and a pool gets smaller only when those that stay can serve.
+Under plan.plan: routing leaves out leaving replicas, and a pool scales in only when the remaining ones can serve.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ def find_surplus(replicas: Iterable[Replica], wanted: int) -> frozenset[str]:
 
 
 def leave_out(candidates: Sequence[Replica], going: AbstractSet[str]) -> Sequence[Replica]:
-    """Leave out whoever is about to go; nobody where no reader could be served by those that stay."""
+    """Leave out leaving replicas; none if no remaining replica could serve readers."""
     staying = [replica for replica in candidates if replica.name not in going]
     if any(map(can_serve, staying)):
         return staying
@@ -25,7 +25,7 @@ def leave_out(candidates: Sequence[Replica], going: AbstractSet[str]) -> Sequenc
 
 
 def leave_out_dead(candidates: Sequence[Replica]) -> Sequence[Replica]:
-    """Leave out whoever the kubelet knows not to run, while another is known to hold ledgers and may answer."""
+    """Leave out replicas that the kubelet reports as terminated, while another holds ledgers and may respond."""
     alive = [replica for replica in candidates if not replica.is_dead]
     return alive if any(can_serve(one) or (one.is_ready and one.is_proven) for one in alive) else candidates
 
@@ -36,7 +36,7 @@ def choose_size(
     """Choose how many replicas the StatefulSet is to have: `running` still, while only those that would go can serve.
 
     And while all fresh ones would go and those that stay are expected to be fresh again, and one that is out of service
-    stays. `running` is what it has now, None where there is none. Where nobody can serve, nothing is gained by waiting.
+    stays. `running` is what it has now, None where there is none. Where no one can serve, nothing is gained by waiting.
     """
     if running is None or running <= wanted:
         return wanted
@@ -49,7 +49,7 @@ def choose_size(
 
 
 def _find_end_of_out_of_service(replicas: Iterable[Replica]) -> int:
-    """Find how many replicas there have to be at least, so that nobody ends whom a person looks at."""
+    """Find how many replicas there have to be at least, so that no one ends whom a person looks at."""
     return max((one.ordinal + 1 for one in replicas if one.is_out_of_service and not one.is_terminating), default=0)
 
 
@@ -65,7 +65,7 @@ def name_hold(replicas: Sequence[Replica], wanted: int, size: int) -> str:
 
 
 def can_serve(replica: Replica) -> bool:
-    """Tell whether a reader gets an answer from it: by the scaler's word, and by the kubelet's where that says none.
+    """Return whether a reader gets an answer from it: by the scaler's word, and by the kubelet's where that says none.
 
     The kubelet's alone says of a newcomer that it answers, not that it has anything to read.
     """

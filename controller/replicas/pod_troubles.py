@@ -115,7 +115,7 @@ def _judge_container(one: Mapping[str, Any]) -> Trouble | None:
 
 
 def _of_end(name: str, last: Mapping[str, Any]) -> Trouble:
-    """Say how a container ended, with the last line of its output where the kubelet has kept some."""
+    """Describe how a container terminated, with the last line of its output if the kubelet has kept it."""
     if last.get("reason") == "OOMKilled":
         return Trouble(f"runs out of memory ({name}: OOMKilled)", f"run out of memory ({name}: OOMKilled)")
     line = _read_last_line(last.get("message")) or f"exit code {last.get('exitCode')}"

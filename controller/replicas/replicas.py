@@ -34,7 +34,7 @@ class Replica:
         address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
-        config_hash: of the configuration that it started with, None while nobody has noted it.
+        config_hash: of the configuration that it started with, None while no one has noted it.
         view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
         last_word: the same, or what it said last, however long ago.
         is_dead: the kubelet knows that Core or its gate does not run.
@@ -72,7 +72,7 @@ class Replica:
     started_at: float | None = None
 
     def may_catch_up(self, now: float) -> bool:
-        """Tell whether it may still be catching up before Core's `run`, when nobody answers: it has not yet done so."""
+        """Return whether it may still be catching up before Core's `run`, during which it does not respond."""
         if self.trouble is not None or self.started_at is None or now - self.started_at >= MOST_SECONDS:
             return False
         heard_at = self.last_word.observed_at if self.last_word is not None else None
@@ -164,10 +164,10 @@ def _find_view(pod: Manifest, views: Mapping[str, ReplicaView]) -> ReplicaView |
 
 
 def _is_of_this(view: ReplicaView, start: float | None) -> bool:
-    """Tell whether a word is of the pod that has been there since `start`, and not of one that had its address before.
+    """Return whether a report is about the pod that exists since `start`, and not about an earlier one of its address.
 
-    By Core's own start, which its node's clock tells as it does the pod's, or else by when it was heard. That nobody
-    answers there is true of whoever is there.
+    By Core's own start, which is by its node's clock, as the pod's is, or else by when it was reported. A report that
+    nothing responds at the address is true of any pod.
     """
     if start is None or view.replica_class is ReplicaClass.UNREACHABLE:
         return True
@@ -226,6 +226,6 @@ def list_out_of_service(replicas: Iterable[Replica]) -> list[Replica]:
 
 
 def _is_out_of_service(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether a pod is out of service, by annotation or label; the value may say why, and only false denies it."""
+    """Return whether a pod is out of service, by annotation or label; every value except false counts."""
     marks = (metadata.get(part) or {} for part in ("annotations", "labels"))
     return any(str(mark.get(OUT_OF_SERVICE, "false")).strip().lower() != "false" for mark in marks)

@@ -1,7 +1,7 @@
 """ConfigMap NAME-checkpoint: a checkpoint that several vouch for, which a replica far behind starts from.
 
 A replica reads it when it starts and at no other time, so that nothing changes under one that runs. It belongs to
-nobody's configuration: a new one restarts nobody.
+no one's configuration: a new one restarts no one.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """EndpointSlices NAME-fresh-0, NAME-lagging-0 …: one weight and one port a slice: an endpoint has no field for them.
 
 Membership is stable: an endpoint stays where it is while its class and weight are those of its slice; a slice goes by
-the weight that most of its members have, so that a new freshNodeWeight is one annotation and no move. Whoever moves is
-put into its new slice before it is taken from the old one: kube-proxy looks at each slice by itself.
+the weight that most of its members have, so that a new freshNodeWeight is one annotation and no move. An endpoint joins
+its new slice before it leaves the old one: kube-proxy looks at each slice by itself.
 """
 
 from collections import Counter
@@ -88,7 +88,7 @@ def list_slices(children: Mapping[ObjectKey, Manifest], service: str) -> list[Ma
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class CurrentEndpoint:
     """What an endpoint has at present."""
 
     uid: str
@@ -96,10 +96,10 @@ class Route:
     freshness: Freshness
 
 
-def read_routes(slices: Iterable[Manifest]) -> dict[str, Route]:
+def read_routes(slices: Iterable[Manifest]) -> dict[str, CurrentEndpoint]:
     """Read what is in force, by the pod's name."""
     return {
-        target.get("name", ""): Route(target.get("uid", ""), weight, _read_freshness(manifest))
+        target.get("name", ""): CurrentEndpoint(target.get("uid", ""), weight, _read_freshness(manifest))
         for manifest in slices
         if (weight := _read_weight(manifest)) is not None
         for endpoint in manifest.get("endpoints") or ()
@@ -128,7 +128,7 @@ def _keep(endpoints: Mapping[str, ReadEndpoint], prefix: str, live: Sequence[Man
 
 
 def _choose_port(members: Sequence[ReadEndpoint], live: Manifest) -> int:
-    """Choose the port of a slice: its own while a member has that, so that nobody is led to a port that it has not."""
+    """Choose the port of a slice: its own while a member has that, so that no one is led to a port that it has not."""
     current = next((port.get("port") for port in live.get("ports") or ()), None)
     ports = [member.port or 0 for member in members]
     return current if current in ports else max(Counter(ports).items(), key=lambda one: one[::-1], default=(0, 0))[0]

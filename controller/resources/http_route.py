@@ -18,7 +18,7 @@ from readpool.pool.spec import HttpRoute, ParentRef, ReadOnlyPool
 MOST_WEIGHT = 1_000_000
 """What the Gateway API takes."""
 _ALIKE = 1
-"""The weight of an endpoint within its class: a new weight concerns the route alone, and moves nobody."""
+"""The weight of an endpoint within its class: a new weight concerns the route alone, and moves no one."""
 
 
 def class_service_name(pool_name: str, freshness: Freshness) -> str:
@@ -90,7 +90,7 @@ def compute_backend_weights(endpoints: Iterable[ReadEndpoint]) -> Mapping[Freshn
 
 
 def read_idle_backends(route: Manifest | None) -> frozenset[str]:
-    """Read which Services the route that is in force sends nobody to; none where there is no route."""
+    """Read which Services the route that is in force sends no one to; none where there is no route."""
     rules = (route or {}).get("spec", {}).get("rules") or ()
     backends = [one for rule in rules for one in rule.get("backendRefs") or ()]
     return frozenset(one.get("name", "") for one in backends if one.get("weight", 1) == 0)

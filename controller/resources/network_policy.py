@@ -54,7 +54,7 @@ def build_network_policy(
 
 
 def _admit_scrapers(namespaces: Sequence[str], ports: Sequence[int]) -> list[dict[str, Any]]:
-    """Admit whoever scrapes to the gates' statistics, which name nobody; a pool without gates has none."""
+    """Admit scrapers to the gates' statistics, which contain no personal data; a pool without gates has none."""
     if not namespaces or not ports:
         return []
     peers = [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: name}}} for name in namespaces]

@@ -51,7 +51,7 @@ def parse_time(text: Any) -> float | None:
 
 
 def is_dead(pod: Manifest) -> bool:
-    """Tell whether the kubelet knows that Core or its gate does not run.
+    """Return whether the kubelet knows that Core or its gate does not run.
 
     That is certain, unlike whether it is ready: a busy Core fails its probe and still answers readers.
     """

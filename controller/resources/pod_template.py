@@ -1,4 +1,4 @@
-"""The pod of a replica: Stellar Core on its own volume and configuration, as nobody, on a root that it cannot write.
+"""The pod of a replica: Stellar Core on its own volume and configuration, without privileges, on a read-only root.
 
 The pool's own template is merged over it, lists by the keys that the API server merges them by.
 """
@@ -94,7 +94,7 @@ _UNIONS = (_HANDLERS, _VALUES, _SOURCES | _OTHER_SOURCES)
 
 
 def _is_displaced(name: str, theirs: Mapping[str, Any]) -> bool:
-    """Tell whether a field of ours is a member of a union of which theirs brings another."""
+    """Return whether a field of ours is a member of a union of which theirs brings another."""
     return any(
         name in union and any(theirs[other] is not None for other in union & theirs.keys() - {name})
         for union in _UNIONS

@@ -7,17 +7,20 @@ from typing import Any
 
 from controller.observed.labels import build_metadata
 from readpool.alerts.fleets import build_fleet_alerts, build_not_observed
-from readpool.alerts.rule import build_rule
+from readpool.alerts.rule import RUNBOOK_URL, build_rule
 from readpool.kubernetes.kinds import PROMETHEUS_RULE
 from readpool.pool.spec import ReadOnlyPool
 
 
-def build_prometheus_rule(pool: ReadOnlyPool) -> dict[str, Any]:
+def build_prometheus_rule(pool: ReadOnlyPool, runbook_url: str = RUNBOOK_URL) -> dict[str, Any]:
     """Build the rule; a paused pool's has no alerts on decisions, for there are none."""
     fleet = f"{pool.namespace}/{pool.name}"
     percent = _choose_volume_percent(pool)
     alerts = [*build_fleet_alerts(fleet, is_paused=pool.spec.paused, volume_percent=percent), build_not_observed(fleet)]
-    group = {"name": f"readpool.{pool.namespace}.{pool.name}", "rules": [build_rule(alert) for alert in alerts]}
+    group = {
+        "name": f"readpool.{pool.namespace}.{pool.name}",
+        "rules": [build_rule(alert, runbook_url) for alert in alerts],
+    }
     return {
         "apiVersion": PROMETHEUS_RULE.api_version,
         "kind": PROMETHEUS_RULE.name,

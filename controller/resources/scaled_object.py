@@ -54,7 +54,7 @@ def leave_out_tolerance(manifest: Manifest) -> dict[str, Any]:
 
 
 def lacks_tolerance(live: Manifest | None) -> bool:
-    """Tell whether a ScaledObject that we have applied has not got the tolerance that we always ask for."""
+    """Return whether a ScaledObject that we have applied has not got the tolerance that we always ask for."""
     config = (((live or {}).get("spec") or {}).get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
     behavior = config.get("behavior") or {}
     return live is not None and not any(TOLERANCE in (behavior.get(name) or {}) for name in ("scaleUp", "scaleDown"))

@@ -13,7 +13,8 @@ STALLED_SECONDS = 60
 MOST_SECONDS = 3600
 """No catchup before `run` takes longer than the scaler counts on a newcomer."""
 BAD_COPY_EXIT = 65
-"""How a container ends that has given up a copied folder; its message says which. Its next start begins anew."""
+"""Exit code of a container that has discarded a copied folder; its message names it. Its next start begins from
+scratch."""
 
 _NEW_DATABASE = f"""\
 new_db() {{

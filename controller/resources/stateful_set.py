@@ -66,7 +66,7 @@ def _note(sick: AbstractSet[int]) -> dict[str, str]:
 
 
 def _choose_claim_templates(pool: ReadOnlyPool, live: Manifest | None) -> list[Any]:
-    """Give what is wanted where that is what there is; else what there is, without what the API server adds."""
+    """Return what is wanted if it matches the live object, else the live value without the API server's additions."""
     wanted = [build_claim_template(pool)]
     found = live["spec"].get("volumeClaimTemplates") if live is not None else None
     if not found or not differs({"templates": wanted}, {"templates": found}):

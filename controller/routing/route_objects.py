@@ -1,9 +1,9 @@
 """Which objects does loadBalancing.httpRoute add to a pool's, in which order? No reader falls between two writes.
 
-Whoever changes its class is first put where it goes to, then the route is told, then it is taken from where it was. A
-slice that gains some and loses others gains first; the next plan, which follows at once, finds nobody to gain.
-A class that empties keeps its last members, to whom the route gives nothing: whoever reads the route applies slices
-before it, as Contour and Istio do, and would have nobody for the readers that it still sends there.
+A replica that changes its class first joins its new Service, then the route changes, then it leaves the old one. A
+slice that gains some and loses others gains first; the next plan, which follows at once, finds no one to gain.
+A class that empties keeps its last members, with weight 0 in the route: Contour and Istio apply slices before the
+route, and would have no endpoint for the readers that they still send there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from readpool.kubernetes.kinds import HTTP_ROUTE, SERVICE, Manifest, key_of
 class _Class:
     """A class's Service: who is to be in it, who is in it still and wanted in the other, what slices it has.
 
-    `lasting` are those in it whose pods are there still; `is_idle`: the route that is in force sends nobody to it.
+    `lasting` are those in it whose pods are there still; `is_idle`: the route that is in force sends no one to it.
     """
 
     freshness: Freshness
@@ -51,7 +51,7 @@ class _Class:
 
 
 def is_route_missed(observed: ObservedPool) -> bool:
-    """Tell whether a route is asked for, and the cluster does not know what that is."""
+    """Return whether a route is asked for, and the cluster does not know what that is."""
     return observed.pool.spec.load_balancing.http_route is not None and not observed.capabilities.gateway_api
 
 
@@ -74,7 +74,7 @@ def build_route_objects(
     taken = [service for service in services if key_of(SERVICE, service) in observed.occupied]
     if taken:
         return taken
-    lasting = present if endpoints else ()  # where nobody serves, the route sends readers to the fresh ones
+    lasting = present if endpoints else ()  # where no one serves, the route sends readers to the fresh ones
     classes = [_find_class(observed, freshness, endpoints, lasting) for freshness in Freshness]
     slices: Mapping[bool, list[dict[str, Any]]] = {True: [], False: []}
     for one in classes:

@@ -13,28 +13,28 @@ from controller.observed.observed import FleetView, ObservedPool, ReplicaView
 from controller.observed.scaler_clock import compute_stale_seconds, read_scaler_clock
 from controller.replicas.draining import can_serve, leave_out, leave_out_dead
 from controller.replicas.replicas import Replica
-from controller.resources.endpoint_slices import Freshness, ReadEndpoint, Route
+from controller.resources.endpoint_slices import CurrentEndpoint, Freshness, ReadEndpoint
 from controller.resources.read_service import PORT_NAME
 from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
 from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
 from readpool.replica_class import ReplicaClass
 
 
-class Ground(StrEnum):
+class RoutingBasis(StrEnum):
     """What the weights rest on."""
 
     CLASSES = "Classes"
     """What the scaler says of each replica."""
     NONE_FRESH = "NoneFresh"
-    """The same, but nobody is fresh: all that answer serve."""
+    """The same, but no one is fresh: all that answer serve."""
     NONE_REACHABLE = "NoneReachable"
-    """The scaler reaches nobody: all that the kubelet calls ready serve."""
+    """The scaler reaches no one: all that the kubelet calls ready serve."""
     ALIKE = "Alike"
     """loadBalancing is not enabled."""
     KEPT = "Kept"
     """The scaler cannot be heard: what was stays."""
     NEUTRAL = "Neutral"
-    """It has not been heard for long: all that are ready serve alike."""
+    """It has not been heard for long: all that are ready serve equally."""
     PAUSED = "Paused"
     """spec.paused: what was stays."""
 
@@ -46,7 +46,7 @@ class Routing:
     `present` are all that have an address, also those that end: a class that empties keeps its last ones.
     """
 
-    ground: Ground
+    ground: RoutingBasis
     weights: Mapping[str, int]
     endpoints: tuple[ReadEndpoint, ...]
     present: tuple[ReadEndpoint, ...] = ()
@@ -55,7 +55,7 @@ class Routing:
 def route(
     observed: ObservedPool,
     replicas: Sequence[Replica],
-    routes: Mapping[str, Route],
+    routes: Mapping[str, CurrentEndpoint],
     neutral_after_seconds: float,
     now: float,
     *,
@@ -70,10 +70,10 @@ def route(
     candidates = leave_out_dead(leave_out([replica for replica in replicas if replica.is_candidate], going))
     ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
     is_known = _are_serving(weights, routes) and _are_told(observed, candidates) and _are_placed(candidates, routes)
-    if ground is Ground.CLASSES and not may_shift and is_known:
+    if ground is RoutingBasis.CLASSES and not may_shift and is_known:
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
     if candidates and not any(weights.values()):
-        ground = _INSTEAD.get(ground, Ground.NONE_REACHABLE)
+        ground = _INSTEAD.get(ground, RoutingBasis.NONE_REACHABLE)
         weights = _weigh_whoever(candidates, routes, observed.pool.spec.load_balancing)
     endpoints = tuple(
         _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
@@ -84,32 +84,36 @@ def route(
     return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints, present)
 
 
-_INSTEAD = {Ground.PAUSED: Ground.PAUSED, Ground.KEPT: Ground.NEUTRAL, Ground.NEUTRAL: Ground.NEUTRAL}
-"""On what ground all serve that are ready, where otherwise nobody would."""
+_INSTEAD = {
+    RoutingBasis.PAUSED: RoutingBasis.PAUSED,
+    RoutingBasis.KEPT: RoutingBasis.NEUTRAL,
+    RoutingBasis.NEUTRAL: RoutingBasis.NEUTRAL,
+}
+"""On what ground all serve that are ready, where otherwise no one would."""
 
 
 def _weigh(
     observed: ObservedPool,
     candidates: Sequence[Replica],
-    routes: Mapping[str, Route],
+    routes: Mapping[str, CurrentEndpoint],
     neutral_after_seconds: float,
     now: float,
-) -> tuple[Ground, dict[str, int]]:
+) -> tuple[RoutingBasis, dict[str, int]]:
     balancing, fleet = observed.pool.spec.load_balancing, observed.current_fleet
     if observed.pool.spec.paused:
-        return Ground.PAUSED, _keep(candidates, routes)
+        return RoutingBasis.PAUSED, _keep(candidates, routes)
     if fleet is None:
         since = observed.fleet_silent_since
         if since is not None and now - since >= neutral_after_seconds:
-            return Ground.NEUTRAL, _weigh_whoever(candidates, routes, balancing)
-        return Ground.KEPT, _read_last(candidates, routes)
+            return RoutingBasis.NEUTRAL, _weigh_whoever(candidates, routes, balancing)
+        return RoutingBasis.KEPT, _read_last(candidates, routes)
     if not balancing.enabled:
-        return Ground.ALIKE, _weigh_alike(_choose_able(candidates), balancing)
+        return RoutingBasis.ALIKE, _weigh_alike(_choose_able(candidates), balancing)
     last = _read_last(candidates, routes)
     weighed = [_to_weighed(replica, last, fleet, now) for replica in candidates]
     weights = compute_weights(weighed, _read_settings(observed.pool.spec))
     is_none_fresh = not any(weights[one.name] for one in weighed if one.replica_class in _AS_GOOD_AS_FRESH)
-    return (Ground.NONE_FRESH if is_none_fresh else Ground.CLASSES), weights
+    return (RoutingBasis.NONE_FRESH if is_none_fresh else RoutingBasis.CLASSES), weights
 
 
 _AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
@@ -131,17 +135,17 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
 
 
 def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
-    """Give the same to all that are ready; where none is, to all."""
+    """Give equal weight to all ready replicas; if none is ready, to all."""
     known = list(replicas)
     ready = [replica for replica in known if replica.is_ready] or known
     return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}
 
 
 def _choose_able(candidates: Sequence[Replica]) -> Sequence[Replica]:
-    """Choose who may serve where all that answer serve alike: no newcomer with nothing to read beside one that has.
+    """Choose who may serve where all that answer serve equally: no newcomer with nothing to read beside one that has.
 
     By the scaler's word a replica answers, and holds ledgers; then one that claims more than the network can have;
-    then whoever answers at all, as in a pool that starts empty.
+    then any replica that responds, as in a pool that starts empty.
     """
     answering = [one for one in candidates if not one.is_dead and one.replica_class is not ReplicaClass.UNREACHABLE]
     is_foreign = [one.replica_class is ReplicaClass.FOREIGN for one in answering]
@@ -150,7 +154,7 @@ def _choose_able(candidates: Sequence[Replica]) -> Sequence[Replica]:
 
 
 def _weigh_whoever(
-    candidates: Sequence[Replica], routes: Mapping[str, Route], balancing: LoadBalancing
+    candidates: Sequence[Replica], routes: Mapping[str, CurrentEndpoint], balancing: LoadBalancing
 ) -> dict[str, int]:
     """Weigh alike where nothing better is known: those that are ready and known to hold ledgers, before any others."""
     last = _read_last(candidates, routes)
@@ -158,8 +162,8 @@ def _weigh_whoever(
     return _weigh_alike(proven or candidates, balancing)
 
 
-def _keep(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
-    """Keep what was through a pause, also for a pod made anew under an old name, once it is known to hold ledgers."""
+def _keep(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> dict[str, int]:
+    """Keep what was through a pause, also for a pod recreated under an old name, once it is known to hold ledgers."""
     return {
         one.name: routes[one.name].weight
         for one in candidates
@@ -167,8 +171,8 @@ def _keep(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> dict[st
     }
 
 
-def _read_last(replicas: Iterable[Replica], routes: Mapping[str, Route]) -> dict[str, int]:
-    """Read what these very pods have; a pod made anew under an old name has nothing yet."""
+def _read_last(replicas: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> dict[str, int]:
+    """Read what these very pods have; a pod recreated under an old name has nothing yet."""
     return {r.name: routes[r.name].weight for r in replicas if r.name in routes and routes[r.name].uid == r.uid}
 
 
@@ -190,30 +194,30 @@ def find_stale_time(view: ReplicaView, fleet: FleetView | None = None) -> float:
     return max(view.since, view.observed_at or 0.0) + compute_stale_seconds(fleet)
 
 
-def _are_serving(weights: Mapping[str, int], routes: Mapping[str, Route]) -> bool:
-    """Tell whether the same replicas serve as do already."""
+def _are_serving(weights: Mapping[str, int], routes: Mapping[str, CurrentEndpoint]) -> bool:
+    """Return whether the same replicas serve as do already."""
     return {name for name, weight in weights.items() if weight} == routes.keys()
 
 
 def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
-    """Tell whether every class is the one that status tells of already."""
+    """Return whether every class is the one that status tells of already."""
     told = {one.replica_name: one.replica_class for one in observed.pool.status.replica_weights}
     return all(told.get(replica.name) is replica.replica_class for replica in candidates)
 
 
-def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, Route]) -> bool:
-    """Tell whether whoever is in a slice is in one of its class: status may be told before slices are written."""
+def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> bool:
+    """Return whether every endpoint is in a slice of its class: status may be written before slices are."""
     return all(
-        routes[replica.name].freshness is _label(replica, Ground.CLASSES, routes)
+        routes[replica.name].freshness is _label(replica, RoutingBasis.CLASSES, routes)
         for replica in candidates
         if replica.name in routes
     )
 
 
-def _label(replica: Replica, ground: Ground, routes: Mapping[str, Route]) -> Freshness:
-    if ground in (Ground.NEUTRAL, Ground.NONE_REACHABLE):
+def _label(replica: Replica, ground: RoutingBasis, routes: Mapping[str, CurrentEndpoint]) -> Freshness:
+    if ground in (RoutingBasis.NEUTRAL, RoutingBasis.NONE_REACHABLE):
         return Freshness.FRESH
-    if ground in (Ground.PAUSED, Ground.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
+    if ground in (RoutingBasis.PAUSED, RoutingBasis.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
         return routes[replica.name].freshness if replica.name in routes else Freshness.FRESH
     return Freshness.FRESH if replica.is_fresh else Freshness.LAGGING
 

@@ -1,7 +1,7 @@
 """What share of the readers' traffic does each replica get? Classes in, weights out; slices, Envoy, routes carry them.
 
 The class decides: as many fresh ones as there are to be need no laggard beside them, nor one that may turn out to be
-one. Always somewhere to go: where nobody is fresh, all that can answer a read serve.
+one. Always somewhere to go: where no one is fresh, all that can answer a read serve.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
 def _weigh(replica: WeighedReplica, settings: WeightSettings) -> int:
     """Weigh by class alone; an unknown one keeps what it had until that is stale, then counts as fresh.
 
-    But not a newcomer that nobody has ever heard: of that, time makes nothing better.
+    But not a newcomer that no one has ever heard: of that, time makes nothing better.
     """
     match replica.replica_class:
         case ReplicaClass.FRESH:
@@ -83,10 +83,10 @@ def _is_fresh(replica: WeighedReplica) -> bool:
 
 
 def _choose_able(known: Sequence[WeighedReplica]) -> Sequence[WeighedReplica]:
-    """Choose who serves where nobody is fresh: the first of these of whom there is any.
+    """Choose who serves where no one is fresh: the first of these of whom there is any.
 
-    Whoever has ledgers to read; then one that claims more of them than the network can have; then, in a pool that
-    starts empty, one that has none yet.
+    Replicas that hold ledgers; then those that claim more ledgers than the network can have; then, in a pool that
+    starts empty, those without ledgers.
     """
     answering = [r for r in known if _answers(r)]
     claiming = [r for r in known if r.replica_class is ReplicaClass.FOREIGN]

@@ -97,7 +97,7 @@ class ShardPlan:
 def assign_shards(
     members: Iterable[ShardMember], settings: ShardSettings, last: Mapping[str, ShardAssignment]
 ) -> ShardPlan:
-    """Give each replica its shard.
+    """Assign a shard to each replica.
 
     `last` is what was assigned before, by name. It matters where auto_rebalance is False, and to LedgerRange, whose
     ranges stand while they fit (shards.shards_ranges). RoundRobin and HashBased need nothing of it otherwise.
@@ -172,7 +172,7 @@ def _split(settings: ShardSettings, last: Iterable[ShardAssignment]) -> tuple[Le
 def _is_kept(
     before: ShardAssignment, chosen: int | None, settings: ShardSettings, split: tuple[LedgerRange, ...] | None
 ) -> bool:
-    """Tell whether a replica keeps what it has. What Manual says is said on purpose, and counts more."""
+    """Return whether a replica keeps what it has. What Manual says is said on purpose, and counts more."""
     if settings.auto_rebalance or before.archive_url not in settings.archives:
         return False
     if settings.strategy is ShardStrategy.MANUAL and chosen is not None:
@@ -194,12 +194,12 @@ def _with_range(
 
 
 def _is_answered(problem: ShardProblem, assignments: Mapping[str, ShardAssignment]) -> bool:
-    """Tell whether a missing annotation is made up for by what the replica keeps."""
+    """Return whether a missing annotation is made up for by what the replica keeps."""
     return problem.reason == SHARD_MISSING and problem.replica in assignments
 
 
 def _find_gaps(assignments: Mapping[str, ShardAssignment], settings: ShardSettings) -> Iterable[ShardProblem]:
-    """Say what no replica serves, and what of the history is not known or too short."""
+    """Yield problems: shards without a replica, and history that is unknown or too short."""
     count = _count_shards(settings)
     if settings.strategy is ShardStrategy.LEDGER_RANGE and settings.ledgers is None:
         yield ShardProblem(LEDGERS_UNKNOWN, "No archive has reported its ledgers yet, so no range is assigned")

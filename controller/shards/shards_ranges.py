@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from controller.shards.checkpoints import LedgerRange, build_range, compute_first_checkpoint, compute_last_checkpoint
 
 MOST_OPEN_GROWTH = 2
-"""The open range is at most this many times the size of a closed one before all is shared out anew."""
+"""The open range is at most this many times the size of a closed one before all is shared out again."""
 
 
 def count_checkpoints(ledgers: tuple[int, int]) -> int:

@@ -81,14 +81,14 @@ def _read_error(status: Manifest) -> str:
 
 
 def _is_usable(pool: ReadOnlyPool, noted: Mapping[str, str]) -> bool:
-    """Tell whether this pool's Core can go on from it: Core takes a database of an older one, and of no newer one."""
+    """Return whether this pool's Core can go on from it: Core takes a database of an older one, and of no newer one."""
     made, runs = parse_major(noted.get(VERSION_ANNOTATION, "")), parse_major(pool.spec.version)
     is_older = made is None or runs is None or made <= runs
     return is_older and noted.get(NETWORK_ANNOTATION) == describe_network(pool)
 
 
 def has_been_taken_up(live: Manifest | None) -> bool:
-    """Tell whether any snapshot controller has seen a snapshot."""
+    """Return whether any snapshot controller has seen a snapshot."""
     return bool((live or {}).get("status"))
 
 
@@ -141,7 +141,7 @@ def _read_core(pod: Manifest | None) -> Mapping[str, Any]:
 
 
 def _is_at_rest(claim: Manifest | None) -> bool:
-    """Tell whether a volume is there and stays as it is."""
+    """Return whether a volume is there and stays as it is."""
     if claim is None or claim["metadata"].get("deletionTimestamp"):
         return False
     status = claim.get("status") or {}
@@ -160,7 +160,7 @@ def find_unseeded(observed: ObservedPool, replicas: Sequence[Replica], now: floa
     """Find new replicas whose claims the StatefulSet has made by itself, and no volume has come of them yet; by name.
 
     When a replica is replaced, its controller and ours see at once that a claim is missing. As long as its pod has no
-    node, nobody uses what that one has made, and it makes no other before something happens to the pod.
+    node, no one uses what that one has made, and it makes no other before something happens to the pod.
     """
     claims = index_claims(observed.pool.name, observed.claims)
     new = [one for one in replicas if not (one.node or one.is_terminating) and _is_made_since(one, now)]

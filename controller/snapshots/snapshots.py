@@ -62,11 +62,11 @@ class Snapshot:
     is_going: bool = False
 
     def has_failed(self, now: float) -> bool:
-        """Tell whether its driver has given reason enough to wait for it no longer."""
+        """Return whether its driver has given reason enough to wait for it no longer."""
         return bool(self.fails) and not self.is_ready and now - self.asked_at >= FAILED_SECONDS
 
     def is_pending(self, now: float) -> bool:
-        """Tell whether it may be good yet."""
+        """Return whether it may be good yet."""
         return self.verdict is Verdict.NONE and not self.is_going and not self.has_failed(now)
 
     @property
@@ -81,7 +81,7 @@ class Donor:
 
     Attributes:
         fresh_since: None where it is not fresh, or its last answer speaks against it.
-        left_at: since when it is not fresh any more; None where it is, or nobody knows.
+        left_at: since when it is not fresh any more; None where it is, or no one knows.
         started_at: when its Core was started last, as the kubelet says; None where it does not.
         weight: its share of the readers.
         is_settled: its pod is ready and stays, and its volume is bound and is neither given up nor made larger.
@@ -124,8 +124,8 @@ def choose_step(
 ) -> Step:
     """Choose whether a snapshot is taken now, and of whom.
 
-    Never one beside another that is being made, and never while fewer replicas are fresh than are to be: what reads a
-    volume takes from whoever serves.
+    Never while another one is being taken, and never while fewer replicas are fresh than required: reading a volume
+    slows down the replica that serves from it.
     """
     due_at = compute_due_time(snapshots, interval, now)
     if any(one.is_pending(now) for one in snapshots):
@@ -146,7 +146,7 @@ def choose_step(
 
 
 def _rank_by(snapshots: Collection[Snapshot]) -> Callable[[Donor], tuple[bool, int, bool, float, str]]:
-    """Rank donors: who serves least goes first, and of those that serve alike, who was not the last one.
+    """Rank donors: who serves least goes first, and of those that serve equally, who was not the last one.
 
     So what is wrong with one volume is not wrong with all snapshots.
     """
@@ -217,7 +217,7 @@ def choose_kept(snapshots: Iterable[Snapshot], keep: int, in_use: Collection[str
 
 
 def _follows(good: Snapshot, useless: Snapshot, now: float) -> bool:
-    """Tell whether a good snapshot was asked for after another was found to be of no use."""
+    """Return whether a good snapshot was asked for after another was found to be of no use."""
     found_at = useless.judged_at if useless.verdict is Verdict.BAD else min(now, useless.asked_at + FAILED_SECONDS)
     return good.asked_at > found_at
 
@@ -272,7 +272,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What became of copies: `bad` snapshots and why, and `unmade` claims that are to be made anew."""
+    """What became of copies: `bad` snapshots and why, and `unmade` claims that are to be recreated."""
 
     bad: Mapping[str, str]
     unmade: tuple[str, ...] = ()

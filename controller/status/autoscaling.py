@@ -1,17 +1,17 @@
-"""Who scales the pool: our ScaledObject, one of the user's, or nobody? And does it work? Under controller.plan.plan."""
+"""Who scales the pool: our ScaledObject, one of the user's, or no one? And does it work? Under controller.plan.plan."""
 
 from collections.abc import Mapping
 
 from controller.observed import reasons
 from controller.observed.observed import ObservedPool
 from controller.resources.scaled_object import lacks_tolerance
-from controller.status.conditions import Judgement
+from controller.status.conditions import DesiredCondition
 from readpool.kubernetes.kinds import SCALED_OBJECT, Manifest
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 
 
 def is_scaled_by_us(observed: ObservedPool) -> bool:
-    """Tell whether the pool should have a ScaledObject of ours.
+    """Return whether the pool should have a ScaledObject of ours.
 
     None before spec.replicas is written: KEDA would set its minimum at once. And one of the user's that comes with the
     pool, in the same file, is there by then; KEDA refuses a second one.
@@ -21,21 +21,21 @@ def is_scaled_by_us(observed: ObservedPool) -> bool:
     return is_wanted and is_begun and observed.other_scaled_object is None
 
 
-def judge_autoscaling(observed: ObservedPool) -> Judgement:
-    """Say the condition Autoscaling."""
+def compute_autoscaling(observed: ObservedPool) -> DesiredCondition:
+    """Compute the condition Autoscaling."""
     if observed.pool.spec.paused:
         return _no(reasons.PAUSED, "spec.paused is true: nothing scales the pool")
     if observed.other_scaled_object is not None:
         message = f"Scaled through ScaledObject {observed.other_scaled_object}, which this controller does not manage"
-        return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_OTHER, message)
+        return DesiredCondition("Autoscaling", ConditionStatus.TRUE, reasons.SCALED_BY_OTHER, message)
     if not observed.pool.spec.autoscaling.enabled:
         return _no(reasons.DISABLED, "autoscaling.enabled is false")
     if not observed.capabilities.keda:
         return _no(reasons.KEDA_MISSING, "KEDA is not installed; install it, or scale with kubectl scale or an HPA")
-    return _judge_scaled_object(observed)
+    return _compute_scaled_object(observed)
 
 
-def _judge_scaled_object(observed: ObservedPool) -> Judgement:
+def _compute_scaled_object(observed: ObservedPool) -> DesiredCondition:
     live = observed.find(SCALED_OBJECT, observed.pool.name) or {}
     conditions = (live.get("status") or {}).get("conditions") or ()
     ready: Manifest = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
@@ -46,12 +46,12 @@ def _judge_scaled_object(observed: ObservedPool) -> Judgement:
         case "True":
             message = "KEDA scales the pool towards targetReplicas" + _describe_half_pause(annotations)
             message += _OLD_KEDA if lacks_tolerance(live) else ""
-            return Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, message)
+            return DesiredCondition("Autoscaling", ConditionStatus.TRUE, reasons.SCALED_BY_KEDA, message)
         case "False":
             return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA reports: {ready.get('message') or 'not ready'}")
         case _:
             message = "KEDA has not reported on the ScaledObject yet"
-            return Judgement("Autoscaling", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
+            return DesiredCondition("Autoscaling", ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
 
 
 _OLD_KEDA = (
@@ -87,5 +87,5 @@ def _is_set(annotations: Mapping[str, str], name: str) -> bool:
     return name in annotations and annotations[name] not in _FALSE
 
 
-def _no(reason: str, message: str) -> Judgement:
-    return Judgement("Autoscaling", Verdict.FALSE, reason, message)
+def _no(reason: str, message: str) -> DesiredCondition:
+    return DesiredCondition("Autoscaling", ConditionStatus.FALSE, reason, message)

@@ -4,104 +4,37 @@ As in Kubernetes, lastTransitionTime changes only with the status, not with the 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from controller.observed import reasons
-from controller.routing.routing import Ground
+from controller.routing.routing import RoutingBasis
 from controller.shards.shards import ShardProblem
+from controller.status.pool_facts import DesiredCondition, PoolFacts
 from readpool.pool.scalars import to_timestamp
-from readpool.pool.status import Condition, Verdict
+from readpool.pool.status import Condition, ConditionStatus
+
+__all__ = ["DesiredCondition", "PoolFacts", "judge", "may_be_fresh", "merge_conditions"]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolFacts:
-    """What conditions are made from.
-
-    Attributes:
-        wanted: the required number of replicas; `present` and so on are actual numbers.
-        is_applying: the template or configuration is being written.
-        waits_for, holds: what a rollout, and what a scale-in waits for; empty if it does not wait.
-        stalled: reason and message of a problem that requires manual action; None without one.
-        troubles: why replicas are not ready, counted; empty if unknown.
-        fresh_enough: the required number of fresh replicas; `unknown`: how many are not observed yet.
-        silent_since: Unix seconds since when there is no connection to the scaler.
-        is_observed: the scaler has reported on the pool at least once.
-        autoscaling: the condition Autoscaling.
-        shard_problems: None if shardBalancing is disabled.
-        lacks_gateway_api: an HTTPRoute is requested, and the Gateway API is not installed.
-        refused_scaling, refused_route: what the installation does not allow; empty if nothing.
-        has_alerts: whether there is a PrometheusRule; None if alerting is disabled.
-        failing: objects whose writes fail, with the API server's message.
-        rewrites: fields that another client changes after every apply.
-        out_of_service: names of the replicas that are out of service.
-        is_misread: the spec is invalid, so routing follows the last valid one.
-        snapshots, growth: the conditions Snapshots and VolumeSpace; None if they are disabled.
-        core_too_old: why Stellar Core cannot follow the network; empty if it can, or if that is unknown.
-    """
-
-    wanted: int
-    present: int
-    ready: int
-    outdated: int
-    fresh: int
-    fresh_enough: int
-    serving: int
-    ground: Ground
-    autoscaling: "Judgement"
-    unknown: int = 0
-    troubles: str = ""
-    is_applying: bool = False
-    waits_for: str = ""
-    holds: str = ""
-    stalled: tuple[str, str] | None = None
-    is_paused: bool = False
-    is_halted: bool = False
-    is_observed: bool = True
-    silent_since: float | None = None
-    has_query_server: bool = True
-    shard_problems: tuple[ShardProblem, ...] | None = None
-    lacks_gateway_api: bool = False
-    refused_scaling: str = ""
-    refused_route: str = ""
-    has_alerts: bool | None = None
-    failing: tuple[str, ...] = ()
-    rewrites: tuple[str, ...] = ()
-    is_misread: bool = False
-    out_of_service: tuple[str, ...] = ()
-    snapshots: "Judgement | None" = None
-    growth: "Judgement | None" = None
-    core_too_old: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One condition without its times."""
-
-    type: str
-    status: Verdict
-    reason: str
-    message: str
-
-
-def judge(facts: PoolFacts) -> tuple[Judgement, ...]:
+def judge(facts: PoolFacts) -> tuple[DesiredCondition, ...]:
     """Compute the conditions of a pool."""
-    sharded = () if facts.shard_problems is None else (_judge_shards(facts.shard_problems),)
-    alerting = () if facts.has_alerts is None else (_judge_alerting(facts.has_alerts),)
+    sharded = () if facts.shard_problems is None else (_compute_sharded(facts.shard_problems),)
+    alerting = () if facts.has_alerts is None else (_compute_alerting(facts.has_alerts),)
     return (
-        _judge_ready(facts),
-        _judge_reconciling(facts),
-        _judge_stalled(facts),
-        _judge_fresh(facts),
-        _judge_refused(facts.autoscaling, facts.refused_scaling if _is_of_us(facts.autoscaling) else ""),
-        _judge_refused(_judge_route(facts, _judge_routing(facts)), facts.refused_route),
+        _compute_ready(facts),
+        _compute_reconciling(facts),
+        _compute_stalled(facts),
+        _compute_fresh(facts),
+        _add_refused(facts.autoscaling, facts.refused_scaling if _is_of_us(facts.autoscaling) else ""),
+        _add_refused(_add_missing_route(facts, _compute_routing(facts)), facts.refused_route),
         *sharded,
         *alerting,
-        *(one for one in (facts.snapshots, facts.growth) if one is not None),
+        *(one for one in (facts.snapshots, facts.growth, facts.resources) if one is not None),
     )
 
 
 def merge_conditions(
-    judgements: Iterable[Judgement],
+    desired: Iterable[DesiredCondition],
     last: Iterable[Condition],
     generation: int,
     now: float,
@@ -113,44 +46,44 @@ def merge_conditions(
         known[one.type].model_copy(update={"observed_generation": generation})
         if one.type in known and one.type in kept
         else _merge(one, known.get(one.type), generation, now)
-        for one in judgements
+        for one in desired
     )
 
 
-def _merge(judgement: Judgement, last: Condition | None, generation: int, now: float) -> Condition:
-    is_same = last is not None and last.status is judgement.status
+def _merge(desired: DesiredCondition, last: Condition | None, generation: int, now: float) -> Condition:
+    is_same = last is not None and last.status is desired.status
     return Condition(
-        type=judgement.type,
-        status=judgement.status,
-        reason=judgement.reason,
-        message=judgement.message,
+        type=desired.type,
+        status=desired.status,
+        reason=desired.reason,
+        message=desired.message,
         last_transition_time=last.last_transition_time if last is not None and is_same else to_timestamp(now),
         observed_generation=generation,
     )
 
 
-def _judge_ready(facts: PoolFacts) -> Judgement:
+def _compute_ready(facts: PoolFacts) -> DesiredCondition:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
     counted = f"{facts.ready} of {facts.wanted} replicas are ready{f': {facts.troubles}' if facts.troubles else ''}"
-    return Judgement("Ready", _verdict(is_ready), reason, counted)
+    return DesiredCondition("Ready", _to_status(is_ready), reason, counted)
 
 
-def _judge_reconciling(facts: PoolFacts) -> Judgement:
+def _compute_reconciling(facts: PoolFacts) -> DesiredCondition:
     if facts.is_paused:
         message = "spec.paused is true: replicas and weights do not change"
-        return Judgement("Reconciling", Verdict.FALSE, reasons.PAUSED, message)
+        return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.PAUSED, message)
     if facts.stalled is not None:
         goes_on = facts.outdated and facts.stalled[0] == reasons.REPLICA_STUCK
         message = f"See condition Stalled; {_say_outdated(facts)}" if goes_on else "See condition Stalled"
-        return Judgement("Reconciling", Verdict.FALSE, reasons.STALLED, message)
+        return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.STALLED, message)
     under_way = _find_under_way(facts)
     if under_way is not None:
-        return Judgement("Reconciling", Verdict.TRUE, *under_way)
+        return DesiredCondition("Reconciling", ConditionStatus.TRUE, *under_way)
     message = "Everything matches the spec"
     if facts.rewrites:
         message += f", except fields that another client changes after every apply: {_join(facts.rewrites)}"
-    return Judgement("Reconciling", Verdict.FALSE, reasons.UP_TO_DATE, message)
+    return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.UP_TO_DATE, message)
 
 
 def _find_under_way(facts: PoolFacts) -> tuple[str, str] | None:
@@ -172,30 +105,34 @@ def _say_outdated(facts: PoolFacts) -> str:
     return f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
 
 
-def _judge_stalled(facts: PoolFacts) -> Judgement:
+def _compute_stalled(facts: PoolFacts) -> DesiredCondition:
     if facts.stalled is None:
-        return Judgement("Stalled", Verdict.FALSE, reasons.NOT_STALLED, "No manual action required")
-    return Judgement("Stalled", Verdict.TRUE, *facts.stalled)
+        return DesiredCondition("Stalled", ConditionStatus.FALSE, reasons.NOT_STALLED, "No manual action required")
+    return DesiredCondition("Stalled", ConditionStatus.TRUE, *facts.stalled)
 
 
-def _judge_fresh(facts: PoolFacts) -> Judgement:
+def _compute_fresh(facts: PoolFacts) -> DesiredCondition:
     if facts.silent_since is not None or not facts.is_observed:
-        return Judgement("Fresh", Verdict.UNKNOWN, *_explain_silence(facts))
+        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, *_explain_silence(facts))
     counted = f"{facts.fresh} of {facts.present} replicas are fresh; {facts.fresh_enough} required"
     if facts.out_of_service:
         more = f" and {len(facts.out_of_service) - _TOLD} more" if len(facts.out_of_service) > _TOLD else ""
         counted += f"; out of service: {', '.join(facts.out_of_service[:_TOLD])}{more}"
     if facts.is_halted:
         message = f"The network closes no ledgers; last known: {counted}"
-        return Judgement("Fresh", Verdict.UNKNOWN, reasons.NETWORK_HALTED, message)
+        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
-        return Judgement("Fresh", Verdict.TRUE, reasons.ENOUGH_FRESH, counted)
+        return DesiredCondition("Fresh", ConditionStatus.TRUE, reasons.ENOUGH_FRESH, counted)
     if facts.core_too_old:
-        return Judgement("Fresh", Verdict.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}")
+        return DesiredCondition(
+            "Fresh", ConditionStatus.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}"
+        )
     if may_be_fresh(facts):
         message = f"{counted}; {facts.unknown} not observed yet"
-        return Judgement("Fresh", Verdict.UNKNOWN, reasons.NOT_OBSERVED, message)
-    return Judgement("Fresh", Verdict.FALSE, reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH, counted)
+        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
+    return DesiredCondition(
+        "Fresh", ConditionStatus.FALSE, reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH, counted
+    )
 
 
 def may_be_fresh(facts: PoolFacts) -> bool:
@@ -203,46 +140,48 @@ def may_be_fresh(facts: PoolFacts) -> bool:
     return facts.fresh < facts.fresh_enough <= facts.fresh + facts.unknown
 
 
-def _judge_routing(facts: PoolFacts) -> Judgement:
+def _compute_routing(facts: PoolFacts) -> DesiredCondition:
     if not facts.has_query_server:
         message = "This version of Stellar Core has no query server, so queries fail; use v22 or newer"
-        return Judgement("Routing", Verdict.FALSE, reasons.NO_QUERY_SERVER, message)
+        return DesiredCondition("Routing", ConditionStatus.FALSE, reasons.NO_QUERY_SERVER, message)
     if not facts.serving:
-        return Judgement("Routing", Verdict.FALSE, reasons.NO_ENDPOINTS, "No replica can receive traffic")
+        return DesiredCondition(
+            "Routing", ConditionStatus.FALSE, reasons.NO_ENDPOINTS, "No replica can receive traffic"
+        )
     status, reason, template = _ROUTING[facts.ground]
     count = facts.serving
     why = template.format(some=f"{count} of {facts.present} replicas", all=f"all {count} replicas")
-    if facts.ground in (Ground.KEPT, Ground.NEUTRAL):
+    if facts.ground in (RoutingBasis.KEPT, RoutingBasis.NEUTRAL):
         reason, silence = _explain_silence(facts)
         why = f"{silence}; {why}"
     if facts.is_misread:
         why += "; the spec is invalid, so the last valid one applies"
-    return Judgement("Routing", status, reason, why)
+    return DesiredCondition("Routing", status, reason, why)
 
 
-def _judge_route(facts: PoolFacts, routing: Judgement) -> Judgement:
+def _add_missing_route(facts: PoolFacts, routing: DesiredCondition) -> DesiredCondition:
     """Add to Routing that an HTTPRoute is requested and cannot exist."""
     if not facts.lacks_gateway_api:
         return routing
     message = f"{routing.message}; the Gateway API is not installed: install it, or remove loadBalancing.httpRoute"
-    if routing.status is not Verdict.TRUE:
+    if routing.status is not ConditionStatus.TRUE:
         return replace(routing, message=message)
-    return Judgement(routing.type, Verdict.FALSE, reasons.GATEWAY_API_MISSING, message)
+    return DesiredCondition(routing.type, ConditionStatus.FALSE, reasons.GATEWAY_API_MISSING, message)
 
 
-def _is_of_us(autoscaling: Judgement) -> bool:
+def _is_of_us(autoscaling: DesiredCondition) -> bool:
     """Return whether Autoscaling is about the ScaledObject that the controller manages."""
     return autoscaling.reason in (reasons.SCALED_BY_KEDA, reasons.SCALED_OBJECT_NOT_READY, reasons.NOT_OBSERVED)
 
 
-def _judge_refused(judgement: Judgement, refused: str) -> Judgement:
+def _add_refused(desired: DesiredCondition, refused: str) -> DesiredCondition:
     """Add what is not allowed to a condition."""
     if not refused:
-        return judgement
-    message = f"{judgement.message}; not allowed: {refused}"
-    if judgement.status is not Verdict.TRUE:
-        return replace(judgement, message=message)
-    return Judgement(judgement.type, Verdict.FALSE, reasons.NOT_ALLOWED, message)
+        return desired
+    message = f"{desired.message}; not allowed: {refused}"
+    if desired.status is not ConditionStatus.TRUE:
+        return replace(desired, message=message)
+    return DesiredCondition(desired.type, ConditionStatus.FALSE, reasons.NOT_ALLOWED, message)
 
 
 def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
@@ -253,36 +192,58 @@ def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
     return reasons.SCALER_UNREACHABLE, f"No connection to the scaler since {since}"
 
 
-_ROUTING: Mapping[Ground, tuple[Verdict, str, str]] = {
-    Ground.CLASSES: (Verdict.TRUE, reasons.WEIGHTED_BY_FRESHNESS, "Routing to {some}; weights follow freshness"),
-    Ground.ALIKE: (Verdict.TRUE, reasons.EQUAL_WEIGHTS, "Routing to {some} equally; loadBalancing is disabled"),
-    Ground.NONE_FRESH: (Verdict.FALSE, reasons.NONE_FRESH, "No replica is fresh; routing to {all} that respond"),
-    Ground.NONE_REACHABLE: (
-        Verdict.FALSE,
+_ROUTING: Mapping[RoutingBasis, tuple[ConditionStatus, str, str]] = {
+    RoutingBasis.CLASSES: (
+        ConditionStatus.TRUE,
+        reasons.WEIGHTED_BY_FRESHNESS,
+        "Routing to {some}; weights follow freshness",
+    ),
+    RoutingBasis.ALIKE: (
+        ConditionStatus.TRUE,
+        reasons.EQUAL_WEIGHTS,
+        "Routing to {some} equally; loadBalancing is disabled",
+    ),
+    RoutingBasis.NONE_FRESH: (
+        ConditionStatus.FALSE,
+        reasons.NONE_FRESH,
+        "No replica is fresh; routing to {all} that respond",
+    ),
+    RoutingBasis.NONE_REACHABLE: (
+        ConditionStatus.FALSE,
         reasons.NONE_REACHABLE,
         "No replica reachable; routing to {all} that are ready",
     ),
-    Ground.KEPT: (Verdict.UNKNOWN, reasons.SCALER_UNREACHABLE, "keeping the last weights of {some}"),
-    Ground.NEUTRAL: (Verdict.UNKNOWN, reasons.SCALER_UNREACHABLE, "routing equally to {all} that are ready"),
-    Ground.PAUSED: (Verdict.UNKNOWN, reasons.PAUSED, "spec.paused is true; keeping the last weights of {some}"),
+    RoutingBasis.KEPT: (ConditionStatus.UNKNOWN, reasons.SCALER_UNREACHABLE, "keeping the last weights of {some}"),
+    RoutingBasis.NEUTRAL: (
+        ConditionStatus.UNKNOWN,
+        reasons.SCALER_UNREACHABLE,
+        "routing equally to {all} that are ready",
+    ),
+    RoutingBasis.PAUSED: (
+        ConditionStatus.UNKNOWN,
+        reasons.PAUSED,
+        "spec.paused is true; keeping the last weights of {some}",
+    ),
 }
 """`some` stands for `4 of 5 replicas`, `all` for `all 4 replicas`."""
 
 
-def _judge_shards(problems: tuple[ShardProblem, ...]) -> Judgement:
+def _compute_sharded(problems: tuple[ShardProblem, ...]) -> DesiredCondition:
     if not problems:
-        return Judgement("Sharded", Verdict.TRUE, reasons.ALL_SHARDS_ASSIGNED, "Every shard is assigned to a replica")
+        return DesiredCondition(
+            "Sharded", ConditionStatus.TRUE, reasons.ALL_SHARDS_ASSIGNED, "Every shard is assigned to a replica"
+        )
     told = [f"{one.replica}: {one.message}" if one.replica else one.message for one in problems]
-    return Judgement("Sharded", Verdict.FALSE, problems[0].reason, _join(told))
+    return DesiredCondition("Sharded", ConditionStatus.FALSE, problems[0].reason, _join(told))
 
 
-def _judge_alerting(is_kept: bool) -> Judgement:
+def _compute_alerting(is_kept: bool) -> DesiredCondition:
     if is_kept:
-        return Judgement(
-            "Alerting", Verdict.TRUE, reasons.RULE_APPLIED, "The PrometheusRule with the pool's name is applied"
+        return DesiredCondition(
+            "Alerting", ConditionStatus.TRUE, reasons.RULE_APPLIED, "The PrometheusRule with the pool's name is applied"
         )
     message = "The Prometheus operator is not installed; install it, or set alerting to false"
-    return Judgement("Alerting", Verdict.FALSE, reasons.PROMETHEUS_MISSING, message)
+    return DesiredCondition("Alerting", ConditionStatus.FALSE, reasons.PROMETHEUS_MISSING, message)
 
 
 def _join(sentences: Sequence[str]) -> str:
@@ -294,5 +255,5 @@ def _join(sentences: Sequence[str]) -> str:
 _TOLD = 5
 
 
-def _verdict(holds: bool) -> Verdict:
-    return Verdict.TRUE if holds else Verdict.FALSE
+def _to_status(holds: bool) -> ConditionStatus:
+    return ConditionStatus.TRUE if holds else ConditionStatus.FALSE

@@ -1,7 +1,7 @@
 """Is a pool's Stellar Core too old for its network? What the condition Fresh then says. Pure.
 
 By what the scaler says of each replica, or, where none is fresh, by the version in the spec: a Core that cannot follow
-its network may answer nobody.
+its network may answer no one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _TOLD_REPLICAS = 3
 def explain_old_core(
     spec: PoolSpec, replicas: Sequence[Replica], fleet: FleetView | None, networks: Mapping[str, NetworkFacts]
 ) -> str:
-    """Explain why no replica of this version can follow the network; empty where it can, or nobody knows."""
+    """Explain why no replica of this version can follow the network; empty where it can, or no one knows."""
     told = None if fleet is None else fleet.network_protocol
     old = [one for one in replicas if one.view is not None and one.view.is_core_too_old]
     if old and told is not None:

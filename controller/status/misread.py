@@ -12,11 +12,11 @@ from controller.observed import reasons
 from readpool.kubernetes.kinds import Manifest
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.spec import ReadOnlyPool, parse_what_is_understood
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 
 
 def recall_understood(manifest: Manifest, understood: ReadOnlyPool | None) -> ReadOnlyPool:
-    """Give the pool as it was last understood, else as much of it as can be, with what is new but for the spec.
+    """Return the pool as it was last understood, else as much of it as can be, with what is new but for the spec.
 
     Raises:
         PoolError: where its very name cannot be one.
@@ -36,20 +36,25 @@ def merge_not_understood(
     """Put Stalled, and Routing where it is known, among a pool's conditions; None where they say so already."""
     found: list[Manifest] = (manifest.get("status") or {}).get("conditions") or []
     generation = manifest["metadata"].get("generation", 0)
-    stalled = {"type": "Stalled", "status": str(Verdict.TRUE), "reason": reasons.INVALID_SPEC, "message": message}
+    stalled = {
+        "type": "Stalled",
+        "status": str(ConditionStatus.TRUE),
+        "reason": reasons.INVALID_SPEC,
+        "message": message,
+    }
     told = [_date({**one, "observedGeneration": generation}, found, now) for one in (stalled, routing) if one]
     kept = [one for one in found if one.get("type") not in [one["type"] for one in told]]
     return None if all(one in found for one in told) else [*kept, *told]
 
 
 def is_told(manifest: Manifest, message: str) -> bool:
-    """Tell whether Stalled says this already."""
+    """Return whether Stalled says this already."""
     found: Iterable[Manifest] = (manifest.get("status") or {}).get("conditions") or ()
     return any(one.get("type") == "Stalled" and one.get("message") == message for one in found)
 
 
 def _date(condition: dict[str, Any], found: Iterable[Manifest], now: float) -> dict[str, Any]:
-    """Give a condition the time of its last change of status."""
+    """Set lastTransitionTime: when the status last changed."""
     last = next((one for one in found if one.get("type") == condition["type"]), {})
     is_same = last.get("status") == condition["status"] and last.get("lastTransitionTime")
     at = last["lastTransitionTime"] if is_same else to_timestamp(now).strftime("%Y-%m-%dT%H:%M:%SZ")

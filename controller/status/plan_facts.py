@@ -10,9 +10,9 @@ from controller.observed.scaler_clock import read_scaler_clock
 from controller.replicas.replicas import Replica, list_out_of_service
 from controller.replicas.stuck_replicas import count_unready
 from controller.routing.route_objects import is_route_missed
-from controller.routing.routing import Ground, Routing, find_stale_time
+from controller.routing.routing import Routing, RoutingBasis, find_stale_time
 from controller.shards.shards import ShardPlan
-from controller.status.autoscaling import judge_autoscaling
+from controller.status.autoscaling import compute_autoscaling
 from controller.status.conditions import PoolFacts, may_be_fresh
 from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
 from readpool.replica_class import ReplicaClass
@@ -34,7 +34,7 @@ def gather_facts(
         unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
         serving=len(routing.endpoints),
         ground=routing.ground,
-        autoscaling=judge_autoscaling(observed),
+        autoscaling=compute_autoscaling(observed),
         is_paused=spec.paused,
         is_halted=fleet is not None and fleet.is_halted,
         is_observed=fleet is not None,
@@ -50,7 +50,7 @@ def gather_facts(
 
 
 def _is_up(replica: Replica) -> bool:
-    """Tell whether a replica is ready, or need not be: nobody waits for one that is out of service."""
+    """Return whether a replica is ready, or need not be: no one waits for one that is out of service."""
     return (replica.is_ready or replica.is_out_of_service) and not replica.is_terminating
 
 
@@ -85,7 +85,7 @@ def _name(key: ObjectKey) -> str:
 
 
 def _hint(taken: Sequence[ObjectKey]) -> str:
-    """Say where names of Services meet: those of one pool are a pool's name with an ending."""
+    """Explain conflicts between the Services of two pools, whose names are a pool's name with a suffix."""
     endings = sorted(key.name for key in taken if key.kind == SERVICE and key.name.endswith(_ENDINGS))
     if not endings:
         return ""
@@ -126,7 +126,7 @@ def list_kept_conditions(
     if fleet is None:
         if observed.fleet_silent_since is not None:
             return ()
-        return ("Fresh", "Routing") if facts.ground is Ground.KEPT else ("Fresh",)
+        return ("Fresh", "Routing") if facts.ground is RoutingBasis.KEPT else ("Fresh",)
     unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
     at = read_scaler_clock(fleet, now)
     is_new = any(one.view is not None and find_stale_time(one.view, fleet) > at for one in unknown)

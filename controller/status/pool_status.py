@@ -18,7 +18,7 @@ _DONE = re.compile(r"\(([0-9]{1,3})% done\)")
 
 
 def are_numbers_due(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> bool:
-    """Tell whether new numbers may be told: the last are old enough, or a class, a member or the spec is another."""
+    """Return whether new numbers may be told: the last are old enough, or a class, a member or the spec is another."""
     last = observed.pool.status
     told = {one.replica_name: one.replica_class for one in last.replica_weights}
     if last.observed_at is None or last.observed_generation != observed.pool.generation:

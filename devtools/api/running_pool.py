@@ -8,7 +8,7 @@ from controller.process import Controller
 from devtools.api.controller_stage import ControllerStage
 from readpool.kubernetes.kinds import STATEFUL_SET
 
-BALANCED: dict[str, Any] = {"loadBalancing": {"enabled": True}, "version": "v23.0.0"}
+BALANCED: dict[str, Any] = {"loadBalancing": {"enabled": True}, "version": "v30.0.0"}
 FRESH = {f"pool-{ordinal}": 100 for ordinal in range(5)}
 
 

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 from devtools.release.chart import ChartError, package_chart
 from devtools.release.definition import build_definition, build_json_schema
+from devtools.release.krew.plugin import BINARY, build_archive, build_manifest
 from devtools.release.sbom import build_sbom
 from devtools.release.versions import VersionError, check_tag, find_notes, read_version
 
@@ -25,7 +26,7 @@ _FIRST_DAY = 315_532_800
 """1980-01-01: a zip file, which a wheel is, knows no earlier time."""
 
 
-_PUBLISHED = (".whl", ".gz", ".tgz", ".yaml", ".json")
+_PUBLISHED = (".whl", ".zip", ".gz", ".tgz", ".yaml", ".json")
 
 
 def find_time() -> int:
@@ -109,6 +110,18 @@ def _find_license(name: str) -> str:
         return str(metadata.metadata(name)["License-Expression"] or "")
     except metadata.PackageNotFoundError:
         return ""  # of another platform
+
+
+@main.command("krew", help="Make the kubectl plugin's archive and its krew manifest.")
+@click.pass_obj
+def make_krew(dist: Path) -> None:
+    """Make the plugin's archive and manifest."""
+    folder = Path(__file__).parent / "krew"
+    launcher = (folder / BINARY).read_text(encoding="utf-8")
+    name, archive = build_archive(launcher, (ROOT / "LICENSE").read_bytes(), _version(), find_time())
+    _write(dist, name, archive)
+    template = (folder / "readpool.yaml").read_text(encoding="utf-8")
+    _write(dist, "readpool.yaml", build_manifest(template, _version(), archive).encode())
 
 
 @main.command("checksums", help="Write SHA256SUMS of all that is in dist.")

@@ -1,4 +1,4 @@
-"""The commands' own help as docs/cli.md has it: `python -m readpool.cli.reference docs/cli.md` writes it there anew."""
+"""The commands' own help as docs/cli.md has it: `python -m readpool.cli.reference docs/cli.md` updates the page."""
 
 import re
 from collections.abc import Iterator

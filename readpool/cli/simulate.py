@@ -45,7 +45,7 @@ def simulate() -> None:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="ARGS…")
 @click.pass_context
 def core(context: click.Context, words: tuple[str, ...]) -> None:
-    """Give the words to the simulated Core, but for a call for help by itself, which is answered here."""
+    """Pass the arguments to the simulated Core; a plain call for help is answered here."""
     if not words or words[0] in {"-h", "--help"}:
         click.echo(context.get_help())
         return

@@ -26,7 +26,7 @@ REQUEST_SECONDS = 30.0
 PAGE = 500
 """Objects a page of a list, as kubectl asks for them."""
 WATCH_SECONDS = 300
-"""After this the server ends a watch, and it is opened anew where it stood."""
+"""After this the server ends a watch, and it is opened again where it stood."""
 _SILENCE_SECONDS = 30.0
 """Over WATCH_SECONDS: a watch that its server does not end, though it is there (readpool.kubernetes.transport)."""
 _APPLY = "application/apply-patch+yaml"
@@ -86,7 +86,7 @@ class KubernetesClient:
         try:
             return await self.request("GET", kind.build_path(namespace, name))
         except ApiError as error:
-            if error.is_gone:
+            if error.is_not_found:
                 return None
             raise
 
@@ -142,7 +142,7 @@ class KubernetesClient:
         try:
             return await self.request("DELETE", kind.build_path(namespace, name), body=body)
         except ApiError as error:
-            if error.is_gone:
+            if error.is_not_found:
                 return None
             raise
 
@@ -151,7 +151,7 @@ class KubernetesClient:
         try:
             known = await self.request("GET", kind.build_path().removesuffix(f"/{kind.plural}"))
         except ApiError as error:
-            if error.is_gone:
+            if error.is_not_found:
                 return False
             raise
         return any(resource["name"] == kind.plural for resource in known["resources"])
@@ -243,7 +243,7 @@ class KubernetesClient:
 
 
 def _abort(answer: aiohttp.ClientResponse) -> None:
-    """Give up an answer that has no end: a farewell by TLS waits for the server, and the event loop may end before."""
+    """Abort an endless response: closing TLS waits for the server, and the event loop may end before."""
     transport = answer.connection.transport if answer.connection is not None else None
     answer.close()
     if transport is not None:

@@ -36,7 +36,7 @@ class ApiError(Exception):
         self.causes = causes
 
     @property
-    def is_gone(self) -> bool:
+    def is_not_found(self) -> bool:
         """True where the object, or its whole kind, is not there."""
         return self.status == 404  # noqa: PLR2004 - Not Found
 
@@ -56,7 +56,7 @@ class ApiError(Exception):
         return self.status == 410  # noqa: PLR2004 - Gone
 
     @property
-    def is_for_good(self) -> bool:
+    def is_permanent(self) -> bool:
         """True where the same request would be refused again: it is invalid or not allowed."""
         return self.status in (400, 403, 405, 413, 415, 422) or self.is_untyped
 

@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 Trim = Callable[[dict[str, Any]], dict[str, Any]]
 OnChange = Callable[[ObjectKey, Manifest], None]
 """Told the key and the newest state of what was added, changed or deleted."""
-FindMarks = Callable[[Manifest], Iterable[str]]
+FindIndexKeys = Callable[[Manifest], Iterable[str]]
 """Finds what an object can be looked up by, besides its name."""
 
 
@@ -44,7 +44,7 @@ def find_owners(manifest: Manifest) -> Iterable[str]:
 class Informer:
     """The objects of one kind in one namespace, or in all of them (None).
 
-    What this process writes itself is put in by `observe` and `observe_deleted` at once, so that nobody decides from
+    What this process writes itself is put in by `observe` and `observe_deleted` at once, so that no one decides from
     what was there before his own write; what the watch brings of older versions than that is passed over.
 
     Attributes:
@@ -61,7 +61,7 @@ class Informer:
         *,
         selector: str | None = None,
         trim: Trim = without_managed_fields,
-        find_marks: FindMarks = find_owners,
+        find_index_keys: FindIndexKeys = find_owners,
     ) -> None:
         self.kind = kind
         self.synced = asyncio.Event()
@@ -74,8 +74,8 @@ class Informer:
         self._selector = selector
         self._trim = trim
         self._objects: dict[ObjectKey, Manifest] = {}
-        self._find_marks = find_marks
-        self._marked: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._find_index_keys = find_index_keys
+        self._index: defaultdict[str, set[ObjectKey]] = defaultdict(set)
         self._written: set[ObjectKey] = set()
         """By this process, since the last list was asked for."""
         self._deleted: dict[ObjectKey, str] = {}
@@ -83,26 +83,26 @@ class Informer:
         self._listeners: list[OnChange] = []
 
     def on_change(self, listener: OnChange) -> None:
-        """Have `listener` called at each change, within the event loop and before the next one is read."""
+        """Call `listener` at every change, in the event loop and before the next one is read."""
         self._listeners.append(listener)
 
     def get(self, namespace: str, name: str) -> Manifest | None:
-        """Give one object as last seen."""
+        """Return the cached object."""
         return self._objects.get(ObjectKey(self.kind, namespace, name))
 
-    def list_marked(self, mark: str) -> Iterator[Manifest]:
-        """Give the objects that have a mark, by default those owned by the object of this uid."""
-        return (self._objects[key] for key in sorted(self._marked.get(mark, ()), key=lambda key: key[1:]))
+    def list_by_index(self, index_key: str) -> Iterator[Manifest]:
+        """Return the cached objects with an index key, by default those owned by the object of this uid."""
+        return (self._objects[key] for key in sorted(self._index.get(index_key, ()), key=lambda key: key[1:]))
 
     def observe(self, manifest: dict[str, Any]) -> None:
-        """Take what the server answered to a write as the newest that is known; the watch will not tell it again."""
+        """Put the response of a write into the cache; the watch's event for it is then skipped."""
         key = key_of(self.kind, manifest)
         self._written.add(key)
         if not self._is_older(key, manifest):
             self._put_if_other(key, manifest)
 
     def observe_deleted(self, key: ObjectKey, uid: str) -> None:
-        """Take an object for deleted: listeners are told now, and once more when the watch says it."""
+        """Remove an object from the cache: listeners are called now, and again at the watch's event."""
         known = self._objects.get(key)
         self._written.add(key)
         if known is not None and known["metadata"].get("uid") == uid:
@@ -110,7 +110,7 @@ class Informer:
             self._remove(key, known)
 
     def __iter__(self) -> Iterator[Manifest]:
-        """Give all objects, in no order, as they are now."""
+        """Return all cached objects, in no particular order."""
         return iter(list(self._objects.values()))
 
     def __len__(self) -> int:
@@ -166,7 +166,7 @@ class Informer:
         """Watch, again and again, for as long as the server remembers where we are.
 
         Raises:
-            ApiError: also where a watch ended at once and brought nothing, so that nobody is asked without a pause.
+            ApiError: also where a watch ended at once and brought nothing, so that no one is asked without a pause.
         """
         while True:
             began, has_news = asyncio.get_running_loop().time(), False
@@ -202,7 +202,7 @@ class Informer:
         self._remove(key, manifest)
 
     def _is_older(self, key: ObjectKey, manifest: Manifest) -> bool:
-        """Tell whether more is known already. Versions of one kind are ordered numbers (KEP-5504)."""
+        """Return whether more is known already. Versions of one kind are ordered numbers (KEP-5504)."""
         known = self._objects.get(key)
         if known is None:
             return bool(self._deleted.get(key) == manifest["metadata"].get("uid", ""))
@@ -214,11 +214,11 @@ class Informer:
             self._tell(key, self._store(key, manifest))
 
     def _store(self, key: ObjectKey, manifest: dict[str, Any]) -> Manifest:
-        self._unmark(key)
+        self._remove_from_index(key)
         trimmed = self._trim(manifest)
         self._objects[key] = trimmed
-        for mark in self._find_marks(trimmed):
-            self._marked[mark].add(key)
+        for index_key in self._find_index_keys(trimmed):
+            self._index[index_key].add(key)
         return trimmed
 
     def _remove(self, key: ObjectKey, manifest: Manifest) -> None:
@@ -226,16 +226,16 @@ class Informer:
         self._tell(key, manifest)
 
     def _drop(self, key: ObjectKey) -> None:
-        self._unmark(key)
+        self._remove_from_index(key)
         self._objects.pop(key, None)
 
-    def _unmark(self, key: ObjectKey) -> None:
+    def _remove_from_index(self, key: ObjectKey) -> None:
         known = self._objects.get(key)
-        for mark in self._find_marks(known) if known is not None else ():
-            marked = self._marked[mark]
-            marked.discard(key)
-            if not marked:
-                del self._marked[mark]
+        for index_key in self._find_index_keys(known) if known is not None else ():
+            indexed = self._index[index_key]
+            indexed.discard(key)
+            if not indexed:
+                del self._index[index_key]
 
     def _tell(self, key: ObjectKey, manifest: Manifest) -> None:
         for listener in self._listeners:
@@ -255,7 +255,7 @@ def _parse_order(version: str) -> int:
 
 
 def _compute_pause(failures: int, error: ApiError) -> float:
-    """Give the pause in seconds before the next try: doubled each time, spread, never less than the server asks for."""
+    """Compute the back-off in seconds: doubled each time, with jitter, never less than the server asks for."""
     pause: float = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
     spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
     return max(error.retry_after_seconds or 0.0, spread)

@@ -26,7 +26,7 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """Give group and version as manifests say them: apps/v1, or v1 for the core group."""
+        """Return group and version as in manifests: apps/v1, or v1 for the core group."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def build_path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
@@ -71,7 +71,7 @@ _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 
 
 def kind_of(manifest: Manifest) -> Kind:
-    """Give the kind that a manifest says it is.
+    """Return the kind of a manifest.
 
     Raises:
         KeyError: where readpool has nothing to do with such a kind.

@@ -1,7 +1,7 @@
 """Who leads: a Lease that one of several replicas holds, as client-go's election has it, by clocks that never jump.
 
 A leader stops so long after it began to renew last that its work has ended before another one may begin, whatever the
-API server or the wall clock does meanwhile. It lets go at the end, so that a rolling update waits for nobody.
+API server or the wall clock does meanwhile. It lets go at the end, so that a rolling update waits for no one.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def lead(
     Runs until cancelled, and then lets go of the Lease. `identity` names this process among the others.
 
     Raises:
-        WorkEndedError: when `work` ends by itself or fails; the Lease is let go, since nobody works behind it.
+        WorkEndedError: when `work` ends by itself or fails; the Lease is let go, since no one works behind it.
     """
     lease = _Lease(client, namespace, name, identity)
     try:
@@ -108,7 +108,7 @@ class _Lease:
         self.is_of_another = False
 
     async def take(self) -> float | None:
-        """Take or renew it; give when that began, None where another one holds it or nobody answers."""
+        """Acquire or renew the Lease; return when that began, None if another process holds it or the request fails."""
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -127,13 +127,13 @@ class _Lease:
         return began
 
     async def release(self) -> None:
-        """Let go, if it is ours, so that another need not wait until it has run out."""
+        """Release the Lease if we hold it, so that another process need not wait until it expires."""
         live = await self._client.get(LEASE, self._namespace, self._name)
         if live is not None and live["spec"].get("holderIdentity") == self._identity:
             await self._client.replace(LEASE, {**live, "spec": {**live["spec"], "holderIdentity": ""}})
 
     def _is_free(self, live: Manifest | None) -> bool:
-        """Tell whether it can be ours: it is, nobody's, or its holder has not renewed it for as long as he said."""
+        """Return whether it can be ours: it is, no one's, or its holder has not renewed it for as long as he said."""
         spec = (live or {}).get("spec") or {}
         holder = spec.get("holderIdentity")
         self.is_of_another = bool(holder) and holder != self._identity

@@ -1,7 +1,7 @@
 """Connections to the API server that notice when it has vanished: beneath the client, in place of the library's own.
 
 A watch on which nothing happens looks the same whether the server is silent or gone, and its objects would be taken
-for current until it is opened anew. client-go has HTTP/2 pings against that; here the kernel probes.
+for current until it is opened again. client-go has HTTP/2 pings against that; here the kernel probes.
 """
 
 import socket

@@ -29,7 +29,7 @@ class PoolError(ValueError):
 
     @classmethod
     def from_validation(cls, error: ValidationError, top: str) -> Self:
-        """Say in our words what pydantic found first in the part of the manifest named `top`."""
+        """Describe the first error that pydantic found in the part of the manifest named `top`."""
         return cls.list_all(error, top)[0]
 
     @classmethod

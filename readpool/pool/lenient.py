@@ -44,7 +44,7 @@ def _find_fault(details: ErrorDetails) -> tuple[Any, ...]:
 
 
 def _leave_out(written: Any, path: Sequence[int | str]) -> None:
-    """Take away what stands at a path, or the nearest that there is above it."""
+    """Remove the value at a path, or its nearest parent that exists."""
     for depth, step in enumerate(path):
         below = _get(written, step)
         if depth == len(path) - 1 or not isinstance(below, dict | list):

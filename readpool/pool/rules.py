@@ -48,12 +48,12 @@ class Rule:
         )
 
     def to_schema(self) -> dict[str, str]:
-        """Give the rule as an entry of x-kubernetes-validations."""
+        """Return the rule as an entry of x-kubernetes-validations."""
         entry = {"rule": self.cel, "message": self.message}
         return entry | ({"fieldPath": self.path} if self.path else {})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Let the rule stand in Annotated, after what else is said of the type."""
+        """Add the rule to an Annotated type, after its other validators."""
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

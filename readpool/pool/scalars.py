@@ -31,7 +31,7 @@ _OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 
 def matches(pattern: str, message: str) -> Rule:
-    """Build the rule that a text matches a pattern, which RE2 (CEL) and Python have to read alike."""
+    """Build the rule that a text matches a pattern, which RE2 (CEL) and Python have to read the same."""
     quoted = pattern.replace("\\", "\\\\").replace("'", "\\'")
     return Rule(f"self.matches('{quoted}')", message, _matcher(pattern))
 
@@ -42,7 +42,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def list_of(*keys: str, kind: str = "map") -> dict[str, Any]:
-    """Say how server-side apply merges a list: by these keys, or with `kind` as a set or as one (atomic)."""
+    """Return how server-side apply merges a list: by these keys, or by `kind` as a set or atomically."""
     return {LIST_TYPE: kind} | ({LIST_MAP_KEYS: list(keys)} if keys else {})
 
 

@@ -202,8 +202,6 @@ class ReadOnlyPool:
     spec: PoolSpec
     uid: str = ""
     generation: int = 0
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
     status: PoolStatus = field(default_factory=PoolStatus)
     deletion_timestamp: datetime | None = None
     creation_timestamp: datetime | None = None
@@ -227,8 +225,6 @@ def parse_pool(manifest: Mapping[str, Any]) -> ReadOnlyPool:
         spec=_parse(PoolSpec, manifest.get("spec"), "spec"),
         uid=metadata.get("uid") or "",
         generation=metadata.get("generation") or 0,
-        annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
         status=parse_leniently(PoolStatus, manifest.get("status")) or PoolStatus(),
         deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
         creation_timestamp=datetime.fromisoformat(made) if made else None,

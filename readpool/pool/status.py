@@ -1,6 +1,6 @@
 """The status of a pool: sizes, conditions, and each replica's weight and shard.
 
-Parsed with the pool by readpool.pool.spec; written out by dump_status, and by nobody but the controller.
+Parsed with the pool by readpool.pool.spec; written out by dump_status, and by no one but the controller.
 """
 
 from enum import StrEnum
@@ -24,7 +24,7 @@ _CONDITION_TYPE = (
 _CONDITION_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
 
-class Verdict(StrEnum):
+class ConditionStatus(StrEnum):
     """Status of a condition."""
 
     TRUE = "True"
@@ -37,7 +37,7 @@ class Condition(Part):
 
     type: Annotated[str, Field(max_length=316, pattern=_CONDITION_TYPE)]
     """Type of the condition: Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing or another."""
-    status: Verdict
+    status: ConditionStatus
     """True, False or Unknown."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=_CONDITION_REASON)]
     """Reason of the status, one CamelCase word, for programs."""

@@ -55,7 +55,7 @@ def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
 
 
 def _settle_default(schema: dict[str, Any]) -> dict[str, Any]:
-    """Let an object default to its fields' own defaults, as rules are held against it, and what is empty to nothing."""
+    """Default an object to its fields' defaults, since rules are evaluated against it, and empty values to nothing."""
     if schema.get("default") in (None, "", [], {}):
         return {key: value for key, value in schema.items() if key != "default"}
     if "properties" in schema:

@@ -19,7 +19,7 @@ class CertificateCollector(Collector):
         self._files = tuple(files)
 
     def collect(self) -> Iterator[Metric]:
-        """Give the one family, where there are files at all."""
+        """Yield the metric family, if there are files."""
         if not self._files:
             return
         family = GaugeMetricFamily(

@@ -1,7 +1,7 @@
-"""Who may stay connected to a telemetry port: so many of a caller, and nobody who asks nothing or reads nothing.
+"""Who may stay connected to a telemetry port: so many of a caller, and no one who asks nothing or reads nothing.
 
-aiohttp ends no connection on which no whole request ever comes. The kubelet and Prometheus ask at once; whoever does
-not is let go after ten seconds, so that none of the kubelet's probes finds the port full.
+aiohttp ends no connection on which no whole request ever comes. The kubelet and Prometheus ask at once; other
+connections are closed after ten seconds, so that the kubelet's probes always find a free one.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Connections:
         self._idle_since: dict[asyncio.Transport, float] = {}
 
     def admit(self, transport: asyncio.Transport) -> bool:
-        """Take a new connection; say whether there is room for it."""
+        """Add a connection; return whether there is room for it."""
         caller = _read_caller(transport)
         own = self._of_callers[caller]
         own.difference_update({one for one in own if one.is_closing()})
@@ -111,7 +111,7 @@ class _Door(asyncio.Protocol):
         self._build_handler = build_handler
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let the connection through if there is room for it."""
+        """Accept the connection if there is room for it."""
         stream = cast("asyncio.Transport", transport)
         if not self._connections.admit(stream):
             stream.abort()

@@ -34,7 +34,7 @@ def build_histogram(name: str, documentation: str, histogram: Histogram) -> Metr
 
 
 async def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """Give the exposition and its content type, in the format that the Accept header asks for.
+    """Return the exposition and its content type, in the format that the Accept header asks for.
 
     Families are encoded one by one with the loop's turn between them: 1,000 fleets take 0.1 s, and no answer to KEDA
     waits for that.
@@ -58,7 +58,7 @@ class Exposition:
         self._lock = asyncio.Lock()
 
     async def read(self, accept: str) -> tuple[bytes, str]:
-        """Give the exposition and its content type: as it is now, unless it was made a moment ago.
+        """Return the exposition and its content type: as it is now, unless it was made a moment ago.
 
         A moment is twice as long as it took, so that asking without end takes a third of the time.
         """

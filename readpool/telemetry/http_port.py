@@ -43,7 +43,7 @@ class ListenAddress(Protocol):
 def build_telemetry_app(
     registry: CollectorRegistry, is_ready: Callable[[], bool], connections: Connections
 ) -> web.Application:
-    """Build /metrics, /readyz and /healthz; whoever has more to show adds it."""
+    """Build /metrics, /readyz and /healthz; callers can add routes."""
     exposition = Exposition(registry)
 
     async def serve_metrics(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Keeps a log readable whoever writes into it: no line without end, and no lines without end of one kind.
+"""Keeps a log readable: limits the length of a line, and the number of lines of one kind.
 
 What callers, nodes and tenants say ends up in lines. Of each event about one fleet, namespace or caller so many come
 out at once, then so many a second; the next that does says how many did not (`suppressed`).
@@ -17,7 +17,7 @@ MOST_CHARACTERS = 2000
 BURST, PER_SECOND = 500, 2.0
 """Lines of one event about one namespace or caller."""
 EVENT_BURST, EVENTS_PER_SECOND = 5000, 20.0
-"""Lines of one event, whomever they are about; of one event there may be any number of these."""
+"""Lines of one event, regardless of their subject."""
 _ALL = 100
 _SUBJECTS = ("namespace", "fleet", "caller", "pool", "node")
 

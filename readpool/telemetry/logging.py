@@ -24,7 +24,7 @@ class LogFormat(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """From where on events are worth a line."""
+    """The minimum level to log."""
 
     DEBUG = "debug"
     INFO = "info"

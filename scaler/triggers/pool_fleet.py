@@ -12,7 +12,7 @@ from typing import Any
 from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
-from readpool.pool.status import ScalingMemory, Verdict
+from readpool.pool.status import ConditionStatus, ScalingMemory
 from scaler.policy.policy import Bounds
 from scaler.policy.policy_grounds import MissingGround
 from scaler.policy.remembered import Remembered
@@ -102,7 +102,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
 def _find_unready(pool: ReadOnlyPool) -> str:
     """Find what keeps pods from being ready, in the controller's words, cut short: they go out in headers of gRPC."""
     ready = next((one for one in pool.status.conditions if one.type == "Ready"), None)
-    if ready is None or ready.status is not Verdict.FALSE:
+    if ready is None or ready.status is not ConditionStatus.FALSE:
         return ""
     words = "".join(one if one.isprintable() else " " for one in ready.message[: _MOST_CHARACTERS + 1])
     return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"

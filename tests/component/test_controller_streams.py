@@ -179,7 +179,7 @@ async def test_many_pools_share_one_connection(observer: ScriptedObserver) -> No
         for key in keys:
             await observer.say(*key, build_snapshot(FIVE, time.time()))
             listener.streams.watch(key, 30.0)
-        await until(lambda: listener.streams.heard == len(keys))
+        await until(lambda: listener.streams.connected == len(keys))
         assert len(observer.peers) == 1
 
 

@@ -3,6 +3,7 @@
 What is no fault pages nobody: a new pool, `helm test`, a pool that is deleted, scalers that are replaced.
 """
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from devtools.api.go_modules import fetch_module
 from devtools.cluster.builds import build_all
+from devtools.cluster.parts import PARTS
 from devtools.machine.needs import UnmetNeedError
+from devtools.monitoring.boards import BOARDS
 from devtools.strictness import skip_or_fail
 from tests.e2e.alert_stories import (
     ANSWERS,
@@ -213,6 +217,23 @@ def test_a_pool_that_takes_hours_is_told_of_after_six(
     groups: list[dict[str, Any]], promtool: Path, tmp_path: Path
 ) -> None:
     judge(SLOW, groups, promtool, tmp_path, end=LONG)
+
+
+def test_the_metrics_of_keda_are_those_that_its_source_names() -> None:
+    """They can be scraped on a cluster alone; Envoy's are held against a real one."""
+    keda = PARTS["keda"]
+    try:
+        folder = fetch_module(keda.module, "KEDA", keda.pins)
+    except UnmetNeedError as error:
+        skip_or_fail(str(error))
+    source = (folder / "pkg" / "metricscollector" / "prommetrics.go").read_text()
+    parts = re.findall(r'Namespace: *(\w+),\s+Subsystem: *"(\w+)",\s+Name: *"(\w+)"', source)
+    assert {namespace for namespace, _, _ in parts} == {"DefaultPromMetricsNamespace"}
+    named = {f"keda_{subsystem}_{name}" for _, subsystem, name in parts}
+    panels = [panel for board in BOARDS.values() for section in board.sections for panel in section.panels]
+    used = {word for panel in panels for query in panel.queries for word in re.findall(r"keda_\w+", query.expression)}
+    assert used
+    assert used <= named
 
 
 def test_every_alert_has_a_story(groups: list[dict[str, Any]]) -> None:

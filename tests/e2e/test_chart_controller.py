@@ -4,6 +4,7 @@ import click
 import pytest
 
 from controller.__main__ import controller as controller_command
+from readpool.alerts.rule import RUNBOOK_URL
 from scaler.__main__ import scaler as scaler_command
 from tests.e2e.rendered_chart import Helm, RefusedError, args_of, find, pod_of
 
@@ -39,6 +40,7 @@ def test_the_controller_is_told_who_it_is_and_where_the_scaler_is(helm: Helm) ->
         "--log-level=info",
         "--log-format=json",
         "--gate-image=envoyproxy/envoy:distroless-v1.40.0",
+        f"--runbook-url={RUNBOOK_URL}",
     ]
     assert pod["containers"][0]["env"] == [
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}

@@ -22,7 +22,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 def test_the_page_has_the_help_of_every_command_as_it_is() -> None:
     assert list(find_marked(TEXT)) == list_commands()
-    assert write_help(TEXT) == TEXT, "write it anew: python -m readpool.cli.reference docs/cli.md"
+    assert write_help(TEXT) == TEXT, "update it: python -m readpool.cli.reference docs/cli.md"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

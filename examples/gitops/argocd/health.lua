@@ -31,6 +31,7 @@ local verdicts = {
     NoSnapshotYet = "Healthy", SnapshotUnusable = "Healthy", SnapshotFailed = "Degraded", SnapshotControllerMissing = "Degraded",
     SnapshotApiMissing = "Degraded", Paused = "Suspended",
   },
+  Resources = { NoRequests = "Healthy" },
   VolumeSpace = { NotObserved = "Healthy", CannotGrow = "Degraded", AtMaxSize = "Degraded", Paused = "Suspended" },
 }
 -- Of these, True is what is not as it should be.

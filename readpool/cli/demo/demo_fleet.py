@@ -51,7 +51,7 @@ async def run_simulated_fleet(plan: DemoPlan, seed: int) -> AsyncIterator[DemoFl
             nodes,
             hinder,
             relieve,
-            "is given more requests than it can bear, and applies no more ledgers",
+            "is given more requests than it can serve, and applies no more ledgers",
             "gets fewer requests, and applies ledgers again",
         )
 

@@ -35,7 +35,7 @@ class DemoPlan:
         seconds: within which the story must be told.
         is_core: real stellar-core processes, else simulated ones.
         poll_interval_seconds: how often the scaler asks each node.
-        sync_seconds: how often the stand-in for KEDA and the HPA asks the scaler; Kubernetes does each 15 s.
+        sync_seconds: how often the stand-in for KEDA and the HPA asks the scaler; Kubernetes does every 15 s.
         sustain_seconds: how long a replica must be behind before it is replaced.
         stabilization_seconds: how long fewer must be enough before the HPA lets a replica go; Kubernetes waits 300 s.
         pause_seconds: how long a state of the story is left standing for people to look at.
@@ -64,7 +64,7 @@ class DemoPlan:
         return HpaSpec(1, self.maximum, scale_up=replace(DEFAULT_SCALE_UP, tolerance=0.0), scale_down=down)
 
     def trigger_metadata(self, scaler_address: str) -> Mapping[str, str]:
-        """Give the metadata of the trigger, as a ScaledObject would have it."""
+        """Return the metadata of the trigger, as in a ScaledObject."""
         return {
             "scalerAddress": scaler_address,
             "service": SERVICE,

@@ -100,7 +100,7 @@ async def _scale(performance: Performance) -> None:
 
 
 async def _tell(performance: Performance) -> None:
-    """Let the story go on as the fleet does, and do to the laggard what the story says."""
+    """Advance the story as the fleet changes, and hinder or relieve the laggard as it says."""
     stage, fleet = performance.stage, performance.fleet
     cast, since = _cast(performance), stage.clock()
     while stage.act is not Act.DONE:

@@ -1,4 +1,4 @@
-"""The real scaler as a process of its own, for the demo: started, found by its log, ended with whoever started it."""
+"""The real scaler as a process of its own, for the demo: started, found by its log, ended with the demo."""
 
 import asyncio
 import json

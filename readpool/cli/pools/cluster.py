@@ -111,7 +111,7 @@ def say_refusal(error: ApiError) -> str:
     """Return a sentence for why the API server did not answer with pools, and what to do about it."""
     if error.status == 0:
         return f"The cluster does not answer. {error.message}"
-    if error.is_gone:
+    if error.is_not_found:
         return (
             f"The cluster has no {POOL.name} CRD: install the chart, which brings it (docs/chart.md),"
             " or apply what `python -m readpool.pool.crd` prints."

@@ -24,7 +24,7 @@ from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import POOL, Manifest
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 from readpool.v1 import observer_pb2 as pb
 
 SCALER_SECONDS = 10.0
@@ -187,7 +187,7 @@ def _build_conditions(pool: ReadOnlyPool) -> RenderableType:
         table.add_column(no_wrap=True)
     table.add_column()
     for condition in pool.status.conditions:
-        good = Verdict.FALSE if condition.type in {"Reconciling", "Stalled"} else Verdict.TRUE
+        good = ConditionStatus.FALSE if condition.type in {"Reconciling", "Stalled"} else ConditionStatus.TRUE
         style = "" if condition.status is good else "yellow"
         words = (condition.type, condition.status, condition.reason, condition.message)
         table.add_row(*(Text(make_printable(str(word)), style) for word in words))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from controller.observed import reasons
 from readpool.pool.spec import ReadOnlyPool
-from readpool.pool.status import Condition, Verdict
+from readpool.pool.status import Condition, ConditionStatus
 from readpool.replica_class import ReplicaClass
 
 
@@ -135,7 +135,7 @@ def _say_asked(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
 
 def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
     autoscaling = _find_condition(pool, "Autoscaling")
-    if autoscaling is not None and autoscaling.status is Verdict.FALSE:
+    if autoscaling is not None and autoscaling.status is ConditionStatus.FALSE:
         message = autoscaling.message.rstrip(".") or autoscaling.reason
         return (f"Autoscaling does not work: {message}; spec.replicas stays at {pool.spec.replicas}.",)
     if desired is None or desired == pool.spec.replicas:
@@ -151,7 +151,7 @@ def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
 def _say_there(pool: ReadOnlyPool) -> tuple[str, ...]:
     wanted, there = compute_wanted(pool), pool.status.current_replicas
     stalled = _find_condition(pool, "Stalled")
-    is_stalled = stalled is not None and stalled.status is Verdict.TRUE
+    is_stalled = stalled is not None and stalled.status is ConditionStatus.TRUE
     problem = f" The pool is stalled: {stalled.message.rstrip('.')}." if stalled is not None and is_stalled else ""
     if there == wanted or pool.spec.paused:
         return (problem.strip(),) if problem else ()

@@ -1,6 +1,6 @@
 """What does a list of pools come to? Manifests in, one entry a pool out, the word for its state among them.
 
-A pool that is not understood is listed all the same, with the reason.
+A pool that is invalid is listed all the same, with the reason.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,17 @@ from typing import Any
 from readpool.cli.terminal.fleet_table import order_naturally
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 
 INVALID_SPEC = "InvalidSpec"
 NOT_RECONCILED = "NotReconciled"
 """No controller has said anything of it yet."""
-_GOOD = {"Stalled": Verdict.FALSE, "Ready": Verdict.TRUE, "Fresh": Verdict.TRUE, "Routing": Verdict.TRUE}
+_GOOD = {
+    "Stalled": ConditionStatus.FALSE,
+    "Ready": ConditionStatus.TRUE,
+    "Fresh": ConditionStatus.TRUE,
+    "Routing": ConditionStatus.TRUE,
+}
 """What a pool in order says, the most pressing first."""
 
 
@@ -55,7 +60,7 @@ def read_entry(manifest: Mapping[str, Any]) -> PoolEntry:
 
 
 def say_state(entry: PoolEntry) -> str:
-    """Say in one word how a pool is: Ready, or the reason for the first thing that is not as it should be."""
+    """Return a pool's status in one word: Ready, or the reason of the first condition that needs attention."""
     if entry.pool is None:
         return INVALID_SPEC
     if entry.pool.spec.paused:

@@ -84,7 +84,7 @@ class Collector:
         try:
             found, _ = await self._client.list(kind, namespace, selector=selector)
         except ApiError as error:
-            if not error.is_gone:
+            if not error.is_not_found:
                 where = f"in namespace {namespace}" if namespace else "in all namespaces"
                 self._bundle.miss(f"{kind.plural} {where}", str(error))
             return []

@@ -110,7 +110,8 @@ def report(  # noqa: PLR0913 - one argument an option, as click passes them
         raise click.ClickException(f"{path} cannot be written: {error.strerror or error}") from error
     for unread in bundle.unread:
         click.echo(make_printable(f"Not in the report: {unread.what}: {unread.why}"), err=True)
-    click.echo(f"{path}: {len(bundle.files)} files about {len(seen.pools)} pools. Read it before you send it.")
+    count = f"{len(seen.pools)} pool" if len(seen.pools) == 1 else f"{len(seen.pools)} pools"
+    click.echo(f"{path}: {len(bundle.files)} files about {count}. Read it before you send it.")
     sys.exit(0)
 
 

@@ -91,9 +91,9 @@ def build_tip(snapshot: pb.Snapshot) -> Text:
 
 
 def build_reason(snapshot: pb.Snapshot) -> Text:
-    """Build the sentence that says why the fleet is to have the size that it is to have."""
+    """Build the sentence that says why the fleet should have its size."""
     if snapshot.gone:
-        return Text("No longer observed: nobody has asked for this fleet for a while.", "yellow")
+        return Text("No longer observed: KEDA has not asked for this fleet for a while.", "yellow")
     has_ground = snapshot.decision.HasField("desired_replicas")
     return Text(make_printable(snapshot.decision.message), "" if has_ground else "yellow")
 

@@ -29,6 +29,7 @@ Examples:
     "names",
     multiple=True,
     required=True,
+    type=click.Path(allow_dash=True),
     metavar="FILE",
     help="File or folder of manifests, YAML or JSON; - is standard input. Repeatable.",
 )

@@ -9,6 +9,7 @@ from math import inf
 from typing import Protocol
 
 from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due
 from readpool.simulator.day.leaving import Leaving
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import Span
@@ -89,12 +90,14 @@ class PoolDay:
         self._leaving = Leaving(day.odd.leaving_seconds)
         self._is_reset = False
         self._reach = _START_LEDGER
+        self._calm = NO_CALM
+        self._spans = (*day.halts, *day.blind_spells, *day.odd.database_stops)
         self.measures = Measures()
         self._begin()
 
     def _begin(self) -> None:
         """Begin with the target of fresh replicas, or with as many empty ones."""
-        self._resize(self._day.target, -120.0)
+        self._resize(self._day.initial_replicas or self._day.target, -120.0)
         if self._day.is_cold_start:
             return
         for replica in self._replicas:
@@ -106,6 +109,11 @@ class PoolDay:
         day, measures = self._day, self.measures
         for step, demand in enumerate(day.traffic):
             now = float(step * STEP_SECONDS)
+            if now < self._calm.until and demand <= self._calm.most_demand:
+                self._pass(demand, now)
+                if step % _SYNC_STEPS == 0:
+                    self._sync(demand, now)
+                continue
             if not _holds(day.halts, now):
                 self._tip += 1
                 self._moved_at = now
@@ -117,9 +125,34 @@ class PoolDay:
             if self._poll(now) or step % _WEIGH_STEPS == 0:
                 staying = {name: sight for name, sight in self._sights.items() if not self._leaving.has(name)}
                 self._weights = self._weigh(staying, self._weights)
+                self._calm = self._find_calm(now)
             if step % _SYNC_STEPS == 0:
                 self._sync(demand, now)
         return measures
+
+    def _find_calm(self, now: float) -> Calm:
+        """Find for how long nothing can happen."""
+        faults, restarts = self._faults, self._restarts
+        moments = (*(one.at for one in faults[-1:]), *restarts[-1:])
+        if self._leaving.is_any or self._is_reset:
+            return NO_CALM
+        if self._day.odd.reset_at is not None:
+            moments = (*moments, self._day.odd.reset_at)
+        due = find_due(now, self._spans, moments)
+        return find_calm(self._replicas, self._sights, self._weights, self._tip, due) if due > now else NO_CALM
+
+    def _pass(self, demand: float, now: float) -> None:
+        """Take a step in which nothing can happen."""
+        self._tip += 1
+        self._moved_at = now
+        tip, weights, sights = self._tip, self._weights, self._sights
+        unit = demand / sum(weights.values())
+        self._reach = tip
+        for replica in self._replicas:
+            replica.ledger = float(tip)
+            replica.load = weights[replica.name] * unit
+            sights[replica.name].note_quiet(tip, now)
+        self.measures.note_step(len(self._replicas), self._day.target, len(self._replicas), demand)
 
     def _suffer(self, now: float) -> None:
         """Let the faults that are due begin and those that are over end."""
@@ -194,7 +227,7 @@ class PoolDay:
     def _advance(self, now: float) -> int:
         """Let every replica apply ledgers for a step; count those that are truly fresh, and their stale reads."""
         fresh = overloaded = serving = 0
-        tip, reach, threshold, stale = self._tip, self._reach, self._day.lag_threshold, 0.0
+        tip, reach, threshold, stale = self._tip, self._reach, self._day.stale_lag or self._day.lag_threshold, 0.0
         for replica in self._replicas:
             if not replica.ledger:
                 if now < replica.downloaded_at:
@@ -239,6 +272,7 @@ class PoolDay:
 
     def _resize(self, size: int, now: float) -> None:
         """Start the next ordinals or end the highest ones."""
+        self._calm = NO_CALM
         for replica in self._replicas[size:]:
             self._weights.pop(replica.name, None)
             self._leaving.let_go(replica, now)

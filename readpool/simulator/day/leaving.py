@@ -14,6 +14,11 @@ class Leaving:
         self._seconds = seconds
         self._replicas: dict[str, tuple[ModelReplica, float]] = {}
 
+    @property
+    def is_any(self) -> bool:
+        """Some replica is leaving."""
+        return bool(self._replicas)
+
     def has(self, name: str) -> bool:
         """Tell whether the replica of this name is one that leaves."""
         return name in self._replicas

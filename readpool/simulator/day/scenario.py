@@ -57,6 +57,8 @@ class Day:
         scaler_restarts: when the scaler is started anew and has forgotten what it saw.
         blind_spells: when the scaler reaches no replica.
         odd: what seldom happens, and did on this day.
+        stale_lag: ledgers behind from which a read counts as stale; 0 for the lag threshold.
+        initial_replicas: how many it begins with; 0 for the target.
     """
 
     seed: int
@@ -72,6 +74,8 @@ class Day:
     scaler_restarts: tuple[float, ...]
     blind_spells: tuple[Span, ...]
     odd: Oddities
+    stale_lag: int = 0
+    initial_replicas: int = 0
 
 
 _OUTGROWN_CHANCE = 0.4

@@ -48,7 +48,7 @@ async def remove(client: KubernetesClient, kind: Kind) -> None:
     try:
         await client.request("DELETE", f"{_PATH}/{_name(kind)}")
     except ApiError as error:
-        if not error.is_gone:
+        if not error.is_not_found:
             raise
     await _until_served(client, kind, is_served=False)
 

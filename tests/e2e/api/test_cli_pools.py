@@ -211,3 +211,17 @@ async def test_what_validate_says_offline_the_api_server_says_too(
     assert {one["field"] for one in errors} == set(fields)
     for error in errors:
         assert error["message"].partition("; did you mean")[0] in str(refusal.value)
+
+
+async def test_kubectl_finds_the_plugin_and_gives_it_its_words(
+    api_server: ApiServer, pool: str, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "kubectl-readpool"
+    plugin.write_text(f'#!/bin/sh\nexec {sys.executable} -m readpool.cli.kubectl "$@"\n')
+    plugin.chmod(0o755)
+    environment = {**os.environ, "KUBECONFIG": str(api_server.kubeconfig), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    process = await asyncio.create_subprocess_exec(
+        api_server.access.kubectl_program, "readpool", "-n", pool, "pools", "-o", "name", stdout=PIPE, env=environment
+    )
+    out, _ = await process.communicate()
+    assert (process.returncode, out.decode()) == (0, "readonlypool.stellar.org/readers\n")

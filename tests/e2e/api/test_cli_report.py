@@ -56,7 +56,7 @@ async def test_a_report_has_what_the_pool_owns_and_none_of_its_secrets(stage: Co
         assert code == 0, err
         zipped = await run(stage, "-A", "--pool", "pool", "-f", str(tmp_path / "report.zip"))
         assert zipped[0] == 0, zipped
-    assert "files about 1 pools" in out
+    assert "files about 1 pool." in out
     assert (tmp_path / "report.tar.gz").stat().st_mode & 0o777 == 0o600
     files = read_archive(tmp_path / "report.tar.gz")
     for name, text in files.items():

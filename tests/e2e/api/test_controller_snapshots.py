@@ -179,7 +179,7 @@ BAD_STORAGE: dict[str, tuple[dict[str, Any], str]] = {
     "none kept": ({"snapshots": {"keep": 0}}, "should be greater than or equal to 1"),
     "a class that is no name": ({"snapshots": {"volumeSnapshotClassName": "Fast"}}, "must be an object's name"),
     "no bound": ({"autoGrow": {}}, "maxSize: Required value"),
-    "a bound below the size": ({"size": "100Gi", "autoGrow": {"maxSize": "50Gi"}}, "no less than storage.size"),
+    "a bound below the size": ({"size": "100Gi", "autoGrow": {"maxSize": "50Gi"}}, "must be at least storage.size"),
     "an increase by nothing": ({"autoGrow": {"maxSize": "1Ti", "increase": "0%"}}, "must be a percentage such as"),
     "an increase that is no number": ({"autoGrow": {"maxSize": "1Ti", "increase": "much"}}, "must be a percentage"),
     "full before it grows": ({"autoGrow": {"maxSize": "1Ti", "usedPercent": 99}}, "less than or equal to 95"),
@@ -195,5 +195,5 @@ async def test_what_cannot_be_is_refused_with_a_sentence(
 
 
 async def test_growth_without_a_gate_is_refused(stage: ControllerStage) -> None:
-    with pytest.raises(Exception, match="it is the gate that tells how full a volume is"):
+    with pytest.raises(Exception, match="the gate reports how full a volume is"):
         await stage.apply(storage={"autoGrow": {"maxSize": "1Ti"}}, gate={"enabled": False})

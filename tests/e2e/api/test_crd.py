@@ -98,7 +98,7 @@ def without_empty(written: Any) -> Any:
 
 
 FORBIDDEN_CHANGES = {
-    "another network": ({"network": "Mainnet"}, "spec.network: ", "make a new pool instead"),
+    "another network": ({"network": "Mainnet"}, "spec.network: ", "create a new pool instead"),
     "a smaller volume": (
         {"storage": {"storageClass": "fast", "size": "50Gi"}},
         "spec.storage.size: ",
@@ -112,9 +112,9 @@ FORBIDDEN_CHANGES = {
     "another class": (
         {"storage": {"storageClass": "slow", "size": "100Gi"}},
         "spec.storage.storageClass: ",
-        "stay in the class",
+        "cannot change its class",
     ),
-    "no class any more": ({"storage": {"size": "100Gi"}}, "spec.storage.storageClass: ", "stay in the class"),
+    "no class any more": ({"storage": {"size": "100Gi"}}, "spec.storage.storageClass: ", "cannot change its class"),
     "fewer replicas than the maximum allows for ranges": (
         {
             "shardBalancing": {"enabled": True, "strategy": "LedgerRange", "shardCount": 8},
@@ -122,7 +122,7 @@ FORBIDDEN_CHANGES = {
             "maxReplicas": 7,
         },
         "spec.shardBalancing.shardCount: ",
-        "a replica of its own",
+        "its own replica",
     ),
 }
 STORED = {"storage": {"storageClass": "fast", "size": "100Gi"}}
@@ -158,7 +158,7 @@ def test_what_may_change_does(access: Access, namespace: str, change: Manifest) 
 
 def test_a_networks_passphrase_cannot_change(access: Access, namespace: str) -> None:
     apply(access, build_manifest("pool", namespace, network="Custom", networkPassphrase="one"))
-    with pytest.raises(KubectlError, match=r"spec.networkPassphrase: .*make a new pool instead"):
+    with pytest.raises(KubectlError, match=r"spec.networkPassphrase: .*create a new pool instead"):
         apply(access, build_manifest("pool", namespace, network="Custom", networkPassphrase="two"))
 
 
@@ -246,9 +246,9 @@ def test_an_entry_given_twice_is_refused(access: Access, namespace: str) -> None
     ("field", "teaches"),
     [
         ("rop.spec", "at least|fresh replicas to keep at all times"),
-        ("rop.spec.loadBalancing.lagThreshold", "A ledger closes about each 5 s, so 12 is a minute"),
+        ("rop.spec.loadBalancing.lagThreshold", "A ledger closes about every 5 s, so 12 is a minute"),
         ("rop.spec.shardBalancing.strategy", "rendezvous hashing"),
-        ("rop.spec.replicas", "nobody has scaled yet"),
+        ("rop.spec.replicas", "not scaled yet"),
         ("rop.status.conditions", "Ready, Reconciling, Stalled, Fresh, Autoscaling and Routing"),
     ],
 )

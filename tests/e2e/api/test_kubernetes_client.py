@@ -81,7 +81,7 @@ REFUSALS = {
         build_config_map("", "taken"),
         lambda error: error.is_conflict and error.reason == "AlreadyExists",
     ),
-    "a name that none can have": (build_config_map("", "No Name"), lambda error: error.is_for_good),
+    "a name that none can have": (build_config_map("", "No Name"), lambda error: error.is_permanent),
 }
 
 
@@ -116,7 +116,7 @@ async def test_a_cluster_says_which_kinds_it_has(client: KubernetesClient, kind:
 async def test_a_kind_that_is_not_there_is_gone(client: KubernetesClient) -> None:
     with pytest.raises(ApiError) as caught:
         await client.list(PROMETHEUS_RULE)
-    assert caught.value.is_gone
+    assert caught.value.is_not_found
 
 
 async def test_no_kubeconfig_is_said(tmp_path: Path) -> None:
@@ -161,9 +161,9 @@ async def test_an_informer_knows_who_owns_what(client: KubernetesClient, namespa
     informer = Informer(client, CONFIG_MAP, namespace)
     async with running(informer.run()):
         await client.create(CONFIG_MAP, owned)
-        await until(lambda: [m["metadata"]["name"] for m in informer.list_marked(uid)] == ["owned"])
+        await until(lambda: [m["metadata"]["name"] for m in informer.list_by_index(uid)] == ["owned"])
         await client.delete(CONFIG_MAP, namespace, "owned")
-        await until(lambda: not list(informer.list_marked(uid)))
+        await until(lambda: not list(informer.list_by_index(uid)))
 
 
 async def test_an_informer_sees_what_happened_while_the_api_server_was_away(

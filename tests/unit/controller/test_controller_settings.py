@@ -15,6 +15,7 @@ from controller.settings import (
     build_scaler_tls,
     parse_gateway_namespaces,
     parse_namespaces,
+    parse_runbook_url,
     parse_scaler_address,
     parse_scraper_namespaces,
     parse_selector,
@@ -149,3 +150,10 @@ def test_namespaces_of_scrapers_are_names() -> None:
     assert parse_scraper_namespaces("") == ()
     with pytest.raises(SettingsError, match="--scraper-namespaces '\\*'"):
         parse_scraper_namespaces("*")
+
+
+def test_runbooks_are_at_a_web_address() -> None:
+    assert parse_runbook_url("https://wiki.example/runbooks/") == "https://wiki.example/runbooks"
+    for wrong in ("wiki.example", "ftp://wiki.example", "https://", "https://wiki example"):
+        with pytest.raises(SettingsError, match="--runbook-url"):
+            parse_runbook_url(wrong)

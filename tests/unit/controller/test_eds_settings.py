@@ -23,7 +23,7 @@ def test_it_is_off_without_an_address_and_in_plain_text_without_files() -> None:
 @pytest.mark.parametrize(
     ("listen", "files", "sentence"),
     [
-        (None, (CERTIFICATE, KEY, None), "--eds-tls-cert needs --eds-listen as well"),
+        (None, (CERTIFICATE, KEY, None), "--eds-tls-cert requires --eds-listen"),
         (LISTEN, (CERTIFICATE, None, None), "--eds-tls-cert requires --eds-tls-key"),
         (LISTEN, (None, None, CA), "--eds-tls-client-ca requires --eds-tls-cert and --eds-tls-key"),
     ],

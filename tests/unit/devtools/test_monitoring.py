@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client.metrics_core import Metric
 
+from controller.gate.gate import CORE_PORTS
+from controller.observed.plan_settings import PlanSettings
+from controller.resources.pod_template import build_pod_template
 from controller.telemetry.metrics import ControllerCollector, Gauges
 from controller.telemetry.stats import ControllerStats, EdsStats
 from devtools.monitoring.__main__ import CHART
@@ -17,6 +21,7 @@ from devtools.monitoring.files import render_all
 from devtools.monitoring.rules import GROUPS
 from readpool.alerts.fleets import NO_ALERT_REASONS, build_fleet_alerts, build_not_observed
 from readpool.alerts.rule import RUNBOOK_URL, Severity, build_rule
+from readpool.pool.spec import parse_pool
 from scaler.policy.policy_grounds import NETWORK_HALTED
 from scaler.telemetry.prometheus import ScalerCollector
 from scaler.telemetry.stats import ScalerStats
@@ -172,3 +177,20 @@ def test_a_dashboard_has_a_place_and_words_for_each_panel(uid: Any) -> None:
     assert all(p["gridPos"]["x"] + p["gridPos"]["w"] <= 24 for p in panels)
     assert all(p["title"] and p["description"].endswith((".", ")")) for p in panels)
     assert len({p["title"] for p in panels if p["type"] == "timeseries"}) >= len(panels) / 2
+
+
+def test_the_exporter_of_core_is_a_container_that_its_own_policy_and_monitor_reach() -> None:
+    documents = yaml.safe_load_all((DOCS.parent / "examples" / "core-exporter.yaml").read_text())
+    pool, policy, monitor = documents
+    parsed = parse_pool({**pool, "metadata": {**pool["metadata"], "uid": "u"}})
+    pod = build_pod_template(parsed, PlanSettings({}, gate_image="envoy"))
+    ports = {port["name"]: port["containerPort"] for one in pod["spec"]["containers"] for port in one.get("ports", ())}
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (rule,) = policy["spec"]["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [ports[endpoint["port"]]]
+    labels = pod["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    (exporter,) = (one for one in pod["spec"]["containers"] if one["name"] == "exporter")
+    asked = {one["name"]: one["value"] for one in exporter["env"]}
+    assert asked == {"STELLAR_CORE_ADDRESS": f"http://127.0.0.1:{CORE_PORTS.command}", "PORT": "9473"}

@@ -166,21 +166,28 @@ def test_the_release_makes_signs_and_publishes_every_part() -> None:
     assert commands.index("make publish-image") < commands.index('DIGEST="$(cat dist/image.digest)"')
     offline = re.search(r"^release: (.*?) ##", MAKEFILE, re.MULTILINE)
     assert offline
-    every = {"release-python", "release-definition", "release-sbom", "release-chart", "release-checksums"}
+    every = {
+        "release-python",
+        "release-definition",
+        "release-sbom",
+        "release-chart",
+        "release-krew",
+        "release-checksums",
+    }
     assert set(offline[1].split()) == every
 
 
 def test_two_builds_of_all_that_needs_no_registry_are_the_same(tmp_path: Path) -> None:
     made = []
     for folder in (tmp_path / "one", tmp_path / "two"):
-        for part in ("python", "definition", "sbom", "chart", "checksums"):
+        for part in ("python", "definition", "sbom", "chart", "krew", "checksums"):
             command = [sys.executable, "-m", "devtools.release", "--dist", str(folder), part]
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         made.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert made[0].keys() == made[1].keys()
     assert [name for name in made[0] if made[0][name] != made[1][name]] == []
-    assert len(made[0]) == 7
-    assert made[0]["SHA256SUMS"].count(b"\n") == 6
+    assert len(made[0]) == 9
+    assert made[0]["SHA256SUMS"].count(b"\n") == 8
 
 
 def test_the_source_distribution_is_what_the_wheel_is_made_of(tmp_path: Path) -> None:

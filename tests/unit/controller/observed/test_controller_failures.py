@@ -40,7 +40,7 @@ def test_what_would_be_refused_again_is_told_at_once_and_all_else_the_second_tim
 
 
 def test_an_answer_without_words_is_told_by_its_reason() -> None:
-    assert fail(ApiError(0, "Timeout", "")) == Failure("Timeout", is_for_good=False, count=1, since=0.0)
+    assert fail(ApiError(0, "Timeout", "")) == Failure("Timeout", is_permanent=False, count=1, since=0.0)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controller.cluster.trims import trim, trim_pod
-from controller.observed.pool_keys import PoolKey, find_marks, find_pool_keys, mark_of_label, mark_of_target
+from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_keys, index_by_label, index_by_target
 from readpool.kubernetes.kinds import CONFIG_MAP, POD, POOL, SCALED_OBJECT, Kind
 
 POOL_OWNER = {"kind": "ReadOnlyPool", "name": "owner", "uid": "u-1"}
@@ -45,7 +45,7 @@ def test_an_object_concerns(kind: Kind, manifest: dict[str, Any], names: set[str
 def test_an_object_is_found_by_owner_label_and_target() -> None:
     manifest = build({"scaleTargetRef": TARGET}, ownerReferences=[POOL_OWNER], labels={"stellar.org/pool": "labelled"})
     key = PoolKey("n", "labelled")
-    assert set(find_marks(manifest)) == {"u-1", mark_of_label(key), mark_of_target(PoolKey("n", "target"))}
+    assert set(find_index_keys(manifest)) == {"u-1", index_by_label(key), index_by_target(PoolKey("n", "target"))}
 
 
 def test_of_an_object_its_content_is_kept_and_its_history_is_not() -> None:

@@ -159,16 +159,16 @@ def test_a_replica_that_runs_keeps_its_file_until_its_turn(
     assert chosen == {"pool-0": text, "pool-1": NEW}
 
 
-@pytest.mark.parametrize("is_for_good", [True, False], ids=["is refused", "fails"])
+@pytest.mark.parametrize("is_permanent", [True, False], ids=["is refused", "fails"])
 def test_nobody_is_restarted_for_a_config_map_that_cannot_be_written_and_it_stays_to_be_written(
-    is_for_good: bool,
+    is_permanent: bool,
 ) -> None:
     world = PoolWorld.begin(FRESH, FRESH)
     world.change(coreConfigOverride="MAX_SLOTS_TO_REMEMBER = 33")
     key, since = ObjectKey(CONFIG_MAP, "default", "pool-config"), world.now - 3600.0
-    held: dict[str, Any] = {"failing": {key: Failure("no room", is_for_good=False, count=9, since=since)}}
+    held: dict[str, Any] = {"failing": {key: Failure("no room", is_permanent=False, count=9, since=since)}}
     plan = plan_pool(
-        replace(world.observe(), **({"refused": {key: "no room"}} if is_for_good else held)), SETTINGS, NOW
+        replace(world.observe(), **({"refused": {key: "no room"}} if is_permanent else held)), SETTINGS, NOW
     )
     assert not plan.delete
     assert [one["kind"] for one in plan.apply] == ["ConfigMap"]

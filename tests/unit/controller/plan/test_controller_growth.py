@@ -92,17 +92,17 @@ def test_new_replicas_begin_as_large_as_the_largest() -> None:
     assert read_sizes(world)[3] == "128000Mi"
 
 
-@pytest.mark.parametrize("is_for_good", [True, False])
-def test_storage_that_does_not_grow_is_said_in_its_words(is_for_good: bool) -> None:
+@pytest.mark.parametrize("is_permanent", [True, False])
+def test_storage_that_does_not_grow_is_said_in_its_words(is_permanent: bool) -> None:
     world = begin()
     fill(world, 50, 80, 20)
     world.claims["data-pool-1"]["spec"]["resources"]["requests"]["storage"] = "100Gi"
     said = "only dynamically provisioned pvc can be resized"
     observed = world.observe()
-    if is_for_good:
+    if is_permanent:
         observed = replace(observed, refused={CLAIM: said})
     else:
-        observed = replace(observed, failing={CLAIM: Failure(said, is_for_good=False, count=3, since=world.now)})
+        observed = replace(observed, failing={CLAIM: Failure(said, is_permanent=False, count=3, since=world.now)})
     plan = plan_pool(observed, GATED, world.now)
     condition = next(one for one in plan.status["conditions"] if one["type"] == "VolumeSpace")
     assert (condition["status"], condition["reason"]) == ("False", "CannotGrow")

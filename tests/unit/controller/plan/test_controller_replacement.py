@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.plan.replacement import LastingReplica, choose_replacement
+from controller.plan.replacement import StuckReplica, choose_replacement
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, NOW, UNKNOWN, UNREACHABLE
 
 AFTER = 1800.0
-LASTING = LastingReplica("pool-0", LAGGING, NOW - AFTER, 500)
-FINE = LastingReplica("pool-1", FRESH, NOW - AFTER)
+LASTING = StuckReplica("pool-0", LAGGING, NOW - AFTER, 500)
+FINE = StuckReplica("pool-1", FRESH, NOW - AFTER)
 
 
-def other(replica_class: ReplicaClass) -> LastingReplica:
-    return LastingReplica("pool-2", replica_class, NOW - AFTER)
+def other(replica_class: ReplicaClass) -> StuckReplica:
+    return StuckReplica("pool-2", replica_class, NOW - AFTER)
 
 
 TABLE = {
@@ -42,7 +42,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize(("replicas", "is_replaced"), TABLE.values(), ids=TABLE.keys())
-def test_a_replica_is_replaced_when(replicas: list[LastingReplica], is_replaced: bool) -> None:
+def test_a_replica_is_replaced_when(replicas: list[StuckReplica], is_replaced: bool) -> None:
     assert choose_replacement(replicas, len(replicas), AFTER, NOW) == ("pool-0" if is_replaced else None)
 
 
@@ -58,7 +58,7 @@ def test_the_one_that_has_lagged_for_longest_goes_first_and_of_two_the_one_furth
 
 
 any_replica = st.builds(
-    LastingReplica,
+    StuckReplica,
     st.just(""),
     st.sampled_from([*ReplicaClass, LAGGING, LAGGING, FRESH]),
     st.integers(0, 4000).map(lambda ago: NOW - ago),
@@ -73,7 +73,7 @@ any_replicas = st.lists(any_replica, max_size=6).map(
 
 @given(any_replicas, st.integers(0, 6), st.randoms(use_true_random=False))
 def test_only_a_laggard_that_does_not_gain_goes_and_a_fresh_one_stays(
-    replicas: list[LastingReplica], wanted: int, chance: object
+    replicas: list[StuckReplica], wanted: int, chance: object
 ) -> None:
     chosen = choose_replacement(replicas, wanted, AFTER, NOW)
     shuffled = list(replicas)

@@ -110,7 +110,7 @@ def test_replicas_end_though_a_route_that_cannot_be_deleted_keeps_its_slices() -
     observed = PoolWorld.begin(FRESH, **ROUTED).observe()
     doomed = (key(HTTP_ROUTE), key(ENDPOINT_SLICE, "pool-fresh-fresh-0"), key(POD, "pool-1"))
     assert not are_readers_told(Plan({}, delete=doomed), observed)
-    failing = replace(observed, failing={key(HTTP_ROUTE): Failure("no", is_for_good=False, count=2, since=NOW)})
+    failing = replace(observed, failing={key(HTTP_ROUTE): Failure("no", is_permanent=False, count=2, since=NOW)})
     assert are_readers_told(Plan({}, delete=doomed), failing)
     read = (key(HTTP_ROUTE), key(ENDPOINT_SLICE, "pool-fresh-0"), key(POD, "pool-1"))
     assert not are_readers_told(Plan({}, delete=read), failing)
@@ -122,7 +122,7 @@ def test_replicas_and_volumes_end_only_once_readers_have_been_told() -> None:
     plan = Plan({}, delete=doomed)
     assert list_other_deletions(plan, observed) == []
     assert list_other_deletions(replace(plan, delete=doomed[1:]), observed) == list(doomed[1:])
-    failing = replace(observed, failing={key(HTTP_ROUTE): Failure("no", is_for_good=False, count=2, since=NOW)})
+    failing = replace(observed, failing={key(HTTP_ROUTE): Failure("no", is_permanent=False, count=2, since=NOW)})
     assert list_other_deletions(plan, failing) == list(doomed[2:])
 
 
@@ -156,14 +156,14 @@ def test_a_route_needs_no_slice_of_a_class_in_which_somebody_is() -> None:
 
 
 @pytest.mark.parametrize("kind", [STATEFUL_SET, CONFIG_MAP], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("is_for_good", [True, False], ids=["refused", "failing"])
-def test_while_replicas_cannot_be_written_nobody_who_should_go_loses_readers(kind: Kind, is_for_good: bool) -> None:
+@pytest.mark.parametrize("is_permanent", [True, False], ids=["refused", "failing"])
+def test_while_replicas_cannot_be_written_nobody_who_should_go_loses_readers(kind: Kind, is_permanent: bool) -> None:
     world = PoolWorld.begin(FRESH, FRESH, FRESH, loadBalancing={"enabled": True})
     world.change(replicas=2, targetReplicas=2)
     held = key(kind, "pool-config" if kind == CONFIG_MAP else "pool")
-    told = Failure("no", is_for_good=is_for_good, count=2, since=NOW)
-    observed = replace(world.observe(), refused={held: "no"}) if is_for_good else world.observe()
-    plan = plan_of(observed if is_for_good else replace(observed, failing={held: told}))
+    told = Failure("no", is_permanent=is_permanent, count=2, since=NOW)
+    observed = replace(world.observe(), refused={held: "no"}) if is_permanent else world.observe()
+    plan = plan_of(observed if is_permanent else replace(observed, failing={held: told}))
     assert {one["weight"] for one in plan.status["replicaWeights"]} == {100}
 
 
@@ -176,7 +176,7 @@ def test_a_write_that_fails_is_named_and_is_a_persons_matter_after_a_minute(
     seconds: float, told: tuple[str, str, str]
 ) -> None:
     world = PoolWorld.begin(FRESH)
-    failure = Failure("the webhook is down", is_for_good=False, count=9, since=NOW - seconds)
+    failure = Failure("the webhook is down", is_permanent=False, count=9, since=NOW - seconds)
     observed = lose(world, key(NETWORK_POLICY))
     plan = plan_of(replace(observed, failing={key(NETWORK_POLICY): failure}))
     said = {(one["type"], one["status"], one["reason"]): one["message"] for one in plan.status["conditions"]}

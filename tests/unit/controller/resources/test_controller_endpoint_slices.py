@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from controller.observed.differs import compute_hash
 from controller.resources.endpoint_slices import (
     MAX_ENDPOINTS,
+    CurrentEndpoint,
     Freshness,
     ReadEndpoint,
-    Route,
     build_endpoint_slices,
     read_routes,
 )
@@ -139,8 +139,8 @@ def test_a_change_of_class_touches_two_slices_of_a_large_pool_and_so_does_its_re
 def test_what_is_in_force_can_be_read_back() -> None:
     slices = build([endpoint(0), endpoint(1, 10, lagging=True)])
     assert read_routes(slices) == {
-        "pool-0": Route("uid-0", 100, Freshness.FRESH),
-        "pool-1": Route("uid-1", 10, Freshness.LAGGING),
+        "pool-0": CurrentEndpoint("uid-0", 100, Freshness.FRESH),
+        "pool-1": CurrentEndpoint("uid-1", 10, Freshness.LAGGING),
     }
 
 

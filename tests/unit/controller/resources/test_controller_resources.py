@@ -216,6 +216,12 @@ def test_alerts_ask_for_the_series_of_this_very_pool() -> None:
         assert all('fleet="default/pool"' in labels for labels in asked)
 
 
+def test_the_runbooks_of_a_pools_alerts_are_where_the_installation_says() -> None:
+    (group,) = build_prometheus_rule(build_pool(), "https://wiki.example")["spec"]["groups"]
+    for rule in group["rules"]:
+        assert rule["annotations"]["runbook_url"] == f"https://wiki.example/{rule['alert']}.md"
+
+
 def test_a_paused_pool_has_no_alerts_on_decisions() -> None:
     names = [rule["alert"] for rule in list_rules()]
     assert len(set(names)) == len(names)

@@ -7,8 +7,8 @@ import pytest
 
 from controller.observed.observed import FleetView, ObservedPool
 from controller.replicas.replicas import read_replicas
-from controller.resources.endpoint_slices import Freshness, Route
-from controller.routing.routing import Ground, Routing, find_stale_time, route
+from controller.resources.endpoint_slices import CurrentEndpoint, Freshness
+from controller.routing.routing import Routing, RoutingBasis, find_stale_time, route
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import (
     CATCHING_UP,
@@ -30,54 +30,59 @@ WEIGHED: dict[str, Any] = {"loadBalancing": {"enabled": True}}
 FRESH_ONLY: dict[str, Any] = {"loadBalancing": {"enabled": True, "mode": "FreshOnly"}}
 
 
-def decide(observed: ObservedPool, routes: dict[str, Route] | None = None, **fields: Any) -> Routing:
+def decide(observed: ObservedPool, routes: dict[str, CurrentEndpoint] | None = None, **fields: Any) -> Routing:
     return route(observed, read_replicas(observed), routes or {}, NEUTRAL_AFTER, NOW, **fields)
 
 
-def had(ordinal: int, weight: int, uid: str = "", freshness: Freshness = Freshness.FRESH) -> dict[str, Route]:
-    return {f"pool-{ordinal}": Route(uid or f"uid-of-pool-{ordinal}", weight, freshness)}
+def had(ordinal: int, weight: int, uid: str = "", freshness: Freshness = Freshness.FRESH) -> dict[str, CurrentEndpoint]:
+    return {f"pool-{ordinal}": CurrentEndpoint(uid or f"uid-of-pool-{ordinal}", weight, freshness)}
 
 
 def list_weights(routing: Routing) -> list[int]:
     return list(routing.weights.values())
 
 
-TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], Ground]] = {
-    "weights follow freshness": (WEIGHED, [FRESH, LAGGING, CATCHING_UP], [100, 10, 0], Ground.CLASSES),
+TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], RoutingBasis]] = {
+    "weights follow freshness": (WEIGHED, [FRESH, LAGGING, CATCHING_UP], [100, 10, 0], RoutingBasis.CLASSES),
     "laggards are left out while as many as there are to be are fresh": (
         WEIGHED | {"minReplicas": 1, "targetReplicas": 2},
         [FRESH, FRESH, LAGGING],
         [100, 100, 0],
-        Ground.CLASSES,
+        RoutingBasis.CLASSES,
     ),
-    "FreshOnly leaves laggards out while one is fresh": (FRESH_ONLY, [FRESH, LAGGING], [100, 0], Ground.CLASSES),
-    "FreshOnly serves by laggards where nobody is": (FRESH_ONLY, [LAGGING, CATCHING_UP], [1, 1], Ground.NONE_FRESH),
-    "nobody fresh": (WEIGHED, [LAGGING, UNREACHABLE], [10, 0], Ground.NONE_FRESH),
-    "nobody answers the scaler": (WEIGHED, [UNREACHABLE, UNREACHABLE], [100, 100], Ground.NONE_REACHABLE),
+    "FreshOnly leaves laggards out while one is fresh": (FRESH_ONLY, [FRESH, LAGGING], [100, 0], RoutingBasis.CLASSES),
+    "FreshOnly serves by laggards where nobody is": (
+        FRESH_ONLY,
+        [LAGGING, CATCHING_UP],
+        [1, 1],
+        RoutingBasis.NONE_FRESH,
+    ),
+    "nobody fresh": (WEIGHED, [LAGGING, UNREACHABLE], [10, 0], RoutingBasis.NONE_FRESH),
+    "nobody answers the scaler": (WEIGHED, [UNREACHABLE, UNREACHABLE], [100, 100], RoutingBasis.NONE_REACHABLE),
     "one that claims more ledgers than there are serves before nobody does": (
         WEIGHED,
         [FOREIGN, UNREACHABLE],
         [10, 0],
-        Ground.NONE_FRESH,
+        RoutingBasis.NONE_FRESH,
     ),
-    "and not beside one that lags": (WEIGHED, [FOREIGN, LAGGING], [0, 10], Ground.NONE_FRESH),
-    "nor where all serve alike": ({}, [FOREIGN, CATCHING_UP], [0, 100], Ground.ALIKE),
-    "where all serve alike, before nobody does": ({}, [FOREIGN, UNREACHABLE], [100, 0], Ground.ALIKE),
-    "not enabled: all that answer, alike": ({}, [FRESH, LAGGING, UNREACHABLE], [100, 100, 0], Ground.ALIKE),
-    "not enabled, and nobody answers": ({}, [UNREACHABLE], [100], Ground.NONE_REACHABLE),
+    "and not beside one that lags": (WEIGHED, [FOREIGN, LAGGING], [0, 10], RoutingBasis.NONE_FRESH),
+    "nor where all serve alike": ({}, [FOREIGN, CATCHING_UP], [0, 100], RoutingBasis.ALIKE),
+    "where all serve alike, before nobody does": ({}, [FOREIGN, UNREACHABLE], [100, 0], RoutingBasis.ALIKE),
+    "not enabled: all that answer, alike": ({}, [FRESH, LAGGING, UNREACHABLE], [100, 100, 0], RoutingBasis.ALIKE),
+    "not enabled, and nobody answers": ({}, [UNREACHABLE], [100], RoutingBasis.NONE_REACHABLE),
     "no weight for anyone is still one for the fresh": (
         {"loadBalancing": {"enabled": True, "freshNodeWeight": 0, "laggingNodeWeight": 0}},
         [FRESH, LAGGING],
         [1, 0],
-        Ground.CLASSES,
+        RoutingBasis.CLASSES,
     ),
-    "a pool without replicas": (WEIGHED, [], [], Ground.NONE_FRESH),
+    "a pool without replicas": (WEIGHED, [], [], RoutingBasis.NONE_FRESH),
 }
 
 
 @pytest.mark.parametrize(("spec", "classes", "weights", "ground"), TABLE.values(), ids=TABLE.keys())
 def test_readers_are_sent(
-    spec: dict[str, Any], classes: list[ReplicaClass], weights: list[int], ground: Ground
+    spec: dict[str, Any], classes: list[ReplicaClass], weights: list[int], ground: RoutingBasis
 ) -> None:
     routing = decide(observe(build_pool(**spec), *classes))
     assert (list_weights(routing), routing.ground) == (weights, ground)
@@ -115,46 +120,46 @@ def test_whoever_is_going_or_has_no_address_yet_gets_nothing() -> None:
 
 
 SILENT = {
-    "not heard yet, as after our start": (None, None, [7, 0], Ground.KEPT),
-    "silent": (NOW - 200, None, [7, 0], Ground.KEPT),
-    "silent, with a last word": (NOW - 200, FRESH, [7, 0], Ground.KEPT),
-    "silent for long": (NOW - NEUTRAL_AFTER, FRESH, [100, 100], Ground.NEUTRAL),
+    "not heard yet, as after our start": (None, None, [7, 0], RoutingBasis.KEPT),
+    "silent": (NOW - 200, None, [7, 0], RoutingBasis.KEPT),
+    "silent, with a last word": (NOW - 200, FRESH, [7, 0], RoutingBasis.KEPT),
+    "silent for long": (NOW - NEUTRAL_AFTER, FRESH, [100, 100], RoutingBasis.NEUTRAL),
 }
 
 
 @pytest.mark.parametrize(("since", "last", "weights", "ground"), SILENT.values(), ids=SILENT.keys())
 def test_while_the_scaler_is_silent_weights_stay_and_then_turn_neutral(
-    since: float | None, last: ReplicaClass | None, weights: list[int], ground: Ground
+    since: float | None, last: ReplicaClass | None, weights: list[int], ground: RoutingBasis
 ) -> None:
     pool = build_pool(**WEIGHED)
     fleet = build_fleet(pool, last, last) if last is not None else None
     observed = observe(pool, FRESH, FRESH, fleet=fleet, fleet_silent_since=since)
     routing = decide(observed, had(0, 7, freshness=Freshness.LAGGING) | had(1, 9, uid="another"))
     assert (list_weights(routing), routing.ground) == (weights, ground)
-    if ground is Ground.KEPT:
+    if ground is RoutingBasis.KEPT:
         assert routing.endpoints[0].freshness is Freshness.LAGGING
 
 
 def test_a_silent_scaler_leaves_nobody_without_replicas() -> None:
     observed = observe(build_pool(**WEIGHED), FRESH, FRESH, fleet=None)
     routing = decide(observed, had(0, 7, uid="gone"))
-    assert (list_weights(routing), routing.ground) == ([100, 100], Ground.NEUTRAL)
+    assert (list_weights(routing), routing.ground) == ([100, 100], RoutingBasis.NEUTRAL)
 
 
 def test_a_pause_keeps_weights_even_of_a_pod_made_anew_and_gives_newcomers_none() -> None:
     observed = observe(build_pool(paused=True, **WEIGHED), LAGGING, FRESH, FRESH)
     routing = decide(observed, had(0, 100, uid="before") | had(1, 10, freshness=Freshness.LAGGING))
-    assert (list_weights(routing), routing.ground) == ([100, 10, 0], Ground.PAUSED)
+    assert (list_weights(routing), routing.ground) == ([100, 10, 0], RoutingBasis.PAUSED)
     assert [endpoint.freshness for endpoint in routing.endpoints] == [Freshness.FRESH, Freshness.LAGGING]
     assert routing.endpoints[0].uid == "uid-of-pool-0"
 
 
 def test_a_pause_of_which_nobody_is_left_serves_by_whoever_is_there() -> None:
     routing = decide(observe(build_pool(paused=True, **WEIGHED), FRESH), had(5, 100))
-    assert (list_weights(routing), routing.ground) == ([100], Ground.PAUSED)
+    assert (list_weights(routing), routing.ground) == ([100], RoutingBasis.PAUSED)
 
 
-def look_at_unknown(seconds_ago: float, routes: dict[str, Route]) -> Routing:
+def look_at_unknown(seconds_ago: float, routes: dict[str, CurrentEndpoint]) -> Routing:
     pool = build_pool(**WEIGHED)
     unknown = build_view(pool, 1, UNKNOWN, since=NOW - seconds_ago, observed_at=None)
     fleet = build_fleet(pool, FRESH)
@@ -172,7 +177,7 @@ def look_at_unknown(seconds_ago: float, routes: dict[str, Route]) -> Routing:
         pytest.param(15, {}, 0, id="but no newcomer that nobody has ever heard"),
     ],
 )
-def test_a_replica_that_is_not_observed(seconds_ago: float, routes: dict[str, Route], weight: int) -> None:
+def test_a_replica_that_is_not_observed(seconds_ago: float, routes: dict[str, CurrentEndpoint], weight: int) -> None:
     assert look_at_unknown(seconds_ago, routes).weights["pool-1"] == weight
 
 
@@ -197,14 +202,14 @@ def lags(*lags_ledgers: int) -> Any:
 
 def test_the_lag_of_the_day_changes_no_weight() -> None:
     before = decide(lags(0, 1, 2000, 3000))
-    routes = {one.pod: Route(one.uid, one.weight, one.freshness) for one in before.endpoints}
+    routes = {one.pod: CurrentEndpoint(one.uid, one.weight, one.freshness) for one in before.endpoints}
     assert decide(lags(1, 0, 3000, 2000), routes, may_shift=True).weights == before.weights
 
 
 def test_a_change_of_class_or_of_who_serves_shifts_weights_before_an_update_is_due() -> None:
     seen = lags(0, 1, 2000, 3000)
-    routes = {one.pod: Route(one.uid, one.weight, one.freshness) for one in decide(seen).endpoints}
-    first = {one.pod: Route(one.uid, 1, one.freshness) for one in decide(seen).endpoints}
+    routes = {one.pod: CurrentEndpoint(one.uid, one.weight, one.freshness) for one in decide(seen).endpoints}
+    first = {one.pod: CurrentEndpoint(one.uid, 1, one.freshness) for one in decide(seen).endpoints}
     assert decide(seen, first, may_shift=False).weights == dict.fromkeys(routes, 1)
     told = [row.model_copy(update={"replica_class": LAGGING}) for row in seen.pool.status.replica_weights]
     status = seen.pool.status.model_copy(update={"replica_weights": tuple(told)})

@@ -10,13 +10,14 @@ import pytest
 
 from controller.observed import reasons
 from controller.observed.observed import Capabilities
-from controller.routing.routing import Ground
+from controller.routing.routing import RoutingBasis
 from controller.shards import shards_problems
 from controller.shards.shards import ShardProblem
-from controller.status.autoscaling import judge_autoscaling
-from controller.status.conditions import Judgement, PoolFacts, judge
+from controller.status.autoscaling import compute_autoscaling
+from controller.status.conditions import DesiredCondition, PoolFacts, judge
+from controller.status.core_requests import judge_requests
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
-from readpool.pool.status import Verdict
+from readpool.pool.status import ConditionStatus
 from tests.unit.observed_pools import EVERYTHING, NOW, build_pool, observe
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "readonlypool.md").read_text(encoding="utf-8")
@@ -58,21 +59,21 @@ CONDITIONS = [tuple(row[:3]) for row in list_rows("Conditions")]
 
 
 OF_SNAPSHOTS = (
-    (Verdict.TRUE, reasons.SNAPSHOT_READY),
-    (Verdict.UNKNOWN, reasons.NO_SNAPSHOT_YET),
-    (Verdict.FALSE, reasons.SNAPSHOT_UNUSABLE),
-    (Verdict.FALSE, reasons.SNAPSHOT_FAILED),
-    (Verdict.FALSE, reasons.SNAPSHOT_CONTROLLER_MISSING),
-    (Verdict.FALSE, reasons.SNAPSHOT_API_MISSING),
-    (Verdict.FALSE, reasons.PAUSED),
+    (ConditionStatus.TRUE, reasons.SNAPSHOT_READY),
+    (ConditionStatus.UNKNOWN, reasons.NO_SNAPSHOT_YET),
+    (ConditionStatus.FALSE, reasons.SNAPSHOT_UNUSABLE),
+    (ConditionStatus.FALSE, reasons.SNAPSHOT_FAILED),
+    (ConditionStatus.FALSE, reasons.SNAPSHOT_CONTROLLER_MISSING),
+    (ConditionStatus.FALSE, reasons.SNAPSHOT_API_MISSING),
+    (ConditionStatus.FALSE, reasons.PAUSED),
 )
 OF_VOLUMES = (
-    (Verdict.TRUE, reasons.ENOUGH_SPACE),
-    (Verdict.TRUE, reasons.VOLUMES_GROWING),
-    (Verdict.UNKNOWN, reasons.NOT_OBSERVED),
-    (Verdict.FALSE, reasons.CANNOT_GROW),
-    (Verdict.FALSE, reasons.AT_MAX_SIZE),
-    (Verdict.FALSE, reasons.PAUSED),
+    (ConditionStatus.TRUE, reasons.ENOUGH_SPACE),
+    (ConditionStatus.TRUE, reasons.VOLUMES_GROWING),
+    (ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED),
+    (ConditionStatus.FALSE, reasons.CANNOT_GROW),
+    (ConditionStatus.FALSE, reasons.AT_MAX_SIZE),
+    (ConditionStatus.FALSE, reasons.PAUSED),
 )
 
 
@@ -85,10 +86,10 @@ def list_autoscaling() -> Iterator[Any]:
         status = {"conditions": [{"type": "Ready", "status": ready}]}
         children = {ObjectKey(SCALED_OBJECT, "default", "pool"): {"metadata": {"name": "pool"}, "status": status}}
         seen = observe(build_pool(replicas=3, **spec), children=children, capabilities=capabilities)
-        yield judge_autoscaling(seen if other is None else type(seen)(seen.pool, {}, other_scaled_object=other))
+        yield compute_autoscaling(seen if other is None else type(seen)(seen.pool, {}, other_scaled_object=other))
     paused: dict[str, Any] = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
     children = {ObjectKey(SCALED_OBJECT, "default", "pool"): paused}
-    yield judge_autoscaling(observe(build_pool(replicas=3), children=children))
+    yield compute_autoscaling(observe(build_pool(replicas=3), children=children))
 
 
 def list_facts() -> Iterator[PoolFacts]:
@@ -96,18 +97,19 @@ def list_facts() -> Iterator[PoolFacts]:
     refused = ("InvalidConfiguration", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
     stalls = [(reason, "x") for reason in refused]
     variants: list[dict[str, Any]] = [
-        *({"ground": ground} for ground in Ground),
+        *({"ground": ground} for ground in RoutingBasis),
         *({"stalled": stall} for stall in (None, *stalls)),
         *({"shard_problems": (ShardProblem(reason, "x"),)} for reason in OF_SHARDS),
         *({"fresh": fresh} for fresh in (0, 1, 3)),
         *({"has_alerts": has_alerts, "shard_problems": ()} for has_alerts in (True, False)),
-        *({"autoscaling": judgement} for judgement in list_autoscaling()),
+        *({"autoscaling": desired} for desired in list_autoscaling()),
         *({name: value} for name, value in (("ready", 1), ("present", 4), ("outdated", 1), ("serving", 0))),
         *({name: True} for name in ("is_applying", "is_paused", "is_halted")),
         {"failing": ("PrometheusRule pool: no",)},
-        *({"snapshots": Judgement("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
-        *({"growth": Judgement("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
+        *({"snapshots": DesiredCondition("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
+        *({"growth": DesiredCondition("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
         {"has_query_server": False},
+        {"resources": judge_requests(build_pool().spec)},
         {"core_too_old": "x", "fresh": 0},
         {"lacks_gateway_api": True},
         {"refused_route": "x"},
@@ -115,7 +117,7 @@ def list_facts() -> Iterator[PoolFacts]:
     ]
     silent = [{}, {"is_observed": False}, {"is_observed": False, "silent_since": NOW}]
     fine: dict[str, Any] = dict.fromkeys(("wanted", "present", "ready", "fresh", "fresh_enough", "serving"), 3)
-    fine |= {"outdated": 0, "ground": Ground.CLASSES, "autoscaling": next(list_autoscaling())}
+    fine |= {"outdated": 0, "ground": RoutingBasis.CLASSES, "autoscaling": next(list_autoscaling())}
     for variant, silence in product(variants, silent):
         yield PoolFacts(**(fine | variant | silence))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.observed.observed import Capabilities, ObservedPool
-from controller.status.autoscaling import is_scaled_by_us, judge_autoscaling
+from controller.status.autoscaling import compute_autoscaling, is_scaled_by_us
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
 from tests.unit.observed_pools import build_pool, observe
 
@@ -53,33 +53,33 @@ def annotated(**annotations: str) -> ObservedPool:
 
 @pytest.mark.parametrize("text", ["true", "1", "T", "", "yes", "off"])
 def test_a_pause_by_an_annotation_of_kedas_is_said(text: str) -> None:
-    judgement = judge_autoscaling(annotated(paused=text))
-    assert (judgement.status, judgement.reason) == ("False", "ScaledObjectPaused")
-    assert "autoscaling.keda.sh/paused on the ScaledObject" in judgement.message
+    desired = compute_autoscaling(annotated(paused=text))
+    assert (desired.status, desired.reason) == ("False", "ScaledObjectPaused")
+    assert "autoscaling.keda.sh/paused on the ScaledObject" in desired.message
 
 
 @pytest.mark.parametrize("text", ["false", "0", "F"])
 def test_a_pause_that_is_taken_back_is_none(text: str) -> None:
     for one in (annotated(paused=text), annotated(paused_scale_in=text), annotated(other="true")):
-        judgement = judge_autoscaling(one)
-        assert (judgement.status, judgement.reason) == ("True", "ScaledByKeda")
-        assert "paused" not in judgement.message
+        desired = compute_autoscaling(one)
+        assert (desired.status, desired.reason) == ("True", "ScaledByKeda")
+        assert "paused" not in desired.message
 
 
 def test_a_pause_at_a_number_of_replicas_is_said_with_the_number() -> None:
-    judgement = judge_autoscaling(annotated(paused_replicas="4", paused="false"))
-    assert judgement.reason == "ScaledObjectPaused"
-    assert "keeps the pool at 4 replicas" in judgement.message
+    desired = compute_autoscaling(annotated(paused_replicas="4", paused="false"))
+    assert desired.reason == "ScaledObjectPaused"
+    assert "keeps the pool at 4 replicas" in desired.message
 
 
 def test_a_pause_of_one_way_is_said_beside_who_scales() -> None:
-    judgement = judge_autoscaling(annotated(paused_scale_in="true"))
-    assert (judgement.status, judgement.reason) == ("True", "ScaledByKeda")
-    assert "paused-scale-in: replicas are not removed" in judgement.message
+    desired = compute_autoscaling(annotated(paused_scale_in="true"))
+    assert (desired.status, desired.reason) == ("True", "ScaledByKeda")
+    assert "paused-scale-in: replicas are not removed" in desired.message
 
 
 @pytest.mark.parametrize(("observed", "is_ours", "said"), AUTOSCALING.values(), ids=AUTOSCALING.keys())
 def test_who_scales_the_pool(observed: ObservedPool, is_ours: bool, said: tuple[str, str]) -> None:
-    judgement = judge_autoscaling(observed)
+    desired = compute_autoscaling(observed)
     assert is_scaled_by_us(observed) is is_ours
-    assert (judgement.status, judgement.reason) == said
+    assert (desired.status, desired.reason) == said

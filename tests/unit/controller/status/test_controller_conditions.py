@@ -7,15 +7,15 @@ import pytest
 
 from controller.observed import reasons
 from controller.replicas.replicas import read_replicas
-from controller.routing.routing import Ground
+from controller.routing.routing import RoutingBasis
 from controller.shards.shards import ShardProblem
-from controller.status.conditions import Judgement, PoolFacts, judge, merge_conditions
+from controller.status.conditions import DesiredCondition, PoolFacts, judge, merge_conditions
 from controller.status.plan_facts import list_kept_conditions
 from readpool.pool.scalars import to_timestamp
-from readpool.pool.status import Condition, Verdict
+from readpool.pool.status import Condition, ConditionStatus
 from tests.unit.observed_pools import NOW, UNKNOWN, build_fleet, build_pool, build_view, observe
 
-BY_KEDA = Judgement("Autoscaling", Verdict.TRUE, reasons.SCALED_BY_KEDA, "by KEDA")
+BY_KEDA = DesiredCondition("Autoscaling", ConditionStatus.TRUE, reasons.SCALED_BY_KEDA, "by KEDA")
 FINE = PoolFacts(
     wanted=5,
     present=5,
@@ -24,7 +24,7 @@ FINE = PoolFacts(
     fresh=5,
     fresh_enough=5,
     serving=5,
-    ground=Ground.CLASSES,
+    ground=RoutingBasis.CLASSES,
     autoscaling=BY_KEDA,
 )
 PROBLEM = ShardProblem("ShardMissing", "stellar.org/shard-id: missing", "pool-1")
@@ -130,38 +130,38 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
     "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerUnreachable", SINCE)),
     "the scaler has not spoken": ({"is_observed": False}, "Fresh", ("Unknown", "NotObserved", NOT_YET)),
     "weights stay": (
-        SILENT | {"ground": Ground.KEPT},
+        SILENT | {"ground": RoutingBasis.KEPT},
         "Routing",
         ("Unknown", "ScalerUnreachable", f"{SINCE}; keeping the last weights of 5 of 5 replicas"),
     ),
     "weights are neutral": (
-        SILENT | {"ground": Ground.NEUTRAL},
+        SILENT | {"ground": RoutingBasis.NEUTRAL},
         "Routing",
         ("Unknown", "ScalerUnreachable", f"{SINCE}; routing equally to all 5 replicas that are ready"),
     ),
     "weights are neutral before anything was said": (
-        {"is_observed": False, "ground": Ground.NEUTRAL},
+        {"is_observed": False, "ground": RoutingBasis.NEUTRAL},
         "Routing",
         ("Unknown", "NotObserved", f"{NOT_YET}; routing equally to all 5 replicas that are ready"),
     ),
     "readers have nobody fresh": (
-        {"ground": Ground.NONE_FRESH, "serving": 2},
+        {"ground": RoutingBasis.NONE_FRESH, "serving": 2},
         "Routing",
         ("False", "NoneFresh", "No replica is fresh; routing to all 2 replicas that respond"),
     ),
     "readers have nobody that answers": (
-        {"ground": Ground.NONE_REACHABLE},
+        {"ground": RoutingBasis.NONE_REACHABLE},
         "Routing",
         ("False", "NoneReachable", "No replica reachable; routing to all 5 replicas that are ready"),
     ),
     "readers have nobody": ({"serving": 0}, "Routing", ("False", "NoEndpoints", "No replica can receive traffic")),
     "all alike": (
-        {"ground": Ground.ALIKE},
+        {"ground": RoutingBasis.ALIKE},
         "Routing",
         ("True", "EqualWeights", "Routing to 5 of 5 replicas equally; loadBalancing is disabled"),
     ),
     "weights are paused": (
-        {"ground": Ground.PAUSED},
+        {"ground": RoutingBasis.PAUSED},
         "Routing",
         ("Unknown", "Paused", "spec.paused is true; keeping the last weights of 5 of 5 replicas"),
     ),
@@ -213,7 +213,9 @@ def test_of_many_problems_with_shards_five_are_told_and_the_rest_counted() -> No
     assert message.endswith("; and 3 more")
 
 
-def condition(kind: str = "Fresh", status: Verdict = Verdict.TRUE, reason: str = "A", message: str = "a") -> Condition:
+def condition(
+    kind: str = "Fresh", status: ConditionStatus = ConditionStatus.TRUE, reason: str = "A", message: str = "a"
+) -> Condition:
     return Condition(type=kind, status=status, reason=reason, message=message, last_transition_time=to_timestamp(NOW))
 
 
@@ -222,37 +224,40 @@ def condition(kind: str = "Fresh", status: Verdict = Verdict.TRUE, reason: str =
     [
         pytest.param([], NOW + 9, id="a condition that is new"),
         pytest.param([condition()], NOW, id="the same status, whatever reason and message say"),
-        pytest.param([condition(status=Verdict.FALSE)], NOW + 9, id="another status"),
+        pytest.param([condition(status=ConditionStatus.FALSE)], NOW + 9, id="another status"),
         pytest.param([condition("Ready")], NOW + 9, id="another condition"),
     ],
 )
 def test_the_time_of_a_condition_is_that_of_its_status(last: list[Condition], at: float) -> None:
-    judgement = Judgement("Fresh", Verdict.TRUE, "B", "b")
-    (merged,) = merge_conditions([judgement], last, 7, NOW + 9)
+    desired = DesiredCondition("Fresh", ConditionStatus.TRUE, "B", "b")
+    (merged,) = merge_conditions([desired], last, 7, NOW + 9)
     assert merged.last_transition_time == to_timestamp(at)
     assert (merged.reason, merged.message, merged.observed_generation) == ("B", "b", 7)
 
 
 def test_what_the_scaler_told_stands_while_it_has_not_been_heard_yet() -> None:
-    judgements = [Judgement("Fresh", Verdict.UNKNOWN, "B", "b"), Judgement("Ready", Verdict.FALSE, "B", "b")]
-    fresh, ready = merge_conditions(judgements, [condition(), condition("Ready")], 7, NOW + 9, ("Fresh", "Routing"))
-    assert (fresh.status, fresh.reason, fresh.observed_generation) == (Verdict.TRUE, "A", 7)
-    assert (ready.status, ready.reason) == (Verdict.FALSE, "B")
-    (first,) = merge_conditions(judgements[:1], [], 7, NOW, ("Fresh",))
+    desired = [
+        DesiredCondition("Fresh", ConditionStatus.UNKNOWN, "B", "b"),
+        DesiredCondition("Ready", ConditionStatus.FALSE, "B", "b"),
+    ]
+    fresh, ready = merge_conditions(desired, [condition(), condition("Ready")], 7, NOW + 9, ("Fresh", "Routing"))
+    assert (fresh.status, fresh.reason, fresh.observed_generation) == (ConditionStatus.TRUE, "A", 7)
+    assert (ready.status, ready.reason) == (ConditionStatus.FALSE, "B")
+    (first,) = merge_conditions(desired[:1], [], 7, NOW, ("Fresh",))
     assert first.reason == "B"
 
 
 @pytest.mark.parametrize(
     ("is_heard", "since", "ground", "kept"),
     [
-        pytest.param(True, None, Ground.CLASSES, (), id="the scaler is heard"),
-        pytest.param(False, None, Ground.KEPT, ("Fresh", "Routing"), id="it is not heard yet"),
-        pytest.param(False, None, Ground.NEUTRAL, ("Fresh",), id="it is not heard yet, and nobody had a weight"),
-        pytest.param(True, NOW, Ground.KEPT, (), id="it is silent"),
+        pytest.param(True, None, RoutingBasis.CLASSES, (), id="the scaler is heard"),
+        pytest.param(False, None, RoutingBasis.KEPT, ("Fresh", "Routing"), id="it is not heard yet"),
+        pytest.param(False, None, RoutingBasis.NEUTRAL, ("Fresh",), id="it is not heard yet, and nobody had a weight"),
+        pytest.param(True, NOW, RoutingBasis.KEPT, (), id="it is silent"),
     ],
 )
 def test_which_conditions_stand_after_our_start(
-    is_heard: bool, since: float | None, ground: Ground, kept: tuple[str, ...]
+    is_heard: bool, since: float | None, ground: RoutingBasis, kept: tuple[str, ...]
 ) -> None:
     pool = build_pool()
     seen = observe(pool, fleet=build_fleet(pool) if is_heard else None, fleet_silent_since=since)

@@ -24,7 +24,7 @@ DETAILS: dict[str, tuple[Any, bool]] = {
 def test_a_namespace_that_is_being_deleted_is_told_from_a_right_that_is_missing(details: Any, is_ending: bool) -> None:
     status = {"kind": "Status", "reason": "Forbidden", "message": "no", "details": details}
     error = parse_error(403, json.dumps(status).encode(), None)
-    assert (error.reason, error.is_of_ending_namespace, error.is_for_good) == ("Forbidden", is_ending, True)
+    assert (error.reason, error.is_of_ending_namespace, error.is_permanent) == ("Forbidden", is_ending, True)
 
 
 JSON = st.recursive(

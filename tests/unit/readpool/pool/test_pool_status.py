@@ -10,11 +10,11 @@ from readpool.pool.scalars import to_timestamp
 from readpool.pool.spec import parse_pool
 from readpool.pool.status import (
     Condition,
+    ConditionStatus,
     LedgerRange,
     PoolStatus,
     ReplicaWeight,
     ShardOfReplica,
-    Verdict,
     dump_status,
 )
 from readpool.replica_class import ReplicaClass
@@ -37,13 +37,13 @@ FULL_STATUS = PoolStatus(
     conditions=(
         Condition(
             type="Ready",
-            status=Verdict.TRUE,
+            status=ConditionStatus.TRUE,
             reason="AllFresh",
             message="Five of five.",
             last_transition_time=AT,
             observed_generation=3,
         ),
-        Condition(type="Fresh", status=Verdict.UNKNOWN, reason="ScalerGone", last_transition_time=AT),
+        Condition(type="Fresh", status=ConditionStatus.UNKNOWN, reason="ScalerGone", last_transition_time=AT),
     ),
     replica_weights=(
         ReplicaWeight(

@@ -7,10 +7,10 @@ import pytest
 
 from bench.policy import contenders as c
 from bench.policy.days import DayResult, compute_figure, live_day
-from bench.policy.ours import make_weigh
 from bench.policy.rivals import FixedSize
 from bench.policy.verdict import compute_needed_hours, find_worst_seeds, format_table, mix_fixed
 from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.scaling import make_weigh
 from readpool.replica_class import ReplicaClass
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.measures import Measures

@@ -10,9 +10,9 @@ from bench.policy import contenders as c
 from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.days import DayResult
 from bench.policy.front import FAMILIES, Point, build_front, find_behind, format_front, list_names
-from bench.policy.ours import make_weigh
 from bench.policy.rivals import FixedSize
 from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.scaling import make_weigh
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import LOOP_SECONDS, Oddities, Span, draw_oddities

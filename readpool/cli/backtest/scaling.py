@@ -16,6 +16,7 @@ from scaler.policy.shared_database import DATABASE_STOPPED
 from scaler.standing.freshness import ReplicaStanding
 from scaler.standing.tip import Tip
 
+_STALE_POLLS = 3
 _BEHIND, _MOVES = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP), 0.02
 _STOPPED = MissingGround(DATABASE_STOPPED, "all stand at one ledger")
 UNBOUND_TOLERANCE = replace(DEFAULT_SCALE_UP, tolerance=0.0), replace(DEFAULT_SCALE_DOWN, tolerance=0.0)
@@ -110,7 +111,7 @@ def make_weigh(settings: WeightSettings, *, heeds_doubts: bool = True) -> Weigh:
             sight.replica_class,
             sight.lag_ledgers,
             last_weight,
-            is_stale=sight.failed >= 3,
+            is_stale=sight.failed >= _STALE_POLLS,
             has_ledgers=sight.ledger > 0,
             is_doubted=heeds_doubts and sight.is_doubted,
         )

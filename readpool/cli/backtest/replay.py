@@ -1,0 +1,125 @@
+"""Replays a reconstructed past for one setting: the real policy scales it, the real weights share its readers."""
+
+from dataclasses import dataclass, field, replace
+
+from controller.routing.weights import WeightSettings
+from readpool.cli.backtest.history import Setting
+from readpool.cli.backtest.reconstruction import Reconstruction
+from readpool.cli.backtest.scaling import Blindness, OurScaling, make_weigh
+from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.day import PoolDay, View
+from readpool.simulator.day.measures import Measures
+from readpool.simulator.day.oddities import DAY_SECONDS
+from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEP_SECONDS
+from scaler.policy.policy import Bounds, PolicySettings
+
+_QUIET_SYNC_SECONDS = 60.0
+"""The HPA looks every 15 s. While all replicas are fresh and nothing changes, every fourth look comes to the same."""
+_STEPS_PER_DAY = int(DAY_SECONDS / STEP_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class DayOutcome:
+    """One day of a replay, or what was observed on it; a part of a day where the history ends in one.
+
+    Attributes:
+        hours: of the day.
+        replica_hours: paid for.
+        below_hours: with fewer fresh replicas than the pool's own target.
+    """
+
+    hours: float
+    replica_hours: float
+    below_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one setting came to: figures a day, shares 0 to 1 of all reads."""
+
+    setting: Setting
+    replica_hours: float
+    below_hours: float
+    stale_share: float
+    failed_share: float
+    scalings: float
+    days: tuple[DayOutcome, ...]
+
+
+@dataclass(slots=True)
+class _DailyMeasures(Measures):
+    """Keeps what each day came to."""
+
+    days: list[DayOutcome] = field(default_factory=list)
+    steps: int = 0
+    _last: tuple[int, float, float] = (0, 0.0, 0.0)
+
+    def note_step(self, fresh: int, target: int, replicas: int, demand: float) -> None:
+        """Add one step, and end the day where it ends."""
+        Measures.note_step(self, fresh, target, replicas, demand)
+        self.steps += 1
+        if self.steps % _STEPS_PER_DAY == 0:
+            self.end_day()
+
+    def end_day(self) -> None:
+        """Keep what came since the last day ended."""
+        steps, hours, below = self._last
+        if self.steps > steps:
+            self.days.append(
+                DayOutcome(
+                    (self.steps - steps) * STEP_SECONDS / 3600,
+                    self.replica_hours - hours,
+                    (self.seconds_below - below) / 3600,
+                )
+            )
+        self._last = self.steps, self.replica_hours, self.seconds_below
+
+
+@dataclass(slots=True)
+class _PatientScaling:
+    """Asks less often while every replica is fresh and nothing changes."""
+
+    scaling: OurScaling
+    asked_at: float = -_QUIET_SYNC_SECONDS
+    seen: tuple[ReplicaClass, ...] = ()
+    size: int = -1
+
+    def sync(self, view: View) -> int:
+        """Return how many replicas there are to be."""
+        seen = tuple(sight.replica_class for sight in view.sights.values())
+        is_quiet = seen == self.seen and view.replicas == self.size == len(seen)
+        if is_quiet and view.now - self.asked_at < _QUIET_SYNC_SECONDS and set(seen) == {ReplicaClass.FRESH}:
+            return view.replicas
+        self.asked_at, self.seen = view.now, seen
+        self.size = self.scaling.sync(view)
+        return self.size
+
+    def restart(self, now: float) -> None:
+        """Forget what a scaler forgets when it is started anew."""
+        self.scaling.restart(now)
+
+
+def replay(past: Reconstruction, setting: Setting) -> Outcome:
+    """Replay the past with a setting; fresh and stale mean what they mean by the pool's own."""
+    bounds = Bounds(setting.minimum, setting.target, setting.maximum)
+    knows_load = past.known_share > 0 and past.borne.requests > 0
+    settings = PolicySettings(
+        bounds, learned_requests_per_replica=BORNE_PER_REPLICA if past.borne.is_measured else None
+    )
+    scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
+    day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)
+    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)))
+    measures = pool.measures = _DailyMeasures()
+    pool.live()
+    measures.end_day()
+    days = len(day.traffic) / _STEPS_PER_DAY
+    reads = measures.reads or 1.0
+    return Outcome(
+        setting,
+        measures.replica_hours / days,
+        measures.seconds_below / 3600 / days,
+        measures.stale_reads / reads,
+        measures.failed_reads / reads,
+        measures.scalings / days,
+        tuple(measures.days),
+    )

@@ -1,0 +1,61 @@
+"""When nothing can happen: every replica is in step, keeps pace for its share of the reads, and no fault is due.
+
+Most steps of most days are like that. The model takes them in a few assignments, and comes to the same figures.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.oddities import Span
+from readpool.simulator.day.replica import FULL_SPEED, NETWORK_RATE, READS_AT_FULL_USE, ModelReplica
+from readpool.simulator.day.sight import Sight
+
+_LEAST_SPEED = 1.001 * NETWORK_RATE / FULL_SPEED
+"""Of its speed a replica needs this to apply a ledger in each of the network's; the rest is for reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """Nothing happens before `until`, in seconds from midnight, at no more than `most_demand` reads/s."""
+
+    until: float
+    most_demand: float
+
+
+NO_CALM = Calm(-inf, 0.0)
+
+
+def find_calm(
+    replicas: Sequence[ModelReplica],
+    sights: Mapping[str, Sight],
+    weights: Mapping[str, int],
+    tip: int,
+    due: float,
+) -> Calm:
+    """Find how long all stays calm: at most until `due`, when the next thing of the day happens."""
+    if len(sights) != len(replicas) or len(weights) != len(replicas) or not replicas:
+        return NO_CALM
+    total, most = sum(weights.values()), inf
+    for replica in replicas:
+        sight, weight = sights.get(replica.name), weights.get(replica.name, 0)
+        if sight is None or not weight or replica.ledger != tip or replica.fault is not None or replica.loops_at != inf:
+            return NO_CALM
+        if sight.replica_class is not ReplicaClass.FRESH or not sight.is_quiet or sight.ledger != tip:
+            return NO_CALM
+        most = min(most, READS_AT_FULL_USE * (replica.speed - _LEAST_SPEED) * total / weight)
+    if len(set(weights.values())) > 1:
+        return NO_CALM  # a share that is still to move
+    return Calm(due, most)
+
+
+def find_due(now: float, spans: Iterable[Span], moments: Iterable[float]) -> float:
+    """Find when the next span begins or a moment comes; `now` where one of the spans holds."""
+    due = min(moments, default=inf)
+    for span in spans:
+        if span.holds(now):
+            return now
+        if span.start > now:
+            due = min(due, span.start)
+    return due
