@@ -42,6 +42,9 @@ _REQUESTS = (2 * _STREAMS.caller, 100.0)
 _AT_ONCE = 8192
 """More than all of these, so that no one is refused for what others hold."""
 _LAST_ANSWERS_SECONDS = 0.5
+_STREAM_SECONDS = 600.0
+"""Of a connection where client certificates are required: one whose authority is gone ends then, or a minute later."""
+_GRACE_SECONDS = 60.0
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
     ("grpc.max_receive_message_length", 256 * 1024),  # the names of thousands of pools, in turn
@@ -63,14 +66,25 @@ class EdsServer:
     """
 
     def __init__(
-        self, listen: HostPort, store: EdsStore, tls: TlsFiles | None = None, stats: EdsStats | None = None
+        self,
+        listen: HostPort,
+        store: EdsStore,
+        tls: TlsFiles | None = None,
+        stats: EdsStats | None = None,
+        *,
+        stream_seconds: float = _STREAM_SECONDS,
+        grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
         self.stats = stats or EdsStats()
         refusals = Refusals(self.stats.refused_callers)
         self.service = EdsService(store, self.stats, Budget("names", _NAMES), refusals)
         bans = Bans()
         guards = [_build_guard(refusals, bans), *list_guards(tls)]
-        self._server = grpc.aio.server(interceptors=guards, options=_OPTIONS, maximum_concurrent_rpcs=_AT_ONCE)
+        options = [*_OPTIONS]
+        if tls is not None and tls.client_ca is not None:
+            options.append(("grpc.max_connection_age_ms", round(stream_seconds * 1000)))
+            options.append(("grpc.max_connection_age_grace_ms", round(grace_seconds * 1000)))
+        self._server = grpc.aio.server(interceptors=guards, options=options, maximum_concurrent_rpcs=_AT_ONCE)
         eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
         reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
         self.port = _listen(self._server, listen, tls)

@@ -3,12 +3,17 @@
 What is installed is then what was signed, whatever a tag points at later.
 """
 
+import json
 import re
 from collections.abc import Mapping
 
+import yaml
+
 from devtools.release.archive import pack
+from devtools.release.values_table import build_values_table
 from devtools.release.versions import to_chart_version
 
+_SOURCE = "https://github.com/readpool/readpool"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -33,6 +38,9 @@ def package_chart(
     filled = dict(files)
     filled["Chart.yaml"] = _set(files["Chart.yaml"], "version", to_chart_version(version))
     filled["Chart.yaml"] = _set(filled["Chart.yaml"], "appVersion", f'"{version}"')
+    table = build_values_table(yaml.safe_load(files["values.yaml"]), json.loads(files["values.schema.json"]))
+    links = files["README.md"].decode().replace("](../../", f"]({_SOURCE}/blob/main/")
+    filled["README.md"] = f"{links.rstrip()}\n\n{table}".encode()
     for field, value in (("repository", repository), ("digest", f'"{digest}"' if digest else "")):
         if value:
             filled["values.yaml"] = _set(filled["values.yaml"], field, value, indent="  ")

@@ -13,6 +13,11 @@ from click.shell_completion import CompletionItem
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: run the scaler."),
     "controller": ("controller.__main__", "controller", "Reconcile ReadOnlyPools: run the controller."),
+    "certificates": (
+        "readpool.certificates.__main__",
+        "certificates",
+        "Issue and renew the certificates of an installation.",
+    ),
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),
     "top": ("readpool.cli.fleets.top", "top", "Show what a scaler sees, live."),
@@ -28,7 +33,7 @@ COMMANDS = {
     "simulate": ("readpool.cli.simulate", "simulate", "Run a simulated Stellar Core, for tests and trials."),
     "completion": ("readpool.cli.completion", "completion", "Print the completion script of a shell."),
 }
-_PROGRAMS = frozenset({"scaler", "controller"})
+_PROGRAMS = frozenset({"scaler", "controller", "certificates"})
 
 
 class LazyGroup(click.Group):

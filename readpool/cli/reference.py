@@ -8,7 +8,7 @@ import click
 
 from readpool.cli.__main__ import COMMANDS, main
 
-ELSEWHERE = frozenset({"scaler", "controller"})
+ELSEWHERE = frozenset({"scaler", "controller", "certificates"})
 """Programs with many flags: docs/configuration.md and docs/controller.md have those."""
 BEGIN, END = "<!-- help: {} -->", "<!-- end of help -->"
 WIDTH = 100

@@ -50,6 +50,7 @@ class ObjectKey(NamedTuple):
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 POD = Kind("", "v1", "pods", "Pod")
 PVC = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+SECRET = Kind("", "v1", "secrets", "Secret")
 SERVICE = Kind("", "v1", "services", "Service")
 STATEFUL_SET = Kind("apps", "v1", "statefulsets", "StatefulSet")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
@@ -65,7 +66,7 @@ POOL = Kind("stellar.org", "v1alpha1", "readonlypools", "ReadOnlyPool")
 
 KINDS: tuple[Kind, ...] = (
     *(CONFIG_MAP, POD, PVC, SERVICE, STATEFUL_SET, LEASE, ENDPOINT_SLICE, EVENT, HTTP_ROUTE, SCALED_OBJECT),
-    *(PROMETHEUS_RULE, NETWORK_POLICY, PDB, VOLUME_SNAPSHOT, POOL),
+    *(PROMETHEUS_RULE, NETWORK_POLICY, PDB, SECRET, VOLUME_SNAPSHOT, POOL),
 )
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 

@@ -214,6 +214,30 @@ async def test_with_a_client_ca_only_envoys_with_a_certificate_are_served(store:
     await server.stop()
 
 
+async def test_a_stream_outlives_its_authority_by_minutes_and_without_client_certificates_it_just_lives_on(
+    store: EdsStore, server: EdsServer, tmp_path: Path
+) -> None:
+    old, new = Authority("old"), Authority("new")
+    write_secret(tmp_path, old.issue(), old.root)
+    files = TlsFiles(tmp_path / "tls.crt", tmp_path / "tls.key", tmp_path / "ca.crt", "--eds-tls")
+    guarded = EdsServer(LISTEN, store, files, stream_seconds=1.0, grace_seconds=0.5)
+    await guarded.start()
+    pair = old.issue("envoy")
+    shown = grpc.ssl_channel_credentials(old.root + new.root, pair.key, pair.certificate)
+    async with open_stream(guarded.port, credentials=shown) as stream, open_stream(server.port) as plain:
+        for one in (stream, plain):
+            await one.want("default/a")
+            await one.read()
+        write_secret(tmp_path, new.issue(), new.root)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stream.read()
+        assert await plain.is_quiet()
+    async with open_stream(guarded.port, credentials=shown) as stream:
+        with pytest.raises((grpc.aio.AioRpcError, asyncio.InvalidStateError)):
+            await stream.want("default/a")
+    await guarded.stop()
+
+
 async def test_an_address_in_use_and_files_that_are_missing_are_told_by_their_flags(
     server: EdsServer, store: EdsStore, tmp_path: Path
 ) -> None:

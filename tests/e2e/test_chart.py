@@ -12,11 +12,10 @@ from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedErr
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
 KEDA_TRUSTS = "controller.scalerAuthentication=keda-readpool"
-TLS = ("scaler.tls.enabled=true", "scaler.tls.secretName=scaler-tls", KEDA_TRUSTS)
+OFF = ("tls.mode=off",)
+TLS = ("tls.mode=secret", "scaler.tls.secretName=scaler-tls", KEDA_TRUSTS)
 MUTUAL = (*TLS, "scaler.tls.clientCA.enabled=true", "controller.tls.clientSecretName=controller-tls")
-ISSUER = "scaler.tls.certManager.issuerRef.name=authority"
-ISSUED = ("scaler.tls.enabled=true", "scaler.tls.certManager.enabled=true", ISSUER, KEDA_TRUSTS)
-ISSUED_MUTUAL = (*ISSUED, "scaler.tls.clientCA.enabled=true")
+ISSUED = ("tls.mode=certManager",)
 EXTRAS = (
     *(
         f"{program}.{kind}.enabled=true"
@@ -29,10 +28,12 @@ ROUTED = ("router.enabled=true", "router.pools[0].namespace=stellar", "router.po
 ALONE = ("controller.enabled=false",)
 VARIANTS = [
     pytest.param((), id="defaults"),
+    pytest.param(OFF, id="plain text"),
     pytest.param(TLS, id="TLS"),
     pytest.param(MUTUAL, id="mTLS"),
-    pytest.param((*ISSUED_MUTUAL, *EXTRAS, *ROUTED), id="all of it"),
+    pytest.param((*ISSUED, *EXTRAS, *ROUTED), id="all of it"),
     pytest.param(ROUTED, id="a router"),
+    pytest.param((*ROUTED, *OFF), id="a router in plain text"),
     pytest.param((*EXTRAS, *ALONE), id="the scaler alone"),
     pytest.param(("controller.namespaces={one,two}",), id="some namespaces"),
 ]
@@ -44,7 +45,10 @@ CLUSTER_WIDE = {
     "ClusterRoleBinding",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
+    "ClusterTriggerAuthentication",
 }
+KEDAS = "readpool.readpool-scaler"
+"""What is in KEDA's namespace."""
 SCALER = "readpool-scaler"
 OWN_LABELS = {
     "app.kubernetes.io/name": "readpool",
@@ -70,8 +74,9 @@ def test_its_version_is_that_of_the_package() -> None:
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_container_has_no_rights_beyond_need(helm: Helm, settings: Sequence[str]) -> None:
     pods = list_pods(helm.render(*settings))
-    expected = (2 if ALONE[0] in settings else 4) + (ROUTED[0] in settings)
-    assert len(pods) == expected, "of each program, and of its test; and the router"
+    is_managed = not {OFF[0], TLS[0]} & set(settings)
+    expected = (2 if ALONE[0] in settings else 4) + (ROUTED[0] in settings) + is_managed
+    assert len(pods) == expected, "of each program, and of its test; the router; and who looks after certificates"
     for pod in pods:
         spec = pod["spec"]
         assert spec["enableServiceLinks"] is False
@@ -127,6 +132,7 @@ def test_every_selector_matches_its_own_program_and_nothing_else(
 def test_every_object_carries_the_usual_labels_and_the_namespace(helm: Helm, settings: Sequence[str]) -> None:
     for thing in helm.render(*settings):
         elsewhere = {"one", "two"} if thing["kind"] in {"Role", "RoleBinding"} else set()
+        elsewhere |= {"keda"} if thing["metadata"]["name"] == KEDAS else set()
         expected = {None} if thing["kind"] in CLUSTER_WIDE else {"readpool", *elsewhere}
         assert thing["metadata"].get("namespace") in expected
         assert {
@@ -149,7 +155,7 @@ def test_labels_of_a_user_reach_everything_and_never_replace_ours(helm: Helm) ->
 
 def test_a_new_chart_with_the_same_image_restarts_nothing(helm: Helm) -> None:
     deployments = [o for o in helm.render() if o["kind"] == "Deployment"]
-    assert len(deployments) == 2
+    assert len(deployments) == 3
     assert not [one for one in deployments if "helm.sh/chart" in one["spec"]["template"]["metadata"]["labels"]]
 
 
@@ -233,25 +239,29 @@ def test_the_image_is_of_the_charts_own_version_unless_said_otherwise(helm: Helm
 
 def test_where_the_cluster_chooses_the_user_the_chart_names_none(helm: Helm) -> None:
     users = ("runAsUser", "runAsGroup", "fsGroup")
-    programs = ("scaler", "controller", "router")
+    programs = ("scaler", "controller", "certificates", "router")
     settings = [f"{program}.podSecurityContext.{key}=null" for program in programs for key in users]
     for pod in list_pods(helm.render(*ROUTED, *settings)):
         assert set(pod["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
 
 
-MAY_BE_LONG = ("rbac.", "admissionregistration.")
-"""Groups of kinds whose names may have 253 characters."""
+MAY_BE_LONG = ("rbac.", "admissionregistration.", "keda.sh/")
+"""Groups of kinds whose names may have 253 characters; and Secrets have."""
+
+
+def is_long(thing: Object) -> bool:
+    return thing["kind"] == "Secret" or str(thing["apiVersion"]).startswith(MAY_BE_LONG)
 
 
 def test_no_name_grows_too_long(helm: Helm) -> None:
-    objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, *ROUTED, f"fullnameOverride={'long-' * 12}er")
-    names = [o["metadata"]["name"] for o in objects if not o["apiVersion"].startswith(MAY_BE_LONG)]
+    objects = helm.render(*ISSUED, *EXTRAS, *ROUTED, f"fullnameOverride={'long-' * 12}er")
+    names = [o["metadata"]["name"] for o in objects if not is_long(o)]
     assert 60 <= max(map(len, names)) <= 63
 
 
 def test_a_second_release_in_the_namespace_meets_nothing_of_the_first(helm: Helm) -> None:
     def names(release: str) -> set[tuple[str, str]]:
-        objects = helm.render(*ISSUED_MUTUAL, *EXTRAS, *ROUTED, "crds.install=false", release=release)
+        objects = helm.render(*ISSUED, *EXTRAS, *ROUTED, "crds.install=false", release=release)
         return {(o["kind"], o["metadata"]["name"]) for o in objects}
 
     assert not names("readpool") & names("another")

@@ -14,20 +14,22 @@ CONTROLLER, SCALER = "readpool-controller", "readpool-scaler"
 SOME = "controller.namespaces={one,two}"
 ALONE = "controller.enabled=false"
 SCALER_LABELS = [f"app.kubernetes.io/{k}" for k in ("component=scaler", "instance=readpool", "name=readpool")]
+OFF = "tls.mode=off"
 KEDA_TRUSTS = "controller.scalerAuthentication=keda-readpool"
-TLS = ("scaler.tls.enabled=true", KEDA_TRUSTS)
-GIVEN = (*TLS, "scaler.tls.secretName=given")
-ISSUED = (*TLS, "scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=authority")
+GIVEN = ("tls.mode=secret", "scaler.tls.secretName=given", KEDA_TRUSTS)
+ISSUED = "tls.mode=certManager"
 MUTUAL = "scaler.tls.clientCA.enabled=true"
+ISSUED_SECRETS = {"/scaler-ca": "readpool-scaler-tls", "/client-tls": "readpool-controller-client-tls"}
 VARIANTS = [
     pytest.param((), id="all namespaces"),
     pytest.param((SOME,), id="some namespaces"),
-    pytest.param((*ISSUED, MUTUAL), id="mTLS"),
+    pytest.param((OFF,), id="plain text"),
+    pytest.param((ISSUED,), id="cert-manager"),
 ]
 
 
 def test_the_controller_is_told_who_it_is_and_where_the_scaler_is(helm: Helm) -> None:
-    pod = pod_of(helm.render(), CONTROLLER)
+    pod = pod_of(helm.render(OFF), CONTROLLER)
     assert args_of(pod) == [
         "controller",
         "--telemetry-listen=[::]:8080",
@@ -101,7 +103,10 @@ def test_every_flag_is_one_that_the_program_knows(
 @pytest.mark.parametrize(
     ("settings", "secrets"),
     [
-        pytest.param((), {}, id="off"),
+        pytest.param((OFF,), {}, id="off"),
+        pytest.param((), ISSUED_SECRETS, id="auto"),
+        pytest.param((ISSUED,), ISSUED_SECRETS, id="cert-manager"),
+        pytest.param((KEDA_TRUSTS,), ISSUED_SECRETS, id="auto, and KEDA's side by hand"),
         pytest.param(GIVEN, {"/scaler-ca": "given"}, id="a Secret"),
         pytest.param(
             (*GIVEN, MUTUAL, "controller.tls.clientSecretName=shown"),
@@ -112,17 +117,6 @@ def test_every_flag_is_one_that_the_program_knows(
             (*GIVEN, MUTUAL, "scaler.tls.testClientSecretName=test"),
             {"/scaler-ca": "given", "/client-tls": "test"},
             id="mTLS, with what the test shows",
-        ),
-        pytest.param(ISSUED, {"/scaler-ca": "readpool-scaler-tls"}, id="issued"),
-        pytest.param(
-            (*ISSUED, MUTUAL),
-            {"/scaler-ca": "readpool-scaler-tls", "/client-tls": "readpool-controller-client-tls"},
-            id="issued mTLS",
-        ),
-        pytest.param(
-            (*ISSUED, MUTUAL, "controller.tls.clientSecretName=shown"),
-            {"/scaler-ca": "readpool-scaler-tls", "/client-tls": "shown"},
-            id="issued, but for the client's",
         ),
     ],
 )
@@ -136,34 +130,21 @@ def test_it_calls_the_scaler_as_that_wants_to_be_called(
     assert mounts == secrets
     ours = ("--scaler-ca", "--scaler-cert", "--scaler-key", "--scaler-authentication")
     flags = [argument for argument in args_of(pod) if argument.split("=")[0] in ours]
-    trust = ["--scaler-authentication=keda-readpool", "--scaler-ca=/scaler-ca/ca.crt"] if secrets else []
+    name = "keda-readpool" if KEDA_TRUSTS in settings else "readpool.readpool-scaler"
+    trust = [f"--scaler-authentication={name}", "--scaler-ca=/scaler-ca/ca.crt"] if secrets else []
     shown = ["--scaler-cert=/client-tls/tls.crt", "--scaler-key=/client-tls/tls.key"]
     assert flags == trust + (shown if "/client-tls" in secrets else [])
-
-
-def test_cert_manager_issues_the_controller_a_certificate_of_its_own(helm: Helm) -> None:
-    objects = helm.render(*ISSUED, MUTUAL)
-    spec = find(objects, "Certificate", "readpool-controller-client")["spec"]
-    assert spec["secretName"] == "readpool-controller-client-tls"
-    assert "client auth" in spec["usages"]
-    assert "server auth" not in spec["usages"]
-    assert not [o for o in helm.render(*ISSUED, MUTUAL, ALONE) if o["metadata"]["name"] == "readpool-controller-client"]
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         pytest.param(
-            ("scaler.tls.enabled=true", "scaler.tls.secretName=given"),
+            ("tls.mode=secret", "scaler.tls.secretName=given"),
             "name in controller.scalerAuthentication the ClusterTriggerAuthentication",
             id="KEDA would not trust the scaler of a pool",
         ),
         pytest.param((*GIVEN, MUTUAL), "the controller has no certificate to show to the scaler", id="nothing to show"),
-        pytest.param(
-            (*ISSUED, MUTUAL, "scaler.tls.clientCA.secretName=clients"),
-            "name a Secret with tls.crt and tls.key in controller.tls.clientSecretName",
-            id="issued, but the clients' authority is another",
-        ),
     ],
 )
 def test_half_a_setting_is_refused(helm: Helm, settings: tuple[str, ...], sentence: str) -> None:

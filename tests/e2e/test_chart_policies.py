@@ -114,29 +114,43 @@ def test_the_admission_policy_is_of_all_kinds_that_the_controller_writes_and_of_
     assert [o for o in helm.render(kubernetes="1.29.0") if o["kind"].startswith("Validating")] == []
 
 
-MUTUAL = ("scaler.tls.enabled=true", "scaler.tls.clientCA.enabled=true", "controller.scalerAuthentication=readpool")
-ISSUED = ("scaler.tls.certManager.enabled=true", "scaler.tls.certManager.issuerRef.name=shared")
-GIVEN = ("scaler.tls.secretName=given", "controller.tls.clientSecretName=given")
+KEDA_TRUSTS = "controller.scalerAuthentication=readpool"
+GIVEN = ("tls.mode=secret", "scaler.tls.secretName=given", "controller.tls.clientSecretName=given", KEDA_TRUSTS)
+MUTUAL = (*GIVEN, "scaler.tls.clientCA.enabled=true")
+ISSUED = ("tls.mode=certManager",)
 
 
-def test_the_names_of_clients_become_flags_and_the_charts_own_are_among_them(helm: Helm) -> None:
-    named = "scaler.tls.clientCA.names={keda}"
-    own = "keda,readpool-scaler-client,readpool-controller-client"
-    for settings, names in ((GIVEN, "keda"), (ISSUED, own)):
-        added = read_flags(helm, "scaler", *MUTUAL, *settings, named) - read_flags(helm, "scaler", *MUTUAL, *settings)
-        assert added == {f"--tls-client-names={names}"}
-    issued = {o["spec"]["commonName"] for o in helm.render(*MUTUAL, *ISSUED) if "commonName" in o.get("spec", {})}
-    assert issued == set(own.split(",")) - {"keda"}
-    served = ("controller.eds.enabled=true", "controller.eds.tls.enabled=true", "controller.eds.tls.secretName=given")
-    eds = (*served, "controller.eds.tls.clientCA.enabled=true")
-    added = read_flags(helm, "controller", *eds, "controller.eds.tls.clientCA.names={a,b}")
-    assert added - read_flags(helm, "controller", *eds) == {"--eds-tls-client-names=a,b"}
+def read_names(helm: Helm, program: str, *settings: str) -> list[str]:
+    flag = {"scaler": "--tls-client-names=", "controller": "--eds-tls-client-names="}[program]
+    found = [one.removeprefix(flag) for one in read_flags(helm, program, *settings) if one.startswith(flag)]
+    return found[0].split(",") if found else []
+
+
+def test_callers_are_let_in_by_name_and_those_of_a_user_beside_the_charts_own(helm: Helm) -> None:
+    own = ["readpool-keda.readpool", "readpool-scaler-client.readpool", "readpool-controller.readpool"]
+    named = "scaler.tls.clientCA.names={grafana}"
+    assert read_names(helm, "scaler", "tls.mode=off") == read_names(helm, "scaler", *MUTUAL) == []
+    assert read_names(helm, "scaler", *MUTUAL, named) == ["grafana"]
+    for settings in ((), ISSUED):
+        assert read_names(helm, "scaler", *settings) == own
+        assert read_names(helm, "scaler", *settings, named) == [*own, "grafana"]
+        assert read_names(helm, "scaler", *settings, "controller.enabled=false") == own[:2]
+        envoys = ("controller.eds.enabled=true", "controller.eds.tls.clientCA.names={a,b}")
+        assert read_names(helm, "controller", *settings, *envoys) == ["readpool-router.readpool", "a", "b"]
+    given = ("controller.eds.enabled=true", "controller.eds.tls.secretName=given")
+    demanded = (*GIVEN, *given, "controller.eds.tls.clientCA.enabled=true")
+    assert read_names(helm, "controller", *demanded) == []
+    assert read_names(helm, "controller", *demanded, "controller.eds.tls.clientCA.names={a,b}") == ["a", "b"]
 
 
 def test_the_notes_say_where_anybody_may_call_the_scaler(helm: Helm) -> None:
-    said = "Any pod in the cluster can call the scaler"
-    tls = (*GIVEN, "scaler.tls.enabled=true", "controller.scalerAuthentication=readpool")
-    assert f"{said}, without TLS. " in helm.render_notes()
-    assert f"{said}. " in helm.render_notes(*tls)
-    assert said not in helm.render_notes(*GIVEN, *MUTUAL)
-    assert said not in helm.render_notes("scaler.networkPolicy.enabled=true")
+    said = "any pod in the cluster can call the scaler"
+    plain = helm.render_notes("tls.mode=off")
+    assert "WARNING: tls.mode is off." in plain
+    assert said in plain
+    assert f"{said}. " in helm.render_notes(*GIVEN).lower()
+    closed = helm.render_notes("tls.mode=off", "scaler.networkPolicy.enabled=true")
+    assert "plain text" in closed
+    for settings in ((), ISSUED, MUTUAL, (*GIVEN, "scaler.networkPolicy.enabled=true")):
+        assert said not in helm.render_notes(*settings).lower()
+    assert said not in closed

@@ -9,9 +9,11 @@ from tests.e2e.rendered_chart import Helm, Object, args_of, pod_of
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
-CONTROLLER, SCALER = "readpool-controller", "readpool-scaler"
+CONTROLLER, SCALER, CERTIFICATES = "readpool-controller", "readpool-scaler", "readpool-certificates"
+OFF, ISSUED = "tls.mode=off", "tls.mode=certManager"
 SOME = "controller.namespaces={one,two}"
 ALONE = "controller.enabled=false"
+GIVEN = ("tls.mode=secret", "scaler.tls.secretName=given", "controller.scalerAuthentication=keda")
 VARIANTS = [pytest.param((), id="all namespaces"), pytest.param((SOME,), id="some namespaces")]
 KEPT = ("get", "list", "watch", "create", "patch")
 """What is done to an object that stays as long as its pool; of others, delete as well."""
@@ -95,9 +97,47 @@ def test_the_scaler_may_read_pools_where_there_is_a_controller(
     assert list(list_grants(helm.render(*settings), SCALER)) == grants
 
 
-@pytest.mark.parametrize("settings", VARIANTS)
-def test_nobody_gets_wildcards_secrets_or_a_way_to_more_rights(helm: Helm, settings: tuple[str, ...]) -> None:
+EVENTS = frozenset({"create"})
+LEAVES = ("readpool-scaler-tls", "readpool-scaler-client-tls", "readpool-controller-client-tls")
+KEDAS = "readpool.readpool-scaler"
+
+
+@pytest.mark.parametrize(
+    ("settings", "read", "verbs"),
+    [
+        pytest.param((), ("readpool-ca", *LEAVES), {"get", "update"}, id="auto"),
+        pytest.param((ALONE,), ("readpool-ca", *LEAVES[:2]), {"get", "update"}, id="auto, the scaler alone"),
+        pytest.param((ISSUED,), ("readpool-keda-tls",), {"get"}, id="cert-manager"),
+    ],
+)
+def test_certificates_are_looked_after_by_rights_on_secrets_of_these_names_alone(
+    helm: Helm, settings: tuple[str, ...], read: tuple[str, ...], verbs: set[str]
+) -> None:
     objects = helm.render(*settings)
+    assert list(list_grants(objects, CERTIFICATES)) == [
+        Grant("readpool", "", "secrets", frozenset(verbs), read),
+        Grant("readpool", "events.k8s.io", "events", EVENTS),
+        Grant("keda", "", "secrets", frozenset({"get", "update"}), (KEDAS,)),
+        Grant("keda", "events.k8s.io", "events", EVENTS),
+    ]
+    made = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects if o["kind"] == "Secret"}
+    own = set() if ISSUED in settings else {("readpool", name) for name in read}
+    assert made == own | {("keda", KEDAS)}, "so that it need not create any"
+    assert not [o for o in objects if o["kind"] == "Secret" and "data" in o], "or an upgrade would take it back"
+
+
+@pytest.mark.parametrize("settings", [(OFF,), (ISSUED, "keda.setUp=false"), GIVEN], ids=["off", "issued", "given"])
+def test_where_there_is_nothing_to_look_after_nobody_has_rights_on_secrets(
+    helm: Helm, settings: tuple[str, ...]
+) -> None:
+    objects = helm.render(*settings)
+    assert CERTIFICATES not in {o["metadata"]["name"] for o in objects}
+    assert "Secret" not in {o["kind"] for o in objects}
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+def test_nobody_else_gets_wildcards_secrets_or_a_way_to_more_rights(helm: Helm, settings: tuple[str, ...]) -> None:
+    objects = [o for o in helm.render(*settings) if o["metadata"]["name"] not in {CERTIFICATES, KEDAS}]
     rules = [rule for o in objects if o["kind"] in {"Role", "ClusterRole"} for rule in o["rules"]]
     words = {word for rule in rules for words in rule.values() for word in words}
     assert not words & {"*", "secrets", "pods/exec", "serviceaccounts", "nodes", "bind", "escalate", "impersonate"}
@@ -108,7 +148,7 @@ def test_nobody_gets_wildcards_secrets_or_a_way_to_more_rights(helm: Helm, setti
 
 def test_with_namespaces_named_nothing_is_granted_cluster_wide(helm: Helm) -> None:
     kinds = {o["kind"] for o in helm.render(SOME)}
-    assert not {kind for kind in kinds if kind.startswith("Cluster")}
+    assert {kind for kind in kinds if kind.startswith("Cluster")} == {"ClusterTriggerAuthentication"}
     assert {"Role", "RoleBinding"} <= kinds
 
 
@@ -120,7 +160,9 @@ def test_only_pods_that_ask_the_api_server_get_a_token(helm: Helm, settings: tup
         for o in objects
         if o["kind"] == "Deployment"
     }
+    assert tokens.pop(CERTIFICATES)
     assert tokens == ({SCALER: False} if ALONE in settings else {SCALER: True, CONTROLLER: True})
+    tokens[CERTIFICATES] = True
     tests = [o["spec"]["automountServiceAccountToken"] for o in objects if o["kind"] == "Pod"]
     assert set(tests) == {False}
     accounts = [o for o in objects if o["kind"] == "ServiceAccount"]
@@ -129,7 +171,7 @@ def test_only_pods_that_ask_the_api_server_get_a_token(helm: Helm, settings: tup
 
 
 def test_without_the_controller_there_are_no_rights_at_all(helm: Helm) -> None:
-    objects = helm.render(ALONE)
+    objects = helm.render(ALONE, OFF)
     assert not [o for o in objects if o["apiVersion"].startswith("rbac.authorization.k8s.io")]
     assert not [argument for argument in args_of(pod_of(objects, SCALER)) if "pools" in argument or "names" in argument]
 

@@ -25,9 +25,11 @@ from tests.e2e.rendered_chart import Helm, Object, RefusedError, args_of, find, 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
 ROUTER, CONTROLLER = "readpool-router", "readpool-controller"
+OFF = "tls.mode=off"
 ONE = ("router.enabled=true", "router.pools[0].namespace=stellar", "router.pools[0].name=readers")
 TWO = (*ONE, "router.pools[1].namespace=stellar", "router.pools[1].name=archive")
-TLS = ("controller.eds.tls.enabled=true", "controller.eds.tls.secretName=eds")
+SECRET = ("tls.mode=secret", "scaler.tls.secretName=scaler", "controller.scalerAuthentication=keda")
+TLS = (*SECRET, "controller.eds.tls.secretName=eds")
 MUTUAL = (*TLS, "controller.eds.tls.clientCA.enabled=true", "router.edsClientSecretName=envoys")
 DISCOVERY = "readpool-controller-eds"
 HOST = f"{DISCOVERY}.readpool.svc"
@@ -48,7 +50,7 @@ def read_hosts(objects: list[Object]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("settings", [ONE, TWO], ids=["one pool", "two"])
 def test_envoy_takes_the_flags_and_the_bootstrap(helm: Helm, tmp_path: Path, settings: tuple[str, ...]) -> None:
-    objects, path = helm.render(*settings), tmp_path / "envoy.yaml"
+    objects, path = helm.render(*settings, OFF), tmp_path / "envoy.yaml"
     path.write_text(yaml.safe_dump(read_config(objects)))
     (container,) = pod_of(objects, ROUTER)["containers"]
     flags = [str(path) if word == "/etc/envoy/envoy.yaml" else word for word in container["args"]]
@@ -101,44 +103,6 @@ def test_without_a_router_the_controllers_serve_endpoint_discovery_where_they_ar
     assert not serves()
     assert not serves(*TLS)
     assert serves("controller.eds.enabled=true")
-
-
-@pytest.mark.parametrize(
-    ("settings", "of_controller", "of_router"),
-    [
-        pytest.param(ONE, {}, {}, id="off"),
-        pytest.param((*ONE, *TLS), {"/eds-tls": "eds"}, {"/eds-ca": "eds"}, id="TLS"),
-        pytest.param(
-            (*ONE, *MUTUAL),
-            {"/eds-tls": "eds", "/eds-client-ca": "eds"},
-            {"/eds-ca": "eds", "/eds-client": "envoys"},
-            id="mTLS",
-        ),
-        pytest.param(
-            (*ONE, *MUTUAL, "controller.eds.tls.clientCA.secretName=theirs"),
-            {"/eds-tls": "eds", "/eds-client-ca": "theirs"},
-            {"/eds-ca": "eds", "/eds-client": "envoys"},
-            id="mTLS by another authority",
-        ),
-    ],
-)
-def test_both_sides_have_the_secrets_that_tls_takes(
-    helm: Helm, settings: tuple[str, ...], of_controller: dict[str, str], of_router: dict[str, str]
-) -> None:
-    objects = helm.render(*settings)
-    assert read_secrets(pod_of(objects, CONTROLLER)) == of_controller
-    assert read_secrets(pod_of(objects, ROUTER)) == of_router
-    flags = [one for one in args_of(pod_of(objects, CONTROLLER)) if one.startswith("--eds-tls")]
-    shown = ["--eds-tls-cert=/eds-tls/tls.crt", "--eds-tls-key=/eds-tls/tls.key"]
-    demanded = ["--eds-tls-client-ca=/eds-client-ca/ca.crt"]
-    assert flags == shown * bool(of_router) + demanded * ("/eds-client" in of_router)
-
-
-def read_secrets(pod: Object) -> dict[str, str]:
-    """Read which Secret is mounted where."""
-    secrets = {one["name"]: one["secret"]["secretName"] for one in pod.get("volumes", []) if "secret" in one}
-    mounts = pod["containers"][0].get("volumeMounts", [])
-    return {one["mountPath"]: secrets[one["name"]] for one in mounts if one["name"] in secrets}
 
 
 async def test_it_routes_by_what_a_controller_tells_over_mutual_tls(helm: Helm, tmp_path: Path) -> None:
@@ -270,11 +234,13 @@ def test_the_controllers_policy_lets_the_router_and_named_envoys_subscribe(helm:
         pytest.param((*ONE, "router.telemetry.port=11628"), "are both 11628", id="one port for both"),
         pytest.param((*ONE, "controller.eds.port=8080"), "are both 8080", id="one port of the controller for both"),
         pytest.param(
-            ("controller.eds.tls.enabled=true",),
+            (*SECRET, "controller.eds.tls.enabled=true"),
             "a Secret with tls.crt and tls.key in controller.eds.tls.s",
             id="no TLS",
         ),
-        pytest.param(("controller.eds.tls.clientCA.enabled=true",), "needs controller.eds.tls.enabled=true", id="half"),
+        pytest.param(
+            (*ONE, *SECRET, "controller.eds.tls.clientCA.enabled=true"), "needs controller.eds.tls.enabled", id="half"
+        ),
         pytest.param(
             (*ONE, *TLS, "controller.eds.tls.clientCA.enabled=true"), "the router has no certificate to show", id="bare"
         ),

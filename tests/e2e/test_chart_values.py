@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 LONGEST_SHOWN = 40
-ALONE = "controller.enabled=false"
+ALONE, OFF = "controller.enabled=false", "tls.mode=off"
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "chart.md"
 
 
@@ -86,6 +86,14 @@ def show_default(value: Any) -> str:
         pytest.param(
             "controller.serviceAccount.create=false", ["name an account that exists"], id="no account to run under"
         ),
+        pytest.param("tls.mode=on", ["'auto', 'certManager', 'secret', 'off'"], id="no such mode"),
+        pytest.param("tls.auto.duration=7d", ["'/tls/auto/duration'"], id="days"),
+        pytest.param("keda.setUp=maybe", ["'auto'"], id="neither made nor not"),
+        pytest.param("scaler.tls.enabled=true", ["'/scaler/tls'", "'enabled' not allowed"], id="as it once was"),
+        pytest.param("certificates.telemetry.port=80", ["want 1,024"], id="not for nobody here either"),
+        pytest.param(
+            "certificates.serviceAccount.create=false", ["certificates.serviceAccount.name"], id="no account for it"
+        ),
         pytest.param("scaler.networks.allow={pods}", ["'/scaler/networks/allow/0'"], id="no network"),
         pytest.param("controller.pools.gatewayNamespaces={A_b}", ["gatewayNamespaces/0'"], id="no namespace"),
         pytest.param("controller.networkPolicy.enabled=maybe", ["'auto'"], id="neither on nor off"),
@@ -109,7 +117,7 @@ def test_a_wrong_value_is_refused_by_name(helm: Helm, setting: str, sentences: l
         pytest.param("scaler.pollInterval=0.5", id="a fraction, which --set makes a string"),
         pytest.param("scaler.affinity.nodeAffinity.x=1", id="anything of the cluster's own"),
         pytest.param("scaler.topologySpread=null", id="no spread"),
-        pytest.param("scaler.tls.certManager.issuerRef.group=awspca.example", id="another kind of issuer"),
+        pytest.param("tls.certManager.issuerRef.group=awspca.example", id="another kind of issuer"),
         pytest.param("controller.replicas=0", id="no controller for the moment"),
         pytest.param("gate.image=", id="no gate"),
     ],
@@ -127,22 +135,22 @@ def test_a_switch_takes_its_object_away(helm: Helm) -> None:
     definition = Counter(["CustomResourceDefinition"])
     rights = Counter({"ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 1, "RoleBinding": 1})
     policy = Counter(["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
-    assert list_kinds(helm) == definition + alone + alone + rights + policy
-    assert list_kinds(helm, "controller.admissionPolicy.enabled=false") == definition + alone + alone + rights
-    assert list_kinds(helm, ALONE) == definition + alone
+    assert list_kinds(helm, OFF) == definition + alone + alone + rights + policy
+    assert list_kinds(helm, OFF, "controller.admissionPolicy.enabled=false") == definition + alone + alone + rights
+    assert list_kinds(helm, OFF, ALONE) == definition + alone
     off = ("serviceAccount.create=false", "scaler.podDisruptionBudget.enabled=false", "crds.install=false")
-    assert list_kinds(helm, ALONE, *off) == Counter(["Deployment", "Service", "Pod"])
+    assert list_kinds(helm, OFF, ALONE, *off) == Counter(["Deployment", "Service", "Pod"])
     others = ("controller.serviceAccount.create=false", "controller.serviceAccount.name=there")
-    both = list_kinds(helm, *off, *others, "controller.podDisruptionBudget.enabled=false")
+    both = list_kinds(helm, OFF, *off, *others, "controller.podDisruptionBudget.enabled=false")
     assert both == rights + Counter(["Deployment", "Service", "Pod"] * 2) + policy
     on = ("networkPolicy.enabled=true", "serviceMonitor.enabled=true")
     for program in ("scaler", "controller"):
         added = list_kinds(helm, *(f"{program}.{one}" for one in on)) - list_kinds(helm)
         assert added == Counter(["NetworkPolicy", "ServiceMonitor"])
-    routed = list_kinds(helm, "router.enabled=true", "router.pools[0].namespace=a", "router.pools[0].name=b")
+    routed = list_kinds(helm, OFF, "router.enabled=true", "router.pools[0].namespace=a", "router.pools[0].name=b")
     router = Counter(["Deployment", "Service", "PodDisruptionBudget", "ConfigMap"])
     subscribing = Counter(["Service", "NetworkPolicy"])
-    assert routed - list_kinds(helm) == router + subscribing, "and what is for its subscriptions alone"
+    assert routed - list_kinds(helm, OFF) == router + subscribing, "and what is for its subscriptions alone"
 
 
 def test_a_network_policy_admits_keda_the_test_the_controller_and_prometheus_and_nobody_else(helm: Helm) -> None:
@@ -174,7 +182,7 @@ def test_every_value_is_in_the_schema_with_a_sentence_and_the_other_way_round() 
     leaves = list(list_leaves(VALUES, SCHEMA))
     assert [path for path, _, sentence in leaves if not sentence.endswith(".")] == []
     assert set(SCHEMA["properties"]) - set(VALUES) == {"global"}
-    for program in ("scaler", "controller", "gate", "router", "crds"):
+    for program in ("tls", "keda", "scaler", "controller", "certificates", "gate", "router", "crds"):
         assert set(SCHEMA["properties"][program]["properties"]) == set(VALUES[program])
 
 

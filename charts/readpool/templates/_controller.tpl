@@ -33,17 +33,11 @@ app.kubernetes.io/component: controller-test
 http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{{ int .Values.controller.telemetry.port }}/readyz
 {{- end }}
 
-{{/* "true" where cert-manager issues the controller's certificate: it can, where the servers' authority is the clients'. */}}
-{{- define "readpool.controller.issuesClient" -}}
-{{- $tls := .Values.scaler.tls }}
-{{- if and .Values.controller.enabled $tls.enabled $tls.clientCA.enabled $tls.certManager.enabled (not $tls.clientCA.secretName) (not .Values.controller.tls.clientSecretName) }}true{{ end }}
-{{- end }}
-
 {{/* The Secret with the certificate that the controller shows to the scaler; empty where none is demanded. */}}
 {{- define "readpool.controller.clientSecretName" -}}
-{{- if include "readpool.controller.issuesClient" . }}
+{{- if include "readpool.tls.isManaged" . }}
 {{- include "readpool.controller.fullname" . }}-client-tls
-{{- else if and .Values.scaler.tls.enabled .Values.scaler.tls.clientCA.enabled }}
+{{- else if include "readpool.tls.isMutual" . }}
 {{- .Values.controller.tls.clientSecretName | default .Values.scaler.tls.testClientSecretName }}
 {{- end }}
 {{- end }}
@@ -78,10 +72,18 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 
 {{/* The Secret with the authority of the Envoys; empty where no certificate is demanded of them. */}}
 {{- define "readpool.controller.edsClientCASecretName" -}}
-{{- $tls := .Values.controller.eds.tls }}
-{{- if and (include "readpool.controller.servesEds" .) $tls.enabled $tls.clientCA.enabled }}
-{{- $tls.clientCA.secretName | default $tls.secretName }}
+{{- if include "readpool.eds.isMutual" . }}
+{{- .Values.controller.eds.tls.clientCA.secretName | default (include "readpool.eds.tlsSecretName" .) }}
 {{- end }}
+{{- end }}
+
+{{/* The names of Envoys that are let in, with commas between them. Empty for all. */}}
+{{- define "readpool.controller.edsClientNames" -}}
+{{- $names := list }}
+{{- if include "readpool.tls.isManaged" . }}
+{{- $names = list (include "readpool.tls.routerName" .) }}
+{{- end }}
+{{- join "," (concat $names .Values.controller.eds.tls.clientCA.names) }}
 {{- end }}
 
 {{/* What pools are made of, by what is done to it. Whoever applies needs create and patch; get tells whose a name is. */}}
@@ -146,24 +148,23 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
 
 {{/* What the schema cannot say: values that need each other. */}}
 {{- define "readpool.controller.checkValues" -}}
-{{- $tls := .Values.scaler.tls }}
 {{- if semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version }}
 {{- fail "controller.enabled: ReadOnlyPool needs Kubernetes 1.29 or newer; set it to false for the scaler alone" }}
 {{- end }}
 {{- if and (not .Values.controller.serviceAccount.create) (not .Values.controller.serviceAccount.name) }}
 {{- fail "controller.serviceAccount.create is false: name an account that exists in controller.serviceAccount.name" }}
 {{- end }}
-{{- if and $tls.enabled (not .Values.controller.scalerAuthentication) }}
-{{- fail "scaler.tls.enabled: name in controller.scalerAuthentication the ClusterTriggerAuthentication by which KEDA trusts the scaler, for the ScaledObjects of pools; docs/chart.md shows one" }}
+{{- if and (include "readpool.tls.isOn" .) (not (include "readpool.keda.authentication" .)) }}
+{{- fail "tls.mode=secret: name in controller.scalerAuthentication the ClusterTriggerAuthentication by which KEDA trusts the scaler, for the ScaledObjects of pools; docs/chart.md shows one" }}
 {{- end }}
-{{- if and $tls.enabled $tls.clientCA.enabled (not (include "readpool.controller.clientSecretName" .)) }}
+{{- if and (include "readpool.tls.isMutual" .) (not (include "readpool.controller.clientSecretName" .)) }}
 {{- fail "scaler.tls.clientCA.enabled: the controller has no certificate to show to the scaler; name a Secret with tls.crt and tls.key in controller.tls.clientSecretName" }}
 {{- end }}
 {{- $eds := .Values.controller.eds }}
-{{- if and $eds.tls.enabled (not $eds.tls.secretName) }}
+{{- if and (eq (toString $eds.tls.enabled) "true") (eq .Values.tls.mode "secret") (not $eds.tls.secretName) }}
 {{- fail "controller.eds.tls.enabled: name a Secret with tls.crt and tls.key in controller.eds.tls.secretName" }}
 {{- end }}
-{{- if and $eds.tls.clientCA.enabled (not $eds.tls.enabled) }}
+{{- if and $eds.tls.clientCA.enabled (include "readpool.controller.servesEds" .) (not (include "readpool.eds.hasTls" .)) }}
 {{- fail "controller.eds.tls.clientCA.enabled needs controller.eds.tls.enabled=true" }}
 {{- end }}
 {{- if and (include "readpool.controller.servesEds" .) (eq (int $eds.port) (int .Values.controller.telemetry.port)) }}

@@ -79,53 +79,37 @@ app.kubernetes.io/component: scaler-test
 {{- end }}
 
 {{- define "readpool.scaler.tlsSecretName" -}}
-{{- .Values.scaler.tls.secretName | default (printf "%s-tls" (include "readpool.scaler.fullname" .)) }}
+{{- if include "readpool.tls.isManaged" . }}{{ include "readpool.scaler.fullname" . }}-tls{{ else }}{{ .Values.scaler.tls.secretName }}{{ end }}
 {{- end }}
 
 {{- define "readpool.scaler.clientCASecretName" -}}
 {{- .Values.scaler.tls.clientCA.secretName | default (include "readpool.scaler.tlsSecretName" .) }}
 {{- end }}
 
-{{/* "true" where cert-manager issues a client certificate too: it can, where the servers' authority is the clients'. */}}
-{{- define "readpool.scaler.issuesClient" -}}
-{{- with .Values.scaler.tls }}
-{{- if and .enabled .certManager.enabled .clientCA.enabled (not .clientCA.secretName) (not .testClientSecretName) }}true{{ end }}
-{{- end }}
-{{- end }}
-
-{{/* The names that are let in, with commas between them; those that the chart issues are among them. Empty for all. */}}
+{{/* The names that are let in, with commas between them: where the installation names its callers, these, and those of the values. Empty for all. */}}
 {{- define "readpool.scaler.clientNames" -}}
-{{- $names := .Values.scaler.tls.clientCA.names }}
-{{- if and $names (include "readpool.scaler.issuesClient" .) }}
-{{- $names = append $names (printf "%s-client" (include "readpool.scaler.fullname" .)) }}
+{{- $names := list }}
+{{- if include "readpool.tls.isManaged" . }}
+{{- $names = list (include "readpool.tls.kedaName" .) (include "readpool.tls.checkerName" .) }}
+{{- if .Values.controller.enabled }}
+{{- $names = append $names (include "readpool.tls.controllerName" .) }}
 {{- end }}
-{{- if and $names (include "readpool.controller.issuesClient" .) }}
-{{- $names = append $names (printf "%s-client" (include "readpool.controller.fullname" .)) }}
 {{- end }}
-{{- join "," $names }}
+{{- join "," (concat $names .Values.scaler.tls.clientCA.names) }}
 {{- end }}
 
 {{/* The Secret with the client certificate of `helm test`; empty where there is none. */}}
 {{- define "readpool.scaler.testClientSecretName" -}}
-{{- if include "readpool.scaler.issuesClient" . }}
+{{- if include "readpool.tls.isManaged" . }}
 {{- include "readpool.scaler.fullname" . }}-client-tls
-{{- else if and .Values.scaler.tls.enabled .Values.scaler.tls.clientCA.enabled }}
+{{- else if include "readpool.tls.isMutual" . }}
 {{- .Values.scaler.tls.testClientSecretName }}
 {{- end }}
 {{- end }}
 
 {{/* What the schema cannot say: values that need each other. */}}
 {{- define "readpool.checkValues" -}}
-{{- $tls := .Values.scaler.tls }}
-{{- if and $tls.enabled (not $tls.secretName) (not $tls.certManager.enabled) }}
-{{- fail "scaler.tls.enabled: name a Secret with tls.crt and tls.key in scaler.tls.secretName, or let cert-manager issue one: scaler.tls.certManager.enabled" }}
-{{- end }}
-{{- if and (not $tls.enabled) (or $tls.clientCA.enabled $tls.certManager.enabled) }}
-{{- fail "scaler.tls.clientCA.enabled and scaler.tls.certManager.enabled need scaler.tls.enabled=true" }}
-{{- end }}
-{{- if and $tls.certManager.enabled (not $tls.certManager.issuerRef.name) }}
-{{- fail "scaler.tls.certManager.enabled: name the issuer in scaler.tls.certManager.issuerRef.name" }}
-{{- end }}
+{{- include "readpool.tls.checkValues" . }}
 {{- $needed := add .Values.scaler.drainSeconds .Values.scaler.preStopSleepSeconds }}
 {{- if le (int .Values.scaler.terminationGracePeriodSeconds) (int $needed) }}
 {{- fail (printf "scaler.terminationGracePeriodSeconds %d: must be more than drainSeconds and preStopSleepSeconds together, %d, or calls in flight are cut" (int .Values.scaler.terminationGracePeriodSeconds) (int $needed)) }}

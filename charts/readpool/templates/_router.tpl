@@ -16,8 +16,9 @@ app.kubernetes.io/component: router
 
 {{/* The Secret with the certificate that it shows to controllers; empty where none is demanded. */}}
 {{- define "readpool.router.clientSecretName" -}}
-{{- $tls := .Values.controller.eds.tls }}
-{{- if and $tls.enabled $tls.clientCA.enabled }}{{ .Values.router.edsClientSecretName }}{{ end }}
+{{- if include "readpool.eds.isMutual" . }}
+{{- if include "readpool.tls.isManaged" . }}{{ include "readpool.router.fullname" . }}-client-tls{{ else }}{{ .Values.router.edsClientSecretName }}{{ end }}
+{{- end }}
 {{- end }}
 
 {{/* What lets the router reach the controllers. */}}
@@ -33,7 +34,6 @@ app.kubernetes.io/component: router
 {{/* What the schema cannot say: values that need each other. */}}
 {{- define "readpool.router.checkValues" -}}
 {{- $router := .Values.router }}
-{{- $tls := .Values.controller.eds.tls }}
 {{- if not .Values.controller.enabled }}
 {{- fail "router.enabled needs controller.enabled=true: the controllers tell it the endpoints" }}
 {{- end }}
@@ -50,7 +50,7 @@ app.kubernetes.io/component: router
 {{- if eq (int $router.service.port) (int $router.telemetry.port) }}
 {{- fail (printf "router.service.port and router.telemetry.port are both %d: the pod listens on both" (int $router.service.port)) }}
 {{- end }}
-{{- if and $tls.enabled $tls.clientCA.enabled (not $router.edsClientSecretName) }}
+{{- if and (include "readpool.eds.isMutual" .) (not (include "readpool.router.clientSecretName" .)) }}
 {{- fail "controller.eds.tls.clientCA.enabled: the router has no certificate to show to the controllers; name a Secret with tls.crt and tls.key in router.edsClientSecretName" }}
 {{- end }}
 {{- end }}

@@ -248,8 +248,7 @@ circuit_breakers:
 {{/* The controllers, which tell the endpoints. */}}
 {{- define "readpool.router.controllers" -}}
 {{- $name := include "readpool.controller.edsServiceName" . }}
-{{- $host := printf "%s.%s.svc" $name .Release.Namespace }}
-{{- $tls := .Values.controller.eds.tls -}}
+{{- $host := printf "%s.%s.svc" $name .Release.Namespace -}}
 type: STRICT_DNS
 connect_timeout: 1s
 load_assignment:
@@ -264,7 +263,7 @@ typed_extension_protocol_options:
       http2_protocol_options:
         # Finds a controller that went without a word, and turns to another.
         connection_keepalive: {interval: 10s, timeout: 5s}
-{{- if $tls.enabled }}
+{{- if include "readpool.eds.hasTls" . }}
 transport_socket:
   name: envoy.transport_sockets.tls
   typed_config:

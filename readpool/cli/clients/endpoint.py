@@ -13,11 +13,20 @@ from readpool.host_port import SettingsError, parse_host_port
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_VARIABLES = "READPOOL_CLIENT_"
+"""The environment may hold them, as in a scaler's pod. READPOOL_TLS_… is what the scaler serves with."""
+
+
+def _option(flag: str, **attributes: Any) -> Callable[[Command], Command]:
+    variable = _VARIABLES + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+
+
 _TLS_OPTIONS = (
-    click.option("--tls-ca", type=_FILE, metavar="FILE", help="Certificate authorities to trust, PEM. Turns TLS on."),
-    click.option("--tls-cert", type=_FILE, metavar="FILE", help="Client certificate, PEM, for mutual TLS."),
-    click.option("--tls-key", type=_FILE, metavar="FILE", help="Private key of the client certificate, PEM."),
-    click.option(
+    _option("--tls-ca", type=_FILE, metavar="FILE", help="Certificate authorities to trust, PEM. Turns TLS on."),
+    _option("--tls-cert", type=_FILE, metavar="FILE", help="Client certificate, PEM, for mutual TLS."),
+    _option("--tls-key", type=_FILE, metavar="FILE", help="Private key of the client certificate, PEM."),
+    _option(
         "--tls-server-name",
         metavar="NAME",
         help="Name to expect in the scaler's certificate, if it differs from HOST, as with a port-forward.",

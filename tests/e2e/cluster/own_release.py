@@ -49,7 +49,8 @@ def install_own_release(
 ) -> OwnRelease:
     """Install the chart with these values under `scaler`, polling each second, and wait until it is ready.
 
-    Without a controller, unless the other values say so: no two releases may look after the same pools.
+    Without a controller, unless the other values say so: no two releases may look after the same pools. And in plain
+    text, which test_tls_default.py and whatever else is about TLS change: certificates would be one more pod each.
     """
     values = build_values(image, scaler, **others)
     access.helm(
@@ -67,6 +68,7 @@ def build_values(image: str, scaler: dict[str, Any], **others: Any) -> dict[str,
         "image": {"repository": repository, "tag": tag},
         "crds": {"install": False},  # one for the whole cluster, and of several releases only one could own it
         "controller": {"enabled": False},
+        "tls": {"mode": "off"},
         "scaler": {"pollInterval": 1, "preStopSleepSeconds": 0, "resources": {"requests": {"cpu": "10m"}}, **scaler},
         **others,
     }

@@ -13,20 +13,19 @@ from devtools.cluster.waiting import wait_for
 from readpool.pool.crd import CRD_NAME, render_crd
 from tests.component.certificates import Authority
 from tests.e2e.cluster.own_release import CHART, install_own_release
-from tests.e2e.cluster.tls_secrets import build_keda_secret
+from tests.e2e.cluster.tls_secrets import TLS_BY_SECRETS, build_keda_secret
 
 VARIANTS = [
     pytest.param((), id="defaults"),
     pytest.param(
         (
             "scaler.networkPolicy.enabled=true",
-            "scaler.tls.enabled=true",
+            "tls.mode=secret",
             "scaler.tls.secretName=servers",
             "scaler.tls.clientCA.enabled=true",
             "scaler.tls.testClientSecretName=clients",
             "controller.scalerAuthentication=keda",
             "controller.networkPolicy.enabled=true",
-            "controller.eds.tls.enabled=true",
             "controller.eds.tls.secretName=discovery",
             "controller.eds.tls.clientCA.enabled=true",
             "router.enabled=true",
@@ -103,12 +102,13 @@ def test_helm_test_shows_a_client_certificate_where_one_is_demanded(cluster: Pro
         build_keda_secret("clients", authority.root, client),
         namespace=namespace,
     )
-    tls: dict[str, Any] = {"enabled": True, "secretName": "servers", "clientCA": {"enabled": True}}
+    tls: dict[str, Any] = {"secretName": "servers", "clientCA": {"enabled": True}}
     image = cluster.images.readpool
-    install_own_release(cluster.access, namespace, image, {"tls": tls | {"testClientSecretName": "clients"}})
+    shown = {"tls": tls | {"testClientSecretName": "clients"}}
+    install_own_release(cluster.access, namespace, image, shown, tls=TLS_BY_SECRETS)
     assert "answer as KEDA asks" in run_helm_test(cluster.access, namespace)
 
-    install_own_release(cluster.access, namespace, image, {"tls": tls | {"testClientSecretName": ""}})
+    install_own_release(cluster.access, namespace, image, {"tls": tls}, tls=TLS_BY_SECRETS)
     with pytest.raises(KubectlError, match="readpool-scaler-check"):
         run_helm_test(cluster.access, namespace)
     assert "does not answer as KEDA asks" in cluster.access.logs(namespace, "readpool-scaler-check", "check")
@@ -125,7 +125,7 @@ def test_the_controller_hears_a_scaler_that_demands_a_client_certificate(
         namespace=namespace,
     )
     define_pools(cluster.access)
-    tls = {"enabled": True, "secretName": "servers", "clientCA": {"enabled": True}}
+    tls = {"secretName": "servers", "clientCA": {"enabled": True}}
     controller = {
         "namespaces": [namespace],
         "replicas": 1,
@@ -133,7 +133,8 @@ def test_the_controller_hears_a_scaler_that_demands_a_client_certificate(
         "scalerAuthentication": "keda",
         "tls": {"clientSecretName": "controllers"},
     }
-    install_own_release(cluster.access, namespace, cluster.images.readpool, {"tls": tls}, controller=controller)
+    image = cluster.images.readpool
+    install_own_release(cluster.access, namespace, image, {"tls": tls}, controller=controller, tls=TLS_BY_SECRETS)
     selector = "app.kubernetes.io/component=controller"
     (pod,) = (one["metadata"]["name"] for one in cluster.access.list("pods", namespace, selector))
     wait_for(

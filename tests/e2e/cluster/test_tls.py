@@ -14,6 +14,7 @@ from tests.e2e.cluster.own_release import OwnRelease, fetch_series, install_own_
 from tests.e2e.cluster.scaled_object import build_metadata, build_scaled_object
 from tests.e2e.cluster.tls_dial import is_served, is_served_by_all
 from tests.e2e.cluster.tls_secrets import (
+    TLS_BY_SECRETS,
     Manifest,
     build_client_ca_secret,
     build_keda_secret,
@@ -53,9 +54,8 @@ def install_tls_release(
         build_trigger_authentication("keda", is_mutual=is_mutual),
         namespace=namespace,
     )
-    return install_own_release(
-        cluster.access, namespace, cluster.images.readpool, build_tls_values(is_mutual=is_mutual)
-    )
+    values = build_tls_values(is_mutual=is_mutual)
+    return install_own_release(cluster.access, namespace, cluster.images.readpool, values, tls=TLS_BY_SECRETS)
 
 
 def scale_light_fleet(cluster: ProvidedCluster, release: OwnRelease, name: str, authentication: str) -> KedaView:

@@ -8,6 +8,7 @@ from tests.component.certificates import Pair
 
 Manifest = dict[str, Any]
 SCALER_SECRET = "readpool-tls"  # noqa: S105 - its name
+TLS_BY_SECRETS = {"mode": "secret"}
 CLIENT_CA_SECRET = "readpool-client-ca"  # noqa: S105 - its name
 
 
@@ -40,9 +41,9 @@ def build_trigger_authentication(secret: str, *, is_mutual: bool) -> Manifest:
 
 
 def build_tls_values(*, is_mutual: bool) -> Manifest:
-    """Build the chart's values under `scaler` for these Secrets."""
+    """Build the chart's values under `scaler` for these Secrets, with `TLS_BY_SECRETS` beside it."""
     client_ca = {"enabled": True, "secretName": CLIENT_CA_SECRET} if is_mutual else {"enabled": False}
-    return {"tls": {"enabled": True, "secretName": SCALER_SECRET, "clientCA": client_ca}}
+    return {"tls": {"secretName": SCALER_SECRET, "clientCA": client_ca}}
 
 
 def _build_secret(name: str, files: Mapping[str, bytes]) -> Manifest:

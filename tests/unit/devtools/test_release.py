@@ -86,6 +86,17 @@ def test_a_chart_installs_the_image_that_was_released_by_digest_and_keeps_its_co
     assert held.keys() == {f"readpool/{path}" for path in FILES}
 
 
+def test_a_chart_s_readme_has_every_value_and_links_that_lead_out_of_the_package() -> None:
+    _, packed = package_chart(FILES, "0.2.0", 1_800_000_000)
+    readme = read_chart(packed)["readpool/README.md"]
+    assert "](../" not in readme
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*?) \|", readme, re.MULTILINE))
+    values = yaml.safe_load(FILES["values.yaml"])
+    assert rows["image.repository"] == f'`"{values["image"]["repository"]}"`'
+    assert {path.partition(".")[0] for path in rows} == values.keys()
+    assert len(rows) > 100
+
+
 def test_a_digest_that_is_none_is_refused() -> None:
     with pytest.raises(ChartError, match="64 hexadecimal digits"):
         package_chart(FILES, "0.2.0", 0, digest="latest")

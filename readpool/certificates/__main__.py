@@ -1,0 +1,103 @@
+"""The command `certificates`: flags and environment to settings, then the process."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from readpool.certificates.settings import CertificateSettings
+from readpool.certificates.wanted import (
+    Lifetimes,
+    parse_copy,
+    parse_duration,
+    parse_leaf,
+    parse_secret,
+)
+from readpool.event_loop import run
+from readpool.flags import Parsed, choice, option
+from readpool.host_port import SettingsError, parse_host_port
+from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
+
+_EXAMPLES = """Examples:
+
+\b
+  As the chart runs it with tls.mode=auto, here for a scaler and a controller:
+    readpool certificates --namespace readpool --authority readpool-ca \\
+        --server readpool-scaler-tls=readpool-scaler.readpool,readpool-scaler.readpool.svc \\
+        --client readpool-controller-client-tls=readpool-controller.readpool.svc
+
+\b
+  As with tls.mode=certManager: what cert-manager has issued for KEDA, where KEDA reads it:
+    readpool certificates --namespace readpool --copy readpool-keda-tls=keda/readpool.readpool-scaler
+"""
+
+
+@click.command(
+    "certificates",
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@option("--kubeconfig", type=click.Path(path_type=Path), help="The cluster. Without it: the one that this runs in.")
+@option("--namespace", default="readpool", help="Where Secrets are that are named without a namespace.")
+@option("--authority", metavar="SECRET", help="The Secret of the authority that signs; made in it where it is empty.")
+@option("--authority-name", default="readpool", help="Its common name.")
+@option("--server", "servers", metavar="SECRET=NAME,NAME", multiple=True, help="Issue a certificate to serve with.")
+@option("--client", "clients", metavar="SECRET=NAME,NAME", multiple=True, help="Issue a certificate to call with.")
+@option("--copy", "copies", metavar="SECRET=SECRET", multiple=True, help="Copy a certificate into another Secret.")
+@option("--duration", type=Parsed("DURATION", parse_duration), default="168h", help="How long a certificate lasts.")
+@option(
+    "--authority-duration",
+    type=Parsed("DURATION", parse_duration),
+    default="8760h",
+    help="How long the authority lasts. Both are renewed when two thirds are over.",
+)
+@option("--identity", default=socket.gethostname, show_default="the host's name", help="This process's name in Events.")
+@option(
+    "--telemetry-listen",
+    type=Parsed("HOST:PORT", parse_host_port),
+    default="[::]:8080",
+    help="Where /metrics, /healthz and /readyz are. Port 0: any.",
+)
+@option("--log-format", type=choice(LogFormat), default="json", help="An object a line, or lines for people.")
+@option("--log-level", type=choice(LogLevel), default="info", help="From where on events are logged.")
+def certificates(
+    namespace: str,
+    authority: str | None,
+    servers: tuple[str, ...],
+    clients: tuple[str, ...],
+    copies: tuple[str, ...],
+    duration: float,
+    authority_duration: float,
+    **flags: Any,
+) -> None:
+    """Look after the certificates of an installation: its own authority, and what the programs show each other.
+
+    The Secrets have to be there, empty at first; SECRET is NAME or NAMESPACE/NAME. It needs the verbs get and update on
+    Secrets of these names, and create on Events where they are. Runs until SIGTERM.
+    """
+    try:
+        settings = CertificateSettings(
+            authority=parse_secret(authority, namespace) if authority else None,
+            lifetimes=Lifetimes(duration, authority_duration),
+            leaves=(
+                *(parse_leaf(text, namespace, is_server=True) for text in servers),
+                *(parse_leaf(text, namespace, is_server=False) for text in clients),
+            ),
+            copies=tuple(parse_copy(text, namespace) for text in copies),
+            **flags,
+        )
+        configure_logging(settings.log_format, settings.log_level)
+        _run(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _run(settings: CertificateSettings) -> None:
+    from readpool.certificates.process import serve  # noqa: PLC0415 - `--help` and bad flags need no aiohttp
+
+    run(serve(settings))
+
+
+if __name__ == "__main__":
+    certificates()
