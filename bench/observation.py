@@ -13,7 +13,7 @@ import structlog
 from bench.quantiles import take_percentile
 from readpool.clock import steady_clock
 from scaler.fleets.fleets import Fleets
-from scaler.garbage import collect_seldom
+from scaler.gc_tuning import collect_seldom
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.telemetry.stats import ScalerStats

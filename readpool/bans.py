@@ -1,4 +1,4 @@
-"""Who goes on and on though it is refused? Such a caller is not answered at all for a while, longer each time. Pure.
+"""Bans of callers that continue although they are refused: they get no response for a while, longer each time. Pure.
 
 A refusal costs nearly as much as an answer, and gRPC takes calls first come, first served: without this one, a caller
 that does not stop delays all others. KEDA, the controller and Envoy take a refusal for an answer, and come back later.

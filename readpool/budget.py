@@ -69,7 +69,7 @@ class Budget:
         return self._taken
 
     def take(self, caller: str, namespace: str = "", count: int = 1) -> None:
-        """Give out `count` more.
+        """Grant `count` more.
 
         Raises:
             OverBudget: that would be too many; nothing is given out then.
@@ -91,7 +91,7 @@ class Budget:
 
     @contextmanager
     def hold(self, caller: str, namespace: str = "", count: int = 1) -> Iterator[None]:
-        """Give out `count` more for as long as the block runs.
+        """Grant `count` more for as long as the block runs.
 
         Raises:
             OverBudget: as `take`.

@@ -57,7 +57,7 @@ def _read_certificate(der: bytes) -> CertificateDates:
 
 
 def _take(der: bytes, at: int, tag: int) -> tuple[bytes, int]:
-    """Take the value at an offset, and where the next one is."""
+    """Return the value at an offset, and the offset of the next one."""
     if der[at] != tag:
         raise ValueError("another tag")
     length, start = der[at + 1], at + 2

@@ -18,7 +18,7 @@ from readpool.bans import Bans
 from readpool.callers import read_address
 
 MOST_CONNECTIONS = 1024
-"""Of one caller: KEDA's go on for as long as a stream on them does, and a new one is made each minute."""
+"""Of one caller: KEDA's go on for as long as a stream on them does, and a new one is made every 60 s."""
 _BAN_SECONDS, _COUNT_SECONDS = 0.02, 5.0
 _BAN_SHARE = 0.2
 """Of the time, at most, goes into looking for connections of those that are banned."""

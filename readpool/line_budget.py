@@ -24,7 +24,7 @@ class LineBudget:
         """By key: lines that are left, by when, and how many have been withheld since the last one."""
 
     def take(self, key: Hashable, now: float) -> int | None:
-        """Take a line at `now`, in seconds, and give how many were withheld before it; None where it is withheld."""
+        """Count a line at `now`, in seconds; return how many were suppressed before it, None if it is itself."""
         whole, at, withheld_overall = self._refill((_OVERALL,), now, self._overall)
         left, _, withheld = self._refill((key,), now, 1)
         is_due = whole >= 1 and left >= 1

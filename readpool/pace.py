@@ -1,4 +1,4 @@
-"""How long has a caller to wait, who asks more often than its share? So many at once, then so many a second. Pure.
+"""How long does a caller that exceeds its rate have to wait? So many at once, then so many per second. Pure.
 
 No one is refused for asking often: who waits for each answer asks no faster than it is answered. After the generic
 cell rate algorithm of ATM (ITU-T I.371), which keeps one number a caller.
@@ -25,11 +25,11 @@ class Pace:
         """When each caller's next one would be due, if they came evenly."""
 
     def take(self, caller: str, now: float) -> float:
-        """Take one more of a caller at `now`, in seconds, and give in how many seconds its turn comes; 0 is at once."""
+        """Count one more of a caller at `now`, in seconds; return in how many seconds its turn comes; 0 is at once."""
         return max(0.0, self.charge(caller, 1, now) - self._slack_seconds - now)
 
     def charge(self, caller: str, count: int, now: float) -> float:
-        """Have the next ones of a caller wait as after `count` more, and give by when it will have made up for all."""
+        """Delay a caller's next ones as after `count` more; return when it will have caught up."""
         due = max(now, self._due.get(caller, now)) + count * self._spacing_seconds
         self._due[caller] = due
         self._due.move_to_end(caller)

@@ -61,7 +61,7 @@ class _Certificates:
         self.initial = loaded.configuration
         self._stamp = loaded.stamp
         self._dates = loaded.dates
-        self._told = ""
+        self._last_logged = ""
         self._tell_end()
 
     def fetch_if_changed(self) -> grpc.ServerCertificateConfiguration | None:
@@ -87,7 +87,7 @@ class _Certificates:
         except TlsFilesError as error:
             self._refuse(stamp, error)
             return None
-        self._stamp, self._dates, self._told = loaded.stamp, loaded.dates, ""
+        self._stamp, self._dates, self._last_logged = loaded.stamp, loaded.dates, ""
         _log.info("tlsReloaded", certificate=str(self._files.certificate))
         return loaded.configuration
 
@@ -97,8 +97,8 @@ class _Certificates:
         if dates is None or not dates.ends_soon(now):
             return
         event = "tlsExpired" if dates.has_ended(now) else "tlsExpiresSoon"
-        if event != self._told:
-            self._told = event
+        if event != self._last_logged:
+            self._last_logged = event
             until = datetime.fromtimestamp(dates.not_after, UTC).isoformat()
             _log.warning(event, certificate=str(self._files.certificate), notAfter=until)
 

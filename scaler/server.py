@@ -29,7 +29,7 @@ from readpool.server_tls import build_server_credentials
 from readpool.signals import watch_signals
 from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.fleets.fleets import Fleets, PoolSpecs
-from scaler.garbage import collect_seldom
+from scaler.gc_tuning import collect_seldom
 from scaler.services.admission import Admission
 from scaler.services.external_scaler import ExternalScaler
 from scaler.services.grpc_counts import RequestCounts
@@ -130,7 +130,7 @@ class GrpcServer:
         self.is_serving = True
 
     async def drain(self, seconds: float) -> None:
-        """Say NOT_SERVING, end the streams, finish the calls in flight; what lasts longer than `seconds` is cut."""
+        """Report NOT_SERVING, end the streams, finish the calls in flight; calls longer than `seconds` are cut."""
         self.is_serving = False
         if self._cutting is not None:
             self._cutting.cancel()

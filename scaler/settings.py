@@ -1,6 +1,6 @@
 """What the scaler was started with: parsed, within bounds, and without contradictions before anything runs.
 
-Each flag of `readpool scaler` ends up here; files are only named, whoever needs them reads them.
+Each flag of `readpool scaler` ends up here; files are only named here and read where they are needed.
 """
 
 import ipaddress

@@ -68,8 +68,8 @@ def _ours(
 
 
 _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
-    "sustain": lambda s: replace(s, sustain_seconds=1.0, unrest_sustains=300.0),
-    "turns (unrest)": lambda s: replace(s, unrest_sustains=inf),
+    "sustain": lambda s: replace(s, sustain_seconds=1.0, flapping_sustains=300.0),
+    "turns (unrest)": lambda s: replace(s, flapping_sustains=inf),
     "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf),
     "surge": lambda s: replace(s, surge_ratio=100.0),
     "wait": lambda s: replace(s, wait_warm_ups=0.0),

@@ -59,8 +59,8 @@ _EXAMPLES = """Examples:
     default="[::]:8080",
     help="Where /metrics, /healthz and /readyz are. Port 0: any.",
 )
-@option("--log-format", type=choice(LogFormat), default="json", help="An object a line, or lines for people.")
-@option("--log-level", type=choice(LogLevel), default="info", help="From where on events are logged.")
+@option("--log-format", type=choice(LogFormat), default="json", help="JSON lines or human-readable.")
+@option("--log-level", type=choice(LogLevel), default="info", help="Minimum level to log.")
 def certificates(
     namespace: str,
     authority: str | None,

@@ -195,7 +195,7 @@ class Keeper:
         self._told_late.add(name)
         until = _write_date(dates.not_after)
         _LOG.warning("certificate ends soon", secret=str(name), notAfter=until)
-        note = f"The certificate ends at {until}, and nobody has renewed it"
+        note = f"The certificate ends at {until}, and it has not been renewed"
         await self._events.write(secret, "CertificateEndsSoon", note, is_warning=True)
 
 

@@ -1,4 +1,4 @@
-"""When is an authority or a certificate to be made anew? Pure: from dates, names and the time.
+"""When is an authority or a certificate to be issued again? Pure: from dates, names and the time.
 
 A new authority is trusted for an hour before anything is signed by it, and an old one until its own end, so that no
 program meets a certificate whose authority it has not been told of.
@@ -72,7 +72,7 @@ def is_late(dates: CertificateDates, now: float) -> bool:
 
 
 def why_anew(leaf: LeafFacts | None, names: frozenset[str], now: float, *, is_server: bool) -> str | None:
-    """Return why a certificate has to be issued anew; None where it stays."""
+    """Return why a certificate has to be issued again; None if it stays."""
     if leaf is None:
         return "there was none that could be read"
     if leaf.names != names or leaf.is_server != is_server:

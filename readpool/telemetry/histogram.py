@@ -20,6 +20,6 @@ class Histogram:
         self.sum_seconds += seconds
 
     def cumulative(self) -> list[tuple[str, float]]:
-        """Give each upper bound with the number of durations at or under it; the last is +Inf and has them all."""
+        """Return each upper bound with the number of durations at or under it; the last is +Inf and has all."""
         names = [*map(str, self.bounds), "+Inf"]
         return list(zip(names, map(float, accumulate(self._counts)), strict=True))

@@ -55,7 +55,7 @@ class LineLimits:
         return True
 
     def take(self, event: str, subject: str) -> int | None:
-        """Take a line, and give how many like it were withheld before; None where it is withheld."""
+        """Count a line; return how many like it were suppressed before, None if it is suppressed."""
         now = self._now()
         withheld = self._lines.take((event, subject), now)
         return withheld if withheld is not None and self._events.take(event, now) is not None else None

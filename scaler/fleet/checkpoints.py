@@ -8,12 +8,12 @@ from collections.abc import Hashable, Iterable, Mapping
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.evidence import USED, Verdict
 from scaler.probes.report import ClosedLedger, NodeReport, PollFailure
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 LEDGERS = 64
 """A checkpoint ends before each multiple of it; one of a faster network, of 8, ends there as well."""
 KEPT = 2
-"""Who was polled a moment before the others has told the newest alone: the one before it then counts."""
+"""A node polled a moment before the others reports the newest alone: then the one before it counts."""
 VOUCHERS = 2
 
 Told = tuple[ClosedLedger, ...]
@@ -24,24 +24,24 @@ class Vouchers:
     """What each node told, by a key of the caller's: the name of a replica, or a reference."""
 
     def __init__(self) -> None:
-        self._told: dict[Hashable, Told] = {}
+        self._reported: dict[Hashable, Told] = {}
 
     def note(self, source: Hashable, outcome: NodeReport | PollFailure) -> None:
-        """Take what came of one poll."""
-        told = self._told.get(source, ())
+        """Record the outcome of one poll."""
+        told = self._reported.get(source, ())
         if isinstance(outcome, NodeReport) and (after := note_told(told, outcome.closed)) is not told:
-            self._told[source] = after
+            self._reported[source] = after
 
     def keep(self, sources: Iterable[tuple[Hashable, Hashable]]) -> None:
         """Keep those that there are still: of each its present key, and the one that it had."""
-        self._told = {now: self._told[was] for now, was in sources if was in self._told}
+        self._reported = {now: self._reported[was] for now, was in sources if was in self._reported}
 
     def find(self, sources: Iterable[Hashable]) -> ClosedLedger | None:
         """Find the checkpoint that those vouch for whose word is worth something."""
-        return find_vouched(self._told[one] for one in sources if one in self._told)
+        return find_vouched(self._reported[one] for one in sources if one in self._reported)
 
 
-def list_vouchers(standings: Mapping[str, ReplicaStanding], verdicts: Iterable[Verdict]) -> list[Hashable]:
+def list_vouchers(standings: Mapping[str, ReplicaState], verdicts: Iterable[Verdict]) -> list[Hashable]:
     """List whose word on a checkpoint is worth something: fresh replicas, and references that count."""
     references = [verdict.reference for verdict in verdicts if verdict.state == USED]
     fresh = [name for name, one in standings.items() if one.replica_class is ReplicaClass.FRESH]
@@ -49,7 +49,7 @@ def list_vouchers(standings: Mapping[str, ReplicaStanding], verdicts: Iterable[V
 
 
 def note_told(told: Told, closed: ClosedLedger | None) -> Told:
-    """Note what a node tells now, if it is the last ledger of a checkpoint; a network that begins anew counts again."""
+    """Note what a node tells now, if it is the last ledger of a checkpoint; a network that was reset counts again."""
     if closed is None or (closed.ledger + 1) % LEDGERS or closed in told:
         return told
     kept = [one for one in told if one.ledger < closed.ledger]
@@ -57,7 +57,7 @@ def note_told(told: Told, closed: ClosedLedger | None) -> Told:
 
 
 def find_vouched(told: Iterable[Told]) -> ClosedLedger | None:
-    """Find the newest that `VOUCHERS` tell alike and nobody otherwise; each element is one node's."""
+    """Find the newest that `VOUCHERS` agree on and none contradicts; each element is one node's."""
     alike: dict[int, list[ClosedLedger]] = {}
     for one in told:
         for closed in one:

@@ -31,7 +31,7 @@ CONTRADICTED = "Contradicted"
 
 _CHECKPOINT_LEDGERS = 64
 _ARCHIVE_SECONDS = 180.0
-"""Archives are asked each minute: their word counts for three times that, as a node's does."""
+"""Archives are polled every 60 s; a response counts for three intervals, as a node's does."""
 _ARCHIVE_STOPPED_SECONDS = 960.0
 """Three checkpoints of a network that closes a ledger each five seconds; of a faster one, more."""
 _STOPPED_SECONDS = 60.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.checkpoints import Vouchers, list_vouchers
 from scaler.fleet.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.fleet.fleet_messages import add_shortage, explain_no_replicas
 from scaler.fleet.fleet_policy import build_policy, hold_where_useless, list_trusted
-from scaler.fleet.fleet_words import add_shortage, say_why_none
 from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.fleet.membership import is_same_member
 from scaler.fleet.readers import find_failing, find_rates
@@ -28,13 +28,13 @@ from scaler.standing.acquaintances import Acquaintance, greet, list_last, order_
 from scaler.standing.claims import build_claim, find_majority
 from scaler.standing.core_protocol import find_network_protocol, note_too_old
 from scaler.standing.freshness import advance
-from scaler.standing.standing import ReplicaStanding, Thresholds
+from scaler.standing.standing import ReplicaState, Thresholds
 from scaler.standing.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip
 from scaler.standing.unseen import forget_unseen
 from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
 
 _FORGOTTEN_SECONDS = 600.0
-"""A reference that nobody has asked for as long is none of this fleet's any more."""
+"""A reference without a response for as long no longer belongs to this fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Fleet:
         self._memory = recall(spec.remembered, spec.network, self._policy, now)
         self._observed_since = now
         self._addresses: dict[str, str] = {}
-        self._standings: dict[str, ReplicaStanding] = {}
+        self._standings: dict[str, ReplicaState] = {}
         self._acquaintances: dict[str, Acquaintance] = {}
         self._windows: dict[str, RequestWindow] = {}
         self._references: dict[Reference, Hearing] = {}
@@ -89,19 +89,19 @@ class Fleet:
         self._sequence = after_sequence
 
     def change_spec(self, spec: FleetSpec, now: float) -> None:
-        """Hold the same members to another spec from now on; all that was observed and learned stays."""
+        """Apply another spec to the same members; all that was observed and learned stays."""
         if spec.bounds != self._spec.bounds:
             self._memory = self._memory.with_other_bounds()
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = build_policy(spec)
         if spec.network is not None:
-            self._hold_to(spec.network, now)
+            self._set_network(spec.network, now)
 
     def set_members(self, members: Mapping[str, str], now: float) -> None:
-        """Take which members there are, name to base URL; whoever stays keeps its history.
+        """Set the members, name to base URL; members that stay keep their history.
 
-        Who has another address than before is another pod of the same name, of which nothing is known yet. Who was
+        A member with another address than before is another pod of the same name, without history. One that was
         known by its address alone and has a name now is the same pod.
         """
         is_newcomer, self._are_members_known = self._are_members_known, True
@@ -124,18 +124,18 @@ class Fleet:
         self._vouchers.keep([*stays.items(), *((one, one) for one in self._references)])
 
     def _part_with(self, leaving: AbstractSet[str], members: Mapping[str, str], now: float) -> None:
-        """Remember those that leave and may be made anew; who was let go is forgotten."""
-        held = self._memory.surplus.held
+        """Remember members that leave and may be recreated; those that were scaled in are forgotten."""
+        held = self._memory.surplus.last_desired
         let_go = list_last(self._standings, None if held is None else held + len(self._out)) - members.keys()
         gone = {name: self._standings[name] for name in leaving - let_go}
         self._acquaintances = take_leave(self._acquaintances, gone, now)
 
     def discovery_failed(self, why: str, now: float) -> None:  # noqa: ARG002 - every input has its time
-        """Take that the members could not be found: those that are known stay."""
+        """Handle a failed discovery: the known members stay."""
         self._discovery_trouble = why
 
     def observe(self, name: str, outcome: NodeReport | PollFailure, now: float) -> bool:
-        """Take what came of one poll; True when it is to be told at once: another class, or a doubt about it."""
+        """Record the outcome of one poll; return True for news to publish at once: a class or suspicion changed."""
         standing = self._standings.get(name)
         if standing is None:
             return False
@@ -151,24 +151,24 @@ class Fleet:
             self._look_around(now)
             after = advance(standing, outcome, self._tip, self._network, self._thresholds, now)
             self._standings[name] = after
-        return (after.replica_class, after.is_doubted) != (standing.replica_class, standing.is_doubted)
+        return (after.replica_class, after.is_suspect) != (standing.replica_class, standing.is_suspect)
 
     def observe_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
-        """Take what the gate beside a member said; of one that fails, the last word counts until it is too old."""
+        """Record a gate's outcome; after a failure the last report counts until it is too old."""
         if isinstance(outcome, GateReport) and name in self._standings:
             self._windows[name] = advance_window(self._windows.get(name, RequestWindow()), outcome, now)
 
     def forget_gate(self, name: str) -> None:
-        """Take that a member has no gate, or another one than before."""
+        """Handle a member without a gate, or with another one than before."""
         self._windows.pop(name, None)
 
     def observe_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
-        """Take what a reference said; of one that fails, the last word counts until it is too old."""
+        """Record a reference's outcome; after a failure the last report counts until it is too old."""
         self._references[reference] = hear(self._references.get(reference), outcome, now)
         self._vouchers.note(reference, outcome)
 
-    def snapshot(self, now: float) -> FleetSnapshot:
-        """Take the fleet as it stands at `now`, with what follows from it."""
+    def advance(self, now: float) -> FleetSnapshot:
+        """Advance the fleet to `now`: find the tip, decide, update the memory, and return the snapshot."""
         oldest = now - self._remembered_seconds
         self._standings = {name: forget_unseen(one, oldest, now) for name, one in self._standings.items()}
         self._look_around(now)
@@ -177,7 +177,7 @@ class Fleet:
         decision, self._memory = self._decide(replicas, out, now)
         decision = add_out_of_service(decision, out)
         self._sequence += 1
-        decision = say_why_none(
+        decision = explain_no_replicas(
             decision,
             self._standings,
             self._network,
@@ -244,10 +244,10 @@ class Fleet:
         )
 
     def _look_around(self, now: float) -> None:
-        """Judge anew which network this is and where it stands."""
+        """Determine again which network this is, and its tip."""
         self._looked_at = now
         if self._spec.network is None:
-            self._hold_to(find_majority(self._standings.values(), self._network), now)
+            self._set_network(find_majority(self._standings.values(), self._network), now)
         claims = list(self._gather_claims(now))
         self._verdicts = self._judge_references(claims, now)
         claims += [verdict.claim for verdict in self._verdicts if verdict.claim is not None]
@@ -258,8 +258,8 @@ class Fleet:
         )
         self._standings = note_too_old(self._standings, self._protocol)
 
-    def _hold_to(self, network: str | None, now: float) -> None:
-        """Hold the members to a network; what was concluded before it was known, or of another one, is forgotten."""
+    def _set_network(self, network: str | None, now: float) -> None:
+        """Set the network of the members; conclusions from before it was known, or about another one, are forgotten."""
         if network == self._network:
             return
         self._tip = None
@@ -267,7 +267,7 @@ class Fleet:
             if standing.replica_class is not ReplicaClass.UNREACHABLE:
                 unknown = ReplicaClass.UNKNOWN
                 self._standings[name] = replace(
-                    standing, replica_class=unknown, since=now, detail="", dissenting_polls=0, ailing_since=None
+                    standing, replica_class=unknown, since=now, detail="", contradicting_polls=0, degraded_since=None
                 )
         self._network = network
 

@@ -9,7 +9,7 @@ from scaler.policy.shared_address import find_shared_address
 from scaler.policy.shared_database import find_stopped_database
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.triggers.trigger import FleetSpec, Reference
 
 
@@ -18,7 +18,7 @@ def build_policy(spec: FleetSpec) -> PolicySettings:
     return PolicySettings(
         spec.bounds,
         spec.sustain_seconds,
-        hold=spec.hold,
+        hold_reason=spec.hold_reason,
         learned_requests_per_replica=spec.learned_requests_per_replica,
         expects_requests=spec.stats_port is not None,
         unready=spec.unready,
@@ -28,18 +28,18 @@ def build_policy(spec: FleetSpec) -> PolicySettings:
 def hold_where_useless(
     policy: PolicySettings,
     probe: ProbeKind,
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     addresses: Mapping[str, str],
     steps_back: Mapping[str, tuple[float, ...]],
     now: float,
 ) -> PolicySettings:
-    """Hold the policy where nothing that it does would help: one database that has stopped, one address for all."""
-    if policy.hold is not None:
+    """Suspend the policy if scaling would not help: a shared database that has stopped, one address for all."""
+    if policy.hold_reason is not None:
         return policy
     hold = find_shared_address(steps_back, addresses, now) if steps_back else None
     if hold is None and probe is ProbeKind.HORIZON:
         hold = find_stopped_database(standings)
-    return policy if hold is None else replace(policy, hold=hold)
+    return policy if hold is None else replace(policy, hold_reason=hold)
 
 
 def list_trusted(verdicts: Iterable[Verdict], heard: Mapping[Reference, Hearing]) -> list[NodeReport]:

@@ -22,7 +22,7 @@ class Shortage:
 
 
 def follow_shortage(shortage: Shortage, known: int, wanted: int | None, now: float) -> Shortage:
-    """Fold one snapshot: another number of known replicas, or more that are wanted, starts the time anew."""
+    """Fold one snapshot: another number of known replicas, or a higher desired number, restarts the time."""
     if wanted is None:
         return shortage
     if known >= wanted:
@@ -32,7 +32,7 @@ def follow_shortage(shortage: Shortage, known: int, wanted: int | None, now: flo
 
 
 def explain_shortage(shortage: Shortage, service: str, now: float) -> str:
-    """Say what is wrong once that has lasted for minutes; empty before, and where nothing is."""
+    """Explain a shortage that has lasted for minutes; empty before, and without one."""
     if shortage.since is None or now - shortage.since < _GRACE_SECONDS:
         return ""
     exists = "exists and has" if not shortage.known else "has"

@@ -30,13 +30,13 @@ class Membership:
     missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def is_doubted(self) -> bool:
-        """Tell whether the last answers were empty, but too few of them to be believed."""
+    def is_uncertain(self) -> bool:
+        """Return whether the last responses were empty, but too few to be trusted."""
         return 0 < self.empty_lookups < _AGREEING_LOOKUPS
 
 
 def advance_membership(membership: Membership, found: Mapping[str, str]) -> Membership:
-    """Fold one answer of DNS: who is found is believed at once, who is left out is gone when three look-ups agree.
+    """Fold one DNS response: new members count at once, missing ones are gone when three lookups agree.
 
     A pod of the same name at another address takes the place of the one before at once.
     """
@@ -54,12 +54,12 @@ def advance_membership(membership: Membership, found: Mapping[str, str]) -> Memb
 
 
 def is_label(name: str, url: str) -> bool:
-    """Tell whether a member has a name of its own, and not merely its address."""
+    """Return whether a member has a name of its own, not just its address."""
     return name != urlsplit(url).hostname
 
 
 def is_same_member(before: str | None, name: str, url: str) -> bool:
-    """Tell whether the member at an address is the one that was known there as `before`: a pod keeps its label."""
+    """Return whether the member at an address is the one known there as `before`: a pod keeps its label."""
     return before is not None and (before == name or not is_label(before, url) or not is_label(name, url))
 
 

@@ -11,7 +11,7 @@ FAILING_PERCENT = 5.0
 
 
 def list_serving(replicas: Sequence[Replica]) -> list[Replica]:
-    """List the replicas that readers reach: those fresh or lagging; where nobody is, all that are on their way."""
+    """List the replicas that readers reach: fresh and lagging ones, or if there are none, those that catch up."""
     serving = [one for one in replicas if one.standing.replica_class in (ReplicaClass.FRESH, ReplicaClass.LAGGING)]
     return serving or [one for one in replicas if one.standing.replica_class is ReplicaClass.CATCHING_UP]
 
@@ -31,6 +31,6 @@ def find_rates(replicas: Sequence[Replica]) -> dict[str, float] | None:
 
 
 def find_failing(replicas: Sequence[Replica]) -> frozenset[str]:
-    """Find the replicas that fail their readers: the requests that these come in with are more than they bear."""
+    """Find the replicas that fail their readers: their requests exceed their capacity."""
     told = ((one.name, one.requests) for one in replicas if one.requests is not None)
     return frozenset(name for name, requests in told if requests.error_percent >= FAILING_PERCENT)

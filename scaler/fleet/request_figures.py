@@ -45,7 +45,7 @@ def compute_rate(figures: Iterable[RequestFigures]) -> float:
 
 
 def compute_error_percent(figures: Iterable[RequestFigures]) -> float:
-    """Compute which share of all answers failed, in per cent; 0 where nobody asked, as nobody was failed."""
+    """Compute the percentage of responses that failed; 0 without requests."""
     known = tuple(figures)
     answers = fsum(one.answers_per_second for one in known)
     failures = fsum(one.failures_per_second for one in known)

@@ -1,7 +1,7 @@
 """One replica's gate, report after report: what came in and went out over the last minute. Between probe and figures.
 
-A gate counts from its start on. Whatever falls from one report to the next is therefore a gate that was started anew,
-and of what was before that nothing is compared with it.
+A gate counts from its start on. A counter that falls from one report to the next therefore means that the gate
+restarted, and it is not compared with what was before.
 """
 
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from scaler.fleet.request_figures import RequestFigures
 from scaler.policy.policy import Bounds, Decision
 from scaler.policy.remembered import Remembered
 from scaler.probes.report import ClosedLedger
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
 
@@ -26,7 +26,7 @@ class Replica:
 
     name: str
     address: str
-    standing: ReplicaStanding
+    standing: ReplicaState
     requests: RequestFigures | None = None
     volume_used_percent: int | None = None
 
@@ -43,7 +43,7 @@ class FleetSnapshot:
         replicas: sorted by name.
         references: what each reference's word is worth to this fleet.
         checkpoint: the last ledger of the newest checkpoint that several vouch for; None while there is none.
-        out_of_service: names of replicas that a person looks at, which serve nobody.
+        out_of_service: names of replicas taken out of service by a person; they get no readers.
         shortage: that fewer replicas have been known than were asked for, for long, and why that may be; empty else.
         remembered: what the next scaler is to begin with; None before the first decision.
         network_protocol: the protocol that the network is at, at the least; None while not known.

@@ -4,7 +4,7 @@ import asyncio
 
 
 class ChangeCounter:
-    """Counts changes. Whoever waits is woken by the next one; advancing never waits, whoever is slow."""
+    """Counts changes. Every waiter is woken by the next change; advancing never waits, even for slow waiters."""
 
     __slots__ = ("_waiters", "value")
 

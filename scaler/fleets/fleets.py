@@ -1,7 +1,7 @@
-"""The set of fleets: who is watched, for how long, and what is known of each. All that answers or shows starts here.
+"""The set of fleets: which are observed, how long, and what is known of each. All that answers or shows starts here.
 
-A fleet is observed from the first question about it, and dropped when nobody has asked for ten minutes and no stream
-holds it.
+A fleet is observed from the first question about it, and dropped after ten minutes without a question and without
+a stream on it.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from scaler.fleets.node_account import NodeAccount
 from scaler.fleets.publisher import Publisher
 from scaler.fleets.sources import Sources
 from scaler.fleets.watched_fleet import WatchedFleet, name_fleet
-from scaler.polling.open_files import raise_open_files_limit
+from scaler.polling.rlimits import raise_open_files_limit
 from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.pool_grounds import was_deleted
+from scaler.triggers.pool_hold_reasons import was_deleted
 from scaler.triggers.trigger import FleetSpec, PoolSource, build_pool_target
 
 _LEASE_CHECKS_PER_LEASE = 20
@@ -33,13 +33,13 @@ _log = structlog.get_logger()
 
 
 class PoolSpecs(Protocol):
-    """Whoever knows the pools."""
+    """The source of pools."""
 
     def derive(self, asked: FleetSpec, before: FleetSpec | None) -> FleetSpec:
-        """Give what the fleet that a trigger by pool names is held to now; `before`, what it was held to until now."""
+        """Return the current spec of the fleet of a trigger with `pool`; `before` is its spec until now."""
 
     def on_change(self, note_pool: Callable[[str, str], None], note_all: Callable[[], None]) -> None:
-        """Have `note_pool` called at each change of a pool, by namespace and name, and `note_all` once all are read."""
+        """Call `note_pool` at each change of a pool, with namespace and name, and `note_all` once all are read."""
 
 
 class Fleets:
@@ -89,7 +89,7 @@ class Fleets:
         await self._sources.stop()
 
     def watch(self, spec: FleetSpec, caller: str = "") -> WatchedFleet:
-        """Give the fleet of a spec, and keep it for another lease; a new one is observed at once, and is `caller`'s.
+        """Return the fleet of a spec and renew its lease; a new one is observed at once, and counts for `caller`.
 
         Raises:
             OverBudget: it would be one fleet too many.
@@ -100,7 +100,7 @@ class Fleets:
         return fleet
 
     @contextmanager
-    def hold(self, spec: FleetSpec, caller: str = "") -> Iterator[WatchedFleet]:
+    def lease(self, spec: FleetSpec, caller: str = "") -> Iterator[WatchedFleet]:
         """Keep a fleet for as long as the block runs: streams do, which ask only once."""
         fleet = self.watch(spec, caller)
         fleet.holders += 1
@@ -112,7 +112,7 @@ class Fleets:
                 fleet.leased_until = self._clock() + self.settings.lease_seconds
 
     def all(self) -> tuple[WatchedFleet, ...]:
-        """Give all fleets, in the order in which they were first asked for."""
+        """Return all fleets, in the order in which they were first asked for."""
         return tuple(self._fleets.values())
 
     @property
@@ -163,7 +163,7 @@ class Fleets:
         return self._pools.derive(asked, before)
 
     def _note_pool(self, namespace: str, name: str) -> None:
-        """Hold the fleet of a pool, if there is one, to what the pool says now."""
+        """Apply the pool's current spec to its fleet, if there is one."""
         fleet = self._fleets.get(build_pool_target(namespace, name))
         if fleet is not None:
             self._hold_anew(fleet)
@@ -209,5 +209,5 @@ def _log_pool(fleet: WatchedFleet) -> None:
         fleet=fleet.name,
         bounds=astuple(spec.bounds),
         lagThreshold=spec.lag_threshold,
-        hold=spec.hold.reason if spec.hold else "",
+        hold=spec.hold_reason.reason if spec.hold_reason else "",
     )

@@ -1,4 +1,4 @@
-"""The nodes of one fleet on the account of whoever asked for it first: how many more it may have. Pure."""
+"""The nodes of one fleet, counted for the caller that asked for it first: how many more it may have. Pure."""
 
 from readpool.budget import Budget, Limits, OverBudget
 
@@ -8,7 +8,7 @@ class NodeAccount:
 
     Args:
         budget: of nodes, which the fleets of a caller share.
-        caller: who was the first to ask for the fleet.
+        caller: the first that asked for the fleet.
         namespace: the fleet's.
     """
 
@@ -19,7 +19,7 @@ class NodeAccount:
         self._taken = 0
 
     def find_refusal(self, count: int) -> OverBudget | None:
-        """Say why the fleet cannot have `count` nodes now; None where it can."""
+        """Explain why the fleet cannot have `count` nodes now; None if it can."""
         return self._budget.find_refusal(self.caller, self.namespace, max(0, count - self._taken))
 
     def settle(self, count: int) -> None:

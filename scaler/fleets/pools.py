@@ -39,7 +39,7 @@ class Pools:
         self._tasks: list[asyncio.Task[None]] = []
 
     def derive(self, asked: FleetSpec, before: FleetSpec | None) -> FleetSpec:
-        """Give what the fleet that a trigger by pool names is held to now.
+        """Return the current spec of the fleet of a trigger with `pool`.
 
         Args:
             asked: the trigger's; of a namespace that is read.
@@ -52,7 +52,7 @@ class Pools:
         return derive_fleet(asked, informer.get(asked.namespace, name), self._rules, before)
 
     def on_change(self, note_pool: Callable[[str, str], None], note_all: Callable[[], None]) -> None:
-        """Have `note_pool` called at each change of a pool, by namespace and name, and `note_all` once all are read."""
+        """Call `note_pool` at each change of a pool, with namespace and name, and `note_all` once all are read."""
 
         def note(key: ObjectKey, _manifest: Manifest) -> None:
             try:
@@ -106,7 +106,7 @@ async def _note_when_read(informer: Informer, note_all: Callable[[], None]) -> N
 
 
 async def _keep_reading(informer: Informer) -> None:
-    """Run an informer. What it cannot make sense of is logged, and the pools are read anew after a while."""
+    """Run an informer. A failure is logged, and the pools are listed again after a while."""
     while True:
         try:
             await informer.run()
@@ -116,7 +116,7 @@ async def _keep_reading(informer: Informer) -> None:
 
 
 def _trim(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Keep what a fleet is made of; of the status, the larger part, what is remembered, and who is not in service."""
+    """Keep what a fleet is made of; of the status, only some fields, and the replicas out of service."""
     metadata, status = manifest["metadata"], manifest.get("status") or {}
     kept = {field: status[field] for field in _KEPT_STATUS if field in status}
     out = [one for one in status.get("replicaWeights") or () if one.get("outOfService")]

@@ -1,7 +1,7 @@
 """When snapshots are taken: each fleet's about five times an interval while there is news, at once when it cannot wait.
 
 Taking one costs in proportion to the fleet, so fleets take turns: evenly over time, a moment at most before the loop
-gets on with polls and answers, and no fleet more of the time than its share.
+continues with polls and answers, and no fleet more of the time than its share.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class Publisher:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def add(self, fleet: WatchedFleet) -> None:
-        """Take this fleet's snapshots from now on."""
+        """Start taking this fleet's snapshots."""
         now = asyncio.get_running_loop().time()
         order = next(self._order)
         self._phases[fleet] = compute_phase(order, self._period)
@@ -67,13 +67,13 @@ class Publisher:
         heapq.heappush(self._due, (compute_next_due(self._phases[fleet], self._period, now), order, fleet))
 
     def remove(self, fleet: WatchedFleet) -> None:
-        """Take no more of this fleet's snapshots."""
+        """Stop taking this fleet's snapshots."""
         for kept in (self._phases, self._urgent, self._taken_at, self._rests_until):
             kept.pop(fleet, None)
         self._faulty.discard(fleet)
 
     def note_news(self, fleet: WatchedFleet) -> None:
-        """Have a snapshot taken at the next tick; news that come together are told together."""
+        """Schedule a snapshot for the next tick; simultaneous news are published together."""
         self._urgent[fleet] = None
 
     async def _run(self) -> None:

@@ -20,7 +20,7 @@ from scaler.triggers.poll_settings import PollSettings
 from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, ServiceSource
 
 _PERIODS_SECONDS = 1.0
-"""How long the periods of look-ups hold before they are computed anew."""
+"""How long the periods of lookups stay before they are computed again."""
 _MEMBERS, _GATES = "members", "gates"
 """What is looked up of a fleet."""
 
@@ -49,7 +49,7 @@ class Sources:
         await self.poller.start()
 
     async def stop(self) -> None:
-        """Give up what is under way and close all connections."""
+        """Cancel everything and close all connections."""
         for follower in self._followers.values():
             follower.cancel()
         await asyncio.gather(*self._followers.values(), return_exceptions=True)
@@ -57,7 +57,7 @@ class Sources:
         await self.poller.stop()
 
     def follow(self, fleet: WatchedFleet) -> None:
-        """Have the fleet's references asked, its members and their gates found and these polled."""
+        """Start polling the fleet's references, and discovering and polling its members and gates."""
         for reference in self._list_references(fleet.spec):
             self._subscribe(reference, fleet)
         self._follow_members(fleet)
@@ -72,9 +72,9 @@ class Sources:
         fleet.close()
 
     def change(self, fleet: WatchedFleet, spec: FleetSpec) -> None:
-        """Hold the fleet to another spec, and follow what that names. What it has in common with before goes on."""
+        """Apply another spec to the fleet and follow its sources. What both specs share continues."""
         before = fleet.spec
-        fleet.hold_to(spec)
+        fleet.apply_spec(spec)
         known, wanted = self._list_references(before), self._list_references(spec)
         for reference in known.keys() - wanted.keys():
             self._references.unsubscribe(reference, fleet)
@@ -127,7 +127,7 @@ class Sources:
         take: Callable[[Mapping[str, str], int], None],
         note_failed: Callable[[str, str], None],
     ) -> None:
-        """Look up who is at a Service's port again and again; what DNS fails to say changes nothing."""
+        """Look up the members at a Service's port again and again; a failed lookup changes nothing."""
         membership = Membership()
         while True:
             try:
@@ -136,12 +136,12 @@ class Sources:
                 note_failed(str(error), error.reason)
             else:
                 membership = advance_membership(membership, found)
-                if not membership.is_doubted:
+                if not membership.is_uncertain:
                     take(membership.members, self._settings.max_nodes)
             await asyncio.sleep(self._find_lookup_period(fleet))
 
     def _find_lookup_period(self, fleet: WatchedFleet) -> float:
-        """Find the seconds between two look-ups of a Service: an interval, or more for whoever has very many."""
+        """Find the seconds between two look-ups of a Service: an interval, or more for a caller with very many."""
         now = asyncio.get_running_loop().time()
         if now >= self._periods_until:
             looked_up: Counter[tuple[str, str]] = Counter()

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from readpool.clock import Clock
 from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.fleet.keda_metrics import MetricUnavailable
 from scaler.fleet.known_replicas import REPLICAS_MISSING
-from scaler.fleet.metrics import NoGround
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.fleets.change_counter import ChangeCounter
 from scaler.fleets.change_log import ChangeLog
@@ -79,7 +79,7 @@ class WatchedFleet:
         self._fold = Fleet(name, spec, settings, clock())
         self._changed = ChangeCounter()
         self._change_log = ChangeLog(name)
-        self.snapshot: FleetSnapshot = self._fold.snapshot(clock())
+        self.snapshot: FleetSnapshot = self._fold.advance(clock())
 
     @property
     def member_count(self) -> int:
@@ -93,14 +93,14 @@ class WatchedFleet:
         return self.snapshot
 
     def remind(self) -> None:
-        """Tell whoever asks for a number, once in a while instead of it, what is wrong with the Service.
+        """Report what is wrong with the Service, once in a while instead of a number.
 
         Fewer replicas are known than wanted, or it has an address of its own now. KEDA makes an event of an error, and
         of nothing else; one that is not repeated holds the HPA for one turn. Of a pool the controller says it, in its
         conditions.
 
         Raises:
-            NoGround: when it is time again.
+            MetricUnavailable: when it is time again.
         """
         now, shortage = self._clock(), self.snapshot.shortage
         if not (shortage or self._not_headless) or not isinstance(self.asked.source, ServiceSource):
@@ -108,31 +108,31 @@ class WatchedFleet:
         if self._reminded_at is None or now - self._reminded_at >= _REMINDER_SECONDS:
             self._reminded_at = now
             if self._not_headless:
-                raise NoGround(NOT_HEADLESS, self._not_headless)
-            raise NoGround(REPLICAS_MISSING, shortage)
+                raise MetricUnavailable(NOT_HEADLESS, self._not_headless)
+            raise MetricUnavailable(REPLICAS_MISSING, shortage)
 
     def receive(self, name: str, outcome: NodeReport | PollFailure, now: float) -> None:
-        """Take what came of one poll of one member."""
+        """Record the outcome of one poll of one member."""
         self.has_news = True
         if self._fold.observe(name, outcome, now):
             self._note_news(self)
 
     def receive_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
-        """Take what a reference said."""
+        """Record a reference's outcome."""
         self.has_news = True
         self._fold.observe_reference(reference, outcome, now)
 
     def receive_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
-        """Take what the gate beside a member said of its readers."""
+        """Record what the gate beside a member reports of its readers."""
         self.has_news = True
         self._fold.observe_gate(name, outcome, now)
 
     def forget_gate(self, name: str) -> None:
-        """Take that a member has no gate, or another one than before."""
+        """Handle a member without a gate, or with another one than before."""
         self._fold.forget_gate(name)
 
-    def hold_to(self, spec: FleetSpec) -> None:
-        """Hold it to another spec. What was observed stays, unless that was of other nodes than are meant now."""
+    def apply_spec(self, spec: FleetSpec) -> None:
+        """Apply another spec. Observations stay, unless the spec selects other nodes now."""
         now = self._clock()
         if spec.source == self.spec.source:
             self.spec = spec
@@ -144,7 +144,7 @@ class WatchedFleet:
         self._tell_at_once()
 
     def set_members(self, members: Mapping[str, str], max_nodes: int) -> None:
-        """Have these members polled from now on: name to base URL. Whoever stays keeps its history."""
+        """Poll these members from now on: name to base URL. Members that stay keep their history."""
         urls = set(members.values())
         gone = {name: url for name, url in self._members.items() if url not in urls}
         for name, url in gone.items():  # they are, whether or not there is room for all that are new
@@ -181,26 +181,26 @@ class WatchedFleet:
         return {name: url for name, url in members.items() if name not in new}, why
 
     def set_gates(self, found: Mapping[str, str], max_nodes: int) -> None:
-        """Have the gates that DNS names, name to base URL, polled beside the members; none where it names none."""
+        """Poll the gates that DNS names, name to base URL, beside the members; none if it names none."""
         self._found_gates = found
         self._poll_gates(max_nodes)
 
     def note_discovery_failed(self, why: str, reason: str) -> None:
-        """Take that the members could not be found; those that are known stay. `reason` names the trouble."""
+        """Handle a failed discovery: the known members stay. `reason` names the failure."""
         self._fold.discovery_failed(why, self._clock())
         self._not_headless = why if reason == NOT_HEADLESS else ""
         self._change_log.note_discovery(why, reason)
         self._tell_at_once()
 
     def publish(self) -> None:
-        """Take a snapshot, log what changed with it, and wake whoever waits for it."""
+        """Take a snapshot, log what changed, and wake those that wait for it."""
         self.has_news = False
-        self.snapshot = self._fold.snapshot(self._clock())
+        self.snapshot = self._fold.advance(self._clock())
         self._change_log.note_snapshot(self.snapshot)
         self._changed.advance()
 
     def close(self) -> None:
-        """Have the members polled no more on this fleet's behalf."""
+        """Stop polling the members for this fleet."""
         for name, url in self._members.items():
             self._poller.unsubscribe(self.spec.probe, url, self, name)
         self._members = {}

@@ -1,7 +1,7 @@
-"""What can one replica bear? Learned from those that fall behind while they still advance; a stuck one teaches nothing.
+"""What is the capacity of one replica? Learned from those that fall behind but still advance; stuck ones teach nothing.
 
-Feeds the policy with the number of replicas that the request rate needs, one warm-up ahead. Where no rate is known it
-knows nothing. What others bear without falling behind (scaler.standing.paces) takes back what was learned.
+Feeds the policy with the number of replicas that the request rate needs, one warm-up ahead. Without a rate
+it knows nothing. Rates that others serve without falling behind (scaler.standing.paces) refute what was learned.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,19 +11,19 @@ from math import ceil, exp
 from readpool.replica_class import ReplicaClass
 from scaler.standing.overload import falls_behind, is_company, is_on_proof
 from scaler.standing.paces import Pace, find_proven, follow_paces, keeps_pace
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _REMEMBERED = 16
 _LEAST_REQUESTS = 5.0
 """Requests/s of one replica below which nothing is learned: no machine falls behind for as few."""
 _IDLE_SHARE = 0.5
-"""Nor below this share of what was seen to be borne."""
+"""Nor below this share of the highest proven rate."""
 _SAME_SECONDS, _TRIAL_SECONDS = 60.0, 300.0
-"""Who still serves as much after a minute and keeps pace for five does not share a load that topples others."""
+"""A replica that serves as much after a minute and keeps pace for five does not share a load that topples others."""
 _SAME_SHARE = 0.95
 """From this share on two rates are the same."""
 _CLEAR_SHARE = 0.8
-"""Machines differ: less than this share of what others bear tells of something else than the load."""
+"""Machines differ: less than this share of what others serve has another cause than the load."""
 _LEVEL_SECONDS = 20.0
 """Over how long the level is smoothed. Requests/s are counted over a minute already: more only makes it late."""
 _TREND_SECONDS = 900.0
@@ -43,7 +43,7 @@ class Onset:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests/s of the whole pool: the smoothed level, by how much it changes each second, and when that was."""
+    """Requests/s of the whole pool: the smoothed level, its change per second, and when that was."""
 
     level: float
     trend: float
@@ -61,10 +61,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What has been learned. What one replica bears outlives this process where something keeps it: see find_borne.
+    """What has been learned. The capacity of a replica outlives this process if something keeps it.
 
     Attributes:
-        borne: requests/s at which replicas began to fall behind, newest last; those on trial are among them.
+        onset_rates: requests/s at which replicas began to fall behind, newest last; those on trial are among them.
         trials: what may yet be taken back.
         paces: how those keep pace that do.
         proven: requests/s that two replicas bore for minutes, the most so far.
@@ -75,7 +75,7 @@ class Capacity:
         load: None where the request rate is unknown, and has been for a minute.
     """
 
-    borne: tuple[float, ...] = ()
+    onset_rates: tuple[float, ...] = ()
     alone: Onset | None = None
     in_step: Mapping[str, float] = field(default_factory=dict)
     load: Load | None = None
@@ -87,14 +87,14 @@ class Capacity:
 
 def learn(
     capacity: Capacity,
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     requests: Mapping[str, float] | None,
     now: float,
     failing: Collection[str] = (),
 ) -> Capacity:
-    """Learn from one moment: who began to fall behind, at how many requests/s, and how the load moves.
+    """Learn from one moment: which replicas began to fall behind, at which rate, and how the load changes.
 
-    What `failing` replicas are asked for counts as load and not as borne, though they keep pace: where ledgers come
+    Requests to `failing` replicas count as load but not as served, though they keep pace: where ledgers come
     before queries, queries fail first.
 
     While the rate is unknown nothing is learned, and the load counts as it was, for a minute at most: it is unknown for
@@ -126,7 +126,7 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
         return replace(capacity, alone=onset)
     return replace(
         capacity,
-        borne=(*capacity.borne, alone.requests, onset.requests)[-_REMEMBERED:],
+        onset_rates=(*capacity.onset_rates, alone.requests, onset.requests)[-_REMEMBERED:],
         trials=(*capacity.trials, Trial(onset.at, (alone, onset)))[-_REMEMBERED:],
         proven=min(capacity.proven, alone.requests, onset.requests),
         alone=None,
@@ -134,11 +134,11 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
 
 
 def _try(
-    capacity: Capacity, standings: Mapping[str, ReplicaStanding], requests: Mapping[str, float], now: float
+    capacity: Capacity, standings: Mapping[str, ReplicaState], requests: Mapping[str, float], now: float
 ) -> Capacity:
     """Take back what half of the others refute by keeping pace at the same rate, all through the trial."""
     serving = [name for name, one in standings.items() if one.replica_class in _SERVING]
-    borne, left = list(capacity.borne), []
+    borne, left = list(capacity.onset_rates), []
     for trial in capacity.trials:
         kept = {name for name in serving if _kept_pace(capacity.paces.get(name), trial.at)}
         if trial.others is None and now - trial.at >= _SAME_SECONDS:
@@ -151,7 +151,7 @@ def _try(
             left.append(trial)
         elif trial.others and trial.others <= kept:
             borne = _take_back(borne, trial)
-    return replace(capacity, borne=tuple(borne), trials=tuple(left))
+    return replace(capacity, onset_rates=tuple(borne), trials=tuple(left))
 
 
 def _kept_pace(pace: Pace | None, since: float) -> bool:
@@ -167,11 +167,13 @@ def _take_back(borne: list[float], trial: Trial) -> list[float]:
 
 
 def _unlearn(capacity: Capacity) -> Capacity:
-    """Forget what was learned at clearly fewer requests/s than two replicas have borne since."""
+    """Forget what was learned at clearly fewer requests/s than two replicas have served since."""
     proven = find_proven(capacity.paces)
     if proven <= capacity.proven:
         return capacity
-    return replace(capacity, proven=proven, borne=tuple(b for b in capacity.borne if b >= _CLEAR_SHARE * proven))
+    return replace(
+        capacity, proven=proven, onset_rates=tuple(b for b in capacity.onset_rates if b >= _CLEAR_SHARE * proven)
+    )
 
 
 def _keep(load: Load | None, now: float) -> Load | None:
@@ -190,15 +192,15 @@ def _follow(load: Load | None, level: float, now: float) -> Load:
     return Load(smooth, load.trend + (1 - exp(-elapsed / _TREND_SECONDS)) * (slope - load.trend), now)
 
 
-def find_borne(capacity: Capacity, known: float | None, *, is_certain: bool = False) -> float | None:
-    """Find what one replica bears, in requests/s: as learned here, else as `known` before; None where neither is.
+def find_capacity_per_replica(capacity: Capacity, known: float | None, *, is_certain: bool = False) -> float | None:
+    """Find the capacity of one replica, in requests/s: as learned here, else `known` before; None without either.
 
-    Not clearly less than two have been seen to bear. `is_certain`: without what is still on trial.
+    Not clearly less than two have been seen to serve. `is_certain`: without what is still on trial.
     """
-    learned = list(capacity.borne)
+    learned = list(capacity.onset_rates)
     for trial in capacity.trials if is_certain else ():
         learned = _take_back(learned, trial)
-    borne = compute_borne(tuple(learned)) if learned else known
+    borne = compute_capacity_per_replica(tuple(learned)) if learned else known
     return None if borne is None else max(borne, _CLEAR_SHARE * capacity.proven)
 
 
@@ -210,6 +212,6 @@ def compute_replicas_for_load(load: Load | None, borne: float | None, ahead_seco
     return ceil(ahead / (headroom * borne))
 
 
-def compute_borne(borne: tuple[float, ...]) -> float:
-    """Compute what one replica bears: the lower quartile, as load that jumps topples at more than could be borne."""
+def compute_capacity_per_replica(borne: tuple[float, ...]) -> float:
+    """Compute the capacity of one replica: the lower quartile, because a sudden load topples above the capacity."""
     return sorted(borne)[(len(borne) - 1) // 4]

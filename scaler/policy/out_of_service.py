@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from scaler.policy.policy import AT_MAXIMUM, ON_TARGET, REPLACING_UNHEALTHY, Bounds, Decision, PolicyMemory
-from scaler.policy.policy_facts import AILING
-from scaler.standing.standing import ReplicaStanding
+from scaler.policy.policy_facts import DEGRADED_CLASSES
+from scaler.standing.standing import ReplicaState
 
 Told = TypeVar("Told")
 
@@ -21,7 +21,7 @@ def leave_out(told: Mapping[str, Told], out: Collection[str]) -> Mapping[str, To
 
 
 def make_room(bounds: Bounds, out: int) -> Bounds:
-    """Give the bounds of those in service, where the pool may have no more than its maximum with the others."""
+    """Return the bounds for replicas in service: the pool's maximum includes those out of service."""
     maximum = max(0, bounds.maximum - out)
     return replace(bounds, minimum=min(bounds.minimum, maximum), maximum=maximum) if out else bounds
 
@@ -30,20 +30,20 @@ def shift_memory(
     memory: PolicyMemory,
     out: AbstractSet[str],
     before: AbstractSet[str],
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
 ) -> PolicyMemory:
-    """Take those that went out of service off what the policy remembers of those in service; `before` were so already.
+    """Subtract replicas that went out of service from what the policy remembers; `before` were out of service already.
 
     Off the size last asked for, so that one that had a substitute already, since it lagged, keeps that one; and off the
-    unrest, if it ails. Who comes back is a surplus, to be let go as any.
+    flapping, if it is degraded. One that comes back is a surplus like any other.
     """
     if out == before:
         return memory
-    surplus, unrest = memory.surplus, memory.unrest
-    ailing = sum(name in standings and standings[name].replica_class in AILING for name in out - before)
-    held = None if surplus.held is None else max(0, surplus.held - len(out) + len(before))
-    unrest = replace(unrest, mean=max(0.0, unrest.mean - ailing))
-    return replace(memory, surplus=replace(surplus, held=held), unrest=unrest)
+    surplus, flapping = memory.surplus, memory.flapping
+    degraded = sum(name in standings and standings[name].replica_class in DEGRADED_CLASSES for name in out - before)
+    held = None if surplus.last_desired is None else max(0, surplus.last_desired - len(out) + len(before))
+    flapping = replace(flapping, mean=max(0.0, flapping.mean - degraded))
+    return replace(memory, surplus=replace(surplus, last_desired=held), flapping=flapping)
 
 
 def add_out_of_service(decision: Decision, out: Collection[str]) -> Decision:

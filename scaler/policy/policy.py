@@ -1,15 +1,16 @@
 """How many replicas should there be? The last decision on the path from polls to KEDA: standings in, a number out.
 
-Gathers the facts (policy_facts), asks whether there is ground to decide (policy_grounds), adds up, and lets nothing go
-too early (policy_release). The caller keeps the memory between calls; docs/lab/policy.md says what guards are worth.
+Gathers the facts (policy_facts), asks whether anything prevents a decision (hold_reasons), adds up, and lets
+nothing go too early (policy_release). The caller keeps the memory between calls; docs/lab/policy.md says what each
+guard is worth.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from scaler.policy.capacity import compute_replicas_for_load, find_borne, learn
-from scaler.policy.policy_facts import Facts, Unrest, describe_lack, follow_unrest, gather_facts
-from scaler.policy.policy_grounds import LOSES_SIGHT, find_missing_ground
+from scaler.policy.capacity import compute_replicas_for_load, find_capacity_per_replica, learn
+from scaler.policy.hold_reasons import LOSES_SIGHT, find_hold_reason
+from scaler.policy.policy_facts import Facts, Flapping, describe_unhealthy, follow_flapping, gather_facts
 from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
@@ -17,7 +18,7 @@ from scaler.policy.policy_state import PolicyMemory
 from scaler.policy.policy_warmup import record_warm_ups
 from scaler.standing.core_protocol import leave_out_too_old
 from scaler.standing.overload import watch_overload
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import Tip
 
 __all__ = ["SCALING_FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySettings", "decide", "decide_from_zero"]
@@ -25,13 +26,13 @@ __all__ = ["SCALING_FROM_ZERO", "Bounds", "Decision", "PolicyMemory", "PolicySet
 ON_TARGET = "OnTarget"
 """Nothing lacks; the target is enough."""
 REPLACING_UNHEALTHY = "ReplacingUnhealthy"
-"""Replicas lag or do not answer for good; each has a substitute."""
+"""Replicas are unhealthy; one more is asked for in place of each."""
 SCALED_FOR_LOAD = "ScaledForLoad"
-"""The request rate needs more replicas than the target, by what the pool has been seen to bear."""
+"""The request rate needs more replicas than the target, from the learned capacity."""
 SCALE_DOWN_DELAYED = "ScaleDownDelayed"
 """Fewer would do, but not yet for long enough to let a replica go."""
 REQUESTS_UNKNOWN = "RequestsUnknown"
-"""Fewer would do, but the request rate, which was known, is not: nobody can tell what is superfluous."""
+"""Fewer would do, but the request rate, which was known, is unknown, so the surplus cannot be determined."""
 SCALING_FROM_ZERO = "ScalingFromZero"
 """No replica is there at all: the target is asked for, or what was asked for last."""
 LIMITED_BY_SURGE = "LimitedBySurge"
@@ -43,16 +44,16 @@ _UNTIL_STABLE = "until this has been stable"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The desired number of replicas with its reasons, or why there is no ground for one.
+    """The desired number of replicas with its reasons, or the reason why there is none.
 
     Attributes:
-        desired: number of replicas; None when there is no ground to decide on, and KEDA is to hold.
+        desired: number of replicas; None if nothing can be decided, and KEDA has to keep the size.
         reason: CamelCase, stable, for machines.
         message: one sentence for people.
-        unhealthy: replicas that lag, do not answer or do not catch up for good.
+        unhealthy: replicas lagging or unreachable for sustainSeconds, or overdue in catching up.
         catching_up: replicas on their way to fresh.
-        replicas_for_load: replicas that the request rate needs by what has been learned; 0 when unknown.
-        learned_requests_per_replica: requests/s that one replica bears; None when unknown.
+        replicas_for_load: replicas needed for the request rate, from the learned capacity; 0 if unknown.
+        learned_requests_per_replica: capacity of one replica in requests/s; None if unknown.
         is_for_nobody: no replica is there, and none has ever been known: there may be some that go by another name.
     """
 
@@ -67,25 +68,25 @@ class Decision:
 
 
 def decide_from_zero(memory: PolicyMemory, settings: PolicySettings, now: float) -> tuple[Decision, PolicyMemory]:
-    """Decide where DNS has nobody: an error would keep KEDA from scaling from zero for ever.
+    """Decide if DNS has no replica: an error would keep KEDA from scaling from zero for ever.
 
-    Who has never been known is not asked for yet: the size to hold is what is there once somebody is.
+    If no replica has ever been known, none is asked for yet: the size to keep is what exists once the first is known.
     """
-    if settings.hold is not None:
-        decision = Decision(None, settings.hold.reason, settings.hold.message)
+    if settings.hold_reason is not None:
+        decision = Decision(None, settings.hold_reason.reason, settings.hold_reason.message)
         return decision, replace(memory, is_undecided=True)
     bounds = settings.bounds
-    desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.held or 0), bounds.maximum))
-    is_for_nobody = memory.surplus.held is None
+    desired = max(bounds.minimum, min(max(bounds.target, memory.surplus.last_desired or 0), bounds.maximum))
+    is_for_nobody = memory.surplus.last_desired is None
     decision = Decision(desired, SCALING_FROM_ZERO, f"no replicas exist, {desired} wanted", is_for_nobody=is_for_nobody)
     if is_for_nobody:
         return decision, memory
-    surplus = replace(memory.surplus, held=desired, calm_since=None, calm_peak=0)
+    surplus = replace(memory.surplus, last_desired=desired, calm_since=None, calm_peak=0)
     return decision, replace(memory, grounded_since=now, surplus=surplus, is_undecided=False, recalled_at=None)
 
 
 def decide(
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     tip: Tip | None,
     *,
     observed_since: float,
@@ -113,11 +114,11 @@ def decide(
         deadline_seconds=max(settings.catch_up_deadline_seconds, settings.deadline_warm_ups * warm_up_seconds),
         warm_up_seconds=warm_up_seconds,
         now=now,
-        asked=memory.surplus.held,
+        asked=memory.surplus.last_desired,
     )
     facts = replace(facts, unready=settings.unready)
-    missing = find_missing_ground(facts, is_first=not memory.has_decided)
-    if (why := settings.hold or missing) is not None:
+    missing = find_hold_reason(facts, is_first=not memory.has_decided)
+    if (why := settings.hold_reason or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
         since = now if lost_now else memory.grounded_since
         decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
@@ -125,30 +126,30 @@ def decide(
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
-    borne = find_borne(capacity, settings.learned_requests_per_replica)
-    certain = find_borne(capacity, settings.learned_requests_per_replica, is_certain=True)
+    borne = find_capacity_per_replica(capacity, settings.learned_requests_per_replica)
+    certain = find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
     replicas_for_load = compute_replicas_for_load(
         capacity.load, borne, settings.look_ahead(measured), settings.headroom
     )
-    unrest = _follow_unrest(memory.unrest, facts, settings, now)
+    flapping = _follow_flapping(memory.flapping, facts, settings, now)
     overload = watch_overload(memory.overload, judged, now)
     release = settings.release(warm_up_seconds, fears_overload=not replicas_for_load and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     may_release = _is_enough(facts, settings.bounds) and not is_load_lost
     decision, surplus = _size_pool(
-        facts, unrest, replicas_for_load, memory.surplus, settings, release, now, may_release
+        facts, flapping, replicas_for_load, memory.surplus, settings, release, now, may_release
     )
     if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
         decision = _blame_unknown_requests(decision)
-    if _is_calm_at_target(surplus.held, settings.bounds, facts, unrest):
+    if _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
-    memory = PolicyMemory(memory.grounded_since, surplus, unrest, warm_ups, capacity, overload)
+    memory = PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
 
 
 def _hold(memory: PolicyMemory, now: float) -> PolicyMemory:
     """Remember that nothing was decided, so that no time without a decision counts as calm."""
-    return replace(memory, unrest=replace(memory.unrest, at=now), is_undecided=True)
+    return replace(memory, flapping=replace(memory.flapping, at=now), is_undecided=True)
 
 
 def _is_enough(facts: Facts, bounds: Bounds) -> bool:
@@ -161,46 +162,46 @@ def _blame_unknown_requests(decision: Decision) -> Decision:
     return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
 
 
-def _is_calm_at_target(held: int | None, bounds: Bounds, facts: Facts, unrest: Unrest) -> bool:
-    """Return whether the target is enough again: no more is held, and no replica is unhealthy."""
-    return held is not None and held <= bounds.target and not facts.ailing and not unrest.unhealthy
+def _is_calm_at_target(desired: int | None, bounds: Bounds, facts: Facts, flapping: Flapping) -> bool:
+    """Return whether the target is enough again: no more was desired last, and no replica is unhealthy."""
+    return desired is not None and desired <= bounds.target and not facts.degraded and not flapping.unhealthy
 
 
 def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now: float) -> PolicyMemory:
-    """Hold what is there after any spell without decisions; nobody knows what a surplus that came meanwhile is for.
+    """Keep the present size after any time without decisions; the reason for a surplus that came meanwhile is unknown.
 
     What was calm until a moment ago goes on being so, where another process has watched it until then.
     """
     surplus = memory.surplus
-    if surplus.held is not None and not memory.is_undecided:
+    if surplus.last_desired is not None and not memory.is_undecided:
         return memory
     waited = None if memory.recalled_at is None else now - memory.recalled_at
     was_watched = waited is not None and waited <= CONTINUES_SECONDS
     if waited is not None and waited > ASKED_SECONDS:
-        surplus = replace(surplus, held=None)
-    # Who is on its way as far as we see may be who the others are there for: nobody tells us that it was fresh once.
+        surplus = replace(surplus, last_desired=None)
+    # The others may be substitutes for one that seems to catch up: no one reports that it was fresh once.
     may_hide_lack = bool(facts.unreachable or facts.catching_up)
     hides_lack = memory.recalled_at is not None and surplus.calm_since is None and may_hide_lack
-    if surplus.held is None or facts.current > surplus.held or not was_watched:
+    if surplus.last_desired is None or facts.current > surplus.last_desired or not was_watched:
         surplus = replace(surplus, calm_since=None, calm_peak=0)
-    held = max(facts.current, surplus.held or 0)
-    has_grown = facts.current > max(bounds.target, surplus.held or 0)
+    held = max(facts.current, surplus.last_desired or 0)
+    has_grown = facts.current > max(bounds.target, surplus.last_desired or 0)
     is_unexplained = has_grown or (hides_lack and held > bounds.target)
     seen_at = memory.overload.seen_at
     overload = replace(memory.overload, seen_at=now if is_unexplained and seen_at is None else seen_at)
-    return replace(memory, surplus=replace(surplus, held=held), overload=overload)
+    return replace(memory, surplus=replace(surplus, last_desired=held), overload=overload)
 
 
-def _follow_unrest(unrest: Unrest, facts: Facts, settings: PolicySettings, now: float) -> Unrest:
-    """Go on with who ails on the average, as long as it can be told who does."""
+def _follow_flapping(flapping: Flapping, facts: Facts, settings: PolicySettings, now: float) -> Flapping:
+    """Update the average of degraded replicas, if it can be told which ones lag."""
     if not facts.tells_lag:
-        return replace(unrest, at=now)
-    return follow_unrest(unrest, facts.ailing, settings.unrest_sustains * settings.sustain_seconds, now)
+        return replace(flapping, at=now)
+    return follow_flapping(flapping, facts.degraded, settings.flapping_sustains * settings.sustain_seconds, now)
 
 
 def _size_pool(
     facts: Facts,
-    unrest: Unrest,
+    flapping: Flapping,
     replicas_for_load: int,
     surplus: Surplus,
     settings: PolicySettings,
@@ -210,23 +211,23 @@ def _size_pool(
 ) -> tuple[Decision, Surplus]:
     """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
     bounds = settings.bounds
-    unhealthy = max(len(facts.unhealthy), unrest.unhealthy)
+    unhealthy = max(len(facts.unhealthy), flapping.unhealthy)
     wanted = max(bounds.target + unhealthy, replicas_for_load)
     clamped = max(bounds.minimum, min(wanted, bounds.maximum))
-    held = facts.current if surplus.held is None else surplus.held
+    held = facts.current if surplus.last_desired is None else surplus.last_desired
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
     asked, surplus = hold_or_release(
-        replace(surplus, held=held), min(clamped, limit), may_release=may_release, settings=release, now=now
+        replace(surplus, last_desired=held), min(clamped, limit), may_release=may_release, settings=release, now=now
     )
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, replicas_for_load, bounds)
-    message = _describe_want(facts, unrest, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
+    message = _describe_want(facts, flapping, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
     decision = Decision(desired, reason, message, unhealthy, facts.catching_up, replicas_for_load)
-    return decision, replace(surplus, held=desired)
+    return decision, replace(surplus, last_desired=desired)
 
 
 def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:
-    """Say what made the desired number what it is, and how it differs from what is wanted."""
+    """Explain the desired number, and how it differs from what is wanted."""
     if desired > wanted:
         return SCALE_DOWN_DELAYED, f"; keeping {desired} {_UNTIL_STABLE}"
     if desired < wanted and desired == bounds.maximum:
@@ -245,18 +246,18 @@ def _describe_too_old(facts: Facts) -> str:
     return f"; {facts.too_old} not replaced: Stellar Core too old for Protocol {facts.needs_protocol}"
 
 
-def _describe_want(facts: Facts, unrest: Unrest, replicas_for_load: int, target: int) -> str:
-    """Say the sum in words, such as "5 wanted fresh + 1 lagging for 72 s = 6", and no sum where there is none."""
-    if replicas_for_load > target + max(len(facts.unhealthy), unrest.unhealthy):
+def _describe_want(facts: Facts, flapping: Flapping, replicas_for_load: int, target: int) -> str:
+    """Describe the sum, such as "target 5 + 1 lagging for 72 s = 6", or the state if nothing is added."""
+    if replicas_for_load > target + max(len(facts.unhealthy), flapping.unhealthy):
         return f"{replicas_for_load} needed for the request rate"
-    if unrest.unhealthy > len(facts.unhealthy):
-        return f"target {target} + {unrest.unhealthy} lagging on average = {target + unrest.unhealthy}"
+    if flapping.unhealthy > len(facts.unhealthy):
+        return f"target {target} + {flapping.unhealthy} lagging on average = {target + flapping.unhealthy}"
     if facts.unhealthy:
-        words = " + ".join([f"target {target}", *describe_lack(facts)])
+        words = " + ".join([f"target {target}", *describe_unhealthy(facts)])
         return f"{words} = {target + len(facts.unhealthy)}"
-    if facts.ailing:
+    if facts.degraded:
         yet = f"not yet for {facts.sustain_seconds:.0f} s" if facts.tells_lag else "the network may be halted"
-        return f"target {target}, {facts.ailing} lagging or unreachable but {yet}"
+        return f"target {target}, {facts.degraded} lagging or unreachable but {yet}"
     if facts.catching_up:
         return f"target {target}, {facts.catching_up} catching up"
     return f"target {target}, none unhealthy"

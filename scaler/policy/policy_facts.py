@@ -1,4 +1,4 @@
-"""What the policy goes by: the standings of all replicas, counted. Gathers, decides nothing but who is lacking."""
+"""The facts for the policy: the states of all replicas, counted. Decides only which replicas are unhealthy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from math import exp
 
 from readpool.replica_class import ReplicaClass
 from scaler.standing.acquaintances import list_last, order_by_ordinal
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import Tip
 
 _DOING = {
@@ -15,11 +15,11 @@ _DOING = {
     ReplicaClass.CATCHING_UP: "not catching up",
 }
 """What a lacking replica does instead, in words."""
-AILING = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
+DEGRADED_CLASSES = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class UnhealthyReplica:
     """One replica that is not counted on any more, what it does instead, and for how long, in seconds."""
 
     name: str
@@ -28,8 +28,8 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrest:
-    """How many replicas ail on the average of the last minutes.
+class Flapping:
+    """How many replicas were degraded on the average of the last minutes.
 
     Overload changes places: each laggard is spared and returns before it counts as lacking, and topples the next.
     """
@@ -43,12 +43,12 @@ class Unrest:
         return round(self.mean)
 
 
-def follow_unrest(unrest: Unrest, ailing: int, over_seconds: float, now: float) -> Unrest:
-    """Smooth the number of ailing replicas over `over_seconds`."""
-    if unrest.at is None:
-        return Unrest(0.0, now)
-    share = 1 - exp(-max(0.0, now - unrest.at) / max(over_seconds, 1.0))
-    return Unrest(unrest.mean + share * (ailing - unrest.mean), now)
+def follow_flapping(flapping: Flapping, degraded: int, over_seconds: float, now: float) -> Flapping:
+    """Smooth the number of degraded replicas over `over_seconds`."""
+    if flapping.at is None:
+        return Flapping(0.0, now)
+    share = 1 - exp(-max(0.0, now - flapping.at) / max(over_seconds, 1.0))
+    return Flapping(flapping.mean + share * (degraded - flapping.mean), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +59,30 @@ class Facts:
         fresh: replicas that are in step.
         current: known replicas; foreign ones are not among them, nor those that are leaving.
         unknown: of these, not yet observed.
-        ailing: of these, lagging or unreachable, for however long; who is on the way is not among them.
+        degraded: of these, lagging or unreachable, for however long; not those that catch up.
         unreachable: of these, unreachable.
         catching_up: of these, on their way to fresh, whatever their silence looks like; not yet observed and overdue
             ones included: where newcomers do not get there, more of them would not either.
         unhealthy: of these, no longer counted on.
         tells_lag: the network moves, so that a replica behind it lacks what others have.
-        reset_seconds: how long ago the network began anew, None where it was not seen to.
-        sustain_seconds: for how long an ailing replica must have been watched to be lacking.
-        grounded_seconds: for how long there has been ground to decide on.
+        reset_seconds: how long ago the network was reset; None if it was not seen to be.
+        sustain_seconds: for how long a degraded replica must have been observed to be unhealthy.
+        grounded_seconds: for how long there has been data to decide on.
         warm_up_seconds: what a new replica needs to be fresh.
         unheard: replicas that have not answered since they were first known, or last were other pods.
         unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
-        too_old: replicas whose Stellar Core is too old for the network. None of them ails or is lacking: another one of
-            the same version would not follow the network either.
+        too_old: replicas whose Stellar Core is too old for the network. None of them is degraded or unhealthy:
+            another one of the same version would not follow the network either.
         needs_protocol: the protocol that those need; None where there are none.
     """
 
     tip: Tip | None
     current: int
     unknown: int
-    ailing: int
+    degraded: int
     unreachable: int
     catching_up: int
-    unhealthy: tuple[Lack, ...]
+    unhealthy: tuple[UnhealthyReplica, ...]
     sustain_seconds: float
     grounded_seconds: float
     warm_up_seconds: float
@@ -96,7 +96,7 @@ class Facts:
 
 
 def gather_facts(
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     tip: Tip | None,
     *,
     grounded_seconds: float,
@@ -108,7 +108,7 @@ def gather_facts(
 ) -> Facts:
     """Count the replicas by what they mean for the pool's size; the order of `standings` does not matter.
 
-    `asked` is the size last asked for: who is beyond it and ails is leaving.
+    `asked` is the size last asked for: degraded replicas beyond it are leaving.
     """
     own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
     own = {name: own[name] for name in sorted(own.keys() - _find_leavers(own, asked))}
@@ -122,12 +122,12 @@ def gather_facts(
         is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
         is_judged = is_judged and standing.needs_protocol is None
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
-            unhealthy.append(Lack(name, standing.replica_class, seconds))
+            unhealthy.append(UnhealthyReplica(name, standing.replica_class, seconds))
     return Facts(
         tip=tip,
         current=len(own),
         unknown=classes.count(ReplicaClass.UNKNOWN),
-        ailing=sum(map(_is_ailing, own.values())),
+        degraded=sum(map(_is_ailing, own.values())),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
         catching_up=sum(one.is_underway for one in own.values()),
         unhealthy=tuple(unhealthy),
@@ -143,41 +143,41 @@ def gather_facts(
     )
 
 
-def _is_ailing(standing: ReplicaStanding) -> bool:
+def _is_ailing(standing: ReplicaState) -> bool:
     is_judged = not standing.is_underway and standing.needs_protocol is None
-    return is_judged and standing.replica_class in AILING
+    return is_judged and standing.replica_class in DEGRADED_CLASSES
 
 
-def _find_leavers(own: Mapping[str, ReplicaStanding], asked: int | None) -> frozenset[str]:
-    """Find who ails because it was let go: the last by ordinal beyond what was asked for, or as many silent ones.
+def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozenset[str]:
+    """Find replicas degraded by scale-in: the last by ordinal beyond what was asked for, or as many silent ones.
 
-    Where all are silent nobody is leaving: more likely it is us.
+    If all are silent, none is leaving: the scaler is more likely disconnected.
     """
     silent = [name for name, one in own.items() if one.replica_class is ReplicaClass.UNREACHABLE]
     if asked is None or len(own) <= asked or len(silent) == len(own):
         return frozenset()
     if all(order_by_ordinal(name)[1] < 0 for name in own):
         return frozenset(sorted(silent)[: len(own) - asked])
-    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in AILING)
+    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in DEGRADED_CLASSES)
 
 
-def _find_start(standing: ReplicaStanding) -> float:
+def _find_start(standing: ReplicaState) -> float:
     """Find since when a replica does what may make it lacking.
 
-    Who answers again, but behind, ails all the while; who is on its way has been so since it was last fresh or first
-    known, however often it was started anew.
+    A replica that responds again, but is behind, has been degraded all the time; one that catches up has done so since
+    it was last fresh or first known, however often it restarted.
     """
     if standing.is_underway:
         started = standing.since if standing.known_since is None else standing.known_since
         return started if standing.fresh_at is None else standing.fresh_at
-    return standing.since if standing.ailing_since is None else standing.ailing_since
+    return standing.since if standing.degraded_since is None else standing.degraded_since
 
 
-def describe_lack(facts: Facts) -> list[str]:
-    """Say who is lacking, such as "1 lagging for 72 s"; the time is that of the longest."""
+def describe_unhealthy(facts: Facts) -> list[str]:
+    """Describe the unhealthy replicas, such as "1 lagging for 72 s"; the time is that of the longest."""
     words = []
     for replica_class, doing in _DOING.items():
-        seconds = [lack.seconds for lack in facts.unhealthy if lack.replica_class is replica_class]
+        seconds = [one.seconds for one in facts.unhealthy if one.replica_class is replica_class]
         if seconds:
             words.append(f"{len(seconds)} {doing} for {max(seconds):.0f} s")
     return words

@@ -2,14 +2,14 @@
 
 Both scalers restarted at once are to ask for what they asked for before. What is told comes back by the pool's status,
 which anything may have been written into meanwhile: values that cannot be true are left out, and what is doubtful is
-taken the way that lets nobody go too early.
+read in the way that removes no replica too early.
 """
 
 from dataclasses import replace
 from math import isfinite
 
 from scaler.policy.capacity import Capacity
-from scaler.policy.policy_facts import Unrest
+from scaler.policy.policy_facts import Flapping
 from scaler.policy.policy_release import MOST_DOUBLINGS, Surplus
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
@@ -18,7 +18,7 @@ from scaler.policy.remembered import Remembered
 from scaler.standing.overload import Overload
 
 CONTINUES_SECONDS = 300.0
-"""For so long nobody may have watched, and what was calm still counts as calm: as long as an HPA waits."""
+"""After so long without a scaler, calm still counts as calm: as long as an HPA waits."""
 ASKED_SECONDS = 900.0
 """For so long what was asked for is what is meant; later, what is there is."""
 _SLACK_SECONDS = 60.0
@@ -27,17 +27,17 @@ _LONGEST_WARM_UP_SECONDS = 86_400.0
 
 
 def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int = 0) -> Remembered | None:
-    """Tell what is to be kept; None before the first decision, when nothing is known that was not told before.
+    """Build what to keep; None before the first decision, when nothing new is known.
 
-    The size is that of all, those that are `out` of service among them: whoever recalls it takes those off again.
+    The size is that of all, including those `out` of service, which are subtracted again when it is recalled.
     """
     surplus = memory.surplus
-    if surplus.held is None or memory.recalled_at is not None:
+    if surplus.last_desired is None or memory.recalled_at is not None:
         return None
     return Remembered(
         told_at=now,
         network=network,
-        asked=surplus.held + out,
+        asked=surplus.last_desired + out,
         fewer_since=surplus.calm_since,
         fewer_peak=surplus.calm_peak,
         regrets=min(surplus.regrets, MOST_DOUBLINGS),
@@ -45,7 +45,7 @@ def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int 
         overload_at=memory.overload.seen_at,
         warm_up_seconds=memory.warm_ups.median_seconds,
         warm_ups=len(memory.warm_ups.seconds),
-        unrest=memory.unrest.mean,
+        unrest=memory.flapping.mean,
         knew_load=memory.capacity.knew_load,
     )
 
@@ -53,7 +53,7 @@ def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int 
 def recall(known: Remembered | None, network: str | None, settings: PolicySettings, now: float) -> PolicyMemory:
     """Build what to begin with; an empty memory where nothing is known, or only of another network.
 
-    The time since it was told is by two clocks, ours and that of whoever told: where it is in the future, no time has
+    The time since it was told is by two clocks, ours and the other scaler's: where it is in the future, no time has
     passed, and ages stay what they were by the other one.
     """
     if known is None or not isfinite(known.told_at) or known.told_at <= 0:
@@ -67,17 +67,17 @@ def recall(known: Remembered | None, network: str | None, settings: PolicySettin
     ahead = min(0.0, passed)
     released_at = _recall_time(known.released_at, known.told_at, ahead)
     surplus = Surplus(
-        held=_recall_size(known.asked, settings.bounds) if passed < ASKED_SECONDS else None,
+        last_desired=_recall_size(known.asked, settings.bounds) if passed < ASKED_SECONDS else None,
         regrets=max(0, min(known.regrets, MOST_DOUBLINGS)),
         released_at=released_at,
     )
-    if surplus.held is not None and passed < CONTINUES_SECONDS:
+    if surplus.last_desired is not None and passed < CONTINUES_SECONDS:
         calm_since = _recall_time(known.fewer_since, known.told_at, ahead)
         peak = known.fewer_peak if calm_since is not None else 0
-        surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.held)))
+        surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.last_desired)))
     return PolicyMemory(
         surplus=surplus,
-        unrest=_recall_unrest(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Unrest(),
+        flapping=_recall_unrest(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Flapping(),
         warm_ups=warm_ups,
         capacity=Capacity(knew_load=known.knew_load),
         overload=Overload(seen_at=_recall_overload(known, ahead)),
@@ -87,7 +87,7 @@ def recall(known: Remembered | None, network: str | None, settings: PolicySettin
 
 
 def _recall_size(asked: int, bounds: Bounds) -> int | None:
-    """Take a size that may have been asked for: the target is, at the least; None for one that none can be."""
+    """Return a plausible size that was asked for, at least the target; None for an impossible one."""
     if asked < 1:
         return None
     least = max(bounds.minimum, min(bounds.target, bounds.maximum))
@@ -100,13 +100,13 @@ def _recall_time(at: float | None, told_at: float, ahead: float) -> float | None
     return min(at, told_at) + ahead
 
 
-def _recall_unrest(known: Remembered, bounds: Bounds, now: float) -> Unrest:
+def _recall_unrest(known: Remembered, bounds: Bounds, now: float) -> Flapping:
     mean = known.unrest if isfinite(known.unrest) else 0.0
-    return Unrest(max(0.0, min(mean, float(bounds.maximum))), now)
+    return Flapping(max(0.0, min(mean, float(bounds.maximum))), now)
 
 
 def _recall_overload(known: Remembered, ahead: float) -> float | None:
-    """Take that overload was seen, whenever that was: an odd time makes it no less true."""
+    """Restore that overload was seen, even with an implausible time."""
     if known.overload_at is None:
         return None
     at = _recall_time(known.overload_at, known.told_at, ahead)

@@ -31,14 +31,14 @@ class Surplus:
     """What is remembered of letting replicas go.
 
     Attributes:
-        held: the size last asked for; None before the first decision.
+        last_desired: the size last asked for; None before the first decision.
         calm_since: since when fewer than that are wanted, in seconds; None while they are not.
         calm_peak: the most that was wanted since then.
         regrets: scale-ins in a row that were mistakes.
         released_at: when replicas were last let go, in seconds; None when that has proved right or wrong.
     """
 
-    held: int | None = None
+    last_desired: int | None = None
     calm_since: float | None = None
     calm_peak: int = 0
     regrets: int = 0
@@ -50,24 +50,24 @@ def hold_or_release(
 ) -> tuple[int, Surplus]:
     """Return the size to ask for, at once what is `wanted` when that is more, and what to remember."""
     surplus = _judge_last_release(surplus, wanted, settings, now)
-    held = wanted if surplus.held is None else surplus.held
+    held = wanted if surplus.last_desired is None else surplus.last_desired
     if wanted >= held:
-        return wanted, replace(surplus, held=wanted, calm_since=None, calm_peak=0)
+        return wanted, replace(surplus, last_desired=wanted, calm_since=None, calm_peak=0)
     calm_since = now if surplus.calm_since is None else surplus.calm_since
     peak = max(wanted, surplus.calm_peak)
     wait = min(settings.wait_seconds * 2.0 ** min(surplus.regrets, MOST_DOUBLINGS), settings.longest_wait_seconds)
     if not may_release or now - calm_since < wait:
-        return held, replace(surplus, held=held, calm_since=calm_since, calm_peak=peak)
+        return held, replace(surplus, last_desired=held, calm_since=calm_since, calm_peak=peak)
     left = max(peak, held - max(1, int(settings.largest_share * held)))
-    return left, replace(surplus, held=left, calm_since=None, calm_peak=0, released_at=now)
+    return left, replace(surplus, last_desired=left, calm_since=None, calm_peak=0, released_at=now)
 
 
 def _judge_last_release(surplus: Surplus, wanted: int, settings: ReleaseSettings, now: float) -> Surplus:
     """Count a regret when more are wanted soon after a scale-in; forget them all when one has proved right."""
-    if surplus.released_at is None or surplus.held is None:
+    if surplus.released_at is None or surplus.last_desired is None:
         return surplus
     if now - surplus.released_at >= settings.regret_seconds:
         return replace(surplus, regrets=0, released_at=None)
-    if wanted > surplus.held:
+    if wanted > surplus.last_desired:
         return replace(surplus, regrets=surplus.regrets + 1, released_at=None)
     return surplus

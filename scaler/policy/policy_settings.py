@@ -6,7 +6,7 @@ docs/lab/policy.md says what each number is worth.
 from dataclasses import dataclass
 from math import ceil
 
-from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy_release import ReleaseSettings
 
 _LONGEST_ASKED_SECONDS = 600.0
@@ -30,21 +30,21 @@ class PolicySettings:
         bounds: the pool's size.
         sustain_seconds: how long a replica must lag, or not answer, before it counts as lacking. A warm-up counts as no
             shorter: before a newcomer is there to be measured KEDA and the HPA have been asking for a while.
-        unrest_sustains: over how many times that long replicas that take turns at lagging are averaged.
+        flapping_sustains: over how many times that long replicas that take turns at lagging are averaged.
         surge_ratio: share of the target that may catch up at once beyond it, so that a bad hour does not flood the
             archives.
         catch_up_deadline_seconds: a replica that catches up for longer than this is no longer counted on,
         deadline_warm_ups: unless that is less than so many times what is usual in this pool.
         assumed_warm_up_seconds: what a new replica needs to be fresh while none has been measured. Core waits for the
             next 64-ledger checkpoint: 255 s were seen at best.
-        headroom: share of what a replica has been seen to bear that it is planned to serve.
-        look_ahead_warm_ups: so many warm-ups ahead the load is to be borne, if it goes on growing.
+        headroom: share of a replica's capacity that it is planned to serve.
+        look_ahead_warm_ups: for how many warm-ups ahead to provide for a load that keeps growing.
         wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
-        overload_wait_seconds: or for this long, where overload called for some of them and nobody knows what a replica
-            bears: that all is calm may be what they do.
+        overload_wait_seconds: or for this long, if overload called for some of them and the capacity is unknown: that
+            all is calm may be their doing.
         regret_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
-        release_share: so much of the pool may go at a time, and always one: what nobody misses shows in who is left.
+        release_share: so much of the pool may go at a time, and always one: the rest shows whether it is missed.
         hold: why there is to be no decision, whatever is seen.
         learned_requests_per_replica: requests/s that one replica bore, as was learned before this process; counts until
             it has learned for itself.
@@ -54,7 +54,7 @@ class PolicySettings:
 
     bounds: Bounds
     sustain_seconds: float = 60.0
-    unrest_sustains: float = 5.0
+    flapping_sustains: float = 5.0
     surge_ratio: float = 0.25
     catch_up_deadline_seconds: float = 3600.0
     deadline_warm_ups: float = 3.0
@@ -66,24 +66,24 @@ class PolicySettings:
     regret_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
     release_share: float = 0.1
-    hold: MissingGround | None = None
+    hold_reason: HoldReason | None = None
     learned_requests_per_replica: float | None = None
     expects_requests: bool = True
     unready: str = ""
 
     def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
-        """Say when replicas that are no longer needed may go."""
+        """Return when replicas that are no longer needed may be removed."""
         least_seconds = self.overload_wait_seconds if fears_overload else 0.0
         wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
         return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
 
     def look_ahead(self, measured_seconds: float) -> float:
-        """Say how many seconds ahead the load is to be borne; a sustain of a day tells nothing of the load's trend."""
+        """Return how many seconds ahead to provide for the load; a sustain of a day says nothing about its trend."""
         asked_after = min(self.sustain_seconds, _LONGEST_ASKED_SECONDS)
         return self.look_ahead_warm_ups * max(measured_seconds, asked_after)
 
     def knew_load(self, *, known_here: bool) -> bool:
-        """Tell whether the request rate was known before, to this process or to one that learned from it."""
+        """Return whether the request rate was known before, to this process or to one that learned from it."""
         return self.expects_requests and (known_here or self.learned_requests_per_replica is not None)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 REMEMBERED_WARM_UPS = 32
 _REMEMBERED_NAMES = 10_000
@@ -34,10 +34,10 @@ class WarmUps:
         return median(self.seconds) if self.seconds else None
 
 
-def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaStanding], *, joined_after: float) -> WarmUps:
+def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *, joined_after: float) -> WarmUps:
     """Add newcomers that have become fresh; those known before `joined_after`, in seconds, tell nothing.
 
-    Nor does a replica that restarts, or a pod that is made anew: it comes back with its state. So may one whose name
+    Nor does a replica that restarts, or a pod that is recreated: it comes back with its state. So may one whose name
     was there before, by a volume that was kept: it counts where it began with nothing. One of a new name has what every
     new one has, nothing or a snapshot, and counts.
     """
@@ -75,6 +75,6 @@ def _add_names(names: frozenset[str], present: frozenset[str]) -> frozenset[str]
     return names | present if len(names) < _REMEMBERED_NAMES else present
 
 
-def _is_new(standing: ReplicaStanding) -> bool:
-    """Tell whether a replica of this name was first known when it was first seen."""
+def _is_new(standing: ReplicaState) -> bool:
+    """Return whether a replica of this name was first known when it was first seen."""
     return standing.known_since is None or standing.known_since == standing.first_seen

@@ -1,7 +1,7 @@
 """What a scaler remembers of a pool for hours, in the form in which the pool's status keeps it for the next one.
 
-Times are Unix seconds by the clock of whoever told it. Read back by policy.policy_recall, which believes no more than
-can be true.
+Times are Unix seconds by the clock of the scaler that reported it. Read back by policy.policy_recall, which ignores
+what cannot be true.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,12 @@
 """Do several nodes answer at one replica's address? Then it is a load balancer's or a Service's, and no replica. Pure.
 
-A node that starts anew says a later start than before. One that says an earlier one, and does so again within minutes,
-is another node each time: who lags there cannot be told, nor how many there are.
+A node that restarts reports a later start than before. A node that reports an earlier one, and does so again within
+minutes, is another node each time: which one lags cannot be determined, nor how many there are.
 """
 
 from collections.abc import Mapping
 
-from scaler.policy.policy_grounds import MissingGround
+from scaler.policy.hold_reasons import HoldReason
 from scaler.probes.report import NodeReport
 
 SHARED_ADDRESS = "SharedAddress"
@@ -18,7 +18,7 @@ _REMEMBERED_SECONDS = 600.0
 
 
 def is_step_back(before: NodeReport | None, report: NodeReport) -> bool:
-    """Tell whether a node says that it started earlier than the one that answered before."""
+    """Return whether a node reports an earlier start than the one that responded before."""
     if before is None or before.started_on is None or report.started_on is None:
         return False
     return report.started_on < before.started_on - _ROUNDING_SECONDS
@@ -31,13 +31,13 @@ def note_step_back(steps: tuple[float, ...], now: float) -> tuple[float, ...]:
 
 def find_shared_address(
     steps: Mapping[str, tuple[float, ...]], addresses: Mapping[str, str], now: float
-) -> MissingGround | None:
+) -> HoldReason | None:
     """Find an address at which several nodes answer, by the steps back of each member."""
     oldest = now - _REMEMBERED_SECONDS
     shared = sorted(name for name, times in steps.items() if len(times) == _STEPS and times[0] >= oldest)
     if not shared:
         return None
-    return MissingGround(
+    return HoldReason(
         SHARED_ADDRESS,
         f"Several nodes answer at {addresses.get(shared[0], shared[0])} in turn, so it belongs to a Service or a"
         " load balancer. Use a headless Service (clusterIP: None, publishNotReadyAddresses: true), or list each node.",

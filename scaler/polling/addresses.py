@@ -11,11 +11,11 @@ _KEPT_ANSWERS = 32_768
 
 @lru_cache(maxsize=_KEPT_ANSWERS)
 def is_address(host: str) -> bool:
-    """Tell whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
+    """Return whether a host is an IP address as Python writes it, rather than a name that must be resolved."""
     return addresses.is_address(host)
 
 
 @lru_cache(maxsize=_KEPT_ANSWERS)
 def explain_refusal(address: str, *, allow_loopback: bool, networks: NetworkRules = ANY_NETWORK) -> str | None:
-    """Say why an address may not be polled; None when it may."""
+    """Explain why an address may not be polled; None if it may."""
     return addresses.explain_refusal(address, allow_loopback=allow_loopback, networks=networks)

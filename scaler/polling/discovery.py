@@ -22,7 +22,7 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
-from scaler.polling.open_files import SCALER_LIMITS
+from scaler.polling.rlimits import SCALER_LIMITS
 from scaler.triggers.poll_settings import PollSettings
 from scaler.triggers.trigger import ServiceSource
 
@@ -32,7 +32,7 @@ _KEPT_HOSTS = 4096
 SCALER_LIMIT = "ScalerLimit"
 """Reason: this process has no descriptors left to ask with, which says nothing of DNS or of the host."""
 FOREIGN_MEMBERS = "ForeignMembers"
-"""Reason: DNS leads from the Service to what is none of its pods. Whoever made it could have us ask anyone."""
+"""Reason: DNS leads from the Service to what is none of its pods. Its author could make the scaler poll any address."""
 NOT_HEADLESS = "ServiceNotHeadless"
 """Reason: the Service has one address for all of its pods."""
 _LOOPBACK_NAMES = ("localhost", ".localhost")
@@ -50,7 +50,7 @@ class DiscoveryError(Exception):
 
 
 class NotHeadlessError(DiscoveryError):
-    """A Service with one address for all of its pods: who they are is not known, and any of them may answer."""
+    """A Service with one address for all its pods: they are unknown, and any of them may respond."""
 
 
 class Discovery:
@@ -71,7 +71,7 @@ class Discovery:
         """Find the members of a headless Service: name to base URL. Nothing found is an empty answer, not an error.
 
         That is so of a name that does not exist as well: CoreDNS answers NXDOMAIN for a headless Service that has no
-        endpoints (findServices in plugin/kubernetes/kubernetes.go, 1.14), other servers with no records.
+        endpoints (findServices in `plugin/kubernetes/kubernetes.go`, 1.14), other servers with no records.
 
         A port's name is looked up as SRV, which gives ports and pods' names. A port's number goes with the addresses
         of the Service, and SRV records of the bare name are used for the pods' names only, where the cluster's DNS
@@ -93,7 +93,7 @@ class Discovery:
         return members
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Give the addresses of a host, IPv4 first; kept for a poll interval, and looked up once however many ask.
+        """Return the addresses of a host, IPv4 first; cached for a poll interval, and looked up once for all callers.
 
         Raises:
             DiscoveryError: the host has none, or DNS failed.
@@ -110,7 +110,7 @@ class Discovery:
         return await asyncio.shield(lookup)
 
     def _forget_hosts(self, now: float) -> None:
-        """Drop what has run out, so that names which nobody asks for any more take no memory."""
+        """Drop what has run out, so that unused names take no memory."""
         if len(self._hosts) >= _KEPT_HOSTS:
             self._hosts = {host: kept for host, kept in self._hosts.items() if kept[0] > now}
 
@@ -148,7 +148,7 @@ class Discovery:
         return {names.get(address, address): _build_url(address, port) for address in addresses}
 
     async def _find_pod_names(self, service: str) -> dict[str, str]:
-        """Give the pods' names by address, as far as DNS tells them.
+        """Return the pods' names by address, as far as DNS has them.
 
         Without them a replica is known by its address, or by the name that was known before.
         """
@@ -164,7 +164,7 @@ class Discovery:
         return {additional[target]: label for target, label in labels.items() if additional.get(target)}
 
     async def _find_target(self, target: dns.name.Name) -> str:
-        """Give one address of an SRV target, IPv4 if it has one; empty when it is gone."""
+        """Return one address of an SRV target, IPv4 if it has one; empty if it is gone."""
         for kind in ("A", "AAAA"):
             records, _ = await self._ask(target, kind)
             if records:
@@ -177,7 +177,7 @@ class Discovery:
         """Ask once: the records, and the addresses that came along with them.
 
         A name that does not exist has no records. Without `turns` it is the name of a Service or of one of its pods:
-        whoever made the Service could have it lead anywhere by an alias, so none is followed.
+        the Service's author could point it anywhere by an alias, so none is followed.
         """
         try:
             async with turns or self._service_turns:
@@ -210,7 +210,7 @@ class Discovery:
 
 
 def _is_scaler_limit(error: Exception) -> bool:
-    """Tell whether this process could not even ask; dnspython collects the errors of all servers in one of its own."""
+    """Return whether this process could not even ask; dnspython wraps the errors of all servers in one of its own."""
     collected = error.kwargs.get("errors", ()) if isinstance(error, dns.resolver.NoNameservers) else ()
     causes = [error, *(part for entry in collected for part in entry if isinstance(part, OSError))]
     return any(isinstance(cause, OSError) and cause.errno in SCALER_LIMITS for cause in causes)
@@ -288,6 +288,6 @@ def _build_url(address: str, port: int) -> str:
 
 
 def _retrieve(lookup: asyncio.Task[tuple[str, ...]]) -> None:
-    """Take note of a failed look-up's error here, since those who asked may have given up waiting."""
+    """Retrieve a failed lookup's error, because its callers may have stopped waiting."""
     if not lookup.cancelled():
         lookup.exception()

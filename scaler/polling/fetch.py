@@ -18,7 +18,7 @@ import httpx
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from scaler.polling.addresses import explain_refusal
 from scaler.polling.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
-from scaler.polling.open_files import SCALER_LIMITS
+from scaler.polling.rlimits import SCALER_LIMITS
 from scaler.probes.answer import HttpAnswer, take_body
 from scaler.probes.conversation import Conversation
 from scaler.probes.gate import GateReport
@@ -126,7 +126,7 @@ class NodeClient:
         self._is_connecting = False
 
     def close(self) -> None:
-        """Give up the kept connection."""
+        """Close the kept connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -247,7 +247,7 @@ class NodeClient:
 
 
 def _explain_os_error(error: OSError) -> Exception:
-    """Give the reason that an operating system's error stands for."""
+    """Return the reason for an operating system's error."""
     if error.errno in SCALER_LIMITS:
         return ScalerLimitError(str(error))
     if isinstance(error, ConnectionRefusedError):

@@ -17,15 +17,15 @@ _log = structlog.get_logger()
 
 
 class GateListener(Protocol):
-    """Whoever wants to know what the gates of a fleet's members say."""
+    """A receiver of what the gates of a fleet's members report."""
 
     name: str
 
     def receive_gate(self, name: str, outcome: GateReport | PollFailure, now: float) -> None:
-        """Take what came of one poll of the gate beside a member. Must not wait."""
+        """Record the outcome of one poll of the gate beside a member. Must not wait."""
 
     def forget_gate(self, name: str) -> None:
-        """Take that a member has no gate, or another one than before."""
+        """Handle a member without a gate, or with another one than before."""
 
 
 class GateWatch:
@@ -47,7 +47,7 @@ class GateWatch:
         self._fleet.receive_gate(name, outcome, now)
 
     def poll(self, gates: Mapping[str, str], max_gates: int) -> None:
-        """Have these gates polled from now on, member's name to base URL, if that is not over what a scaler polls."""
+        """Poll these gates from now on, member's name to base URL, unless they exceed the scaler's limit."""
         added = {name: url for name, url in gates.items() if self._gates.get(name) != url}
         removed = {name: url for name, url in self._gates.items() if gates.get(name) != url}
         for name, url in removed.items():
@@ -63,11 +63,11 @@ class GateWatch:
             self._poller.subscribe(ProbeKind.GATE, url, self, name)
 
     def close(self) -> None:
-        """Have no gate polled any more."""
+        """Stop polling all gates."""
         self.poll({}, 0)
 
     def _refuse(self, count: int, max_gates: int) -> None:
-        """Log once that there are too many: the replicas are observed as ever, and their readers are not."""
+        """Log once that there are too many: the replicas are still observed, but not their readers."""
         if not self._is_refused:
             self._is_refused = True
             _log.warning("gatesRefused", fleet=self._fleet.name, gates=count, limit=max_gates)

@@ -50,7 +50,7 @@ class ReceiveBudget:
         self.held_bytes = 0
 
     def allows(self, body_bytes: int) -> bool:
-        """Tell whether an answer may go on growing."""
+        """Return whether a response may continue to grow."""
         return body_bytes <= self.fair_bytes or self.held_bytes <= self.limit_bytes
 
 
@@ -124,7 +124,7 @@ class HttpConnection(asyncio.Protocol):
     # What the transport tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport of a connection that stands."""
+        """Store the transport of an open connection."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -207,7 +207,7 @@ class HttpConnection(asyncio.Protocol):
             self._fail("BadAnswer", f"the response has the content encoding {encoding}, which was not requested")
 
     def on_headers_complete(self) -> None:
-        """Take every other status than 200 at once, body unread, unless that is short and may say why."""
+        """Fail at once on any status but 200, with the body unread unless it is short and may explain it."""
         self._head_is_complete = True
         status = self._parser.get_status_code() if self._parser is not None else 0
         if status in _REDIRECTS:

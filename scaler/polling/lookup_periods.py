@@ -1,7 +1,7 @@
 """How often is a Service looked up? Each interval while all look-ups together are cheap; else by fair shares. Pure.
 
-Shares are fair among callers first, then among the namespaces of each: whoever has fleets without end waits longer for
-each of them, and nobody else does.
+Shares are fair among callers first, then among the namespaces of each: a caller with very many fleets waits longer for
+each of them, and no other caller does.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ class LookupLoad:
 
     @property
     def cost_seconds(self) -> float:
-        """Give what it costs to look all of them up once."""
+        """Return the cost of looking all of them up once."""
         return SECONDS_PER_LOOKUP * self.services + SECONDS_PER_MEMBER * self.members
 
 
@@ -48,7 +48,7 @@ def compute_lookup_periods(loads: Mapping[Account, LookupLoad], interval_seconds
 
 
 def share_out(wanted: Mapping[_Key, float], whole: float) -> dict[_Key, float]:
-    """Share out `whole` so that nobody gets more than is wanted, and whoever gets less gets as much as any other.
+    """Share out `whole` so that no key gets more than it wants, and all that get less get the same.
 
     Max-min fairness, as in D. Bertsekas and R. Gallager, Data Networks, 6.5.2.
     """

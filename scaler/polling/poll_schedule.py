@@ -9,7 +9,7 @@ import math
 from scaler.probes.answer import MAX_RETRY_SECONDS
 
 _LEAST_STARTS_A_SECOND = 250.0
-"""Few nodes wait for nobody: their first polls come one after the other within moments."""
+"""Few nodes do not wait: their first polls come one after the other within moments."""
 _STARTS_RATIO = 1.2
 _STARTS_KEPT_SECONDS = 0.08
 
@@ -22,7 +22,7 @@ def compute_phase(index: int, period_seconds: float) -> float:
 
 
 def compute_next_due(phase: float, period_seconds: float, after: float) -> float:
-    """Give the first moment later than `after` that lies at `phase` seconds within a period.
+    """Return the first moment later than `after` that lies at `phase` seconds within a period.
 
     Moments that have passed are skipped, never made up for: a process that was suspended goes on as if nothing had
     been.
@@ -53,7 +53,7 @@ class StartBudget:
         self._updated_at = now
 
     def take(self) -> bool:
-        """Take one start, if there is one."""
+        """Use up one start, if there is one."""
         if self._starts < 1.0:
             return False
         self._starts -= 1.0
@@ -70,5 +70,5 @@ def compute_rest_seconds(retry_after_seconds: float | None, refusals: int, perio
 
 
 def is_too_late(due: float, period_seconds: float, now: float) -> bool:
-    """Tell whether a slot was missed by so much that it is skipped, so that no burst follows a pause."""
+    """Return whether a slot was missed by so much that it is skipped, so that no burst follows a pause."""
     return now - due > max(0.25, period_seconds / 10.0)

@@ -1,4 +1,4 @@
-"""Asks every node once an interval, each at its own phase, and hands what came of it to whoever watches the node.
+"""Asks every node once an interval, each at its own phase, and passes the outcome to the node's listeners.
 
 A node is polled once however many fleets name it. One loop starts the polls that are due; each poll is a short task,
 so a node that hangs holds up nothing but itself. Between the fleets, which say which nodes, and the fetch, which asks
@@ -50,10 +50,10 @@ _Report_contra = TypeVar("_Report_contra", bound=NodeReport | GateReport, contra
 
 
 class Listener(Protocol[_Report_contra]):
-    """Whoever watches nodes, or gates, each under a name of its own."""
+    """A receiver of outcomes of nodes or gates, each under a name of its own."""
 
     def receive(self, name: str, outcome: _Report_contra | PollFailure, now: float) -> None:
-        """Take what came of one poll. Must not wait."""
+        """Record the outcome of one poll. Must not wait."""
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +135,7 @@ class Poller:
         self._due.clear()
 
     def subscribe(self, kind: ProbeKind, url: str, listener: Listener[Any], name: str) -> None:
-        """Have a node polled, and its outcomes told to `listener` under `name`: a gate's are reports of its own kind.
+        """Poll a node, and pass its outcomes to `listener` under `name`: a gate's are reports of its own kind.
 
         Its first poll comes within the interval.
         """
@@ -148,7 +148,7 @@ class Poller:
         node.listeners[listener, name] = None
 
     def unsubscribe(self, kind: ProbeKind, url: str, listener: Listener[Any], name: str) -> None:
-        """Tell `listener` no more; a node that nobody listens to is no longer polled."""
+        """Remove a listener; a node without listeners is no longer polled."""
         node = self._nodes.get((kind, url))
         if node is None:
             return

@@ -32,15 +32,15 @@ _log = structlog.get_logger()
 
 
 class ReferenceListener(Protocol):
-    """Whoever wants to know what a reference says."""
+    """A receiver of what a reference reports."""
 
     def receive_reference(self, reference: Reference, outcome: NodeReport | PollFailure, now: float) -> None:
-        """Take what came of one question. Must not wait."""
+        """Record the outcome of one request. Must not wait."""
 
 
 @dataclass(slots=True, eq=False)
 class PolledReference:
-    """One reference, who listens, and what it said last."""
+    """One reference, its listeners, and its last report."""
 
     reference: Reference
     is_trusted: bool
@@ -68,7 +68,7 @@ class References:
     def subscribe(
         self, reference: Reference, listener: ReferenceListener, caller: str = "", namespace: str = ""
     ) -> None:
-        """Have a reference asked, and its answers told to `listener`; the last one at once, if there is one.
+        """Poll a reference, and pass its outcomes to `listener`; the last one at once, if there is one.
 
         A new one is on the account of `caller` and `namespace`, unless it is the operator's own.
         """
@@ -91,7 +91,7 @@ class References:
             listener.receive_reference(reference, *polled.last)
 
     def unsubscribe(self, reference: Reference, listener: ReferenceListener) -> None:
-        """Tell `listener` no more; a reference that nobody listens to is no longer asked."""
+        """Remove a listener; a reference without listeners is no longer polled."""
         polled = self._polled.get(reference)
         if polled is None:
             return
@@ -104,7 +104,7 @@ class References:
                 polled.task.cancel()
 
     async def stop(self) -> None:
-        """Give up what is under way."""
+        """Cancel everything."""
         tasks = [polled.task for polled in self._polled.values() if polled.task is not None]
         self._polled.clear()
         for task in tasks:
@@ -112,7 +112,7 @@ class References:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, polled: PolledReference) -> None:
-        """Ask one reference once an interval until nobody listens; its trouble is logged once, and its end once."""
+        """Poll one reference once an interval while it has listeners; log once that it fails, or recovers."""
         period = self._settings.interval_seconds
         if polled.reference.kind is ProbeKind.ARCHIVE:
             period = max(period, self._settings.archive_seconds)

@@ -1,6 +1,6 @@
 """Does this process still see? Which nodes were observed of late, and whether its own limits are in the way.
 
-Told of each outcome by the poller, and asked by whoever says whether the scaler is ready. Pure: every time is an
+Told of each outcome by the poller, and asked by the readiness check. Pure: every time is an
 argument, in seconds.
 """
 
@@ -29,7 +29,7 @@ class Sight:
         self._seen_at.pop(node, None)
 
     def note(self, node: object, now: float) -> bool:
-        """Take that a node was observed, whatever came of it; True when own limits have not been in the way lately."""
+        """Record that a node was polled, whatever the outcome; True if no limit of the scaler was hit lately."""
         if node in self._seen_at:
             self._seen_at[node] = now
         if self._limited_at is None or now - self._limited_at < _QUIET_SECONDS:
@@ -38,13 +38,13 @@ class Sight:
         return True
 
     def note_own_limit(self, now: float) -> bool:
-        """Take that a node could not be asked for this process's own limits; True when that is new."""
+        """Record that a node could not be polled because of the scaler's own limits; True if that is new."""
         is_new = self._limited_at is None
         self._limited_at = now
         return is_new
 
     def is_seeing(self, now: float) -> bool:
-        """Tell whether at least half of the nodes were observed of late; a process without nodes sees all there is."""
+        """Return whether at least half of the nodes were polled lately; True without nodes."""
         oldest = now - self._remembered_seconds
         unseen = sum(seen_at < oldest for seen_at in self._seen_at.values())
         return 2 * unseen <= len(self._seen_at)

@@ -1,6 +1,6 @@
 """One HTTP answer as a probe sees it: status, body, and the few headers that say something of the node.
 
-Made by whoever fetches; taken apart here, in pure code. What is no answer to the question is a ProbeError with the
+Made by the fetchers; parsed here, in pure code. What is no answer to the question is a ProbeError with the
 server's own words, as far as it has any.
 """
 

@@ -1,7 +1,7 @@
 """What a node is asked in one poll, question by question, and what follows from its answers. Without I/O.
 
 Most kinds have one question. A Stellar RPC that takes no batches is asked call by call, and a Horizon is asked what its
-readers get, of history and of state in turn. Whoever polls sends each request that comes out and puts its answer in.
+readers get, of history and of state in turn. The poller sends each request that comes out and puts its answer in.
 """
 
 from collections.abc import Generator, Mapping
@@ -127,7 +127,7 @@ class Interviewer:
         return self._judge_following(report, answer.at)
 
     def _judge_following(self, report: NodeReport, at: float | None) -> NodeReport:
-        """Let one that is unhealthy, but was seen to move within half a minute, follow the network.
+        """Treat an unhealthy RPC that advanced within half a minute as following the network.
 
         How far behind is too far is then for the fleet's threshold to say; of one that stands still its own word
         counts, as Core's does.
@@ -143,7 +143,7 @@ class Interviewer:
 
 
 def _take_batch(answer: HttpAnswer) -> RpcWords | None:
-    """Take the answer to a batch; None where the server takes none."""
+    """Read the response to a batch; None if the server does not support batches."""
     try:
         words = split_batch(take_body(answer))
     except StatusError:
@@ -163,7 +163,7 @@ def _take_response(answer: HttpAnswer) -> Mapping[str, Any]:
 
 
 def _find_response(answer: HttpAnswer) -> Mapping[str, Any] | None:
-    """Take the response to a call that is not needed to class the node; None where it failed."""
+    """Read the response to a call that is not needed to classify the node; None if it failed."""
     try:
         response = _take_response(answer)
     except ProbeError as error:

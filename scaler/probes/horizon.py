@@ -14,10 +14,10 @@ from scaler.probes.report import NodeReport, ProbeError
 
 _STALE, _INGESTING = "stale_history", "still_ingesting"
 _NOT_FOR_US = frozenset({401, 403, 404, 405})
-"""A proxy that lets nobody but its own through to more than GET /."""
+"""A proxy that allows others only GET /."""
 _CURRENT_SECONDS = 30.0
 NO_ANSWER = HttpAnswer(0, b"")
-"""What a reader has got who waits."""
+"""What a waiting reader got."""
 
 
 def parse_horizon(body: bytes, at: float | None = None) -> NodeReport:
@@ -64,7 +64,7 @@ def parse_root(answer: HttpAnswer) -> NodeReport:
 
 
 def judge_reading(report: NodeReport, answer: HttpAnswer) -> NodeReport:
-    """Hold what a Horizon says of itself against what a reader of its history got.
+    """Compare what a Horizon reports of itself with what a reader of its history got.
 
     Raises:
         ProbeError: when readers get an error, which is worth more than what it says of itself.

@@ -76,7 +76,7 @@ class NodeReport:
     ledger_protocol: int | None = None
 
     def is_of_another(self, network: str | None) -> bool:
-        """Tell whether it names another network than this one; a kind of node that names none speaks for any."""
+        """Return whether it reports another network than this one; a kind of node that reports none fits any."""
         return network is not None and self.network is not None and self.network != network
 
 

@@ -1,4 +1,4 @@
-"""What a node of each kind is asked. Beside the parsers of the answers; sent by whoever polls."""
+"""What a node of each kind is asked. Beside the parsers of the answers; sent by the poller."""
 
 import json
 from collections.abc import Mapping

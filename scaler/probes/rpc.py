@@ -1,7 +1,7 @@
 """Stellar RPC's answers to getHealth, getTransaction and getNetwork, as one NodeReport.
 
 Source: stellar-rpc cmd/stellar-rpc/internal/methods/{get_health,get_transaction,get_network}.go, v22 to v28. Once the
-last ledger is 30 s old getHealth is an error without ledger, whoever's fault that is; getTransaction still tells it.
+last ledger is 30 s old getHealth is an error without ledger, whatever the cause; getTransaction still has it.
 """
 
 import re

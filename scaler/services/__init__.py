@@ -1,1 +1,1 @@
-"""The gRPC services: KEDA's ExternalScaler, our Observer, health; and who may call them how often."""
+"""The gRPC services: KEDA's ExternalScaler, our Observer, health; and the limits of their callers."""

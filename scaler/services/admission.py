@@ -1,7 +1,7 @@
 """Which triggers get in: parsed once, remembered while they are asked for, refused with the status that fits.
 
 KEDA sends the whole scalerMetadata with every call, so the answer must not cost a parse each time, and thousands of
-triggers that nobody asks for again must not stay.
+triggers that are never asked for again must not stay.
 """
 
 from collections import OrderedDict

@@ -20,7 +20,7 @@ from readpool.keda.externalscaler_pb2 import (
 )
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerServicer
 from readpool.refusals import Refusals
-from scaler.fleet.metrics import NoGround, compute_metric
+from scaler.fleet.keda_metrics import MetricUnavailable, compute_metric
 from scaler.fleets.fleets import Fleets
 from scaler.services.admission import Admission
 from scaler.services.keda_messages import (
@@ -48,7 +48,7 @@ class ExternalScaler(ExternalScalerServicer):
         self._refusals = refusals
 
     async def IsActive(self, request: ScaledObjectRef, context: _Context) -> IsActiveResponse:
-        """Say whether the pool should have replicas, from the trigger alone."""
+        """Return whether the pool should have replicas, from the trigger alone."""
         return IsActiveResponse(result=is_active(await self._admit(request, context)))
 
     async def GetMetricSpec(
@@ -87,7 +87,7 @@ class ExternalScaler(ExternalScalerServicer):
             if fleet.snapshot.decision.is_for_nobody and isinstance(trigger.fleet.source, ServiceSource):
                 return build_activation()
             return build_metric_values(request.metricName, value)
-        except NoGround as error:
+        except MetricUnavailable as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{error.reason}: {error.message}")
         except OverBudget as error:
             self._refusals.note(error, caller)
@@ -123,7 +123,7 @@ class ExternalScaler(ExternalScalerServicer):
         caller = read_caller(context.peer())  # now: gRPC crashes when it is asked at the end
         try:
             namespace = trigger.fleet.namespace
-            with self._streams.admit(caller, namespace) as stream, self._fleets.hold(trigger.fleet, caller):
+            with self._streams.admit(caller, namespace) as stream, self._fleets.lease(trigger.fleet, caller):
                 yield
                 await stream.until_end()
         except OverBudget as error:

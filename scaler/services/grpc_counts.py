@@ -76,5 +76,5 @@ class RequestCounts(WrappedMethods):
 
 
 def _number(code: Any) -> int:
-    """Give the number of a status code, which the context tells as a number, an enum member or, for OK, nothing."""
+    """Return the number of a status code, which the context has as a number, an enum member or, for OK, nothing."""
     return code.value[0] if isinstance(code, grpc.StatusCode) else int(code or 0)

@@ -28,7 +28,7 @@ class Health(health_pb2_grpc.HealthServicer):
         self._is_serving = True
 
     def drain(self) -> None:
-        """Say NOT_SERVING from now on; watchers hear it when their streams are ended."""
+        """Report NOT_SERVING from now on; watchers get it when their streams end."""
         self._is_serving = False
 
     async def Check(

@@ -13,7 +13,7 @@ _INT64_MAXIMUM = 2**63 - 1
 
 
 def is_active(trigger: Trigger) -> bool:
-    """Say whether the pool should have replicas at all, whatever the nodes do: KEDA scales what is inactive to zero.
+    """Return whether the pool should have replicas at all, whatever the nodes do: KEDA scales inactive targets to zero.
 
     A ReadOnlyPool should, whatever it says: its minReplicas is at least 1.
     """

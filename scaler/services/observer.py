@@ -1,6 +1,6 @@
-"""readpool.v1.Observer: snapshots as they change, to whoever watches. Decides only which are worth sending now.
+"""readpool.v1.Observer: snapshots as they change, for each watcher. Decides only which are worth sending now.
 
-Each stream remembers what it told last and reads the newest snapshot when its reader is ready, so a slow reader gets
+Each stream remembers what it sent last and reads the newest snapshot when its reader is ready, so a slow reader gets
 the newest and never a backlog.
 """
 
@@ -25,7 +25,7 @@ from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.services.admission import Admission
 from scaler.services.snapshot_message import build_snapshot_message
 from scaler.services.streams import Stream, Streams
-from scaler.triggers.pool_grounds import POOL_DELETED
+from scaler.triggers.pool_hold_reasons import POOL_DELETED
 from scaler.triggers.trigger import FleetSpec
 
 _SWEEP_SPACING_SECONDS = 0.1
@@ -38,8 +38,8 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(slots=True)
-class Told:
-    """What a stream told last of one fleet, and when; `compared` is the newest snapshot that was held against it."""
+class LastSent:
+    """What a stream last sent of one fleet, and when; `compared` is the newest snapshot compared with it."""
 
     fleet: WatchedFleet
     snapshot: FleetSnapshot
@@ -47,7 +47,7 @@ class Told:
     compared: FleetSnapshot | None = None
 
     def compute_rest_seconds(self, newest: FleetSnapshot, now: float, interval_seconds: float) -> float | None:
-        """Compute in how many seconds `newest` is to be told, 0 for at once; None when it was told already."""
+        """Compute in how many seconds to send `newest`, 0 for at once; None if it was sent already."""
         if newest is self.snapshot:
             return None
         if newest is not self.compared:
@@ -58,7 +58,7 @@ class Told:
 
 
 class Observer(ObserverServicer):
-    """Streams what the scaler sees. `interval_seconds` is how often mere numbers are told."""
+    """Streams what the scaler sees. `interval_seconds` is how often mere numbers are sent."""
 
     def __init__(
         self,
@@ -107,25 +107,25 @@ class Observer(ObserverServicer):
         return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no target given; set trigger, pool or fleets")
 
     async def _watch_one(self, spec: FleetSpec, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
-        with self._fleets.hold(spec, caller) as fleet:
-            told = None
+        with self._fleets.lease(spec, caller) as fleet:
+            last_sent = None
             while True:
-                told = Told(fleet, fleet.snapshot, self._clock())
-                message = self._build(told.snapshot, is_gone=is_of_deleted_pool(told.snapshot))
+                last_sent = LastSent(fleet, fleet.snapshot, self._clock())
+                message = self._build(last_sent.snapshot, is_gone=is_of_deleted_pool(last_sent.snapshot))
                 if message is not None:
                     yield message
-                await self._wait_until_worth_telling(told, stream)
+                await self._wait_until_worth_telling(last_sent, stream)
                 if stream.is_ending:
                     return
 
-    async def _wait_until_worth_telling(self, told: Told, stream: Stream) -> None:
+    async def _wait_until_worth_telling(self, last_sent: LastSent, stream: Stream) -> None:
         """Wait for the fleet's next snapshot, and for one that only brings new numbers until its time has come."""
-        seen = await stream.wait_for(told.fleet.next_snapshot(told.snapshot.sequence))
+        seen = await stream.wait_for(last_sent.fleet.next_snapshot(last_sent.snapshot.sequence))
         while seen is not None:
-            rest_seconds = told.compute_rest_seconds(seen, self._clock(), self._interval_seconds)
+            rest_seconds = last_sent.compute_rest_seconds(seen, self._clock(), self._interval_seconds)
             if not rest_seconds:
                 return
-            seen = await stream.wait_for(told.fleet.next_snapshot(seen.sequence), rest_seconds)
+            seen = await stream.wait_for(last_sent.fleet.next_snapshot(seen.sequence), rest_seconds)
 
     async def _watch_all(self, namespace: str, stream: Stream, caller: str) -> AsyncIterator[Snapshot]:
         with self._of_all.hold(caller, namespace):
@@ -133,19 +133,19 @@ class Observer(ObserverServicer):
                 yield snapshot
 
     async def _sweep(self, namespace: str, stream: Stream) -> AsyncIterator[Snapshot]:
-        told: dict[str, Told] = {}
+        last_sent: dict[str, LastSent] = {}
         sequence = 0
         while not stream.is_ending:
             watched = {fleet.name: fleet for fleet in self._fleets.all() if namespace in ("", fleet.spec.namespace)}
-            for name in told.keys() - watched.keys():
-                if (gone := self._build(told.pop(name).snapshot, is_gone=True)) is not None:
+            for name in last_sent.keys() - watched.keys():
+                if (gone := self._build(last_sent.pop(name).snapshot, is_gone=True)) is not None:
                     yield gone
             wake_seconds = None
             for name, fleet in watched.items():
-                rest_seconds = self._compute_rest_seconds(told.get(name), fleet)
+                rest_seconds = self._compute_rest_seconds(last_sent.get(name), fleet)
                 if rest_seconds == 0:
-                    told[name] = Told(fleet, fleet.snapshot, self._clock())
-                    if (message := self._build(told[name].snapshot)) is not None:
+                    last_sent[name] = LastSent(fleet, fleet.snapshot, self._clock())
+                    if (message := self._build(last_sent[name].snapshot)) is not None:
                         yield message
                 elif rest_seconds is not None:
                     wake_seconds = min(rest_seconds, wake_seconds or rest_seconds)
@@ -173,10 +173,10 @@ class Observer(ObserverServicer):
             self._built.popitem(last=False)
         return message
 
-    def _compute_rest_seconds(self, told: Told | None, fleet: WatchedFleet) -> float | None:
-        if told is None or told.fleet is not fleet:
+    def _compute_rest_seconds(self, last_sent: LastSent | None, fleet: WatchedFleet) -> float | None:
+        if last_sent is None or last_sent.fleet is not fleet:
             return 0.0  # new, or dropped and asked for again
-        return told.compute_rest_seconds(fleet.snapshot, self._clock(), self._interval_seconds)
+        return last_sent.compute_rest_seconds(fleet.snapshot, self._clock(), self._interval_seconds)
 
 
 def _find_namespace(request: WatchRequest) -> str:
@@ -186,18 +186,18 @@ def _find_namespace(request: WatchRequest) -> str:
 
 
 def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
-    """Say whether the fleet's pool was there and is gone."""
+    """Return whether the fleet's pool existed and is gone."""
     return snapshot.decision.reason == POOL_DELETED
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
-    """Say whether a class or a doubt, the set of replicas, the tip's health, the decision or the bounds changed."""
+    """Return whether a class or suspicion, the replicas, the tip's health, the decision or the bounds changed."""
     return _build_standing(before) != _build_standing(after)
 
 
 def _build_standing(snapshot: FleetSnapshot) -> tuple[object, ...]:
     return (
-        tuple((one.name, one.standing.replica_class, one.standing.is_doubted) for one in snapshot.replicas),
+        tuple((one.name, one.standing.replica_class, one.standing.is_suspect) for one in snapshot.replicas),
         snapshot.tip and (snapshot.tip.is_stalled, snapshot.tip.is_halted),
         (snapshot.decision.desired, snapshot.decision.reason),
         (snapshot.bounds, snapshot.lag_threshold, snapshot.network),

@@ -64,7 +64,7 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         state=report.state if report else "",
         detail=standing.detail,
         observed_at=standing.observed_at,
-        suspect=standing.is_doubted,
+        suspect=standing.is_suspect,
         started_on=report.started_on if report else None,
         of_another_network=report is not None and report.is_of_another(network),
         volume_used_percent=replica.volume_used_percent,

@@ -21,7 +21,7 @@ class Stream:
 
     @property
     def is_ending(self) -> bool:
-        """Say whether the stream is to send nothing more."""
+        """Return whether the stream has to stop sending."""
         return self._ending.done()
 
     def end(self) -> None:
@@ -58,7 +58,7 @@ class Streams:
 
     @contextmanager
     def admit(self, caller: str = "", namespace: str = "") -> Iterator[Stream]:
-        """Let one more stream of a caller in, which asks for something of a namespace, for as long as the block runs.
+        """Admit one more stream of a caller, which asks about a namespace, for as long as the block runs.
 
         Raises:
             OverBudget: when too many are open.

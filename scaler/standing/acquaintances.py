@@ -1,14 +1,14 @@
-"""Who is the replica that joins? One whose name was known a moment ago brings what was known of it. Pure.
+"""Is a replica that joins a known one? If its name was known a moment ago, it keeps its history. Pure.
 
-A pod that is made anew is out of DNS for a while or comes back at another address; its deadline goes on, and it is no
-newcomer by which to measure how long a new one takes. One that was let go is forgotten: who comes later is another.
+A pod that is recreated is out of DNS for a while or comes back at another address; its deadline goes on, and it is no
+newcomer by which to measure how long a new one takes. One that was scaled in is forgotten: a later one is new.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _REMEMBERED_SECONDS = 900.0
 """Time in which a pod that was evicted is bound, has its volume and an address again."""
@@ -25,7 +25,7 @@ class Acquaintance:
 
 
 def order_by_ordinal(name: str) -> tuple[str, int]:
-    """Give the key that sorts core-10 behind core-2, and names without an ordinal by themselves."""
+    """Return the key that sorts core-10 after core-2, and names without an ordinal by themselves."""
     parts = _ORDINAL.match(name)
     return (parts[1], int(parts[2])) if parts else (name, -1)
 
@@ -36,7 +36,7 @@ def list_last(names: Iterable[str], kept: int | None) -> frozenset[str]:
 
 
 def take_leave(
-    known: Mapping[str, Acquaintance], gone: Mapping[str, ReplicaStanding], now: float
+    known: Mapping[str, Acquaintance], gone: Mapping[str, ReplicaState], now: float
 ) -> dict[str, Acquaintance]:
     """Remember those that are gone, and forget those that have been so for too long."""
     recent = {name: one for name, one in known.items() if now - one.left_at <= _REMEMBERED_SECONDS}
@@ -46,11 +46,11 @@ def take_leave(
     }
 
 
-def greet(known: Acquaintance | None, now: float, *, is_newcomer: bool) -> ReplicaStanding:
+def greet(known: Acquaintance | None, now: float, *, is_newcomer: bool) -> ReplicaState:
     """Build the standing of a replica that joins; `is_newcomer`: others are watched already."""
     if known is None or now - known.left_at > _REMEMBERED_SECONDS:
-        return ReplicaStanding(since=now, first_seen=now, known_since=now, is_newcomer=is_newcomer)
-    return ReplicaStanding(
+        return ReplicaState(since=now, first_seen=now, known_since=now, is_newcomer=is_newcomer)
+    return ReplicaState(
         since=now,
         first_seen=now,
         known_since=known.known_since,

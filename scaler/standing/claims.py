@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from scaler.probes.report import NodeReport
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import CURRENT_SECONDS, Claim
 
 
-def build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: float) -> Claim:
+def build_claim(standing: ReplicaState, report: NodeReport, moving_since: float) -> Claim:
     """Build a node's claim; one that was not seen to move since `moving_since` is not current, whatever it says."""
     heard = report.heard_ledger or 0
     is_advancing = standing.advanced_at is not None and standing.advanced_at >= moving_since
@@ -28,7 +28,7 @@ def build_claim(standing: ReplicaStanding, report: NodeReport, moving_since: flo
     )
 
 
-def find_majority(standings: Iterable[ReplicaStanding], before: str | None) -> str | None:
+def find_majority(standings: Iterable[ReplicaState], before: str | None) -> str | None:
     """Return the network that most answers name; on a tie the one before, else the first by name."""
     votes = Counter(s.report.network for s in standings if s.report is not None and s.report.network)
     if not votes:

@@ -10,16 +10,16 @@ from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.probes.report import NodeReport
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _WITNESSES = 2
 """So many fresh replicas must have closed a ledger of a protocol: one alone may lie."""
 
 
 def find_network_protocol(
-    standings: Iterable[ReplicaStanding], trusted: Iterable[NodeReport], known: int | None
+    standings: Iterable[ReplicaState], trusted: Iterable[NodeReport], known: int | None
 ) -> int | None:
-    """Find the protocol that the network is at, at the least; None where nobody tells.
+    """Find the protocol that the network is at, at the least; None if no node reports it.
 
     Args:
         standings: of the replicas; those count that are fresh.
@@ -43,7 +43,7 @@ def _read_ledger_protocol(report: NodeReport) -> int | None:
     return report.ledger_protocol
 
 
-def note_too_old(standings: Mapping[str, ReplicaStanding], protocol: int | None) -> dict[str, ReplicaStanding]:
+def note_too_old(standings: Mapping[str, ReplicaState], protocol: int | None) -> dict[str, ReplicaState]:
     """Note which protocol is needed of each replica whose Core is too old for it; a fresh one shows that it is not."""
     noted = dict(standings)
     for name, one in standings.items():
@@ -55,7 +55,7 @@ def note_too_old(standings: Mapping[str, ReplicaStanding], protocol: int | None)
     return noted
 
 
-def leave_out_too_old(standings: Mapping[str, ReplicaStanding]) -> Mapping[str, ReplicaStanding]:
+def leave_out_too_old(standings: Mapping[str, ReplicaState]) -> Mapping[str, ReplicaState]:
     """Leave out replicas whose Core is too old: that they fall behind says nothing of the load."""
     if all(one.needs_protocol is None for one in standings.values()):
         return standings

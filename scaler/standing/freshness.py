@@ -9,10 +9,10 @@ from readpool.replica_class import ReplicaClass
 from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.restarts import REFUSED, is_restarted, keep_ledger
-from scaler.standing.standing import ReplicaStanding, Thresholds
+from scaler.standing.standing import ReplicaState, Thresholds
 from scaler.standing.tip import Tip
 
-__all__ = ["ReplicaStanding", "Thresholds", "advance"]
+__all__ = ["ReplicaState", "Thresholds", "advance"]
 
 _JOINING_SECONDS = 3600.0
 """A replica out of sync that has been up for longer than this has been fresh before, seen or not."""
@@ -22,13 +22,13 @@ _GAINS_LEDGERS_PER_SECOND = 0.02
 
 
 def advance(
-    standing: ReplicaStanding,
+    standing: ReplicaState,
     outcome: NodeReport | PollFailure,
     tip: Tip | None,
     network: str | None,
     thresholds: Thresholds,
     now: float,
-) -> ReplicaStanding:
+) -> ReplicaState:
     """Fold the outcome of one poll into a replica's standing.
 
     `network` is the passphrase that it is held to, None while not known. Without a tip its class stays, but for foreign
@@ -47,16 +47,16 @@ def advance(
     lag = None if tip is None or outcome.ledger == 0 else max(0, tip.ledger - outcome.ledger)
     foreign = _find_foreign(outcome, tip, network)
     if foreign:
-        new_class, dissenting = _disown(standing, outcome, network, thresholds)
+        new_class, contradicting = _disown(standing, outcome, network, thresholds)
     elif tip is None:
-        new_class, dissenting = _forget_failures(standing.replica_class), 0
+        new_class, contradicting = _forget_failures(standing.replica_class), 0
     else:
         is_current = _is_current(standing, outcome, lag, tip, thresholds)
-        new_class, dissenting = _classify(standing, outcome, thresholds, is_current=is_current)
+        new_class, contradicting = _classify(standing, outcome, thresholds, is_current=is_current)
     moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
     gain = _follow_gain(standing, lag, now)
     is_fresh = new_class is ReplicaClass.FRESH
-    is_surely_fresh = is_fresh and not dissenting
+    is_surely_fresh = is_fresh and not contradicting
     became = standing.became_fresh_after
     return replace(
         standing,
@@ -70,12 +70,12 @@ def advance(
         seconds_to_fresh=None if is_fresh or foreign else _predict(outcome, lag, gain, thresholds),
         failed_polls=0,
         was_refused=False,
-        dissenting_polls=dissenting,
+        contradicting_polls=contradicting,
         detail=foreign or ("" if outcome.catch_up is None else outcome.catch_up.text),
         became_fresh_after=now - standing.first_seen if became is None and is_surely_fresh else became,
         gain=gain,
         advanced_at=now if moved else standing.advanced_at,
-        ailing_since=_follow_ailing(standing, new_class, dissenting, now),
+        degraded_since=_follow_degraded(standing, new_class, contradicting, now),
         fresh_at=now if is_surely_fresh else standing.fresh_at,
         began_at_ledger=outcome.ledger if standing.began_at_ledger is None else standing.began_at_ledger,
         closed_at=standing.closed_at if _has_same_ledger(standing.report, outcome) else now,
@@ -87,21 +87,19 @@ def _has_same_ledger(last: NodeReport | None, report: NodeReport) -> bool:
     return last is not None and report.ledger == last.ledger
 
 
-def _follow_ailing(standing: ReplicaStanding, new_class: ReplicaClass, dissenting: int, now: float) -> float | None:
-    """Return since when a replica that has just answered ails, or may turn out to."""
-    may_ail = new_class is ReplicaClass.LAGGING or (new_class is ReplicaClass.FRESH and dissenting > 0)
-    if not may_ail:
+def _follow_degraded(standing: ReplicaState, new_class: ReplicaClass, contradicting: int, now: float) -> float | None:
+    """Return since when a replica that just responded is degraded, or may turn out to be."""
+    may_be_degraded = new_class is ReplicaClass.LAGGING or (new_class is ReplicaClass.FRESH and contradicting > 0)
+    if not may_be_degraded:
         return None
-    return now if standing.ailing_since is None else standing.ailing_since
+    return now if standing.degraded_since is None else standing.degraded_since
 
 
 def _find_newest(report: NodeReport) -> int:
     return max(report.ledger, report.heard_ledger or 0)
 
 
-def _note_failure(
-    standing: ReplicaStanding, failure: PollFailure, thresholds: Thresholds, now: float
-) -> ReplicaStanding:
+def _note_failure(standing: ReplicaState, failure: PollFailure, thresholds: Thresholds, now: float) -> ReplicaState:
     """Count a failed poll; the last answer goes on counting until too many have failed."""
     failed = standing.failed_polls + 1
     was_refused = standing.was_refused or failure.reason == REFUSED
@@ -113,19 +111,19 @@ def _note_failure(
         replica_class=ReplicaClass.UNREACHABLE,
         since=now if is_new else standing.since,
         failed_polls=failed,
-        dissenting_polls=0,
+        contradicting_polls=0,
         detail=failure.message,
         rate=None,
         gain=None,
         seconds_to_fresh=None,
-        ailing_since=now if standing.ailing_since is None else standing.ailing_since,
+        degraded_since=now if standing.degraded_since is None else standing.degraded_since,
         was_refused=was_refused,
         polled_at=now,
     )
 
 
 def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> str:
-    """Say why a node is not one of this network; empty when nothing speaks against it."""
+    """Explain why a node is not on this network; empty if nothing contradicts it."""
     if report.is_of_another(network):
         return f"is on the network {report.network!r}, not {network!r}"
     if tip is not None and tip.ceiling is not None and report.ledger > tip.ceiling:
@@ -134,18 +132,18 @@ def _find_foreign(report: NodeReport, tip: Tip | None, network: str | None) -> s
 
 
 def _disown(
-    standing: ReplicaStanding, report: NodeReport, network: str | None, thresholds: Thresholds
+    standing: ReplicaState, report: NodeReport, network: str | None, thresholds: Thresholds
 ) -> tuple[ReplicaClass, int]:
     """Return the class of a node that is none of this network, and how many answers in a row have now said so.
 
-    Who names another network is foreign at once. Who claims too much may be ahead of what is known for a poll.
+    A node of another network is foreign at once. One that claims too much may be ahead of what is known for a poll.
     """
-    dissenting = standing.dissenting_polls + 1
-    is_sure = report.is_of_another(network) or dissenting >= thresholds.agreeing_polls
+    contradicting = standing.contradicting_polls + 1
+    is_sure = report.is_of_another(network) or contradicting >= thresholds.agreeing_polls
     if is_sure or standing.replica_class is ReplicaClass.FOREIGN:
         return ReplicaClass.FOREIGN, 0
     lost = standing.replica_class is ReplicaClass.UNREACHABLE
-    return (ReplicaClass.UNKNOWN if lost else standing.replica_class), dissenting
+    return (ReplicaClass.UNKNOWN if lost else standing.replica_class), contradicting
 
 
 def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
@@ -154,10 +152,8 @@ def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
     return ReplicaClass.UNKNOWN if lost else replica_class
 
 
-def _is_current(
-    standing: ReplicaStanding, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds
-) -> bool:
-    """Tell whether an answer is a fresh replica's.
+def _is_current(standing: ReplicaState, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds) -> bool:
+    """Return whether a response is a fresh replica's.
 
     While the tip stands still Core says that it has lost sync, though it lacks nothing, and others tell no ledger any
     more: their word is then not held against one that is fresh, or was when it last answered.
@@ -172,7 +168,7 @@ def _is_current(
 
 
 def _classify(
-    standing: ReplicaStanding, report: NodeReport, thresholds: Thresholds, *, is_current: bool
+    standing: ReplicaState, report: NodeReport, thresholds: Thresholds, *, is_current: bool
 ) -> tuple[ReplicaClass, int]:
     """Return the class after an answer, and how many answers in a row have now spoken against it."""
     was = standing.replica_class
@@ -183,14 +179,14 @@ def _classify(
         return fallen, 0
     if was is ReplicaClass.LAGGING and not is_current:
         return fallen, 0
-    dissenting = standing.dissenting_polls + 1
-    if dissenting < thresholds.agreeing_polls:
-        return was, dissenting
+    contradicting = standing.contradicting_polls + 1
+    if contradicting < thresholds.agreeing_polls:
+        return was, contradicting
     return (ReplicaClass.FRESH if is_current else fallen), 0
 
 
-def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
-    """Tell a replica that has fallen behind from one that has not been fresh since it started.
+def _name_fallen(standing: ReplicaState, report: NodeReport) -> ReplicaClass:
+    """Distinguish a replica that has fallen behind from one that has not been fresh since it started.
 
     One that was not seen to be fresh may have been, before it was watched: it says that it is in sync, or has been up
     for long by its own clock. Of one that joined while it was watched the former tells nothing: it is as stale as what
@@ -208,7 +204,7 @@ def _name_fallen(standing: ReplicaStanding, report: NodeReport) -> ReplicaClass:
     return ReplicaClass.LAGGING if says_so or is_old else ReplicaClass.CATCHING_UP
 
 
-def _follow_rate(standing: ReplicaStanding, report: NodeReport, now: float) -> float | None:
+def _follow_rate(standing: ReplicaState, report: NodeReport, now: float) -> float | None:
     if standing.report is None or standing.observed_at is None or now <= standing.observed_at:
         return standing.rate
     if not report.ledger or not standing.report.ledger:
@@ -216,7 +212,7 @@ def _follow_rate(standing: ReplicaStanding, report: NodeReport, now: float) -> f
     return _smooth(standing.rate, (report.ledger - standing.report.ledger) / (now - standing.observed_at))
 
 
-def _follow_gain(standing: ReplicaStanding, lag: int | None, now: float) -> float | None:
+def _follow_gain(standing: ReplicaState, lag: int | None, now: float) -> float | None:
     if lag is None or standing.lag_ledgers is None or standing.observed_at is None or now <= standing.observed_at:
         return standing.gain
     return _smooth(standing.gain, (standing.lag_ledgers - lag) / (now - standing.observed_at))

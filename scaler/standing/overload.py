@@ -1,4 +1,4 @@
-"""Is it the load that makes replicas fall behind? Told by who falls behind together, where no request rate is known.
+"""Is the load the reason that replicas fall behind? Inferred, without a request rate, from those that do so together.
 
 One replica that falls behind tells of that replica; two of them within ten minutes, both still advancing, tell of the
 load that they share. A stuck one tells nothing, nor does one that comes back from silence.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _ADVANCES_RATE = 0.02
 """Ledgers/s: a replica that applies fewer than one in 50 s is stuck, not busy."""
@@ -32,8 +32,8 @@ class Overload:
     seen_at: float | None = None
 
 
-def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding], now: float) -> Overload:
-    """Note who has fallen behind since the last look; the order of `standings` does not matter."""
+def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], now: float) -> Overload:
+    """Note which replicas have fallen behind since the last call; the order of `standings` does not matter."""
     alone, seen_at = overload.alone, overload.seen_at
     for name in sorted(overload.fresh):
         if name in standings and falls_behind(standings[name]):
@@ -48,20 +48,20 @@ def watch_overload(overload: Overload, standings: Mapping[str, ReplicaStanding],
     return Overload(fresh, alone, seen_at)
 
 
-def falls_behind(standing: ReplicaStanding) -> bool:
-    """Tell whether a replica lags for want of time: it still advances, and has done so since it lags."""
+def falls_behind(standing: ReplicaState) -> bool:
+    """Return whether a replica lags because it is too slow: it still advances, and has done so since it lags."""
     if standing.replica_class is not ReplicaClass.LAGGING or (standing.rate or 0.0) < _ADVANCES_RATE:
         return False
     return standing.closed_at is None or standing.closed_at > standing.since
 
 
-def is_on_proof(standing: ReplicaStanding, now: float) -> bool:
-    """Tell whether it is too early to say of a laggard that it advances, or that it is stuck."""
+def is_on_proof(standing: ReplicaState, now: float) -> bool:
+    """Return whether it is too early to say whether a lagging replica advances or is stuck."""
     if standing.replica_class is not ReplicaClass.LAGGING or standing.closed_at is None:
         return False
     return standing.closed_at <= standing.since and now - standing.since <= _PROOF_SECONDS
 
 
 def is_company(alone: tuple[str, float], name: str, now: float) -> bool:
-    """Tell whether a replica that falls behind now shares the load with another one, that did so at a time before."""
+    """Return whether a replica that falls behind now shares the load with one that did so at a time before."""
     return alone[0] != name and now - alone[1] <= _TOGETHER_SECONDS

@@ -1,20 +1,21 @@
-"""How much has each replica been seen to bear, in step with the network all the while? Speaks against what was learned.
+"""What rate has each replica served while it kept up with the network? It can refute a learned capacity.
 
-Beside policy.capacity, which learns from those that fall behind: who keeps pace at as much says it was not the load.
+Beside policy.capacity, which learns from replicas that fall behind: one that keeps pace at the same rate shows that
+the load was not the reason.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 
 _IN_STEP_LEDGERS = 2
 """Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
 _SETTLED_SECONDS = 60.0
 """A replica that has only just become fresh tells nothing: its share of the load is still changing."""
 _PROOF_SECONDS = 180.0
-"""Who bears more than it can for as long is out of step: at a tenth too much by four ledgers."""
+"""A replica above its capacity for as long is out of step: at a tenth too much by four ledgers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Pace:
     proven: float = 0.0
 
 
-def keeps_pace(standing: ReplicaStanding, now: float) -> bool:
-    """Tell whether a fresh replica has been so for a while and is in step with the network."""
+def keeps_pace(standing: ReplicaState, now: float) -> bool:
+    """Return whether a replica has been fresh for a while and keeps up with the network."""
     if standing.replica_class is not ReplicaClass.FRESH or standing.lag_ledgers is None:
         return False
     return now - standing.since >= _SETTLED_SECONDS and standing.lag_ledgers <= _IN_STEP_LEDGERS
@@ -43,12 +44,12 @@ def keeps_pace(standing: ReplicaStanding, now: float) -> bool:
 
 def follow_paces(
     paces: Mapping[str, Pace],
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     requests: Mapping[str, float],
     now: float,
     failing: Collection[str],
 ) -> dict[str, Pace]:
-    """Go on with those that keep pace and do not fail their readers; who does not begins anew."""
+    """Go on with those that keep pace and do not fail their readers; the others start over."""
     return {
         name: _follow(paces.get(name), requests.get(name, 0.0), now)
         for name, standing in standings.items()
@@ -66,7 +67,7 @@ def _follow(pace: Pace | None, served: float, now: float) -> Pace:
 
 
 def find_proven(paces: Mapping[str, Pace]) -> float:
-    """Find the requests/s that two replicas have borne; of one alone, what it has. 0 where nobody has for long enough.
+    """Find the requests/s that two replicas have served, or the only one. 0 if none has for long enough.
 
     The fastest machine says nothing of the others.
     """

@@ -12,7 +12,7 @@ REFUSED = "ConnectionRefused"
 
 
 def is_restarted(before: NodeReport | None, report: NodeReport, *, was_refused: bool) -> bool:
-    """Tell whether a node's process is another than the one that answered before.
+    """Return whether a node's process is another than the one that responded before.
 
     A kind that does not say when it started gives it away: nothing listened meanwhile (`was_refused`), it says that it
     starts, or it has gone back, as on a restored database.

@@ -11,7 +11,7 @@ from scaler.probes.report import NodeReport
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From where on a replica counts as what.
+    """The limits between the classes of a replica.
 
     Attributes:
         lag_ledgers: a replica this many ledgers behind the tip, or more, lags.
@@ -35,7 +35,7 @@ _WITHOUT_LAG = frozenset({ReplicaClass.UNREACHABLE, ReplicaClass.UNKNOWN, Replic
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicaStanding:
+class ReplicaState:
     """Where one replica stands: all that is remembered of it between polls.
 
     Attributes:
@@ -49,20 +49,20 @@ class ReplicaStanding:
         failed_polls: polls in a row that failed.
         was_refused: since its last answer nothing listened at its port.
         polled_at: when a poll last said anything of it, an answer or a failure, in seconds; None while none has.
-        dissenting_polls: answers in a row that spoke against its class.
+        contradicting_polls: answers in a row that spoke against its class.
         detail: why it could not be asked, or what its catch-up says; empty otherwise.
         first_seen: when it was first known, or was seen to restart, in seconds.
         became_fresh_after: how long it took from `first_seen` to fresh, in seconds; None while it has not been.
         gain: ledgers a second by which its lag shrinks, over its last polls; None until two lags are known.
         advanced_at: when the newest ledger that it has closed or heard of was last seen to move, in seconds.
-        ailing_since: when the first of the answers came that made it lagging, or it became unreachable, in seconds;
+        degraded_since: when the first of the answers came that made it lagging, or it became unreachable, in seconds;
             kept while it goes from one to the other. None while nothing speaks against it.
         known_since: when a replica of its name was first known, in seconds; kept through restarts and new pods.
-            None where nobody watched when.
+            None if that was not observed.
         fresh_at: when it was last fresh, in seconds; kept likewise. None while it has never been seen so.
-        is_newcomer: it joined while the others were watched, so that nobody can have missed that it was fresh.
+        is_newcomer: it joined while the others were watched, so that its being fresh cannot have been missed.
         began_at_ledger: what its first answer since `first_seen` told; None while there is none.
-        closed_at: when its own ledger was last seen to move, in seconds; None where nobody watched that.
+        closed_at: when its own ledger was last seen to move, in seconds; None if that was not observed.
         needs_protocol: the protocol that the network is at, where its Core is too old for it; None where it is not.
         has_advanced: the newest ledger that it has closed or heard of was seen to move, between two answers.
     """
@@ -75,13 +75,13 @@ class ReplicaStanding:
     rate: float | None = None
     seconds_to_fresh: float | None = None
     failed_polls: int = 0
-    dissenting_polls: int = 0
+    contradicting_polls: int = 0
     detail: str = ""
     first_seen: float = 0.0
     became_fresh_after: float | None = None
     gain: float | None = None
     advanced_at: float | None = None
-    ailing_since: float | None = None
+    degraded_since: float | None = None
     was_refused: bool = False
     polled_at: float | None = None
     known_since: float | None = None
@@ -101,16 +101,16 @@ class ReplicaStanding:
     def is_underway(self) -> bool:
         """Whether it is on its way to fresh, whatever its silence looks like: it has not been so since it started.
 
-        One that lagged before it fell silent is not; nor is one of which nobody watched when it was first known.
+        One that lagged before it fell silent is not; nor is one that was known before this scaler observed it.
         """
         if self.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN):
             return True
         if self.replica_class is not ReplicaClass.UNREACHABLE or self.became_fresh_after is not None:
             return False
-        has_lagged = self.ailing_since is not None and self.ailing_since < self.since
+        has_lagged = self.degraded_since is not None and self.degraded_since < self.since
         return self.known_since is not None and not has_lagged
 
     @property
-    def is_doubted(self) -> bool:
+    def is_suspect(self) -> bool:
         """Whether it is fresh, and its last answer speaks against that."""
-        return self.replica_class is ReplicaClass.FRESH and self.dissenting_polls > 0
+        return self.replica_class is ReplicaClass.FRESH and self.contradicting_polls > 0

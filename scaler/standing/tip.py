@@ -1,7 +1,7 @@
 """What is the network's newest ledger, and does it move? Before every replica's class: lag is measured against it.
 
 Decided from what nodes and references claim. Two that are current by their own clocks outvote any one that claims more
-and all that stand still; where nobody is known to be current, one may lead, but no faster than ledgers can close.
+and all that stand still; if none is known to be current, one may lead, but no faster than ledgers can close.
 A reference says what the network has at the least; what it may have at the most only one that is current itself.
 """
 
@@ -17,7 +17,7 @@ CLOSING_RATE = 1.25
 SLACK_LEDGERS = ceil(CURRENT_SECONDS * CLOSING_RATE) + 6
 """Two nodes that are both current may differ by this much, with a poll in between."""
 STALLED_SECONDS = 20.0
-"""Core says that it has lost sync after 35 s without a ledger, whoever's fault it is: be earlier."""
+"""Core says that it has lost sync after 35 s without a ledger, whatever the cause: be earlier."""
 HALTED_SECONDS = 60.0
 _STALLED_POLLS, _HALTED_POLLS = 3, 6
 """Polls in a row that must have brought nothing new, where these take longer."""
@@ -34,7 +34,7 @@ class TipLimits:
     Attributes:
         slack_ledgers: two that are both current may differ by this much.
         stalled_seconds: a tip that has not moved for this long is stalled,
-        halted_seconds: and for this long, while nobody follows it, halted.
+        halted_seconds: and for this long, while no node follows it, halted.
     """
 
     slack_ledgers: int = SLACK_LEDGERS
@@ -87,14 +87,14 @@ class Tip:
     Attributes:
         ledger: its sequence number.
         moved_at: when it last advanced, in seconds.
-        is_stalled: it has not moved for a few ledgers' time; nobody's class is changed for the worse meanwhile.
+        is_stalled: it has not moved for a few ledgers' time; no class gets worse meanwhile.
         is_halted: it has not moved for a minute while all agree; nothing scales.
         ceiling: no ledger beyond it is believed; None where there is nothing to hold against a claim.
         anchored_at: when more than one word stood for it, in seconds.
         anchor_ledger: what it was then.
-        has_moved: it was seen to advance; before that nobody can be told to lag behind a network that goes on.
+        has_moved: it was seen to advance; before that no replica can be said to lag.
         is_lone: one replica's word alone moves it while all others stopped together: it may be the one that is wrong.
-        reset_at: when the network was last seen to have begun anew below it, in seconds.
+        reset_at: when the network was last seen to be reset below it, in seconds.
         reset_from: the ledger it stood at before that.
     """
 
@@ -122,7 +122,7 @@ def compute_tip(
     """Compute the tip from all recent claims and the tip before; the order of claims does not matter.
 
     None while nothing was ever claimed. Without recent claims the tip stays where it was, is not called halted, and
-    nothing is held against who claims more when the nodes are back.
+    nothing is held against a claim of more when the nodes are back.
     """
     recent = list(claims)
     own = sorted((claim.ledger for claim in recent if not claim.is_trusted and claim.ledger), reverse=True)
@@ -183,7 +183,7 @@ def _is_current_node(claim: Claim) -> bool:
 def _find_ceiling(claims: list[Claim], previous: Tip | None, now: float, limits: TipLimits) -> int | None:
     """Find what references allow at the most: those that are current themselves, and not behind what is certain.
 
-    What is certain is so until nobody has moved it for as long as a halt takes to be told: the network may begin anew.
+    A certain tip stays so until no node has moved it for as long as a halt takes: the network may have been reset.
     """
     allowed = [claim.ledger + claim.slack_ledgers for claim in claims if claim.is_trusted and claim.is_current]
     stands = previous is not None and now - previous.moved_at < limits.halted_seconds
@@ -192,7 +192,7 @@ def _find_ceiling(claims: list[Claim], previous: Tip | None, now: float, limits:
 
 
 def _follow_leader(claims: list[Claim], own: list[int], previous: Tip | None, now: float, limits: TipLimits) -> Tip:
-    """Follow the foremost, where nobody stands for it: no further than ledgers can have closed since somebody did."""
+    """Follow the foremost without a witness: no further than ledgers can have closed since there was one."""
     if not own and previous is not None:
         return replace(previous, ceiling=None)
     line = None if previous is None else _extrapolate(previous, now, limits)
@@ -235,7 +235,7 @@ def _move(previous: Tip | None, believed: int, ceiling: int | None, now: float, 
 
 
 def _judge_motion(tip: Tip, previous: Tip | None, claims: list[Claim], now: float, limits: TipLimits) -> Tip:
-    """Say whether the tip stands still, and whether that is the network's doing: nobody gets ahead meanwhile."""
+    """Return whether the tip is stalled, and whether the network is the cause: no node advances meanwhile."""
     still_seconds = now - tip.moved_at
     is_seen_to_move = previous is not None and tip.ledger > previous.ledger
     return replace(
@@ -248,7 +248,7 @@ def _judge_motion(tip: Tip, previous: Tip | None, claims: list[Claim], now: floa
 
 
 def _is_lone(tip: Tip, claims: list[Claim]) -> bool:
-    """Tell whether one alone is ahead of others, two at least, that stopped together and hear of nothing newer."""
+    """Return whether one node alone is ahead of at least two others that stopped together and hear of nothing newer."""
     if any(claim.is_trusted for claim in claims):
         return False
     stopped = [claim.ledger for claim in claims if claim.ledger and not claim.is_advancing]

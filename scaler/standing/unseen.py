@@ -3,16 +3,16 @@
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 
 _MAX_DETAIL = 200
 
 
-def forget_unseen(standing: ReplicaStanding, oldest: float, now: float) -> ReplicaStanding:
+def forget_unseen(standing: ReplicaState, oldest: float, now: float) -> ReplicaState:
     """Make a replica unknown of which no poll has said anything since `oldest`, whatever the reason.
 
     This process may have had no descriptors, or stood still, or have been told to ask less often: what the replica was
-    then is no guess at what it is now. What was learned of it stays, and its next answer classes it anew.
+    then is no guess at what it is now. What was learned of it stays, and its next response classifies it again.
     """
     polled_at = standing.polled_at
     if polled_at is None or polled_at >= oldest or standing.replica_class is ReplicaClass.UNKNOWN:
@@ -24,9 +24,9 @@ def forget_unseen(standing: ReplicaStanding, oldest: float, now: float) -> Repli
         since=now,
         detail=f"{why}: {standing.detail}"[:_MAX_DETAIL] if standing.detail else why,
         failed_polls=0,
-        dissenting_polls=0,
+        contradicting_polls=0,
         rate=None,
         gain=None,
         seconds_to_fresh=None,
-        ailing_since=None,
+        degraded_since=None,
     )

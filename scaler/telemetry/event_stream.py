@@ -123,10 +123,10 @@ class _Client:
         self._limits = limits
         self._response = response
         self._names = names
-        self._told: dict[str, FleetSnapshot] = {}
+        self._last_sent: dict[str, FleetSnapshot] = {}
 
     async def tell(self) -> None:
-        """Tell everything, then what changes.
+        """Send everything, then the changes.
 
         Raises:
             ConnectionError: when the client is gone.
@@ -140,7 +140,7 @@ class _Client:
         await self._write(f"retry: {RETRY_MILLISECONDS}\n".encode() + encode_event("hello", hello))
         sequence = await self._feed.changed(-1)
         await self._tell_news()
-        await self._write(encode_event("live", {"now": self._clock(), "fleets": len(self._told)}))
+        await self._write(encode_event("live", {"now": self._clock(), "fleets": len(self._last_sent)}))
         while True:
             try:
                 async with asyncio.timeout(self._limits.heartbeat_seconds):
@@ -155,20 +155,20 @@ class _Client:
         snapshots = self._feed.snapshots()
         if self._names:
             snapshots = {name: snapshot for name, snapshot in snapshots.items() if name in self._names}
-        gone = sorted(self._told.keys() - snapshots.keys())
+        gone = sorted(self._last_sent.keys() - snapshots.keys())
         if gone:
             await self._write(encode_event("gone", {"fleets": gone}))
-        news = (each for each in snapshots.values() if each is not self._told.get(each.fleet))
+        news = (each for each in snapshots.values() if each is not self._last_sent.get(each.fleet))
         while batch := tuple(islice(news, FLEETS_AT_ONCE)):
             await self._write(join_summaries(self._clock(), map(self._feed.summary, batch)))
             if self._names:
                 await self._tell_details(batch)
             await asyncio.sleep(0)
-        self._told = snapshots
+        self._last_sent = snapshots
 
     async def _tell_details(self, batch: tuple[FleetSnapshot, ...]) -> None:
         for snapshot in batch:
-            if snapshot.fleet not in self._told and (history := self._feed.history(snapshot.fleet)):
+            if snapshot.fleet not in self._last_sent and (history := self._feed.history(snapshot.fleet)):
                 told = build_history(snapshot.fleet, history.series(), self._feed.sizes(snapshot.fleet))
                 await self._write(encode_event("history", told))
             await self._write(encode_event("details", build_details(snapshot)))

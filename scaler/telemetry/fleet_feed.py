@@ -31,7 +31,7 @@ class FleetsView(Protocol):
     """The observed fleets, as far as telemetry needs to see them: scaler/fleets/fleets.py has more."""
 
     def all(self) -> Sequence[WatchedFleetView]:
-        """Give every fleet that is observed now."""
+        """Return every fleet that is observed now."""
 
     async def changed(self, after: int) -> int:
         """Wait until something changed since sequence `after`, and give the sequence now; at once for -1."""
@@ -51,12 +51,12 @@ class FleetFeed:
         return await self._fleets.changed(after)
 
     def snapshots(self) -> dict[str, FleetSnapshot]:
-        """Give the newest snapshot of each fleet by its name."""
+        """Return the newest snapshot of each fleet by its name."""
         snapshots = (watched.snapshot for watched in self._fleets.all())
         return {snapshot.fleet: snapshot for snapshot in snapshots}
 
     def history(self, fleet: str) -> LagHistory | None:
-        """Give the record of one fleet's lags; None before its first row."""
+        """Return the record of one fleet's lags; None before its first row."""
         return self._histories.get(fleet)
 
     def sizes(self, fleet: str) -> tuple[Size, ...]:
@@ -65,7 +65,7 @@ class FleetFeed:
         return () if recorded is None else recorded.sizes()
 
     def summary(self, snapshot: FleetSnapshot) -> str:
-        """Give a snapshot's summary as JSON, encoded at most once."""
+        """Return a snapshot's summary as JSON, encoded at most once."""
         known = self._summaries.get(snapshot.fleet)
         if known is not None and known[0] is snapshot:
             return known[1]

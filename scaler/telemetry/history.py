@@ -54,7 +54,7 @@ class LagHistory:
                 column[-1] = value
 
     def series(self) -> LagSeries:
-        """Give the whole record, oldest first."""
+        """Return the whole record, oldest first."""
         lags = {
             name: tuple(None if value == _UNKNOWN else value for value in column)
             for name, column in self._columns.items()

@@ -47,7 +47,7 @@ class Health(IntEnum):
 
 
 def compute_health(snapshot: FleetSnapshot) -> Health:
-    """Say how a fleet is: the first that holds, from what explains most to what explains least."""
+    """Return a fleet's health: the first that applies, ordered by how much it explains."""
     tip, counts, target = snapshot.tip, snapshot.counts, snapshot.bounds.target
     fresh, on_their_way = counts[ReplicaClass.FRESH], counts[ReplicaClass.CATCHING_UP] + counts[ReplicaClass.UNKNOWN]
     checks = (
@@ -63,7 +63,7 @@ def compute_health(snapshot: FleetSnapshot) -> Health:
 
 
 def compute_lags(snapshot: FleetSnapshot) -> dict[str, int | None]:
-    """Give each replica's lag in ledgers by its name; None where it was not observed, for that is never guessed."""
+    """Return each replica's lag in ledgers by its name; None if it was not observed."""
     return {replica.name: _known_lag(replica) for replica in snapshot.replicas}
 
 

@@ -15,7 +15,7 @@ from readpool.pretended import is_pretended
 from readpool.replica_class import ReplicaClass
 from readpool.telemetry.exposition import build_histogram, build_process_registry
 from scaler.fleet.evidence import USED
-from scaler.fleet.metrics import leave_out
+from scaler.fleet.keda_metrics import leave_out
 from scaler.fleet.readers import find_requests
 from scaler.fleet.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.fleet.snapshot import FleetSnapshot, Replica

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[\w.-]{1,40}")
 
 
 def find_passphrase(words: str) -> str | None:
-    """Find the passphrase that is meant, whatever the spelling; None for a name that nobody has given a network."""
+    """Find the passphrase that is meant, whatever the spelling; None for an unknown name."""
     if words.startswith(_ESCAPE):
         return words.removeprefix(_ESCAPE).strip() or None
     plain = _simplify(words)

@@ -8,14 +8,14 @@ import re
 from urllib.parse import urlsplit
 
 ALLOWED_URL = "a URL such as http://10.0.0.1:11626, with no user, query or fragment, at most 2048 characters"
-"""What is allowed, in words for whoever is refused."""
+"""What is allowed, for error messages."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_URL = 2048
 _URL = re.compile(r"https?://[^ ?#@\\]+", re.IGNORECASE)
 
 
 def is_node_url(url: str) -> bool:
-    """Tell whether a node can be asked at this URL: printable ASCII, http or https, a host, a port that exists."""
+    """Return whether a node can be polled at this URL: printable ASCII, http or https, a host, a valid port."""
     if len(url) > _MAX_URL or not (_URL.fullmatch(url) and url.isascii() and url.isprintable()):
         return False
     try:

@@ -11,7 +11,7 @@ class PollSettings:
     """Settings of one scaler process.
 
     Attributes:
-        interval_seconds: each node is asked once in this time; a ledger closes about each 5 s.
+        interval_seconds: each node is polled once in this time; a ledger closes about every 5 s.
         connect_seconds: a connection that takes longer is given up.
         total_seconds: a whole poll that takes longer is given up; never longer than the interval.
         allow_loopback: nodes and references of triggers may be at loopback addresses.
@@ -20,7 +20,7 @@ class PollSettings:
         cluster_domain: the last part of a Service's DNS name.
         references: the operator's own; evidence for every fleet.
         archive_seconds: archives move once in 64 ledgers, so they are asked this seldom.
-        lease_seconds: a fleet that nobody asked for in this time, and that no stream holds, is dropped.
+        lease_seconds: a fleet without a question in this time and without a stream is dropped.
         max_fleets: fleets at once; a trigger for one more is refused.
         max_members: replicas of one fleet.
         max_nodes: nodes polled by this process.

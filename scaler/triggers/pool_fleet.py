@@ -13,13 +13,13 @@ from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
 from readpool.pool.status import ConditionStatus, ScalingMemory
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import MissingGround
 from scaler.policy.remembered import Remembered
 from scaler.probes.fields import clean
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.node_urls import ALLOWED_URL, is_node_url
-from scaler.triggers.pool_grounds import (
+from scaler.triggers.pool_hold_reasons import (
     PAUSED,
     POOL_DELETED,
     POOL_INVALID,
@@ -34,7 +34,7 @@ from scaler.triggers.trigger import PASSPHRASES, FleetSpec, PoolSource, Referenc
 _NODES_PORT = "info"
 """The port of the pool's headless Service at which its replicas tell of themselves."""
 _STATS_PORT = "stats"
-"""That at which their gates tell of readers: not in the Service where nobody has named an image for the gate."""
+"""That at which their gates tell of readers: not in the Service if no image is configured for the gate."""
 _MOST_CHARACTERS = 400
 """Of what the controller says of a pool's pods."""
 
@@ -90,7 +90,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         references=() if refused else references,
         lag_threshold=spec.load_balancing.lag_threshold,
         sustain_seconds=float(spec.autoscaling.sustain_seconds),
-        hold=_find_hold(pool) or refused,
+        hold_reason=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
         stats_port=_STATS_PORT if spec.gate.enabled else None,
         unready=_find_unready(pool),
@@ -138,22 +138,22 @@ def _find_passphrase(spec: PoolSpec) -> str | None:
     return None if spec.network_passphrase is None else clean(spec.network_passphrase)  # as what a node says
 
 
-def _find_hold(pool: ReadOnlyPool) -> MissingGround | None:
+def _find_hold(pool: ReadOnlyPool) -> HoldReason | None:
     if pool.deletion_timestamp is not None:
-        return MissingGround(POOL_TERMINATING, "The ReadOnlyPool is being deleted.")
+        return HoldReason(POOL_TERMINATING, "The ReadOnlyPool is being deleted.")
     if pool.spec.paused:
-        return MissingGround(PAUSED, "spec.paused is true, so the pool keeps its size.")
+        return HoldReason(PAUSED, "spec.paused is true, so the pool keeps its size.")
     return None
 
 
-def _find_refusal(references: tuple[Reference, ...], rules: ReferenceRules) -> MissingGround | None:
+def _find_refusal(references: tuple[Reference, ...], rules: ReferenceRules) -> HoldReason | None:
     """Find the first reference that this scaler may not or cannot ask."""
     for number, reference in enumerate(references):
         field = f"spec.references[{number}]"
         if not is_node_url(reference.url):
-            return MissingGround(POOL_INVALID, f"{field}.url: {reference.url!r} is not {ALLOWED_URL}.")
+            return HoldReason(POOL_INVALID, f"{field}.url: {reference.url!r} is not {ALLOWED_URL}.")
         if not rules.allow_any and reference not in rules.trusted:
-            return MissingGround(
+            return HoldReason(
                 REFERENCES_NOT_ALLOWED,
                 f"{field}: {reference.kind}={reference.url} is not allowed, because a tenant could make the"
                 " scaler fetch any address; start the scaler with this --reference or with --allow-static-nodes.",
@@ -162,7 +162,7 @@ def _find_refusal(references: tuple[Reference, ...], rules: ReferenceRules) -> M
 
 
 def _hold(spec: FleetSpec, reason: str, message: str) -> FleetSpec:
-    return replace(spec, hold=MissingGround(reason, message))
+    return replace(spec, hold_reason=HoldReason(reason, message))
 
 
 def _name(asked: FleetSpec) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import MissingGround
 from scaler.policy.remembered import Remembered
 from scaler.probes.fields import clean
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
@@ -57,7 +57,7 @@ class Metric(StrEnum):
 
 
 REQUEST_METRICS = frozenset((Metric.REQUESTS_PER_SECOND, Metric.REQUEST_LATENCY_P90, Metric.REQUEST_ERROR_PERCENT))
-"""What gates tell of readers, and nobody else."""
+"""What only gates report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class FleetSpec:
-    """Which nodes make a fleet and what they are held to. Triggers that agree on it share one observation.
+    """The nodes of a fleet, and its bounds and thresholds. Triggers with equal specs share one observation.
 
-    `network` is the passphrase, None to go by what the nodes agree on. `hold` is why nothing is decided, whatever is
-    seen; a trigger by pool says no more than the pool's name, and what that stands for is found by triggers.pool_fleet.
-    What was learned before of a replica's requests/s stands in the pool, too; so does what is remembered of its
-    scaling, which a fleet begins with and never looks at again: specs that differ in nothing else are the same.
-    `stats_port` is where the gate beside each node tells of its readers: a number, or the name of the Service's port;
-    None where nobody tells. `unready` is what the pool's controller says keeps its pods from being ready; empty where
-    it says nothing. `out_of_service` are replicas that a person looks at: they serve nobody, and each has a substitute.
+    `network` is the passphrase, None to use what the nodes agree on. `hold_reason` is why nothing is decided, whatever
+    is observed. A trigger with `pool` only names the pool; triggers.pool_fleet derives the rest from it, such as
+    `learned_requests_per_replica`, and `remembered`, which a fleet only reads when it starts, so that specs that differ
+    in nothing else are equal. `stats_port` is the port on which the gate beside each node reports its readers: a
+    number, or the name of the Service's port; None without gates. `unready` is why the pool's controller says that its
+    pods are not ready; empty if it does not. `out_of_service` are replicas taken out of service by a person: they get
+    no readers, and each has a substitute.
     """
 
     namespace: str
@@ -111,7 +111,7 @@ class FleetSpec:
     references: tuple[Reference, ...] = ()
     lag_threshold: int = 1000
     sustain_seconds: float = 60.0
-    hold: MissingGround | None = None
+    hold_reason: HoldReason | None = None
     learned_requests_per_replica: float | None = None
     stats_port: int | str | None = None
     unready: str = ""

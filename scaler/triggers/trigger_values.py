@@ -60,7 +60,7 @@ class Metadata:
         return given[0]
 
     def take_words(self, key: str, default: str | None) -> str | None:
-        """Take text of 1 to 200 printable characters."""
+        """Pop text of 1 to 200 printable characters."""
         value = self._take(key)
         if value is None:
             return default
@@ -69,20 +69,20 @@ class Metadata:
         return value
 
     def take_name(self, key: str) -> str:
-        """Take the name of a Kubernetes object, which is a DNS label: never a way into another namespace."""
+        """Pop the name of a Kubernetes object, a DNS label: it cannot point into another namespace."""
         return check_name(key, self._demand(key))
 
     def take_port(self, key: str) -> int | str:
-        """Take a port's number, or its name (IANA_SVC_NAME, at most 15 characters with a letter)."""
+        """Pop a port's number, or its name (IANA_SVC_NAME, at most 15 characters with a letter)."""
         return _parse_port(key, self._demand(key))
 
     def find_port(self, key: str) -> int | str | None:
-        """Take a port's number or name, where one is given."""
+        """Pop a port's number or name, if one is given."""
         value = self._take(key)
         return None if value is None else _parse_port(key, value)
 
     def take_whole(self, key: str, default: int | None, *, minimum: int, maximum: int) -> int:
-        """Take a whole number; without a default it must be given."""
+        """Pop a whole number; required if there is no default."""
         value = self._demand(key) if default is None else self._take(key)
         if value is None:
             return default or 0
@@ -91,7 +91,7 @@ class Metadata:
         return int(value)
 
     def take_number(self, key: str, default: float, *, minimum: float, maximum: float) -> float:
-        """Take a number in plain decimal notation."""
+        """Pop a number in plain decimal notation."""
         value = self._take(key)
         if value is None:
             return default
@@ -100,7 +100,7 @@ class Metadata:
         return float(value)
 
     def take_choice(self, key: str, choices: Iterable[_Choice], default: _Choice) -> _Choice:
-        """Take one of a few words."""
+        """Pop one of a few words."""
         value = self._take(key)
         allowed = {str(choice): choice for choice in choices}
         if value is None:
@@ -110,7 +110,7 @@ class Metadata:
         return allowed[value]
 
     def take_urls(self, key: str, most: int) -> tuple[str, ...]:
-        """Take http and https URLs, separated by commas; sorted, none of them twice."""
+        """Pop http and https URLs, separated by commas; sorted, without duplicates."""
         urls = tuple(part.strip() for part in self._demand(key).split(","))
         if len(urls) > most:
             raise TriggerError(f"{key}: {len(urls)} URLs given; at most {most} are allowed")
@@ -120,7 +120,7 @@ class Metadata:
         return tuple(sorted(urls))
 
     def take_pairs(self, key: str, most: int, *, kinds: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-        """Take KIND=URL pairs, separated by commas; sorted, none of them twice."""
+        """Pop KIND=URL pairs, separated by commas; sorted, without duplicates."""
         value = self._take(key)
         parts = [] if value is None else [part.strip() for part in value.split(",")]
         if len(parts) > most:

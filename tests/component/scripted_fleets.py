@@ -8,7 +8,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
 NOW = 1_790_000_000.0
@@ -62,7 +62,7 @@ class ScriptedFleets:
 def make_replica(name: str, replica_class: ReplicaClass, lag: int | None = 0, **standing: object) -> Replica:
     """Make a replica that is `lag` ledgers behind TIP."""
     report = None if lag is None else NodeReport(ledger=TIP - lag, is_synced=lag < 1000, state="Synced!")
-    base = ReplicaStanding(replica_class, NOW - 60, report, NOW - 1, lag, rate=0.2, first_seen=NOW - 600)
+    base = ReplicaState(replica_class, NOW - 60, report, NOW - 1, lag, rate=0.2, first_seen=NOW - 600)
     return Replica(name, f"http://{name}:11626", replace(base, **standing))  # type: ignore[arg-type]
 
 

@@ -10,8 +10,8 @@ from readpool.budget import OverBudget
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from scaler.fleets.fleets import Fleets
+from scaler.policy.hold_reasons import STILL_OBSERVING
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import STILL_OBSERVING
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.trigger import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
@@ -108,7 +108,7 @@ async def test_asking_again_or_holding_keeps_a_fleet() -> None:
     settings = replace(FAST, lease_seconds=0.6)
     async with run_node(HonestNode().handler) as url, run_fleets(settings) as running:
         held, asked = build_spec(url), build_spec(url, lag_threshold=5)
-        with running.fleets.hold(held) as fleet:
+        with running.fleets.lease(held) as fleet:
             for _ in range(20):
                 running.fleets.watch(asked)
                 await asyncio.sleep(0.1)

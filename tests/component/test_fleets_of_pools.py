@@ -11,10 +11,10 @@ from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.readers import find_rates
 from scaler.fleets.fleets import Fleets
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import MissingGround
 from scaler.probes.kinds import ProbeKind
-from scaler.triggers.pool_grounds import POOL_DELETED, POOL_NOT_FOUND
+from scaler.triggers.pool_hold_reasons import POOL_DELETED, POOL_NOT_FOUND
 from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, build_pool_target
 from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import run_node
@@ -53,7 +53,7 @@ class ScriptedPools:
 
 
 def hold(spec: FleetSpec, reason: str) -> FleetSpec:
-    return replace(spec, hold=MissingGround(reason, "As the test says."))
+    return replace(spec, hold_reason=HoldReason(reason, "As the test says."))
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ async def test_a_deleted_pool_is_no_longer_polled_and_its_fleet_goes_unless_some
 async def test_a_stream_keeps_the_fleet_of_a_deleted_pool_until_it_ends() -> None:
     async with run_node(HonestNode().handler) as url, run(lease_seconds=60.0) as running:
         running.pools.specs[READS] = build_spec(url)
-        with running.fleets.hold(READS) as fleet:
+        with running.fleets.lease(READS) as fleet:
             await wait_until(lambda: classes(fleet) == [ReplicaClass.FRESH])
             running.pools.put(READS, hold(READS, POOL_DELETED))
             gone = await fleet.next_snapshot(fleet.snapshot.sequence)

@@ -22,7 +22,7 @@ from scaler.policy.policy import Bounds, Decision
 from scaler.services.admission import Admission
 from scaler.services.observer import Observer
 from scaler.services.streams import Streams
-from scaler.triggers.pool_grounds import POOL_DELETED
+from scaler.triggers.pool_hold_reasons import POOL_DELETED
 from scaler.triggers.trigger import FleetSpec, ServiceSource
 from tests.component.scripted_fleets import make_replica, make_snapshot, make_three_fresh
 
@@ -66,7 +66,7 @@ class ScriptedFleets:
         return await self._changes.wait_beyond(after)
 
     @contextlib.contextmanager
-    def hold(self, _spec: FleetSpec, _caller: str = "") -> Iterator[ScriptedFleet]:
+    def lease(self, _spec: FleetSpec, _caller: str = "") -> Iterator[ScriptedFleet]:
         fleet = self.fleets[0]
         fleet.holders += 1
         try:

@@ -44,7 +44,7 @@ async def test_who_is_out_of_service_is_learned_from_the_status_and_forgotten_wi
     async with serve_small_api(tmp_path) as (api, _):
         api.put(KEY, build(BUSY, OUT))
         async with read_pools(tmp_path / "kubeconfig", (), ReferenceRules()) as pools:
-            spec = await until(lambda: pools.derive(ASKED, None), lambda spec: spec.hold is None)
+            spec = await until(lambda: pools.derive(ASKED, None), lambda spec: spec.hold_reason is None)
             assert spec.out_of_service == {"reads-1"}
             assert spec.learned_requests_per_replica == 450.0
             api.put(KEY, build(BUSY, {**OUT, "outOfService": None}))
@@ -55,7 +55,7 @@ async def test_why_pods_are_not_ready_and_what_is_remembered_are_learned_from_th
     async with serve_small_api(tmp_path) as (api, _):
         api.put(KEY, build(BUSY, conditions=[UNREADY | CHANGED], scalingMemory=MEMORY))
         async with read_pools(tmp_path / "kubeconfig", (), ReferenceRules()) as pools:
-            spec = await until(lambda: pools.derive(ASKED, None), lambda spec: spec.hold is None)
+            spec = await until(lambda: pools.derive(ASKED, None), lambda spec: spec.hold_reason is None)
             assert spec.unready == UNREADY["message"]
             assert spec.remembered is not None
             assert spec.remembered.asked == 7

@@ -8,8 +8,8 @@ import structlog.testing
 
 from readpool.clock import steady_clock
 from scaler.fleet.fleet import FleetSettings
+from scaler.fleet.keda_metrics import MetricUnavailable
 from scaler.fleet.known_replicas import REPLICAS_MISSING
-from scaler.fleet.metrics import NoGround
 from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.policy.policy import Bounds
 from scaler.polling.discovery import Discovery
@@ -63,12 +63,12 @@ async def test_fewer_known_than_wanted_is_an_error_once_in_half_an_hour() -> Non
     with structlog.testing.capture_logs() as lines:
         fleet.set_members(build_members(0), 100)
         fleet.publish()
-        told: list[tuple[float, NoGround]] = []
+        told: list[tuple[float, MetricUnavailable]] = []
         for _ in range(480):  # as the HPA asks
             play(fleet, clock, 15.0)
             try:
                 fleet.remind()
-            except NoGround as error:
+            except MetricUnavailable as error:
                 told.append((clock.now - START, error))
     (first, reminder), (second, _), *others = told
     assert len(others) == 2

@@ -67,7 +67,7 @@ class Story:
         now = self._loop.time()
         for name, outcome in zip(addresses, outcomes, strict=True):
             self._fleet.observe(name, outcome, now)
-        self.snapshots.append(self._fleet.snapshot(now))
+        self.snapshots.append(self._fleet.advance(now))
         await asyncio.sleep(max(0.0, started + POLL_SECONDS - self._loop.time()))
 
     def _tell(self) -> str:

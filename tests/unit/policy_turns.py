@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from scaler.policy.policy import Bounds, PolicyMemory, PolicySettings, decide
 from scaler.policy.policy_release import Surplus
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
 NOW = 10_000.0
 SETTINGS = PolicySettings(Bounds(3, 5, 20))
-Pool = dict[str, ReplicaStanding]
+Pool = dict[str, ReplicaState]
 
 
-def pool(*standings: ReplicaStanding) -> Pool:
+def pool(*standings: ReplicaState) -> Pool:
     """Name replicas by their ordinals."""
     return {f"core-{i}": s for i, s in enumerate(standings)}
 
@@ -24,7 +24,7 @@ def sizes(
 
     `requests` are the requests/s of each replica, where they are known.
     """
-    memory, desired = PolicyMemory(surplus=Surplus(held=5)), []
+    memory, desired = PolicyMemory(surplus=Surplus(last_desired=5)), []
     for turn, standings in enumerate(pools):
         now = NOW + turn * seconds
         decision, memory = decide(

@@ -99,7 +99,7 @@ class World:
             self.fleet.observe_reference(reference, say(self.now), self.now)
         if self.has_gates:
             self._count_reads()
-        shown = self.fleet.snapshot(self.now)
+        shown = self.fleet.advance(self.now)
         if self.has_status and shown.remembered is not None:
             self.remembered = write_and_read(shown.remembered)
             self.learned = shown.decision.learned_requests_per_replica

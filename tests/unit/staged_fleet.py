@@ -90,7 +90,7 @@ class StagedFleet:
                     self.fleet.observe(name, script(self.now), self.now)
             for reference, script in self.references.items():
                 self.fleet.observe_reference(reference, script(self.now), self.now)
-            shown.append(self.fleet.snapshot(self.now))
+            shown.append(self.fleet.advance(self.now))
             self.now += 1.0
         return shown
 

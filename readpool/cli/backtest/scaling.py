@@ -8,17 +8,17 @@ from readpool.replica_class import ReplicaClass
 from readpool.simulator.day.day import View, Weigh
 from readpool.simulator.day.sight import Sight
 from readpool.simulator.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import PolicyMemory, PolicySettings, decide
-from scaler.policy.policy_grounds import MissingGround
 from scaler.policy.policy_recall import recall, tell_memory
 from scaler.policy.remembered import Remembered
 from scaler.policy.shared_database import DATABASE_STOPPED
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
 _STALE_POLLS = 3
 _BEHIND, _MOVES = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP), 0.02
-_STOPPED = MissingGround(DATABASE_STOPPED, "all stand at one ledger")
+_STOPPED = HoldReason(DATABASE_STOPPED, "all stand at one ledger")
 UNBOUND_TOLERANCE = replace(DEFAULT_SCALE_UP, tolerance=0.0), replace(DEFAULT_SCALE_DOWN, tolerance=0.0)
 
 
@@ -54,7 +54,7 @@ class OurScaling:
             tip,
             observed_since=self.observed_since,
             memory=self.memory,
-            settings=replace(self.settings, hold=_STOPPED) if stopped else self.settings,
+            settings=replace(self.settings, hold_reason=_STOPPED) if stopped else self.settings,
             now=view.now,
             requests=None if blind.requests else view.reads,
         )
@@ -76,8 +76,8 @@ class OurScaling:
         self.memory = replace(recall(self.kept, None, self.settings, now), capacity=self.memory.capacity)
         self.observed_since = -1e9 if self.blindness.own_restarts else now
 
-    def _stand(self, sight: Sight, lag_threshold: int) -> ReplicaStanding:
-        return ReplicaStanding(
+    def _stand(self, sight: Sight, lag_threshold: int) -> ReplicaState:
+        return ReplicaState(
             sight.replica_class,
             since=sight.since,
             lag_ledgers=sight.lag_ledgers,
@@ -86,7 +86,7 @@ class OurScaling:
             failed_polls=sight.failed,
             first_seen=sight.first_seen,
             became_fresh_after=sight.became_fresh_after,
-            ailing_since=sight.ailing_since,
+            degraded_since=sight.degraded_since,
             known_since=sight.known_since,
             fresh_at=sight.fresh_at,
         )

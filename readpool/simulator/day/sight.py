@@ -14,12 +14,12 @@ _LEAST_GAIN = 0.01
 
 
 class Sight:
-    """One replica as it is seen; the names are those of the scaler's ReplicaStanding."""
+    """One replica as it is seen; the names are those of the scaler's ReplicaState."""
 
     __slots__ = (
-        "ailing_since",
         "became_fresh_after",
         "began",
+        "degraded_since",
         "dissenting",
         "failed",
         "first_seen",
@@ -59,7 +59,7 @@ class Sight:
         self.dissenting = 0
         self.failed = 0
         self.became_fresh_after: float | None = None
-        self.ailing_since: float | None = None
+        self.degraded_since: float | None = None
         self.known_since = now
         self.fresh_at: float | None = None
 
@@ -125,9 +125,9 @@ class Sight:
 
     def _note_ailing(self, now: float, *, is_ailing: bool) -> None:
         if not is_ailing:
-            self.ailing_since = None
-        elif self.ailing_since is None:
-            self.ailing_since = now
+            self.degraded_since = None
+        elif self.degraded_since is None:
+            self.degraded_since = now
 
     def _become(self, replica_class: ReplicaClass, now: float) -> bool:
         changed = replica_class is not self.replica_class

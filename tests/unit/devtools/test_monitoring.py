@@ -22,10 +22,10 @@ from devtools.monitoring.rules import GROUPS
 from readpool.alerts.fleets import NO_ALERT_REASONS, build_fleet_alerts, build_not_observed
 from readpool.alerts.rule import RUNBOOK_URL, Severity, build_rule
 from readpool.pool.spec import parse_pool
-from scaler.policy.policy_grounds import NETWORK_HALTED
+from scaler.policy.hold_reasons import NETWORK_HALTED
 from scaler.telemetry.prometheus import ScalerCollector
 from scaler.telemetry.stats import ScalerStats
-from scaler.triggers.pool_grounds import PAUSED, POOL_DELETED, POOL_TERMINATING
+from scaler.triggers.pool_hold_reasons import PAUSED, POOL_DELETED, POOL_TERMINATING
 from tests.component.scripted_fleets import make_three_fresh
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"

@@ -5,7 +5,7 @@ from readpool.simulator.day.scenario import Fault, FaultKind
 from readpool.simulator.day.sight import Sight
 from readpool.simulator.day.traffic import STEP_SECONDS, STEPS_PER_DAY
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.freshness import ReplicaState, Thresholds, advance
 from scaler.standing.tip import Tip
 
 FAULTS = [
@@ -23,7 +23,7 @@ THRESHOLDS = Thresholds(lag_ledgers=12)
 
 
 def test_the_models_sight_classes_a_replica_as_the_scaler_does() -> None:
-    replica, sight, standing = ModelReplica(0, pace=1.0), Sight(0.0), ReplicaStanding()
+    replica, sight, standing = ModelReplica(0, pace=1.0), Sight(0.0), ReplicaState()
     replica.ledger = 100_000.0
     faults, differing, late, doubted = list(FAULTS), 0, 0, 0
     in_sync = 0  # Core says that it is in sync only once it was, since it started
@@ -45,9 +45,9 @@ def test_the_models_sight_classes_a_replica_as_the_scaler_does() -> None:
             outcome = NodeReport(int(replica.ledger), is_synced=is_synced, started_on=float(replica.restarts))
         standing = advance(standing, outcome, Tip(tip, now), None, THRESHOLDS, now)
         differing += standing.replica_class is not sight.replica_class
-        doubted += standing.is_doubted
-        differing += standing.is_doubted is not sight.is_doubted
-        late += standing.replica_class is sight.replica_class and standing.ailing_since != sight.ailing_since
+        doubted += standing.is_suspect
+        differing += standing.is_suspect is not sight.is_doubted
+        late += standing.replica_class is sight.replica_class and standing.degraded_since != sight.degraded_since
     assert not faults
     assert differing <= 30, "a poll or two at each change, no more"
     assert late == 0

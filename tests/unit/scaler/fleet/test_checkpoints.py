@@ -111,7 +111,7 @@ def lying(now: float) -> NodeReport:
 def test_fresh_replicas_vouch_for_what_they_have_closed() -> None:
     stage = StagedFleet(telling, telling, telling)
     stage.play(600)
-    found = stage.fleet.snapshot(stage.now).checkpoint
+    found = stage.fleet.advance(stage.now).checkpoint
     assert found is not None
     assert (found.ledger + 1) % 64 == 0
     assert found.ledger_hash == f"{found.ledger:064x}"
@@ -121,7 +121,7 @@ def test_fresh_replicas_vouch_for_what_they_have_closed() -> None:
 def test_a_replica_that_lies_keeps_its_pool_from_trusting_anything() -> None:
     stage = StagedFleet(telling, telling, lying)
     stage.play(600)
-    assert stage.fleet.snapshot(stage.now).checkpoint is None
+    assert stage.fleet.advance(stage.now).checkpoint is None
 
 
 def test_laggards_vouch_for_nothing() -> None:
@@ -130,7 +130,7 @@ def test_laggards_vouch_for_nothing() -> None:
 
     stage = StagedFleet(NETWORK.in_step, NETWORK.in_step, NETWORK.in_step, lagging, lagging)
     stage.play(600)
-    assert stage.fleet.snapshot(stage.now).checkpoint is None
+    assert stage.fleet.advance(stage.now).checkpoint is None
 
 
 def test_a_reference_and_one_fresh_replica_are_several() -> None:
@@ -138,7 +138,7 @@ def test_a_reference_and_one_fresh_replica_are_several() -> None:
     reference = Reference(ProbeKind.CORE, "https://core.example.com")
     stage.references[reference] = telling
     stage.play(600)
-    assert stage.fleet.snapshot(stage.now).checkpoint is not None
+    assert stage.fleet.advance(stage.now).checkpoint is not None
 
 
 def message(**fields: Any) -> observer_pb2.Snapshot:
@@ -149,7 +149,7 @@ def message(**fields: Any) -> observer_pb2.Snapshot:
 def test_it_is_told_on() -> None:
     stage = StagedFleet(telling, telling)
     stage.play(600)
-    snapshot = stage.fleet.snapshot(stage.now)
+    snapshot = stage.fleet.advance(stage.now)
     assert snapshot.checkpoint is not None
     read = parse_fleet_view(build_snapshot_message(snapshot)).checkpoint
     assert read is not None

@@ -106,7 +106,7 @@ def test_the_log_names_a_reference_once_for_each_reason_and_when_it_counts_again
     with capture_logs() as lines:
         for sequence, word in enumerate(words):
             verdicts = (judge(HORIZON, word, AGAINST, NOW),)
-            stage = StagedFleet(spec=SPEC).fleet.snapshot(START)
+            stage = StagedFleet(spec=SPEC).fleet.advance(START)
             snapshot = replace(stage, sequence=sequence, references=verdicts)
             assert isinstance(snapshot, FleetSnapshot)
             log.note_snapshot(snapshot)

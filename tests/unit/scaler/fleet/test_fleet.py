@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.policy.hold_reasons import ALL_UNREACHABLE
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import ALL_UNREACHABLE
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.tip import SLACK_LEDGERS
@@ -207,7 +207,7 @@ def test_whoever_answers_first_for_another_network_leads_to_no_decision_on_its_o
     stage = StagedFleet(foreign, NETWORK.in_step, NETWORK.in_step, NETWORK.in_step)
     for name, script in stage.scripts.items():
         stage.fleet.observe(name, script(stage.now), stage.now)
-    shown = stage.fleet.snapshot(stage.now)
+    shown = stage.fleet.advance(stage.now)
     assert classes(shown)["core-0"] is not FRESH
     assert FOREIGN not in list(classes(shown).values())[1:]
 

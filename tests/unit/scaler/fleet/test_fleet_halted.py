@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy.policy_grounds import NETWORK_HALTED
+from scaler.policy.hold_reasons import NETWORK_HALTED
 from scaler.standing.tip import HALTED_SECONDS, STALLED_SECONDS
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,

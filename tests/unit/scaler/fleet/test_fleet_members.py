@@ -2,8 +2,8 @@
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.fleet import Fleet, FleetSettings
+from scaler.policy.hold_reasons import NO_REPLICAS, STILL_OBSERVING
 from scaler.policy.policy import SCALING_FROM_ZERO
-from scaler.policy.policy_grounds import NO_REPLICAS, STILL_OBSERVING
 from tests.unit.staged_fleet import GONE, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
 FRESH, UNKNOWN = ReplicaClass.FRESH, ReplicaClass.UNKNOWN
@@ -35,7 +35,7 @@ def test_where_nobody_was_ever_found_the_trouble_with_discovery_is_told() -> Non
 
 def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
     fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
-    before = fleet.snapshot(START).decision
+    before = fleet.advance(START).decision
     assert (before.desired, before.reason) == (None, STILL_OBSERVING)
     assert before.message == "The replicas have not been discovered yet."
 
@@ -43,21 +43,21 @@ def test_nobody_is_known_only_once_discovery_has_said_so() -> None:
 def test_a_fleet_of_zero_comes_up_to_its_target_or_to_what_was_asked_for_last() -> None:
     fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
     fleet.set_members({}, START + 1)
-    began = fleet.snapshot(START + 1).decision
+    began = fleet.advance(START + 1).decision
     assert (began.desired, began.reason) == (SPEC.bounds.target, SCALING_FROM_ZERO)
     stage = StagedFleet(*[NETWORK.in_step] * 7)
     stage.play(60)
     stage.fleet.set_members({}, stage.now)
-    assert stage.fleet.snapshot(stage.now).decision.desired == 7
+    assert stage.fleet.advance(stage.now).decision.desired == 7
 
 
 def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
     stage = steady()
-    before = {r.name: r.standing for r in stage.fleet.snapshot(stage.now).replicas}
+    before = {r.name: r.standing for r in stage.fleet.advance(stage.now).replicas}
     stage.fleet.set_members(
         {"core-10": "http://x:1", "core-1": "http://core-1:11626", "core-9": "http://y:1"}, stage.now
     )
-    shown = stage.fleet.snapshot(stage.now)
+    shown = stage.fleet.advance(stage.now)
     assert [(r.name, r.address) for r in shown.replicas] == [
         ("core-1", "http://core-1:11626"),
         ("core-9", "http://y:1"),
@@ -70,9 +70,9 @@ def test_who_stays_keeps_its_history_and_who_goes_is_forgotten() -> None:
 
 def test_another_pod_of_the_same_name_is_not_known_until_it_has_answered() -> None:
     stage = steady()
-    members = {r.name: r.address for r in stage.fleet.snapshot(stage.now).replicas}
+    members = {r.name: r.address for r in stage.fleet.advance(stage.now).replicas}
     stage.fleet.set_members(members | {"core-1": "http://elsewhere:1"}, stage.now)
-    shown = stage.fleet.snapshot(stage.now)
+    shown = stage.fleet.advance(stage.now)
     assert classes(shown) == {"core-0": FRESH, "core-1": UNKNOWN, "core-2": FRESH}
     moved = next(replica for replica in shown.replicas if replica.name == "core-1")
     assert (moved.standing.report, moved.standing.first_seen, moved.standing.since) == (None, stage.now, stage.now)
@@ -89,9 +89,9 @@ def test_a_name_that_comes_later_is_the_same_pods() -> None:
     stage = StagedFleet()
     stage.fleet.set_members({"10.0.0.7": "http://10.0.0.7:11626"}, stage.now)
     stage.fleet.observe("10.0.0.7", NETWORK.in_step(stage.now), stage.now)
-    (before,) = stage.fleet.snapshot(stage.now).replicas
+    (before,) = stage.fleet.advance(stage.now).replicas
     stage.fleet.set_members({"core-7": "http://10.0.0.7:11626"}, stage.now)
-    (after,) = stage.fleet.snapshot(stage.now).replicas
+    (after,) = stage.fleet.advance(stage.now).replicas
     assert (after.name, after.standing) == ("core-7", before.standing)
     assert after.standing.replica_class is FRESH
 
@@ -101,4 +101,4 @@ def test_a_pod_of_another_name_at_a_known_address_is_another_pod() -> None:
     stage.fleet.set_members({"core-0": "http://10.0.0.7:11626"}, stage.now)
     stage.fleet.observe("core-0", NETWORK.in_step(stage.now), stage.now)
     stage.fleet.set_members({"core-1": "http://10.0.0.7:11626"}, stage.now)
-    assert classes(stage.fleet.snapshot(stage.now)) == {"core-1": UNKNOWN}
+    assert classes(stage.fleet.advance(stage.now)) == {"core-1": UNKNOWN}

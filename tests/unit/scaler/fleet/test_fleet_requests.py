@@ -61,13 +61,13 @@ def steady(**rates: float) -> tuple[StagedFleet, Readers]:
 
 def known(stage: StagedFleet) -> dict[str, float]:
     """Give the requests a second of each replica that tells them."""
-    return find_rates(stage.fleet.snapshot(stage.now).replicas) or {}
+    return find_rates(stage.fleet.advance(stage.now).replicas) or {}
 
 
 def test_where_all_tell_the_load_is_known_and_sizes_the_pool_by_what_was_learned() -> None:
     stage, _ = steady(core_0=100.0, core_1=100.0, core_2=140.0)
     stage.fleet.change_spec(LEARNED, stage.now)
-    shown = stage.fleet.snapshot(stage.now)
+    shown = stage.fleet.advance(stage.now)
     assert known(stage) == {"core-0": 100.0, "core-1": 100.0, "core-2": 140.0}
     assert (shown.decision.replicas_for_load, shown.decision.desired) == (4, 4)
     figures = shown.replicas[0].requests
@@ -78,7 +78,7 @@ def test_where_all_tell_the_load_is_known_and_sizes_the_pool_by_what_was_learned
 def test_where_one_that_serves_tells_nothing_nothing_is_known_of_the_load() -> None:
     stage, _ = steady(core_0=100.0, core_1=100.0)
     stage.fleet.change_spec(LEARNED, stage.now)
-    shown = stage.fleet.snapshot(stage.now)
+    shown = stage.fleet.advance(stage.now)
     assert known(stage) == {}
     assert (shown.decision.replicas_for_load, shown.decision.desired) == (0, 3)
     assert [one.requests is None for one in shown.replicas] == [False, False, True]
@@ -109,7 +109,7 @@ def test_how_full_a_volume_is_counts_until_its_gate_has_been_silent_for_three_po
     stage.fleet.observe_gate("core-1", replace(GateReport(1, 0, 1), volume_used_percent=83), stage.now)
 
     def read_used() -> list[int | None]:
-        return [one.volume_used_percent for one in stage.fleet.snapshot(stage.now).replicas]
+        return [one.volume_used_percent for one in stage.fleet.advance(stage.now).replicas]
 
     assert read_used() == [None, 83, None]
     stage.fleet.observe_gate("core-1", REFUSED, stage.now)
@@ -142,7 +142,7 @@ def test_one_that_does_not_serve_need_not_tell() -> None:
     stage, readers = steady(core_0=100.0, core_1=100.0)
     stage.scripts["core-2"] = lambda _: GONE
     readers.play(60)
-    assert classes(stage.fleet.snapshot(stage.now))["core-2"] is UNREACHABLE
+    assert classes(stage.fleet.advance(stage.now))["core-2"] is UNREACHABLE
     assert known(stage) == {"core-0": 100.0, "core-1": 100.0}
 
 
@@ -154,9 +154,9 @@ def test_who_goes_is_forgotten_and_who_comes_back_begins_anew() -> None:
     assert known(stage) == {"core-0": 100.0, "core-1": 100.0}
     stage.scripts["core-2"] = gone
     stage.take_members()
-    assert stage.fleet.snapshot(stage.now).replicas[2].requests is None
+    assert stage.fleet.advance(stage.now).replicas[2].requests is None
     readers.play(POLL_SECONDS)
-    assert stage.fleet.snapshot(stage.now).replicas[2].requests is None
+    assert stage.fleet.advance(stage.now).replicas[2].requests is None
 
 
 def test_another_gate_is_not_held_against_the_one_before() -> None:
@@ -203,7 +203,7 @@ def test_what_a_replica_bears_is_what_it_was_asked_for_before_it_failed_its_read
     for name in ("core-0", "core-1"):
         stage.scripts[name] = lambda now: NETWORK.behind(int((now - falls_at) / (2 * LEDGER_SECONDS)))(now)
     readers.play(300)
-    assert stage.fleet.snapshot(stage.now).decision.learned_requests_per_replica == pytest.approx(learned, rel=0.02)
+    assert stage.fleet.advance(stage.now).decision.learned_requests_per_replica == pytest.approx(learned, rel=0.02)
 
 
 @pytest.mark.parametrize(("failures", "fails"), [(0.0, False), (4.9, False), (5.0, True), (100.0, True)])

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.snapshot import FleetSnapshot
+from scaler.policy.hold_reasons import NOT_YET_SUSTAINED, HoldReason
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import NOT_YET_SUSTAINED, MissingGround
 from scaler.triggers.trigger import FleetSpec
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, classes, desired
 
 NETWORK = StagedNetwork()
-PAUSE = MissingGround("Paused", "spec.paused is true.")
+PAUSE = HoldReason("Paused", "spec.paused is true.")
 OTHER_NETWORK = "Public Global Stellar Network ; September 2015"
 
 
@@ -29,7 +29,7 @@ def watch(lag_of_last: int, spec: FleetSpec = SPEC) -> StagedFleet:
 def change(stage: StagedFleet, **fields: Any) -> FleetSnapshot:
     """Change the spec, and give the very next snapshot."""
     stage.fleet.change_spec(replace(SPEC, **fields), stage.now)
-    return stage.fleet.snapshot(stage.now)
+    return stage.fleet.advance(stage.now)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_how_long_a_replica_has_lagged_counts_when_the_patience_changes() -> Non
 def test_a_hold_is_told_in_place_of_any_number_and_what_was_seen_meanwhile_counts_after_it() -> None:
     stage = watch(lag_of_last=0)
     stage.scripts["core-2"] = NETWORK.behind(50)
-    assert change(stage, hold=PAUSE).decision.message == PAUSE.message
+    assert change(stage, hold_reason=PAUSE).decision.message == PAUSE.message
     shown = stage.play(200)
     assert {(s.decision.desired, s.decision.reason) for s in shown} == {(None, "Paused")}
     assert classes(shown[-1])["core-2"] is ReplicaClass.LAGGING
@@ -75,13 +75,13 @@ def test_a_hold_is_told_in_place_of_any_number_and_what_was_seen_meanwhile_count
 
 
 def test_the_reason_to_hold_is_told_even_where_nothing_is_known_of_the_replicas() -> None:
-    stage = StagedFleet(spec=replace(SPEC, hold=PAUSE))
+    stage = StagedFleet(spec=replace(SPEC, hold_reason=PAUSE))
     assert stage.play(1)[0].decision.reason == "Paused"
 
 
 def test_a_network_lost_from_sight_in_a_pause_is_no_lack_after_it() -> None:
     stage = watch(lag_of_last=0)
-    change(stage, hold=PAUSE)
+    change(stage, hold_reason=PAUSE)
     halting = StagedNetwork(halts_at=stage.now, resumes_at=stage.now + 300)
     stage.scripts = dict.fromkeys(stage.scripts, halting.in_step)
     stage.play(310)
@@ -97,7 +97,7 @@ def test_members_of_the_network_before_are_foreign_to_another_one() -> None:
 
 def test_snapshots_go_on_counting() -> None:
     stage = watch(lag_of_last=0)
-    before = stage.fleet.snapshot(stage.now).sequence
+    before = stage.fleet.advance(stage.now).sequence
     assert change(stage, lag_threshold=5).sequence == before + 1
 
 
@@ -127,7 +127,7 @@ def test_however_a_spec_changes_each_answer_is_within_the_bounds_of_the_day_or_s
         spec = replace(SPEC, **fields)
         for snapshot in (change(stage, **fields), *stage.play(seconds)):
             assert snapshot.bounds == spec.bounds
-            if spec.hold is not None:
+            if spec.hold_reason is not None:
                 assert (snapshot.decision.desired, snapshot.decision.reason) == (None, PAUSE.reason)
             elif snapshot.decision.desired is None:
                 assert snapshot.decision.reason == NOT_YET_SUSTAINED

@@ -112,7 +112,7 @@ def test_a_restart_within_a_restart_loses_nothing_that_was_remembered() -> None:
     for _ in range(3):
         pool.restart()
         pool.stage.play(3.0)  # not enough to decide anything
-        assert pool.stage.fleet.snapshot(pool.stage.now).remembered is None
+        assert pool.stage.fleet.advance(pool.stage.now).remembered is None
     pool.restart()
     list(pool.live(HOUR / 2))
     after = pool.remembered

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.policy.hold_reasons import NETWORK_HALTED
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import NETWORK_HALTED
 from scaler.policy.shared_database import DATABASE_STOPPED
 from scaler.probes.answer import HttpAnswer
 from scaler.probes.conversation import Interviewer

@@ -44,7 +44,7 @@ def test_doubt_never_outlives_three_answers(answers: list[dict[str, str]]) -> No
     membership = Membership()
     for answer in answers:
         membership = advance_membership(membership, answer)
-        assert membership.is_doubted == (0 < membership.empty_lookups < 3)
+        assert membership.is_uncertain == (0 < membership.empty_lookups < 3)
         assert membership.empty_lookups <= 3
         assert not membership.members or membership.empty_lookups < 3
 

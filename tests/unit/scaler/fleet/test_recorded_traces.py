@@ -88,7 +88,7 @@ def replay(name: str) -> list[tuple[int, FleetSnapshot]]:
         while due and due[0].at <= now + 1:
             poll = due.pop(0)
             fleet.observe("core-0", poll.outcome, poll.at)
-        shown.append((second, fleet.snapshot(now + 1)))
+        shown.append((second, fleet.advance(now + 1)))
     return shown
 
 
@@ -176,9 +176,9 @@ def test_a_node_goes_through_its_situation_as(name: str, classes: list[ReplicaCl
         in_step = replace(report, ledger=newest, is_synced=True, age_seconds=0.0, heard_ledger=None, started_on=1.0)
         for companion in ("core-1", "core-2"):
             fleet.observe(companion, in_step, now)
-        fleet.snapshot(now)
+        fleet.advance(now)
         fleet.observe("core-0", report, now)
-        seen.append(fleet.snapshot(now).replicas[0].standing.replica_class)
+        seen.append(fleet.advance(now).replicas[0].standing.replica_class)
     assert seen == classes
 
 
@@ -188,4 +188,4 @@ def test_every_recorded_answer_is_of_one_network_and_none_is_foreign() -> None:
     fleet.set_members({path.stem: "http://x:11626" for path in paths}, 1000.0)
     for path in paths:
         fleet.observe(path.stem, parse_core(path.read_bytes()), 1000.0)
-    assert fleet.snapshot(1001.0).counts[ReplicaClass.FOREIGN] == 0
+    assert fleet.advance(1001.0).counts[ReplicaClass.FOREIGN] == 0

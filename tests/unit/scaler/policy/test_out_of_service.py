@@ -10,7 +10,7 @@ from controller.observed.labels import OUT_OF_SERVICE
 from readpool.cli.pools.explanation import explain_pool
 from readpool.cli.pools.pools_table import REPLICA_COLUMNS, Paper, ReplicaRow
 from readpool.replica_class import ReplicaClass
-from scaler.fleet.metrics import compute_metric
+from scaler.fleet.keda_metrics import compute_metric
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
 from scaler.triggers.trigger import FleetSpec, Metric
@@ -251,11 +251,11 @@ def test_one_that_is_not_there_has_none() -> None:
 def test_beside_it_one_that_is_made_anew_is_no_newcomer(away: str) -> None:
     staged = stage(*[NETWORK.in_step] * 4)
     look(staged, "core-1", seconds=60)
-    members = {one.name: one.address for one in staged.fleet.snapshot(staged.now).replicas}
+    members = {one.name: one.address for one in staged.fleet.advance(staged.now).replicas}
     staged.fleet.set_members({name: url for name, url in members.items() if name != away}, staged.now)
     look(staged, "core-1", seconds=30)
     staged.fleet.set_members(members | {away: "http://elsewhere:11626"}, staged.now)
-    back = next(one for one in staged.fleet.snapshot(staged.now).replicas if one.name == away)
+    back = next(one for one in staged.fleet.advance(staged.now).replicas if one.name == away)
     assert back.standing.first_seen == staged.now
     assert back.standing.known_since == START
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from readpool.replica_class import ReplicaClass
 from scaler.policy.policy import Bounds, Decision, PolicyMemory, PolicySettings, decide
 from scaler.policy.policy_release import Surplus
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, pool, sizes
 
@@ -20,19 +20,19 @@ TIP = Tip(ledger=5000, moved_at=NOW - 2)
 
 def standing(
     replica_class: ReplicaClass, seconds: float = 3600.0, seconds_to_fresh: float | None = None
-) -> ReplicaStanding:
-    return ReplicaStanding(replica_class, since=NOW - seconds, seconds_to_fresh=seconds_to_fresh)
+) -> ReplicaState:
+    return ReplicaState(replica_class, since=NOW - seconds, seconds_to_fresh=seconds_to_fresh)
 
 
 def decided(
-    standings: dict[str, ReplicaStanding],
+    standings: dict[str, ReplicaState],
     *,
     tip: Tip | None = TIP,
     held: int | None = None,
     observed_seconds: float = 7200.0,
     settings: PolicySettings = SETTINGS,
 ) -> Decision:
-    memory = PolicyMemory(surplus=Surplus(held=held))
+    memory = PolicyMemory(surplus=Surplus(last_desired=held))
     decision, _ = decide(
         standings, tip, observed_since=NOW - observed_seconds, memory=memory, settings=settings, now=NOW
     )
@@ -49,7 +49,7 @@ L = standing(LAGGING, 72)
         pytest.param([F] * 5, 5, 5, "OnTarget", "target 5, none unhealthy", id="all fresh"),
         pytest.param([F] * 4 + [L], 5, 6, "ReplacingUnhealthy", "target 5 + 1 lagging for 72 s = 6", id="one lags"),
         pytest.param(
-            [F] * 4 + [replace(standing(LAGGING, 5), ailing_since=NOW - 72)],
+            [F] * 4 + [replace(standing(LAGGING, 5), degraded_since=NOW - 72)],
             5,
             6,
             "ReplacingUnhealthy",
@@ -112,7 +112,7 @@ L = standing(LAGGING, 72)
     ],
 )
 def test_desired_is_the_target_and_one_for_each_lack(
-    standings: list[ReplicaStanding | ReplicaClass], held: int | None, desired: int, reason: str, message: str | None
+    standings: list[ReplicaState | ReplicaClass], held: int | None, desired: int, reason: str, message: str | None
 ) -> None:
     decision = decided(pool(*(standing(s) if isinstance(s, ReplicaClass) else s for s in standings)), held=held)
     assert (decision.desired, decision.reason) == (desired, reason)
@@ -134,7 +134,7 @@ def test_desired_is_the_target_and_one_for_each_lack(
     ],
 )
 def test_without_ground_there_is_no_decision(
-    standings: list[ReplicaStanding], tip: Tip | None, held: int | None, observed_seconds: float, reason: str
+    standings: list[ReplicaState], tip: Tip | None, held: int | None, observed_seconds: float, reason: str
 ) -> None:
     decision = decided(pool(*standings), tip=tip, held=held, observed_seconds=observed_seconds)
     assert (decision.desired, decision.reason) == (None, reason)
@@ -156,7 +156,7 @@ def test_nobody_lags_for_good_the_moment_sight_returns() -> None:
         pool(*[standing(UNREACHABLE)] * 5),
         TIP,
         observed_since=0.0,
-        memory=PolicyMemory(surplus=Surplus(held=5)),
+        memory=PolicyMemory(surplus=Surplus(last_desired=5)),
         settings=SETTINGS,
         now=NOW,
     )
@@ -166,9 +166,9 @@ def test_nobody_lags_for_good_the_moment_sight_returns() -> None:
         assert decision.desired == desired
 
 
-def newcomer(joined_seconds_ago: float) -> ReplicaStanding:
+def newcomer(joined_seconds_ago: float) -> ReplicaState:
     """A fresh replica that took half an hour to be so."""
-    return ReplicaStanding(FRESH, since=NOW - 60, first_seen=NOW - joined_seconds_ago, became_fresh_after=1800.0)
+    return ReplicaState(FRESH, since=NOW - 60, first_seen=NOW - joined_seconds_ago, became_fresh_after=1800.0)
 
 
 def test_where_warm_ups_are_seen_to_be_slow_a_newcomer_is_waited_for_longer() -> None:
@@ -185,7 +185,7 @@ def test_a_replica_that_was_there_before_us_tells_no_warm_up() -> None:
 
 def test_laggards_that_take_turns_count_though_none_lags_for_long() -> None:
     turns = [
-        pool(*[ReplicaStanding(LAGGING if i == turn % 5 else FRESH, since=NOW + 30 * turn) for i in range(5)])
+        pool(*[ReplicaState(LAGGING if i == turn % 5 else FRESH, since=NOW + 30 * turn) for i in range(5)])
         for turn in range(20)
     ]
     desired = sizes(turns, 30.0)
@@ -202,13 +202,13 @@ def test_where_no_newcomer_ever_gets_fresh_the_pool_does_not_run_away() -> None:
             pool(*hung), Tip(1, now), observed_since=0.0, memory=memory, settings=SETTINGS, now=now
         )
         largest = max(largest, decision.desired or 0)
-        hung += [ReplicaStanding(CATCHING_UP, since=now)] * ((decision.desired or 0) - len(hung))
+        hung += [ReplicaState(CATCHING_UP, since=now)] * ((decision.desired or 0) - len(hung))
     assert largest == 5
 
 
 def test_one_short_lag_each_five_minutes_is_no_lack() -> None:
     blips = [
-        pool(F, F, F, F, ReplicaStanding(LAGGING if turn % 10 == 0 else FRESH, since=NOW + 30 * turn))
+        pool(F, F, F, F, ReplicaState(LAGGING if turn % 10 == 0 else FRESH, since=NOW + 30 * turn))
         for turn in range(100)
     ]
     assert set(sizes(blips, 30.0)) == {5}
@@ -230,7 +230,7 @@ any_bounds = st.tuples(*[st.integers(1, 30)] * 3).map(lambda b: Bounds(*sorted(b
 
 @given(any_pool, any_bounds, st.none() | st.integers(0, 40), st.floats(0, 1e5))
 def test_desired_is_always_within_the_bounds(
-    standings: dict[str, ReplicaStanding], bounds: Bounds, held: int | None, observed_seconds: float
+    standings: dict[str, ReplicaState], bounds: Bounds, held: int | None, observed_seconds: float
 ) -> None:
     settings = PolicySettings(bounds)
     decision = decided(standings, held=held, observed_seconds=observed_seconds, settings=settings)
@@ -239,20 +239,20 @@ def test_desired_is_always_within_the_bounds(
 
 
 @given(any_pool, st.integers(5, 20), st.randoms(use_true_random=False))
-def test_the_order_of_replicas_never_matters(standings: dict[str, ReplicaStanding], held: int, random: object) -> None:
+def test_the_order_of_replicas_never_matters(standings: dict[str, ReplicaState], held: int, random: object) -> None:
     names = list(standings)
     random.shuffle(names)  # type: ignore[attr-defined]
     assert decided({n: standings[n] for n in names}, held=held) == decided(standings, held=held)
 
 
 @given(any_pool, st.integers(5, 20))
-def test_a_foreign_replica_never_changes_the_count(standings: dict[str, ReplicaStanding], held: int) -> None:
+def test_a_foreign_replica_never_changes_the_count(standings: dict[str, ReplicaState], held: int) -> None:
     joined = {**standings, "stranger": standing(FOREIGN)}
     assert decided(joined, held=held).desired == decided(standings, held=held).desired
 
 
 @given(any_pool, st.integers(5, 20))
-def test_an_unknown_replica_never_makes_the_pool_smaller(standings: dict[str, ReplicaStanding], held: int) -> None:
+def test_an_unknown_replica_never_makes_the_pool_smaller(standings: dict[str, ReplicaState], held: int) -> None:
     joined = {**standings, "newcomer": standing(UNKNOWN)}
     desired = decided(joined, held=held).desired
     assert desired is None or desired >= held
@@ -260,7 +260,7 @@ def test_an_unknown_replica_never_makes_the_pool_smaller(standings: dict[str, Re
 
 @given(any_pool, any_bounds)
 def test_no_more_than_the_surge_is_asked_for_beyond_the_target(
-    standings: dict[str, ReplicaStanding], bounds: Bounds
+    standings: dict[str, ReplicaState], bounds: Bounds
 ) -> None:
     settings = PolicySettings(bounds)
     desired = decided(standings, settings=settings).desired

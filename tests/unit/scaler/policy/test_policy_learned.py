@@ -39,7 +39,7 @@ def test_what_was_learned_before_a_restart_bears_the_load_after_it_and_is_told_o
     decision, memory = decide_on(FIVE_FRESH, PolicyMemory(), requests=900.0, settings=LEARNED)
     assert (decision.replicas_for_load, decision.desired, decision.reason) == (12, 7, "LimitedBySurge")
     assert decision.learned_requests_per_replica == 450.0
-    assert memory.capacity.borne == ()
+    assert memory.capacity.onset_rates == ()
 
 
 def test_what_was_learned_is_told_without_a_request_rate_too_and_nothing_rests_on_it() -> None:
@@ -57,13 +57,13 @@ def test_a_newcomer_whose_gate_has_told_nothing_yet_does_not_lower_what_the_load
 
 @pytest.mark.parametrize(("warm_up", "bearing"), [(3.0, 7), (60.0, 7), (120.0, 9)])
 def test_a_growing_load_is_looked_ahead_for_no_less_than_it_takes_to_be_asked(warm_up: float, bearing: int) -> None:
-    growing = Capacity(borne=(450.0,), load=Load(2000.0, 10.0, NOW))
+    growing = Capacity(onset_rates=(450.0,), load=Load(2000.0, 10.0, NOW))
     memory = PolicyMemory(warm_ups=WarmUps((warm_up,)), capacity=growing)
     assert decide_on(FIVE_FRESH, memory, requests=400.0)[0].replicas_for_load == bearing
 
 
 def test_a_replica_that_came_at_once_is_not_let_go_at_once() -> None:
-    memory, desired = PolicyMemory(warm_ups=WarmUps((3.0,)), surplus=Surplus(held=6)), []
+    memory, desired = PolicyMemory(warm_ups=WarmUps((3.0,)), surplus=Surplus(last_desired=6)), []
     for seconds in (0.0, 59.0, 60.0):
         decision, memory = decide_on(pool(*[F] * 6), memory, seconds=seconds)
         desired.append(decision.desired)

@@ -5,43 +5,43 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import PolicyMemory, PolicySettings, decide, decide_from_zero
-from scaler.policy.policy_grounds import MissingGround
 from scaler.policy.policy_release import Surplus
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
 from tests.unit.staged_fleet import GONE, SPEC, START, Outcome, Script, StagedFleet, StagedNetwork, desired
 
 FRESH, LAGGING, UNREACHABLE = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE
 NETWORK = StagedNetwork()
-F = ReplicaStanding(FRESH, since=0.0, known_since=0.0, fresh_at=NOW, became_fresh_after=1.0)
+F = ReplicaState(FRESH, since=0.0, known_since=0.0, fresh_at=NOW, became_fresh_after=1.0)
 HOUR = 3600.0
 
 
-def newcomer(known_seconds: float, fresh_seconds: float | None = None) -> ReplicaStanding:
+def newcomer(known_seconds: float, fresh_seconds: float | None = None) -> ReplicaState:
     """A replica that does not answer and has not been fresh since it started; it was before so many seconds."""
-    return ReplicaStanding(
+    return ReplicaState(
         UNREACHABLE,
         since=NOW - min(known_seconds, 100.0),
         known_since=NOW - known_seconds,
         fresh_at=None if fresh_seconds is None else NOW - fresh_seconds,
-        ailing_since=NOW - min(known_seconds, 100.0),
+        degraded_since=NOW - min(known_seconds, 100.0),
     )
 
 
-def lost(seconds: float) -> ReplicaStanding:
-    return replace(F, replica_class=UNREACHABLE, since=NOW - seconds, ailing_since=NOW - seconds)
+def lost(seconds: float) -> ReplicaState:
+    return replace(F, replica_class=UNREACHABLE, since=NOW - seconds, degraded_since=NOW - seconds)
 
 
 def wanted(standings: Pool, held: int, tip: Tip | None = None, settings: PolicySettings = SETTINGS) -> int | None:
-    memory = PolicyMemory(surplus=Surplus(held=held))
+    memory = PolicyMemory(surplus=Surplus(last_desired=held))
     tip = tip or Tip(5000, NOW - 2)
     decision, _ = decide(standings, tip, observed_since=0.0, memory=memory, settings=settings, now=NOW)
     return decision.desired
 
 
-LAG = replace(F, replica_class=LAGGING, since=NOW - 90, ailing_since=NOW - 90)
+LAG = replace(F, replica_class=LAGGING, since=NOW - 90, degraded_since=NOW - 90)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ LAG = replace(F, replica_class=LAGGING, since=NOW - 90, ailing_since=NOW - 90)
         pytest.param([F] * 4 + [lost(600), F], 5, 6, id="another one than that is"),
     ],
 )
-def test_the_size_that_is_asked_for_where(standings: list[ReplicaStanding], held: int, size: int) -> None:
+def test_the_size_that_is_asked_for_where(standings: list[ReplicaState], held: int, size: int) -> None:
     assert wanted(pool(*standings), held) == size
 
 
@@ -79,7 +79,7 @@ def test_of_replicas_without_ordinals_as_many_may_fall_silent_as_were_let_go() -
 )
 def test_no_lag_is_a_lack_and_nobody_goes_while_the_tip(tip: Tip) -> None:
     assert wanted(pool(*[F] * 3, LAG, LAG), 5, tip) == 5
-    memory = PolicyMemory(surplus=Surplus(held=7, calm_since=0.0))
+    memory = PolicyMemory(surplus=Surplus(last_desired=7, calm_since=0.0))
     decision, _ = decide(pool(*[F] * 7), tip, observed_since=0.0, memory=memory, settings=SETTINGS, now=NOW)
     assert decision.desired == 7
 
@@ -113,13 +113,13 @@ def test_one_that_is_killed_again_and_again_while_it_catches_up_is_counted_on_fo
 
 def test_after_a_pause_nothing_falls_below_what_is_there() -> None:
     stage = fives(NETWORK.in_step)
-    paused = replace(stage.fleet._spec, hold=MissingGround("Paused", "spec.paused is true."))
+    paused = replace(stage.fleet._spec, hold_reason=HoldReason("Paused", "spec.paused is true."))
     stage.fleet.change_spec(paused, stage.now)
     stage.play(60)
     stage.scripts |= {f"core-{i}": NETWORK.in_step for i in range(5, 12)}
     stage.take_members()
     stage.play(600)
-    stage.fleet.change_spec(replace(paused, hold=None), stage.now)
+    stage.fleet.change_spec(replace(paused, hold_reason=None), stage.now)
     assert play(stage, 600) == {12}
 
 
@@ -151,8 +151,8 @@ def test_newcomers_as_stale_as_those_there_are_on_their_way_and_are_not_multipli
 
 def test_where_nothing_is_there_the_target_is_asked_for_unless_the_pool_is_held() -> None:
     decision, memory = decide_from_zero(PolicyMemory(), SETTINGS, NOW)
-    assert (decision.desired, decision.is_for_nobody, memory.surplus.held) == (5, True, None)
-    asked, memory = decide_from_zero(PolicyMemory(surplus=Surplus(held=9)), SETTINGS, NOW)
-    assert (asked.desired, asked.is_for_nobody, memory.surplus.held) == (9, False, 9)
-    paused = replace(SETTINGS, hold=MissingGround("Paused", "spec.paused is true."))
+    assert (decision.desired, decision.is_for_nobody, memory.surplus.last_desired) == (5, True, None)
+    asked, memory = decide_from_zero(PolicyMemory(surplus=Surplus(last_desired=9)), SETTINGS, NOW)
+    assert (asked.desired, asked.is_for_nobody, memory.surplus.last_desired) == (9, False, 9)
+    paused = replace(SETTINGS, hold_reason=HoldReason("Paused", "spec.paused is true."))
     assert decide_from_zero(PolicyMemory(), paused, NOW)[0].desired is None

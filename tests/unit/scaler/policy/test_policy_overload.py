@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from tests.unit.policy_turns import NOW, SETTINGS, pool, sizes
 
-F = ReplicaStanding(ReplicaClass.FRESH, since=0.0)
-L = ReplicaStanding(ReplicaClass.LAGGING, since=NOW - 72)
-BUSY = ReplicaStanding(ReplicaClass.LAGGING, since=NOW - 72, rate=0.15)
+F = ReplicaState(ReplicaClass.FRESH, since=0.0)
+L = ReplicaState(ReplicaClass.LAGGING, since=NOW - 72)
+BUSY = ReplicaState(ReplicaClass.LAGGING, since=NOW - 72, rate=0.15)
 TOPPLED, WELL = pool(F, F, F, BUSY, BUSY, F, F), pool(*[F] * 7)
 
 

@@ -15,7 +15,7 @@ from scaler.policy.policy_release import Surplus
 from scaler.policy.policy_warmup import WarmUps
 from scaler.policy.remembered import Remembered
 from scaler.standing.overload import Overload
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import Tip
 
 NOW = 1_800_000_000.0
@@ -41,8 +41,8 @@ def recalled(now: float = NOW, network: str | None = "N", **changes: Any) -> Pol
 
 def decide_on(memory: PolicyMemory, fresh: int, now: float, behind: int = 0) -> tuple[Decision, PolicyMemory]:
     """Decide on replicas that have been watched for ten minutes; those `behind` have lagged for as long."""
-    well = ReplicaStanding(ReplicaClass.FRESH, since=now - 600.0, first_seen=now - 600.0, became_fresh_after=0.0)
-    lags = replace(well, replica_class=ReplicaClass.LAGGING, ailing_since=now - 600.0)
+    well = ReplicaState(ReplicaClass.FRESH, since=now - 600.0, first_seen=now - 600.0, became_fresh_after=0.0)
+    lags = replace(well, replica_class=ReplicaClass.LAGGING, degraded_since=now - 600.0)
     standings = {f"core-{i}": well if i < fresh else lags for i in range(fresh + behind)}
     return decide(standings, Tip(5000, now), observed_since=now - 600.0, memory=memory, settings=SETTINGS, now=now)
 
@@ -108,8 +108,8 @@ def test_a_release_before_the_restart_is_regretted_after_it() -> None:
 
 
 def test_who_was_silent_before_may_be_why_there_are_more_and_his_substitute_is_not_let_go_early() -> None:
-    silent = ReplicaStanding(ReplicaClass.UNREACHABLE, since=NOW, first_seen=NOW, known_since=NOW)
-    well = ReplicaStanding(ReplicaClass.FRESH, since=NOW, first_seen=NOW)
+    silent = ReplicaState(ReplicaClass.UNREACHABLE, since=NOW, first_seen=NOW, known_since=NOW)
+    well = ReplicaState(ReplicaClass.FRESH, since=NOW, first_seen=NOW)
     standings = {f"core-{i}": well for i in range(5)} | {"core-5": silent}
     memory = recalled(asked=6, fewer_since=None, fewer_peak=0, overload_at=None, regrets=0)
     for now in (NOW + 60.0, NOW + 2000.0):
@@ -133,7 +133,7 @@ def test_those_that_lagged_in_turns_go_on_doing_so() -> None:
 
 def test_a_long_absence_leaves_the_size_to_what_is_there_and_begins_each_wait_anew() -> None:
     after_ten_minutes = decide_on(recalled(NOW + 600.0), 9, NOW + 600.0)[1].surplus
-    assert (after_ten_minutes.held, after_ten_minutes.calm_since) == (11, NOW + 600.0)
+    assert (after_ten_minutes.last_desired, after_ten_minutes.calm_since) == (11, NOW + 600.0)
     decision, after_an_hour = decide_on(recalled(NOW + HOUR), 9, NOW + HOUR)
     assert decision.desired == 9
     assert after_an_hour.overload.seen_at is not None
@@ -144,13 +144,13 @@ def test_a_long_absence_leaves_the_size_to_what_is_there_and_begins_each_wait_an
 def test_where_nothing_was_decided_for_long_after_it_was_recalled_the_size_is_what_is_there() -> None:
     assert decide_on(recalled(), 5, NOW + 600.0)[0].desired == 11
     decision, memory = decide_on(recalled(), 5, NOW + 1000.0)
-    assert (decision.desired, memory.surplus.held, memory.recalled_at) == (5, 5, None)
+    assert (decision.desired, memory.surplus.last_desired, memory.recalled_at) == (5, 5, None)
     assert decide_on(recalled(), 8, NOW + 1000.0)[1].overload.seen_at is not None
 
 
 def test_of_another_network_nothing_is_taken_over() -> None:
     assert recalled(network="another") == PolicyMemory()
-    assert recalled(network=None).surplus.held == 11
+    assert recalled(network=None).surplus.last_desired == 11
     assert recall(None, "N", SETTINGS, NOW) == PolicyMemory()
 
 
@@ -173,7 +173,7 @@ def test_a_clock_that_is_behind_the_one_that_told_makes_nothing_younger_or_older
     ],
 )
 def test_sizes_and_times_that_cannot_be_are_not_believed(odd: dict[str, Any], held: int | None) -> None:
-    assert recalled(**odd).surplus.held == held
+    assert recalled(**odd).surplus.last_desired == held
 
 
 @pytest.mark.parametrize("at", [NOW + HOUR, math.nan, math.inf, -1.0])

@@ -54,12 +54,12 @@ def test_a_regretted_release_doubles_the_wait_and_one_that_proved_right_forgets_
 
 
 def test_no_number_of_regrets_makes_the_wait_longer_than_the_longest() -> None:
-    surplus = Surplus(held=6, regrets=5000)
+    surplus = Surplus(last_desired=6, regrets=5000)
     assert follow([(0, 5), (799, 5), (800, 5)], surplus)[0] == [6, 6, 5]
 
 
 def test_nobody_goes_while_it_is_not_allowed() -> None:
-    surplus = Surplus(held=6, calm_since=0.0, calm_peak=5)
+    surplus = Surplus(last_desired=6, calm_since=0.0, calm_peak=5)
     assert hold_or_release(surplus, 5, may_release=False, settings=SETTINGS, now=500.0)[0] == 6
 
 

@@ -8,11 +8,11 @@ from readpool.replica_class import ReplicaClass
 from scaler.policy.policy import PolicyMemory, decide
 from scaler.policy.policy_release import Surplus
 from scaler.probes.report import NodeReport
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, pool
 
-HEARD = ReplicaStanding(ReplicaClass.UNREACHABLE, since=NOW - 3600, report=NodeReport(ledger=5000, is_synced=True))
+HEARD = ReplicaState(ReplicaClass.UNREACHABLE, since=NOW - 3600, report=NodeReport(ledger=5000, is_synced=True))
 """It has answered, and does so no more."""
 NEVER_HEARD = replace(HEARD, report=None)
 CRASHING = "0 of 2 ready: 2 crash (stellar-core: Got an exception: No such file)"
@@ -55,13 +55,13 @@ CRASHING = "0 of 2 ready: 2 crash (stellar-core: Got an exception: No such file)
     ],
 )
 def test_that_the_scaler_is_cut_off_is_said_only_of_replicas_that_were_heard_and_whose_pods_are_well(
-    standings: list[ReplicaStanding], unready: str, message: str
+    standings: list[ReplicaState], unready: str, message: str
 ) -> None:
     decision, _ = decide(
         pool(*standings),
         Tip(ledger=5000, moved_at=NOW - 2),
         observed_since=NOW - 7200,
-        memory=PolicyMemory(surplus=Surplus(held=2)),
+        memory=PolicyMemory(surplus=Surplus(last_desired=2)),
         settings=replace(SETTINGS, unready=unready),
         now=NOW,
     )

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.policy.policy_warmup import WarmUps, record_warm_ups
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 
 
-def new(first_seen: float) -> ReplicaStanding:
-    return ReplicaStanding(ReplicaClass.CATCHING_UP, first_seen=first_seen)
+def new(first_seen: float) -> ReplicaState:
+    return ReplicaState(ReplicaClass.CATCHING_UP, first_seen=first_seen)
 
 
-def fresh(first_seen: float, after: float) -> ReplicaStanding:
-    return ReplicaStanding(ReplicaClass.FRESH, first_seen=first_seen, became_fresh_after=after)
+def fresh(first_seen: float, after: float) -> ReplicaState:
+    return ReplicaState(ReplicaClass.FRESH, first_seen=first_seen, became_fresh_after=after)
 
 
-def recorded(*moments: dict[str, ReplicaStanding]) -> WarmUps:
+def recorded(*moments: dict[str, ReplicaState]) -> WarmUps:
     warm_ups = WarmUps()
     for standings in moments:
         warm_ups = record_warm_ups(warm_ups, standings, joined_after=60.0)
@@ -49,7 +49,7 @@ def test_a_pod_that_is_made_anew_on_its_own_volume_tells_nothing() -> None:
     assert recorded(OLD | {"c": fresh(50.0, 5.0)}, OLD, OLD | {"c": known}, OLD | {"c": back}).seconds == ()
 
 
-def with_ledgers(standing: ReplicaStanding) -> ReplicaStanding:
+def with_ledgers(standing: ReplicaState) -> ReplicaState:
     return replace(standing, began_at_ledger=4000)
 
 

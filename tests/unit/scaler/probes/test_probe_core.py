@@ -11,7 +11,7 @@ from devtools.strictness import skip_or_fail, skip_where_impossible
 from readpool.replica_class import ReplicaClass
 from scaler.probes import parse_core
 from scaler.probes.report import CatchUp, ClosedLedger, NodeReport, PollFailure, ProbeError
-from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.freshness import ReplicaState, Thresholds, advance
 from scaler.standing.tip import Tip
 from tests.recorded import answers
 from tests.recorded.answers import read_answer, read_document, read_trace
@@ -40,13 +40,13 @@ def change(path: str, value: object, name: str = answers.SYNCED) -> bytes:
     return json.dumps(document).encode()
 
 
-def poll(standing: ReplicaStanding, outcome: NodeReport | PollFailure, tip_ledger: int, now: float) -> ReplicaStanding:
+def poll(standing: ReplicaState, outcome: NodeReport | PollFailure, tip_ledger: int, now: float) -> ReplicaState:
     return advance(standing, outcome, Tip(tip_ledger, now), NETWORK, WITHIN_12, now)
 
 
 def test_trap_1_a_node_that_says_synced_and_advances_lags_while_it_is_behind() -> None:
     """The network closed a ledger each second throughout, so it is its own clock."""
-    standing, seen = ReplicaStanding(), []
+    standing, seen = ReplicaState(), []
     for row in read_trace():
         tip_ledger = 221 + int(row["t"])
         if "failed" in row:
@@ -69,13 +69,13 @@ def test_trap_1_a_node_that_says_synced_and_advances_lags_while_it_is_behind() -
 def test_trap_2_age_0_of_a_node_that_has_closed_nothing_is_no_age(name: str, num: int) -> None:
     report = parse(name)
     assert (report.ledger, report.age_seconds, report.uptime_seconds, report.is_synced) == (num, None, None, False)
-    assert poll(ReplicaStanding(), report, 200, 1.0).replica_class is ReplicaClass.CATCHING_UP
+    assert poll(ReplicaState(), report, 200, 1.0).replica_class is ReplicaClass.CATCHING_UP
 
 
 def test_trap_3_age_grows_in_a_halted_network_and_nobody_lags() -> None:
     fresh, halted = parse(answers.SYNCED), parse(answers.HALTED)
     assert (halted.ledger, halted.age_seconds, halted.is_synced) == (224, 70.0, False)
-    standing = poll(ReplicaStanding(), fresh, 221, 0.0)
+    standing = poll(ReplicaState(), fresh, 221, 0.0)
     for now in (60.0, 65.0, 70.0, 75.0):
         stalled = Tip(224, 3.0, is_stalled=True, is_halted=True)
         standing = advance(standing, halted, stalled, NETWORK, WITHIN_12, now)
@@ -127,7 +127,7 @@ def test_trap_5_status_tells_of_catch_up_only_while_the_node_is_out_of_sync(
 
 
 def test_trap_6_a_stopped_node_is_no_other_class_until_three_polls_have_hung() -> None:
-    standing = poll(ReplicaStanding(), parse(answers.SYNCED), 221, 0.0)
+    standing = poll(ReplicaState(), parse(answers.SYNCED), 221, 0.0)
     hung = PollFailure("Timeout", "no response within 3 s")
     classes = []
     for now in (5.0, 10.0, 15.0):
@@ -142,7 +142,7 @@ def test_trap_7_a_restarted_node_is_connected_with_its_ledger_frozen_and_catches
     assert before.started_on != connected.started_on == behind.started_on
     assert (connected.state, connected.is_synced, connected.ledger) == ("Connected", False, behind.ledger)
     assert (connected.age_seconds, connected.uptime_seconds) == (100.0, 0.0)
-    standing = poll(ReplicaStanding(), before, 221, 0.0)
+    standing = poll(ReplicaState(), before, 221, 0.0)
     for now, report in ((100.0, connected), (105.0, connected), (110.0, connected), (135.0, behind)):
         standing = poll(standing, report, 585, now)
     assert standing.replica_class is ReplicaClass.CATCHING_UP

@@ -12,16 +12,16 @@ from readpool.v1 import observer_pb2
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
-from scaler.services.observer import Observer, Told, is_more_than_numbers
+from scaler.services.observer import LastSent, Observer, is_more_than_numbers
 from scaler.services.snapshot_message import build_snapshot_message
 from scaler.services.streams import Streams
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
 if TYPE_CHECKING:
     from scaler.fleets.watched_fleet import WatchedFleet
 
-ANSWERED = ReplicaStanding(
+ANSWERED = ReplicaState(
     replica_class=ReplicaClass.LAGGING,
     since=90.0,
     report=NodeReport(ledger=1000, is_synced=True, state="Synced!"),
@@ -40,7 +40,7 @@ SNAPSHOT = FleetSnapshot(
     tip=Tip(3000, 98.0),
     replicas=(
         Replica("core-0", "http://10.0.0.1:11626", ANSWERED),
-        Replica("core-1", "http://10.0.0.2:11626", ReplicaStanding()),
+        Replica("core-1", "http://10.0.0.2:11626", ReplicaState()),
     ),
     decision=Decision(4, "Lacking", "One lags.", unhealthy=1),
     bounds=Bounds(1, 3, 10),
@@ -86,7 +86,7 @@ def test_every_class_has_its_word_on_the_wire() -> None:
 
 
 FRESH = Replica("core-0", "http://10.0.0.1:11626", replace(ANSWERED, replica_class=ReplicaClass.FRESH))
-DOUBTED = replace(FRESH, standing=replace(FRESH.standing, dissenting_polls=1))
+DOUBTED = replace(FRESH, standing=replace(FRESH.standing, contradicting_polls=1))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ DOUBTED = replace(FRESH, standing=replace(FRESH.standing, dissenting_polls=1))
 def test_only_what_is_more_than_numbers_is_told_at_once(change: dict[str, Any], expected: bool) -> None:
     newest = replace(SNAPSHOT, **change)
     assert is_more_than_numbers(SNAPSHOT, newest) is expected
-    told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
+    told = LastSent(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
     assert told.compute_rest_seconds(newest, now=101.0, interval_seconds=5.0) == (0.0 if expected else 4.0)
 
 
@@ -132,7 +132,7 @@ def test_the_start_of_a_process_another_network_and_the_interval_go_out() -> Non
 
 
 def test_numbers_wait_for_the_interval_since_the_last_telling_and_nothing_new_waits_for_ever() -> None:
-    told = Told(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
+    told = LastSent(cast("WatchedFleet", None), SNAPSHOT, at=100.0)
     newer = replace(SNAPSHOT, sequence=8)
     assert told.compute_rest_seconds(SNAPSHOT, now=200.0, interval_seconds=5.0) is None
     assert told.compute_rest_seconds(newer, now=101.0, interval_seconds=5.0) == 4.0

@@ -4,11 +4,11 @@ import pytest
 
 from readpool.replica_class import ReplicaClass
 from scaler.standing.acquaintances import greet, list_last, take_leave
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from tests.unit.staged_fleet import START, StagedFleet, StagedNetwork
 
 NETWORK = StagedNetwork()
-LEFT = ReplicaStanding(ReplicaClass.FRESH, first_seen=100.0, known_since=50.0, fresh_at=900.0)
+LEFT = ReplicaState(ReplicaClass.FRESH, first_seen=100.0, known_since=50.0, fresh_at=900.0)
 
 
 def test_a_pod_made_anew_brings_when_its_name_was_first_known_and_last_fresh() -> None:
@@ -39,7 +39,7 @@ def test_an_evicted_pod_is_known_again_and_one_that_was_let_go_is_not() -> None:
     stage.play(30)
     stage.scripts["core-1"] = gone
     stage.take_members()
-    back = {one.name: one.standing for one in stage.fleet.snapshot(stage.now).replicas}["core-1"]
+    back = {one.name: one.standing for one in stage.fleet.advance(stage.now).replicas}["core-1"]
     assert (back.known_since, back.replica_class) == (START, ReplicaClass.UNKNOWN)
     assert back.fresh_at is not None
     stage.scripts["core-3"] = NETWORK.in_step
@@ -49,5 +49,5 @@ def test_an_evicted_pod_is_known_again_and_one_that_was_let_go_is_not() -> None:
     stage.take_members()
     stage.scripts["core-3"] = NETWORK.in_step
     stage.take_members()
-    other = {one.name: one.standing for one in stage.fleet.snapshot(stage.now).replicas}["core-3"]
+    other = {one.name: one.standing for one in stage.fleet.advance(stage.now).replicas}["core-3"]
     assert (other.known_since, other.fresh_at) == (stage.now, None)

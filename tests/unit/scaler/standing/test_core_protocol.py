@@ -7,12 +7,12 @@ import pytest
 from readpool.public_networks import list_protocols
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.fleet import Fleet, FleetSettings
-from scaler.policy.policy_grounds import CORE_TOO_OLD
+from scaler.policy.hold_reasons import CORE_TOO_OLD
 from scaler.probes.core import parse_core
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport
 from scaler.standing.core_protocol import find_network_protocol, leave_out_too_old, note_too_old
-from scaler.standing.standing import ReplicaStanding
+from scaler.standing.standing import ReplicaState
 from scaler.triggers.trigger import Reference
 from tests.unit.staged_fleet import GONE, NETWORK, SPEC, START, Script, StagedFleet, StagedNetwork, desired
 
@@ -21,9 +21,9 @@ HOUR = 3600.0
 STAGE = StagedNetwork()
 
 
-def stand(replica_class: ReplicaClass, supports: int | None, told: int | None = None) -> ReplicaStanding:
+def stand(replica_class: ReplicaClass, supports: int | None, told: int | None = None) -> ReplicaState:
     report = NodeReport(100, is_synced=replica_class is FRESH, protocol=supports, ledger_protocol=told)
-    return ReplicaStanding(replica_class, report=report)
+    return ReplicaState(replica_class, report=report)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def stand(replica_class: ReplicaClass, supports: int | None, told: int | None = 
     ],
 )
 def test_the_network_s_protocol_by(
-    standings: list[ReplicaStanding], trusted: list[NodeReport], known: int | None, protocol: int | None
+    standings: list[ReplicaState], trusted: list[NodeReport], known: int | None, protocol: int | None
 ) -> None:
     assert find_network_protocol(standings, trusted, known) == protocol
 
@@ -58,10 +58,10 @@ def test_the_network_s_protocol_by(
         pytest.param(stand(FRESH, 29), None, id="a fresh one is not"),
         pytest.param(stand(LAGGING, 30), None, id="one that lags for another reason"),
         pytest.param(stand(LAGGING, None), None, id="one that does not say"),
-        pytest.param(ReplicaStanding(), None, id="one that has not answered"),
+        pytest.param(ReplicaState(), None, id="one that has not answered"),
     ],
 )
-def test_who_is_too_old_for_protocol_30(replica: ReplicaStanding, needs: int | None) -> None:
+def test_who_is_too_old_for_protocol_30(replica: ReplicaState, needs: int | None) -> None:
     noted = note_too_old({"core-0": replica}, 30)
     assert noted["core-0"].needs_protocol == needs
     assert leave_out_too_old(noted).keys() == (set() if needs else {"core-0"})

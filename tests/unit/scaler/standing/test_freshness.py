@@ -6,7 +6,7 @@ import pytest
 
 from readpool.replica_class import ReplicaClass
 from scaler.probes.report import CatchUp, NodeReport, PollFailure
-from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.freshness import ReplicaState, Thresholds, advance
 from scaler.standing.tip import Tip
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
@@ -32,11 +32,11 @@ def joining(ledger: int = 1, up: float | None = None, started_on: float = 1.0) -
 
 def fold(
     *outcomes: NodeReport | PollFailure,
-    start: ReplicaStanding | None = None,
+    start: ReplicaState | None = None,
     tip: Tip | None = TIP,
     thresholds: Thresholds = THRESHOLDS,
-) -> list[ReplicaStanding]:
-    standing = start or ReplicaStanding(since=NOW, first_seen=NOW)
+) -> list[ReplicaState]:
+    standing = start or ReplicaState(since=NOW, first_seen=NOW)
     first = (standing.observed_at or NOW - 5) + 5
     standings = []
     for turn, outcome in enumerate(outcomes):
@@ -154,7 +154,7 @@ def test_another_network_is_foreign_at_once_and_without_a_tip() -> None:
 
 @pytest.mark.parametrize("known", [FRESH, LAGGING, CATCHING_UP, UNKNOWN])
 def test_without_a_tip_a_class_stays(known: ReplicaClass) -> None:
-    start = ReplicaStanding(known, since=NOW, observed_at=NOW, report=OK)
+    start = ReplicaState(known, since=NOW, observed_at=NOW, report=OK)
     standings = fold(joining(3), LATE, OK, start=start, tip=None)
     assert [standing.replica_class for standing in standings] == [known] * 3
 
@@ -165,7 +165,7 @@ def test_without_a_tip_one_that_answers_again_is_unknown() -> None:
 
 @pytest.mark.parametrize("known", [FRESH, LAGGING, CATCHING_UP])
 def test_lost_sync_on_a_stalled_network_changes_no_class(known: ReplicaClass) -> None:
-    start = ReplicaStanding(known, since=NOW, observed_at=NOW, report=OK, became_fresh_after=None)
+    start = ReplicaState(known, since=NOW, observed_at=NOW, report=OK, became_fresh_after=None)
     standings = fold(*[joining(5000, up=DAY)] * 20, start=start, tip=STALLED)
     assert {standing.replica_class for standing in standings} == {known}
 
@@ -228,4 +228,4 @@ def test_a_replica_ails_from_what_first_showed_it_until_it_is_fresh(
 ) -> None:
     last = fold(*outcomes)[-1]
     now = NOW + 5 * (len(outcomes) - 1)
-    assert (None if last.ailing_since is None else now - last.ailing_since) == ailing_for
+    assert (None if last.degraded_since is None else now - last.degraded_since) == ailing_for

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
 from scaler.probes.report import CatchUp, NodeReport, PollFailure
-from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.freshness import ReplicaState, Thresholds, advance
 from scaler.standing.tip import Tip
 
 START = 1000.0
@@ -35,8 +35,8 @@ THRESHOLDS = st.builds(
 Poll = tuple[float, NodeReport | PollFailure, Tip | None]
 
 
-def fold(polls: list[Poll], network: str | None, thresholds: Thresholds) -> list[tuple[float, ReplicaStanding]]:
-    standing, now = ReplicaStanding(since=START, first_seen=START), START
+def fold(polls: list[Poll], network: str | None, thresholds: Thresholds) -> list[tuple[float, ReplicaState]]:
+    standing, now = ReplicaState(since=START, first_seen=START), START
     standings = []
     for passed, outcome, tip in polls:
         now += passed
@@ -57,9 +57,9 @@ def test_every_standing_is_sane(polls: list[Poll], network: str | None, threshol
         assert standing.observed_at is None or standing.observed_at <= now
         assert standing.advanced_at is None or standing.advanced_at <= now
         if standing.replica_class in {ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE}:
-            assert standing.ailing_since is not None
-            assert START <= standing.ailing_since <= standing.since
-        assert 0 <= standing.dissenting_polls < max(2, thresholds.agreeing_polls)
+            assert standing.degraded_since is not None
+            assert START <= standing.degraded_since <= standing.since
+        assert 0 <= standing.contradicting_polls < max(2, thresholds.agreeing_polls)
 
 
 @given(POLLS, NETWORKS, THRESHOLDS)
@@ -86,7 +86,7 @@ def test_fresh_and_lagging_change_places_only_when_enough_answers_in_a_row_agree
     for _, standing in fold(polls, network, thresholds):
         if {was, standing.replica_class} == places:
             assert counted == thresholds.agreeing_polls - 1
-        was, counted = standing.replica_class, standing.dissenting_polls
+        was, counted = standing.replica_class, standing.contradicting_polls
 
 
 @given(POLLS, NETWORKS, THRESHOLDS, st.integers(1, 10))

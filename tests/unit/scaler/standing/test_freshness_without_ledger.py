@@ -2,7 +2,7 @@
 
 from readpool.replica_class import ReplicaClass
 from scaler.probes.report import NodeReport
-from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.freshness import ReplicaState, Thresholds, advance
 from scaler.standing.tip import Tip
 
 TIP = Tip(60_000_000, moved_at=0.0)
@@ -10,8 +10,8 @@ HEALTHY = NodeReport(ledger=60_000_000, is_synced=True, state="healthy")
 UNHEALTHY = NodeReport(ledger=0, is_synced=False, state="unhealthy: data stores are not initialized")
 
 
-def _follow(*reports: NodeReport) -> ReplicaStanding:
-    standing = ReplicaStanding()
+def _follow(*reports: NodeReport) -> ReplicaState:
+    standing = ReplicaState()
     for poll, report in enumerate(reports):
         standing = advance(standing, report, TIP, None, Thresholds(), 5.0 * poll)
     return standing

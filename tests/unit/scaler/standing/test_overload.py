@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.overload import Overload, watch_overload
 
-FRESH = ReplicaStanding(ReplicaClass.FRESH, rate=0.2)
-BUSY = ReplicaStanding(ReplicaClass.LAGGING, rate=0.15)
-STUCK = ReplicaStanding(ReplicaClass.LAGGING, rate=0.0)
-SILENT = ReplicaStanding(ReplicaClass.UNREACHABLE)
-CATCHING_UP = ReplicaStanding(ReplicaClass.CATCHING_UP, rate=1.5)
-Look = tuple[float, list[ReplicaStanding]]
+FRESH = ReplicaState(ReplicaClass.FRESH, rate=0.2)
+BUSY = ReplicaState(ReplicaClass.LAGGING, rate=0.15)
+STUCK = ReplicaState(ReplicaClass.LAGGING, rate=0.0)
+SILENT = ReplicaState(ReplicaClass.UNREACHABLE)
+CATCHING_UP = ReplicaState(ReplicaClass.CATCHING_UP, rate=1.5)
+Look = tuple[float, list[ReplicaState]]
 
 
 def watch(*looks: Look) -> Overload:
@@ -54,7 +54,7 @@ def test_what_was_seen_stays() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from([FRESH, BUSY, STUCK, SILENT]), min_size=1, max_size=1), max_size=20))
-def test_one_replica_alone_never_tells_of_the_load(looks: list[list[ReplicaStanding]]) -> None:
+def test_one_replica_alone_never_tells_of_the_load(looks: list[list[ReplicaState]]) -> None:
     assert watch(*((5.0 * number, look) for number, look in enumerate(looks))).seen_at is None
 
 
@@ -62,7 +62,7 @@ def test_one_replica_alone_never_tells_of_the_load(looks: list[list[ReplicaStand
     st.lists(st.lists(st.sampled_from([FRESH, BUSY, STUCK, SILENT]), min_size=4, max_size=4), max_size=20),
     st.permutations(range(4)),
 )
-def test_the_order_of_replicas_never_matters(looks: list[list[ReplicaStanding]], order: list[int]) -> None:
+def test_the_order_of_replicas_never_matters(looks: list[list[ReplicaState]], order: list[int]) -> None:
     one, other = Overload(), Overload()
     for number, look in enumerate(looks):
         named = {f"core-{i}": standing for i, standing in enumerate(look)}

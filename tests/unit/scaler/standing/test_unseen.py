@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from readpool.replica_class import ReplicaClass
+from scaler.policy.hold_reasons import NOT_OBSERVED
 from scaler.policy.policy import Bounds
-from scaler.policy.policy_grounds import NOT_OBSERVED
 from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.standing.freshness import ReplicaStanding, Thresholds, advance
+from scaler.standing.freshness import ReplicaState, Thresholds, advance
 from scaler.standing.tip import Tip
 from scaler.standing.unseen import forget_unseen
 from tests.unit.staged_fleet import GONE, SPEC, StagedFleet, StagedNetwork, classes, desired
@@ -20,8 +20,8 @@ FRESH, LAGGING, UNKNOWN = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass
 UNREACHABLE = ReplicaClass.UNREACHABLE
 
 
-def fresh_standing() -> ReplicaStanding:
-    return advance(ReplicaStanding(), NodeReport(100, is_synced=True), Tip(100, 0.0), None, Thresholds(), 10.0)
+def fresh_standing() -> ReplicaState:
+    return advance(ReplicaState(), NodeReport(100, is_synced=True), Tip(100, 0.0), None, Thresholds(), 10.0)
 
 
 @pytest.mark.parametrize(("oldest", "replica_class"), [(9.0, FRESH), (10.0, FRESH), (10.5, UNKNOWN)])

@@ -13,7 +13,7 @@ from scaler.fleet.request_figures import RequestFigures
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 from scaler.telemetry.history import LagSeries
 from scaler.telemetry.page_feed import (
@@ -41,7 +41,7 @@ HALTED = Tip(1000, 10.0, is_stalled=True, is_halted=True)
 
 def make_replica(name: str, replica_class: ReplicaClass, lag: int | None = 0, words: str = "") -> Replica:
     report = None if lag is None else NodeReport(ledger=1000 - lag, is_synced=True, state=words or "Synced!")
-    return Replica(name, f"http://{name}", ReplicaStanding(replica_class, 1.0, report, 99.0, lag, 0.2, detail=words))
+    return Replica(name, f"http://{name}", ReplicaState(replica_class, 1.0, report, 99.0, lag, 0.2, detail=words))
 
 
 def make_snapshot(*classes: ReplicaClass, tip: Tip | None = MOVING, desired: int | None = 3) -> FleetSnapshot:
@@ -109,7 +109,7 @@ def test_a_summary_counts_every_class_and_tells_of_the_tip() -> None:
 
 @pytest.mark.parametrize("rate", [float("nan"), float("inf"), -float("inf")])
 def test_a_number_that_is_none_becomes_null_and_the_json_stays_valid(rate: float) -> None:
-    standing = ReplicaStanding(FRESH, rate=rate, seconds_to_fresh=rate)
+    standing = ReplicaState(FRESH, rate=rate, seconds_to_fresh=rate)
     snapshot = make_snapshot()
     replica = Replica("core-0", "http://core-0", standing)
     details = build_details(

@@ -15,7 +15,7 @@ from scaler.policy.remembered import Remembered
 from scaler.probes import parse_horizon
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
-from scaler.triggers.pool_grounds import was_deleted
+from scaler.triggers.pool_hold_reasons import was_deleted
 from scaler.triggers.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 
 ASKED = build_pool_target("stellar", "reads")
@@ -31,13 +31,13 @@ def derive(rules: ReferenceRules = NONE, before: FleetSpec | None = None, **spec
 
 
 def reason(spec: FleetSpec) -> str:
-    assert spec.hold
-    return spec.hold.reason
+    assert spec.hold_reason
+    return spec.hold_reason.reason
 
 
 def message(spec: FleetSpec) -> str:
-    assert spec.hold
-    return spec.hold.message
+    assert spec.hold_reason
+    return spec.hold_reason.message
 
 
 def test_the_least_pool_is_held_to_the_defaults_of_its_definition() -> None:
@@ -131,12 +131,12 @@ def test_what_is_remembered_of_its_scaling_is_read_from_the_status_and_makes_no_
 def test_a_memory_that_nobody_can_have_told_is_none_and_the_pool_is_scaled_all_the_same(odd: dict[str, Any]) -> None:
     memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7} | odd
     spec = derive_fleet(ASKED, build_manifest("reads", "stellar") | {"status": {"scalingMemory": memory}}, NONE)
-    assert (spec.remembered, spec.hold) == (None, None)
+    assert (spec.remembered, spec.hold_reason) == (None, None)
 
 
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_whatever_the_api_server_accepts_is_a_fleet_without_a_hold(spec: dict[str, Any]) -> None:
-    assert derive(ANY, **spec).hold is None
+    assert derive(ANY, **spec).hold_reason is None
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
@@ -151,13 +151,13 @@ def test_whatever_is_not_understood_holds_and_says_field_and_what_is_allowed(cas
 def test_a_pool_that_is_no_longer_understood_stays_observed_as_it_was() -> None:
     before = derive(lagThreshold=7)
     held = derive(before=before, minReplicas=0)
-    assert replace(held, hold=None) == before
+    assert replace(held, hold_reason=None) == before
     assert derive(before=held) == before
 
 
 def test_a_paused_pool_stays_observed_and_holds() -> None:
     paused = derive(paused=True)
-    assert replace(paused, hold=None) == derive()
+    assert replace(paused, hold_reason=None) == derive()
     assert reason(paused) == "Paused"
     assert "spec.paused" in message(paused)
 
@@ -166,7 +166,7 @@ def test_a_pool_on_its_way_out_stays_observed_and_holds() -> None:
     manifest = build_manifest("reads", "stellar")
     manifest["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     going = derive_fleet(ASKED, manifest, NONE)
-    assert replace(going, hold=None) == derive()
+    assert replace(going, hold_reason=None) == derive()
     assert reason(going) == "PoolTerminating"
 
 
@@ -189,7 +189,7 @@ def test_a_reference_that_must_not_be_asked_holds_and_is_not_asked(
     rules: ReferenceRules, reference: dict[str, str], why: str, says: str
 ) -> None:
     held = derive(rules, references=[reference])
-    assert replace(held, hold=None) == derive()
+    assert replace(held, hold_reason=None) == derive()
     assert reason(held) == why
     assert says in message(held)
 
@@ -197,7 +197,7 @@ def test_a_reference_that_must_not_be_asked_holds_and_is_not_asked(
 def test_a_reference_that_is_the_operators_own_is_no_tenants_choice() -> None:
     own = Reference(ProbeKind.HORIZON, HORIZON["url"])
     fleet = derive(ReferenceRules(trusted=(own,)), references=[HORIZON])
-    assert (fleet.references, fleet.hold) == ((own,), None)
+    assert (fleet.references, fleet.hold_reason) == ((own,), None)
 
 
 def test_a_pool_that_is_not_there_yet_and_one_that_is_there_no_more_are_told_apart() -> None:
@@ -248,7 +248,7 @@ def test_any_spec_at_all_gives_a_fleet_within_bounds_or_a_reason_to_hold(spec: A
     assert 1 <= fleet.lag_threshold <= 1_000_000
     assert fleet.sustain_seconds >= 1
     assert rules.allow_any or not fleet.references
-    assert bool(fleet.hold) or not parse_pool(manifest).spec.paused
+    assert bool(fleet.hold_reason) or not parse_pool(manifest).spec.paused
 
 
 @given(SPECS, SPECS, RULES)
@@ -257,7 +257,7 @@ def test_what_was_before_counts_for_nothing_once_the_pool_is_understood(
 ) -> None:
     before = derive(rules, **first)
     after = derive(rules, before=before, **second)
-    if after.hold is None or after.hold.reason != "PoolInvalid":
+    if after.hold_reason is None or after.hold_reason.reason != "PoolInvalid":
         assert after == derive(rules, **second)
     else:
         assert after.source in (before.source, NODES)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
-from scaler.triggers import pool_grounds, trigger
+from scaler.triggers import pool_hold_reasons, trigger
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
 from scaler.triggers.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
 from tests.unit.scaler.triggers.test_trigger import refuse
@@ -68,7 +68,7 @@ def test_every_reason_to_hold_a_pool_is_explained() -> None:
     explained = [
         name for line in re.findall(r"^- (.*?):", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
     ]
-    reasons = {value for name, value in vars(pool_grounds).items() if name.isupper()}
+    reasons = {value for name, value in vars(pool_hold_reasons).items() if name.isupper()}
     assert reasons <= set(explained)
 
 
@@ -86,7 +86,7 @@ def test_the_pool_of_the_example_is_understood_and_has_the_bounds_of_its_scaledo
     pool, scaled = yaml.safe_load_all((FOLDER / "examples" / "scaledobject-pool.yaml").read_text())
     asked = parse_trigger("stellar", scaled["spec"]["triggers"][0]["metadata"], allow_static_nodes=False).fleet
     fleet = derive_fleet(asked, pool, ReferenceRules())
-    assert fleet.hold is None
+    assert fleet.hold_reason is None
     assert (fleet.bounds.minimum, fleet.bounds.maximum) == (
         scaled["spec"]["minReplicaCount"],
         scaled["spec"]["maxReplicaCount"],

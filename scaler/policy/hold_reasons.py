@@ -11,7 +11,7 @@ from scaler.policy.policy_facts import Facts
 NO_REPLICAS = "NoReplicas"
 """No replica is known (of this network): nothing to observe."""
 STILL_OBSERVING = "StillObserving"
-"""Just started: who the replicas are is not yet known, or one has neither answered nor failed to often enough."""
+"""Just started: the replicas are not discovered yet, or one has neither responded nor failed often enough."""
 NOT_OBSERVED = "NotObserved"
 """No replica was observed in three polls: the scaler was out of descriptors, was suspended or was told to ask less."""
 ALL_UNREACHABLE = "AllUnreachable"
@@ -19,11 +19,11 @@ ALL_UNREACHABLE = "AllUnreachable"
 CORE_TOO_OLD = "CoreTooOld"
 """No replica is fresh, and Stellar Core is too old for the network's protocol: more of the same would not help."""
 NO_TIP = "NoTip"
-"""Where the network stands is not known, so neither is who lags."""
+"""The network's newest ledger is unknown, so it is unknown which replicas lag."""
 NETWORK_HALTED = "NetworkHalted"
-"""The network closes no ledgers: nobody can be told to lag, and more replicas would not help."""
+"""The network closes no ledgers: no replica can be said to lag, and more replicas would not help."""
 NETWORK_RESET = "NetworkReset"
-"""The network began anew at a lower ledger: who still has the old one is told apart first."""
+"""The network was reset to a lower ledger: replicas on the old one have to be identified first."""
 NOT_YET_SUSTAINED = "NotYetSustained"
 """Replicas lag or do not answer, but have not been watched for long enough to say for how long."""
 
@@ -31,18 +31,18 @@ _RESET_SECONDS = 60.0
 """For how long after it was seen; each replica has been asked again by then."""
 
 LOSES_SIGHT = frozenset({NO_REPLICAS, NOT_OBSERVED, ALL_UNREACHABLE, NO_TIP, NETWORK_HALTED, NETWORK_RESET})
-"""After one of these, what was seen before is no measure of how long a replica has been ailing."""
+"""After one of these, observations from before do not show how long a replica has been degraded."""
 
 
 @dataclass(frozen=True, slots=True)
-class MissingGround:
+class HoldReason:
     """Why there is no decision: `reason` in CamelCase for machines, `message` in a sentence for people."""
 
     reason: str
     message: str
 
 
-def find_missing_ground(facts: Facts, *, is_first: bool) -> MissingGround | None:
+def find_hold_reason(facts: Facts, *, is_first: bool) -> HoldReason | None:
     """Return the first thing that is missing for a decision, None when nothing is.
 
     `is_first`: nothing was decided before. Later a newcomer that is not yet observed is no reason to hold all else.
@@ -50,35 +50,35 @@ def find_missing_ground(facts: Facts, *, is_first: bool) -> MissingGround | None
     return next((missing for check in _CHECKS if (missing := check(facts, is_first)) is not None), None)
 
 
-def _check_replicas(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return None if facts.current else MissingGround(NO_REPLICAS, "No replica of this network is known.")
+def _check_replicas(facts: Facts, _is_first: bool) -> HoldReason | None:
+    return None if facts.current else HoldReason(NO_REPLICAS, "No replica of this network is known.")
 
 
-def _check_observed(facts: Facts, is_first: bool) -> MissingGround | None:
+def _check_observed(facts: Facts, is_first: bool) -> HoldReason | None:
     if not is_first and facts.unknown == facts.current:
-        return MissingGround(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
+        return HoldReason(NOT_OBSERVED, f"None of {facts.current} replicas was observed in the last three polls.")
     if not is_first or not facts.unknown:
         return None
-    return MissingGround(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas have not been observed yet.")
+    return HoldReason(STILL_OBSERVING, f"{facts.unknown} of {facts.current} replicas have not been observed yet.")
 
 
-def _check_core(facts: Facts, _is_first: bool) -> MissingGround | None:
+def _check_core(facts: Facts, _is_first: bool) -> HoldReason | None:
     if facts.fresh or not facts.too_old:
         return None
     verb = "runs" if facts.too_old == 1 else "run"
-    return MissingGround(
+    return HoldReason(
         CORE_TOO_OLD,
         f"{facts.too_old} of {facts.current} replicas {verb} a Stellar Core that is too old for Protocol"
         f" {facts.needs_protocol}, which the network is at. Use Stellar Core {facts.needs_protocol} or newer.",
     )
 
 
-def _check_reachable(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return MissingGround(ALL_UNREACHABLE, _say_why_silent(facts)) if facts.unreachable == facts.current else None
+def _check_reachable(facts: Facts, _is_first: bool) -> HoldReason | None:
+    return HoldReason(ALL_UNREACHABLE, _say_why_silent(facts)) if facts.unreachable == facts.current else None
 
 
 def _say_why_silent(facts: Facts) -> str:
-    """Say why nobody answers. That it is us is likely only of replicas that have answered and whose pods are well."""
+    """Explain why no replica responds. The scaler is the likely cause only if all responded before and are ready."""
     if facts.unready:
         return f"None of {facts.current} replicas responds. The pool is not ready: {facts.unready.rstrip('.')}."
     if facts.unheard == facts.current:
@@ -91,36 +91,36 @@ def _say_why_silent(facts: Facts) -> str:
     return f"None of {facts.current} replicas responds. The scaler itself is probably disconnected."
 
 
-def _check_tip(facts: Facts, _is_first: bool) -> MissingGround | None:
-    return None if facts.tip else MissingGround(NO_TIP, "The network's newest ledger is unknown.")
+def _check_tip(facts: Facts, _is_first: bool) -> HoldReason | None:
+    return None if facts.tip else HoldReason(NO_TIP, "The network's newest ledger is unknown.")
 
 
-def _check_network(facts: Facts, _is_first: bool) -> MissingGround | None:
+def _check_network(facts: Facts, _is_first: bool) -> HoldReason | None:
     if facts.tip is None or not facts.tip.is_halted:
         return None
-    return MissingGround(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
+    return HoldReason(NETWORK_HALTED, f"The network has closed no ledger since {facts.tip.ledger}.")
 
 
-def _check_reset(facts: Facts, _is_first: bool) -> MissingGround | None:
+def _check_reset(facts: Facts, _is_first: bool) -> HoldReason | None:
     if facts.tip is None or facts.reset_seconds is None or facts.reset_seconds >= _RESET_SECONDS:
         return None
-    return MissingGround(
+    return HoldReason(
         NETWORK_RESET,
         f"The network was reset from ledger {facts.tip.reset_from} to {facts.tip.ledger}.",
     )
 
 
-def _check_sustained(facts: Facts, _is_first: bool) -> MissingGround | None:
-    if not facts.ailing or facts.grounded_seconds >= facts.sustain_seconds:
+def _check_sustained(facts: Facts, _is_first: bool) -> HoldReason | None:
+    if not facts.degraded or facts.grounded_seconds >= facts.sustain_seconds:
         return None
-    return MissingGround(
+    return HoldReason(
         NOT_YET_SUSTAINED,
-        f"{facts.ailing} replicas are lagging or unreachable, observed for only {facts.grounded_seconds:.0f} s"
+        f"{facts.degraded} replicas are lagging or unreachable, observed for only {facts.grounded_seconds:.0f} s"
         f" of {facts.sustain_seconds:.0f} s.",
     )
 
 
-_CHECKS: tuple[Callable[[Facts, bool], MissingGround | None], ...] = (
+_CHECKS: tuple[Callable[[Facts, bool], HoldReason | None], ...] = (
     _check_replicas,
     _check_observed,
     _check_core,

@@ -1,6 +1,6 @@
 """Why is nothing decided of a pool that a trigger names, whatever is seen of its replicas? Each is an answer to KEDA.
 
-Beside scaler.policy.policy_grounds, where the reasons are that come from what is seen.
+Beside scaler.policy.hold_reasons, where the reasons are that come from what is seen.
 """
 
 from scaler.triggers.trigger import FleetSpec
@@ -18,9 +18,9 @@ POOL_INVALID = "PoolInvalid"
 REFERENCES_NOT_ALLOWED = "ReferencesNotAllowed"
 """The pool names references, and this scaler fetches no addresses of a tenant's choice."""
 PAUSED = "Paused"
-"""spec.paused: whoever says pause gets a pause."""
+"""spec.paused is true."""
 
 
 def was_deleted(spec: FleetSpec) -> bool:
-    """Tell whether the fleet is that of a pool which was there and is gone."""
-    return spec.hold is not None and spec.hold.reason == POOL_DELETED
+    """Return whether the fleet's pool existed and is gone."""
+    return spec.hold_reason is not None and spec.hold_reason.reason == POOL_DELETED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scaler.__main__ import scaler
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 METHODS = ("debug", "info", "warning", "error", "critical")
 ELSEWHERE = {"readpool/kubernetes/lease.py"}

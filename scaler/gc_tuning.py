@@ -15,7 +15,7 @@ _WHOLE_HEAP_SECONDS = 60.0
 
 
 async def collect_seldom() -> None:
-    """Leave what exists by now out of every look, and look through the rest each minute. Runs until cancelled."""
+    """Exclude present objects from collection, and collect the rest every 60 s. Runs until cancelled."""
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, _NEVER_ROUNDS, _NEVER_ROUNDS)
     while True:

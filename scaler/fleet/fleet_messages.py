@@ -1,23 +1,23 @@
-"""What is said of a fleet beside the policy's own words: why nobody is known, that fewer are than wanted. Pure."""
+"""Messages about a fleet beside the policy's own: why no replica is known, and that some are missing. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from scaler.policy.hold_reasons import NO_REPLICAS, STILL_OBSERVING
 from scaler.policy.policy import Decision
-from scaler.policy.policy_grounds import NO_REPLICAS, STILL_OBSERVING
-from scaler.standing.freshness import ReplicaStanding
+from scaler.standing.freshness import ReplicaState
 
 
-def say_why_none(
+def explain_no_replicas(
     decision: Decision,
-    standings: Mapping[str, ReplicaStanding],
+    standings: Mapping[str, ReplicaState],
     network: str | None,
     discovery_trouble: str,
     *,
     are_members_known: bool,
 ) -> Decision:
-    """Say why nobody of this network is known: all are of another, discovery is in trouble or has not answered yet."""
+    """Explain why no replica of this network is known: all are on another, or discovery fails or is not done."""
     if decision.reason != NO_REPLICAS:
         return decision
     if standings:
@@ -36,8 +36,8 @@ def add_shortage(decision: Decision, shortage: str) -> Decision:
     return replace(decision, message=f"{decision.message.rstrip('.')}. {shortage}")
 
 
-def _describe_foreign(standings: Mapping[str, ReplicaStanding], network: str | None) -> str:
-    """Say for which networks the replicas answer that are all of another than this one."""
+def _describe_foreign(standings: Mapping[str, ReplicaState], network: str | None) -> str:
+    """Describe the networks of replicas that are all on another one than this."""
     reports = [standing.report for standing in standings.values() if standing.report is not None]
     named = Counter(report.network for report in reports if report.is_of_another(network))
     words = ", ".join(f"{count} are on {name!r}" for name, count in sorted(named.items(), key=str))

@@ -5,7 +5,7 @@ import errno
 import resource
 
 SCALER_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Errors of this machine, which say nothing of whoever was to be asked."""
+"""Errors of this machine, which say nothing about the node."""
 
 
 def raise_open_files_limit() -> int:

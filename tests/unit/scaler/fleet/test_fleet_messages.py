@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from scaler.fleet.fleet import Fleet, FleetSettings
-from scaler.policy.policy_grounds import NO_REPLICAS
+from scaler.policy.hold_reasons import NO_REPLICAS
 from tests.unit.staged_fleet import NETWORK, POLL_SECONDS, SPEC, START, StagedFleet, StagedNetwork
 
 
@@ -20,4 +20,4 @@ def test_where_nobody_is_known_the_trouble_with_discovery_is_named() -> None:
     fleet = Fleet("stellar/core", SPEC, FleetSettings(POLL_SECONDS), START)
     fleet.set_members({}, START)
     fleet.discovery_failed("Service stellar/core is not headless.", START)
-    assert fleet.snapshot(START).decision.message.endswith("Service stellar/core is not headless.")
+    assert fleet.advance(START).decision.message.endswith("Service stellar/core is not headless.")

@@ -12,7 +12,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.readers import find_requests, list_serving
 from scaler.fleet.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.fleet.snapshot import FleetSnapshot
-from scaler.policy.policy_grounds import NOT_YET_SUSTAINED
+from scaler.policy.hold_reasons import NOT_YET_SUSTAINED
 from scaler.probes.fields import clean
 from scaler.probes.report import NodeReport
 from scaler.triggers.trigger import Metric
@@ -23,7 +23,7 @@ REQUESTS_UNKNOWN = "RequestsUnknown"
 """Not every replica that serves has a gate that has told what its readers meet with."""
 
 
-class NoGround(Exception):  # noqa: N818 - not a fault: there is nothing to say
+class MetricUnavailable(Exception):  # noqa: N818 - not a fault: there is nothing to say
     """There is nothing to say: `reason` in CamelCase for machines, `message` in a sentence for people."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -36,17 +36,17 @@ def compute_metric(snapshot: FleetSnapshot, metric: Metric) -> float:
     """Compute a metric; never NaN, never negative.
 
     Raises:
-        NoGround: when what was seen allows no number.
+        MetricUnavailable: when what was seen allows no number.
     """
     decision = snapshot.decision
     is_counted = metric is not Metric.DESIRED_REPLICAS and decision.reason == NOT_YET_SUSTAINED
     if decision.desired is None and not is_counted:
-        raise NoGround(decision.reason, decision.message)
+        raise MetricUnavailable(decision.reason, decision.message)
     return _COMPUTED[metric](leave_out(snapshot))
 
 
 def leave_out(snapshot: FleetSnapshot) -> FleetSnapshot:
-    """Leave out those that are out of service: what they do is nobody's lack but the decision's."""
+    """Leave out replicas out of service: only the decision counts them, as unhealthy."""
     if not snapshot.out_of_service:
         return snapshot
     replicas = tuple(one for one in snapshot.replicas if one.name not in snapshot.out_of_service)
@@ -81,14 +81,14 @@ def _gather_lags(snapshot: FleetSnapshot) -> list[int]:
         and _tells_ledger(replica.standing.report)
     ]
     if not lags:
-        raise NoGround(
+        raise MetricUnavailable(
             NOTHING_TO_MEASURE, "No replica that has been fresh reports its ledger, so there is no lag to measure."
         )
     return sorted(lags)
 
 
 def _tells_ledger(report: NodeReport | None) -> bool:
-    """Tell whether a lag is one: behind a node that has closed nothing, or says no number, lies the whole network."""
+    """Return whether a lag is meaningful: a node that has closed or reports no ledger is behind everything."""
     return report is None or report.ledger > 0
 
 
@@ -111,7 +111,7 @@ def _gather_requests(snapshot: FleetSnapshot) -> Collection[RequestFigures]:
     """Gather what the gates tell of readers; of some of those that serve alone it would be too little."""
     requests = find_requests(snapshot.replicas)
     if requests is None:
-        raise NoGround(REQUESTS_UNKNOWN, _explain_silence(snapshot))
+        raise MetricUnavailable(REQUESTS_UNKNOWN, _explain_silence(snapshot))
     return requests.values()
 
 
@@ -136,7 +136,7 @@ def _compute_error_percent(snapshot: FleetSnapshot) -> float:
 def _compute_latency(snapshot: FleetSnapshot) -> float:
     latency_ms = compute_latency_p90(_gather_requests(snapshot))
     if latency_ms is None:
-        raise NoGround(
+        raise MetricUnavailable(
             NOTHING_TO_MEASURE, "No request was answered in the last minute, so there is no latency to measure."
         )
     return latency_ms

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scaler.garbage import collect_seldom
+from scaler.gc_tuning import collect_seldom
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readpool.replica_class import ReplicaClass
-from scaler.fleet.metrics import NOTHING_TO_MEASURE, REQUESTS_UNKNOWN, NoGround, compute_metric
+from scaler.fleet.keda_metrics import NOTHING_TO_MEASURE, REQUESTS_UNKNOWN, MetricUnavailable, compute_metric
 from scaler.fleet.request_figures import RequestFigures
 from scaler.fleet.snapshot import FleetSnapshot, Replica
-from scaler.policy import policy_grounds
-from scaler.policy.policy import Decision
+from scaler.policy.policy import Decision, hold_reasons
 from scaler.probes.report import NodeReport
 from scaler.triggers.trigger import Metric
 from tests.component.scripted_fleets import make_replica, make_snapshot
@@ -24,11 +23,11 @@ LAG_METRICS = (Metric.MAX_LAG, Metric.P90_LAG, Metric.AVERAGE_LAG)
 REQUEST_METRICS = (Metric.REQUESTS_PER_SECOND, Metric.REQUEST_ERROR_PERCENT, Metric.REQUEST_LATENCY_P90)
 COUNTS = (Metric.FRESH_REPLICAS, Metric.LAGGING_REPLICAS, Metric.LAGGING_PERCENT)
 GROUNDS = (
-    policy_grounds.NO_REPLICAS,
-    policy_grounds.STILL_OBSERVING,
-    policy_grounds.ALL_UNREACHABLE,
-    policy_grounds.NO_TIP,
-    policy_grounds.NETWORK_HALTED,
+    hold_reasons.NO_REPLICAS,
+    hold_reasons.STILL_OBSERVING,
+    hold_reasons.ALL_UNREACHABLE,
+    hold_reasons.NO_TIP,
+    hold_reasons.NETWORK_HALTED,
 )
 Member = tuple[ReplicaClass, int | None]
 
@@ -131,17 +130,17 @@ def test_desired_replicas_is_the_decision(desired: int) -> None:
 @pytest.mark.parametrize("metric", list(Metric))
 @pytest.mark.parametrize("reason", GROUNDS)
 def test_without_ground_no_metric_is_given_and_the_reason_is(metric: Metric, reason: str) -> None:
-    with pytest.raises(NoGround, match=f"^{reason}: because$") as nothing:
+    with pytest.raises(MetricUnavailable, match=f"^{reason}: because$") as nothing:
         compute_metric(build((FRESH, 0), desired=None, reason=reason), metric)
     assert (nothing.value.reason, nothing.value.message) == (reason, "because")
 
 
 @pytest.mark.parametrize("metric", list(Metric))
 def test_what_is_only_not_sustained_yet_can_be_counted_but_not_decided(metric: Metric) -> None:
-    undecided = build((FRESH, 0), (LAGGING, 2000), desired=None, reason=policy_grounds.NOT_YET_SUSTAINED)
+    undecided = build((FRESH, 0), (LAGGING, 2000), desired=None, reason=hold_reasons.NOT_YET_SUSTAINED)
     snapshot = tell(undecided, SLOW, FAST)
     if metric is Metric.DESIRED_REPLICAS:
-        with pytest.raises(NoGround, match=policy_grounds.NOT_YET_SUSTAINED):
+        with pytest.raises(MetricUnavailable, match=hold_reasons.NOT_YET_SUSTAINED):
             compute_metric(snapshot, metric)
     else:
         assert compute_metric(snapshot, metric) == compute_metric(
@@ -152,7 +151,7 @@ def test_what_is_only_not_sustained_yet_can_be_counted_but_not_decided(metric: M
 @pytest.mark.parametrize("metric", LAG_METRICS)
 @pytest.mark.parametrize("members", [(), ((CATCHING_UP, 300),), ((UNREACHABLE, 9), (FOREIGN, 0)), ((UNKNOWN, None),)])
 def test_lag_that_nobody_has_is_not_called_none(members: tuple[Member, ...], metric: Metric) -> None:
-    with pytest.raises(NoGround, match=NOTHING_TO_MEASURE):
+    with pytest.raises(MetricUnavailable, match=NOTHING_TO_MEASURE):
         compute_metric(build(*members), metric)
 
 
@@ -162,7 +161,7 @@ def test_one_that_tells_no_ledger_is_not_the_whole_network_behind(metric: Metric
     silent = replace(snapshot, replicas=(snapshot.replicas[0], silence(snapshot.replicas[1])))
     assert compute_metric(silent, metric) == 4.0
     assert compute_metric(silent, Metric.LAGGING_REPLICAS) == 1.0
-    with pytest.raises(NoGround, match=NOTHING_TO_MEASURE):
+    with pytest.raises(MetricUnavailable, match=NOTHING_TO_MEASURE):
         compute_metric(replace(silent, replicas=silent.replicas[1:]), metric)
 
 
@@ -206,7 +205,7 @@ UNTOLD: dict[str, tuple[FleetSnapshot, str]] = {
 @pytest.mark.parametrize("metric", REQUEST_METRICS)
 @pytest.mark.parametrize(("snapshot", "why"), UNTOLD.values(), ids=UNTOLD.keys())
 def test_a_part_of_the_load_is_not_taken_for_the_whole(snapshot: FleetSnapshot, why: str, metric: Metric) -> None:
-    with pytest.raises(NoGround, match=why) as nothing:
+    with pytest.raises(MetricUnavailable, match=why) as nothing:
         compute_metric(snapshot, metric)
     assert nothing.value.reason == REQUESTS_UNKNOWN
 
@@ -215,7 +214,7 @@ def test_while_nobody_asks_nobody_is_failed_and_no_time_is_measured() -> None:
     idle = tell(build((FRESH, 0)), timed(0.0))
     assert compute_metric(idle, Metric.REQUESTS_PER_SECOND) == 0.0
     assert compute_metric(idle, Metric.REQUEST_ERROR_PERCENT) == 0.0
-    with pytest.raises(NoGround, match=NOTHING_TO_MEASURE):
+    with pytest.raises(MetricUnavailable, match=NOTHING_TO_MEASURE):
         compute_metric(idle, Metric.REQUEST_LATENCY_P90)
 
 
@@ -224,14 +223,14 @@ MEMBERS = st.lists(
 )
 DECISIONS = st.one_of(
     st.builds(Decision, st.integers(0, 5000), st.just("OnTarget"), st.text()),
-    st.builds(Decision, st.none(), st.sampled_from([*GROUNDS, policy_grounds.NOT_YET_SUSTAINED]), st.text()),
+    st.builds(Decision, st.none(), st.sampled_from([*GROUNDS, hold_reasons.NOT_YET_SUSTAINED]), st.text()),
 )
 
 
 def compute(snapshot: FleetSnapshot, metric: Metric) -> float | str:
     try:
         return compute_metric(snapshot, metric)
-    except NoGround as nothing:
+    except MetricUnavailable as nothing:
         return nothing.reason
 
 
@@ -247,7 +246,7 @@ def test_there_is_a_number_exactly_when_there_is_ground_and_it_is_one_that_keda_
 ) -> None:
     snapshot = tell(replace(build(*members), decision=decision), *figures)
     has_lag = any(kind in (FRESH, LAGGING) and lag is not None for kind, lag in members)
-    is_counted = decision.desired is not None or decision.reason == policy_grounds.NOT_YET_SUSTAINED
+    is_counted = decision.desired is not None or decision.reason == hold_reasons.NOT_YET_SUSTAINED
     for metric in Metric:
         value = compute(snapshot, metric)
         is_known = decision.desired is not None if metric is Metric.DESIRED_REPLICAS else is_counted
