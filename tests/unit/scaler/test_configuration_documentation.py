@@ -12,6 +12,7 @@ TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 METHODS = ("debug", "info", "warning", "error", "critical")
 ELSEWHERE = {"readpool/kubernetes/lease.py"}
 """Of the controller alone: docs/controller.md lists it."""
+OTHER_PROGRAMS = ("readpool/cli/", "readpool/simulator/", "readpool/certificates/")
 UNLISTED = {"exc_info"}
 
 
@@ -26,7 +27,7 @@ def list_logged() -> Iterator[tuple[str, str, frozenset[str]]]:
     paths = (path for folder in ("scaler", "readpool") for path in sorted((ROOT / folder).rglob("*.py")))
     for path in paths:
         name = path.relative_to(ROOT).as_posix()
-        if name in ELSEWHERE or "_pb2" in name or name.startswith(("readpool/cli/", "readpool/simulator/")):
+        if name in ELSEWHERE or "_pb2" in name or name.startswith(OTHER_PROGRAMS):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
