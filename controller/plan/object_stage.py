@@ -70,13 +70,13 @@ def plan_object_stage(
 
 
 def is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
-    """Tell whether a manifest is the StatefulSet's, with fewer replicas than it has."""
+    """Return whether a manifest is the StatefulSet's, with fewer replicas than it has."""
     running = read_size(observed)
     return kind_of(manifest) == STATEFUL_SET and running is not None and manifest["spec"]["replicas"] < running
 
 
 def is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
-    """Tell whether it is not known yet which replicas run something else than they should."""
+    """Return whether it is not known yet which replicas run something else than they should."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
     told = checkpoint_name(observed.pool.name)  # restarts nobody
     is_written = any(kind_of(one) in _OF_REPLICAS and one["metadata"]["name"] != told for one in apply)

@@ -93,7 +93,7 @@ def plan_pod_stage(
 
 
 def is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether replicas are about to run something else than they do.
+    """Return whether replicas are about to run something else than they do.
 
     Their configurations are to be written, or the StatefulSet for more than its size, which its controller has to see.
     """
@@ -102,7 +102,7 @@ def is_changing(observed: ObservedPool, settings: PlanSettings) -> bool:
 
 
 def is_writing(observed: ObservedPool, settings: PlanSettings) -> bool:
-    """Tell whether what replicas run is about to be written."""
+    """Return whether what replicas run is about to be written."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
     if live is None or is_to_be_made(observed):
         return True

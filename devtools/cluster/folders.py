@@ -131,7 +131,7 @@ def list_names() -> list[str]:
 
 
 def _is_same(descriptor: int, file: Path) -> bool:
-    """Tell whether an open file is still the one of that name: who had the lock before may have removed it."""
+    """Return whether an open file is still the one of that name: who had the lock before may have removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:

@@ -188,7 +188,7 @@ def _start_rest(folders: Folders, contents: Contents, parts: Parts) -> None:
 
 
 def is_serving(access: Access) -> bool:
-    """Tell whether the API server answers and is ready."""
+    """Return whether the API server answers and is ready."""
     try:
         return access.kubectl("get", "--raw", "/readyz").strip() == "ok"
     except KubectlError:

@@ -25,7 +25,10 @@ from tests.hostile.memory_group import MemoryGroup, make_memory_group, parse_mem
 from tests.hostile.processes import run_program
 
 _ROUTER, _POOL, _HOST = "readpool-router", "stellar/readers", "127.0.0.1"
-_SETTINGS = ("router.enabled=true", "router.pools[0].namespace=stellar", "router.pools[0].name=readers")
+_SETTINGS = (
+    *("router.enabled=true", "router.pools[0].namespace=stellar", "router.pools[0].name=readers"),
+    "tls.mode=off",  # its endpoints are told in plain text here
+)
 _ADMIN = "@readpool-router-admin"
 
 

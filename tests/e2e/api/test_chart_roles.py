@@ -23,7 +23,7 @@ SCOPES = [pytest.param(False, id="all namespaces"), pytest.param(True, id="some 
 def grant(server: ApiServer, helm: Helm, namespace: str, *, is_narrow: bool) -> Sequence[Object]:
     """Apply the roles of a release that looks after a namespace, or all; give those roles."""
     settings = (f"controller.namespaces={{{namespace}}}",) if is_narrow else ()
-    found = [o for o in helm.render(*settings) if o["kind"] in ROLES]
+    found = [o for o in helm.render("tls.mode=off", *settings) if o["kind"] in ROLES]
     if server.access.get("namespace", NAMESPACE) is None:
         server.access.kubectl("create", "namespace", NAMESPACE)
     server.access.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": found}))

@@ -95,8 +95,9 @@ def rendered(api_server: ApiServer, helm: Helm) -> Iterator[list[Object]]:
     objects = [
         o for o in helm.render() if o["kind"] in kinds and "helm.sh/hook" not in o["metadata"].get("annotations", {})
     ]
-    if api_server.access.get("namespace", NAMESPACE) is None:
-        api_server.access.kubectl("create", "namespace", NAMESPACE)
+    for namespace in (NAMESPACE, "keda"):
+        if api_server.access.get("namespace", namespace) is None:
+            api_server.access.kubectl("create", "namespace", namespace)
     yield objects
     own = [o for o in objects if o["kind"] != "CustomResourceDefinition"]
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": own})

@@ -12,7 +12,8 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.keda_metrics import NOTHING_TO_MEASURE, REQUESTS_UNKNOWN, MetricUnavailable, compute_metric
 from scaler.fleet.request_figures import RequestFigures
 from scaler.fleet.snapshot import FleetSnapshot, Replica
-from scaler.policy.policy import Decision, hold_reasons
+from scaler.policy import hold_reasons
+from scaler.policy.policy import Decision
 from scaler.probes.report import NodeReport
 from scaler.triggers.trigger import Metric
 from tests.component.scripted_fleets import make_replica, make_snapshot
