@@ -92,7 +92,7 @@ def _explain_hold(observed: ObservedPool, sizes: Sizes, pods: PodStage, settings
 
 
 def _hold_snapshots(sizes: Sizes, *, is_restarting: bool, is_stuck: bool) -> str:
-    """Say what a snapshot waits for: nobody's volume is read while replicas are restarted, come or go."""
+    """Say what a snapshot waits for: no volume is read while replicas are restarted, come or go."""
     if is_stuck:
         return "the problem in Stalled to be fixed"
     if is_restarting:

@@ -41,7 +41,7 @@ class PodStage:
         deletions: pods and claims that are deleted now.
         deleted: names of the pods among them.
         going: names of pods that lose their readers.
-        is_stuck: the StatefulSet or its configurations cannot be written, so nobody goes.
+        is_stuck: the StatefulSet or its configurations cannot be written, so no pod is removed.
     """
 
     size: int
