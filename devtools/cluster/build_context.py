@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from devtools.cluster.cache import compute_key
+from devtools.machine.cache import compute_key
 
 BUILD_FILES = ("Dockerfile", ".dockerignore")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.cluster.progress import Progress
+from devtools.machine.progress import Progress
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 COVERED = ("/run", "/var/lib", "/var/log")

@@ -24,9 +24,9 @@ from devtools.cluster.lifecycle import (
 )
 from devtools.cluster.namespaces import Namespaces
 from devtools.cluster.own_faults import OwnFaults
-from devtools.cluster.progress import Progress
 from devtools.cluster.requirements import require_machine
 from devtools.cluster.supervised import Parts
+from devtools.machine.progress import Progress
 
 DEFAULT_NAME = "readpool"
 PROGRAMS = ("pause", "etcd", "kubernetes", "coredns", "helm", "keda")
