@@ -183,13 +183,13 @@ docs: $(DOCS_VENV)/.made-from-lock ## Build the documentation site into site/; b
 
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE='$(BASE)') --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)"
 
-image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim for another base, TARGET=simulated-core for that one)
-	@if command -v buildah >/dev/null; then \
+image: ## Build the container image with buildah or docker (BUILDER=docker for that one; IMAGE=readpool:latest BASE=python:3.11-slim for another base, TARGET=simulated-core for that one)
+	@if [ '$(or $(BUILDER),buildah)' = buildah ] && command -v buildah >/dev/null; then \
 		set -x; buildah bud $(IMAGE_ARGS) $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
-	elif command -v docker >/dev/null; then \
+	elif [ '$(or $(BUILDER),docker)' = docker ] && command -v docker >/dev/null; then \
 		set -x; docker build $(IMAGE_ARGS) $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
 	else \
-		echo 'make image needs buildah or docker; neither is on PATH.' >&2; exit 1; \
+		echo 'make image needs $(or $(BUILDER),buildah or docker), which is not on PATH.' >&2; exit 1; \
 	fi
 
 # A release, part by part into dist/; docs/releasing.md. What is pushed and signed has targets of its own, which need a registry's login.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 
 RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = {

@@ -14,12 +14,12 @@ from pathlib import Path
 import uvloop
 
 from bench.quantiles import take_percentile
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.eds_router import assign
 from devtools.envoy.envoy_binary import EnvoyMissingError
 from devtools.envoy.replica_process import run_replica_processes
 from devtools.envoy.routed_replicas import run_told_router
 from devtools.envoy.weighted_backends import Reader, name_addresses, to_port
+from devtools.machine.needs import UnmetNeedError
 
 READS_PER_SECOND = 100
 REPLICAS = 3

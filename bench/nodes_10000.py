@@ -1,4 +1,4 @@
-"""10,000 nodes each 5 s in one process: cores, memory, evenness, loop lag, and the cost of a node from 100 nodes up.
+"""10,000 nodes every 5 s in one process: cores, memory, evenness, loop lag, and the cost of a node from 100 nodes up.
 
 Every load runs in a process of its own, against stand-in nodes in another.
 """

@@ -48,8 +48,8 @@ class Cost:
         cpu_seconds: of this process; the nodes run in another.
         seconds: of the wall clock.
         rss_mb: the largest resident size that was seen.
-        lags: how much later than asked the loop woke up, in seconds, each 10 ms; none where that is not sampled.
-        per_second: polls finished in each second.
+        lags: how much later than asked the loop woke up, in seconds, every 10 ms; none where that is not sampled.
+        per_second: polls finished in every second.
     """
 
     polls: int = 0

@@ -216,13 +216,13 @@ async def _at_once(work: Iterable[Awaitable[Any]]) -> None:
 
 
 def _is_made(pool: Manifest | None) -> bool:
-    """Tell whether a pool's status is of its newest spec, which is written last."""
+    """Return whether a pool's status is of its newest spec, which is written last."""
     status = (pool or {}).get("status") or {}
     return pool is not None and status.get("observedGeneration") == pool["metadata"]["generation"] > 1
 
 
 def _is_write(line: str) -> bool:
-    """Tell whether a line of the API server's metrics counts writes, of anything but Leases."""
+    """Return whether a line of the API server's metrics counts writes, of anything but Leases."""
     if not line.startswith("apiserver_request_total{") or 'resource="leases"' in line:
         return False
     return any(f'verb="{verb}"' in line for verb in ("POST", "PUT", "PATCH", "APPLY", "DELETE"))

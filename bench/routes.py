@@ -27,8 +27,8 @@ from devtools.api.routes_measures import (
     measure_weight_shifts,
 )
 from devtools.api.routes_stage import RoutesStage, Way, set_routes_stage
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.machine.needs import UnmetNeedError
 
 REPLICAS = 5
 """Of the pool whose readers meet with one that lags."""

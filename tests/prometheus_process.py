@@ -13,8 +13,8 @@ import aiohttp
 import yaml
 
 from devtools.cluster.builds import build_all
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.gate_process import take_ports
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 
 SCRAPE_SECONDS = 1

@@ -30,7 +30,7 @@ _WEIGHTS = WeightSettings()
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of scaling, made anew for each day, and the weights that it has.
+    """One way of scaling, made again for each day, and the weights that it has.
 
     `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped; `heeds_doubts`: nor a
     fresh one whose last poll speaks against it. `target`: of its own, where it is not the day's.

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from devtools.cluster.builds import SETTINGS
-from devtools.cluster.needs import UnmetNeedError
-from devtools.cluster.progress import CommandError, run_reported
+from devtools.machine.needs import UnmetNeedError
+from devtools.machine.progress import CommandError, run_reported
 
 
 def fetch_module(module: str, title: str, pins: Path | None = None) -> Path:

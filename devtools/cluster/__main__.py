@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from devtools.cluster.builds import build_all
-from devtools.cluster.cache import find_cache_folder
 from devtools.cluster.folders import list_names
 from devtools.cluster.images import build_images
 from devtools.cluster.instance import DEFAULT_NAME, PROGRAMS, Instance
-from devtools.cluster.needs import UnmetNeedError
-from devtools.cluster.progress import CommandError
+from devtools.machine.cache import find_cache_folder
+from devtools.machine.needs import UnmetNeedError
+from devtools.machine.progress import CommandError
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -37,17 +37,17 @@ def apply_keda(access: Access, manifests: str, secret: dict[str, Any]) -> None:
 
 
 def is_node_ready(access: Access) -> bool:
-    """Tell whether the node is Ready."""
+    """Return whether the node is Ready."""
     return any(_has_condition(node, "Ready") for node in access.list("nodes"))
 
 
 def is_dns_ready(access: Access) -> bool:
-    """Tell whether CoreDNS answers."""
+    """Return whether CoreDNS answers."""
     return is_available(access, "kube-system", "coredns")
 
 
 def is_keda_ready(access: Access) -> bool:
-    """Tell whether KEDA's three Deployments are there and the metrics API is served behind the API server."""
+    """Return whether KEDA's three Deployments are there and the metrics API is served behind the API server."""
     service = access.get("apiservice", METRICS_API)
     return (
         service is not None
@@ -57,7 +57,7 @@ def is_keda_ready(access: Access) -> bool:
 
 
 def is_available(access: Access, namespace: str, deployment: str) -> bool:
-    """Tell whether all replicas of a Deployment are available."""
+    """Return whether all replicas of a Deployment are available."""
     try:
         found = access.get("deployment", deployment, namespace) or {}
     except KubectlError:

@@ -139,7 +139,7 @@ def _open(kubeconfig: Path, _written_at: int) -> ApiReader:
 
 
 def open_reader(kubeconfig: Path) -> ApiReader:
-    """Give the reader of a kubeconfig, the same one until the file is written anew.
+    """Give the reader of a kubeconfig, the same one until the file is written again.
 
     Raises:
         ReadError: there is no such file.

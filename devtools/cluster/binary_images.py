@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from devtools.cluster.builds import Binaries
-from devtools.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
 from devtools.cluster.debian_base import BASE_PATH
 from devtools.cluster.image_archive import Layer, write_archive, write_layer
 from devtools.cluster.parts import PARTS, read_version
-from devtools.cluster.progress import Progress
 from devtools.core.core_under_test import is_real
+from devtools.machine.cache import compute_key, find_cache_folder, forget_older, make_once
+from devtools.machine.progress import Progress
 
 TAG_DIGITS = 8
 CORE_PLACE = "/usr/bin/stellar-core"

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from devtools.cluster.cache import compute_key
+from devtools.machine.cache import compute_key
 
 BUILD_FILES = ("Dockerfile", ".dockerignore")
 
@@ -24,7 +24,7 @@ def list_context(checkout: Path) -> list[str]:
 
 
 def is_sent(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether .dockerignore lets a file through."""
+    """Return whether .dockerignore lets a file through."""
     places = [name, *(str(parent) for parent in PurePosixPath(name).parents if parent.name)]
     sent = True
     for line in patterns:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from devtools.cluster.cache import compute_key, find_cache_folder, make_once
-from devtools.cluster.needs import UnmetNeedError, require_disk, require_go
 from devtools.cluster.parts import PARTS, Part, build_linker_flags, compute_part_key, read_go_version
-from devtools.cluster.progress import CommandError, Progress, run_reported
+from devtools.machine.cache import compute_key, find_cache_folder, make_once
+from devtools.machine.needs import UnmetNeedError, require_disk, require_go
+from devtools.machine.progress import CommandError, Progress, run_reported
 
 # Everything that decides what comes out; the rest of the environment (proxies, GOPROXY, GOCACHE) stays the user's.
 SETTINGS = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}

@@ -19,7 +19,7 @@ CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
 
 def is_unified(mount: Path = MOUNT) -> bool:
-    """Tell whether the machine has version 2 alone."""
+    """Return whether the machine has version 2 alone."""
     return (mount / "cgroup.controllers").exists()
 
 
@@ -86,7 +86,7 @@ class ControlGroups:
         wait_for(f"the control groups {self.name} to be free", self._try_remove, seconds=10, every=0.1)
 
     def exists(self) -> bool:
-        """Tell whether any of it is there."""
+        """Return whether any of it is there."""
         return any((hierarchy / self.name).exists() for hierarchy in self._hierarchies())
 
     def find(self, controller: str, *, pod_uid: str = "", container_id: str = "") -> Path:

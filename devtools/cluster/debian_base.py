@@ -5,11 +5,11 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from devtools.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
-from devtools.cluster.debian_packages import require
 from devtools.cluster.image_archive import Layer, read_layer
-from devtools.cluster.needs import require_root
-from devtools.cluster.progress import OWN_MOUNTS, Progress, run_reported
+from devtools.machine.cache import compute_key, find_cache_folder, forget_older, make_once
+from devtools.machine.debian_packages import require
+from devtools.machine.needs import require_root
+from devtools.machine.progress import OWN_MOUNTS, Progress, run_reported
 
 SUITE = "bookworm"
 BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

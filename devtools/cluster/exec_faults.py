@@ -26,7 +26,7 @@ class ExecFaults:
         self._access = access
 
     def is_able(self, fault: str) -> bool:
-        """Tell whether the method of this name works here: those that are one signal."""
+        """Return whether the method of this name works here: those that are one signal."""
         return fault in {"stop_process", "continue_process", "kill_process"}
 
     def stop_process(self, namespace: str, pod: str, container: str) -> None:

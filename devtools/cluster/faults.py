@@ -26,7 +26,7 @@ class Faults(Protocol):
     """Faults by name; `is_able` says which of them this cluster can be given."""
 
     def is_able(self, fault: str) -> bool:
-        """Tell whether the method of this name works here."""
+        """Return whether the method of this name works here."""
 
     def stop_process(self, namespace: str, pod: str, container: str) -> None:
         """Stop all that runs in a container (SIGSTOP): it neither answers nor ends."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.cluster.progress import Progress
+from devtools.machine.progress import Progress
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 COVERED = ("/run", "/var/lib", "/var/log")
@@ -131,7 +131,7 @@ def list_names() -> list[str]:
 
 
 def _is_same(descriptor: int, file: Path) -> bool:
-    """Tell whether an open file is still the one of that name: who had the lock before may have removed it."""
+    """Return whether an open file is still the one of that name: who had the lock before may have removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:

@@ -16,10 +16,10 @@ from devtools.cluster.binary_images import (
 )
 from devtools.cluster.builds import Binaries
 from devtools.cluster.debian_base import build_base
-from devtools.cluster.progress import Progress
 from devtools.cluster.readpool_image import build_readpool_image
 from devtools.core.core_under_test import require_core
 from devtools.envoy.envoy_binary import EnvoyMissingError, find_envoy
+from devtools.machine.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

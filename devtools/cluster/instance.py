@@ -1,7 +1,7 @@
 """One cluster of ours by its name: up, down, and how to reach it and to hurt it.
 
 Whoever starts or ends it holds its lock; who only uses it needs none. A cluster of which any part has ended does not
-count as running, and the next `up` starts it anew.
+count as running, and the next `up` starts it again.
 """
 
 from pathlib import Path
@@ -24,9 +24,9 @@ from devtools.cluster.lifecycle import (
 )
 from devtools.cluster.namespaces import Namespaces
 from devtools.cluster.own_faults import OwnFaults
-from devtools.cluster.progress import Progress
 from devtools.cluster.requirements import require_machine
 from devtools.cluster.supervised import Parts
+from devtools.machine.progress import Progress
 
 DEFAULT_NAME = "readpool"
 PROGRAMS = ("pause", "etcd", "kubernetes", "coredns", "helm", "keda")
@@ -51,7 +51,7 @@ class Instance:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it has been ready, all its parts run and its API server answers."""
+        """Return whether it has been ready, all its parts run and its API server answers."""
         namespaces = read_namespaces(self.folders)
         if namespaces is None or not namespaces.is_alive or not self.folders.ready_mark.exists():
             return False
@@ -64,7 +64,7 @@ class Instance:
 
     @property
     def is_there(self) -> bool:
-        """Tell whether anything of it is there, running or not."""
+        """Return whether anything of it is there, running or not."""
         return self.folders.state.exists() or ControlGroups(self.name).exists()
 
     @property

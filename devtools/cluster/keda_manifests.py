@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from devtools.cluster.binary_images import name_image
 from devtools.cluster.builds import Binaries
-from devtools.cluster.progress import run_reported
+from devtools.machine.progress import run_reported
 
 # How KEDA's config/ calls the images of its registry.
 IMAGES: Mapping[str, str] = {

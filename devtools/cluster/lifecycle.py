@@ -27,10 +27,10 @@ from devtools.cluster.folders import Folders
 from devtools.cluster.namespaces import Namespaces, make_namespaces, run_inside
 from devtools.cluster.node import build_containerd, build_kubelet, build_proxy
 from devtools.cluster.process_identity import ProcessIdentity
-from devtools.cluster.progress import Progress
 from devtools.cluster.storage import __file__ as storage_script
 from devtools.cluster.supervised import Parts
 from devtools.cluster.waiting import wait_for
+from devtools.machine.progress import Progress
 
 START_SECONDS = 180
 RELAY_DESCRIPTOR = 3
@@ -188,7 +188,7 @@ def _start_rest(folders: Folders, contents: Contents, parts: Parts) -> None:
 
 
 def is_serving(access: Access) -> bool:
-    """Tell whether the API server answers and is ready."""
+    """Return whether the API server answers and is ready."""
     try:
         return access.kubectl("get", "--raw", "/readyz").strip() == "ok"
     except KubectlError:

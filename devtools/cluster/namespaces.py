@@ -23,7 +23,7 @@ class Namespaces:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether they are still there."""
+        """Return whether they are still there."""
         return self.first.is_alive
 
     def enter(self, *command: str) -> list[str]:

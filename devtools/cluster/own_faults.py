@@ -32,7 +32,7 @@ class OwnFaults:
         self._cut: dict[tuple[str, str], str] = {}
 
     def is_able(self, fault: str) -> bool:
-        """Tell whether the method of this name works here: all do."""
+        """Return whether the method of this name works here: all do."""
         return fault in FAULTS
 
     def stop_process(self, namespace: str, pod: str, container: str) -> None:
@@ -146,7 +146,7 @@ def _send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Tell whether a process is stopped; one that is gone counts."""
+    """Return whether a process is stopped; one that is gone counts."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in STOPPED
     except OSError:

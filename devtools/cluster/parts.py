@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.cluster.cache import compute_key
+from devtools.machine.cache import compute_key
 
 PINS = Path(__file__).parent / "pins"
 

@@ -17,7 +17,7 @@ class ProcessIdentity:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether it still runs; a zombie does not."""
+        """Return whether it still runs; a zombie does not."""
         stat = _read_stat(self.pid)
         return stat is not None and stat == ("alive", self.started_ticks)
 
@@ -78,7 +78,7 @@ def reap(pid: int) -> None:
 
 
 def _read_stat(pid: int) -> tuple[str, int] | None:
-    """Give whether it lives, and the 22nd field of proc(5)'s stat: clock ticks from the machine's start to its own."""
+    """Return whether it lives, and field 22 of proc(5)'s stat: clock ticks between the machine's start and its own."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -23,8 +23,8 @@ from devtools.cluster.faults import Faults
 from devtools.cluster.folders import build_folders
 from devtools.cluster.images import build_images
 from devtools.cluster.instance import PROGRAMS, Instance
-from devtools.cluster.needs import UnmetNeedError
-from devtools.cluster.progress import Progress, run_reported
+from devtools.machine.needs import UnmetNeedError
+from devtools.machine.progress import Progress, run_reported
 
 MOST_INSTANCES = 100
 

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from devtools.cluster.build_context import copy_context
-from devtools.cluster.cache import compute_size, find_cache_folder, forget_older, hold_lock, make_once
 from devtools.cluster.debian_base import BASE_PATH
-from devtools.cluster.debian_packages import require
 from devtools.cluster.image_archive import Layer, read_layer_sizes, write_archive
-from devtools.cluster.needs import GIB, require_disk, require_root
 from devtools.cluster.pip_settings import read_pip_settings
-from devtools.cluster.progress import OWN_MOUNTS, Progress, run_reported
+from devtools.machine.cache import compute_size, find_cache_folder, forget_older, hold_lock, make_once
+from devtools.machine.debian_packages import require
+from devtools.machine.needs import GIB, require_disk, require_root
+from devtools.machine.progress import OWN_MOUNTS, Progress, run_reported
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MOST_ADDED_BYTES = 136_000_000

@@ -3,9 +3,9 @@
 import sys
 
 from devtools.cluster.control_groups import MOUNT, find_missing_controllers
-from devtools.cluster.debian_packages import require
-from devtools.cluster.needs import UnmetNeedError, require_root
-from devtools.cluster.progress import Progress
+from devtools.machine.debian_packages import require
+from devtools.machine.needs import UnmetNeedError, require_root
+from devtools.machine.progress import Progress
 
 PACKAGES = ("containerd", "runc", "containernetworking-plugins", "iptables", "conntrack", "iproute2", "util-linux")
 

@@ -93,7 +93,7 @@ class Api:
         """Make one request.
 
         Raises:
-            OSError: when it is not answered, or not with success; the connection is made anew the next time.
+            OSError: when it is not answered, or not with success; the connection is made again the next time.
         """
         try:
             headers = {"Content-Type": "application/json"}

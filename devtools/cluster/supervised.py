@@ -88,7 +88,7 @@ class Parts:
         reap(self._read(name).wrapper)
 
     def is_alive(self, name: str) -> bool:
-        """Tell whether a part runs."""
+        """Return whether a part runs."""
         return self._read(name).process.is_alive
 
     def list_names(self) -> list[str]:

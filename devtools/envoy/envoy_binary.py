@@ -10,7 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from devtools.cluster.cache import compute_key, find_cache_folder, make_once
+from devtools.machine.cache import compute_key, find_cache_folder, make_once
 from devtools.strictness import skip_or_fail
 
 PINS = Path(__file__).parent / "pins" / "envoy.txt"

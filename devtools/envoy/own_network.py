@@ -18,8 +18,8 @@ from ipaddress import ip_network
 from itertools import cycle
 from typing import TypeVar
 
-from devtools.cluster.debian_packages import require
-from devtools.cluster.needs import UnmetNeedError, require_root
+from devtools.machine.debian_packages import require
+from devtools.machine.needs import UnmetNeedError, require_root
 
 NODE_ADDRESS = "10.9.0.1"
 POD_NETWORK = "10.8.0.0/16"

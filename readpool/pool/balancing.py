@@ -65,7 +65,7 @@ class LoadBalancing(Part):
     enabled: bool = False
     """Weigh replicas by freshness. If false, all ready replicas that respond get equal weight."""
     fresh_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 100
-    """Weight of a fresh replica: one within lagThreshold of the network's newest ledger."""
+    """Weight of a fresh replica: one fewer than lagThreshold ledgers behind the network's newest ledger."""
     lagging_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 10
     """Weight of a lagging replica while fewer than targetReplicas replicas are fresh; otherwise it gets no traffic. 0
     removes it as soon as one replica is fresh."""

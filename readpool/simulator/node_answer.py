@@ -75,6 +75,6 @@ def _tell_heard(state: NodeState, network: Network, persona: Persona, now: float
 
 
 def _build_node_id(persona: Persona, starts: int) -> str:
-    """Build the start of a node's key, which a watcher makes anew at each start."""
+    """Build the start of a node's key, which a watcher makes again at each start."""
     digest = hashlib.sha256(f"{persona.seed}/{starts}".encode()).digest()
     return "G" + "ABCD"[digest[0] % 4] + b32encode(digest[1:6]).decode()[:3]

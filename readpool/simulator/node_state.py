@@ -16,7 +16,7 @@ class NodeSettings:
         bucket_seconds: how long a new node downloads and applies buckets.
         download_seconds: how long it downloads an archive's state, and again ledger files.
         replays_all: CATCHUP_COMPLETE: a new node applies all ledgers instead of buckets.
-        backlog_ratio: seconds it lags at the network's pace after a stop, for each second stopped (seen: 0.5 to 1.1).
+        backlog_ratio: seconds it lags at the network's pace after a stop, for every second stopped (seen: 0.5 to 1.1).
     """
 
     apply_pace: float = 10.0

@@ -118,13 +118,11 @@ def decide(
     )
     facts = replace(facts, unready=settings.unready)
     missing = find_hold_reason(facts, is_first=not memory.has_decided)
-    why = settings.hold_reason or missing
-    if why is not None:
+    if (why := settings.hold_reason or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
         since = now if lost_now else memory.grounded_since
         decision = Decision(None, why.reason, why.message, catching_up=facts.catching_up)
-        flapping = replace(memory.flapping, at=now)
-        return decision, replace(memory, grounded_since=since, flapping=flapping, warm_ups=warm_ups, is_undecided=True)
+        return decision, _hold(replace(memory, grounded_since=since, warm_ups=warm_ups), now)
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
@@ -137,23 +135,36 @@ def decide(
     overload = watch_overload(memory.overload, judged, now)
     release = settings.release(warm_up_seconds, fears_overload=not replicas_for_load and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
-    is_enough = facts.unknown == 0 and facts.fresh >= settings.bounds.target
-    may_release = is_enough and facts.tells_lag and not is_load_lost
+    may_release = _is_enough(facts, settings.bounds) and not is_load_lost
     decision, surplus = _size_pool(
         facts, flapping, replicas_for_load, memory.surplus, settings, release, now, may_release
     )
     if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
-        message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
-        decision = replace(decision, reason=REQUESTS_UNKNOWN, message=message)
-    if (
-        surplus.last_desired is not None
-        and surplus.last_desired <= settings.bounds.target
-        and not facts.degraded
-        and not flapping.unhealthy
-    ):
+        decision = _blame_unknown_requests(decision)
+    if _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
+
+
+def _hold(memory: PolicyMemory, now: float) -> PolicyMemory:
+    """Remember that nothing was decided, so that no time without a decision counts as calm."""
+    return replace(memory, flapping=replace(memory.flapping, at=now), is_undecided=True)
+
+
+def _is_enough(facts: Facts, bounds: Bounds) -> bool:
+    """Return whether all replicas are known, the target is fresh, and lag can be told."""
+    return facts.unknown == 0 and facts.fresh >= bounds.target and facts.tells_lag
+
+
+def _blame_unknown_requests(decision: Decision) -> Decision:
+    message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
+    return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
+
+
+def _is_calm_at_target(desired: int | None, bounds: Bounds, facts: Facts, flapping: Flapping) -> bool:
+    """Return whether the target is enough again: no more was desired last, and no replica is unhealthy."""
+    return desired is not None and desired <= bounds.target and not facts.degraded and not flapping.unhealthy
 
 
 def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now: float) -> PolicyMemory:

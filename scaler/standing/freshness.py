@@ -35,10 +35,8 @@ def advance(
     and unreachable.
     """
     if isinstance(outcome, PollFailure):
-        if outcome.reason == RATE_LIMITED:
-            return replace(
-                standing, detail=outcome.message
-            )  # it was not observed, which scaler.standing.unseen makes something of
+        if outcome.reason == RATE_LIMITED:  # it was not observed, which scaler.standing.unseen goes by
+            return replace(standing, detail=outcome.message)
         return _note_failure(standing, outcome, thresholds, now)
     outcome = keep_ledger(standing.report, outcome)
     if is_restarted(standing.report, outcome, was_refused=standing.was_refused):
@@ -56,12 +54,10 @@ def advance(
         is_current = _is_current(standing, outcome, lag, tip, thresholds)
         new_class, contradicting = _classify(standing, outcome, thresholds, is_current=is_current)
     moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
-    closed = standing.report is None or outcome.ledger != standing.report.ledger
     gain = _follow_gain(standing, lag, now)
     is_fresh = new_class is ReplicaClass.FRESH
+    is_surely_fresh = is_fresh and not contradicting
     became = standing.became_fresh_after
-    if is_fresh and became is None and not contradicting:
-        became = now - standing.first_seen
     return replace(
         standing,
         replica_class=new_class,
@@ -76,15 +72,19 @@ def advance(
         was_refused=False,
         contradicting_polls=contradicting,
         detail=foreign or ("" if outcome.catch_up is None else outcome.catch_up.text),
-        became_fresh_after=became,
+        became_fresh_after=now - standing.first_seen if became is None and is_surely_fresh else became,
         gain=gain,
         advanced_at=now if moved else standing.advanced_at,
         degraded_since=_follow_degraded(standing, new_class, contradicting, now),
-        fresh_at=now if is_fresh and not contradicting else standing.fresh_at,
+        fresh_at=now if is_surely_fresh else standing.fresh_at,
         began_at_ledger=outcome.ledger if standing.began_at_ledger is None else standing.began_at_ledger,
-        closed_at=now if closed else standing.closed_at,
+        closed_at=standing.closed_at if _has_same_ledger(standing.report, outcome) else now,
         has_advanced=standing.has_advanced or (moved and standing.report is not None),
     )
+
+
+def _has_same_ledger(last: NodeReport | None, report: NodeReport) -> bool:
+    return last is not None and report.ledger == last.ledger
 
 
 def _follow_degraded(standing: ReplicaState, new_class: ReplicaClass, contradicting: int, now: float) -> float | None:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from devtools.cluster.builds import build_all
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "readpool"

@@ -14,8 +14,8 @@ import yaml
 
 from devtools.api.go_modules import fetch_module
 from devtools.cluster.builds import build_all
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.parts import PARTS
+from devtools.machine.needs import UnmetNeedError
 from devtools.monitoring.boards import BOARDS
 from devtools.strictness import skip_or_fail
 from tests.e2e.alert_stories import (

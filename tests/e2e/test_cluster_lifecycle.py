@@ -14,10 +14,10 @@ import pytest
 
 from devtools.cluster.control_groups import MOUNT
 from devtools.cluster.instance import Instance
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.process_identity import ProcessIdentity, identify
 from devtools.cluster.requirements import require_machine
 from devtools.cluster.waiting import wait_for
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(600)

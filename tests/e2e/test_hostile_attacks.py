@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_where_impossible
 from tests.hostile.assault import make_attack
 from tests.hostile.attacks import load_attack, load_attacks

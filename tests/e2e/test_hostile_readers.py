@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.envoy_binary import require_envoy
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from tests.hostile.assault import make_attack
 from tests.hostile.attacks import load_attacks

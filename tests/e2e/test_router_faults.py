@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from controller.gate.gate_listeners import MOST_BODY_BYTES, READ_PATHS
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.eds_router import DELTA, assign, build_router_config
 from devtools.envoy.envoy_binary import require_envoy
 from devtools.envoy.envoy_process import run_envoy
@@ -24,6 +23,7 @@ from devtools.envoy.own_network import NODE_ADDRESS, OwnNetwork, make_network
 from devtools.envoy.replica_process import ReplicaProcess, run_replica_processes
 from devtools.envoy.routed_replicas import Readers, assign_ports, run_told_router
 from devtools.envoy.weighted_backends import Reader, name_addresses, to_port
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from tests.recording_core import run_recording_core
 

@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.machine.needs import UnmetNeedError
 from tests.hostile.assault import make_attack
 from tests.hostile.attack import Attack
 from tests.hostile.attacks import load_attacks

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.cluster.control_groups import MOUNT, is_unified
-from devtools.cluster.needs import UnmetNeedError, require_root
 from devtools.cluster.waiting import wait_for
+from devtools.machine.needs import UnmetNeedError, require_root
 
 _UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 _QUANTITY = re.compile(r"(\d+)(Ki|Mi|Gi)")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from devtools.cluster.evidence import save_evidence
-from devtools.cluster.needs import UnmetNeedError
-from devtools.cluster.progress import CommandError
 from devtools.cluster.provided import ProvidedCluster, provide_cluster
+from devtools.machine.needs import UnmetNeedError
+from devtools.machine.progress import CommandError
 from tests.e2e.cluster.core_network import start_core_network
 from tests.e2e.cluster.pool_router import run_routed_pool
 from tests.e2e.cluster.shared_release import NAMESPACE, install_shared_release

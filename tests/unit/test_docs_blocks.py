@@ -14,7 +14,8 @@ from tests.docs_pages import ROOT, list_manifest_texts
 
 SCHEMA = json.loads((ROOT / "charts" / "readpool" / "values.schema.json").read_text(encoding="utf-8"))
 POOL_FIELDS = frozenset(field.alias or name for name, field in PoolSpec.model_fields.items())
-ELSEWHERE = {"advanced", "triggers", "httpRoute", "groups", "name", "on", "jobs", "runs-on", "steps", "securityContext"}
+ELSEWHERE = {"advanced", "triggers", "httpRoute", "groups", "name", "on", "jobs", "runs-on", "steps"}
+ELSEWHERE |= {"securityContext", "authenticationRef", "metadata"}
 """Parts of what is not ours, or of a pool deeper down."""
 
 

@@ -95,7 +95,7 @@ class _PatientScaling:
         return self.size
 
     def restart(self, now: float) -> None:
-        """Forget what a scaler forgets when it is started anew."""
+        """Forget what a scaler forgets when it is started again."""
         self.scaling.restart(now)
 
 

@@ -39,7 +39,8 @@ Examples:
   readpool report -A
   readpool report -n stellar --pool readers -f readers.zip
   kubectl port-forward -n readpool service/readpool-scaler 9090 &
-  readpool report -A --scaler localhost:9090 --since 6""",
+  readpool report -A --scaler localhost:9090 --since 6 --tls-ca ca.crt --tls-cert tls.crt \\
+      --tls-key tls.key --tls-server-name readpool-scaler.readpool""",
 )
 @click.option(
     "-f",

@@ -55,7 +55,7 @@ class BucketFolder:
         return Path(self.path, f"bucket-{name}.xdr")
 
     def clear(self) -> None:
-        """Remove all but the lock, and begin anew with the folders that a node needs."""
+        """Remove all but the lock, and begin again with the folders that a node needs."""
         for path in Path(self.path).iterdir():
             if path.is_dir():
                 shutil.rmtree(path)

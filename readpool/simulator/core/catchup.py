@@ -42,7 +42,7 @@ class Replica:
 
     Attributes:
         apply: applies a ledger and saves it; blocks.
-        assumed: called once the store has the entries of another ledger, which are to be loaded anew.
+        assumed: called once the store has the entries of another ledger, which are to be loaded again.
         burn: uses so many seconds of CPU time: what replaying costs beside applying.
     """
 

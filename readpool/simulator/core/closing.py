@@ -13,7 +13,7 @@ from readpool.simulator.core.node import Node
 
 
 def leads(node: Node) -> bool:
-    """Tell whether a node closes ledgers by its own word."""
+    """Return whether a node closes ledgers by its own word."""
     settings = node.settings
     return settings.is_validator and is_satisfied(settings.quorum, [settings.account])
 

@@ -122,7 +122,7 @@ def _take_value(option: str, rest: list[str]) -> str:
 
 
 def _is_missing(command: str, arguments: Arguments) -> bool:
-    """Say whether an argument is missing. Raises NotUnderstoodError where there is one too many."""
+    """Return whether an argument is missing. Raises NotUnderstoodError where there is one too many."""
     wanted = 1 if command in ARGUMENTS else 0
     if command == "new-hist":
         return not arguments.positional

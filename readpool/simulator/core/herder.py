@@ -1,6 +1,6 @@
 """What a node does with the slots it hears: whose word counts, which is next, and when it has lost track. Pure.
 
-As recorded: slots are taken one after another while it tracks; 35 s without one, and it starts anew from the oldest
+As recorded: slots are taken one after another while it tracks; 35 s without one, and it starts again from the oldest
 that it heard since.
 """
 
@@ -16,7 +16,7 @@ BRACKET_SLOTS = 100
 
 
 def is_satisfied(quorum: QuorumSet, signers: Collection[str]) -> bool:
-    """Tell whether the accounts `signers` are enough for `quorum`; a threshold of 0 is satisfied by nobody."""
+    """Return whether the accounts `signers` are enough for `quorum`; a threshold of 0 is satisfied by nobody."""
     agreeing = sum(account in signers for account in quorum.validators)
     agreeing += sum(is_satisfied(one, signers) for one in quorum.inner)
     return 0 < quorum.threshold <= agreeing

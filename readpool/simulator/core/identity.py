@@ -1,4 +1,4 @@
-"""The identity of a node that its configuration gives none: drawn anew at each start."""
+"""The identity of a node that its configuration gives none: drawn again at each start."""
 
 import os
 

@@ -64,7 +64,7 @@ def public_key_of(seed: bytes) -> bytes:
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Say whether the signature of 64 bytes is this key's for the message (RFC 8032, 5.1.7)."""
+    """Return whether the signature of 64 bytes is this key's for the message (RFC 8032, 5.1.7)."""
     if len(public_key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
         return False
     window = _window_of(public_key)
@@ -162,7 +162,7 @@ def _window_of(public_key: bytes) -> list[_Point] | None:
 
 
 def _has_small_order(point: _Point) -> bool:
-    """Say whether anybody could sign for such a key, without its seed: libsodium refuses those too."""
+    """Return whether anybody could sign for such a key, without its seed: libsodium refuses those too."""
     x, y, z, _ = _double(_double(_double(point)))
     return x == 0 and (y - z) % _P == 0
 

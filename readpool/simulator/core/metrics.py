@@ -24,7 +24,7 @@ class Metrics:
         self.clear()
 
     def clear(self) -> None:
-        """Begin to count anew, as /clearmetrics does."""
+        """Begin to count again, as /clearmetrics does."""
         self._began = self._now()
         self._counts = {CLOSE: 0, OPERATIONS: 0}
         self._samples: dict[str, deque[float]] = {name: deque(maxlen=KEPT_SAMPLES) for name in self._counts}

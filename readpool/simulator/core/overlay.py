@@ -216,7 +216,7 @@ class Overlay:
         return None
 
     def _is_full(self, peer: Peer) -> bool:
-        """Tell whether there is no place left for a peer; a preferred one always finds one."""
+        """Return whether there is no place left for a peer; a preferred one always finds one."""
         if peer.is_inbound:
             return sum(one.is_inbound for one in self.peers) >= self._settings.max_additional
         is_preferred = any(self._wanted.get(_with_port(name)) is peer for name in self._settings.preferred_peers)

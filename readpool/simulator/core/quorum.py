@@ -66,7 +66,7 @@ def _sort_key(quorum: QuorumSet) -> tuple[list[bytes], int]:
 
 
 def blocks(quorum: QuorumSet, nodes: AbstractSet[str]) -> bool:
-    """Say whether every quorum has one of these nodes in it, so that nothing is decided without them."""
+    """Return whether every quorum has one of these nodes in it, so that nothing is decided without them."""
     if not quorum.threshold:
         return False
     left = len(quorum.validators) + len(quorum.inner) - quorum.threshold + 1

@@ -47,7 +47,7 @@ class Snapshots:
         _merge(ledgers[0].changes, oldest)
 
     def reset(self, num: int, entries: dict[bytes, bytes]) -> None:
-        """Begin anew at another ledger."""
+        """Begin again at another ledger."""
         self._state = _State(entries, (_Ledger(num, {}),))
 
     def get(self, key: bytes) -> bytes | None:

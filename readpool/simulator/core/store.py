@@ -231,7 +231,7 @@ class Store:
 
 
 def _is_whole(ledger: ClosedLedger) -> bool:
-    """Tell whether its transactions are known; of a ledger that buckets were taken of only the header is."""
+    """Return whether its transactions are known; of a ledger that buckets were taken of only the header is."""
     return hash_transactions(ledger.transactions) == ledger.header.transactions_hash
 
 

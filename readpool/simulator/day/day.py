@@ -23,14 +23,14 @@ Weigh = Callable[[Mapping[str, Sight], Mapping[str, int]], dict[str, int]]
 
 _START_LEDGER = 100_000
 _SYNC_STEPS = 3
-"""The HPA looks each 15 s."""
+"""The HPA looks every 15 s."""
 _WEIGH_STEPS = 6
-"""Numbers reach the weights each 30 s (updateIntervalSeconds), a change of class at once."""
+"""Numbers reach the weights every 30 s (updateIntervalSeconds), a change of class at once."""
 _HALTED_SECONDS = 60.0
 _RESET_LEDGERS = 50_000
-"""So far is a replica off the network that has begun anew: it never gets there with what it has."""
+"""So far is a replica off the network that has begun again: it never gets there with what it has."""
 _SHORT_DOWNLOAD_SECONDS = 180.0
-"""A network that has just begun anew has little to download."""
+"""A network that has just begun again has little to download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class View:
         is_halted: it has not for a minute.
         reads: reads/s that each known replica serves; None while one of the gates does not tell.
         lag_threshold: ledgers.
-        reset_at: when the network was last seen to begin anew; None where it was not.
+        reset_at: when the network was last seen to begin again; None where it was not.
         shares_database: all replicas read one database that somebody has to fill.
     """
 
@@ -69,7 +69,7 @@ class Scaling(Protocol):
         """Return how many replicas there are to be."""
 
     def restart(self, now: float) -> None:
-        """Forget what a scaler forgets when it is started anew."""
+        """Forget what a scaler forgets when it is started again."""
 
 
 class PoolDay:
@@ -172,7 +172,7 @@ class PoolDay:
             self._scaling.restart(now)
 
     def _reset(self, now: float) -> None:
-        """Let the network begin anew: who is there follows the old one, until its volume is emptied."""
+        """Let the network begin again: who is there follows the old one, until its volume is emptied."""
         odd = self._day.odd
         if odd.reset_at is None or now < odd.reset_at:
             return

@@ -20,7 +20,7 @@ class Leaving:
         return bool(self._replicas)
 
     def has(self, name: str) -> bool:
-        """Tell whether the replica of this name is one that leaves."""
+        """Return whether the replica of this name is one that leaves."""
         return name in self._replicas
 
     def let_go(self, replica: ModelReplica, now: float) -> None:

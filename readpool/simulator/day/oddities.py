@@ -37,7 +37,7 @@ class Span:
     end: float
 
     def holds(self, now: float) -> bool:
-        """Tell whether it does."""
+        """Return whether it does."""
         return self.start <= now < self.end
 
 
@@ -49,7 +49,7 @@ class Oddities:
         odd_newcomers: newcomers may be late, never answer or loop.
         leaving_seconds: how long a replica that is let go is still in DNS; it falls silent before.
         silent_gates: when one gate does not answer, so that the request rate is not known.
-        reset_at: when the network begins anew, if it does; None on most days.
+        reset_at: when the network begins again, if it does; None on most days.
         wipe_seconds: between two replicas whose volumes are emptied after a reset, the lowest ordinal first.
         database_stops: when nobody fills the one database that all replicas read: newcomers are no fresher.
     """

@@ -104,7 +104,7 @@ class ModelReplica:
             self.downloaded_at = self.resumes_at = self.answers_at + download_seconds
 
     def lose(self, now: float, download_seconds: float) -> None:
-        """Lose all that it has, and begin anew."""
+        """Lose all that it has, and begin again."""
         self.restarts += 1
         self.recover()
         self.ledger, self.answers_at = 0.0, now + LOOP_AWAY_SECONDS

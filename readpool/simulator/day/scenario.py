@@ -54,7 +54,7 @@ class Day:
         traffic: reads/s at each step.
         faults: by time.
         halts: when the network closes no ledgers.
-        scaler_restarts: when the scaler is started anew and has forgotten what it saw.
+        scaler_restarts: when the scaler is started again and has forgotten what it saw.
         blind_spells: when the scaler reaches no replica.
         odd: what seldom happens, and did on this day.
         stale_lag: ledgers behind from which a read counts as stale; 0 for the lag threshold.

@@ -12,7 +12,7 @@ import uvloop
 from devtools.api.api_server import ApiServer, Programs, find_programs, run_api_server
 from devtools.api.controller_stage import ControllerStage, set_stage
 from devtools.api.definition import install_crd
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 
 _NUMBERS = itertools.count(1)

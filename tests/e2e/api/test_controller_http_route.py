@@ -14,7 +14,7 @@ from controller.resources.http_route import build_http_route
 from devtools.api.controller_stage import USER, ControllerStage
 from devtools.api.gateway_definitions import read_definition, read_http_route_definition
 from devtools.api.running_pool import FRESH, has_replicas
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, POOL, SERVICE, Kind
 from readpool.pool.spec import parse_pool

@@ -14,8 +14,8 @@ from controller.observed.plan_settings import Grants
 from controller.plan.plan import Plan, plan_pool
 from devtools.api.api_server import ApiServer
 from devtools.api.gateway_definitions import read_http_route_definition
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.waiting import wait_for
+from devtools.machine.needs import UnmetNeedError
 from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import (

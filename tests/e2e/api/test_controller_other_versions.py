@@ -9,7 +9,7 @@ import yaml
 from devtools.api.controller_stage import ControllerStage
 from devtools.api.gateway_definitions import find_definitions
 from devtools.api.go_modules import fetch_module
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from readpool.kubernetes.kinds import HTTP_ROUTE, SCALED_OBJECT, Kind
 from tests.e2e.api.open_definitions import remove

@@ -10,10 +10,10 @@ import pytest_asyncio
 
 from controller.gate.gate import READ_PORT
 from devtools.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.envoy_binary import EnvoyMissingError
 from devtools.envoy.gate_process import build_request, read_answer, read_status
 from devtools.envoy.weighted_backends import Connect
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly_forms, write_deadly_streams
 from tests.judged_requests import find_deadly

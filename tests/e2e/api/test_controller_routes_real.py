@@ -23,8 +23,8 @@ from devtools.api.routes_measures import (
     read_eagerly,
 )
 from devtools.api.routes_stage import RoutesStage, Way, set_routes_stage
-from devtools.cluster.needs import UnmetNeedError
 from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 
 pytestmark = pytest.mark.timeout(300)

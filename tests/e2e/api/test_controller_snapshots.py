@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from controller.resources.claims import read_size
 from devtools.api.controller_stage import USER, ControllerStage
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import EVENT, POD, POOL, PVC, STATEFUL_SET, VOLUME_SNAPSHOT, Manifest

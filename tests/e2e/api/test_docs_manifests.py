@@ -14,8 +14,8 @@ from devtools.api.api_server import Programs, run_api_server
 from devtools.api.gateway_definitions import find_definitions
 from devtools.api.go_modules import fetch_module
 from devtools.cluster.access import Access, KubectlError
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.waiting import wait_for
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from readpool.pool.crd import render_crd
 from tests.docs_pages import ROOT, list_manifest_texts

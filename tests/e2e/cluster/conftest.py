@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from devtools.cluster.evidence import save_evidence
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.provided import ProvidedCluster, provide_cluster
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from tests.e2e.cluster import shared_release
 from tests.e2e.cluster.core_network import CoreNetwork, start_core_network

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from devtools.api.gateway_definitions import read_http_route_definition
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.provided import ProvidedCluster
+from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail, skip_where_impossible
 from tests.e2e.cluster.controller_role import Right, list_asked, list_granted
 from tests.e2e.cluster.core_network import CoreNetwork

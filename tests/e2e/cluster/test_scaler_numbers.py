@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from devtools.cluster.cache import find_cache_folder
 from devtools.cluster.debian_base import build_base
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.readpool_image import compute_added_bytes
 from devtools.cluster.waiting import wait_for
+from devtools.machine.cache import find_cache_folder
 from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.own_release import OwnRelease
 

@@ -120,13 +120,11 @@ def count_controllers_losses(release: OwnRelease) -> int:
 
 
 @pytest.mark.timeout(600, func_only=True)
-def test_with_the_defaults_keda_and_the_controller_speak_mutual_tls_and_certificates_rotate_under_them(
-    cluster: ProvidedCluster, namespace: str
-) -> None:
+def test_with_the_defaults_keda_and_the_controller_speak_mutual_tls(cluster: ProvidedCluster, namespace: str) -> None:
     access = cluster.access
     restrict(access, namespace)
     release = install(cluster, namespace)
-    ours, keda = f"{namespace}.readpool-scaler", read_issued(access, f"{namespace}.readpool-scaler", "keda")
+    keda = read_issued(access, f"{namespace}.readpool-scaler", "keda")
     data = read_secret(access, "readpool-scaler-tls", namespace)
 
     # KEDA scales, and what shows no certificate, or another's, is turned down.
@@ -145,14 +143,23 @@ def test_with_the_defaults_keda_and_the_controller_speak_mutual_tls_and_certific
     where = (namespace, controller["metadata"]["name"], "controller")
     wait_for("the controller to hear", lambda: "connected to the scaler" in access.logs(*where), HEARD_SECONDS)
     assert "All 2 scalers" in run_helm_test(access, namespace)
-    said = access.exec(namespace, release.pods()[0], "readpool", "top", "--once")
+    said = access.exec(namespace, release.pods()[0], "readpool", "top", "--once", "-o", "name")
     assert "light" in said
 
     # An upgrade leaves what the program has put into the Secrets.
     install(cluster, namespace)
     assert read_secret(access, "readpool-scaler-tls", namespace) == data
 
-    # Certificates come and go, under KEDA's questions and the controller's streams.
+
+@pytest.mark.full
+@pytest.mark.timeout(600, func_only=True)
+def test_certificates_rotate_under_keda_and_the_controller(cluster: ProvidedCluster, namespace: str) -> None:
+    access = cluster.access
+    release = install(cluster, namespace)
+    ours, keda = f"{namespace}.readpool-scaler", read_issued(access, f"{namespace}.readpool-scaler", "keda")
+    data = read_secret(access, "readpool-scaler-tls", namespace)
+    view = scale_light_fleet(cluster, release)
+    view.wait_until_ready()
     losses, errors = count_controllers_losses(release), count_errors(release)
     renewed = [("readpool-scaler-tls", namespace), ("readpool-controller-client-tls", namespace), (ours, "keda")]
     with ask_throughout(view) as record:

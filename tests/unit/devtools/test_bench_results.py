@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import BENCHMARKS, RESULTS, main, merge_results
-from devtools.cluster.needs import UnmetNeedError
+from devtools.machine.needs import UnmetNeedError
 
 PROMISED = {
     "polls_per_cpu_second",

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from devtools.cluster.builds import build_parts, find_outputs
-from devtools.cluster.needs import UnmetNeedError, parse_go_version, require_disk, require_go
 from devtools.cluster.parts import (
     PARTS,
     PINS,
@@ -16,7 +15,8 @@ from devtools.cluster.parts import (
     read_go_version,
     read_version,
 )
-from devtools.cluster.progress import CommandError
+from devtools.machine.needs import UnmetNeedError, parse_go_version, require_disk, require_go
+from devtools.machine.progress import CommandError
 from devtools.strictness import skip_where_impossible
 
 

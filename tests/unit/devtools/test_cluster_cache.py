@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devtools.cluster.cache import compute_key, find_cache_folder, forget_older, make_once
-from devtools.cluster.progress import CommandError, run_reported
+from devtools.machine.cache import compute_key, find_cache_folder, forget_older, make_once
+from devtools.machine.progress import CommandError, run_reported
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import pytest
 from devtools.cluster.binary_images import BINARY_IMAGES, build_binary_image, build_core_image, name_image
 from devtools.cluster.build_context import BUILD_FILES, compute_context_key, copy_context, is_sent, list_context
 from devtools.cluster.builds import Binaries
-from devtools.cluster.debian_packages import find_missing, require
 from devtools.cluster.image_archive import Layer, read_layer, read_layer_sizes, write_archive, write_layer
 from devtools.cluster.keda_manifests import name_images
-from devtools.cluster.needs import UnmetNeedError
 from devtools.cluster.parts import PARTS, read_version
 from devtools.cluster.pip_settings import parse_pip_settings
 from devtools.cluster.readpool_image import CHECKOUT, compute_added_bytes
+from devtools.machine.debian_packages import find_missing, require
+from devtools.machine.needs import UnmetNeedError
 
 IGNORED = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 

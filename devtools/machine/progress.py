@@ -1,6 +1,6 @@
-"""Long commands that say how they get on: a line when one starts, one each 15 s, one when it ends.
+"""Long commands that report progress: a line when one starts, one every 15 s, one when it ends.
 
-Whoever builds or installs something for the cluster runs its programs through `run_reported`.
+What builds or installs something for the cluster runs its programs through `run_reported`.
 """
 
 import os

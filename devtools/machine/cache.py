@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from devtools.cluster.progress import Progress
+from devtools.machine.progress import Progress
 
 KEY_DIGITS = 16
 

@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from devtools.cluster.needs import UnmetNeedError
-from devtools.cluster.progress import Progress, run_reported
+from devtools.machine.needs import UnmetNeedError
+from devtools.machine.progress import Progress, run_reported
 
 # Where a package's program is not called as the package is.
 PROGRAMS = {
