@@ -115,7 +115,7 @@ def serves_with(release: OwnRelease, pod: str, data: dict[str, bytes], client: P
 def count_controllers_losses(release: OwnRelease) -> int:
     (pod,) = release.access.list("pods", release.namespace, "app.kubernetes.io/component=controller")
     return release.access.logs(release.namespace, pod["metadata"]["name"], "controller").count(
-        "cannot connect to the scaler"
+        "cannotConnectToScaler"
     )
 
 
@@ -141,7 +141,7 @@ def test_with_the_defaults_keda_and_the_controller_speak_mutual_tls(cluster: Pro
     # The controller hears the scaler, and so do `helm test` and the commands in a scaler's pod.
     (controller,) = access.list("pods", namespace, "app.kubernetes.io/component=controller")
     where = (namespace, controller["metadata"]["name"], "controller")
-    wait_for("the controller to hear", lambda: "connected to the scaler" in access.logs(*where), HEARD_SECONDS)
+    wait_for("the controller to hear", lambda: "scalerConnected" in access.logs(*where), HEARD_SECONDS)
     assert "All 2 scalers" in run_helm_test(access, namespace)
     said = access.exec(namespace, release.pods()[0], "readpool", "top", "--once", "-o", "name")
     assert "light" in said
