@@ -45,9 +45,10 @@ demo: setup ## Watch a simulated fleet fall behind, grow, recover and shrink, in
 recording: setup ## Record the demo for README into docs/images/demo.svg, in 70 s
 	$(PY) -m devtools.demo_recording
 
+# A third of it is waiting, so one more at a time than there are processors.
 test: setup ## Run the unit and component tests: about four minutes on two cores
 	@mkdir -p artifacts
-	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal -o faulthandler_timeout=180 \
+	$(PYTEST) tests/unit tests/component -n $$(($(JOBS) + 1)) --dist worksteal -o faulthandler_timeout=180 \
 		--junitxml=artifacts/test.xml $(ARGS)
 
 e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a browser, the demo, then a real cluster with KEDA
