@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from devtools.release.versions import to_chart_version
 from readpool import __version__
 from tests.e2e.rendered_chart import CHART, KUBERNETES, Helm, Object, RefusedError, args_of, find, list_pods, pod_of
 
@@ -68,7 +69,7 @@ def test_the_linter_finds_nothing(helm: Helm) -> None:
 
 def test_its_version_is_that_of_the_package() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert chart["version"] == chart["appVersion"] == __version__
+    assert (chart["version"], chart["appVersion"]) == (to_chart_version(__version__), __version__)
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
@@ -141,7 +142,7 @@ def test_every_object_carries_the_usual_labels_and_the_namespace(helm: Helm, set
             "app.kubernetes.io/part-of": "readpool",
             "app.kubernetes.io/managed-by": "Helm",
             "app.kubernetes.io/version": __version__,
-            "helm.sh/chart": f"readpool-{__version__}",
+            "helm.sh/chart": f"readpool-{to_chart_version(__version__)}",
         }.items() <= thing["metadata"]["labels"].items()
 
 
