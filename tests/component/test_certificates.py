@@ -199,7 +199,9 @@ async def test_a_secret_that_is_gone_holds_up_no_other_and_is_said_once(stage: S
         assert not await stage.keep()
     assert stage.read(SCALER.secret)
     warnings = [entry for entry in logs if entry["log_level"] == "warning"]
-    assert [(entry["secret"], "helm upgrade" in entry["message"]) for entry in warnings] == [("keda/readpool.scaler", True)]
+    assert [(entry["secret"], "helm upgrade" in entry["message"]) for entry in warnings] == [
+        ("keda/readpool.scaler", True)
+    ]
     assert "readpool_certificates_failing 1.0" in await scrape(stage)
     stage.put(KEDA.secret)
     assert await stage.keep()
