@@ -245,7 +245,8 @@ def _to_stuck(observed: ObservedPool, replica: Replica, going: set[str], *, may_
         lag_ledgers=view.lag_ledgers if view is not None else None,
         is_gaining=view is not None and view.seconds_to_fresh is not None,
         is_silent=not replica.is_ready and has_run and may_be_silent,
-        is_held=(trouble is not None and not trouble.is_crash) or (view is not None and view.is_core_too_old),
+        is_held=trouble is not None and not trouble.is_crash,
+        is_too_old=view is not None and view.is_core_too_old,
         is_terminating=replica.is_terminating or _claim(observed, replica) in going,
     )
 

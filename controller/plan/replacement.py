@@ -18,7 +18,8 @@ class StuckReplica:
         since: Unix seconds since when it has been of its class.
         is_gaining: at its present rate it becomes fresh some time.
         is_silent: the kubelet has no answer of it either, and what it runs is nothing new.
-        is_held: it is of no use for a reason that no volume mends: no node has room for it, or its Core is too old.
+        is_held: it does not start for a reason that a new volume does not change: no node has room for it.
+        is_too_old: its Core is too old for the network, and would be with a new volume.
         is_terminating: its pod or its claim is going.
     """
 
@@ -29,6 +30,7 @@ class StuckReplica:
     is_gaining: bool = False
     is_silent: bool = False
     is_held: bool = False
+    is_too_old: bool = False
     is_terminating: bool = False
 
 
@@ -50,11 +52,11 @@ def choose_replacement(replicas: Iterable[StuckReplica], wanted: int, after_seco
 
 
 def _is_stuck(one: StuckReplica) -> bool:
-    if one.is_held:
+    if one.is_too_old:
         return False
     lags = one.replica_class is ReplicaClass.LAGGING and not one.is_gaining
-    return lags or (one.replica_class is ReplicaClass.UNREACHABLE and one.is_silent)
+    return lags or (one.replica_class is ReplicaClass.UNREACHABLE and one.is_silent and not one.is_held)
 
 
 def _is_on_the_way(one: StuckReplica) -> bool:
-    return one.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN) and not one.is_held
+    return one.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN) and not (one.is_held or one.is_too_old)

@@ -124,13 +124,13 @@ def _compute_fresh(facts: PoolFacts) -> DesiredCondition:
         return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
         return DesiredCondition("Fresh", ConditionStatus.TRUE, reasons.ENOUGH_FRESH, counted)
+    if may_be_fresh(facts):
+        message = f"{counted}; {facts.unknown} not observed yet"
+        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
     if facts.core_too_old:
         return DesiredCondition(
             "Fresh", ConditionStatus.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}"
         )
-    if may_be_fresh(facts):
-        message = f"{counted}; {facts.unknown} not observed yet"
-        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
     return DesiredCondition(
         "Fresh", ConditionStatus.FALSE, reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH, counted
     )

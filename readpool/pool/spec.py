@@ -240,7 +240,7 @@ def list_problems(manifest: Mapping[str, Any]) -> list[PoolError]:
         problems.append(error)
     spec = manifest.get("spec")
     if spec is None:
-        return [*problems, PoolError("spec", None, "has to be given")]
+        return [*problems, PoolError("spec", None, "is required")]
     try:
         PoolSpec.model_validate_json(json.dumps(spec), strict=True)
     except ValidationError as error:

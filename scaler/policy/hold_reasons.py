@@ -63,8 +63,11 @@ def _check_observed(facts: Facts, is_first: bool) -> HoldReason | None:
 
 
 def _check_core(facts: Facts, _is_first: bool) -> HoldReason | None:
-    if facts.fresh or not facts.too_old:
-        return None
+    others = facts.current - facts.too_old - facts.unreachable - facts.unknown
+    if facts.fresh or not facts.too_old or others > 0:
+        return None  # the others are decided on
+    if facts.unreachable == facts.current > facts.too_old:
+        return None  # that is not why all of them are silent
     verb = "runs" if facts.too_old == 1 else "run"
     return HoldReason(
         CORE_TOO_OLD,

@@ -129,7 +129,7 @@ def gather_facts(
         unknown=classes.count(ReplicaClass.UNKNOWN),
         degraded=sum(map(_is_ailing, own.values())),
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
-        catching_up=sum(one.is_underway for one in own.values()),
+        catching_up=sum(one.is_underway and one.needs_protocol is None for one in own.values()),
         unhealthy=tuple(unhealthy),
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,

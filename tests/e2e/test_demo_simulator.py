@@ -38,7 +38,7 @@ def test_whoever_ends_it_leaves_no_process_behind_and_still_gets_a_report(
         assert demo.wait(20) == 130
     assert len(children) == 1, "the scaler"
     assert not any(child.is_running() for child in children)
-    assert json.loads(path.read_text())["verdict"] == {"ok": False, "why": "It was interrupted."}
+    assert json.loads(path.read_text())["verdict"] == {"ok": False, "why": "Interrupted."}
 
 
 def test_a_scaler_that_dies_ends_the_demo_with_the_reason(tmp_path: Path) -> None:

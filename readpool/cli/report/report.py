@@ -110,7 +110,7 @@ def report(  # noqa: PLR0913 - one argument an option, as click passes them
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     path = path or Path(f"readpool-report-{stamp}.tar.gz")
     if not path.name.endswith(SUFFIXES):
-        raise click.UsageError(f"--file {path} has to end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}.")
+        raise click.UsageError(f"--file {path} must end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}.")
     if path.exists():
         raise click.UsageError(f"--file {path} exists already.")
     endpoint = build_endpoint(scaler, **tls) if scaler else None

@@ -114,6 +114,7 @@ class PoolDay:
                 if step % _SYNC_STEPS == 0:
                     self._sync(demand, now)
                 continue
+            self._calm = NO_CALM
             if not _holds(day.halts, now):
                 self._tip += 1
                 self._moved_at = now
@@ -132,12 +133,10 @@ class PoolDay:
 
     def _find_calm(self, now: float) -> Calm:
         """Find for how long nothing can happen."""
-        faults, restarts = self._faults, self._restarts
-        moments = (*(one.at for one in faults[-1:]), *restarts[-1:])
         if self._leaving.is_any or self._is_reset:
             return NO_CALM
-        if self._day.odd.reset_at is not None:
-            moments = (*moments, self._day.odd.reset_at)
+        reset_at = self._day.odd.reset_at
+        moments = (*(one.at for one in self._faults[-1:]), *self._restarts[-1:], inf if reset_at is None else reset_at)
         due = find_due(now, self._spans, moments)
         return find_calm(self._replicas, self._sights, self._weights, self._tip, due) if due > now else NO_CALM
 

@@ -102,4 +102,4 @@ async def test_an_archive_is_never_written_over_another(stage: ControllerStage, 
     assert path.read_text() == "mine"
     code, _, err = await run(stage, "-f", str(tmp_path / "report.rar"))
     assert code == 2
-    assert "has to end with .tar.gz, .tgz or .zip." in err
+    assert "must end with .tar.gz, .tgz or .zip." in err

@@ -114,9 +114,7 @@ def serves_with(release: OwnRelease, pod: str, data: dict[str, bytes], client: P
 
 def count_controllers_losses(release: OwnRelease) -> int:
     (pod,) = release.access.list("pods", release.namespace, "app.kubernetes.io/component=controller")
-    return release.access.logs(release.namespace, pod["metadata"]["name"], "controller").count(
-        "cannotConnectToScaler"
-    )
+    return release.access.logs(release.namespace, pod["metadata"]["name"], "controller").count("cannotConnectToScaler")
 
 
 @pytest.mark.timeout(600, func_only=True)

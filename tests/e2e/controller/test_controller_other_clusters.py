@@ -217,7 +217,7 @@ async def test_pools_whose_names_meet_never_send_readers_to_each_others_replicas
         assert first not in taken
         assert taken
         assert all(
-            "cannot be in one namespace" in cluster.read_conditions(name)["Stalled"]["message"] for name in taken
+            "must be in a different namespace" in cluster.read_conditions(name)["Stalled"]["message"] for name in taken
         )
         assert cluster.is_served_by_the_fresh(first)
 

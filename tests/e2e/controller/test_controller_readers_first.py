@@ -131,7 +131,7 @@ async def test_a_spec_that_cannot_be_read_keeps_its_readers_at_living_replicas(
     cluster.classes["pool-1"] = "lagging"
     took = await cluster.until(lambda: cluster.is_served_by_the_fresh("pool"), "readers to follow")
     assert took < 2.0
-    await cluster.until(lambda: "cannot be read" in cluster.read_conditions("pool")["Routing"]["message"], "why")
+    await cluster.until(lambda: "the spec is invalid" in cluster.read_conditions("pool")["Routing"]["message"], "why")
     stalled = cluster.read_conditions("pool")["Stalled"]
     found = cluster.read_pool("pool")
     assert stalled["observedGeneration"] == found["metadata"]["generation"] > found["status"]["observedGeneration"]

@@ -90,6 +90,6 @@ def test_each_replica_that_is_too_old_is_named() -> None:
     fleet = replace(observed.fleet, replicas=tuple(views), network_protocol=30)
     said = explain_old_core(pool.spec, read_replicas(replace(observed, fleet=fleet)), fleet, NETWORKS)
     assert said == (
-        "Stellar Core of pool-1, pool-2 supports Protocol 29 at most, and Testnet is at Protocol 30; the rollout of 30"
-        " mends it"
+        "Stellar Core of pool-1, pool-2 supports Protocol 29 at most, and Testnet is at Protocol 30; resolved when"
+        " the rollout of 30 completes"
     )

@@ -10,8 +10,9 @@ from bench.policy.days import DayResult, compute_figure, live_day
 from bench.policy.rivals import FixedSize
 from bench.policy.verdict import compute_needed_hours, find_worst_seeds, format_table, mix_fixed
 from controller.routing.weights import WeightSettings
-from readpool.cli.backtest.scaling import make_weigh
+from readpool.cli.backtest.scaling import OurScaling, make_weigh
 from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.calm import NO_CALM, Calm
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import Oddities, Span
@@ -19,6 +20,7 @@ from readpool.simulator.day.replica import FULL_SPEED, NETWORK_RATE, ModelReplic
 from readpool.simulator.day.scenario import Day, Fault, FaultKind, draw_day
 from readpool.simulator.day.sight import Sight
 from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEPS_PER_DAY
+from scaler.policy.policy import Bounds, PolicySettings
 
 CONTENDERS = {contender.name: contender for contender in c.list_contenders()}
 
@@ -160,3 +162,26 @@ def test_needed_hours_lie_between_the_two_sizes_that_enclose_the_quality() -> No
     assert compute_needed_hours(sizes, "below", 7.0) == 132
     assert compute_needed_hours(sizes, "below", 20.0) == 120
     assert compute_needed_hours(sizes, "below", 0.5) == 192
+
+
+class EveryStep(PoolDay):
+    """A day that is lived through step by step, even where nothing can happen."""
+
+    def _find_calm(self, now: float) -> Calm:
+        del now
+        return NO_CALM
+
+
+@pytest.mark.parametrize(("usual", "spike"), [(0.9, 1.5), (0.92, 1.4), (0.6, 1.3)])
+def test_steps_in_which_nothing_happens_come_to_what_all_steps_come_to(usual: float, spike: float) -> None:
+    """Spikes of demand between two weighings are no calm, however calm the steps around them are."""
+    day = draw_day(5001)
+    bears = day.target * BORNE_PER_REPLICA
+    traffic = tuple((spike if step % 6 < 3 else usual) * bears for step in range(4000))
+    day = replace(day, traffic=traffic, faults=(), is_cold_start=False)
+
+    def live(kind: type[PoolDay]) -> Measures:
+        scaling = OurScaling(PolicySettings(Bounds(day.minimum, day.target, 20)))
+        return kind(day, scaling, make_weigh(WeightSettings(enough_fresh=day.target))).live()
+
+    assert live(PoolDay) == live(EveryStep)

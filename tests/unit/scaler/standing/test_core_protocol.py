@@ -153,6 +153,26 @@ def test_so_does_one_whose_cores_have_crashed_at_the_upgrade() -> None:
     assert 4 not in desired(shown)
 
 
+def test_one_old_core_is_not_why_all_are_silent() -> None:
+    def lose(script: Script) -> Script:
+        return lambda now: script(now) if now < START + 600 else GONE  # type: ignore[return-value]
+
+    shown = stage(lose(NEW), lose(NEW), lose(OLD_LEFT)).play(900)
+    assert shown[-1].decision.reason == "AllUnreachable"
+
+
+def test_one_old_core_does_not_keep_laggards_from_being_replaced() -> None:
+    lags = with_protocol(STAGE.behind(50), 30, 30)
+
+    def fall(now: float) -> NodeReport:
+        return NEW(now) if now < START + 300 else lags(now)
+
+    shown = stage(fall, fall, fall, OLD_LEFT, NEW).play(900)
+    assert max(size or 0 for size in desired(shown)) > 4
+    alone = stage(fall, fall, fall, OLD_LEFT).play(900)
+    assert CORE_TOO_OLD not in {one.decision.reason for one in alone}
+
+
 def test_a_reference_of_a_newer_core_tells_the_protocol() -> None:
     staged = stage(OLD_LEFT, OLD_LEFT, OLD_LEFT)
     staged.references[Reference(ProbeKind.CORE, "http://other:11626")] = NEW
