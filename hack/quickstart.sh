@@ -5,7 +5,8 @@
 #   hack/quickstart.sh images   its third command alone: build both images and load them into kind
 #
 # On a cluster that has KEDA already, QUICKSTART_CLUSTER=current leaves out the first three. QUICKSTART_CORE_IMAGE names the image
-# of the simulated Core there, and QUICKSTART_VALUES a file of more values of the chart, such as other images. Our tests run it so.
+# of the simulated Core there, and QUICKSTART_VALUES a file of more values of the chart, such as other images, for an installation
+# that it takes over if there is one. Our tests run it so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +36,7 @@ build_images() {
 
 install_readpool() {
     helm upgrade --install readpool charts/readpool --namespace readpool --create-namespace --wait --hide-notes \
-        --values examples/quickstart/values.yaml ${QUICKSTART_VALUES:+--values "$QUICKSTART_VALUES"}
+        --values examples/quickstart/values.yaml ${QUICKSTART_VALUES:+--values "$QUICKSTART_VALUES" --take-ownership --force-conflicts}
 }
 
 # The manifests name the image that the third command loads; on another cluster it has another name.
