@@ -45,9 +45,10 @@ demo: setup ## Watch a simulated fleet fall behind, grow, recover and shrink, in
 recording: setup ## Record the demo for README into docs/images/demo.svg, in 70 s
 	$(PY) -m devtools.demo_recording
 
+# A third of it is waiting, so one more at a time than there are processors.
 test: setup ## Run the unit and component tests: about four minutes on two cores
 	@mkdir -p artifacts
-	$(PYTEST) tests/unit tests/component -n $(JOBS) --dist worksteal -o faulthandler_timeout=180 \
+	$(PYTEST) tests/unit tests/component -n $$(($(JOBS) + 1)) --dist worksteal -o faulthandler_timeout=180 \
 		--junitxml=artifacts/test.xml $(ARGS)
 
 e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a browser, the demo, then a real cluster with KEDA
@@ -183,13 +184,13 @@ docs: $(DOCS_VENV)/.made-from-lock ## Build the documentation site into site/; b
 
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE='$(BASE)') --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)"
 
-image: ## Build the container image with buildah or docker (IMAGE=readpool:latest BASE=python:3.11-slim for another base, TARGET=simulated-core for that one)
-	@if command -v buildah >/dev/null; then \
+image: ## Build the container image with buildah or docker (BUILDER=docker for that one; IMAGE=readpool:latest BASE=python:3.11-slim for another base, TARGET=simulated-core for that one)
+	@if [ '$(or $(BUILDER),buildah)' = buildah ] && command -v buildah >/dev/null; then \
 		set -x; buildah bud $(IMAGE_ARGS) $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
-	elif command -v docker >/dev/null; then \
+	elif [ '$(or $(BUILDER),docker)' = docker ] && command -v docker >/dev/null; then \
 		set -x; docker build $(IMAGE_ARGS) $(if $(TARGET),--target '$(TARGET)') -t '$(IMAGE)' $(ARGS) .; \
 	else \
-		echo 'make image needs buildah or docker; neither is on PATH.' >&2; exit 1; \
+		echo 'make image needs $(or $(BUILDER),buildah or docker), which is not on PATH.' >&2; exit 1; \
 	fi
 
 # A release, part by part into dist/; docs/releasing.md. What is pushed and signed has targets of its own, which need a registry's login.

@@ -28,8 +28,8 @@ wait_for() {
 }
 
 build_images() {
-    make image IMAGE=readpool:quickstart
-    make image IMAGE=simulated-stellar-core:quickstart TARGET=simulated-core
+    make image BUILDER=docker IMAGE=readpool:quickstart
+    make image BUILDER=docker IMAGE=simulated-stellar-core:quickstart TARGET=simulated-core
     kind load docker-image readpool:quickstart simulated-stellar-core:quickstart --name readpool
 }
 

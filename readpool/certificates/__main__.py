@@ -71,7 +71,7 @@ def certificates(
     authority_duration: float,
     **flags: Any,
 ) -> None:
-    """Look after the certificates of an installation: its own authority, and what the programs show each other.
+    """Issue and renew the CA, server and client certificates of an installation.
 
     The Secrets have to be there, empty at first; SECRET is NAME or NAMESPACE/NAME. It needs the verbs get and update on
     Secrets of these names, and create on Events where they are. Runs until SIGTERM.

@@ -16,7 +16,7 @@ COMMANDS = {
     "certificates": (
         "readpool.certificates.__main__",
         "certificates",
-        "Issue and renew the certificates of an installation.",
+        "Issue and renew the CA, server and client certificates of an installation.",
     ),
     "pools": ("readpool.cli.pools.pools", "pools", "List a cluster's pools, with how far behind each replica is."),
     "explain": ("readpool.cli.pools.explain", "explain", "Explain why a pool has its size."),

@@ -63,15 +63,16 @@ class LoadBalancing(Part):
     )
 
     enabled: bool = False
-    """Weigh replicas by freshness. If false, all ready replicas that respond get equal weight."""
+    """Weight replicas by freshness. If false, all ready replicas that respond get equal weight."""
     fresh_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 100
-    """Weight of a fresh replica: one within lagThreshold of the network's newest ledger."""
+    """Weight of a fresh replica: one fewer than lagThreshold ledgers behind the network's newest ledger."""
     lagging_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 10
     """Weight of a lagging replica while fewer than targetReplicas replicas are fresh; otherwise it gets no traffic. 0
     removes it as soon as one replica is fresh."""
     lag_threshold: Annotated[int, Field(ge=1, le=MAX_LAG_THRESHOLD)] = 1000
     """A replica that is at least this many ledgers behind the network's newest ledger is lagging. A ledger closes about
-    every 5 s, so 12 is a minute. Also used for scaling, even if loadBalancing is disabled."""
+    every 5 s, so 12 is a minute and the default 83 minutes. Also used for scaling, even if loadBalancing is
+    disabled."""
     update_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """Minimum seconds between updates of numbers in status and EndpointSlices. A change of class is written at once."""
     mode: RoutingMode = RoutingMode.WEIGHTED

@@ -39,7 +39,7 @@ _COLUMNS = (
         "Fresh",
         "integer",
         ".status.freshReplicas",
-        "Number of replicas within lagThreshold of the network's newest ledger.",
+        "Number of replicas fewer than lagThreshold ledgers behind the network's newest ledger.",
         0,
     ),
     ("Lagging", "integer", ".status.laggingReplicas", "Number of replicas that have fallen behind.", 0),

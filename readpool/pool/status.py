@@ -59,7 +59,7 @@ class ReplicaWeight(Part):
     replica_class: ReplicaClass = ReplicaClass.UNKNOWN
     """Class of the replica: fresh, lagging, catchingUp, unreachable, foreign or unknown."""
     is_fresh: bool = False
-    """Whether it is synced and within lagThreshold of the network's newest ledger."""
+    """Whether it is synced and fewer than lagThreshold ledgers behind the network's newest ledger."""
     ledger_sequence: _Ledger | None = None
     """Its newest ledger; absent until it reports one."""
     lag: _Ledger | None = None
@@ -153,7 +153,7 @@ class PoolStatus(Part):
     ready_replicas: _Count = 0
     """Number of ready replicas."""
     fresh_replicas: _Count = 0
-    """Number of replicas within lagThreshold of the network's newest ledger."""
+    """Number of replicas fewer than lagThreshold ledgers behind the network's newest ledger."""
     lagging_replicas: _Count = 0
     """Number of replicas that were fresh and have fallen behind."""
     desired_replicas: _Count | None = None

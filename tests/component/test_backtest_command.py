@@ -11,7 +11,18 @@ from readpool.cli.__main__ import main
 from readpool.cli.backtest.history import Sample
 from readpool.cli.backtest.history_csv import format_csv
 
-TARGET = ("--pool", "stellar/readers", "--target", "3", "--targets", "3,4", "--lag-thresholds", "12", "--jobs", "1")
+TARGET = (
+    "--pool",
+    "stellar/readers",
+    "--target-replicas",
+    "3",
+    "--targets",
+    "3,4",
+    "--lag-thresholds",
+    "12",
+    "--jobs",
+    "1",
+)
 
 
 @pytest.fixture
@@ -67,14 +78,22 @@ def test_the_history_that_was_read_can_be_kept(history: Path, tmp_path: Path) ->
     [
         ([], 2, "Name one source"),
         (["--csv", "{history}", "--prometheus", "http://localhost:1"], 2, "Name one source"),
-        (["--csv", "{history}"], 2, "--target"),
-        (["--csv", "{history}", "--target", "3", "--targets", "3;4"], 2, "'3;4' must be whole numbers"),
-        (["--csv", "{history}", "--target", "9", "--maximum", "5"], 1, "none may be more than the maximum"),
-        (["--csv", "{bad}", "--target", "3"], 1, "line 2: replicas is 'x'"),
-        (["--csv", sys.executable, "--target", "3"], 1, "codec"),
+        (["--csv", "{history}"], 2, "--target-replicas"),
+        (["--csv", "{history}", "--target-replicas", "3", "--targets", "3;4"], 2, "'3;4' must be whole numbers"),
+        (
+            ["--csv", "{history}", "--target-replicas", "9", "--max-replicas", "5"],
+            1,
+            "none may be more than the maximum",
+        ),
+        (["--csv", "{bad}", "--target-replicas", "3"], 1, "line 2: replicas is 'x'"),
+        (["--csv", sys.executable, "--target-replicas", "3"], 1, "codec"),
         (["--prometheus", "http://127.0.0.1:1"], 1, "127.0.0.1:1/api/v1/query"),
         (["--prometheus", "nonsense"], 1, "nonsense/api/v1/query"),
-        (["--csv", "{history}", "--target", "3", "--targets", ",".join(map(str, range(1, 300)))], 2, "at most 200"),
+        (
+            ["--csv", "{history}", "--target-replicas", "3", "--targets", ",".join(map(str, range(1, 300)))],
+            2,
+            "at most 200",
+        ),
     ],
 )
 def test_what_it_cannot_do_is_said_in_a_sentence(

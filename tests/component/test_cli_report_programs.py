@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from aiohttp import web
+from click.testing import CliRunner
 
+from readpool.cli.__main__ import main
 from readpool.v1 import observer_pb2 as pb
 from tests.component.playing_observer import PlayingObserver, serve
 
@@ -82,7 +85,7 @@ async def report(kubeconfig: Path, path: Path, *arguments: str) -> tuple[dict[st
 async def test_logs_and_metrics_of_the_programs_are_in_it_and_what_the_scaler_sees(tmp_path: Path) -> None:
     snapshot = pb.Snapshot(fleet="stellar/readers", replicas=[pb.Replica(name="readers-0")])
     async with serve_api(tmp_path, may_read_logs=True) as kubeconfig, serve(PlayingObserver([snapshot])) as observer:
-        files, err = await report(kubeconfig, tmp_path / "r.zip", "--since", "0.5", "--scaler", observer.address)
+        files, err = await report(kubeconfig, tmp_path / "r.zip", "--since", "30m", "--scaler", observer.address)
     logs = "programs/system/logs/readpool-scaler-0"
     assert "serving since 1800" in files[f"{logs}/scaler.log"]
     assert "serving before" in files[f"{logs}/scaler.previous.log"]
@@ -108,3 +111,10 @@ async def test_without_hours_there_are_no_logs(tmp_path: Path) -> None:
         files, err = await report(kubeconfig, tmp_path / "r.zip", "--since", "0")
     assert not [name for name in files if "/logs/" in name]
     assert "pods/log" not in err
+
+
+@pytest.mark.parametrize("since", ["soon", "-1", "6d", ""])
+def test_since_is_a_duration_or_a_number_of_hours(since: str) -> None:
+    result = CliRunner().invoke(main, ["report", "--since", since])
+    assert result.exit_code == 2
+    assert f"{since!r} must be a duration such as 6h" in result.output

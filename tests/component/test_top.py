@@ -55,7 +55,7 @@ async def run_top(*arguments: str) -> tuple[int | None, str, str]:
 async def test_once_prints_every_fleet_in_plain_text_and_exits(observer: PlayingObserver) -> None:
     code, out, err = await run_top("--scaler", observer.address, "--once")
     assert (code, err) == (0, "")
-    assert "stellar/core-nodes  tip 1,000, moved 3 s ago  replicas 1, desired 3 (1 to 9, target 3)" in out
+    assert "stellar/core-nodes  tip 1,000, last ledger 3 s ago  replicas 1, desired 3 (1 to 9, target 3)" in out
     assert "All is well." in out
     assert "● fresh" in out
     assert "▼ lagging" in out

@@ -46,7 +46,7 @@ Examples:
   readpool backtest --prometheus http://localhost:9090 --pool stellar/readers --days 30
   readpool backtest --prometheus https://prometheus.example --token-file token \\
       --pool stellar/readers --targets 5,6,7 --page report.html
-  readpool backtest --csv history.csv --pool readers --target 5 --lag-threshold 12
+  readpool backtest --csv history.csv --pool readers --target-replicas 5 --lag-threshold 12
 
 The columns of a CSV file: {COLUMNS}."""
 )
@@ -62,10 +62,20 @@ The columns of a CSV file: {COLUMNS}."""
 @click.option(
     "--step", default=60.0, show_default=True, type=click.FloatRange(15.0, 300.0), help="Seconds between samples."
 )
-@click.option("--target", type=click.IntRange(1, 5000), help="The pool's targetReplicas; needed with --csv.")
-@click.option("--minimum", type=click.IntRange(0, 5000), help="Its minReplicas.  [default: 3, or the target if lower]")
 @click.option(
-    "--maximum", type=click.IntRange(1, 5000), help="Its maxReplicas.  [default: 20, or the target if higher]"
+    "--target-replicas", "target", type=click.IntRange(1, 5000), help="The pool's targetReplicas; needed with --csv."
+)
+@click.option(
+    "--min-replicas",
+    "minimum",
+    type=click.IntRange(0, 5000),
+    help="Its minReplicas.  [default: 3, or the target if lower]",
+)
+@click.option(
+    "--max-replicas",
+    "maximum",
+    type=click.IntRange(1, 5000),
+    help="Its maxReplicas.  [default: 20, or the target if higher]",
 )
 @click.option("--lag-threshold", type=click.IntRange(1, 100_000), help="Its lagThreshold.  [default: 12]")
 @click.option("--targets", metavar="N,N", callback=_parse_numbers, help="Targets to try.")
@@ -125,7 +135,9 @@ def backtest(  # noqa: PLR0913 - a command has as many arguments as options
     if (prometheus is None) == (csv_file is None):
         raise click.UsageError("Name one source: --prometheus URL or --csv FILE.")
     if csv_file is not None and target is None:
-        raise click.UsageError("With --csv, name the pool's own --target (and --minimum, --maximum, --lag-threshold).")
+        raise click.UsageError(
+            "With --csv, name the pool's own --target-replicas (and --min-replicas, --max-replicas, --lag-threshold)."
+        )
     console = Console(stderr=True)
     given = Setting(
         target or 0, minimum if minimum is not None else -1, maximum or 0, lag_threshold or 0
@@ -179,7 +191,8 @@ def _complete(given: Setting, told: Setting | None = None) -> Setting:
     threshold = given.lag_threshold or (told.lag_threshold if told else 12)
     if not minimum <= maximum or target > maximum:
         raise HistoryError(
-            f"--minimum {minimum}, --target {target}, --maximum {maximum}: none may be more than the maximum"
+            f"--min-replicas {minimum}, --target-replicas {target}, --max-replicas {maximum}: "
+            "none may be more than the maximum"
         )
     return Setting(target, minimum, maximum, threshold)
 

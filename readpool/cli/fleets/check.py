@@ -50,6 +50,7 @@ Examples:
     help="Like --each, and fail if HOST has fewer addresses. DNS may learn of a new one some seconds late.",
 )
 @click.option(
+    "-n",
     "--namespace",
     default="readpool",
     show_default=True,

@@ -25,8 +25,7 @@ QUIET_SECONDS = 0.5
     context_settings={"max_content_width": 100},
     epilog="""\b
 Examples:
-  kubectl port-forward -n readpool service/readpool-scaler 9090 &
-  readpool top
+  kubectl exec -it -n readpool deploy/readpool-scaler -- readpool top
   readpool top --namespace stellar --fleet core-nodes
   readpool top --once | grep lagging
   readpool top -o json | jq '.items[] | {name, desiredReplicas, reason}'

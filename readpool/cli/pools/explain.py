@@ -30,7 +30,7 @@ from readpool.v1 import observer_pb2 as pb
 SCALER_SECONDS = 10.0
 MAX_REPLICA_ROWS = 20
 MAX_NAMES = 10
-HINT = "This is from the pool's status. For the scaler's own reason: --scaler HOST:PORT, after `kubectl port-forward`."
+HINT = "This is from the pool's status. For the scaler's own reason: --scaler localhost:9090 in a scaler's pod."
 
 
 @click.command(
@@ -38,8 +38,8 @@ HINT = "This is from the pool's status. For the scaler's own reason: --scaler HO
     epilog="""\b
 Examples:
   readpool explain readers -n stellar
-  kubectl port-forward -n readpool service/readpool-scaler 9090 &
-  readpool explain readers -n stellar --scaler localhost:9090
+  kubectl exec -n readpool deploy/readpool-scaler -- \\
+      readpool explain readers -n stellar --scaler localhost:9090
   readpool explain readers -n stellar -o json | jq -r '.sentences[]'""",
 )
 @click.argument("pool")

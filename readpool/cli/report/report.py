@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -26,10 +27,23 @@ from readpool.cli.report.summary import build_summary
 from readpool.cli.terminal.fleet_table import make_printable
 from readpool.cli.terminal.output import build_document, show_time
 from readpool.kubernetes.kinds import Manifest
+from readpool.pool.scalars import parse_duration
 from readpool.v1 import observer_pb2 as pb
 
 SCALER_SECONDS = 20.0
 _WIDTH = 120
+
+
+def _parse_hours(_context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """Parse a duration, or a plain number of hours, to hours."""
+    if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value, re.ASCII):
+        return float(value)
+    try:
+        return parse_duration(value) / 3600
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} must be a duration such as 6h, 30m or 1h30m, or a number of hours", param=parameter
+        ) from error
 
 
 @click.command(
@@ -39,7 +53,8 @@ Examples:
   readpool report -A
   readpool report -n stellar --pool readers -f readers.zip
   kubectl port-forward -n readpool service/readpool-scaler 9090 &
-  readpool report -A --scaler localhost:9090 --since 6""",
+  readpool report -A --scaler localhost:9090 --since 6h --tls-ca ca.crt --tls-cert tls.crt \\
+      --tls-key tls.key --tls-server-name readpool-scaler.readpool""",
 )
 @click.option(
     "-f",
@@ -56,11 +71,11 @@ Examples:
 )
 @click.option(
     "--since",
-    type=click.FloatRange(0),
-    default=1.0,
+    callback=_parse_hours,
+    default="1h",
     show_default=True,
-    metavar="HOURS",
-    help="How far back logs go; 0 leaves them out.",
+    metavar="DURATION",
+    help="How far back logs go, such as 6h or 30m; a plain number is hours, 0 leaves them out.",
 )
 @click.option(
     "--scaler",

@@ -87,7 +87,7 @@ def build_tip(snapshot: pb.Snapshot) -> Text:
     tip = f"tip {snapshot.tip.ledger:,}"
     if snapshot.tip.halted:
         return Text(f"{tip}, halted: has not moved for {show_seconds(seconds)}", "bold red")
-    return Text(f"{tip}, moved {show_seconds(seconds)} ago")
+    return Text(f"{tip}, last ledger {show_seconds(seconds)} ago")
 
 
 def build_reason(snapshot: pb.Snapshot) -> Text:
@@ -209,5 +209,5 @@ COLUMNS = (
     Column("fresh in", 8, 6, _show_eta, "right"),
     Column("rate", 8, 5, _show_rate, "right"),
     Column("ledger", 11, 2, _show_ledger, "right"),
-    Column("it says", 24, 7, _show_words),
+    Column("state", 24, 7, _show_words),
 )

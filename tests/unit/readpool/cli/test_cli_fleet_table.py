@@ -99,7 +99,7 @@ def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
 @pytest.mark.parametrize(
     ("width", "headings"),
     [
-        pytest.param(120, ["replica", "class", "ledger", "behind", "lag", "rate", "fresh in", "it says"], id="wide"),
+        pytest.param(120, ["replica", "class", "ledger", "behind", "lag", "rate", "fresh in", "state"], id="wide"),
         pytest.param(80, ["replica", "class", "behind", "lag", "rate", "fresh in"], id="a usual terminal"),
         pytest.param(40, ["replica", "class", "lag"], id="a narrow one"),
         pytest.param(10, ["replica"], id="hardly any"),
@@ -153,13 +153,13 @@ def test_a_fleet_of_nothing_says_so() -> None:
 @pytest.mark.parametrize(
     ("tip", "words"),
     [
-        pytest.param(pb.Tip(ledger=1234, moved_at=1006), "tip 1,234, moved 4 s ago", id="it moves"),
+        pytest.param(pb.Tip(ledger=1234, moved_at=1006), "tip 1,234, last ledger 4 s ago", id="it moves"),
         pytest.param(
             pb.Tip(ledger=1234, moved_at=800, halted=True),
             "tip 1,234, halted: has not moved for 4 min",
             id="it is halted",
         ),
-        pytest.param(pb.Tip(ledger=1234, moved_at=1020), "tip 1,234, moved 0 s ago", id="never in the future"),
+        pytest.param(pb.Tip(ledger=1234, moved_at=1020), "tip 1,234, last ledger 0 s ago", id="never in the future"),
         pytest.param(None, "tip not known", id="it is not known"),
     ],
 )

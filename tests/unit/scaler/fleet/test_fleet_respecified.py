@@ -110,7 +110,7 @@ CHANGES = st.fixed_dictionaries(
         "bounds": BOUNDS,
         "lag_threshold": st.integers(1, 60),
         "sustain_seconds": st.floats(1.0, 300.0),
-        "hold": st.just(PAUSE),
+        "hold_reason": st.just(PAUSE),
     },
 )
 STEPS = st.lists(st.tuples(CHANGES, st.integers(0, 40), st.integers(0, 80)), max_size=8)

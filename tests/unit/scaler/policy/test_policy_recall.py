@@ -211,12 +211,15 @@ def test_whatever_was_told_the_pool_stays_within_its_bounds_and_nobody_goes_at_o
     told: Remembered, fresh: int, behind: int, after: float
 ) -> None:
     memory = recall(told, "N", SETTINGS, NOW)
+    asked = memory.surplus.last_desired
     decision, memory = decide_on(memory, fresh, NOW + after, behind)
     if decision.desired is None:
         return
     assert 3 <= decision.desired <= 20
     tenth = max(1, (fresh + behind) // 10)
-    assert decision.desired >= min(20, fresh + behind) - tenth
+    # Replicas that are behind, beyond the size that was asked for a moment ago, are taken for those that leave.
+    leaving = 0 if asked is None else min(behind, max(0, fresh + behind - asked))
+    assert decision.desired >= min(20, fresh + behind) - leaving - tenth
     after_that = tell_memory(memory, "N", NOW + after)
     assert after_that is not None
     assert after_that.asked == decision.desired

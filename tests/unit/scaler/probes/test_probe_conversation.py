@@ -194,7 +194,7 @@ def test_a_reader_who_waits_for_ever_counts_until_one_is_answered() -> None:
     next(conversation)
     conversation.send(read_answer("fresh"))
     conversation.close()  # the poll's deadline
-    with pytest.raises(ProbeError, match="readers got no answer") as caught:
+    with pytest.raises(ProbeError, match="readers got no response") as caught:
         hold(interviewer, build_horizon())
     assert caught.value.reason == "Timeout"
     assert hold(interviewer, build_horizon())[0].is_synced
