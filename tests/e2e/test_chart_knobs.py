@@ -25,7 +25,7 @@ IN_POD = {
     "tolerations": [{"key": "readpool", "operator": "Exists"}],
     "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
 }
-IN_CONTAINER = {
+IN_CONTAINER: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "extraEnv": ("env", [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]),
     "envFrom": ("envFrom", [{"secretRef": {"name": "proxy"}}]),
     "extraVolumeMounts": ("volumeMounts", [{"name": "authority", "mountPath": "/authority", "readOnly": True}]),
@@ -63,7 +63,10 @@ def test_every_program_takes_what_is_set_of_its_pods(helm: Helm, program: str) -
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_was_not_set_is_nowhere_and_what_is_set_alone_needs_no_other(helm: Helm, program: str) -> None:
-    alone = [("extraVolumes", [AUTHORITY]), ("extraVolumeMounts", IN_CONTAINER["extraVolumeMounts"][1])]
+    alone: list[tuple[str, list[dict[str, Any]]]] = [
+        ("extraVolumes", [AUTHORITY]),
+        ("extraVolumeMounts", IN_CONTAINER["extraVolumeMounts"][1]),
+    ]
     for mode, (name, value) in itertools.product(MODES, alone):
         settings = (*ROUTED, mode, "keda.setUp=true" if mode != MODES[1] else "keda.setUp=false")
         if program == "certificates" and mode == MODES[1]:
