@@ -40,7 +40,10 @@ class Sight:
             if is_current is self.is_current:
                 continue
             self.is_current = is_current
-            _log.warning("apiServerConnected" if is_current else "apiServerLost")
+            if is_current:
+                _log.info("apiServerReconnected")
+            else:
+                _log.warning("apiServerLost")
             for listener in self._listeners:
                 listener(is_current)
 

@@ -107,7 +107,7 @@ def _say_outdated(facts: PoolFacts) -> str:
 
 def _compute_stalled(facts: PoolFacts) -> DesiredCondition:
     if facts.stalled is None:
-        return DesiredCondition("Stalled", ConditionStatus.FALSE, reasons.NOT_STALLED, "No manual action required")
+        return DesiredCondition("Stalled", ConditionStatus.FALSE, reasons.NOT_STALLED, "Nothing blocks reconciliation")
     return DesiredCondition("Stalled", ConditionStatus.TRUE, *facts.stalled)
 
 

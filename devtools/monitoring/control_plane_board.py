@@ -57,14 +57,14 @@ SCALER = Section(
             Unit.OPERATIONS,
         ),
         Chart(
-            "Lateness of the event loop",
-            "How late the scaler wakes up. More than 50 ms is too little CPU.",
+            "Event loop lag (p99)",
+            "99th percentile of the delay of wake-ups. More than 50 ms means too little CPU.",
             [_quantile(0.99, "readpool_event_loop_lag_seconds")],
             Unit.SECONDS,
         ),
         Chart(
             "Refused calls",
-            "Calls a second that were refused, since a caller uses more than its share. 0 is good.",
+            "Calls per second refused for a limit, by resource and scope. 0 is good.",
             [
                 Query(
                     f"{_rate('readpool_refused_requests_total', 'resource, scope')} or vector(0)",
@@ -96,7 +96,7 @@ CONTROLLER = Section(
         ),
         Chart(
             "Connected pools",
-            "Pools that the scaler is asked about, and those with an open stream.",
+            "Pools that the controller observes through the scaler, and those with an open stream.",
             [
                 Query("max(readpool_controller_watched_pools)", "watched"),
                 Query("max(readpool_controller_connected_pools)", "connected"),
@@ -167,18 +167,27 @@ PROCESSES = Section(
         ),
         Chart(
             "Certificates",
-            "How long each certificate is still good for. Empty without TLS.",
+            "Time until each certificate expires. Empty without TLS.",
             [
                 Query(
                     "min by (pod, file) (readpool_tls_not_after_timestamp_seconds) - time()",
                     "{{pod}} {{file}}",
-                )
+                ),
+                Query(
+                    "min by (namespace, secret) (readpool_certificate_not_after_timestamp_seconds) - time()",
+                    "{{namespace}}/{{secret}}",
+                ),
             ],
             Unit.SECONDS,
         ),
         Chart(
+            "Certificates that cannot be renewed",
+            "Secrets that readpool-certificates could not check or renew at its last attempt. 0 is good.",
+            [Query("max(readpool_certificates_failing)", "failing")],
+        ),
+        Chart(
             "Versions",
-            "What runs.",
+            "Number of processes by version.",
             [Query("count by (version) (readpool_build_info)", "{{version}}")],
         ),
     ],
@@ -187,8 +196,8 @@ KEDA = Section(
     "KEDA",
     [
         Chart(
-            "What KEDA was told",
-            "The last value of each external metric of KEDA's.",
+            "External metric values in KEDA",
+            "Last value that KEDA got from each external scaler.",
             [
                 Query(
                     'max by (exported_namespace, scaledObject) (keda_scaler_metrics_value{scaler=~"external.*"})',
@@ -198,8 +207,8 @@ KEDA = Section(
             width=12,
         ),
         Chart(
-            "KEDA's errors",
-            "Errors a second of KEDA at asking the scaler. 0 is good.",
+            "KEDA scaler errors per second",
+            "Errors that KEDA gets from external scalers. 0 is good.",
             [
                 Query(
                     "sum by (exported_namespace, scaledObject)"

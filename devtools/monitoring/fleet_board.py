@@ -24,7 +24,7 @@ ALL_FLEETS = Section(
     [
         Table(
             "Fleets",
-            "Every fleet that a scaler observes. Worse ones have fewer fresh replicas than their target.",
+            "Every observed fleet. One with fewer fresh replicas than its target is short of replicas.",
             [
                 Query(_ALL.max("readpool_replicas", _FRESH), "fresh"),
                 Query(_ALL.max("readpool_target_replicas"), "target"),
@@ -36,8 +36,8 @@ ALL_FLEETS = Section(
             width=16,
         ),
         Chart(
-            "Fresh replicas missing",
-            "How many fresh replicas each fleet lacks to its target. 0 is good.",
+            "Fresh replicas short of target",
+            "Target minus fresh replicas, by fleet. 0 is good.",
             [
                 Query(
                     f"clamp_min({_ALL.max('readpool_target_replicas')} - {_ALL.max('readpool_replicas', _FRESH)}, 0)",
@@ -50,22 +50,26 @@ ALL_FLEETS = Section(
 NOW = Section(
     "Now",
     [
-        _stat("Fresh", "Replicas within the lag threshold.", _max("readpool_replicas", "fresh", _FRESH)),
-        _stat("Target", "Fresh replicas that are wanted.", _max("readpool_target_replicas", "target")),
+        _stat(
+            "Fresh",
+            "Replicas fewer than lagThreshold ledgers behind the tip.",
+            _max("readpool_replicas", "fresh", _FRESH),
+        ),
+        _stat("Target", "Number of fresh replicas to keep.", _max("readpool_target_replicas", "target")),
         _stat(
             "Furthest behind",
-            "Ledgers that the replica furthest behind lacks, of those that were fresh.",
+            "Lag of the replica that is furthest behind, in ledgers, including replicas that are catching up.",
             _max("readpool_max_lag_ledgers", "ledgers"),
         ),
         _stat(
             "Requests",
-            "Requests of readers a second, all replicas together.",
+            "Readers' requests per second, over all replicas.",
             _max("readpool_requests_per_second", "requests"),
             Unit.PER_SECOND,
         ),
         _stat(
             "Latency p90",
-            "Nine in ten answers took no longer.",
+            "90th percentile of the latency of responses.",
             _max("readpool_request_latency_p90_seconds", "p90"),
             Unit.SECONDS,
         ),
@@ -83,7 +87,9 @@ FRESHNESS = Section(
         ),
         Chart(
             "Lag",
-            "Ledgers behind the tip. Above the threshold a replica counts as lagging.",
+            "Lag of the replica that is furthest behind, including replicas that are catching up. From the threshold"
+            " on a"
+            " replica that was fresh counts as lagging.",
             [
                 _max("readpool_max_lag_ledgers", "furthest behind"),
                 _max("readpool_lag_threshold_ledgers", "threshold"),
@@ -102,26 +108,28 @@ SIZE = Section(
     [
         Chart(
             "Size over time",
-            "What the scaler wants, between the bounds of the fleet. A gap in desired: KEDA keeps the size.",
+            "Desired and current replicas, and the bounds. A gap in desired: the scaler could not decide, and KEDA"
+            " keeps the size.",
             [
                 _max("readpool_desired_replicas", "desired"),
                 _max("readpool_target_replicas", "target"),
                 _max("readpool_min_replicas", "minimum"),
                 _max("readpool_max_replicas", "maximum"),
-                Query(f"max by (fleet) (sum without (class) ({_CHOSEN.select('readpool_replicas')}))", "there"),
+                Query(f"max by (fleet) (sum without (class) ({_CHOSEN.select('readpool_replicas')}))", "current"),
             ],
         ),
         Chart(
-            "Why",
-            "The reason of the decision; 1 is the one that holds. docs/policy.md explains each.",
+            "Scaling reason",
+            "Reason for the desired number; 1 is the current one. docs/policy.md explains each.",
             [_max_by("reason", "readpool_decision_info")],
         ),
         Chart(
-            "What adds replicas",
-            "Replicas that do not count and are made up for, and replicas that the request rate needs.",
+            "Additional replicas",
+            "Unhealthy replicas, for each of which one additional replica is requested, and the replicas required"
+            " for the load.",
             [
                 _max("readpool_unhealthy_replicas", "unhealthy"),
-                _max("readpool_load_required_replicas", "for the load"),
+                _max("readpool_load_required_replicas", "required for load"),
             ],
         ),
     ],
@@ -131,13 +139,13 @@ READERS = Section(
     [
         Chart(
             "Requests",
-            "Requests of readers a second.",
+            "Readers' requests per second.",
             [_max("readpool_requests_per_second", "requests")],
             Unit.PER_SECOND,
         ),
         Chart(
             "Latency p90",
-            "Nine in ten answers took no longer.",
+            "90th percentile of the latency of responses.",
             [_max("readpool_request_latency_p90_seconds", "p90")],
             Unit.SECONDS,
         ),

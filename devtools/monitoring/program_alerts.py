@@ -14,8 +14,9 @@ SCALER = (
         "absent(readpool_fleets)",
         "5m",
         _CRITICAL,
-        "Prometheus finds no scaler of readpool.",
-        "KEDA keeps the size of every fleet as it is, and pools go on with the weights that they last had.",
+        "Prometheus finds no readpool scaler.",
+        "KEDA keeps the size of every fleet. Pools keep their last weights for five minutes; then the weights become"
+        " equal.",
         _CONTROL,
     ),
     Alert(
@@ -24,17 +25,17 @@ SCALER = (
         " > 0.05",
         "15m",
         _WARNING,
-        "The scaler {{ $labels.pod }} is late.",
-        "Its event loop wakes up {{ $value | humanizeDuration }} late: too little CPU, or too many nodes.",
+        "The event loop of scaler {{ $labels.pod }} is lagging.",
+        "1 % of its wake-ups are at least {{ $value | humanizeDuration }} late: too little CPU, or too many nodes.",
         _CONTROL,
     ),
     Alert(
-        "ReadPoolScalerLimit",
+        "ReadPoolScalerOutOfFileDescriptors",
         'sum by (namespace, pod) (rate(readpool_polls_total{outcome="ScalerLimit"}[5m])) > 0',
         "10m",
         _WARNING,
-        "The scaler {{ $labels.pod }} cannot ask all its nodes.",
-        "It has no sockets or open files left for {{ $value | humanize }} polls a second.",
+        "The scaler {{ $labels.pod }} has run out of file descriptors.",
+        "It has no sockets or file descriptors left for {{ $value | humanize }} polls per second.",
         _CONTROL,
     ),
     Alert(
@@ -42,8 +43,8 @@ SCALER = (
         'sum by (namespace, method) (rate(readpool_grpc_requests_total{code=~"INTERNAL|UNKNOWN"}[5m])) > 0',
         "10m",
         _WARNING,
-        "The scaler fails at {{ $labels.method }}.",
-        "KEDA or a controller gets errors that the scaler itself did not expect. Its log has them.",
+        "The scaler returns errors on {{ $labels.method }}.",
+        "KEDA or a controller gets INTERNAL or UNKNOWN. The scaler's log has the traceback.",
         _CONTROL,
     ),
     Alert(
@@ -52,8 +53,8 @@ SCALER = (
         " or sum by (namespace, resource, scope) (increase(readpool_controller_refused_requests_total[10m])) > 0",
         "10m",
         _WARNING,
-        "Callers are refused {{ $labels.resource }}.",
-        "The share of one {{ $labels.scope }} is used up: it asks for more than is given to any one.",
+        "Requests are refused: the limit on {{ $labels.resource }} is reached.",
+        "The limit of one {{ $labels.scope }} is reached. What is refused is not observed or not streamed.",
         _CONTROL,
     ),
     Alert(
@@ -62,8 +63,8 @@ SCALER = (
         " > 0.5 * sum by (namespace, pod) (rate(readpool_gate_polls_total[10m]))",
         "15m",
         _WARNING,
-        "Most gates do not answer the scaler {{ $labels.pod }}.",
-        "What readers meet with is not known, so that nothing scales by requests and latency.",
+        "Most gates do not respond to the scaler {{ $labels.pod }}.",
+        "Readers' requests, latency and errors are unknown, so no fleet grows with the load.",
         _CONTROL,
     ),
     Alert(
@@ -71,8 +72,22 @@ SCALER = (
         f"min by (namespace, pod, file) (readpool_tls_not_after_timestamp_seconds) - time() < {_DAY_SECONDS}",
         "15m",
         _WARNING,
-        "A certificate of {{ $labels.pod }} ends within a day.",
-        "{{ $labels.file }} is good for {{ $value | humanizeDuration }} more. After that its callers refuse it.",
+        "A certificate of {{ $labels.pod }} expires within a day.",
+        "{{ $labels.file }} expires in {{ $value | humanizeDuration }}. After that, clients refuse to connect.",
+        _CONTROL,
+    ),
+)
+
+CERTIFICATES = (
+    Alert(
+        "ReadPoolCertificateRenewalFailing",
+        "max by (namespace) (readpool_certificates_failing) > 0",
+        "15m",
+        _WARNING,
+        "readpool-certificates cannot renew some certificates.",
+        "{{ $value }} Secrets could not be checked or renewed for 15 minutes. With the default lifetimes, a"
+        " certificate that"
+        " is due for renewal has about two days left.",
         _CONTROL,
     ),
 )
@@ -83,8 +98,8 @@ CONTROLLER = (
         "sum by (namespace) (readpool_controller_leading) == 0 or absent(readpool_controller_leading)",
         "5m",
         _CRITICAL,
-        "No controller of readpool leads.",
-        "Nobody keeps the pools: weights, routes and replicas stay as they are, whatever happens to them.",
+        "No controller holds the leader Lease.",
+        "Pools are not being reconciled: sizes, weights and routes do not change.",
         _CONTROL,
     ),
     Alert(
@@ -92,8 +107,9 @@ CONTROLLER = (
         "max by (namespace) (readpool_controller_failing_pools) > 0",
         "10m",
         _WARNING,
-        "The controller cannot write what some pools need.",
-        "{{ $value }} pools failed at their last reconciliation, for 10 minutes.",
+        "The controller cannot reconcile some pools.",
+        "The last reconciliation of {{ $value }} pools failed, for 10 minutes. Their condition Stalled or"
+        " Reconciling says why.",
         _CONTROL,
     ),
     Alert(
@@ -102,8 +118,8 @@ CONTROLLER = (
         " < max by (namespace) (readpool_controller_watched_pools)",
         "5m",
         _WARNING,
-        "The controller does not hear from the scaler about every pool.",
-        "It hears about {{ $value }} pools only. Weights of the others stay, then turn neutral.",
+        "The controller has no stream from the scaler for some pools.",
+        "It has streams for {{ $value }} pools only. The weights of the others become equal after five minutes.",
         _CONTROL,
     ),
     Alert(
@@ -112,7 +128,7 @@ CONTROLLER = (
         "10m",
         _WARNING,
         "An Envoy refuses the endpoints that the controller sends.",
-        "It goes on with those that it had before, which may be gone or stale.",
+        "It keeps the endpoints that it had before, which may be gone or stale.",
         _CONTROL,
     ),
 )
@@ -123,7 +139,7 @@ ROUTER = (
         f"absent(envoy_http_downstream_rq_total{{{_READERS}}})",
         "5m",
         _CRITICAL,
-        "Prometheus finds no router of readpool.",
+        "Prometheus finds no readpool router.",
         "Readers that go through the router get no answers.",
         _ROUTING,
     ),
@@ -134,7 +150,7 @@ ROUTER = (
         "10m",
         _CRITICAL,
         "Readers get errors from the router.",
-        "More than one in twenty answers of the router were 5xx, for 10 minutes: {{ $value | humanize }} a second.",
+        "More than 5 % of the router's responses have been 5xx for 10 minutes: {{ $value | humanize }} per second.",
         _ROUTING,
     ),
     Alert(
@@ -144,21 +160,21 @@ ROUTER = (
         ' (max_over_time(envoy_cluster_membership_healthy{envoy_cluster_name=~".+/.+"}[1d])) > 0',
         "2m",
         _CRITICAL,
-        "The router knows no replica of {{ $labels.envoy_cluster_name }}.",
-        "Readers of this pool get 503. The router had replicas for it before.",
+        "The router has no endpoints for {{ $labels.envoy_cluster_name }}.",
+        "Readers of this pool get 503. The router had endpoints for it within the last day.",
         _ROUTING,
     ),
 )
 
 GATES = (
     Alert(
-        "ReadPoolGateFull",
+        "ReadPoolGateAlmostFull",
         'max by (namespace, pod) (envoy_http_downstream_cx_active{envoy_http_conn_manager_prefix="read"})'
         f" > {0.9 * _GATE_CONNECTIONS:g}",
         "5m",
         _WARNING,
         "The gate of {{ $labels.namespace }}/{{ $labels.pod }} is almost full.",
-        f"It holds {{{{ $value }}}} connections of readers out of {_GATE_CONNECTIONS}. Beyond that, readers wait.",
-        _ROUTING,
+        f"It holds {{{{ $value }}}} of {_GATE_CONNECTIONS} connections of readers. Beyond that, readers wait.",
+        Dashboard.REPLICA,
     ),
 )

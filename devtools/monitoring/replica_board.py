@@ -15,9 +15,9 @@ OBSERVED = Section(
     [
         Table(
             "Replicas",
-            "The class of each replica, and how it stands.",
+            "Class, lag and last closed ledger of each replica.",
             [
-                Query(f"max by (replica, class) (readpool_replica_info{_CHOSEN})", "is"),
+                Query(f"max by (replica, class) (readpool_replica_info{_CHOSEN})", "class"),
                 Query(_by_replica("readpool_replica_lag_ledgers"), "lag"),
                 Query(_by_replica("readpool_replica_ledger"), "ledger"),
             ],
@@ -57,14 +57,14 @@ GATES = Section(
     [
         Chart(
             "Requests",
-            "Requests of readers a second.",
+            "Readers' requests per second.",
             [Query(f"sum by (pod) (rate(envoy_http_downstream_rq_total{{{_READ}}}[$__rate_interval]))", "{{pod}}")],
             Unit.PER_SECOND,
             width=6,
         ),
         Chart(
             "Latency p90",
-            "Nine in ten answers took no longer.",
+            "90th percentile of the latency of responses.",
             [
                 Query(
                     "histogram_quantile(0.9, sum by (pod, le)"

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from devtools.monitoring.program_alerts import CONTROLLER, GATES, ROUTER, SCALER
+from devtools.monitoring.program_alerts import CERTIFICATES, CONTROLLER, GATES, ROUTER, SCALER
 from readpool.alerts.fleets import build_fleet_alerts
 from readpool.alerts.rule import Alert, build_rule
 
@@ -16,6 +16,7 @@ _HEAD = "# Made by `make dashboards` from readpool/alerts and devtools/monitorin
 GROUPS: Mapping[str, Sequence[Alert]] = {
     "fleets": build_fleet_alerts(),
     "scaler": SCALER,
+    "certificates": CERTIFICATES,
     "controller": CONTROLLER,
     "router": ROUTER,
     "gates": GATES,

@@ -69,8 +69,9 @@ def build_not_observed(fleet: str) -> Alert:
         f"absent({FleetMetrics(fleet).select('readpool_decision_available')})",
         "10m",
         Severity.WARNING,
-        f"{fleet} is observed by no scaler.",
-        "No scaler has reported this pool for 10 minutes: its replicas all weigh the same, and nothing scales it.",
+        f"No scaler observes {fleet}.",
+        "No scaler has reported this pool for 10 minutes. The pool is not scaled, and the weights of its replicas"
+        " become equal.",
     )
 
 
@@ -86,41 +87,44 @@ def _build_freshness(metrics: FleetMetrics) -> list[Alert]:
             "2m",
             Severity.CRITICAL,
             f"{FLEET} has no fresh replica.",
-            "Readers get old ledgers, whichever replica they reach. It had fresh replicas before.",
+            "No replica is fewer than lagThreshold ledgers behind the tip: each lags, catches up or does not"
+            " respond. Readers get"
+            " old ledgers or no answer.",
         ),
         _build(
             "ReadPoolNoReplicas",
             f"{total} == 0 and {target} > 0 and {metrics.was_fresh} unless {gone}",
             "15m",
             Severity.CRITICAL,
-            f"{FLEET} has no replicas at all.",
-            "The scaler finds no pod of it in DNS, so that nobody answers readers. It had fresh replicas before.",
+            f"{FLEET} has no replicas.",
+            "DNS has no address of its pods, so no replica answers readers. It had fresh replicas within the last day.",
         ),
         _build(
             "ReadPoolBelowTarget",
             f"0 < {metrics.fresh} < {target} and {metrics.max_in_a_day('readpool_replicas', _FRESH)} >= {target}",
             "15m",
             Severity.WARNING,
-            f"{FLEET} has fewer fresh replicas than wanted.",
-            "{{ $value }} replicas are fresh, and have been fewer than targetReplicas for 15 minutes.",
+            f"{FLEET} has fewer fresh replicas than its target.",
+            "{{ $value }} replicas are fresh, fewer than targetReplicas for 15 minutes.",
         ),
         _build(
             "ReadPoolBelowTargetForHours",
             f"{metrics.fresh} < {target} unless {gone}",
             "6h",
             Severity.WARNING,
-            f"{FLEET} still has fewer fresh replicas than wanted.",
-            "{{ $value }} replicas are fresh. A new replica takes minutes to hours to catch up; this one takes longer,"
-            " or never does.",
+            f"{FLEET} has had fewer fresh replicas than its target for 6 hours.",
+            "{{ $value }} replicas are fresh. A new replica needs minutes to hours to catch up; at least one is"
+            " still not fresh"
+            " after 6 hours.",
         ),
         _build(
             "ReadPoolForeignReplica",
             f"{metrics.max('readpool_replicas', _FOREIGN)} > 0",
             "15m",
             Severity.WARNING,
-            f"{FLEET} has replicas of another network.",
-            "{{ $value }} replicas answer with another passphrase than the one of this fleet. They are not counted, and"
-            " get no readers.",
+            f"{FLEET} has replicas on another network.",
+            "{{ $value }} replicas report a network passphrase other than the fleet's. They are not counted and get"
+            " no traffic.",
         ),
     ]
 
@@ -134,16 +138,18 @@ def _build_network(metrics: FleetMetrics) -> list[Alert]:
             "5m",
             Severity.WARNING,
             f"The network of {FLEET} closes no ledgers.",
-            "All evidence says that the whole network stands still. The fleet's size is held until it moves again.",
+            "References and replicas all report that the network has stopped. The fleet is not scaled until it"
+            " closes ledgers again.",
         ),
         _build(
             "ReadPoolReferencesLost",
             f"{metrics.max('readpool_reference_used')} == 0 and {metrics.was_fresh} unless {halted}",
             "30m",
             Severity.WARNING,
-            f"No reference of {FLEET} counts.",
-            "None of the trusted references has told the tip of the network for 30 minutes. Lag is judged by what the"
-            " replicas hear themselves; if all of them fall behind at once, nobody notices.",
+            f"No reference of {FLEET} is usable.",
+            "No reference has determined the tip of the network for 30 minutes. Lag is measured against what the"
+            " replicas"
+            " report themselves; if all fall behind at once, it goes unnoticed.",
         ),
     ]
 
@@ -157,7 +163,7 @@ def _build_readers(metrics: FleetMetrics) -> list[Alert]:
             "10m",
             Severity.CRITICAL,
             f"Readers of {FLEET} get errors.",
-            "{{ $value | humanizePercentage }} of the answers to readers were 5xx, for 10 minutes.",
+            "{{ $value | humanizePercentage }} of the responses to readers have been 5xx for 10 minutes.",
         )
     ]
 
@@ -173,30 +179,32 @@ def _build_decisions(metrics: FleetMetrics) -> list[Alert]:
             f"{available} == 0 and {metrics.max_in_a_day('readpool_decision_available')} == 1 unless {explained}",
             "15m",
             Severity.WARNING,
-            f"The size of {FLEET} is held.",
-            "For 15 minutes the scaler has had no ground to decide on, and KEDA keeps the size as it is. The reason is"
-            " a label of readpool_decision_info.",
+            f"The scaler could not compute a size for {FLEET}.",
+            "The scaler has had no data to decide on for 15 minutes, and KEDA keeps the current size. The label"
+            " reason of"
+            " readpool_decision_info says why.",
         ),
         _build(
             "ReadPoolAtMaximum",
             f"{desired} >= {maximum} and {metrics.max('readpool_unhealthy_replicas')} > 0 and {metrics.was_fresh}",
             "15m",
             Severity.WARNING,
-            f"{FLEET} needs more replicas than maxReplicas allows.",
-            "{{ $value }} replicas are wanted, which is the maximum, and some that exist do not count as fresh.",
+            f"{FLEET} is at maxReplicas and has unhealthy replicas.",
+            "{{ $value }} replicas are desired, which is maxReplicas, and at least one is unhealthy: no further"
+            " substitute can be"
+            " added.",
         ),
     ]
 
 
 def _build_volume_full(metrics: FleetMetrics, percent: int) -> Alert:
     return _build(
-        "ReadPoolVolumeFull",
+        "ReadPoolVolumeAlmostFull",
         f"{metrics.max('readpool_max_volume_used_ratio')} >= {percent / 100}",
         "15m",
         Severity.CRITICAL,
         f"A volume of {FLEET} is almost full.",
-        "The fullest volume is {{ $value | humanizePercentage }} full and does not grow. A replica whose volume is full"
-        " stops.",
+        "The fullest volume is {{ $value | humanizePercentage }} full. Stellar Core stops when its volume is full.",
     )
 
 

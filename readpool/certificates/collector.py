@@ -25,20 +25,20 @@ class IssuedCollector(Collector):
         """Give the families."""
         ends = GaugeMetricFamily(
             "readpool_certificate_not_after_timestamp_seconds",
-            "When the certificate in a Secret ends, in Unix time.",
+            "Unix time at which the certificate in a Secret expires.",
             labels=_LABELS,
         )
         for secret, at in self._stats.not_after.items():
             ends.add_metric(list(secret), at)
         yield ends
         issued = CounterMetricFamily(
-            "readpool_certificates_issued", "Certificates made by this process, by Secret.", labels=_LABELS
+            "readpool_certificates_issued", "Certificates issued or copied by this process, by Secret.", labels=_LABELS
         )
         for secret, count in self._stats.issued.items():
             issued.add_metric(list(secret), count)
         yield issued
         yield GaugeMetricFamily(
             "readpool_certificates_failing",
-            "Secrets that could not be looked after at the last attempt.",
+            "Secrets whose certificate could not be checked or renewed at the last attempt.",
             value=len(self._stats.failing),
         )

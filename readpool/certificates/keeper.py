@@ -34,7 +34,7 @@ from readpool.kubernetes.kinds import SECRET
 
 CHECK_SECONDS = 30.0
 RETRY_SECONDS = 2.0
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class MissingError(Exception):
@@ -84,7 +84,7 @@ class Keeper:
             await self._try(copy.target, self._keep_copy(copy))
         is_whole = not self._stats.failing
         if is_whole and not self._stats.is_complete:
-            _LOG.info("all certificates are in place", secrets=[str(secret) for secret in self._stats.not_after])
+            _log.info("certificatesReady", secrets=[str(secret) for secret in self._stats.not_after])
         self._stats.is_complete |= is_whole
         return is_whole
 
@@ -98,10 +98,10 @@ class Keeper:
         else:
             self._stats.failing.pop(secret, None)
 
-    def _fail(self, secret: SecretName, why: str, *, is_expected: bool = False) -> None:
-        if self._stats.failing.get(secret) != why and not is_expected:
-            _LOG.warning("cannot look after a certificate", secret=str(secret), why=why)
-        self._stats.failing[secret] = why
+    def _fail(self, secret: SecretName, message: str, *, is_expected: bool = False) -> None:
+        if self._stats.failing.get(secret) != message and not is_expected:
+            _log.warning("cannotRenewCertificate", secret=str(secret), message=message)
+        self._stats.failing[secret] = message
 
     async def _keep_authority(self, name: SecretName) -> None:
         """Keep the authority, and then what it signs: of an authority that could not be written nothing is signed."""
@@ -183,7 +183,7 @@ class Keeper:
         until = _write_date(issuing.read_dates(pair).not_after)
         self._stats.issued[name] += 1
         self._told_late.discard(name)
-        _LOG.info("certificate issued", secret=str(name), why=why, notAfter=until)
+        _log.info("certificateIssued", secret=str(name), message=why, notAfter=until)
         await self._events.write(secret, "CertificateIssued", f"A certificate until {until}: {why}")
 
     async def _tell_end(self, name: SecretName, secret: Mapping[str, Any], pair: Pair) -> None:
@@ -194,9 +194,9 @@ class Keeper:
             return
         self._told_late.add(name)
         until = _write_date(dates.not_after)
-        _LOG.warning("certificate ends soon", secret=str(name), notAfter=until)
-        note = f"The certificate ends at {until}, and it has not been renewed"
-        await self._events.write(secret, "CertificateEndsSoon", note, is_warning=True)
+        _log.warning("certificateExpiresSoon", secret=str(name), notAfter=until)
+        note = f"The certificate expires at {until} and has not been renewed"
+        await self._events.write(secret, "CertificateExpiresSoon", note, is_warning=True)
 
 
 def _read_facts(pair: Pair, authority: Pair, *, has_bundle: bool) -> LeafFacts:

@@ -22,7 +22,7 @@ from readpool.telemetry.exposition import build_process_registry
 from readpool.telemetry.http_port import build_telemetry_app, open_listener
 
 _SHUTDOWN_SECONDS = 1.0
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 async def serve(settings: CertificateSettings) -> None:
@@ -33,10 +33,10 @@ async def serve(settings: CertificateSettings) -> None:
     """
     stopping = watch_signals()
     stats = CertificateStats()
-    _LOG.info("starting", version=version("readpool"), **_describe(settings))
+    _log.info("starting", version=version("readpool"), **_describe(settings))
     try:
         async with connect(settings.kubeconfig) as client, _serving_telemetry(settings.telemetry_listen, stats) as port:
-            _LOG.info("serving", telemetry=str(port))
+            _log.info("serving", telemetry=str(port))
             keeper = Keeper(client, settings, stats, steady_clock())
             work = asyncio.create_task(keeper.run(), name="certificates")
             both: set[asyncio.Future[Any]] = {work, stopping}
@@ -46,7 +46,7 @@ async def serve(settings: CertificateSettings) -> None:
                 await work
     except NoKubernetes as error:
         raise SettingsError(f"there is no cluster: {error}; give --kubeconfig, or run in a pod") from None
-    _LOG.info("stopped")
+    _log.info("stopped")
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""Events of a Secret: that its certificate was issued, or ends soon. Nothing waits or fails for one."""
+"""Events of a Secret: that its certificate was issued, or expires soon. Nothing waits or fails for one."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import EVENT
 
 REPORTER = "stellar.org/readpool-certificates"
-_LOG = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class SecretEvents:
@@ -52,7 +52,7 @@ class SecretEvents:
             await self._client.create(EVENT, event)
         except ApiError as error:
             if not self._has_failed:
-                _LOG.warning("cannot write events", reason=error.reason, why=error.message)
+                _log.warning("cannotWriteEvents", reason=error.reason, message=error.message)
             self._has_failed = True
             return
         self._has_failed = False

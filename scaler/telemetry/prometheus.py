@@ -73,7 +73,7 @@ _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], .
     ),
     (
         "readpool_unhealthy_replicas",
-        "Replicas that are lagging or unreachable for long, or overdue in catching up; each is replaced by one more.",
+        "Replicas that are lagging or unreachable for long, or overdue in catching up; one more is requested for each.",
         lambda snapshot: snapshot.decision.unhealthy,
     ),
     (

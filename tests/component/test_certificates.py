@@ -199,7 +199,9 @@ async def test_a_secret_that_is_gone_holds_up_no_other_and_is_said_once(stage: S
         assert not await stage.keep()
     assert stage.read(SCALER.secret)
     warnings = [entry for entry in logs if entry["log_level"] == "warning"]
-    assert [(entry["secret"], "helm upgrade" in entry["why"]) for entry in warnings] == [("keda/readpool.scaler", True)]
+    assert [(entry["secret"], "helm upgrade" in entry["message"]) for entry in warnings] == [
+        ("keda/readpool.scaler", True)
+    ]
     assert "readpool_certificates_failing 1.0" in await scrape(stage)
     stage.put(KEDA.secret)
     assert await stage.keep()
@@ -218,11 +220,11 @@ async def test_a_certificate_that_nobody_can_renew_is_an_event_a_warning_and_a_d
     with capture_logs() as logs:
         assert not await stage.keep()
         assert not await stage.keep()
-    assert [e["secret"] for e in logs if e["event"] == "certificate ends soon"] == [
+    assert [e["secret"] for e in logs if e["event"] == "certificateExpiresSoon"] == [
         "readpool/scaler-tls",
         "keda/readpool.scaler",
     ]
-    assert sorted(stage.list_events("CertificateEndsSoon")) == ["readpool.scaler", "scaler-tls"]
+    assert sorted(stage.list_events("CertificateExpiresSoon")) == ["readpool.scaler", "scaler-tls"]
     series = 'readpool_certificate_not_after_timestamp_seconds{namespace="keda",secret="readpool.scaler"}'
     assert f"{series} {START + 7 * DAY:.9g}" in await scrape(stage)
 

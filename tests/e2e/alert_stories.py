@@ -30,6 +30,7 @@ def of_class(replica_class: str, fleet: str = FLEET) -> str:
 
 
 SCALER = {"namespace": "readpool", "pod": "readpool-scaler-0"}
+CERTIFICATES = {"namespace": "readpool", "pod": "readpool-certificates-0"}
 CONTROLLER = {"namespace": "readpool", "pod": "readpool-controller-0"}
 ROUTER = {"namespace": "readpool", "pod": "readpool-router-0"}
 GATE = {"namespace": "stellar", "pod": "readers-0", "envoy_http_conn_manager_prefix": "read"}
@@ -64,6 +65,7 @@ WELL: Mapping[str, float] = {
     of("readpool_fleets", **SCALER): 1.0,
     CERTIFICATE: 30 * 86_400.0,
     LEADING: 1.0,
+    of("readpool_certificates_failing", **CERTIFICATES): 0.0,
     of("readpool_controller_failing_pools", **CONTROLLER): 0.0,
     of("readpool_controller_watched_pools", **CONTROLLER): 1.0,
     of("readpool_controller_connected_pools", **CONTROLLER): 1.0,

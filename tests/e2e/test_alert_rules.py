@@ -21,6 +21,7 @@ from devtools.strictness import skip_or_fail
 from tests.e2e.alert_stories import (
     ANSWERS,
     CERTIFICATE,
+    CERTIFICATES,
     CONTROLLER,
     COUNTED,
     END,
@@ -88,9 +89,9 @@ FAULTS = [
     fault("ReadPoolRequestErrors", 10, {of_fleet("readpool_request_error_ratio"): 0.2}),
     fault("ReadPoolNoData", 15, {GROUNDED: 0, DESIRED: None, ON_TARGET: None, HELD: 1}),
     fault("ReadPoolAtMaximum", 15, {DESIRED: 6, of_fleet("readpool_unhealthy_replicas"): 2, LAGGING: 3}),
-    fault("ReadPoolVolumeFull", 15, {of_fleet("readpool_max_volume_used_ratio"): 0.93}),
+    fault("ReadPoolVolumeAlmostFull", 15, {of_fleet("readpool_max_volume_used_ratio"): 0.93}),
     fault("ReadPoolScalerSlow", 15, {IN_TIME: 60}),
-    fault("ReadPoolScalerLimit", 10, {of("readpool_polls_total", **SCALER, outcome="ScalerLimit"): 5}),
+    fault("ReadPoolScalerOutOfFileDescriptors", 10, {of("readpool_polls_total", **SCALER, outcome="ScalerLimit"): 5}),
     fault(
         "ReadPoolScalerErrors",
         10,
@@ -106,6 +107,7 @@ FAULTS = [
         },
     ),
     fault("ReadPoolCertificateExpiresSoon", 15, {CERTIFICATE: 86_400.0}),
+    fault("ReadPoolCertificateRenewalFailing", 15, {of("readpool_certificates_failing", **CERTIFICATES): 1}),
     fault("ReadPoolControllerNoLeader", 5, {LEADING: 0}),
     fault("ReadPoolControllerPoolsFail", 10, {of("readpool_controller_failing_pools", **CONTROLLER): 1}),
     fault("ReadPoolControllerScalerUnreachable", 5, {of("readpool_controller_connected_pools", **CONTROLLER): 0}),
@@ -113,7 +115,7 @@ FAULTS = [
     fault("ReadPoolRouterDown", 5, {of("envoy_http_downstream_rq_total", **READERS): None}),
     fault("ReadPoolRouterErrors", 10, {ANSWERS[1]: 1000}),
     fault("ReadPoolRouterNoEndpoints", 2, {ENDPOINTS: 0}),
-    fault("ReadPoolGateFull", 5, {of("envoy_http_downstream_cx_active", **GATE): 1000}),
+    fault("ReadPoolGateAlmostFull", 5, {of("envoy_http_downstream_cx_active", **GATE): 1000}),
     Story("no controller is there at all", {LEADING: None}, alerts=frozenset({"ReadPoolControllerNoLeader"}), after=5),
     Story(
         "no scaler is there at all",

@@ -16,6 +16,7 @@ GATES = "monitoring.gates.enabled=true"
 MONITORS = {
     "scaler.serviceMonitor": ("ServiceMonitor", "readpool-scaler", "endpoints"),
     "controller.serviceMonitor": ("ServiceMonitor", "readpool-controller", "endpoints"),
+    "certificates.podMonitor": ("PodMonitor", "readpool-certificates", "podMetricsEndpoints"),
     "router.podMonitor": ("PodMonitor", "readpool-router", "podMetricsEndpoints"),
     "monitoring.gates": ("PodMonitor", "readpool-gates", "podMetricsEndpoints"),
 }
@@ -86,9 +87,11 @@ def test_the_gates_of_every_pool_are_scraped_and_their_policies_admit_it(helm: H
 
 def test_alerts_are_about_what_the_release_runs(helm: Helm) -> None:
     everything = groups_of(helm, *ROUTED, GATES)
-    assert list(everything) == [f"readpool.{name}" for name in ("fleets", "scaler", "controller", "router", "gates")]
-    assert list(groups_of(helm)) == ["readpool.fleets", "readpool.scaler", "readpool.controller"]
-    assert list(groups_of(helm, "controller.enabled=false")) == ["readpool.fleets", "readpool.scaler"]
+    assert list(everything) == [
+        f"readpool.{name}" for name in ("fleets", "scaler", "certificates", "controller", "router", "gates")
+    ]
+    assert list(groups_of(helm)) == [f"readpool.{name}" for name in ("fleets", "scaler", "certificates", "controller")]
+    assert list(groups_of(helm, "controller.enabled=false", "tls.mode=off")) == ["readpool.fleets", "readpool.scaler"]
 
 
 def test_links_lead_to_runbooks_and_to_dashboards_where_grafana_is_known(helm: Helm) -> None:

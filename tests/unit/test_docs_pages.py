@@ -28,6 +28,9 @@ TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encodi
 PROGRAMS = {
     *(
         "readpool",
+        "base64",
+        "openssl",
+        "sleep",
         "kubectl",
         "helm",
         "kind",
@@ -85,7 +88,17 @@ KINDS = {
         "quota",
         "volumesnapshot",
     ),
-    *("nodes", "secret", "configmap", "endpointslices", "job", "all", "networkpolicy", "certificate"),
+    *(
+        "nodes",
+        "secret",
+        "configmap",
+        "endpointslices",
+        "job",
+        "all",
+        "networkpolicy",
+        "certificate",
+        "certificaterequest",
+    ),
 }
 """What commands of kubectl in our pages may name."""
 

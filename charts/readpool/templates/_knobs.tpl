@@ -22,7 +22,7 @@
 
 {{/* The Envoy of gates and routers; empty for none. A string is a whole reference. */}}
 {{- define "readpool.gateImage" -}}
-{{- $image := .Values.gate.image }}
+{{- $image := (.Values.gate).image }}
 {{- if kindIs "string" $image }}
 {{- $image }}
 {{- else if and $image $image.repository }}
@@ -55,7 +55,9 @@
 
 {{/* Of a Deployment's spec: `with (dict "of" .Values.scaler "strategy" DEFAULT)`. */}}
 {{- define "readpool.rollout" -}}
-{{- toYaml (dict "revisionHistoryLimit" (int .of.revisionHistoryLimit) "strategy" (.of.strategy | default .strategy)) | nindent 2 }}
+{{- $fields := dict "strategy" (.of.strategy | default .strategy) }}
+{{- if not (kindIs "invalid" .of.revisionHistoryLimit) }}{{ $_ := set $fields "revisionHistoryLimit" (int .of.revisionHistoryLimit) }}{{ end }}
+{{- toYaml $fields | nindent 2 }}
 {{- end }}
 
 {{/* Of a pod's spec: `with (dict "root" $ "of" .Values.scaler)`. */}}
@@ -109,12 +111,12 @@
 
 {{/* What the schema cannot say: `with (dict "of" .Values.scaler "name" "scaler" "env" NAMES "volumes" NAMES)`, what the chart has itself. */}}
 {{- define "readpool.checkKnobs" -}}
-{{- if and (eq (.of.dnsPolicy | default "") "None") (not .of.dnsConfig.nameservers) }}
+{{- if and (eq (.of.dnsPolicy | default "") "None") (not (.of.dnsConfig | default dict).nameservers) }}
 {{- fail (printf "%s.dnsPolicy is None: name servers in %s.dnsConfig.nameservers" .name .name) }}
 {{- end }}
-{{- $lists := dict "extraEnv" .env "extraVolumes" .volumes "extraContainers" (list .name) }}
+{{- $lists := dict "extraEnv" .env "extraVolumes" .volumes "extraContainers" (list .name) "initContainers" (list .name) }}
 {{- range $list, $taken := $lists }}
-{{- range get $.of $list }}
+{{- range get $.of $list | default list }}
 {{- if has .name $taken }}
 {{- fail (printf "%s.%s: the chart has one named %s already, or it is there twice; choose another name" $.name $list .name) }}
 {{- end }}

@@ -8,7 +8,7 @@ app.kubernetes.io/component: monitoring
 {{/* "true" where a group of alerts is about something that this release runs. */}}
 {{- define "readpool.monitoring.hasGroup" -}}
 {{- $gates := and .root.Values.controller.enabled .root.Values.monitoring.gates.enabled }}
-{{- $runs := dict "controller" .root.Values.controller.enabled "router" .root.Values.router.enabled "gates" $gates }}
+{{- $runs := dict "certificates" (include "readpool.certificates.isRun" .root) "controller" .root.Values.controller.enabled "router" .root.Values.router.enabled "gates" $gates }}
 {{- if get (merge $runs (dict "fleets" true "scaler" true)) .name }}true{{ end }}
 {{- end }}
 

@@ -21,6 +21,8 @@ from devtools.monitoring.files import render_all
 from devtools.monitoring.rules import GROUPS
 from readpool.alerts.fleets import NO_ALERT_REASONS, build_fleet_alerts, build_not_observed
 from readpool.alerts.rule import RUNBOOK_URL, Severity, build_rule
+from readpool.certificates.collector import IssuedCollector
+from readpool.certificates.stats import CertificateStats
 from readpool.pool.spec import parse_pool
 from scaler.policy.hold_reasons import NETWORK_HALTED
 from scaler.telemetry.prometheus import ScalerCollector
@@ -31,7 +33,7 @@ from tests.component.scripted_fleets import make_three_fresh
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 RUNBOOKS = {path.stem: path.read_text() for path in (DOCS / "runbooks").glob("ReadPool*.md")}
 ALERTS = [*(alert for group in GROUPS.values() for alert in group), build_not_observed("stellar/readers")]
-SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Verify", "Escalate"]
 PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes", "readpool_build_info"}
 CERTIFICATES = {"readpool_tls_not_after_timestamp_seconds"}
 OTHERS = ("envoy_", "keda_")
@@ -51,7 +53,9 @@ def find_exported() -> set[str]:
     gauges = Gauges(is_leading=True, objects={}, queued=0, failing=0, pools_watched=0, connected=0)
     scaler = ScalerCollector(lambda: [make_three_fresh()], ScalerStats())
     controller = ControllerCollector(stats, lambda: gauges)
-    return {*list_names(scaler.collect()), *list_names(controller.collect())} | PROCESS | CERTIFICATES
+    certificates = IssuedCollector(CertificateStats())
+    families = (one for program in (scaler, controller, certificates) for one in program.collect())
+    return {*list_names(families)} | PROCESS | CERTIFICATES
 
 
 def find_used(expression: str) -> set[str]:
@@ -150,6 +154,7 @@ def test_most_of_what_is_exported_can_be_seen() -> None:
         "readpool_tip_stalled",
         "readpool_fleet_info",
         "readpool_replica_series_enabled",
+        "readpool_certificates_issued_total",
     }
 
 

@@ -174,7 +174,7 @@ def test_an_alert_comes_before_a_volume_is_full() -> None:
     world.change(alerting=True)
     world.rest()
     (group,) = world.objects[ObjectKey(PROMETHEUS_RULE, "default", "pool")]["spec"]["groups"]
-    (rule,) = [one for one in group["rules"] if one["alert"] == "ReadPoolVolumeFull"]
+    (rule,) = [one for one in group["rules"] if one["alert"] == "ReadPoolVolumeAlmostFull"]
     assert rule["expr"] == 'max by (fleet) (readpool_max_volume_used_ratio{fleet="default/pool"}) >= 0.9'
 
 

@@ -38,7 +38,7 @@ def test_a_pool_at_rest_is_as_kstatus_expects_it() -> None:
     assert say(FINE) == {
         "Ready": ("True", "EnoughReady", "5 of 5 replicas are ready"),
         "Reconciling": ("False", "UpToDate", "Everything matches the spec"),
-        "Stalled": ("False", "NotStalled", "No manual action required"),
+        "Stalled": ("False", "NotStalled", "Nothing blocks reconciliation"),
         "Fresh": ("True", "EnoughFresh", "5 of 5 replicas are fresh; 5 required"),
         "Autoscaling": ("True", "ScaledByKeda", "by KEDA"),
         "Routing": ("True", "WeightedByFreshness", "Routing to 5 of 5 replicas; weights follow freshness"),
