@@ -250,3 +250,14 @@ def test_what_is_wrong_beside_the_programs_is_refused_too(helm: Helm, setting: s
     with pytest.raises(RefusedError) as refusal:
         helm.render(setting)
     assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["startupProbe", "extraEnv", "strategy", "dnsConfig", "revisionHistoryLimit"])
+def test_null_is_as_good_as_nothing(helm: Helm, name: str) -> None:
+    before = find(helm.render(), "Deployment", "readpool-scaler")
+    deployment = find(helm.render(f"scaler.{name}=null", "global=null", "rbac=null"), "Deployment", "readpool-scaler")
+    before["spec"].pop("revisionHistoryLimit")
+    if name == "revisionHistoryLimit":
+        assert name not in deployment["spec"], "Kubernetes' own default, not none"
+    deployment["spec"].pop("revisionHistoryLimit", None)
+    assert deployment == before
