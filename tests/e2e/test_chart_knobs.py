@@ -161,6 +161,9 @@ def test_common_annotations_are_on_every_object_and_replace_none(helm: Helm, mod
     common = json.dumps({"commonAnnotations": {"team": "stellar", "own": "theirs"}})
     services = ("scaler.service.annotations.own=ours", "router.service.annotations.own=ours")
     more = [f"monitoring.{kind}.enabled=true" for kind in ("rules", "dashboards", "gates")]
+    more += [f"{program}.podMonitor.enabled=true" for program in ("router", "certificates")]
+    more += [f"{program}.networkPolicy.enabled=true" for program in ("scaler", "router")]
+    more += ["controller.serviceMonitor.enabled=true", "controller.eds.enabled=true"]
     keda = f"keda.setUp={'auto' if 'off' in mode else 'true'}"
     objects = helm.render(*ALL, mode, keda, common, *services, *more)
     assert [o["kind"] for o in objects if o["metadata"].get("annotations", {}).get("team") != "stellar"] == []
