@@ -31,7 +31,7 @@ def find_times(
     settings: PlanSettings,
     now: float,
 ) -> list[float]:
-    """Find when time alone changes weights: a silence counts, weights turn neutral, what is not known is stale."""
+    """Find when time alone changes weights: a silence counts, weights become equal, what is not known is stale."""
     times = []
     if silent_since is not None and observed.fleet_silent_since is None:
         times.append(silent_since + compute_stale_seconds(observed.fleet))

@@ -1,6 +1,6 @@
 """Which replicas do readers get, with what weight, and on what ground? The plan turns the answer into EndpointSlices.
 
-Classes decide while the scaler can be heard (routing.weights). Otherwise weights stay, then turn neutral; always
+Classes decide while the scaler can be heard (routing.weights). Otherwise weights stay, then become equal; always
 readers have somewhere to go as long as one pod has an address.
 """
 

@@ -65,7 +65,8 @@ def _merge(desired: DesiredCondition, last: Condition | None, generation: int, n
 def _compute_ready(facts: PoolFacts) -> DesiredCondition:
     is_ready = facts.ready >= facts.wanted
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
-    counted = f"{facts.ready} of {facts.wanted} replicas are ready{f': {facts.troubles}' if facts.troubles else ''}"
+    state = "ready or out of service" if facts.out_of_service else "ready"
+    counted = f"{facts.ready} of {facts.wanted} replicas are {state}{f': {facts.troubles}' if facts.troubles else ''}"
     return DesiredCondition("Ready", _to_status(is_ready), reason, counted)
 
 

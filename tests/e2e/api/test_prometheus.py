@@ -26,8 +26,9 @@ RULES = (
     "router.pools[0].name=readers",
 )
 NO_DATA_HERE = {
-    "What KEDA was told": "KEDA runs on a cluster alone",
+    "External metric values in KEDA": "KEDA runs on a cluster alone",
     "Certificates": "nothing speaks TLS here",
+    "Certificates that cannot be renewed": "nothing speaks TLS here",
 }
 SOON = "2s"
 OF_THE_MACHINE = {"ReadPoolScalerSlow"}

@@ -49,6 +49,10 @@ MEANINGS = {reason: cut(line) for reason, line in read_docstrings(reasons).items
 TOLD = {reason for reason, line in read_docstrings(reasons).items() if line.startswith("An Event: ")}
 
 
+OF_ONE_CONDITION = {("Autoscaling", "NotObserved"): "KEDA has not reported on the ScaledObject yet"}
+"""What a reason means in one condition, where it says something else there."""
+
+
 def list_rows(heading: str) -> list[list[str]]:
     section = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line.strip("| \n").split(" | ") for line in section.splitlines() if line.startswith("| `")]
@@ -133,8 +137,8 @@ def test_every_condition_stands_in_the_guide_with_what_it_can_say() -> None:
 
 @pytest.mark.parametrize("row", list_rows("Conditions"), ids=lambda row: f"{row[0]} {row[2]}")
 def test_the_guide_says_what_it_means_in_the_words_of_the_code_and_what_to_do(row: list[str]) -> None:
-    _, _, reason, meaning, advice = row
-    assert meaning == MEANINGS[reason]
+    condition, _, reason, meaning, advice = row
+    assert meaning == OF_ONE_CONDITION.get((condition, reason), MEANINGS[reason])
     assert advice.endswith((".", "`", ")", "?"))
 
 
