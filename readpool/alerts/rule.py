@@ -67,5 +67,12 @@ def build_rule(alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = 
 
 
 def _build_link(alert: Alert, grafana_url: str) -> str:
-    chosen = "?var-fleet={{ $labels.fleet | urlquery }}" if alert.dashboard is Dashboard.FLEET else ""
-    return f"{grafana_url}/d/{alert.dashboard.value}{chosen}"
+    return f"{grafana_url}/d/{alert.dashboard.value}{_CHOSEN.get(alert.dashboard, '')}"
+
+
+_POOL_OF_POD = '{{ printf "%s/%s" $labels.namespace (reReplaceAll "-[0-9]+$" "" $labels.pod) | urlquery }}'
+_CHOSEN = {
+    Dashboard.FLEET: "?var-fleet={{ $labels.fleet | urlquery }}",
+    Dashboard.REPLICA: f"?var-fleet={_POOL_OF_POD}&var-replica={{{{ $labels.pod | urlquery }}}}",
+}
+"""What a dashboard shows first, from the alert's labels."""

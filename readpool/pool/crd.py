@@ -66,10 +66,8 @@ _CHART_HEAD = """\
 _CHART_METADATA = """\
   labels:
     {{- include "readpool.labels" . | nindent 4 }}
-  {{- if .Values.crds.keep }}
-  annotations:
-    helm.sh/resource-policy: keep
-  {{- end }}
+  {{- $own := ternary (dict "helm.sh/resource-policy" "keep") dict .Values.crds.keep }}
+  {{- include "readpool.annotations" (dict "root" . "own" $own) }}
 """
 
 

@@ -1,10 +1,11 @@
 """The chart as Helm renders it, as data: `render("scaler.replicas=3")` gives every object. No cluster is asked."""
 
+import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,12 @@ class Helm:
     def render(
         self, *settings: str, kubernetes: str = KUBERNETES, chart: Path = CHART, release: str = RELEASE
     ) -> list[Object]:
-        """Render the chart with settings as of `--set`.
+        """Render the chart with settings as of `--set`, or values as a JSON object.
 
         Raises:
             RefusedError: when schema or templates refuse them.
         """
-        flags = [word for setting in settings for word in ("--set", setting)]
+        flags = [word for one in settings for word in _to_flags(one)]
         where = ("--namespace", NAMESPACE, "--kube-version", kubernetes)
         text = self.run("template", release, str(chart), *where, *flags)
         return [document for document in yaml.safe_load_all(text) if document]
@@ -72,6 +73,15 @@ class Helm:
             (chart / "templates" / "notes.yaml").write_text(_NOTES)
             notes = find(self.render(*settings, chart=chart), "ConfigMap", "notes")
         return str(notes["data"]["notes"])
+
+
+def _to_flags(setting: str) -> Iterator[str]:
+    """Write a setting, or each value of a JSON object, as flags."""
+    if not setting.startswith("{"):
+        yield from ("--set", setting)
+        return
+    for name, value in json.loads(setting).items():
+        yield from ("--set-json", f"{name}={json.dumps(value)}")
 
 
 def find_helm() -> Helm:

@@ -132,7 +132,7 @@ def list_kinds(helm: Helm, *settings: str) -> Counter[str]:
 
 def test_a_switch_takes_its_object_away(helm: Helm) -> None:
     alone = Counter(["Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Pod"])
-    definition = Counter(["CustomResourceDefinition"])
+    definition = Counter({"CustomResourceDefinition": 1, "ClusterRole": 2})
     rights = Counter({"ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 1, "RoleBinding": 1})
     policy = Counter(["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
     assert list_kinds(helm, OFF) == definition + alone + alone + rights + policy
@@ -175,14 +175,28 @@ def test_the_controllers_network_policy_admits_the_test_and_prometheus_to_the_on
 
 
 def test_every_key_that_is_not_known_is_refused_wherever_it_stands() -> None:
-    assert [path for path, is_closed in list_closed(SCHEMA) if not is_closed] == []
+    assert [path for path, is_closed in list_closed(SCHEMA) if not is_closed] == ["values.global"], "a parent's"
+    for name, shared in SCHEMA["$defs"].items():
+        assert [path for path, is_closed in list_closed(shared, name) if not is_closed] == []
 
 
 def test_every_value_is_in_the_schema_with_a_sentence_and_the_other_way_round() -> None:
     leaves = list(list_leaves(VALUES, SCHEMA))
     assert [path for path, _, sentence in leaves if not sentence.endswith(".")] == []
-    assert set(SCHEMA["properties"]) - set(VALUES) == {"global"}
-    for program in ("tls", "keda", "scaler", "controller", "certificates", "gate", "router", "crds"):
+    assert set(SCHEMA["properties"]) == set(VALUES)
+    for program in (
+        "global",
+        "image",
+        "rbac",
+        "tls",
+        "keda",
+        "scaler",
+        "controller",
+        "certificates",
+        "gate",
+        "router",
+        "crds",
+    ):
         assert set(SCHEMA["properties"][program]["properties"]) == set(VALUES[program])
 
 

@@ -59,12 +59,6 @@ app.kubernetes.io/component: scaler
 app.kubernetes.io/component: scaler-test
 {{- end }}
 
-{{- define "readpool.image" -}}
-{{- with .Values.image }}
-{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
-{{- end }}
-{{- end }}
-
 {{- define "readpool.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "readpool.scaler.fullname" .) .Values.serviceAccount.name }}

@@ -13,17 +13,8 @@ topologySpreadConstraints:
     matchLabelKeys: [pod-template-hash]
   {{- end }}
 {{- end }}
-{{- with .of.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .of.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .of.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
+{{- with include "readpool.placement" . }}
+{{ . }}
 {{- end }}
 {{- end }}
 
@@ -50,6 +41,7 @@ metadata:
   {{- end }}
   labels:
     {{- $labels | nindent 4 }}
+  {{- include "readpool.annotations" (dict "root" $.root) }}
 rules:
   {{- $rules | nindent 2 }}
 ---
@@ -62,6 +54,7 @@ metadata:
   {{- end }}
   labels:
     {{- $labels | nindent 4 }}
+  {{- include "readpool.annotations" (dict "root" $.root) }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ $scope }}

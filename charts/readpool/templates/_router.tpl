@@ -40,7 +40,7 @@ app.kubernetes.io/component: router
 {{- if not $router.pools }}
 {{- fail "router.enabled: name in router.pools the pools that it leads to, such as [{namespace: stellar, name: readers}]" }}
 {{- end }}
-{{- if not .Values.gate.image }}
+{{- if not (include "readpool.gateImage" .) }}
 {{- fail "router.enabled: name an image of Envoy in gate.image" }}
 {{- end }}
 {{- $memory := dig "limits" "memory" "512Mi" ($router.resources | default dict) | toString }}
