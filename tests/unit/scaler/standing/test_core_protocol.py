@@ -10,7 +10,7 @@ from scaler.fleet.fleet import Fleet, FleetSettings
 from scaler.policy.hold_reasons import CORE_TOO_OLD
 from scaler.probes.core import parse_core
 from scaler.probes.kinds import ProbeKind
-from scaler.probes.report import NodeReport
+from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.core_protocol import find_network_protocol, leave_out_too_old, note_too_old
 from scaler.standing.standing import ReplicaState
 from scaler.triggers.trigger import Reference
@@ -155,7 +155,7 @@ def test_so_does_one_whose_cores_have_crashed_at_the_upgrade() -> None:
 
 def test_one_old_core_is_not_why_all_are_silent() -> None:
     def lose(script: Script) -> Script:
-        return lambda now: script(now) if now < START + 600 else GONE  # type: ignore[return-value]
+        return lambda now: script(now) if now < START + 600 else GONE
 
     shown = stage(lose(NEW), lose(NEW), lose(OLD_LEFT)).play(900)
     assert shown[-1].decision.reason == "AllUnreachable"
@@ -164,7 +164,7 @@ def test_one_old_core_is_not_why_all_are_silent() -> None:
 def test_one_old_core_does_not_keep_laggards_from_being_replaced() -> None:
     lags = with_protocol(STAGE.behind(50), 30, 30)
 
-    def fall(now: float) -> NodeReport:
+    def fall(now: float) -> NodeReport | PollFailure:
         return NEW(now) if now < START + 300 else lags(now)
 
     shown = stage(fall, fall, fall, OLD_LEFT, NEW).play(900)
