@@ -36,7 +36,7 @@ build_images() {
 
 install_readpool() {
     helm upgrade --install readpool charts/readpool --namespace readpool --create-namespace --wait --hide-notes \
-        --values examples/quickstart/values.yaml ${QUICKSTART_VALUES:+--values "$QUICKSTART_VALUES" --take-ownership --force-conflicts}
+        --values examples/quickstart/values.yaml ${QUICKSTART_VALUES:+--values "$QUICKSTART_VALUES" --take-ownership}
 }
 
 # The manifests name the image that the third command loads; on another cluster it has another name.
