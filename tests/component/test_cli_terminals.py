@@ -67,7 +67,7 @@ async def test_wide_shows_every_column_however_narrow_the_terminal_is(address: s
     _, screen = await run_in_terminal("top", "-o", "wide", "--scaler", address, width=60, NO_COLOR="1")
     (heading,) = [line for line in screen.splitlines() if "replica" in line and "class" in line]
     assert re.sub(r"\x1b\[[0-9;]*m", "", heading).split() == [
-        *("replica", "class", "ledger", "behind", "lag", "rate", "fresh", "in", "it", "says")
+        *("replica", "class", "ledger", "behind", "lag", "rate", "fresh", "in", "state")
     ]
 
 
