@@ -270,7 +270,7 @@ async def test_an_address_in_use_is_an_error_and_leaves_nothing_behind(port: Por
 
 @pytest.fixture
 def frozen_heap() -> Iterator[None]:
-    """Leave what other tests left behind out of garbage collections, which would hold the loop for longer than the port."""
+    """Leave what other tests left behind out of garbage collections: they would hold the loop for longer."""
     gc.collect()
     gc.freeze()
     yield
