@@ -17,7 +17,7 @@ def test_a_laggard_makes_the_pool_grow_by_one_and_its_recovery_makes_it_shrink(t
     assert report["verdict"]["ok"], said
     assert code == 0, said
     assert find_current(report) == [3, 4, 3]
-    assert {"t", "tip", "desired", "current", "classes"} == set(report["timeline"][0])
+    assert {"t", "tip", "desired", "current", "classes", "message"} == set(report["timeline"][0])
     laggard = [moment["classes"].get("core-1") for moment in report["timeline"]]
     assert laggard.index("lagging") < len(laggard) - 1 - laggard[::-1].index("lagging"), "it lagged for a while"
     assert laggard[-1] == "fresh"

@@ -193,7 +193,7 @@ async def test_a_scaler_of_some_namespaces_needs_no_more_than_to_list_and_watch_
         await stage.ask_until(3.0)
         await stage.apply(namespace="default")
         refusal = await stage.ask(namespace="default")
-        assert str(refusal).startswith("UNIMPLEMENTED pool: 'reads' is in namespace default, and this scaler reads")
+        assert str(refusal).startswith("UNIMPLEMENTED pool: 'reads' is in namespace default, but this scaler reads")
         assert "Forbidden" not in {event["reason"] for event in stage.scaler.events_named("watchFailed")}
         assert await stage.client.delete(POOL, "default", "reads")
 

@@ -77,7 +77,9 @@ def test_the_values_are_taken_and_reach_no_further_than_the_tenants(api_server: 
     known = [one for one in objects if not one["apiVersion"].startswith(OPTIONAL)]
     apply(api_server.access, *known, flags=("--server-side", "--dry-run=server", "--force-conflicts"))
     kinds = {one["kind"] for one in objects}
-    assert not kinds & {"ClusterRole", "ClusterRoleBinding"}
+    roles = [one["metadata"].get("labels", {}) for one in objects if one["kind"] == "ClusterRole"]
+    assert all(any(label.startswith("rbac.authorization.k8s.io/aggregate-to-") for label in one) for one in roles)
+    assert "ClusterRoleBinding" not in kinds, "what a role grants to administrators of namespaces is bound there alone"
     assert "ValidatingAdmissionPolicy" in kinds
     policies = {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] == "NetworkPolicy"}
     assert set(policies) == {"readpool-scaler", "readpool-controller"}
