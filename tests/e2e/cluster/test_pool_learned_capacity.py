@@ -44,7 +44,7 @@ def router(
 def test_a_pool_grows_by_its_load_where_it_is_known_what_its_replicas_bear(
     cluster: ProvidedCluster, router: PoolRouter, scaler_release: OwnRelease
 ) -> None:
-    pool, first = router.pool, Story(scaler_release, router.pool)
+    pool, first = router.pool, Story(scaler_release, router.pool, since=0.0)  # it may be calm already
     with keep_reading(router.address, 1 / (TARGET * LITTLE * BORNE)) as asked:
         assert "learnedRequestsPerReplica" not in pool.status()
         leave_to_others(cluster, scaler_release, pool)
