@@ -16,8 +16,8 @@ from devtools.cluster.faults import FAULTS
 from devtools.cluster.supervised import Parts
 from devtools.cluster.waiting import wait_for
 
-STOPPED = frozenset("TtZ")
-"""The states of proc(5) in which a process does nothing."""
+STOPPED, WAITING, GONE = frozenset("TtZ"), "D", "Z"
+"""The states of proc(5) in which a process does nothing; in which no signal reaches it; of one that has ended."""
 
 
 class OwnFaults:
@@ -41,11 +41,20 @@ class OwnFaults:
         self._stopped[namespace, pod, container] = container_id
 
         def stop_all() -> bool:
-            running = [pid for pid in self._list_pids(container_id) if not _is_stopped(pid)]
-            _send(running, signal.SIGSTOP)
+            found = {pid: _read_process(pid) for pid in self._list_pids(container_id)}
+            running = {pid for pid, (state, _) in found.items() if state not in STOPPED}
+            # A process that has begun a child waits, and cannot be stopped, until the child runs its program.
+            beginning = {pid for pid in running if found[pid][0] == WAITING}
+            children = {pid for pid, (_, parent) in found.items() if parent in beginning}
+            _send(children - running, signal.SIGCONT)
+            _send(running - children, signal.SIGSTOP)
             return not running
 
-        wait_for(f"{container} of {pod} to be stopped", stop_all, seconds=10, every=0.02)
+        try:
+            wait_for(f"{container} of {pod} to be stopped", stop_all, seconds=10, every=0.02)
+        except TimeoutError:
+            self.continue_process(namespace, pod, container)
+            raise
 
     def continue_process(self, namespace: str, pod: str, container: str) -> None:
         """Let what was stopped go on."""
@@ -145,12 +154,13 @@ def _send(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _is_stopped(pid: int) -> bool:
-    """Return whether a process is stopped; one that is gone counts."""
+def _read_process(pid: int) -> tuple[str, int]:
+    """Read the state of a process, as ps shows it, and its parent; one that is gone counts as stopped."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in STOPPED
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[:2]
     except OSError:
-        return True
+        return GONE, 0
+    return state, int(parent)
 
 
 def _read_cpu_limit(pod: dict[str, Any], container: str) -> float | None:
