@@ -6,14 +6,14 @@ from typing import Any
 
 from devtools.cluster.debian_base import build_base
 from devtools.cluster.provided import ProvidedCluster
-from devtools.cluster.readpool_image import compute_added_bytes
+from devtools.cluster.readpool_image import MOST_ADDED_BYTES, compute_added_bytes
 from devtools.cluster.waiting import wait_for
 from devtools.machine.cache import find_cache_folder
 from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.own_release import OwnRelease
 
 READY_SECONDS = 3.0
-ADDED_BYTES = 120_000_000
+
 
 Note = Callable[[str, object], None]
 REPLACED_SECONDS = 60.0
@@ -38,7 +38,7 @@ def test_a_scaler_pod_is_ready_within_three_seconds_of_its_start(
     assert seconds <= READY_SECONDS
 
 
-def test_the_image_adds_less_than_120_megabytes_to_its_base(
+def test_the_image_adds_no_more_to_its_base_than_it_may(
     cluster: ProvidedCluster, record_testsuite_property: Note
 ) -> None:
     if not cluster.is_ours:
@@ -47,7 +47,7 @@ def test_the_image_adds_less_than_120_megabytes_to_its_base(
     archive = find_cache_folder() / "images" / f"readpool-{tag}" / "image.tar"
     added = compute_added_bytes(archive, build_base(print))
     record_testsuite_property("added_bytes", added)
-    assert added < ADDED_BYTES
+    assert added < MOST_ADDED_BYTES
 
 
 def find_ready(pod: dict[str, Any]) -> str:
