@@ -15,8 +15,8 @@ from readpool.certificates.wanted import (
     parse_secret,
 )
 from readpool.event_loop import run
-from readpool.flags import Parsed, choice, option
-from readpool.host_port import SettingsError, parse_host_port
+from readpool.flags import Parsed, choice, option, starting
+from readpool.host_port import parse_host_port
 from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
 
 _EXAMPLES = """Examples:
@@ -76,7 +76,7 @@ def certificates(
     The Secrets have to be there, empty at first; SECRET is NAME or NAMESPACE/NAME. It needs the verbs get and update on
     Secrets of these names, and create on Events where they are. Runs until SIGTERM.
     """
-    try:
+    with starting():
         settings = CertificateSettings(
             authority=parse_secret(authority, namespace) if authority else None,
             lifetimes=Lifetimes(duration, authority_duration),
@@ -89,8 +89,6 @@ def certificates(
         )
         configure_logging(settings.log_format, settings.log_level)
         _run(settings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _run(settings: CertificateSettings) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from readpool.cli.backtest.episodes import compute_use
 from readpool.cli.backtest.history import History, Setting
 from readpool.cli.backtest.replay import DayOutcome, Outcome
 
@@ -122,8 +121,3 @@ def _explain(today: Outcome, best: Outcome, price: float) -> str:
     stale = 100 * (best.stale_share + best.failed_share - today.stale_share - today.failed_share)
     reads = f"{abs(stale):.2f} points {'more' if stale > 0 else 'fewer'} stale or failed reads"
     return f"{words}, {minutes}, {reads}; an hour below the target counts as {price:g} replica-hours."
-
-
-def is_overloaded(history: History, borne: float | None) -> bool:
-    """Return whether readers ever asked for more than the replicas bear."""
-    return any(compute_use(sample, history.setting.lag_threshold, borne) >= 1.0 for sample in history.samples)

@@ -26,14 +26,11 @@ class Found:
 
     Attributes:
         faults: by time, in seconds from the first sample.
-        observed_seconds: of each ordinal, how long it was there and not new.
+        present: of each ordinal, the spans in which it was there and not new.
         warm_ups: from the moment each new replica was asked for until it was first fresh, in seconds.
-        onsets: requests/s a serving replica at which replicas fell behind under load.
-        most_served: the most requests/s a serving replica while all kept pace.
     """
 
     faults: list[Fault] = field(default_factory=list)
-    observed_seconds: dict[int, float] = field(default_factory=dict)
     present: dict[int, list[Span]] = field(default_factory=dict)
     warm_ups: list[float] = field(default_factory=list)
 

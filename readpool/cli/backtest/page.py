@@ -2,11 +2,10 @@
 
 from html import escape
 
-from readpool.cli.backtest.advice import compute_cost
 from readpool.cli.backtest.chart import Chart, Mark, build_chart
 from readpool.cli.backtest.grid import format_setting
 from readpool.cli.backtest.replay import Outcome
-from readpool.cli.backtest.report import Report, describe_fit, describe_past
+from readpool.cli.backtest.report import Report, describe_fit, describe_past, format_figures
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 760, 420, 64, 48, 16, 24
 _STYLE = """
@@ -53,15 +52,7 @@ def _build_row(report: Report, one: Outcome) -> str:
     setting, is_today = one.setting, one is report.today
     is_best = setting == report.advice.setting
     cells = (
-        str(setting.target),
-        str(setting.minimum),
-        str(setting.lag_threshold),
-        f"{one.replica_hours:.1f}",
-        f"{60 * one.below_hours:.0f} min",
-        f"{100 * one.stale_share:.2f} %",
-        f"{100 * one.failed_share:.2f} %",
-        f"{one.scalings:.1f}",
-        f"{compute_cost(one, report.price):.1f}",
+        *format_figures(one, report.price),
         ", ".join(
             word
             for word, holds in (("today", is_today), ("recommended", is_best), ("front", one in report.front))

@@ -11,7 +11,7 @@ from random import Random
 from readpool.cli.backtest.capacity import Borne, estimate_borne
 from readpool.cli.backtest.episodes import Found, find_episodes, find_spans
 from readpool.cli.backtest.history import History
-from readpool.simulator.day.oddities import Oddities, Span
+from readpool.simulator.day.oddities import Oddities
 from readpool.simulator.day.scenario import MOST_REPLICAS, Day, Fault
 from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEP_SECONDS
 
@@ -135,9 +135,3 @@ def count_by_kind(faults: Sequence[Fault]) -> dict[str, int]:
     for fault in faults:
         counts[fault.kind.value] = counts.get(fault.kind.value, 0) + 1
     return counts
-
-
-def list_unknown(history: History) -> tuple[Span, ...]:
-    """List the spans in which no replica answered, so that nothing was seen."""
-    blind = [not sample.lags for sample in history.samples]
-    return find_spans(history.samples, history.interval_seconds, blind)

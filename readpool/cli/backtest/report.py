@@ -115,3 +115,18 @@ def build_json(report: Report) -> Mapping[str, Any]:
             "reason": report.advice.reason,
         },
     }
+
+
+def format_figures(one: Outcome, price: float) -> tuple[str, ...]:
+    """Format target, minimum and lag threshold, then hours, below, stale, failed, scalings and cost a day."""
+    return (
+        str(one.setting.target),
+        str(one.setting.minimum),
+        str(one.setting.lag_threshold),
+        f"{one.replica_hours:.1f}",
+        f"{60 * one.below_hours:.0f} min",
+        f"{100 * one.stale_share:.2f} %",
+        f"{100 * one.failed_share:.2f} %",
+        f"{one.scalings:.1f}",
+        f"{compute_cost(one, price):.1f}",
+    )

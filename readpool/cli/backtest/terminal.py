@@ -4,10 +4,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from readpool.cli.backtest.advice import compute_cost
 from readpool.cli.backtest.chart import build_chart
 from readpool.cli.backtest.grid import format_setting
-from readpool.cli.backtest.report import Report, describe_fit, describe_past
+from readpool.cli.backtest.report import Report, describe_fit, describe_past, format_figures
 
 _LINES = 12
 _LABEL = 6
@@ -62,15 +61,7 @@ def _build_table(report: Report) -> Table:
         is_today, is_best = one is report.today, one.setting == report.advice.setting
         notes = [word for word, holds in (("today", is_today), ("recommended", is_best)) if holds]
         table.add_row(
-            str(one.setting.target),
-            str(one.setting.minimum),
-            str(one.setting.lag_threshold),
-            f"{one.replica_hours:.1f}",
-            f"{60 * one.below_hours:.0f} min",
-            f"{100 * one.stale_share:.2f} %",
-            f"{100 * one.failed_share:.2f} %",
-            f"{one.scalings:.1f}",
-            f"{compute_cost(one, report.price):.1f}",
+            *format_figures(one, report.price),
             ", ".join(notes),
             style="green" if is_best else "bold" if is_today else "",
         )
