@@ -5,7 +5,6 @@ gets; what its recommendation is worth is told by other days, lived through with
 """
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from devtools.cluster.builds import build_all
+from devtools.envoy.gate_process import take_ports
 from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
 from readpool.cli.backtest.advice import DEFAULT_PRICE, advise, compute_cost, compute_fit
@@ -74,7 +74,7 @@ def prometheus(tmp_path: Path) -> Iterator[tuple[str, History, float]]:
         capture_output=True,
     )
     (tmp_path / "prometheus.yaml").write_text("global: {}\n", encoding="utf-8")
-    port = find_free_port()
+    (port,) = take_ports(1)
     arguments = [
         f"--config.file={tmp_path / 'prometheus.yaml'}",
         f"--storage.tsdb.path={blocks}",
@@ -121,12 +121,6 @@ def format_exposition(history: History, start: float) -> str:
     for name, points in series.items():
         lines += [f"# TYPE {name} gauge", *sorted(points, key=lambda line: line.rpartition(" ")[0].partition(" ")[0])]
     return "\n".join([*lines, "# EOF", ""])
-
-
-def find_free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def await_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
