@@ -1,4 +1,4 @@
-"""What a pool says of a workload that is there already: spec.workloadRef, spec.probe, and what means nothing beside them.
+"""What a pool says of a workload that is there already: spec.workloadRef, spec.probe, and what has no meaning then.
 
 Such a pool owns no pods. What it says of pods of its own is refused, a field at a time, with a sentence each. Under
 readpool.pool.spec.
@@ -93,6 +93,23 @@ def _empty(field: str) -> str:
     return f"!has(self.{field}) || size(self.{field}) == 0"
 
 
+def _keeps_command_port(spec: Any) -> bool:
+    if spec.workload_ref is None or spec.probe is None or spec.probe.type is not ProbeType.CORE:
+        return True
+    return spec.load_balancing.port not in (None, spec.probe.port)
+
+
+def _is_default(storage: Any) -> bool:
+    return (
+        storage.storage_class is None
+        and storage.size == DEFAULT_SIZE
+        and storage.retention_policy == "Delete"
+        and storage.data_source is None
+        and not storage.snapshots.enabled
+        and storage.auto_grow is None
+    )
+
+
 _PODS = "the workload's own pod template says it"
 _VOLUMES = "the workload's volumes are its own"
 _ARCHIVES = "the workload's configuration says which archives it reads"
@@ -128,7 +145,7 @@ WORKLOAD_RULES = (
         " && string(self.loadBalancing.port) != string(self.probe.port))",
         "is required with probe.type core, and must not be probe.port, which is Core's command port, an admin port: use"
         " the port of its query server",
-        lambda spec: _keeps_command_port(spec),
+        _keeps_command_port,
         ".loadBalancing.port",
     ),
     _absent("version", "!has(self.version)", lambda spec: not spec.version, _PODS),
@@ -194,20 +211,3 @@ WORKLOAD_RULES = (
     ),
 )
 """What holds between workloadRef and the rest of the spec."""
-
-
-def _keeps_command_port(spec: Any) -> bool:
-    if spec.workload_ref is None or spec.probe is None or spec.probe.type is not ProbeType.CORE:
-        return True
-    return spec.load_balancing.port not in (None, spec.probe.port)
-
-
-def _is_default(storage: Any) -> bool:
-    return (
-        storage.storage_class is None
-        and storage.size == DEFAULT_SIZE
-        and storage.retention_policy == "Delete"
-        and storage.data_source is None
-        and not storage.snapshots.enabled
-        and storage.auto_grow is None
-    )
