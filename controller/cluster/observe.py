@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from controller.cluster.watches import OPTIONAL, Watches
 from controller.observed import reasons
-from controller.observed.differs import Rewrite
+from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure, list_failing, list_refused
 from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, MANAGER, POOL_LABEL, read_annotations
 from controller.observed.observed import FleetView, ObservedPool

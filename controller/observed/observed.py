@@ -6,7 +6,7 @@ Gathered by I/O: everything as it was when observed; decisions get the time as a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.observed.differs import Rewrite
+from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool

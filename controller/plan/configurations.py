@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from controller.core_config.core_config import ConfigError, CoreSettings, build_core_config
 from controller.gate.gate import CORE_PORTS, has_gate
 from controller.observed import reasons
-from controller.observed.differs import compute_hash
+from controller.observed.drift import compute_hash
 from controller.observed.labels import config_map_name, pod_name
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings

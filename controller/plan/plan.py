@@ -14,10 +14,10 @@ from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.observed.scaler_clock import compute_stale_seconds
 from controller.plan.object_stage import ObjectStage, is_applying, is_shrunk, plan_object_stage
-from controller.plan.plan_times import choose_delay, find_due_time, find_times
 from controller.plan.pod_plan import PodPatch, plan_patches
 from controller.plan.pod_stage import PodStage, plan_pod_stage
 from controller.plan.pool_size import Sizes, choose_sizes
+from controller.plan.requeue import choose_delay, find_due_time, find_times
 from controller.plan.shard_plan import plan_shards, to_status
 from controller.replicas.disruptions import judge_disruptions
 from controller.replicas.replicas import Replica, read_replicas

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from controller.gate.gate import choose_ports, has_gate
-from controller.observed.differs import differs, stamp
+from controller.observed.drift import differs, stamp
 from controller.observed.labels import APPLIED_ANNOTATION, checkpoint_name, config_map_name, read_annotations
 from controller.observed.observed import CheckpointView, ObservedPool
 from controller.observed.plan_settings import PlanSettings

@@ -6,7 +6,7 @@ All that comes after goes by this: the size of the StatefulSet, the configuratio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.observed.differs import stamp
+from controller.observed.drift import stamp
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.plan.configurations import Configurations, build_configurations, choose_texts, is_armed, is_to_be_made

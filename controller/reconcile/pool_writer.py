@@ -10,7 +10,7 @@ from functools import partial
 from controller.events.event_recorder import EventRecorder
 from controller.events.pool_events import PoolEvent
 from controller.gate.gate import has_gate
-from controller.observed.differs import note_rewrite
+from controller.observed.drift import note_rewrite
 from controller.reconcile.apply import TIMEOUT, Applier
 from controller.reconcile.attempts import Attempts
 from controller.reconcile.lanes import (

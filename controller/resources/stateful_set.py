@@ -6,7 +6,7 @@ Pods are replaced by the controller alone (OnDelete), one fresh one at a time: c
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from controller.observed.differs import differs
+from controller.observed.drift import differs
 from controller.observed.labels import (
     SICK_ANNOTATION,
     build_metadata,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from controller.observed.differs import differs
+from controller.observed.drift import differs
 from controller.observed.observed import Capabilities, ObservedPool
 from controller.observed.plan_settings import Grants
 from controller.plan.plan import Plan, plan_pool

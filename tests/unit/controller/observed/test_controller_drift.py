@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.observed.differs import compute_hash, differs, find_differences, note_rewrite, stamp
-from controller.observed.list_keys import index_items, keys_of_kind
+from controller.observed.drift import compute_hash, differs, find_differences, note_rewrite, stamp
+from controller.observed.list_map_keys import index_items, keys_of_kind
 
 
 def test_what_somebody_makes_of_an_object_each_time_is_no_difference_until_something_else_changes() -> None:

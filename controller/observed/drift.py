@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from controller.observed.labels import APPLIED_ANNOTATION
-from controller.observed.list_keys import index_items, keys_of_kind
+from controller.observed.list_map_keys import index_items, keys_of_kind
 from readpool.kubernetes.kinds import Manifest
 from readpool.pool.quantity import parse_quantity
 
