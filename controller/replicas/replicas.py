@@ -35,6 +35,7 @@ class Replica:
 
     Attributes:
         address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
+        pod_address: the same, also of a workload's pod that has no port for readers, which has no `address`.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
         config_hash: of the configuration that it started with, None while no one has noted it.
@@ -73,6 +74,7 @@ class Replica:
     ends_at: float | None = None
     is_out_of_service: bool = False
     started_at: float | None = None
+    pod_address: str = ""
 
     def may_catch_up(self, now: float) -> bool:
         """Return whether it may still be catching up before Core's `run`, during which it does not respond."""
@@ -130,7 +132,9 @@ def _read_of_workload(replica: Replica, pod: Manifest, spec: PoolSpec) -> Replic
     """Read of a workload's pod what another's template says; without a port for readers it has no address for them."""
     ports = find_pod_ports(pod, spec)
     address = replica.address if PORT_NAME in ports else ""
-    return replace(replica, ports=ports, address=address, is_dead=is_serving_dead(pod, spec))
+    return replace(
+        replica, ports=ports, address=address, pod_address=replica.address, is_dead=is_serving_dead(pod, spec)
+    )
 
 
 def _read_family(service: Manifest | None) -> str | None:

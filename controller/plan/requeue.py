@@ -13,17 +13,17 @@ from controller.routing.routing import Routing, RoutingBasis, find_stale_time
 from readpool.replica_class import ReplicaClass
 
 
-def find_due_time(observed: ObservedPool, now: float, *, are_due: bool) -> float | None:
+def find_numbers_time(observed: ObservedPool, now: float, *, numbers_due: bool) -> float | None:
     """Find when numbers may be told again."""
     fleet = observed.current_fleet
-    told_at = observed.pool.status.observed_at
-    if are_due or told_at is None or fleet is None:
+    reported_at = observed.pool.status.observed_at
+    if numbers_due or reported_at is None or fleet is None:
         return None
-    due = told_at.timestamp() + observed.pool.spec.load_balancing.update_interval_seconds
+    due = reported_at.timestamp() + observed.pool.spec.load_balancing.update_interval_seconds
     return due + now - read_scaler_clock(fleet, now)
 
 
-def find_times(
+def find_requeue_times(
     observed: ObservedPool,
     silent_since: float | None,
     replicas: Sequence[Replica],
@@ -35,7 +35,7 @@ def find_times(
     times = []
     if silent_since is not None and observed.fleet_silent_since is None:
         times.append(silent_since + compute_stale_seconds(observed.fleet))
-    if routing.ground is RoutingBasis.KEPT and observed.fleet_silent_since is not None:
+    if routing.basis is RoutingBasis.KEPT and observed.fleet_silent_since is not None:
         times.append(observed.fleet_silent_since + settings.neutral_after_seconds)
     fleet = observed.current_fleet
     if fleet is None:
