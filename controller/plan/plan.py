@@ -31,7 +31,7 @@ from controller.replicas.disruptions import Disruptions, compute_disruptions
 from controller.replicas.replicas import Replica, read_replicas
 from controller.replicas.stuck_replicas import find_stuck_replicas, list_stuck_times
 from controller.resources.endpoint_slices import list_slices, read_routes
-from controller.routing.routing import route
+from controller.routing.routing import Routing, route
 from controller.shards.shards import ShardPlan
 from controller.status.conditions import PoolFacts, compute_conditions, merge_conditions
 from controller.status.core_age import explain_old_core
@@ -118,11 +118,7 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
         terminating=pods.terminating,
     )
     disruptions = compute_disruptions(observed, replicas, sizes.wanted, now) if is_own else Disruptions()
-    objects = (
-        plan_object_stage(observed, replicas, sizes, pods, routing, disruptions, settings, now)
-        if is_own
-        else plan_workload_objects(observed, replicas, routing, settings)
-    )
+    objects = _plan_objects(observed, replicas, sizes, pods, routing, disruptions, settings, now)
     facts = replace(
         _add_stages(gather_facts(observed, sizes.wanted, replicas, routing, shards), observed, sizes, pods, objects),
         refused_scaling=explain_refused_scaling(requested, settings),
@@ -177,6 +173,22 @@ def _plan_pods(
     if observed.workload is not None:
         return plan_workload_pods(observed, replicas, sizes.size)
     return plan_pod_stage(observed, replicas, sizes, shards.assignments, settings, now)
+
+
+def _plan_objects(
+    observed: ObservedPool,
+    replicas: Sequence[Replica],
+    sizes: Sizes,
+    pods: PodStage,
+    routing: Routing,
+    disruptions: Disruptions,
+    settings: PlanSettings,
+    now: float,
+) -> ObjectStage:
+    """Plan the pool's objects; before a workload they are fewer."""
+    if observed.workload is not None:
+        return plan_workload_objects(observed, replicas, routing, settings)
+    return plan_object_stage(observed, replicas, sizes, pods, routing, disruptions, settings, now)
 
 
 def _build_plan(observed: ObservedPool, pods: PodStage, objects: ObjectStage) -> Plan:

@@ -133,7 +133,7 @@ def _build_objects(
     built = list(services)
     nodes, read = (ObjectKey(SERVICE, pool.namespace, service["metadata"]["name"]) for service in services)
     if nodes not in observed.name_conflicts:
-        built += build_nodes_slices(pool, _list_nodes(observed, replicas))
+        built += build_nodes_slices(pool, _list_nodes(replicas))
     if read not in observed.name_conflicts:
         live = list_slices(observed.children, pool.name)
         built += build_endpoint_slices(pool, pool.name, port, routing.endpoints, live)
@@ -145,7 +145,7 @@ def _build_objects(
     return built
 
 
-def _list_nodes(observed: ObservedPool, replicas: Sequence[Replica]) -> list[NodeEndpoint]:
+def _list_nodes(replicas: Sequence[Replica]) -> list[NodeEndpoint]:
     """List the pods that the scaler is to ask: also those that serve nobody, but not those that are told to end."""
     return [
         NodeEndpoint(one.name, one.uid, one.pod_address, one.ports[PROBE_PORT_NAME], one.node)

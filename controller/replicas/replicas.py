@@ -131,10 +131,8 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
 def _read_of_workload(replica: Replica, pod: Manifest, spec: PoolSpec) -> Replica:
     """Read of a workload's pod what another's template says; without a port for readers it has no address for them."""
     ports = find_pod_ports(pod, spec)
-    address = replica.address if PORT_NAME in ports else ""
-    return replace(
-        replica, ports=ports, address=address, pod_address=replica.address, is_dead=is_serving_dead(pod, spec)
-    )
+    address, is_dead_there = replica.address if PORT_NAME in ports else "", is_serving_dead(pod, spec)
+    return replace(replica, ports=ports, address=address, pod_address=replica.address, is_dead=is_dead_there)
 
 
 def _read_family(service: Manifest | None) -> str | None:

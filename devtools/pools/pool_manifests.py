@@ -90,7 +90,7 @@ REFUSED: Mapping[str, Refused] = {
     "no network": _missing("spec.network", {"network": None}),
     "no version": Refused({"version": None}, "spec.version", "is required without workloadRef"),
     "a network that is none": _not_of("spec.network", {"network": "Pubnet"}),
-    "an empty version": Refused({"version": ""}, "spec.version", "must be an image tag"),
+    "an empty version": Refused({"version": ""}, "spec.version", "is required without workloadRef"),
     "a version with a blank": Refused({"version": "v 21"}, "spec.version", "must be an image tag"),
     "a version of a line more": Refused({"version": "v21\n"}, "spec.version", "must be an image tag"),
     "an image with its tag": Refused({"image": "stellar/stellar-core:v21"}, "spec.image", "without a tag"),

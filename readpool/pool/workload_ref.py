@@ -122,7 +122,7 @@ WORKLOAD_RULES = (
         path=".workloadRef",
     ),
     Rule(
-        "has(self.version) || has(self.workloadRef)",
+        "(has(self.version) && size(self.version) > 0) || has(self.workloadRef)",
         "is required without workloadRef: the tag of Stellar Core's image, such as 30",
         lambda spec: bool(spec.version) or spec.workload_ref is not None,
         ".version",
@@ -148,7 +148,7 @@ WORKLOAD_RULES = (
         _keeps_command_port,
         ".loadBalancing.port",
     ),
-    _absent("version", "!has(self.version)", lambda spec: not spec.version, _PODS),
+    _absent("version", _empty("version"), lambda spec: not spec.version, _PODS),
     _absent("image", f"self.image == '{DEFAULT_IMAGE}'", lambda spec: spec.image == DEFAULT_IMAGE, _PODS),
     _absent(
         "imagePullPolicy",
