@@ -81,18 +81,19 @@ def plan_pod_stage(
     texts = configurations.texts
     out = {one.name for one in list_out_of_service(replicas)}
     outdated = find_outdated(observed, replicas, texts) - out  # nothing restarts those
-    # Where the StatefulSet cannot be written, nobody goes.
-    is_stuck = not configurations.is_complete or bool(observed.misread) or is_stateful_set_blocked(observed, settings)
+    # No pod is removed while the StatefulSet cannot be written.
+    is_blocked = is_stateful_set_blocked(observed, settings)
+    is_stuck = is_blocked or not configurations.is_complete or bool(observed.misread)
     begins = lambda: is_writing(observed, settings)  # noqa: E731 - asked only where it matters
     unhealthy = find_unhealthy(observed, replicas, outdated, size, begins, now)
-    step, deletions = _plan_pods(observed, replicas, outdated, size, unhealthy, texts, settings, now)
+    step, deletions = _plan_pods(observed, replicas, outdated, size, unhealthy, texts, now, is_blocked=is_blocked)
     written = replace(configurations, texts=choose_texts(observed, replicas, texts, step.restart))
     if deletions.begins_replacement and not is_stuck and is_changing(observed, settings):
-        deletions = PodDeletions()  # whoever is restarted for the change goes first, wherever this run is ended
+        deletions = PodDeletions()  # a restart for the change goes first, whenever this process ends
     deleted = frozenset(key.name for key in deletions.uids if key.kind == POD)
     if deleted:  # one of those that stay: the others may be all that serve until it is back
         size = max(size, running)
-    # A pause freezes weights whoever was to go before it.
+    # A pause freezes weights, also of replicas that were about to be removed.
     surplus = find_surplus(replicas, max(size, running) if is_stuck else size)
     terminating = deleted | out | (frozenset() if observed.pool.spec.paused else surplus)
     return PodStage(size, written, outdated, unhealthy, step, deletions, deleted, terminating, is_stuck)
@@ -124,8 +125,9 @@ def _plan_pods(
     wanted: int,
     unhealthy: frozenset[int],
     texts: Mapping[str, str],
-    settings: PlanSettings,
     now: float,
+    *,
+    is_blocked: bool,
 ) -> tuple[RolloutStep, PodDeletions]:
     if observed.pool.spec.paused or observed.misread:
         return RolloutStep(), PodDeletions()
@@ -134,7 +136,7 @@ def _plan_pods(
         step = RolloutStep(waits_for="other pools: only a few are upgraded at a time")
     is_rolling, restart = bool(outdated), step.restart
     if restart is not None and not is_configuration_written(observed, restart, texts):
-        if not is_stateful_set_blocked(observed, settings):
+        if not is_blocked:
             return step, PodDeletions()  # its configuration is written first
         restart = None  # it cannot be; a replica that is of no use gets its new volume all the same
     return step, plan_deletions(observed, replicas, restart, wanted, now, is_rolling=is_rolling)

@@ -20,20 +20,23 @@ from controller.plan.pod_stage import PodStage
 from controller.plan.pool_size import Sizes
 from controller.plan.rollout import RolloutStep
 from controller.plan.snapshot_plan import SnapshotPlan
+from controller.plan.stages import Stages
+from controller.replicas.disruptions import Disruptions
 from controller.replicas.draining import find_surplus
-from controller.replicas.replicas import Replica, list_out_of_service
-from controller.replicas.stuck_replicas import find_stuck_replicas
-from controller.resources.endpoint_slices import build_endpoint_slices, list_slices
+from controller.replicas.replicas import Replica, list_out_of_service, read_replicas
+from controller.resources.endpoint_slices import build_endpoint_slices, list_slices, read_routes
 from controller.resources.nodes_service import PROBE_PORT_NAME, build_unselecting_nodes_service
 from controller.resources.nodes_slices import NodeEndpoint, build_nodes_slices
 from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.read_service import build_read_service
 from controller.resources.scaled_object import build_scaled_object
 from controller.routing.route_objects import build_route_objects
-from controller.routing.routing import Routing
+from controller.routing.routing import Routing, route
+from controller.shards.shards import ShardPlan
 from controller.status.autoscaling import is_scaled_by_us
 from controller.status.conditions import DesiredCondition, merge_conditions
-from controller.status.workload_facts import find_missing_port, find_workload_problem
+from controller.status.pool_status import are_numbers_due
+from controller.status.workload_facts import find_workload_problem
 from readpool.kubernetes.kinds import SERVICE, ObjectKey, key_of, kind_of
 from readpool.pool.spec import WorkloadKind
 from readpool.pool.status import Condition, ConditionStatus, PoolStatus
@@ -78,14 +81,33 @@ def _put_in(last: Iterable[Condition], merged: Sequence[Condition]) -> tuple[Con
     return (*kept, *known.values())
 
 
-def choose_workload_sizes(observed: ObservedPool) -> Sizes:
-    """Choose the sizes of a pool before a workload: those that the workload has."""
+def plan_workload_stages(observed: ObservedPool, settings: PlanSettings, now: float) -> Stages:
+    """Decide everything but the status for a pool before a workload."""
+    replicas = read_replicas(observed)
+    sizes = _choose_sizes(observed)
+    pods = _plan_pods(observed, replicas, sizes.size)
+    numbers_due = are_numbers_due(observed, replicas, now)
+    routing = route(
+        observed,
+        replicas,
+        read_routes(list_slices(observed.children, observed.pool.name)),
+        settings.neutral_after_seconds,
+        now,
+        allow_reweighting=numbers_due,
+        terminating=pods.terminating,
+    )
+    objects = _plan_objects(observed, replicas, routing, settings)
+    return Stages(replicas, sizes, ShardPlan({}), pods, numbers_due, routing, Disruptions(), objects)
+
+
+def _choose_sizes(observed: ObservedPool) -> Sizes:
+    """Choose the sizes: those that the workload has."""
     view = observed.workload
     size = view.replicas if view is not None and view.is_ours else 0
     return Sizes(size, None, size, size)
 
 
-def plan_workload_pods(observed: ObservedPool, replicas: Sequence[Replica], size: int) -> PodStage:
+def _plan_pods(observed: ObservedPool, replicas: Sequence[Replica], size: int) -> PodStage:
     """Plan who loses readers: who is out of service, and those of a StatefulSet that its new size ends."""
     spec = observed.pool.spec
     going = frozenset(one.name for one in list_out_of_service(replicas))
@@ -97,10 +119,10 @@ def plan_workload_pods(observed: ObservedPool, replicas: Sequence[Replica], size
     )
 
 
-def plan_workload_objects(
+def _plan_objects(
     observed: ObservedPool, replicas: Sequence[Replica], routing: Routing, settings: PlanSettings
 ) -> ObjectStage:
-    """Plan the objects of a pool before a workload."""
+    """Plan the objects: Services, slices, the route, the ScaledObject, alerts."""
     built = _build_objects(observed, replicas, routing, settings)
     wanted = {key_of(kind_of(manifest), manifest): with_applied_hash(manifest) for manifest in built}
     apply = tuple(
@@ -109,19 +131,6 @@ def plan_workload_objects(
         if key not in observed.name_conflicts and needs_apply(observed, key, manifest)
     )
     return ObjectStage(wanted, apply, tuple(find_unwanted(observed, wanted)), {}, SnapshotPlan(), GrowthPlan())
-
-
-def find_workload_stall(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> tuple[str, str] | None:
-    """Find why a pool does not get on with its workload, as reason and message; None where it does.
-
-    A pod that is not ready for no reason of its own may just be behind: Horizon and RPC say so by their readiness.
-    """
-    troubled = [one for one in replicas if one.trouble is not None]
-    return (
-        find_workload_problem(observed)
-        or find_missing_port(observed, replicas)
-        or find_stuck_replicas(troubled, len(replicas), now, observed.pool.status.conditions)
-    )
 
 
 def _build_objects(

@@ -289,11 +289,8 @@ def evaluate_copies(copies: Sequence[Copy], known: Collection[str], now: float) 
         if BAD_COPY_EXIT in one.exits or (_ABORTED in one.exits and not one.has_been_fresh):
             told = f": {one.message}" if one.message else ""
             bad.setdefault(one.snapshot, f"{one.replica} failed to start from it{told}")
-        is_late = (
-            one.is_unprovisioned
-            and one.unprovisioned_since is not None
-            and now - one.unprovisioned_since >= RESTORE_SECONDS
-        )
+        since = one.unprovisioned_since
+        is_late = one.is_unprovisioned and since is not None and now - since >= RESTORE_SECONDS
         if is_late:
             minutes = int(RESTORE_SECONDS // 60)
             bad.setdefault(one.snapshot, f"no volume was provisioned from it for {one.replica} in {minutes} min")

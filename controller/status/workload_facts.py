@@ -6,6 +6,7 @@ from controller.observed import reasons
 from controller.observed.observed import ObservedPool
 from controller.observed.workload import describe
 from controller.replicas.replicas import Replica
+from controller.replicas.stuck_replicas import find_stuck_replicas
 from controller.replicas.workload_pods import choose_read_port
 from controller.resources.nodes_service import PROBE_PORT_NAME
 from controller.resources.read_service import PORT_NAME
@@ -42,3 +43,16 @@ def find_missing_port(observed: ObservedPool, replicas: Sequence[Replica]) -> tu
             message = f"{field}: no container of {', '.join(lacking[:_TOLD_PODS])}{more} has a port named {port}"
             return reasons.PORT_NOT_FOUND, message
     return None
+
+
+def find_workload_stall(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> tuple[str, str] | None:
+    """Find why a pool does not get on with its workload, as reason and message; None where it does.
+
+    A pod that is not ready for no reason of its own may just be behind: Horizon and RPC say so by their readiness.
+    """
+    troubled = [one for one in replicas if one.trouble is not None]
+    return (
+        find_workload_problem(observed)
+        or find_missing_port(observed, replicas)
+        or find_stuck_replicas(troubled, len(replicas), now, observed.pool.status.conditions)
+    )
