@@ -39,9 +39,9 @@ REPLICA_STUCK = "ReplicaStuck"
 """Stalled: a replica has not become ready for ten minutes; the message has its pod's reason. Everything else goes
 on."""
 WORKLOAD_NOT_FOUND = "WorkloadNotFound"
-"""Stalled, not Autoscaling: the workload of workloadRef does not exist. Resolved when it is created."""
+"""Stalled, and no Autoscaling: the workload of workloadRef does not exist. Resolved when it is created."""
 WORKLOAD_TAKEN = "WorkloadTaken"
-"""Stalled, not Autoscaling: the workload of workloadRef belongs to another pool."""
+"""Stalled, and no Autoscaling: the workload of workloadRef belongs to another pool."""
 WORKLOAD_NOT_VISIBLE = "WorkloadNotVisible"
 """Stalled: the controller may not list the workload of workloadRef or what belongs to it; readers stay where they
 are."""

@@ -56,11 +56,6 @@ def find_kind(ref: WorkloadRef) -> Kind:
     return _KINDS[ref.kind]
 
 
-def describe(ref: WorkloadRef) -> str:
-    """Name a workload as kubectl does."""
-    return f"{ref.kind} {ref.name}"
-
-
 def write_selector(workload: Manifest) -> str:
     """Write a workload's label selector as the API server reads it; empty if it has none."""
     selector: Mapping[str, Any] = (workload.get("spec") or {}).get("selector") or {}

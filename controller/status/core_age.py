@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from controller.core_config.core_config_version import parse_major
 from controller.observed.observed import FleetView
-from controller.observed.workload import describe
 from controller.replicas.replicas import Replica
 from readpool.networks import NetworkFacts
 from readpool.pool.spec import PoolSpec
@@ -40,7 +39,7 @@ def explain_old_core(
 
 def _say_needed(spec: PoolSpec, protocol: int) -> str:
     if spec.workload_ref is not None:
-        return f"and {spec.network} is at Protocol {protocol}: upgrade {describe(spec.workload_ref)}"
+        return f"and {spec.network} is at Protocol {protocol}: upgrade {spec.workload_ref}"
     if (parse_major(spec.version) or 0) >= protocol:
         return f"and {spec.network} is at Protocol {protocol}; resolved when the rollout of {spec.version} completes"
     return f"and {spec.network} is at Protocol {protocol}: set spec.version to {protocol} or newer"

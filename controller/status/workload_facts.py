@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from controller.observed import reasons
 from controller.observed.observed import ObservedPool
-from controller.observed.workload import describe
 from controller.replicas.replicas import Replica
 from controller.replicas.stuck_replicas import find_stuck_replicas
 from controller.replicas.workload_pods import choose_read_port
@@ -19,7 +18,7 @@ def find_workload_problem(observed: ObservedPool) -> tuple[str, str] | None:
     ref, view = observed.pool.spec.workload_ref, observed.workload
     if ref is None or view is None:
         return None
-    name = describe(ref)
+    name = str(ref)
     if view.unseen:
         return reasons.WORKLOAD_NOT_VISIBLE, f"The controller cannot see {name}: it {view.unseen}"
     if view.taken_by:

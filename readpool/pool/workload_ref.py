@@ -60,6 +60,10 @@ class WorkloadRef(Part):
     """Name of the workload. One pool can refer to it; the controller refuses a second one, and a workload that a pool
     owns."""
 
+    def __str__(self) -> str:
+        """Name it as people do."""
+        return f"{self.kind} {self.name}"
+
 
 class ProbeType(StrEnum):
     """What runs in a workload's pods."""
