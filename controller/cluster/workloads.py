@@ -95,7 +95,7 @@ class FollowedWorkload:
                 await self._moved.wait()
 
     def _begin(self, selector: str | None) -> list[Informer]:
-        """Begin anew with the pods of another selector; one that selects nothing, as none can, has no pods."""
+        """Follow the pods of another selector; without a selector there are none."""
         kinds = (POD, REPLICA_SET) if self._key.kind == DEPLOYMENT else (POD,)
         trims = {POD: trim_pod, REPLICA_SET: trim_replica_set}
         self._members = {kind: self._build(kind, trims[kind], selector=selector) for kind in kinds if selector}

@@ -155,7 +155,7 @@ def _build_objects(
 
 
 def _list_nodes(replicas: Sequence[Replica]) -> list[NodeEndpoint]:
-    """List the pods that the scaler is to ask: also those that serve nobody, but not those that are told to end."""
+    """List the pods that the scaler is to ask: including those without readers, but not those that terminate."""
     return [
         NodeEndpoint(one.name, one.uid, one.pod_address, one.ports[PROBE_PORT_NAME], one.node)
         for one in replicas

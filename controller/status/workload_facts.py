@@ -45,7 +45,7 @@ def find_missing_port(observed: ObservedPool, replicas: Sequence[Replica]) -> tu
 
 
 def find_workload_stall(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> tuple[str, str] | None:
-    """Find why a pool does not get on with its workload, as reason and message; None where it does.
+    """Find what blocks reconciliation with a workload, as reason and message; None if nothing does.
 
     A pod that is not ready for no reason of its own may just be behind: Horizon and RPC say so by their readiness.
     """

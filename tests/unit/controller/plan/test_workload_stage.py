@@ -48,7 +48,7 @@ def see(
     assert seen.fleet is not None
     fleet = replace(seen.fleet, replicas=views)
     workload = WorkloadView(build_workload(len(classes))) if view is None else view
-    return replace(seen, **({"pods": pods, "fleet": fleet, "workload": workload} | fields))
+    return replace(replace(seen, pods=pods, fleet=fleet, workload=workload), **fields)
 
 
 def plan(observed: ObservedPool) -> Plan:
@@ -179,8 +179,12 @@ def test_a_surge_leaves_the_pool_ready() -> None:
 
 
 def test_a_container_that_has_crashed_serves_nobody_but_a_sidecar_may() -> None:
-    dead = {"containerStatuses": [{"name": "node", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}
-    beside = {"containerStatuses": [{"name": "sidecar", "state": {"terminated": {}}}, {"name": "node", "state": {}}]}
+    dead: dict[str, Any] = {
+        "containerStatuses": [{"name": "node", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]
+    }
+    beside: dict[str, Any] = {
+        "containerStatuses": [{"name": "sidecar", "state": {"terminated": {}}}, {"name": "node", "state": {}}]
+    }
     pods = (build_pod(0), build_pod(1, **dead), build_pod(2, **beside))
     assert read_weights(plan(see(ALONE, FRESH, FRESH, FRESH, pods=pods))).keys() == {"stellar-rpc-0", "stellar-rpc-2"}
 
