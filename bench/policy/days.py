@@ -1,7 +1,7 @@
 """Lives the days, several at once, each contender through the same ones; and adds up what they came to."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 from bench.policy.contenders import Contender, list_contenders, list_front
@@ -34,9 +34,10 @@ LARGEST = ("overshoot", "cascade", "downloads")
 Results = dict[str, list[DayResult]]
 
 
-def live_day(contender: Contender, seed: int) -> DayResult:
-    """Live one day through."""
-    day = draw_day(seed)
+def live_day(contender: Contender, seed: int, warm_up_seconds: float | None = None) -> DayResult:
+    """Live one day through; newcomers take what was drawn for it, or this many seconds in the middle."""
+    drawn = draw_day(seed)
+    day = drawn if warm_up_seconds is None else replace(drawn, warm_up_seconds=warm_up_seconds)
     m = PoolDay(day, contender.make(day), make_weigh(contender.weigh(day), heeds_doubts=contender.heeds_doubts)).live()
     return DayResult(
         seed=seed,
@@ -52,14 +53,16 @@ def live_day(contender: Contender, seed: int) -> DayResult:
     )
 
 
-def _live_all(task: tuple[int, tuple[str, ...]]) -> dict[str, DayResult]:
-    seed, names = task
-    return {c.name: live_day(c, seed) for c in (*list_contenders(), *list_front()) if c.name in names}
+def _live_all(task: tuple[int, tuple[str, ...], float | None]) -> dict[str, DayResult]:
+    seed, names, warm_up = task
+    return {c.name: live_day(c, seed, warm_up) for c in (*list_contenders(), *list_front()) if c.name in names}
 
 
-def live_days(seeds: Iterable[int], names: Sequence[str], jobs: int) -> Iterator[dict[str, DayResult]]:
-    """Yield each seed's results as they come, in the order of the seeds."""
-    tasks = [(seed, tuple(names)) for seed in seeds]
+def live_days(
+    seeds: Iterable[int], names: Sequence[str], jobs: int, warm_up_seconds: float | None = None
+) -> Iterator[dict[str, DayResult]]:
+    """Yield each seed's results as they come, in the order of the seeds; `warm_up_seconds` as live_day."""
+    tasks = [(seed, tuple(names), warm_up_seconds) for seed in seeds]
     if jobs == 1:
         yield from map(_live_all, tasks)
         return

@@ -103,7 +103,13 @@ def decide(
     None and nothing that was learned changes.
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
-    warm_ups = record_warm_ups(memory.warm_ups, standings, joined_after=observed_since + settings.sustain_seconds)
+    warm_ups = record_warm_ups(
+        memory.warm_ups,
+        standings,
+        joined_after=observed_since + settings.sustain_seconds,
+        asked=memory.surplus.last_desired,
+        keeps_volumes=settings.keeps_volumes,
+    )
     measured = warm_ups.median_seconds or settings.assumed_warm_up_seconds
     warm_up_seconds = max(measured, settings.sustain_seconds)
     facts = gather_facts(
