@@ -6,13 +6,10 @@ from typing import Any
 
 from controller.observed.labels import APPLIED_ANNOTATION
 from controller.resources.claims import SEED_ANNOTATION
-from controller.snapshots.volume_snapshot import (
-    DONOR_ANNOTATION,
-    NETWORK_ANNOTATION,
-    VERDICT_ANNOTATION,
-    VERSION_ANNOTATION,
-)
+from controller.snapshots.snapshots import Donor
+from controller.snapshots.volume_snapshot import VERDICT_ANNOTATION, build_snapshot
 from devtools.cluster.csi_storage import CsiStorage
+from readpool.pool.spec import parse_pool
 from tests.e2e.cluster.read_only_pool import CORE, POOL_LABEL, Manifest, PoolView
 
 TAKEN_SECONDS = 60.0
@@ -39,27 +36,16 @@ def read_verdict(pool: PoolView, name: str) -> str:
     return str(found.get("metadata", {}).get("annotations", {}).get(VERDICT_ANNOTATION, ""))
 
 
-def take_known_good(pool: PoolView, storage: CsiStorage, ordinal: int, name: str) -> None:
+def take_known_good(pool: PoolView, ordinal: int, name: str) -> None:
     """Have the driver take a snapshot of a replica now, that counts as one of the pool's and as found to be good.
 
     By itself the controller takes none of a replica that has been fresh for less than two minutes, and none within ten
     minutes of another.
     """
-    spec = pool.pool()["spec"]
-    noted = {
-        APPLIED_ANNOTATION: "by the test",
-        DONOR_ANNOTATION: pool.pod(ordinal),
-        NETWORK_ANNOTATION: spec["networkPassphrase"],
-        VERSION_ANNOTATION: spec["version"],
-        VERDICT_ANNOTATION: "good",
-    }
-    source = {"persistentVolumeClaimName": f"data-{pool.pod(ordinal)}"}
-    manifest = {
-        "apiVersion": "snapshot.storage.k8s.io/v1",
-        "kind": "VolumeSnapshot",
-        "metadata": {"name": name, "labels": {POOL_LABEL: pool.name}, "annotations": noted},
-        "spec": {"volumeSnapshotClassName": storage.snapshot_class, "source": source},
-    }
+    donor = Donor(pool.pod(ordinal), str(pool.pods()[ordinal]["metadata"]["uid"]), fresh_since=0.0)
+    manifest = build_snapshot(parse_pool(pool.pool()), donor, time.time())
+    manifest["metadata"]["name"] = name
+    manifest["metadata"]["annotations"] |= {APPLIED_ANNOTATION: "by the test", VERDICT_ANNOTATION: "good"}
     pool.access.apply(manifest, namespace=pool.namespace)
     pool.wait_for(f"new replicas start from {name}", lambda: name in read_newest(pool), TAKEN_SECONDS)
 

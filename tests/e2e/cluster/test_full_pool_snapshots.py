@@ -93,13 +93,13 @@ def test_scale_out_starts_from_it(pool: PoolView, record_testsuite_property: Not
 
 
 def test_without_its_archive_a_newcomer_is_fresh_from_a_young_one(
-    cluster: ProvidedCluster, pool: PoolView, core_network: CoreNetwork, snapshot_storage: CsiStorage
+    cluster: ProvidedCluster, pool: PoolView, core_network: CoreNetwork
 ) -> None:
     faults = require_faults(cluster.faults, "cut_port", "restore_port")
     where = core_network.namespace, core_network.validator_pod, HISTORY_PORT
     faults.cut_port(*where)
     try:
-        seen.take_known_good(pool, snapshot_storage, 0, "without-archive")
+        seen.take_known_good(pool, 0, "without-archive")
         seen.scale(pool, TARGET + 1, FRESH_SECONDS)
     finally:
         faults.restore_port(*where)
@@ -111,7 +111,7 @@ def test_the_newest_two_are_kept(pool: PoolView, snapshot_storage: CsiStorage) -
     oldest = seen.list_snapshots(pool)[0]["metadata"]["name"]
     files = snapshot_storage.find_snapshot(pool.access, pool.namespace, oldest)
     for ordinal, name in enumerate(("kept-a", "kept-b")):
-        seen.take_known_good(pool, snapshot_storage, ordinal, name)
+        seen.take_known_good(pool, ordinal, name)
         time.sleep(1.1)  # whole seconds tell which is newer
     names = {"kept-a", "kept-b"}
     pool.wait_for(
@@ -123,12 +123,12 @@ def test_the_newest_two_are_kept(pool: PoolView, snapshot_storage: CsiStorage) -
 
 
 def test_a_replica_that_does_not_recover_is_replaced_from_one_of_another(
-    cluster: ProvidedCluster, pool: PoolView, snapshot_storage: CsiStorage
+    cluster: ProvidedCluster, pool: PoolView
 ) -> None:
     faults = require_faults(cluster.faults, "stop_process", "continue_process")
-    seen.take_known_good(pool, snapshot_storage, 0, "of-0")
+    seen.take_known_good(pool, 0, "of-0")
     time.sleep(1.1)  # whole seconds tell which is newer
-    seen.take_known_good(pool, snapshot_storage, 1, "of-1")
+    seen.take_known_good(pool, 1, "of-1")
     before = read_uid(pool, 1)
     faults.stop_process(pool.namespace, pool.pod(1), CORE)
     pool.wait_for("it has another volume", lambda: read_uid(pool, 1) not in {"", before}, 4 * REPLACED_AFTER_SECONDS)
@@ -176,13 +176,13 @@ def test_a_rolling_upgrade_keeps_the_volumes_and_waits_for_no_checkpoint(
 
 
 def test_a_bad_one_costs_one_start_and_is_not_used_again(pool: PoolView, snapshot_storage: CsiStorage) -> None:
-    seen.take_known_good(pool, snapshot_storage, 0, "fine")
+    seen.take_known_good(pool, 0, "fine")
     time.sleep(1.1)  # whole seconds tell which is newer
-    seen.take_known_good(pool, snapshot_storage, 1, "spoilt")
+    seen.take_known_good(pool, 1, "spoilt")
     seen.spoil(snapshot_storage.find_snapshot(pool.access, pool.namespace, "spoilt"))
     seen.scale(pool, TARGET + 1, FRESH_SECONDS)
     assert seen.read_origin(pool, TARGET) == "spoilt"
-    assert "bad; it begins with a new database" in seen.read_core_log(pool, TARGET, previous=True)
+    assert "is empty; it begins with a new database" in seen.read_core_log(pool, TARGET, previous=True)
     assert seen.read_verdict(pool, "spoilt") == "bad"
     told = pool.condition("Snapshots")
     assert told["reason"] == "SnapshotUnusable"

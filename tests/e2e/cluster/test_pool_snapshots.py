@@ -30,7 +30,7 @@ def test_new_replicas_start_from_a_snapshot_unless_it_is_bad_and_volumes_grow(
     pool = apply_pool(cluster.access, namespace, manifest)
     pool.wait_until_fresh(1)
     assert pool.condition("Snapshots")["reason"] == "NoSnapshotYet"
-    seen.take_known_good(pool, snapshot_storage, 0, "first")
+    seen.take_known_good(pool, 0, "first")
     seen.scale(pool, 2, FRESH_SECONDS)
     assert seen.read_origin(pool, 1) == "first"
     assert not seen.has_new_database(pool, 1)
@@ -38,7 +38,7 @@ def test_new_replicas_start_from_a_snapshot_unless_it_is_bad_and_volumes_grow(
         skip_where_impossible("empty the buckets in a snapshot: only in storage of ours")
     seen.spoil(snapshot_storage.find_snapshot(cluster.access, namespace, "first"))
     seen.scale(pool, 3, FRESH_SECONDS)
-    assert "bad; it begins with a new database" in seen.read_core_log(pool, 2, previous=True)
+    assert "is empty; it begins with a new database" in seen.read_core_log(pool, 2, previous=True)
     told = pool.condition("Snapshots")
     assert told["reason"] == "SnapshotUnusable"
     assert "first is not used: core-2 failed to start from it: the data folder copied from core-0" in told["message"]
