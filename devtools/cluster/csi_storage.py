@@ -75,11 +75,12 @@ def stop_snapshots(instance: Instance) -> None:
 
     Volumes stay as they are; `start_csi` brings it all back.
     """
+    named = [f"customresourcedefinition/{name}" for name in DEFINITIONS]
+    # Each snapshot has finalizers, which those who made it take away.
+    instance.access.kubectl("delete", "--ignore-not-found", f"--timeout={START_SECONDS:.0f}s", *named, timeout=90)
     parts = instance.parts
     for name in {"snapshot-controller", "csi-snapshotter"} & set(parts.list_names()):
         parts.stop(name)
-    named = [f"customresourcedefinition/{name}" for name in DEFINITIONS]
-    instance.access.kubectl("delete", "--ignore-not-found", f"--timeout={START_SECONDS:.0f}s", *named, timeout=90)
 
 
 def find_folder(folders: Folders) -> Path:
