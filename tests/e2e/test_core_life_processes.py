@@ -1,9 +1,7 @@
 """Real processes of the simulated Core: whom they follow, how they start, and how signals end them."""
 
 import asyncio
-import itertools
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -12,6 +10,7 @@ import pytest_asyncio
 
 from devtools.core.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
 from devtools.core.simulated_core import simulated_core
+from devtools.machine.ports import take_ports
 from readpool.simulator.core_config import Ports
 from readpool.simulator.core_process import CoreProcess
 
@@ -24,19 +23,11 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")
 async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Nodes, Ports]]:
     """Run a validator."""
     folder = tmp_path_factory.mktemp("cores")
-    taken = itertools.chain.from_iterable(iter(find_two_ports, None))
-    nodes = await make_nodes(simulated_core(), folder, lambda: Ports(next(taken), next(taken)))
+    nodes = await make_nodes(simulated_core(), folder, lambda: Ports(*take_ports(2)))
     try:
         yield nodes, await nodes.start_validator()
     finally:
         await nodes.close()
-
-
-def find_two_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("", 0))
-        other.bind(("", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def is_synced(info: dict[str, object]) -> bool:
