@@ -1,7 +1,8 @@
 """What replicas were learned to bear sizes the pool by its load, before anybody lags, whoever has learned it.
 
 It stands in the pool's status, as by scalers that are no more. That too much load teaches it is test_full_capacity:
-replicas that are cut off do not advance, and teach nothing. Without a cluster, test_gate_polls has a scaler size a pool so.
+replicas that are cut off do not advance, and teach nothing. test_gate_polls has a scaler size a pool so without a
+cluster.
 """
 
 import json
