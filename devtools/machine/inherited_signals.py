@@ -1,4 +1,4 @@
-"""Signals that whoever started this process had it ignore, which what it starts would ignore as well.
+"""Signals that this process was started to ignore, which what it starts would ignore as well.
 
 A shell without job control has what it runs in the background ignore SIGINT and SIGQUIT, and `nohup` SIGHUP. A handler
 does not outlive exec(), while "ignore" does: a test that ends a process by one of these would wait for ever.

@@ -16,7 +16,7 @@ _TRIES = 500
 
 
 def take_ports(count: int) -> list[int]:
-    """Give ports that nothing listens on, at any address, and that nobody else is given while this process lives.
+    """Give ports that nothing listens on, at any address, and that no other process is given while this one lives.
 
     Raises:
         OSError: when none of many that were tried is free.

@@ -13,7 +13,7 @@ from devtools.strictness import skip_where_impossible
 
 POD = "core"
 ENDED_SECONDS = 60.0
-LOOK = "id -u; pwd; touch mine && echo writable; command -v curl stellar-core"
+LOOK = "id -u; pwd; touch mine && echo writable; command -v curl; command -v stellar-core"
 
 
 def test_it_is_started_by_its_name_alone_by_nobody_in_a_folder_of_its_own(
