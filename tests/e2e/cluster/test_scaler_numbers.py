@@ -38,7 +38,8 @@ def measure_start(cluster: ProvidedCluster, release: OwnRelease) -> float:
 
     def find_ready_newcomer() -> dict[str, Any] | None:
         pods = cluster.access.list("pods", release.namespace, "app.kubernetes.io/component=scaler")
-        return next((pod for pod in pods if pod["metadata"]["name"] not in old and find_ready(pod)), None)
+        new = (pod for pod in pods if pod["metadata"]["name"] not in old and "deletionTimestamp" not in pod["metadata"])
+        return next((pod for pod in new if find_ready(pod)), None)
 
     pod = wait_for("a new scaler to be ready", find_ready_newcomer, REPLACED_SECONDS)
     (container,) = pod["status"]["containerStatuses"]
