@@ -20,6 +20,7 @@ class WarmUps:
         returned: those of them whose name a replica had before.
         present: all replicas that are there.
         names: all names that replicas have had; no more than a StatefulSet has ordinals, as a rule.
+        median_seconds: the middle one of `seconds`; None while there are none.
     """
 
     seconds: tuple[float, ...] = ()
@@ -27,11 +28,11 @@ class WarmUps:
     returned: frozenset[str] = frozenset()
     present: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    median_seconds: float | None = field(init=False)
 
-    @property
-    def median_seconds(self) -> float | None:
-        """The middle one of what was measured, None while nothing was."""
-        return median(self.seconds) if self.seconds else None
+    def __post_init__(self) -> None:
+        """Find the middle one of what was measured."""
+        object.__setattr__(self, "median_seconds", median(self.seconds) if self.seconds else None)
 
 
 def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *, joined_after: float) -> WarmUps:
@@ -41,6 +42,8 @@ def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *,
     was there before, by a volume that was kept: it counts where it began with nothing. One of a new name has what every
     new one has, nothing or a snapshot, and counts.
     """
+    if not warm_ups.awaited and warm_ups.present == standings.keys():
+        return warm_ups
     joined = {name for name in standings if name not in warm_ups.present}
     awaited = {
         name: standing.first_seen
