@@ -16,8 +16,8 @@ import pytest
 
 from bench.policy.model_history import live_truly, record_days
 from devtools.cluster.builds import build_all
-from devtools.envoy.gate_process import take_ports
 from devtools.machine.needs import UnmetNeedError
+from devtools.machine.ports import take_ports
 from devtools.strictness import skip_or_fail
 from readpool.cli.backtest.advice import DEFAULT_PRICE, advise, compute_cost, compute_fit
 from readpool.cli.backtest.grid import build_grid
