@@ -11,7 +11,7 @@ PORT_NAME = "read"
 
 
 def read_traffic_distribution(service: Manifest | None) -> str:
-    """Read where its readers are to stay; "" where nobody has set spec.trafficDistribution, which is the user's."""
+    """Read where its readers are to stay; "" where no one has set spec.trafficDistribution, which is the user's."""
     return str((service or {}).get("spec", {}).get("trafficDistribution") or "")
 
 

@@ -232,7 +232,7 @@ def _read_contour_definitions(binaries: Binaries) -> str:
 
 
 def prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
-    """Have all kinds served, and make a node and what else is to be there."""
+    """Have all kinds served, and make a node and what else is required."""
     install_crd(server)
     server.access.apply(*definitions)
     wait_for("all kinds to be served", lambda: _are_served(server), seconds=60, every=0.1)
