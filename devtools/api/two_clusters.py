@@ -27,10 +27,10 @@ from devtools.core.core_private import PASSPHRASE, Nodes, make_nodes
 from devtools.core.simulated_core import simulated_core
 from devtools.envoy.envoy_binary import find_envoy
 from devtools.envoy.envoy_process import name_admin_socket, run_envoy
-from devtools.envoy.gate_process import take_ports
 from devtools.envoy.own_network import NODE_ADDRESS, OwnNetwork, Streams, make_network
 from devtools.envoy.tcp_link import TcpLink, forward
 from devtools.envoy.weighted_backends import to_port
+from devtools.machine.ports import take_ports
 from devtools.pools.pool_manifests import ARCHIVE
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -127,18 +128,18 @@ async def test_readers_by_kube_proxy_stay_in_their_zone_while_a_replica_is_fresh
     await routes.have_pool(2, has_route=False, mode="FreshOnly")
     connect = await routes.find_way(Way.KUBE_PROXY)
     near, far = routes.addresses
-    assert {one.partition(" ")[0] for one in await read_many(connect, 200, keeps_open=False)} == {near, far}
+
+    async def is_read_from(*wanted: str) -> bool:
+        answers = await read_many(connect, 50, keeps_open=False)
+        return {one.partition(" ")[0] for one in answers} == {*wanted}
+
+    await routes.stage.until(partial(is_read_from, near, far), "readers with both")
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": POOL, "namespace": NAMESPACE}}
     asked = service | {"spec": {"trafficDistribution": "PreferSameZone"}}
     await routes.stage.client.apply(SERVICE, asked, manager=USER)
     for lagging, reads in (((), near), ((near,), far), ((), near)):
         await routes.say(lagging)
-
-        async def is_read_alone(wanted: str = reads) -> bool:
-            answers = await read_many(connect, 50, keeps_open=False)
-            return {one.partition(" ")[0] for one in answers} == {wanted}
-
-        await routes.stage.until(is_read_alone, f"readers with {reads} alone")
+        await routes.stage.until(partial(is_read_from, reads), f"readers with {reads} alone")
 
 
 async def test_nobody_reads_a_stale_ledger_after_the_shift_as_readers_of_a_plain_service_do(
