@@ -25,7 +25,7 @@ ISTIO = Part(
     "istio",
     _MODULE,
     {f"{_MODULE}/pilot/cmd/pilot-discovery": "pilot-discovery"},
-    folders=(_CHART_FILES,),
+    folders={_CHART_FILES: _CHART_FILES},
     pins_folder=Path(__file__).resolve().parent / "pins",
 )
 """Not among the parts of the cluster: it takes eight minutes of a processor to build, and one stage needs it."""
