@@ -15,7 +15,7 @@ from devtools.strictness import skip_or_fail
 from readpool.v1.observer_pb2 import Snapshot
 
 pytestmark = pytest.mark.timeout(300)
-MOST_GAP_SECONDS = 15.0
+MOST_GAP_SECONDS = 10.0
 """Without a fresh answer; a second or two where nothing else takes the machine's time."""
 
 
