@@ -116,7 +116,11 @@ MATRIX: dict[str, dict[str, Any]] = {
         "router": {"service": {"port": 8000, "annotations": {"a": "b"}}, "telemetry": {"port": 8083}},
     },
     "references of one's own": {
-        "scaler": {"references": ["core=https://core.example:11626"], "pollInterval": 2, "clusterDomain": "corp.example"}
+        "scaler": {
+            "references": ["core=https://core.example:11626"],
+            "pollInterval": 2,
+            "clusterDomain": "corp.example",
+        }
     },
     "networks of addresses": {"scaler": {"networks": {"allow": ["10.0.0.0/8"]}}},
     "KEDA elsewhere": {"keda": {"namespace": "scaling"}},
