@@ -1,7 +1,7 @@
 """Ends connections to a gRPC port: all of callers that are banned, and those beyond as many as a caller may have.
 
-A caller that sends far more than its calls can need is banned here as well. The kernel keeps out the new ones of those that are
-banned; where it cannot, they end as soon as they are seen.
+A caller that sends far more than its calls can need is banned here as well. The kernel keeps out new connections of
+those that are banned; where it cannot, they end as soon as they are seen.
 """
 
 import asyncio

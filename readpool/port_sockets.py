@@ -42,7 +42,7 @@ def find_caller(descriptor: int, port: int) -> str | None:
 
 
 def read_received(port: int) -> dict[Hashable, Received]:
-    """Read how much has come over each connection to the port since it was opened; nothing where the kernel does not say."""
+    """Read how much has come over each connection to the port since it was opened; nothing where that is unknown."""
     received: dict[Hashable, Received] = {}
     for descriptor in list_descriptors():
         for own in _borrow(descriptor):

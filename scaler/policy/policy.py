@@ -15,7 +15,7 @@ from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
-from scaler.policy.policy_warmup import record_warm_ups
+from scaler.policy.policy_warmup import WarmUps, record_warm_ups
 from scaler.standing.core_protocol import leave_out_too_old
 from scaler.standing.overload import watch_overload
 from scaler.standing.standing import ReplicaState
@@ -103,7 +103,7 @@ def decide(
     None and nothing that was learned changes.
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
-    warm_ups = record_warm_ups(memory.warm_ups, standings, joined_after=observed_since + settings.sustain_seconds)
+    warm_ups = _record_warm_ups(memory, settings, standings, observed_since)
     measured = warm_ups.median_seconds or settings.assumed_warm_up_seconds
     warm_up_seconds = max(measured, settings.sustain_seconds)
     facts = gather_facts(
@@ -116,7 +116,8 @@ def decide(
         now=now,
         asked=memory.surplus.last_desired,
     )
-    facts = replace(facts, unready=settings.unready)
+    if settings.unready:
+        facts = replace(facts, unready=settings.unready)
     missing = find_hold_reason(facts, is_first=not memory.has_decided)
     if (why := settings.hold_reason or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
@@ -127,7 +128,9 @@ def decide(
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
     borne = find_capacity_per_replica(capacity, settings.learned_requests_per_replica)
-    certain = find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
+    certain = borne
+    if capacity.trials:
+        certain = find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
     replicas_for_load = compute_replicas_for_load(
         capacity.load, borne, settings.look_ahead(measured), settings.headroom
     )
@@ -145,6 +148,18 @@ def decide(
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
+
+
+def _record_warm_ups(
+    memory: PolicyMemory, settings: PolicySettings, standings: Mapping[str, ReplicaState], observed_since: float
+) -> WarmUps:
+    return record_warm_ups(
+        memory.warm_ups,
+        standings,
+        joined_after=observed_since + settings.sustain_seconds,
+        asked=memory.surplus.last_desired,
+        keeps_volumes=settings.keeps_volumes,
+    )
 
 
 def _hold(memory: PolicyMemory, now: float) -> PolicyMemory:
@@ -216,14 +231,14 @@ def _size_pool(
     clamped = max(bounds.minimum, min(wanted, bounds.maximum))
     held = facts.current if surplus.last_desired is None else surplus.last_desired
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
-    asked, surplus = hold_or_release(
-        replace(surplus, last_desired=held), min(clamped, limit), may_release=may_release, settings=release, now=now
-    )
+    if surplus.last_desired is None:
+        surplus = replace(surplus, last_desired=held)
+    asked, surplus = hold_or_release(surplus, min(clamped, limit), may_release=may_release, settings=release, now=now)
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, replicas_for_load, bounds)
     message = _describe_want(facts, flapping, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
     decision = Decision(desired, reason, message, unhealthy, facts.catching_up, replicas_for_load)
-    return decision, replace(surplus, last_desired=desired)
+    return decision, surplus if surplus.last_desired == desired else replace(surplus, last_desired=desired)
 
 
 def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:

@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.policy.model_history import live_truly, record_days
 from devtools.cluster.builds import build_all
-from devtools.envoy.gate_process import take_ports
 from devtools.machine.needs import UnmetNeedError
+from devtools.machine.ports import take_ports
 from devtools.strictness import skip_or_fail
 from readpool.cli.backtest.advice import DEFAULT_PRICE, advise, compute_cost, compute_fit
 from readpool.cli.backtest.grid import build_grid
@@ -24,7 +25,6 @@ from readpool.cli.backtest.history import History, Setting
 from readpool.cli.backtest.reconstruction import reconstruct
 from readpool.cli.backtest.replay import replay
 from readpool.simulator.day.oddities import DAY_SECONDS
-from tests.model_history import live_truly, record_days
 
 pytestmark = pytest.mark.timeout(900)  # Prometheus may have to be built
 OWN = Setting(5, 3, 20, 12)

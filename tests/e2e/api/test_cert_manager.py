@@ -26,8 +26,8 @@ from devtools.api.api_server import ApiServer, Programs, run_api_server
 from devtools.api.cert_manager import Webhook, build_cert_manager, install_definitions, run_cert_manager
 from devtools.api.definition import install_crd
 from devtools.cluster.waiting import wait_for
-from devtools.envoy.gate_process import take_ports
 from devtools.machine.needs import UnmetNeedError, require_root
+from devtools.machine.ports import take_ports
 from devtools.pools.pool_manifests import build_manifest
 from devtools.strictness import skip_or_fail
 from tests.component.certificates import Authority, Pair, write_secret

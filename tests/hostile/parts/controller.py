@@ -18,7 +18,7 @@ from devtools.api.controller_stage import ControllerStage, set_stage
 from devtools.api.definition import install_crd
 from devtools.api.running_pool import BALANCED, has_replicas
 from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
-from devtools.envoy.gate_process import take_ports
+from devtools.machine.ports import take_ports
 from readpool.kubernetes.kinds import LEASE
 from tests.component.other_caller import calling_from
 from tests.e2e.rendered_chart import find_helm

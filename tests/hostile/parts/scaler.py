@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from devtools.envoy.gate_process import take_ports
+from devtools.machine.ports import take_ports
 from readpool.simulator.fleet import FleetSettings, start_fleet
 from tests.e2e.rendered_chart import find_helm
 from tests.hostile.chart_programs import run_chart_program

@@ -37,6 +37,9 @@ PROMISED = {
     "httproute_share_error_max_points",
     "stale_reads_weighted",
     "stale_reads_plain_service",
+    "backtest_30d_20_s",
+    "backtest_fit_hours_error_percent",
+    "backtest_fit_below_error_points",
 }
 
 
