@@ -26,6 +26,8 @@ PROMISED = {
     "change_noisy_p99_ms",
     "gate_added_p99_ms",
     "frozen_read_p99_ms",
+    "failover_without_fresh_read_p50_s",
+    "failover_without_fresh_read_max_s",
     "eds_first_push_ms",
     "eds_rss_mb",
     "share_error_max_points",
