@@ -56,7 +56,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[ProvidedCluster]:
     """Provide a cluster with KEDA: that of KUBECONFIG, else one of our own."""
     with ExitStack() as stack:
         try:
-            provided = stack.enter_context(provide_cluster(_tell))
+            provided = stack.enter_context(provide_cluster(tell))
         except UnmetNeedError as error:
             skip_or_fail(str(error))
         pytestconfig.stash[_cluster] = provided
@@ -108,7 +108,7 @@ def borrow_namespace(cluster: ProvidedCluster, config: pytest.Config, purpose: s
         cluster.access.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     """Tell what is being built or started at once, whatever pytest captures."""
     if sys.__stderr__ is not None:
         sys.__stderr__.write(f"{line}\n")
