@@ -100,6 +100,7 @@ def start_network(cluster: ProvidedCluster, namespace: str, family: IpFamily) ->
     manifests = build_validator(VALIDATOR, (core, image), PASSPHRASE)
     pod = manifests[-1]["spec"]["template"]["spec"]
     pod |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
+    pod["containers"][1]["command"] += ["--bind", "::"]  # the archive is inside Kubernetes
     access.apply(*manifests, namespace=namespace)
     rollout = ("rollout", "status", f"statefulset/{VALIDATOR}", f"--namespace={namespace}")
     access.kubectl(*rollout, f"--timeout={READY_SECONDS:.0f}s", timeout=READY_SECONDS + 10)
