@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from controller.cluster.watches import OPTIONAL, Watches
 from controller.observed import reasons
-from controller.observed.differs import Rewrite
+from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure, list_failing, list_refused
 from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, MANAGER, POOL_LABEL, read_annotations
 from controller.observed.observed import FleetView, ObservedPool
@@ -41,7 +41,7 @@ class PoolMemory:
     Attributes:
         uid: of the pool that it was learned of.
         understood: the pool as it could be read last; None where it never could.
-        occupied: names that the pool needs, and somebody else's object has.
+        name_conflicts: names that the pool needs, and somebody else's object has.
         failures: what the API server would not take when it was last written.
         slow: slices and routes whose writes took longer than the readers' lane waits.
         rewritten: what others made of objects as they were last applied.
@@ -53,7 +53,7 @@ class PoolMemory:
 
     uid: str
     understood: ReadOnlyPool | None = None
-    occupied: set[ObjectKey] = field(default_factory=set)
+    name_conflicts: set[ObjectKey] = field(default_factory=set)
     failures: dict[ObjectKey, Failure] = field(default_factory=dict)
     slow: set[ObjectKey] = field(default_factory=set)
     rewritten: dict[ObjectKey, Rewrite] = field(default_factory=dict)
@@ -94,7 +94,7 @@ def observe_pool(
         capabilities=watches.find_capabilities(pool.namespace),
         archived_ledgers=archived_ledgers,
         other_scaled_object=_find_other_scaled_object(watches, key, children),
-        occupied=frozenset(memory.occupied).union(_find_occupied(watches, pool, children)),
+        name_conflicts=frozenset(memory.name_conflicts).union(_find_occupied(watches, pool, children)),
         refused=list_refused(memory.failures),
         failing=list_failing(memory.failures),
         rewritten=memory.rewritten,

@@ -6,7 +6,7 @@ Gathered by I/O: everything as it was when observed; decisions get the time as a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.observed.differs import Rewrite
+from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
@@ -114,7 +114,7 @@ class ObservedPool:
         fleet_silent_since: Unix seconds since when the scaler cannot be heard, None while it can.
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
         other_scaled_object: a ScaledObject of the user's that points at the pool.
-        occupied: objects of others that have a name which the pool needs.
+        name_conflicts: objects of others that have a name which the pool needs.
         refused: objects that the API server would not take when they were last written, and what it said.
         failing: objects whose writes fail again and again, and may succeed yet.
         rewritten: what others make of objects as they are applied.
@@ -131,7 +131,7 @@ class ObservedPool:
     capabilities: Capabilities = Capabilities()
     archived_ledgers: tuple[int, int] | None = None
     other_scaled_object: str | None = None
-    occupied: frozenset[ObjectKey] = frozenset()
+    name_conflicts: frozenset[ObjectKey] = frozenset()
     refused: Mapping[ObjectKey, str] = field(default_factory=dict)
     failing: Mapping[ObjectKey, Failure] = field(default_factory=dict)
     rewritten: Mapping[ObjectKey, Rewrite] = field(default_factory=dict)

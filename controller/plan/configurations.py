@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from controller.core_config.core_config import ConfigError, CoreSettings, build_core_config
 from controller.gate.gate import CORE_PORTS, has_gate
 from controller.observed import reasons
-from controller.observed.differs import compute_hash
+from controller.observed.drift import compute_hash
 from controller.observed.labels import config_map_name, pod_name
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
@@ -68,14 +68,14 @@ def build_configurations(
             text = build_core_config(core, ordinal, assignments.get(name), network)
             size += count_bytes({name: text})
             if size > MAX_BYTES:
-                return _cut(texts, wanted, running)
+                return _truncate(texts, wanted, running)
             texts[name] = text
     except ConfigError as error:
         return Configurations(stalled=(reasons.INVALID_CONFIGURATION, str(error)))
     return Configurations(texts)
 
 
-def _cut(texts: Mapping[str, str], wanted: int, running: int) -> Configurations:
+def _truncate(texts: Mapping[str, str], wanted: int, running: int) -> Configurations:
     """Return the configurations that fit; none if running replicas would lose theirs."""
     message = (
         f"A ConfigMap holds the configurations of {len(texts)} replicas; {wanted} required; lower maxReplicas, shorten"
@@ -118,10 +118,10 @@ def _hash_text(text: str) -> str:
 def runs_another(replica: Replica, texts: Mapping[str, str]) -> bool:
     """Return whether a replica runs another configuration than it should, whether it can be written yet or not."""
     text = texts.get(replica.name)
-    return text is not None and replica.config_hash is not None and not _is_of(replica.config_hash, text)
+    return text is not None and replica.config_hash is not None and not _is_hash_of(replica.config_hash, text)
 
 
-def is_armed(observed: ObservedPool, name: str, texts: Mapping[str, str]) -> bool:
+def is_configuration_written(observed: ObservedPool, name: str, texts: Mapping[str, str]) -> bool:
     """Return whether a replica would start with what it should, as the ConfigMap is already."""
     return name not in texts or _read_live(observed).get(config_key(name)) == texts[name]
 
@@ -147,15 +147,15 @@ def choose_texts(
 def _keeps(replica: Replica, live: str, text: str) -> bool:
     """Return whether a replica's file stays as it is: it is what it runs, or no one has noted yet what it does."""
     noted = replica.config_hash
-    return noted is None or (_is_of(noted, live) and not _is_of(noted, text))
+    return noted is None or (_is_hash_of(noted, live) and not _is_hash_of(noted, text))
 
 
-def _is_of(noted: str, text: str) -> bool:
+def _is_hash_of(noted: str, text: str) -> bool:
     """Return whether a hash that a pod has noted is of this text."""
     return noted == (hash_configuration(text) if noted.startswith(_MARK) else _hash_text(text))
 
 
-def is_to_be_made(observed: ObservedPool) -> bool:
+def is_config_map_missing(observed: ObservedPool) -> bool:
     """Return whether there is no ConfigMap yet, and can be one."""
     key = ObjectKey(CONFIG_MAP, observed.pool.namespace, config_map_name(observed.pool.name))
     return key not in observed.children and not observed.is_held(key)

@@ -33,7 +33,7 @@ class Volume:
 
     Attributes:
         claim: the name of its claim.
-        asked: the size that the claim asks for, in bytes.
+        requested: the size that the claim asks for, in bytes.
         actual: the size that it has by now; None where that is not told.
         used_percent: None while unknown.
         refusal: why it cannot be expanded, as reported; empty if nothing prevents it.
@@ -42,7 +42,7 @@ class Volume:
 
     replica: str
     claim: str
-    asked: Fraction
+    requested: Fraction
     actual: Fraction | None = None
     used_percent: int | None = None
     refusal: str = ""
@@ -65,19 +65,19 @@ def choose_growth(volumes: Iterable[Volume], settings: AutoGrow, now: float) -> 
     """Choose which volumes grow. Each is judged by itself: replicas of one pool are not equally full."""
     sizes, spaces = {}, {}
     for volume in volumes:
-        space, size = _judge(volume, settings, now)
+        space, size = _evaluate(volume, settings, now)
         spaces[volume.replica] = space
         if size is not None:
             sizes[volume.claim] = size
     return Growth(sizes, spaces)
 
 
-def _judge(volume: Volume, settings: AutoGrow, now: float) -> tuple[Space, Fraction | None]:
+def _evaluate(volume: Volume, settings: AutoGrow, now: float) -> tuple[Space, Fraction | None]:
     """Judge one volume; with the size to ask for, if any.
 
     What was refused is asked for again as long as it is full, so that nothing is left to do once it is allowed.
     """
-    is_under_way = volume.actual is not None and volume.actual < volume.asked
+    is_under_way = volume.actual is not None and volume.actual < volume.requested
     is_full = volume.used_percent is not None and volume.used_percent >= settings.used_percent
     if is_under_way:
         return (Space.REFUSED if volume.refusal and is_full else Space.GROWING), None
@@ -87,7 +87,7 @@ def _judge(volume: Volume, settings: AutoGrow, now: float) -> tuple[Space, Fract
         return Space.ENOUGH, None
     if not volume.refusal and volume.grown_at is not None and 0 <= now - volume.grown_at < REST_SECONDS:
         return Space.GROWING, None
-    has = max(volume.asked, volume.actual or volume.asked)
+    has = max(volume.requested, volume.actual or volume.requested)
     size = settings.compute_next_size(has)
     if size <= has:
         return Space.AT_MAX, None

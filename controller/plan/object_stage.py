@@ -7,8 +7,8 @@ from controller.observed.labels import checkpoint_name
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.plan.growth_plan import GrowthPlan, plan_growth
-from controller.plan.plan_objects import VolumeWrites, build_objects, find_unwanted, is_to_be_applied
-from controller.plan.pod_plan import has_seen_template
+from controller.plan.plan_objects import VolumeWrites, build_objects, find_unwanted, needs_apply
+from controller.plan.pod_plan import has_observed_generation
 from controller.plan.pod_stage import PodStage, is_changing
 from controller.plan.pool_size import Sizes, read_size
 from controller.plan.snapshot_plan import SnapshotPlan, plan_snapshots
@@ -54,22 +54,24 @@ def plan_object_stage(
 ) -> ObjectStage:
     """Plan a pool's objects, after its pods and its readers."""
     fresh_enough = min(sizes.wanted, observed.pool.spec.target_replicas)
-    holds = _explain_hold(observed, sizes, pods, settings)
+    holds = _explain_snapshot_wait(observed, sizes, pods, settings)
     snapshots = plan_snapshots(observed, replicas, routing.weights, pods.size, fresh_enough, holds, now)
     growth = plan_growth(observed, replicas, settings, now)
     volumes = VolumeWrites(snapshots.objects, growth.sizes, now)
-    wanted = build_objects(observed, pods.size, pods.configurations, routing, settings, pods.sick, disruptions, volumes)
+    wanted = build_objects(
+        observed, pods.size, pods.configurations, routing, settings, pods.unhealthy, disruptions, volumes
+    )
     apply = tuple(
         manifest
         for key, manifest in wanted.items()
-        if key not in observed.occupied and is_to_be_applied(observed, key, manifest)
+        if key not in observed.name_conflicts and needs_apply(observed, key, manifest)
     )
-    deleted, unmade = pods.deletions.uids, snapshots.unmade
-    delete = (*find_unwanted(observed, wanted), *deleted, *(unmade.keys() - deleted.keys()))
-    return ObjectStage(wanted, apply, delete, {**unmade, **deleted}, snapshots, growth)
+    deleted, unprovisioned = pods.deletions.uids, snapshots.unprovisioned
+    delete = (*find_unwanted(observed, wanted), *deleted, *(unprovisioned.keys() - deleted.keys()))
+    return ObjectStage(wanted, apply, delete, {**unprovisioned, **deleted}, snapshots, growth)
 
 
-def is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
+def is_scale_in(observed: ObservedPool, manifest: Manifest) -> bool:
     """Return whether a manifest is the StatefulSet's, with fewer replicas than it has."""
     running = read_size(observed)
     return kind_of(manifest) == STATEFUL_SET and running is not None and manifest["spec"]["replicas"] < running
@@ -78,12 +80,12 @@ def is_shrunk(observed: ObservedPool, manifest: Manifest) -> bool:
 def is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
     """Return whether it is not known yet which replicas run something else than they should."""
     live = observed.find(STATEFUL_SET, observed.pool.name)
-    told = checkpoint_name(observed.pool.name)  # restarts nobody
-    is_written = any(kind_of(one) in _OF_REPLICAS and one["metadata"]["name"] != told for one in apply)
-    return is_written or (live is not None and not has_seen_template(live))
+    checkpoint_map = checkpoint_name(observed.pool.name)  # restarts nobody
+    is_written = any(kind_of(one) in _OF_REPLICAS and one["metadata"]["name"] != checkpoint_map for one in apply)
+    return is_written or (live is not None and not has_observed_generation(live))
 
 
-def _explain_hold(observed: ObservedPool, sizes: Sizes, pods: PodStage, settings: PlanSettings) -> str:
+def _explain_snapshot_wait(observed: ObservedPool, sizes: Sizes, pods: PodStage, settings: PlanSettings) -> str:
     """Say what a snapshot waits for, where it does."""
     holds = _hold_snapshots(sizes, is_restarting=bool(pods.outdated or pods.deleted), is_stuck=pods.is_stuck)
     if observed.pool.spec.storage.snapshots.enabled and not holds and is_changing(observed, settings):

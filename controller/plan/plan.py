@@ -1,44 +1,30 @@
-"""What should be, of one pool, at this moment? All that was observed in, all that is to do out.
+"""What should be, of one pool, at this moment? An observation in, all that is to be written out.
 
 The same observation always gives the same plan, and a plan that was carried out leaves nothing to do. It may be ended
-between any two of its steps: the next one goes on from what is there then.
+between any two of its steps: the next one continues from what is there then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.events.pool_events import PoolEvent, find_events, is_young
-from controller.observed.grants import explain_refused_route, explain_refused_scaling, leave_out_refused
+from controller.events.pool_events import PoolEvent
+from controller.observed.grants import leave_out_refused
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.observed.scaler_clock import compute_stale_seconds
-from controller.plan.object_stage import ObjectStage, is_applying, is_shrunk, plan_object_stage
-from controller.plan.plan_times import choose_delay, find_due_time, find_times
+from controller.plan.object_stage import is_scale_in
 from controller.plan.pod_plan import PodPatch, plan_patches
-from controller.plan.pod_stage import PodStage, plan_pod_stage
-from controller.plan.pool_size import Sizes, choose_sizes
-from controller.plan.shard_plan import plan_shards, to_status
-from controller.replicas.disruptions import judge_disruptions
-from controller.replicas.replicas import Replica, read_replicas
-from controller.replicas.stuck_replicas import find_stuck_replicas, list_stuck_times
-from controller.resources.endpoint_slices import list_slices, read_routes
-from controller.routing.routing import route
-from controller.status.conditions import PoolFacts, judge, merge_conditions
-from controller.status.core_age import explain_old_core
-from controller.status.core_requests import judge_requests
-from controller.status.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
-from controller.status.pool_status import are_numbers_due, build_status
+from controller.plan.requeue import choose_delay, list_times
+from controller.plan.stages import Stages, plan_stages
+from controller.plan.status_stage import StatusStage, plan_status_stage
 from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
 from readpool.pool.status import dump_status
-
-TURN_SECONDS = 15.0
-"""A pool that waits for its turn to restart replicas looks again so often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: slices and routes, patch pods, apply, delete, shrink, write replicas, write status, tell events.
+    """What to do: slices and routes, patch pods, apply, delete, shrink, write replicas, write status, create Events.
 
     That is the order, and reconcile.lanes says which waits for which. Pods are patched before what they run is
     written, because their patches note the configuration that they started with.
@@ -46,12 +32,12 @@ class Plan:
     Attributes:
         apply: manifests for server-side apply, only those that differ, in the order in which they need each other.
         delete: what to delete, slices before pods; where `uids` has a key, only the object of that uid.
-        shrink: the StatefulSet where it gets fewer replicas: those that go are in no slice by then.
+        shrink: the StatefulSet where it gets fewer replicas: those removed are in no slice by then.
         replicas: to write to spec.replicas of the pool, None to leave it.
         status: the whole status; to be written only if `is_status_changed`.
         deletion_events: those of `events` that belong to pods in `delete`.
-        again_in_seconds: plan again then, even if nothing happens; None: only when something does.
-        taken: what the pool needs, and somebody else has.
+        requeue_after_seconds: plan again then, even if nothing happens; None: only when something does.
+        conflicts: objects that the pool needs, whose names another owner has.
         is_rolled_out: all replicas run what they should, as far as is known.
         is_rolling: one of them is restarted, or was and is not back yet.
     """
@@ -66,8 +52,8 @@ class Plan:
     pod_patches: tuple[PodPatch, ...] = ()
     events: tuple[PoolEvent, ...] = ()
     deletion_events: tuple[PoolEvent, ...] = ()
-    again_in_seconds: float | None = None
-    taken: tuple[ObjectKey, ...] = ()
+    requeue_after_seconds: float | None = None
+    conflicts: tuple[ObjectKey, ...] = ()
     is_rolled_out: bool = False
     is_rolling: bool = False
 
@@ -87,105 +73,39 @@ class Plan:
 
 def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Plan:
     """Plan everything of one pool; of one that is being deleted, nothing: the garbage collector takes what it owned."""
-    if observed.pool.deletion_timestamp is not None:
-        return Plan(dump_status(observed.pool.status))
-    asked, silent_since = observed.pool, observed.fleet_silent_since
-    observed = _forgive_short_silence(replace(observed, pool=leave_out_refused(asked, settings)), now)
-    replicas = read_replicas(observed)
-    sizes = choose_sizes(observed, replicas)
-    shards = plan_shards(observed, replicas, sizes.size)
-    pods = plan_pod_stage(observed, replicas, sizes, shards.assignments, settings, now)
-    are_due = are_numbers_due(observed, replicas, now)
-    routing = route(
-        observed,
-        replicas,
-        read_routes(list_slices(observed.children, observed.pool.name)),
-        settings.neutral_after_seconds,
-        now,
-        may_shift=are_due,
-        going=pods.going,
-    )
-    disruptions = judge_disruptions(observed, replicas, sizes.wanted, now)
-    objects = plan_object_stage(observed, replicas, sizes, pods, routing, disruptions, settings, now)
-    facts = replace(
-        _add_stages(gather_facts(observed, sizes.wanted, replicas, routing, shards), observed, sizes, pods, objects),
-        refused_scaling=explain_refused_scaling(asked, settings),
-        refused_route=explain_refused_route(asked, settings),
-        core_too_old=explain_old_core(observed.pool.spec, replicas, observed.current_fleet, settings.networks),
-        stalled=_find_stall(observed, replicas, pods, objects, now),
-    )
-    last, kept = observed.pool.status.conditions, list_kept_conditions(observed, replicas, facts, now)
-    conditions = merge_conditions(judge(facts), last, observed.pool.generation, now, kept)
-    newest, assigned = objects.snapshots.newest, to_status(shards.assignments)
-    status = build_status(
-        observed, replicas, routing.weights, assigned, conditions, are_due=are_due, newest_snapshot=newest
-    )
-    events = find_events(last, conditions, is_young=is_young(observed.pool, now))
-    times = (
-        find_due_time(observed, now, are_due=are_due),
-        *find_times(observed, silent_since, replicas, routing, settings, now),
-        *list_stuck_times(replicas, pods.size),
-        disruptions.due,
-        objects.snapshots.due,
-        now + TURN_SECONDS if pods.outdated and not observed.may_restart else None,
-    )
-    plan = _write_down(observed, pods, objects)
-    return replace(
-        plan,
-        status=dump_status(status),
-        is_status_changed=status != observed.pool.status,
-        replicas=sizes.to_write,
-        pod_patches=plan_patches(observed, replicas, shards.assignments),
-        events=(*plan.deletion_events, *events),
-        again_in_seconds=choose_delay(times, now),
-        is_rolled_out=not (pods.outdated or facts.is_applying),
-    )
+    requested, disconnected_since = observed.pool, observed.fleet_silent_since
+    if requested.deletion_timestamp is not None:
+        return Plan(dump_status(requested.status))
+    observed = _ignore_short_disconnect(replace(observed, pool=leave_out_refused(requested, settings)), now)
+    stages = plan_stages(observed, settings, now)
+    status = plan_status_stage(observed, requested, stages, settings, now)
+    times = list_times(observed, disconnected_since, stages, settings, now)
+    return _build_plan(observed, stages, status, choose_delay(times, now))
 
 
-def _write_down(observed: ObservedPool, pods: PodStage, objects: ObjectStage) -> Plan:
-    """Write down what becomes of pods and objects as a plan without status."""
+def _build_plan(observed: ObservedPool, stages: Stages, status: StatusStage, delay: float | None) -> Plan:
+    """Build the plan from what was decided; `delay`: in how many seconds to plan again, None: only after a change."""
+    pods, objects = stages.pods, stages.objects
     return Plan(
-        status={},
-        apply=tuple(one for one in objects.apply if not is_shrunk(observed, one)),
-        shrink=tuple(one for one in objects.apply if is_shrunk(observed, one)),
+        status=dump_status(status.status),
+        is_status_changed=status.status != observed.pool.status,
+        apply=tuple(one for one in objects.apply if not is_scale_in(observed, one)),
+        shrink=tuple(one for one in objects.apply if is_scale_in(observed, one)),
         delete=objects.delete,
         uids=objects.uids,
+        replicas=stages.sizes.to_write,
+        pod_patches=plan_patches(observed, stages.replicas, stages.shards.assignments),
+        events=status.events,
         deletion_events=pods.deletions.events,
-        taken=tuple(key for key in objects.wanted if key in observed.occupied and key.kind != PVC),
+        requeue_after_seconds=delay,
+        conflicts=tuple(key for key in objects.wanted if key in observed.name_conflicts and key.kind != PVC),
+        is_rolled_out=status.is_rolled_out,
         is_rolling=pods.is_rolling(observed),
     )
 
 
-def _add_stages(
-    facts: PoolFacts, observed: ObservedPool, sizes: Sizes, pods: PodStage, objects: ObjectStage
-) -> PoolFacts:
-    """Add to the facts of conditions what the stages decided."""
-    return replace(
-        facts,
-        outdated=len(pods.outdated),
-        waits_for=pods.step.waits_for,
-        holds=sizes.waits_for,
-        is_applying=is_applying(observed, objects.apply),
-        rewrites=list_rewrites(observed, objects.wanted),
-        snapshots=objects.snapshots.judgement,
-        growth=objects.growth.judgement,
-        resources=judge_requests(observed.pool.spec),
-    )
-
-
-def _find_stall(
-    observed: ObservedPool, replicas: Sequence[Replica], pods: PodStage, objects: ObjectStage, now: float
-) -> tuple[str, str] | None:
-    """Find why the pool does not get on, as reason and message; None where it does."""
-    return (
-        pods.configurations.stalled
-        or find_stall(observed, objects.wanted, objects.delete, now)
-        or find_stuck_replicas(replicas, pods.size, now, observed.pool.status.conditions)
-    )
-
-
-def _forgive_short_silence(observed: ObservedPool, now: float) -> ObservedPool:
-    """Let the scaler's last word count for three polls, as a replica's does for the scaler."""
+def _ignore_short_disconnect(observed: ObservedPool, now: float) -> ObservedPool:
+    """Use the scaler's last report for three polls after it disconnects, as the scaler does with a replica's."""
     since = observed.fleet_silent_since
     if since is None or now - since >= compute_stale_seconds(observed.fleet):
         return observed

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from controller.gate.gate import choose_ports, has_gate
-from controller.observed.differs import differs, stamp
+from controller.observed.drift import has_drifted, with_applied_hash
 from controller.observed.labels import APPLIED_ANNOTATION, checkpoint_name, config_map_name, read_annotations
 from controller.observed.observed import CheckpointView, ObservedPool
 from controller.observed.plan_settings import PlanSettings
@@ -79,7 +79,7 @@ def build_objects(
     configurations: Configurations,
     routing: Routing,
     settings: PlanSettings,
-    sick: AbstractSet[int] | None = None,
+    unhealthy: AbstractSet[int] | None = None,
     disruptions: Disruptions = _ONE_AT_A_TIME,
     volumes: VolumeWrites = _AS_STORAGE_SAYS,
 ) -> dict[ObjectKey, dict[str, Any]]:
@@ -94,13 +94,13 @@ def build_objects(
         build_disruption_budget(pool, disruptions),
     ]
     # Before the StatefulSet: whoever goes loses its readers first. None under a Service that is somebody else's.
-    if ObjectKey(SERVICE, pool.namespace, pool.name) not in observed.occupied:
+    if ObjectKey(SERVICE, pool.namespace, pool.name) not in observed.name_conflicts:
         built += build_endpoint_slices(
             pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
         )
         built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
     if configurations.is_complete and not _is_frozen(observed):
-        built += _build_replicas(observed, wanted, configurations.texts, settings, sick)
+        built += _build_replicas(observed, wanted, configurations.texts, settings, unhealthy)
     checkpoint = _find_due_checkpoint(observed, wanted)
     built += [] if checkpoint is None else [build_checkpoint(pool, checkpoint)]
     if is_scaled_by_us(observed):
@@ -110,7 +110,7 @@ def build_objects(
     built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)
-    return {key_of(kind_of(manifest), manifest): stamp(manifest) for manifest in built}
+    return {key_of(kind_of(manifest), manifest): with_applied_hash(manifest) for manifest in built}
 
 
 def _find_due_checkpoint(observed: ObservedPool, wanted: int) -> CheckpointView | None:
@@ -124,31 +124,31 @@ def _find_due_checkpoint(observed: ObservedPool, wanted: int) -> CheckpointView 
     return fleet.checkpoint if is_due else None
 
 
-def is_to_be_applied(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -> bool:
+def needs_apply(observed: ObservedPool, key: ObjectKey, wanted: Manifest) -> bool:
     """Return whether an object has to be applied, stamped as it is.
 
     A ScaledObject that has been applied just so and has no tolerance is as whole as this KEDA lets it be.
     """
     live, rewrite = observed.children.get(key), observed.rewritten.get(key)
-    if not differs(wanted, live, rewrite):
+    if not has_drifted(wanted, live, rewrite):
         return False
     if key.kind == SCALED_OBJECT and lacks_tolerance(live):
-        return differs(leave_out_tolerance(wanted), live, rewrite)
+        return has_drifted(leave_out_tolerance(wanted), live, rewrite)
     return True
 
 
-def is_stateful_set_held(observed: ObservedPool, settings: PlanSettings) -> bool:
+def is_stateful_set_blocked(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Return whether the StatefulSet cannot be written, or waits for what cannot be."""
     name = observed.pool.name
     needed = ((STATEFUL_SET, name), (CONFIG_MAP, config_map_name(name)))
     held = [key for key in (*observed.refused, *observed.failing) if (key.kind, key.name) in needed]
-    return bool(held) or _is_unguarded(observed, settings)
+    return bool(held) or _is_admin_port_open(observed, settings)
 
 
-def _is_unguarded(observed: ObservedPool, settings: PlanSettings) -> bool:
+def _is_admin_port_open(observed: ObservedPool, settings: PlanSettings) -> bool:
     """Return whether Core's admin port would be open: without a gate, and without a NetworkPolicy of ours."""
     key = ObjectKey(NETWORK_POLICY, observed.pool.namespace, observed.pool.name)
-    is_possible = key in observed.children or not (key in observed.occupied or observed.is_held(key))
+    is_possible = key in observed.children or not (key in observed.name_conflicts or observed.is_held(key))
     return not is_possible and not has_gate(observed.pool.spec, settings.gate_image)
 
 
@@ -177,11 +177,15 @@ def _build_replicas(
     wanted: int,
     texts: Mapping[str, str],
     settings: PlanSettings,
-    sick: AbstractSet[int] | None,
+    unhealthy: AbstractSet[int] | None,
 ) -> Sequence[dict[str, Any]]:
     """Build what replicas are made of: their configurations, volumes that have to be there before, the StatefulSet."""
     pool = observed.pool
-    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), sick)
+    stateful_set = build_stateful_set(pool, wanted, settings, observed.find(STATEFUL_SET, pool.name), unhealthy)
     template = stateful_set["spec"]["volumeClaimTemplates"][0]
     claims = build_new_claims(pool, template, wanted, observed.claims, choose_seeds(observed, wanted))
-    return [build_config_map(pool, texts), *claims, *(() if _is_unguarded(observed, settings) else (stateful_set,))]
+    return [
+        build_config_map(pool, texts),
+        *claims,
+        *(() if _is_admin_port_open(observed, settings) else (stateful_set,)),
+    ]

@@ -14,10 +14,10 @@ from controller.observed.observed import ObservedPool
 from controller.observed.scaler_clock import is_skew_absurd, read_scaler_clock
 from controller.plan.configurations import choose_config_hash, runs_another
 from controller.plan.replacement import StuckReplica, choose_replacement
-from controller.plan.rollout import RolloutReplica, RolloutStep, choose_restart, note_sick
+from controller.plan.rollout import RolloutReplica, RolloutStep, choose_restart, note_unhealthy
 from controller.plan.shard_plan import build_annotations
 from controller.replicas.replicas import Replica
-from controller.resources.stateful_set import read_sick
+from controller.resources.stateful_set import read_unhealthy
 from controller.shards.shards import ShardAssignment
 from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, Manifest, ObjectKey
 from readpool.replica_class import ReplicaClass
@@ -49,7 +49,7 @@ def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Ma
     """Find the replicas whose pods are of an older template or configuration than the cluster has by now."""
     live = observed.find(STATEFUL_SET, observed.pool.name) or {}
     # Until its controller has seen the new template, the StatefulSet still names the old revision.
-    revision = (live.get("status") or {}).get("updateRevision") if has_seen_template(live) else None
+    revision = (live.get("status") or {}).get("updateRevision") if has_observed_generation(live) else None
     return frozenset(
         replica.name
         for replica in replicas
@@ -57,21 +57,21 @@ def find_outdated(observed: ObservedPool, replicas: Iterable[Replica], texts: Ma
     )
 
 
-def has_seen_template(stateful_set: Manifest) -> bool:
+def has_observed_generation(stateful_set: Manifest) -> bool:
     """Return whether the StatefulSet's own controller has seen what it says now."""
     seen: int = (stateful_set.get("status") or {}).get("observedGeneration", 0)
     return seen >= int(stateful_set.get("metadata", {}).get("generation", 0))
 
 
 def plan_restart(
-    replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, sick: AbstractSet[int], now: float
+    replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, unhealthy: AbstractSet[int], now: float
 ) -> RolloutStep:
     """Choose the pod to restart now."""
-    return choose_restart(list_rolled(replicas, outdated, wanted, sick, now), wanted, sick)
+    return choose_restart(list_rollout_replicas(replicas, outdated, wanted, unhealthy, now), wanted, unhealthy)
 
 
-def list_rolled(
-    replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, sick: AbstractSet[int], now: float
+def list_rollout_replicas(
+    replicas: Iterable[Replica], outdated: frozenset[str], wanted: int, unhealthy: AbstractSet[int], now: float
 ) -> list[RolloutReplica]:
     """List the replicas as a rollout sees them; one of which the kubelet knows that it does not run is not reached.
 
@@ -85,7 +85,7 @@ def list_rolled(
             is_ready=one.is_ready and not one.is_dead and not one.is_out_of_service,
             is_terminating=one.is_terminating,
             is_outdated=one.name in outdated,
-            was_sick=one.ordinal in sick or one.is_out_of_service,
+            was_unhealthy=one.ordinal in unhealthy or one.is_out_of_service,
             is_awaited=not one.is_out_of_service and _is_awaited(one, now),
         )
         for one in replicas
@@ -93,7 +93,7 @@ def list_rolled(
     ]
 
 
-def find_sick(
+def find_unhealthy(
     observed: ObservedPool,
     replicas: Sequence[Replica],
     outdated: frozenset[str],
@@ -108,20 +108,20 @@ def find_sick(
     """
     live = observed.find(STATEFUL_SET, observed.pool.name)
     if live is None or observed.pool.spec.paused:
-        return read_sick(live)
-    noted, running = read_sick(live), int(live["spec"].get("replicas") or 0)
+        return read_unhealthy(live)
+    noted, running = read_unhealthy(live), int(live["spec"].get("replicas") or 0)
     missing = frozenset(range(size)) - {replica.ordinal for replica in replicas}
     is_well = all(replica.is_fresh and replica.is_ready for replica in replicas)
     if not (noted or outdated or missing) and is_well:
         return frozenset()
     begins = is_changing()
-    if not (outdated or begins or not has_seen_template(live)):
+    if not (outdated or begins or not has_observed_generation(live)):
         return frozenset()
     newcomers = frozenset(range(running, size))
     if begins and not outdated:
         newcomers |= missing
         outdated = frozenset(replica.name for replica in replicas)  # all that are there, from the next plan on
-    return note_sick(list_rolled(replicas, outdated, size, noted, now), size, noted, newcomers)
+    return note_unhealthy(list_rollout_replicas(replicas, outdated, size, noted, now), size, noted, newcomers)
 
 
 ROLLOUT_PATIENCE_SECONDS = 600.0
@@ -155,12 +155,12 @@ def plan_deletions(
         return PodDeletions({_pod_key(observed, restart): by_name[restart].uid}, (event,))
     if not observed.pool.spec.replacement.enabled:
         return PodDeletions()
-    going = {one["metadata"]["name"] for one in observed.claims if one["metadata"].get("deletionTimestamp")}
+    terminating = {one["metadata"]["name"] for one in observed.claims if one["metadata"].get("deletionTimestamp")}
     staying = [one for one in replicas if one.ordinal < wanted and not one.is_out_of_service]
-    in_progress = [one for one in staying if _claim(observed, one) in going]
+    in_progress = [one for one in staying if _claim(observed, one) in terminating]
     if in_progress:
         return _finish_replacement(observed, replicas, in_progress[0])
-    return _plan_replacement(observed, by_name, going, wanted, now, is_rolling=is_rolling)
+    return _plan_replacement(observed, by_name, terminating, wanted, now, is_rolling=is_rolling)
 
 
 def plan_patches(
@@ -183,7 +183,7 @@ def plan_patches(
 def _plan_replacement(
     observed: ObservedPool,
     replicas: Mapping[str, Replica],
-    going: set[str],
+    terminating: set[str],
     wanted: int,
     now: float,
     *,
@@ -192,11 +192,11 @@ def _plan_replacement(
     fleet, spec = observed.current_fleet, observed.pool.spec.replacement
     if fleet is None or fleet.is_halted or is_skew_absurd(fleet, now):
         return PodDeletions()
-    lasting = [
+    candidates = [
         _to_stuck(
             observed,
             replica,
-            going,
+            terminating,
             may_be_silent=not is_rolling
             and not replica.may_catch_up(now)
             and _is_older(replica, spec.after_seconds, now),
@@ -205,7 +205,7 @@ def _plan_replacement(
         if replica.ordinal < wanted and not replica.is_out_of_service
     ]
     wanted -= sum(one.is_out_of_service and one.ordinal < wanted for one in replicas.values())
-    chosen = choose_replacement(lasting, wanted, spec.after_seconds, read_scaler_clock(fleet, now))
+    chosen = choose_replacement(candidates, wanted, spec.after_seconds, read_scaler_clock(fleet, now))
     if chosen is None:
         return PodDeletions()
     name = _claim(observed, replicas[chosen])
@@ -235,7 +235,7 @@ def _is_older(replica: Replica, seconds: float, now: float) -> bool:
     return replica.made_at is None or now - replica.made_at >= seconds
 
 
-def _to_stuck(observed: ObservedPool, replica: Replica, going: set[str], *, may_be_silent: bool) -> StuckReplica:
+def _to_stuck(observed: ObservedPool, replica: Replica, terminating: set[str], *, may_be_silent: bool) -> StuckReplica:
     view, trouble = replica.view, replica.trouble
     has_run = trouble is None or trouble.is_crash
     return StuckReplica(
@@ -247,7 +247,7 @@ def _to_stuck(observed: ObservedPool, replica: Replica, going: set[str], *, may_
         is_silent=not replica.is_ready and has_run and may_be_silent,
         is_held=trouble is not None and not trouble.is_crash,
         is_too_old=view is not None and view.is_core_too_old,
-        is_terminating=replica.is_terminating or _claim(observed, replica) in going,
+        is_terminating=replica.is_terminating or _claim(observed, replica) in terminating,
     )
 
 

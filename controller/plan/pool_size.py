@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from controller.observed.labels import pod_name
 from controller.observed.observed import ObservedPool
-from controller.replicas.draining import choose_size, name_hold
+from controller.replicas.draining import choose_size, explain_wait
 from controller.replicas.replicas import Replica
 from controller.resources.claims import find_claim_in_the_way
 from readpool.kubernetes.kinds import STATEFUL_SET
@@ -44,7 +44,7 @@ def choose_sizes(observed: ObservedPool, replicas: Sequence[Replica]) -> Sizes:
     if held is not None:
         waits_for = f"the previous volume of {pod_name(observed.pool.name, held)} to be deleted"
         return Sizes(wanted, to_write, running, held, waits_for)
-    return Sizes(wanted, to_write, running, size, name_hold(replicas, wanted, size))
+    return Sizes(wanted, to_write, running, size, explain_wait(replicas, wanted, size))
 
 
 def choose_replicas(observed: ObservedPool) -> tuple[int, int | None]:

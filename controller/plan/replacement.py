@@ -46,8 +46,8 @@ def choose_replacement(replicas: Iterable[StuckReplica], wanted: int, after_seco
         return None
     if not any(one.replica_class is ReplicaClass.FRESH for one in known):
         return None  # where all lag, it is not the volumes
-    lasting = [one for one in known if _is_stuck(one) and now - one.since >= after_seconds]
-    worst = min(lasting, key=lambda one: (one.since, -(one.lag_ledgers or 0), one.name), default=None)
+    candidates = [one for one in known if _is_stuck(one) and now - one.since >= after_seconds]
+    worst = min(candidates, key=lambda one: (one.since, -(one.lag_ledgers or 0), one.name), default=None)
     return worst.name if worst is not None else None
 
 

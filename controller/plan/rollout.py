@@ -18,7 +18,7 @@ class RolloutReplica:
 
     Attributes:
         is_outdated: made of an older template or configuration.
-        was_sick: it was not fresh before it was restarted, or has never been.
+        was_unhealthy: it was not fresh before it was restarted, or has never been.
         is_awaited: it is expected to be back, or gone, any minute: it has not taken long yet, and nothing is known to
             keep it.
     """
@@ -29,7 +29,7 @@ class RolloutReplica:
     is_ready: bool
     is_terminating: bool
     is_outdated: bool
-    was_sick: bool = False
+    was_unhealthy: bool = False
     is_awaited: bool = True
 
 
@@ -46,32 +46,32 @@ class RolloutStep:
 
 
 def choose_restart(
-    replicas: Iterable[RolloutReplica], wanted: int, sick: AbstractSet[int] = frozenset()
+    replicas: Iterable[RolloutReplica], wanted: int, unhealthy: AbstractSet[int] = frozenset()
 ) -> RolloutStep:
     """Choose the next pod to delete; its StatefulSet makes it again.
 
-    `wanted`: how many replicas there are to be; `sick`: the ordinals of those that were not fresh before.
+    `wanted`: how many replicas there are to be; `unhealthy`: the ordinals of those that were not fresh before.
     """
     known = sorted(replicas, key=lambda replica: -replica.ordinal)
     outdated = [replica for replica in known if replica.is_outdated and not replica.is_terminating]
     if not outdated:
         return RolloutStep()
     gone = [replica.name for replica in known if replica.is_terminating and replica.is_awaited]
-    missing = set(range(wanted)) - {replica.ordinal for replica in known} - sick
+    missing = set(range(wanted)) - {replica.ordinal for replica in known} - unhealthy
     if gone or missing:
         waits_for = f"{gone[0]} to terminate" if gone else "a pod to be created"
         return RolloutStep(waits_for=waits_for, is_under_way=True)
     of_no_use = [one for one in outdated if _is_of_no_use(one)]
     if of_no_use:
         return RolloutStep(of_no_use[0].name)
-    on_the_way = [one.name for one in known if _is_on_the_way(one) and (one.is_awaited or not one.was_sick)]
+    on_the_way = [one.name for one in known if _is_on_the_way(one) and (one.is_awaited or not one.was_unhealthy)]
     if on_the_way:
         return RolloutStep(waits_for=f"{on_the_way[0]} to become fresh", is_under_way=True)
     fresh = [one for one in known if one.replica_class is ReplicaClass.FRESH and not one.is_terminating]
     return _choose_serving(outdated, fresh, wanted)
 
 
-def note_sick(
+def note_unhealthy(
     replicas: Iterable[RolloutReplica], wanted: int, noted: AbstractSet[int], newcomers: AbstractSet[int]
 ) -> frozenset[int]:
     """Note the ordinals of replicas that are not fresh before they run what is rolled out, until they are with it.
@@ -79,9 +79,9 @@ def note_sick(
     `newcomers` are those that there were not before the rollout, so that they have never been fresh.
     """
     known = {replica.ordinal: replica for replica in replicas if replica.ordinal < wanted}
-    sick = {ordinal for ordinal, one in known.items() if one.is_outdated and _is_sick(one)}
+    unhealthy = {ordinal for ordinal, one in known.items() if one.is_outdated and _is_unhealthy(one)}
     healthy = {ordinal for ordinal, one in known.items() if one.replica_class is ReplicaClass.FRESH and one.is_ready}
-    return frozenset(one for one in (noted | newcomers) - healthy | sick if one < wanted)
+    return frozenset(one for one in (noted | newcomers) - healthy | unhealthy if one < wanted)
 
 
 def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutReplica], wanted: int) -> RolloutStep:
@@ -92,10 +92,10 @@ def _choose_serving(outdated: Sequence[RolloutReplica], fresh: Sequence[RolloutR
     behind = [one for one in outdated if _is_behind(one)]
     if behind:
         return RolloutStep(behind[0].name)
-    told = [one for one in outdated if one.replica_class is ReplicaClass.FRESH]
-    if told and (len(fresh) > 1 or wanted <= 1):
-        return RolloutStep(told[0].name)
-    if told:
+    fresh_outdated = [one for one in outdated if one.replica_class is ReplicaClass.FRESH]
+    if fresh_outdated and (len(fresh) > 1 or wanted <= 1):
+        return RolloutStep(fresh_outdated[0].name)
+    if fresh_outdated:
         return RolloutStep(waits_for="a second fresh replica")
     return RolloutStep(waits_for=f"the scaler's report on {outdated[0].name}")
 
@@ -115,7 +115,7 @@ def _is_behind(replica: RolloutReplica) -> bool:
     )
 
 
-def _is_sick(replica: RolloutReplica) -> bool:
+def _is_unhealthy(replica: RolloutReplica) -> bool:
     """Return whether it is known not to be fresh; of one that is ready, a silent scaler says nothing."""
     is_silent = replica.replica_class is ReplicaClass.UNKNOWN and replica.is_ready
     return replica.replica_class is not ReplicaClass.FRESH and not is_silent

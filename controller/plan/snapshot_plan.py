@@ -36,8 +36,8 @@ from controller.snapshots.snapshots import (
     choose_seed,
     choose_step,
     compute_due_time,
-    judge_copies,
-    judge_cut,
+    evaluate_copies,
+    evaluate_snapshot,
 )
 from controller.snapshots.volume_snapshot import build_snapshot, keep_snapshot
 from controller.status.conditions import DesiredCondition
@@ -55,15 +55,15 @@ class SnapshotPlan:
 
     Attributes:
         objects: the snapshots that there are to be; those of the pool that are not among them go.
-        unmade: claims to delete, by uid: no volume has come of them, or comes of nothing where there is a snapshot.
-        judgement: the condition Snapshots, None where none is asked for.
+        unprovisioned: claims to delete, by uid: they have no volume yet, or an empty one where there is a snapshot.
+        condition: the condition Snapshots, None where none is asked for.
         newest: the good one that new replicas start from.
         due: Unix seconds at which time alone changes this.
     """
 
     objects: tuple[dict[str, Any], ...] = ()
-    unmade: Mapping[ObjectKey, str] = field(default_factory=dict)
-    judgement: DesiredCondition | None = None
+    unprovisioned: Mapping[ObjectKey, str] = field(default_factory=dict)
+    condition: DesiredCondition | None = None
     newest: SnapshotOfPool | None = None
     due: float | None = None
 
@@ -97,15 +97,15 @@ def plan_snapshots(
     if not settings.enabled:  # what was taken before stays for a person to delete
         return SnapshotPlan(_keep(observed.pool, live, read_snapshots(observed)))
     if not observed.capabilities.snapshots:
-        return SnapshotPlan(judgement=_no(reasons.SNAPSHOT_API_MISSING, _MISSING))
+        return SnapshotPlan(condition=_false(reasons.SNAPSHOT_API_MISSING, _MISSING))
     donors = read_donors(observed, replicas, weights, size, now)
-    trials = judge_copies(read_copies(observed, replicas, now), _list_there(observed), now)
-    heard = donors if observed.current_fleet is not None else None
-    known = [_judge(one, heard, trials, now) for one in read_snapshots(observed)]
+    trials = evaluate_copies(read_copies(observed, replicas, now), _list_there(observed), now)
+    reporting = donors if observed.current_fleet is not None else None
+    known = [_evaluate(one, reporting, trials, now) for one in read_snapshots(observed)]
     kept = choose_kept(known, settings.keep, _list_in_use(observed), now)
     if observed.pool.spec.paused:
-        paused = _no(reasons.PAUSED, "spec.paused: none is taken")
-        return SnapshotPlan(_keep(observed.pool, live, known), judgement=paused, newest=_tell(known))
+        paused = _false(reasons.PAUSED, "spec.paused: none is taken")
+        return SnapshotPlan(_keep(observed.pool, live, known), condition=paused, newest=_to_status(known))
     occasion = _find_occasion(observed, replicas, fresh_enough, holds, now)
     step = choose_step(known, donors, occasion, settings.interval_seconds, now)
     built = _keep(observed.pool, live, [one for one in known if one.name in kept])
@@ -116,9 +116,9 @@ def plan_snapshots(
     untaken = [one.name for one in known if one.is_pending(now) and not has_been_taken_up(live[one.name])]
     return SnapshotPlan(
         built,
-        _find_unmade(observed, {*trials.unmade, *unseeded}),
-        _say(known, step, untaken, now),
-        _tell(known),
+        _find_unprovisioned(observed, {*trials.unprovisioned, *unseeded}),
+        _compute_condition(known, step, untaken, now),
+        _to_status(known),
         _find_due(known, step, settings.interval_seconds, now),
     )
 
@@ -141,7 +141,7 @@ def _list_in_use(observed: ObservedPool) -> frozenset[str]:
     return frozenset(str(((one.get("spec") or {}).get("dataSource") or {}).get("name", "")) for one in unbound)
 
 
-def _judge(snapshot: Snapshot, donors: Sequence[Donor] | None, trials: Trials, now: float) -> Snapshot:
+def _evaluate(snapshot: Snapshot, donors: Sequence[Donor] | None, trials: Trials, now: float) -> Snapshot:
     """Return a snapshot the verdict that it has, or by now deserves; what is bad stays so.
 
     Without `donors`, while the scaler cannot be heard, no new one is called good.
@@ -149,12 +149,12 @@ def _judge(snapshot: Snapshot, donors: Sequence[Donor] | None, trials: Trials, n
     if snapshot.verdict is Verdict.BAD:
         return snapshot
     if snapshot.name in trials.bad:
-        return replace(snapshot, verdict=Verdict.BAD, judged_at=now, why=trials.bad[snapshot.name])
+        return replace(snapshot, verdict=Verdict.BAD, evaluated_at=now, why=trials.bad[snapshot.name])
     if snapshot.verdict is Verdict.GOOD or not snapshot.is_ready or donors is None:
         return snapshot
     donor = next((one for one in donors if one.name == snapshot.donor), None)
-    verdict, why = judge_cut(snapshot, donor)
-    return replace(snapshot, verdict=verdict, judged_at=now, why=why)
+    verdict, why = evaluate_snapshot(snapshot, donor)
+    return replace(snapshot, verdict=verdict, evaluated_at=now, why=why)
 
 
 def _find_occasion(
@@ -170,7 +170,7 @@ def _find_occasion(
     return Occasion(len(fresh) - doubted, fresh_enough, holds)
 
 
-def _find_unmade(observed: ObservedPool, names: AbstractSet[str]) -> Mapping[ObjectKey, str]:
+def _find_unprovisioned(observed: ObservedPool, names: AbstractSet[str]) -> Mapping[ObjectKey, str]:
     return {
         ObjectKey(PVC, observed.pool.namespace, claim["metadata"]["name"]): claim["metadata"].get("uid") or ""
         for claim in observed.claims
@@ -188,7 +188,7 @@ def _find_newest(known: Iterable[Snapshot]) -> Snapshot | None:
     return max((one for one in known if one.is_good), key=lambda one: one.asked_at, default=None)
 
 
-def _tell(known: Iterable[Snapshot]) -> SnapshotOfPool | None:
+def _to_status(known: Iterable[Snapshot]) -> SnapshotOfPool | None:
     newest = _find_newest(known)
     if newest is None:
         return None
@@ -202,32 +202,32 @@ _MISSING = (
 )
 
 
-def _say(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: float) -> DesiredCondition:
+def _compute_condition(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: float) -> DesiredCondition:
     """Compute the condition: what new replicas start from, and what is wrong with the last snapshot."""
     newest = _find_newest(known)
     start = "new replicas start empty" if newest is None else f"new replicas start from {_describe(newest)}"
     useless = [one for one in known if one.verdict is Verdict.BAD and not one.is_going]
     waits = f"; the next snapshot waits for {step.waits_for}" if step.waits_for and not step.donor else ""
-    last_bad = max(useless, key=lambda one: one.judged_at, default=None)
-    if last_bad is not None and (newest is None or newest.asked_at <= last_bad.judged_at):
-        return _no(reasons.SNAPSHOT_UNUSABLE, f"{last_bad.name} is not used: {last_bad.why}; {start}{waits}")
+    last_bad = max(useless, key=lambda one: one.evaluated_at, default=None)
+    if last_bad is not None and (newest is None or newest.asked_at <= last_bad.evaluated_at):
+        return _false(reasons.SNAPSHOT_UNUSABLE, f"{last_bad.name} is not used: {last_bad.why}; {start}{waits}")
     failed = next((one for one in known if one.has_failed(now) and not one.is_going), None)
     if failed is not None and (newest is None or newest.asked_at <= failed.asked_at):
-        return _no(reasons.SNAPSHOT_FAILED, f"{failed.name} cannot be taken: {failed.fails}; {start}")
+        return _false(reasons.SNAPSHOT_FAILED, f"{failed.name} cannot be taken: {failed.fails}; {start}")
     late = next((one for one in known if one.name in untaken and now - one.asked_at >= FAILED_SECONDS), None)
     if late is not None:
         minutes = int(FAILED_SECONDS // 60)
         why = f"No snapshot controller has handled {late.name} for {minutes} min; is one running?"
-        return _no(reasons.SNAPSHOT_CONTROLLER_MISSING, f"{why}; {start}")
+        return _false(reasons.SNAPSHOT_CONTROLLER_MISSING, f"{why}; {start}")
     if newest is None:
         is_made = any(one.is_pending(now) for one in known)
         first = "The first snapshot is being taken" if is_made else f"No snapshot exists yet{waits}"
         return DesiredCondition("Snapshots", ConditionStatus.UNKNOWN, reasons.NO_SNAPSHOT_YET, first)
-    ready = f"New replicas start from {_describe(newest)}{_say_overdue(step, waits)}"
+    ready = f"New replicas start from {_describe(newest)}{_explain_overdue(step, waits)}"
     return DesiredCondition("Snapshots", ConditionStatus.TRUE, reasons.SNAPSHOT_READY, ready)
 
 
-def _say_overdue(step: Step, waits: str) -> str:
+def _explain_overdue(step: Step, waits: str) -> str:
     """Describe what the next snapshot waits for, except for the current one."""
     return "" if step.waits_for == "the current one" else waits
 
@@ -237,5 +237,5 @@ def _describe(snapshot: Snapshot) -> str:
     return f"{snapshot.name}, taken from {snapshot.donor} at {datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _no(reason: str, message: str) -> DesiredCondition:
+def _false(reason: str, message: str) -> DesiredCondition:
     return DesiredCondition("Snapshots", ConditionStatus.FALSE, reason, message)

@@ -45,7 +45,7 @@ class Look:
     @property
     def is_settled(self) -> bool:
         """Whether there is nothing to write, nor a name to wait for."""
-        return self.plan.is_empty and not self.plan.taken
+        return self.plan.is_empty and not self.plan.conflicts
 
 
 class Looks:

@@ -10,7 +10,7 @@ from functools import partial
 from controller.events.event_recorder import EventRecorder
 from controller.events.pool_events import PoolEvent
 from controller.gate.gate import has_gate
-from controller.observed.differs import note_rewrite
+from controller.observed.drift import note_rewrite
 from controller.reconcile.apply import TIMEOUT, Applier
 from controller.reconcile.attempts import Attempts
 from controller.reconcile.lanes import (
@@ -56,8 +56,8 @@ class PoolWriter:
         """Write slices and routes, and give the last look; what failed is in `attempts`."""
         wanted = list_reader_writes(look.plan, look.observed)
         services = {key for manifest in wanted for key in list_services(manifest, look.observed)}
-        taken = {key for key in look.plan.taken if key.kind in OF_READERS}
-        seen = await self._find_taken(look, attempts, {*map(_key, wanted), *services, *taken})
+        conflicts = {key for key in look.plan.conflicts if key.kind in OF_READERS}
+        seen = await self._find_conflicts(look, attempts, {*map(_key, wanted), *services, *conflicts})
         slow = seen.memory.slow
         for manifest in list_reader_writes(seen.plan, seen.observed):
             needed = {_key(manifest)} | list_services(manifest, seen.observed)
@@ -72,8 +72,8 @@ class PoolWriter:
     async def write_rest(self, look: Look, attempts: Attempts) -> Look:
         """Write all else, and give the last look; what failed is in `attempts`."""
         late = frozenset(look.memory.failures)
-        taken = {key for key in look.plan.taken if key.kind not in OF_READERS}
-        seen = await self._find_taken(look, attempts, {*map(_key, list_other_writes(look.plan)), *taken})
+        conflicts = {key for key in look.plan.conflicts if key.kind not in OF_READERS}
+        seen = await self._find_conflicts(look, attempts, {*map(_key, list_other_writes(look.plan)), *conflicts})
         held = {_key(manifest) for manifest in list_held_writes(seen.plan, seen.observed)}
         waiting = await self._write_objects(seen, attempts, lambda key: key not in late, late)
         seen = await self._write_held(self._see(seen, attempts), attempts, held)
@@ -84,15 +84,15 @@ class PoolWriter:
             seen = await self._tell(self._see(seen, attempts), attempts)
         return seen
 
-    async def _find_taken(self, look: Look, attempts: Attempts, wanted: AbstractSet[ObjectKey]) -> Look:
+    async def _find_conflicts(self, look: Look, attempts: Attempts, wanted: AbstractSet[ObjectKey]) -> Look:
         """Find the names that somebody else has, of what should be made and of what was found taken before."""
-        occupied, asked = look.memory.occupied, wanted - look.observed.children.keys()
-        before = occupied & asked
+        name_conflicts, asked = look.memory.name_conflicts, wanted - look.observed.children.keys()
+        before = name_conflicts & asked
         for key in sorted(asked, key=str):
             is_taken = await attempts.ask(key, partial(self._applier.is_taken, key, look.pool))
             if is_taken is not None:
-                (occupied.add if is_taken else occupied.discard)(key)
-        return look if before == occupied & asked else self._looks.look(look.key) or look
+                (name_conflicts.add if is_taken else name_conflicts.discard)(key)
+        return look if before == name_conflicts & asked else self._looks.look(look.key) or look
 
     async def _write_objects(
         self, look: Look, attempts: Attempts, is_due: Callable[[ObjectKey], bool], late: frozenset[ObjectKey]
@@ -117,10 +117,10 @@ class PoolWriter:
     async def _write_held(self, look: Look, attempts: Attempts, held: AbstractSet[ObjectKey]) -> Look:
         """Write the routes whose Services have just been made."""
         freed = [one for one in list_reader_writes(look.plan, look.observed) if _key(one) in held]
-        seen = await self._find_taken(look, attempts, {*map(_key, freed)})
+        seen = await self._find_conflicts(look, attempts, {*map(_key, freed)})
         for manifest in freed:
             key = _key(manifest)
-            is_known = key not in attempts.failed and key not in seen.memory.occupied
+            is_known = key not in attempts.failed and key not in seen.memory.name_conflicts
             if is_known and not self._waits(seen, key, attempts.failed.keys()):
                 await self._apply(seen, attempts, manifest)
         return self._see(seen, attempts) if freed else seen

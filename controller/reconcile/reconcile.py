@@ -41,11 +41,11 @@ class Routed(NamedTuple):
     """What a look at a pool's readers leaves.
 
     Attributes:
-        again_in_seconds: look again then, None for not before something happens.
+        requeue_after_seconds: look again then, None for not before something happens.
         has_more: there is something else to do for the pool.
     """
 
-    again_in_seconds: float | None
+    requeue_after_seconds: float | None
     has_more: bool
 
 
@@ -129,10 +129,10 @@ class Reconciler:
         if is_written or look.is_settled:
             look.memory.unsettled = 0
         if is_written:
-            return "Written", Routed(look.plan.again_in_seconds, has_more=not look.is_settled)
+            return "Written", Routed(look.plan.requeue_after_seconds, has_more=not look.is_settled)
         if look.is_settled:
-            return "Unchanged", Routed(look.plan.again_in_seconds, has_more=False)
-        return "", Routed(look.plan.again_in_seconds, has_more=True)
+            return "Unchanged", Routed(look.plan.requeue_after_seconds, has_more=False)
+        return "", Routed(look.plan.requeue_after_seconds, has_more=True)
 
     async def _reconcile(self, key: PoolKey) -> tuple[str, float | None]:
         look = self._looks.look(key)
@@ -140,10 +140,10 @@ class Reconciler:
             return "Gone", None
         if look.observed.misread:
             await self._tell_not_understood(look)
-            return "InvalidSpec", look.plan.again_in_seconds
+            return "InvalidSpec", look.plan.requeue_after_seconds
         if look.is_settled:
             look.memory.unsettled = 0
-            return "Unchanged", look.plan.again_in_seconds
+            return "Unchanged", look.plan.requeue_after_seconds
         to_write = _count_writes(look.plan)
         look.memory.has_progressed, look.memory.to_write = to_write < look.memory.to_write, to_write
         attempts = Attempts(key, look.memory, self._clock)
@@ -180,6 +180,6 @@ def _count_writes(plan: Plan) -> int:
 def _choose_recheck(plan: Plan, memory: PoolMemory) -> float:
     """Choose when to see whether all is settled: soon, and later and later where it is not."""
     settling: float = min(LAST_RECHECK_SECONDS, FIRST_RECHECK_SECONDS * 2 ** min(memory.unsettled - 1, 12))
-    if plan.taken or memory.failures:
+    if plan.conflicts or memory.failures:
         settling = max(settling, min(STALLED_RECHECK_SECONDS, 2.0**memory.unsettled))
-    return settling if plan.again_in_seconds is None else min(settling, plan.again_in_seconds)
+    return settling if plan.requeue_after_seconds is None else min(settling, plan.requeue_after_seconds)

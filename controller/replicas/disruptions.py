@@ -29,7 +29,7 @@ class Disruptions:
     due: float | None = None
 
 
-def judge_disruptions(observed: ObservedPool, replicas: Sequence[Replica], wanted: int, now: float) -> Disruptions:
+def compute_disruptions(observed: ObservedPool, replicas: Sequence[Replica], wanted: int, now: float) -> Disruptions:
     """Decide whether one more may be evicted. The time is noted on the budget, so that the next leader knows it."""
     last = read_shut_since(observed.find(PDB, observed.pool.name))
     if not _is_to_be_shut(observed, replicas, wanted, was_shut=last is not None):

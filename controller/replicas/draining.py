@@ -15,9 +15,9 @@ def find_surplus(replicas: Iterable[Replica], wanted: int) -> frozenset[str]:
     return frozenset(replica.name for replica in replicas if replica.ordinal >= wanted)
 
 
-def leave_out(candidates: Sequence[Replica], going: AbstractSet[str]) -> Sequence[Replica]:
+def leave_out(candidates: Sequence[Replica], terminating: AbstractSet[str]) -> Sequence[Replica]:
     """Leave out leaving replicas; none if no remaining replica could serve readers."""
-    staying = [replica for replica in candidates if replica.name not in going]
+    staying = [replica for replica in candidates if replica.name not in terminating]
     if any(map(can_serve, staying)):
         return staying
     is_known = any(map(can_serve, candidates))  # otherwise the kubelet's word is all there is
@@ -53,7 +53,7 @@ def _find_end_of_out_of_service(replicas: Iterable[Replica]) -> int:
     return max((one.ordinal + 1 for one in replicas if one.is_out_of_service and not one.is_terminating), default=0)
 
 
-def name_hold(replicas: Sequence[Replica], wanted: int, size: int) -> str:
+def explain_wait(replicas: Sequence[Replica], wanted: int, size: int) -> str:
     """Name what a pool waits for that is kept at `size` though fewer are wanted; empty where it is not."""
     if size <= wanted or not replicas:
         return ""

@@ -69,8 +69,8 @@ def find_claim_in_the_way(pool: ReadOnlyPool, running: int, wanted: int, claims:
 
     A StatefulSet would take that claim, or make another of its template, which may be of an older size and snapshot.
     """
-    going = {one["metadata"]["name"] for one in claims if one["metadata"].get("deletionTimestamp")}
-    return next((one for one in range(running, wanted) if claim_name(pool.name, one) in going), None)
+    terminating = {one["metadata"]["name"] for one in claims if one["metadata"].get("deletionTimestamp")}
+    return next((one for one in range(running, wanted) if claim_name(pool.name, one) in terminating), None)
 
 
 def build_grown_claims(

@@ -10,7 +10,7 @@ from controller.core_config.core_config import CoreSettings
 from controller.gate.gate import CORE_PORTS, DRAIN_SECONDS, build_drain, build_gate, build_wait, choose_ports, has_gate
 from controller.gate.volume_watch import build_space_volume, build_volume_watch
 from controller.observed.labels import VOLUME, build_labels, build_selector, checkpoint_name, config_map_name
-from controller.observed.list_keys import POD_LIST_KEYS, index_items
+from controller.observed.list_map_keys import POD_LIST_KEYS, index_items
 from controller.observed.plan_settings import PlanSettings
 from controller.resources.checkpoint import CHECKPOINT_KEY
 from controller.resources.config_map import config_key

@@ -6,9 +6,9 @@ Pods are replaced by the controller alone (OnDelete), one fresh one at a time: c
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from controller.observed.differs import differs
+from controller.observed.drift import has_drifted
 from controller.observed.labels import (
-    SICK_ANNOTATION,
+    NOT_FRESH_BEFORE_ANNOTATION,
     build_metadata,
     build_selector,
     nodes_service_name,
@@ -28,11 +28,11 @@ def build_stateful_set(
     replicas: int,
     settings: PlanSettings,
     live: Manifest | None,
-    sick: AbstractSet[int] | None = None,
+    unhealthy: AbstractSet[int] | None = None,
 ) -> dict[str, Any]:
     """Build the StatefulSet; of the `live` one, where there is one, the claim template is kept, for it cannot change.
 
-    `sick` are the ordinals that a rollout notes, None for those that are noted already.
+    `unhealthy` are the ordinals that a rollout notes, None for those that are noted already.
 
     The volumes of replicas that are scaled away go or stay as those of a pool that is deleted.
     """
@@ -40,7 +40,9 @@ def build_stateful_set(
     return {
         "apiVersion": STATEFUL_SET.api_version,
         "kind": STATEFUL_SET.name,
-        "metadata": build_metadata(pool, pool.name, annotations=_note(read_sick(live) if sick is None else sick)),
+        "metadata": build_metadata(
+            pool, pool.name, annotations=_note(read_unhealthy(live) if unhealthy is None else unhealthy)
+        ),
         "spec": {
             "replicas": replicas,
             "serviceName": nodes_service_name(pool.name),
@@ -55,20 +57,20 @@ def build_stateful_set(
     }
 
 
-def read_sick(live: Manifest | None) -> frozenset[int]:
+def read_unhealthy(live: Manifest | None) -> frozenset[int]:
     """Read the ordinals that a rollout has noted; of what is no number, none."""
-    parts = read_annotations(live or {}).get(SICK_ANNOTATION, "").split(",")
+    parts = read_annotations(live or {}).get(NOT_FRESH_BEFORE_ANNOTATION, "").split(",")
     return frozenset(int(part) for part in parts if part.isascii() and part.isdigit())
 
 
-def _note(sick: AbstractSet[int]) -> dict[str, str]:
-    return {SICK_ANNOTATION: ",".join(map(str, sorted(sick)))} if sick else {}
+def _note(unhealthy: AbstractSet[int]) -> dict[str, str]:
+    return {NOT_FRESH_BEFORE_ANNOTATION: ",".join(map(str, sorted(unhealthy)))} if unhealthy else {}
 
 
 def _choose_claim_templates(pool: ReadOnlyPool, live: Manifest | None) -> list[Any]:
     """Return what is wanted if it matches the live object, else the live value without the API server's additions."""
     wanted = [build_claim_template(pool)]
     found = live["spec"].get("volumeClaimTemplates") if live is not None else None
-    if not found or not differs({"templates": wanted}, {"templates": found}):
+    if not found or not has_drifted({"templates": wanted}, {"templates": found}):
         return wanted
     return [{name: part for name, part in template.items() if name != "status"} for template in found]

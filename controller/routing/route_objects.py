@@ -71,7 +71,7 @@ def build_route_objects(
     is_known = observed.capabilities.gateway_api
     if route is None or not (is_known or any(key_of(SERVICE, service) in observed.children for service in services)):
         return []
-    taken = [service for service in services if key_of(SERVICE, service) in observed.occupied]
+    taken = [service for service in services if key_of(SERVICE, service) in observed.name_conflicts]
     if taken:
         return taken
     lasting = present if endpoints else ()  # where no one serves, the route sends readers to the fresh ones

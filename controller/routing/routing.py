@@ -1,4 +1,4 @@
-"""Which replicas do readers get, with what weight, and on what ground? The plan turns the answer into EndpointSlices.
+"""Which replicas do readers get, with what weight, and on what basis? The plan turns the answer into EndpointSlices.
 
 Classes decide while the scaler can be heard (routing.weights). Otherwise weights stay, then become equal; always
 readers have somewhere to go as long as one pod has an address.
@@ -29,7 +29,7 @@ class RoutingBasis(StrEnum):
     """The same, but no one is fresh: all that answer serve."""
     NONE_REACHABLE = "NoneReachable"
     """The scaler reaches no one: all that the kubelet calls ready serve."""
-    ALIKE = "Alike"
+    EQUAL = "Equal"
     """loadBalancing is not enabled."""
     KEPT = "Kept"
     """The scaler cannot be heard: what was stays."""
@@ -46,7 +46,7 @@ class Routing:
     `present` are all that have an address, also those that end: a class that empties keeps its last ones.
     """
 
-    ground: RoutingBasis
+    basis: RoutingBasis
     weights: Mapping[str, int]
     endpoints: tuple[ReadEndpoint, ...]
     present: tuple[ReadEndpoint, ...] = ()
@@ -59,29 +59,29 @@ def route(
     neutral_after_seconds: float,
     now: float,
     *,
-    may_shift: bool = True,
-    going: AbstractSet[str] = frozenset(),
+    allow_reweighting: bool = True,
+    terminating: AbstractSet[str] = frozenset(),
 ) -> Routing:
     """Decide the weights of all replicas that are there.
 
-    `routes` are those in force. Without `may_shift` only a change of class changes a weight, not the lag of the day.
-    `going` are about to be ended, and have none as soon as somebody who stays can serve.
+    `routes` are the current ones. Without `allow_reweighting` only a change of class changes a weight, not a change of
+    lag. `terminating` are about to be removed, and have none as soon as a replica that stays can serve.
     """
-    candidates = leave_out_dead(leave_out([replica for replica in replicas if replica.is_candidate], going))
-    ground, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
-    is_known = _are_serving(weights, routes) and _are_told(observed, candidates) and _are_placed(candidates, routes)
-    if ground is RoutingBasis.CLASSES and not may_shift and is_known:
+    candidates = leave_out_dead(leave_out([replica for replica in replicas if replica.is_candidate], terminating))
+    basis, weights = _weigh(observed, candidates, routes, neutral_after_seconds, now)
+    is_known = _are_serving(weights, routes) and _are_reported(observed, candidates) and _are_placed(candidates, routes)
+    if basis is RoutingBasis.CLASSES and not allow_reweighting and is_known:
         weights = {name: routes[name].weight if name in routes else 0 for name in weights}
     if candidates and not any(weights.values()):
-        ground = _INSTEAD.get(ground, RoutingBasis.NONE_REACHABLE)
-        weights = _weigh_whoever(candidates, routes, observed.pool.spec.load_balancing)
+        basis = _INSTEAD.get(basis, RoutingBasis.NONE_REACHABLE)
+        weights = _weigh_available(candidates, routes, observed.pool.spec.load_balancing)
     endpoints = tuple(
-        _build_endpoint(replica, weights[replica.name], _label(replica, ground, routes))
+        _build_endpoint(replica, weights[replica.name], _label(replica, basis, routes))
         for replica in candidates
         if weights.get(replica.name)
     )
-    present = tuple(_build_endpoint(one, 0, _label(one, ground, routes)) for one in replicas if one.address)
-    return Routing(ground, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints, present)
+    present = tuple(_build_endpoint(one, 0, _label(one, basis, routes)) for one in replicas if one.address)
+    return Routing(basis, {replica.name: weights.get(replica.name, 0) for replica in replicas}, endpoints, present)
 
 
 _INSTEAD = {
@@ -89,7 +89,7 @@ _INSTEAD = {
     RoutingBasis.KEPT: RoutingBasis.NEUTRAL,
     RoutingBasis.NEUTRAL: RoutingBasis.NEUTRAL,
 }
-"""On what ground all serve that are ready, where otherwise no one would."""
+"""On what basis all serve that are ready, where otherwise no one would."""
 
 
 def _weigh(
@@ -105,10 +105,10 @@ def _weigh(
     if fleet is None:
         since = observed.fleet_silent_since
         if since is not None and now - since >= neutral_after_seconds:
-            return RoutingBasis.NEUTRAL, _weigh_whoever(candidates, routes, balancing)
+            return RoutingBasis.NEUTRAL, _weigh_available(candidates, routes, balancing)
         return RoutingBasis.KEPT, _read_last(candidates, routes)
     if not balancing.enabled:
-        return RoutingBasis.ALIKE, _weigh_alike(_choose_able(candidates), balancing)
+        return RoutingBasis.EQUAL, _weigh_equally(_choose_able(candidates), balancing)
     last = _read_last(candidates, routes)
     weighed = [_to_weighed(replica, last, fleet, now) for replica in candidates]
     weights = compute_weights(weighed, _read_settings(observed.pool.spec))
@@ -134,7 +134,7 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
     )
 
 
-def _weigh_alike(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
+def _weigh_equally(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
     """Give equal weight to all ready replicas; if none is ready, to all."""
     known = list(replicas)
     ready = [replica for replica in known if replica.is_ready] or known
@@ -153,13 +153,13 @@ def _choose_able(candidates: Sequence[Replica]) -> Sequence[Replica]:
     return able or [one for one, foreign in zip(answering, is_foreign, strict=True) if foreign] or answering
 
 
-def _weigh_whoever(
+def _weigh_available(
     candidates: Sequence[Replica], routes: Mapping[str, CurrentEndpoint], balancing: LoadBalancing
 ) -> dict[str, int]:
     """Weigh alike where nothing better is known: those that are ready and known to hold ledgers, before any others."""
     last = _read_last(candidates, routes)
     proven = [one for one in candidates if one.is_ready and (one.is_proven or last.get(one.name))]
-    return _weigh_alike(proven or candidates, balancing)
+    return _weigh_equally(proven or candidates, balancing)
 
 
 def _keep(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpoint]) -> dict[str, int]:
@@ -199,7 +199,7 @@ def _are_serving(weights: Mapping[str, int], routes: Mapping[str, CurrentEndpoin
     return {name for name, weight in weights.items() if weight} == routes.keys()
 
 
-def _are_told(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
+def _are_reported(observed: ObservedPool, candidates: Iterable[Replica]) -> bool:
     """Return whether every class is the one that status tells of already."""
     told = {one.replica_name: one.replica_class for one in observed.pool.status.replica_weights}
     return all(told.get(replica.name) is replica.replica_class for replica in candidates)
@@ -214,10 +214,10 @@ def _are_placed(candidates: Iterable[Replica], routes: Mapping[str, CurrentEndpo
     )
 
 
-def _label(replica: Replica, ground: RoutingBasis, routes: Mapping[str, CurrentEndpoint]) -> Freshness:
-    if ground in (RoutingBasis.NEUTRAL, RoutingBasis.NONE_REACHABLE):
+def _label(replica: Replica, basis: RoutingBasis, routes: Mapping[str, CurrentEndpoint]) -> Freshness:
+    if basis in (RoutingBasis.NEUTRAL, RoutingBasis.NONE_REACHABLE):
         return Freshness.FRESH
-    if ground in (RoutingBasis.PAUSED, RoutingBasis.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
+    if basis in (RoutingBasis.PAUSED, RoutingBasis.KEPT) or replica.replica_class is ReplicaClass.UNKNOWN:
         return routes[replica.name].freshness if replica.name in routes else Freshness.FRESH
     return Freshness.FRESH if replica.is_fresh else Freshness.LAGGING
 

@@ -64,7 +64,7 @@ def _read(pool: ReadOnlyPool, name: str, live: Manifest) -> Snapshot:
         fresh_since=_read_number(noted.get(FRESH_ANNOTATION)),
         fails=_read_error(status),
         verdict=Verdict(verdict) if verdict in tuple(Verdict) else Verdict.BAD,
-        judged_at=_read_number(noted.get(JUDGED_ANNOTATION)) or 0.0,
+        evaluated_at=_read_number(noted.get(JUDGED_ANNOTATION)) or 0.0,
         why=noted.get(REASON_ANNOTATION, ""),
         is_usable=_is_usable(pool, noted),
         is_going=bool(live["metadata"].get("deletionTimestamp")),
@@ -174,8 +174,8 @@ def _is_made_since(replica: Replica, now: float) -> bool:
 
 def _is_of_stateful_set(claim: Manifest) -> bool:
     is_going = bool(claim["metadata"].get("deletionTimestamp"))
-    is_unmade = (claim.get("status") or {}).get("phase") == "Pending"
-    return is_unmade and not is_going and APPLIED_ANNOTATION not in read_annotations(claim)
+    is_unprovisioned = (claim.get("status") or {}).get("phase") == "Pending"
+    return is_unprovisioned and not is_going and APPLIED_ANNOTATION not in read_annotations(claim)
 
 
 def read_copies(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> list[Copy]:
@@ -194,7 +194,7 @@ def _read_copy(claim: Manifest, seed: str, replica: Replica | None, pods: Mappin
     ends = [end for state in ("state", "lastState") if (end := (core.get(state) or {}).get("terminated"))]
     made_at = parse_time(claim["metadata"].get("creationTimestamp"))
     is_young = made_at is not None and now - made_at < YOUNG_COPY_SECONDS
-    is_unmade = (claim.get("status") or {}).get("phase") == "Pending"
+    is_unprovisioned = (claim.get("status") or {}).get("phase") == "Pending"
     trouble = replica.trouble if replica is not None else None
     return Copy(
         seed,
@@ -203,8 +203,8 @@ def _read_copy(claim: Manifest, seed: str, replica: Replica | None, pods: Mappin
         has_been_fresh=not is_young or (replica is not None and replica.replica_class in _HAVE_BEEN_FRESH),
         exits=tuple(int(end.get("exitCode") or 0) for end in ends),
         message=next((text for end in ends if (text := _read_last_line(end.get("message")))), ""),
-        is_unmade=is_unmade,
-        unmade_since=made_at if is_unmade and trouble is not None and trouble.is_of_volume else None,
+        is_unprovisioned=is_unprovisioned,
+        unprovisioned_since=made_at if is_unprovisioned and trouble is not None and trouble.is_of_volume else None,
     )
 
 

@@ -42,7 +42,7 @@ class Snapshot:
         donor_uid: uid of that replica's pod when it was asked for.
         fresh_since: Unix seconds since when that one was fresh then.
         fails: why its driver could not make it, as the driver says; empty where nothing is told.
-        judged_at: Unix seconds of the verdict.
+        evaluated_at: Unix seconds of the verdict.
         why: the reason of a bad one.
         is_usable: it is of this pool's network, and of no newer Core than the pool runs.
     """
@@ -56,7 +56,7 @@ class Snapshot:
     fresh_since: float | None = None
     fails: str = ""
     verdict: Verdict = Verdict.NONE
-    judged_at: float = 0.0
+    evaluated_at: float = 0.0
     why: str = ""
     is_usable: bool = True
     is_going: bool = False
@@ -169,7 +169,7 @@ def _compute_settled_time(donor: Donor) -> float:
     return max(donor.fresh_since or 0.0, donor.started_at or 0.0) + SETTLED_SECONDS
 
 
-def judge_cut(snapshot: Snapshot, donor: Donor | None) -> tuple[Verdict, str]:
+def evaluate_snapshot(snapshot: Snapshot, donor: Donor | None) -> tuple[Verdict, str]:
     """Judge a snapshot that is ready: was its replica settled at the very moment at which it was cut?
 
     `donor` is the replica as it is by now, None where it is not there. The storage may take its time, and a replica
@@ -218,7 +218,7 @@ def choose_kept(snapshots: Iterable[Snapshot], keep: int, in_use: Collection[str
 
 def _follows(good: Snapshot, useless: Snapshot, now: float) -> bool:
     """Return whether a good snapshot was asked for after another was found to be of no use."""
-    found_at = useless.judged_at if useless.verdict is Verdict.BAD else min(now, useless.asked_at + FAILED_SECONDS)
+    found_at = useless.evaluated_at if useless.verdict is Verdict.BAD else min(now, useless.asked_at + FAILED_SECONDS)
     return good.asked_at > found_at
 
 
@@ -255,9 +255,9 @@ class Copy:
         has_been_fresh: its replica has been, on this volume.
         exits: exit codes of Core's container, as far as the kubelet still knows.
         message: with which it ended.
-        is_unmade: there is no volume yet.
-        unmade_since: Unix seconds since when its pod waits for the storage to make it; None where it waits for nothing,
-            or for something else.
+        is_unprovisioned: there is no volume yet.
+        unprovisioned_since: Unix seconds since when its pod waits for the storage to create it; None where it does
+            not wait, or for something else.
     """
 
     snapshot: str
@@ -266,33 +266,34 @@ class Copy:
     has_been_fresh: bool = False
     exits: tuple[int, ...] = ()
     message: str = ""
-    is_unmade: bool = False
-    unmade_since: float | None = None
+    is_unprovisioned: bool = False
+    unprovisioned_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What became of copies: `bad` snapshots and why, and `unmade` claims that are to be recreated."""
+    """What became of copies: `bad` snapshots and why, and `unprovisioned` claims that are to be recreated."""
 
     bad: Mapping[str, str]
-    unmade: tuple[str, ...] = ()
+    unprovisioned: tuple[str, ...] = ()
 
 
-def judge_copies(copies: Sequence[Copy], known: Collection[str], now: float) -> Trials:
+def evaluate_copies(copies: Sequence[Copy], known: Collection[str], now: float) -> Trials:
     """Judge snapshots by what became of their copies. A copy that no storage makes is given up as well.
 
     `known` are the names of snapshots that are there and are not going; no volume comes of any other.
     """
     bad: dict[str, str] = {}
-    unmade = []
+    unprovisioned = []
     for one in copies:
         if BAD_COPY_EXIT in one.exits or (_ABORTED in one.exits and not one.has_been_fresh):
             told = f": {one.message}" if one.message else ""
             bad.setdefault(one.snapshot, f"{one.replica} failed to start from it{told}")
-        is_late = one.is_unmade and one.unmade_since is not None and now - one.unmade_since >= RESTORE_SECONDS
+        since = one.unprovisioned_since
+        is_late = one.is_unprovisioned and since is not None and now - since >= RESTORE_SECONDS
         if is_late:
             minutes = int(RESTORE_SECONDS // 60)
             bad.setdefault(one.snapshot, f"no volume was provisioned from it for {one.replica} in {minutes} min")
-        if is_late or (one.is_unmade and one.snapshot not in known):
-            unmade.append(one.claim)
-    return Trials(bad, tuple(unmade))
+        if is_late or (one.is_unprovisioned and one.snapshot not in known):
+            unprovisioned.append(one.claim)
+    return Trials(bad, tuple(unprovisioned))

@@ -49,7 +49,7 @@ def keep_snapshot(pool: ReadOnlyPool, live: Manifest, snapshot: Snapshot) -> dic
     found = read_annotations(live)
     recorded = {name: found[name] for name in _RECORDED if name in found}
     if snapshot.verdict is not Verdict.NONE:
-        recorded |= {VERDICT_ANNOTATION: str(snapshot.verdict), JUDGED_ANNOTATION: f"{snapshot.judged_at:.0f}"}
+        recorded |= {VERDICT_ANNOTATION: str(snapshot.verdict), JUDGED_ANNOTATION: f"{snapshot.evaluated_at:.0f}"}
         recorded |= {REASON_ANNOTATION: snapshot.why[:_MOST_CHARACTERS]} if snapshot.why else {}
     return _build(pool, snapshot.name, recorded, live.get("spec") or {})
 

@@ -13,11 +13,11 @@ from controller.status.pool_facts import DesiredCondition, PoolFacts
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, ConditionStatus
 
-__all__ = ["DesiredCondition", "PoolFacts", "judge", "may_be_fresh", "merge_conditions"]
+__all__ = ["DesiredCondition", "PoolFacts", "compute_conditions", "may_be_fresh", "merge_conditions"]
 
 
-def judge(facts: PoolFacts) -> tuple[DesiredCondition, ...]:
-    """Compute the conditions of a pool."""
+def compute_conditions(facts: PoolFacts) -> tuple[DesiredCondition, ...]:
+    """Compute the conditions of a pool, without their times."""
     sharded = () if facts.shard_problems is None else (_compute_sharded(facts.shard_problems),)
     alerting = () if facts.has_alerts is None else (_compute_alerting(facts.has_alerts),)
     return (
@@ -76,7 +76,7 @@ def _compute_reconciling(facts: PoolFacts) -> DesiredCondition:
         return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.PAUSED, message)
     if facts.stalled is not None:
         goes_on = facts.outdated and facts.stalled[0] == reasons.REPLICA_STUCK
-        message = f"See condition Stalled; {_say_outdated(facts)}" if goes_on else "See condition Stalled"
+        message = f"See condition Stalled; {_describe_outdated(facts)}" if goes_on else "See condition Stalled"
         return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.STALLED, message)
     under_way = _find_under_way(facts)
     if under_way is not None:
@@ -97,11 +97,11 @@ def _find_under_way(facts: PoolFacts) -> tuple[str, str] | None:
     if facts.is_applying:
         return reasons.APPLYING, "Writing the new version or configuration of the replicas"
     if facts.outdated:
-        return reasons.ROLLING_OUT, _say_outdated(facts)
+        return reasons.ROLLING_OUT, _describe_outdated(facts)
     return None
 
 
-def _say_outdated(facts: PoolFacts) -> str:
+def _describe_outdated(facts: PoolFacts) -> str:
     waits = f"; waiting for {facts.waits_for}" if facts.waits_for else ""
     return f"{facts.outdated} of {facts.present} replicas run an older version or configuration{waits}"
 
@@ -114,11 +114,11 @@ def _compute_stalled(facts: PoolFacts) -> DesiredCondition:
 
 def _compute_fresh(facts: PoolFacts) -> DesiredCondition:
     if facts.silent_since is not None or not facts.is_observed:
-        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, *_explain_silence(facts))
+        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, *_explain_disconnect(facts))
     counted = f"{facts.fresh} of {facts.present} replicas are fresh; {facts.fresh_enough} required"
     if facts.out_of_service:
-        more = f" and {len(facts.out_of_service) - _TOLD} more" if len(facts.out_of_service) > _TOLD else ""
-        counted += f"; out of service: {', '.join(facts.out_of_service[:_TOLD])}{more}"
+        more = f" and {len(facts.out_of_service) - _MAX_LISTED} more" if len(facts.out_of_service) > _MAX_LISTED else ""
+        counted += f"; out of service: {', '.join(facts.out_of_service[:_MAX_LISTED])}{more}"
     if facts.is_halted:
         message = f"The network closes no ledgers; last known: {counted}"
         return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NETWORK_HALTED, message)
@@ -149,11 +149,11 @@ def _compute_routing(facts: PoolFacts) -> DesiredCondition:
         return DesiredCondition(
             "Routing", ConditionStatus.FALSE, reasons.NO_ENDPOINTS, "No replica can receive traffic"
         )
-    status, reason, template = _ROUTING[facts.ground]
+    status, reason, template = _ROUTING[facts.basis]
     count = facts.serving
     why = template.format(some=f"{count} of {facts.present} replicas", all=f"all {count} replicas")
-    if facts.ground in (RoutingBasis.KEPT, RoutingBasis.NEUTRAL):
-        reason, silence = _explain_silence(facts)
+    if facts.basis in (RoutingBasis.KEPT, RoutingBasis.NEUTRAL):
+        reason, silence = _explain_disconnect(facts)
         why = f"{silence}; {why}"
     if facts.is_misread:
         why += "; the spec is invalid, so the last valid one applies"
@@ -185,7 +185,7 @@ def _add_refused(desired: DesiredCondition, refused: str) -> DesiredCondition:
     return DesiredCondition(desired.type, ConditionStatus.FALSE, reasons.NOT_ALLOWED, message)
 
 
-def _explain_silence(facts: PoolFacts) -> tuple[str, str]:
+def _explain_disconnect(facts: PoolFacts) -> tuple[str, str]:
     """Return reason and message for why the state of the replicas is unknown."""
     if facts.silent_since is None:
         return reasons.NOT_OBSERVED, "Waiting for the scaler's first report on this pool"
@@ -199,7 +199,7 @@ _ROUTING: Mapping[RoutingBasis, tuple[ConditionStatus, str, str]] = {
         reasons.WEIGHTED_BY_FRESHNESS,
         "Routing to {some}; weights follow freshness",
     ),
-    RoutingBasis.ALIKE: (
+    RoutingBasis.EQUAL: (
         ConditionStatus.TRUE,
         reasons.EQUAL_WEIGHTS,
         "Routing to {some} equally; loadBalancing is disabled",
@@ -234,8 +234,8 @@ def _compute_sharded(problems: tuple[ShardProblem, ...]) -> DesiredCondition:
         return DesiredCondition(
             "Sharded", ConditionStatus.TRUE, reasons.ALL_SHARDS_ASSIGNED, "Every shard is assigned to a replica"
         )
-    told = [f"{one.replica}: {one.message}" if one.replica else one.message for one in problems]
-    return DesiredCondition("Sharded", ConditionStatus.FALSE, problems[0].reason, _join(told))
+    listed = [f"{one.replica}: {one.message}" if one.replica else one.message for one in problems]
+    return DesiredCondition("Sharded", ConditionStatus.FALSE, problems[0].reason, _join(listed))
 
 
 def _compute_alerting(is_kept: bool) -> DesiredCondition:
@@ -249,11 +249,11 @@ def _compute_alerting(is_kept: bool) -> DesiredCondition:
 
 def _join(sentences: Sequence[str]) -> str:
     """Join the first of several sentences, and say how many more there are."""
-    more = f"; and {len(sentences) - _TOLD} more" if len(sentences) > _TOLD else ""
-    return "; ".join(sentences[:_TOLD]) + more
+    more = f"; and {len(sentences) - _MAX_LISTED} more" if len(sentences) > _MAX_LISTED else ""
+    return "; ".join(sentences[:_MAX_LISTED]) + more
 
 
-_TOLD = 5
+_MAX_LISTED = 5
 
 
 def _to_status(holds: bool) -> ConditionStatus:

@@ -16,7 +16,7 @@ from readpool.pool.status import ConditionStatus
 _NEEDED = {"cpu": "CPU", "memory": "memory"}
 
 
-def judge_requests(spec: PoolSpec) -> DesiredCondition | None:
+def compute_resources_condition(spec: PoolSpec) -> DesiredCondition | None:
     """Judge what a replica of a public network asks for; None where there is nothing to warn of."""
     if spec.network is Network.CUSTOM:
         return None

@@ -33,7 +33,7 @@ def gather_facts(
         fresh_enough=min(wanted, spec.target_replicas),
         unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
         serving=len(routing.endpoints),
-        ground=routing.ground,
+        basis=routing.basis,
         autoscaling=compute_autoscaling(observed),
         is_paused=spec.paused,
         is_halted=fleet is not None and fleet.is_halted,
@@ -55,26 +55,26 @@ def _is_up(replica: Replica) -> bool:
 
 
 def find_stall(
-    observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], doomed: Iterable[ObjectKey], now: float
+    observed: ObservedPool, objects: Mapping[ObjectKey, Manifest], deleted: Iterable[ObjectKey], now: float
 ) -> tuple[str, str] | None:
     """Find what needs a person: a name that is somebody else's, or an object that the API server does not take.
 
-    `objects` are those that the pool should own, `doomed` those that are to go.
+    `objects` are those that the pool should own, `deleted` those that are to go.
     """
     if observed.misread:
         return reasons.INVALID_SPEC, observed.misread
     # A claim that somebody has prepared for a replica is what its StatefulSet takes.
-    taken = sorted((key for key in objects if key in observed.occupied and key.kind != PVC), key=str)
-    wanted = {*objects, *doomed}
+    conflicts = sorted((key for key in objects if key in observed.name_conflicts and key.kind != PVC), key=str)
+    wanted = {*objects, *deleted}
     refused = {key: text for key, text in observed.refused.items() if key in wanted or key.kind in (POD, POOL)}
     held = [f"{_name(key)}: {text}" for key, text in refused.items()]
-    lasting = {key: one for key, one in observed.failing.items() if now - one.since >= STALLED_AFTER_SECONDS}
-    held += [f"{_name(key)}: {one.message}" for key, one in lasting.items()]
-    if taken:
-        names = ", ".join(map(_name, taken))
-        verbs = "already exists and is" if len(taken) == 1 else "already exist and are"
-        told = "; ".join([f"{names} {verbs} not owned by this pool{_hint(taken)}", *sorted(held)])
-        return reasons.NAME_TAKEN, told
+    persistent = {key: one for key, one in observed.failing.items() if now - one.since >= STALLED_AFTER_SECONDS}
+    held += [f"{_name(key)}: {one.message}" for key, one in persistent.items()]
+    if conflicts:
+        names = ", ".join(map(_name, conflicts))
+        verbs = "already exists and is" if len(conflicts) == 1 else "already exist and are"
+        listed = "; ".join([f"{names} {verbs} not owned by this pool{_hint(conflicts)}", *sorted(held)])
+        return reasons.NAME_TAKEN, listed
     if held:
         return (reasons.REFUSED if refused else reasons.WRITE_FAILED), "; ".join(sorted(held))
     return None
@@ -84,9 +84,9 @@ def _name(key: ObjectKey) -> str:
     return f"{key.kind.name} {key.name}"
 
 
-def _hint(taken: Sequence[ObjectKey]) -> str:
+def _hint(conflicts: Sequence[ObjectKey]) -> str:
     """Explain conflicts between the Services of two pools, whose names are a pool's name with a suffix."""
-    endings = sorted(key.name for key in taken if key.kind == SERVICE and key.name.endswith(_ENDINGS))
+    endings = sorted(key.name for key in conflicts if key.kind == SERVICE and key.name.endswith(_ENDINGS))
     if not endings:
         return ""
     return (
@@ -126,7 +126,7 @@ def list_kept_conditions(
     if fleet is None:
         if observed.fleet_silent_since is not None:
             return ()
-        return ("Fresh", "Routing") if facts.ground is RoutingBasis.KEPT else ("Fresh",)
+        return ("Fresh", "Routing") if facts.basis is RoutingBasis.KEPT else ("Fresh",)
     unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
     at = read_scaler_clock(fleet, now)
     is_new = any(one.view is not None and find_stale_time(one.view, fleet) > at for one in unknown)

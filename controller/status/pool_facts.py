@@ -50,7 +50,7 @@ class PoolFacts:
     fresh: int
     fresh_enough: int
     serving: int
-    ground: RoutingBasis
+    basis: RoutingBasis
     autoscaling: DesiredCondition
     unknown: int = 0
     troubles: str = ""

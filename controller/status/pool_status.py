@@ -36,10 +36,10 @@ def build_status(
     shards: tuple[ShardOfReplica, ...],
     conditions: tuple[Condition, ...],
     *,
-    are_due: bool,
+    numbers_due: bool,
     newest_snapshot: SnapshotOfPool | None = None,
 ) -> PoolStatus:
-    """Build the whole status; without `are_due` its numbers are the last ones."""
+    """Build the whole status; without `numbers_due` its numbers are the last ones."""
     last, fleet = observed.pool.status, observed.current_fleet
     selector = ",".join(f"{name}={value}" for name, value in sorted(build_selector(observed.pool.name).items()))
     classes = [replica.replica_class for replica in replicas if not replica.is_out_of_service]
@@ -58,13 +58,15 @@ def build_status(
         counted["lagging_replicas"] = classes.count(ReplicaClass.LAGGING)
         counted["desired_replicas"] = fleet.desired_replicas
     known = {one.replica_name: one for one in last.replica_weights}
-    told = tuple(_tell(one, weights[one.name], known.get(one.name), are_due and fleet is not None) for one in replicas)
-    numbers = _count_numbers(fleet, replicas) if fleet is not None and are_due else {}
+    told = tuple(
+        _to_reported(one, weights[one.name], known.get(one.name), numbers_due and fleet is not None) for one in replicas
+    )
+    numbers = _count_numbers(fleet, replicas) if fleet is not None and numbers_due else {}
     status = last.model_copy(update=counted | numbers | {"replica_weights": told})
     return _keep_time(status, last)
 
 
-def _tell(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: bool) -> ReplicaWeight:
+def _to_reported(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: bool) -> ReplicaWeight:
     view, out = replica.view, replica.is_out_of_service or None
     if not is_due or view is None:
         kept = last if last is not None and not is_due else ReplicaWeight(replica_name=replica.name, weight=weight)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from controller.observed.differs import differs
+from controller.observed.drift import has_drifted
 from controller.observed.observed import Capabilities, ObservedPool
 from controller.observed.plan_settings import Grants
 from controller.plan.plan import Plan, plan_pool
@@ -101,7 +101,7 @@ async def test_what_a_pool_needs_is_taken_and_is_nothing_to_write_again(
     pool = await make_pool(client, namespace, spec)
     plan = plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW)
     live = await carry_out(client, plan)
-    assert [one["kind"] for one in plan.apply if differs(one, live[key_of(kind_of(one), one)])] == []
+    assert [one["kind"] for one in plan.apply if has_drifted(one, live[key_of(kind_of(one), one)])] == []
     fetched = {key: await client.get(*key) or {} for key in live}
     again = plan_pool(observe(pool, fetched, capabilities), SETTINGS, NOW)
     assert (again.apply, again.delete) == ((), ())

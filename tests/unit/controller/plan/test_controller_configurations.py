@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.observed.differs import compute_hash
+from controller.observed.drift import compute_hash
 from controller.observed.failures import Failure
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings

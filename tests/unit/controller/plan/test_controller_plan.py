@@ -164,7 +164,7 @@ def test_a_configuration_that_cannot_be_written_leaves_what_runs() -> None:
 def test_a_name_that_is_taken_is_left_alone_and_told() -> None:
     world = PoolWorld.make()
     taken = {STATEFUL_SET_KEY, ObjectKey(SERVICE, "default", "pool"), ObjectKey(POD, "default", "other")}
-    plan = plan_pool(replace(world.observe(), occupied=frozenset(taken)), world.settings, NOW)
+    plan = plan_pool(replace(world.observe(), name_conflicts=frozenset(taken)), world.settings, NOW)
     assert "StatefulSet pool" not in name_writes(plan)
     stalled = next(one for one in plan.status["conditions"] if one["type"] == "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "NameTaken")
@@ -182,17 +182,17 @@ def test_what_the_api_server_refuses_is_told_while_it_is_wanted() -> None:
 
 def test_a_plan_says_when_time_alone_will_change_it() -> None:
     world = PoolWorld.begin(FRESH, LAGGING, **WEIGHED)
-    assert world.plan().again_in_seconds == 30
+    assert world.plan().requeue_after_seconds == 30
     world.now += 10
-    assert world.plan().again_in_seconds == 20
+    assert world.plan().requeue_after_seconds == 20
     world.silent_since = world.now
-    assert world.plan().again_in_seconds == 15
+    assert world.plan().requeue_after_seconds == 15
     world.now += 15
     world.rest()
-    assert world.plan().again_in_seconds == 285
+    assert world.plan().requeue_after_seconds == 285
     world.now += 285
     world.rest()
-    assert world.plan().again_in_seconds == SHUT_SECONDS - 310  # of the last fresh one no drain is kept for good
+    assert world.plan().requeue_after_seconds == SHUT_SECONDS - 310  # of the last fresh one no drain is kept for good
 
 
 def test_a_scaler_that_has_just_started_moves_nothing_and_tells_nobody() -> None:

@@ -57,9 +57,9 @@ def test_a_new_version_restarts_one_replica_at_a_time_and_the_next_when_that_is_
         world.now += 5
         plan = world.step()
         restarted += [key.name for key in plan.delete if key.kind == POD]
-        going = {name for name, pod in world.pods.items() if "deletionTimestamp" in pod["metadata"]}
-        assert len(going) <= 1
-        assert len(set(world.read_endpoints()) - going) >= 2
+        terminating = {name for name, pod in world.pods.items() if "deletionTimestamp" in pod["metadata"]}
+        assert len(terminating) <= 1
+        assert len(set(world.read_endpoints()) - terminating) >= 2
         if world.read_condition("Reconciling")[0] == "False":
             break
         world.settle()

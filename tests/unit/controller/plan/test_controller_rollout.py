@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.plan.rollout import RolloutReplica, choose_restart, note_sick
+from controller.plan.rollout import RolloutReplica, choose_restart, note_unhealthy
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FOREIGN, FRESH, LAGGING, UNKNOWN, UNREACHABLE
 
@@ -19,10 +19,10 @@ def new(replica_class: ReplicaClass, *, is_ready: bool = True) -> RolloutReplica
     return build(replica_class, is_outdated=False, is_ready=is_ready)
 
 
-def sick(replica_class: ReplicaClass, *, is_ready: bool = True, is_awaited: bool = False) -> RolloutReplica:
+def unhealthy(replica_class: ReplicaClass, *, is_ready: bool = True, is_awaited: bool = False) -> RolloutReplica:
     """Build one that has been restarted and was not fresh before."""
     one = build(replica_class, is_outdated=False, is_ready=is_ready)
-    return replace(one, was_sick=True, is_awaited=is_awaited)
+    return replace(one, was_unhealthy=True, is_awaited=is_awaited)
 
 
 def build(
@@ -88,18 +88,18 @@ TABLE = {
     ),
     "all lag": ([old(LAGGING), old(LAGGING)], 1, ""),
     "one that was sick before and does not come up holds up nobody": (
-        [old(FRESH), old(FRESH), sick(UNKNOWN, is_ready=False)],
+        [old(FRESH), old(FRESH), unhealthy(UNKNOWN, is_ready=False)],
         1,
         "",
     ),
-    "nor one that catches up for ever": ([old(FRESH), old(FRESH), sick(CATCHING_UP)], 1, ""),
+    "nor one that catches up for ever": ([old(FRESH), old(FRESH), unhealthy(CATCHING_UP)], 1, ""),
     "for a while it is waited for": (
-        [old(FRESH), old(FRESH), sick(CATCHING_UP, is_awaited=True)],
+        [old(FRESH), old(FRESH), unhealthy(CATCHING_UP, is_awaited=True)],
         None,
         "pool-2 to become fresh",
     ),
     "it is no company for the last fresh one": (
-        [old(FRESH), sick(UNREACHABLE, is_ready=False)],
+        [old(FRESH), unhealthy(UNREACHABLE, is_ready=False)],
         None,
         "a second fresh replica",
     ),
@@ -132,7 +132,7 @@ def test_nothing_is_restarted_while_a_pod_is_still_to_be_made() -> None:
 
 def test_one_that_was_not_there_before_and_cannot_be_made_holds_up_nobody() -> None:
     known = number([old(FRESH), old(FRESH)])
-    assert choose_restart(known, 3, sick=frozenset({2})).restart == "pool-1"
+    assert choose_restart(known, 3, unhealthy=frozenset({2})).restart == "pool-1"
 
 
 NOTES: dict[str, tuple[list[RolloutReplica], set[int], set[int], set[int]]] = {
@@ -159,7 +159,7 @@ NOTES: dict[str, tuple[list[RolloutReplica], set[int], set[int], set[int]]] = {
 
 @pytest.mark.parametrize(("known", "noted", "newcomers", "expected"), NOTES.values(), ids=NOTES.keys())
 def test_a_rollout_notes(known: list[RolloutReplica], noted: set[int], newcomers: set[int], expected: set[int]) -> None:
-    assert note_sick(number(known), 4, noted, newcomers) == expected
+    assert note_unhealthy(number(known), 4, noted, newcomers) == expected
 
 
 replicas = st.lists(

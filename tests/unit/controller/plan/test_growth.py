@@ -20,9 +20,9 @@ def settings(**fields: Any) -> AutoGrow:
     return AutoGrow.model_validate({"maxSize": "200Gi"} | fields)
 
 
-def volume(used: int | None, asked: int = 100, actual: int | None = 100, refusal: str = "") -> Volume:
+def volume(used: int | None, requested: int = 100, actual: int | None = 100, refusal: str = "") -> Volume:
     has = None if actual is None else actual * GIBI
-    return Volume("pool-0", "data-pool-0", asked * GIBI, has, used, refusal)
+    return Volume("pool-0", "data-pool-0", requested * GIBI, has, used, refusal)
 
 
 CASES: dict[str, tuple[Volume, dict[str, Any], Space, int | None]] = {
@@ -65,13 +65,13 @@ def test_a_volume_grows(one: Volume, fields: dict[str, Any], space: Space, gibi:
     st.integers(50, 95),
 )
 def test_none_shrinks_none_grows_beyond_its_bound_and_none_that_has_room(
-    asked: int, actual: int | None, used: int | None, increase: str, most: str, percent: int
+    requested: int, actual: int | None, used: int | None, increase: str, most: str, percent: int
 ) -> None:
     known = settings(increase=increase, maxSize=most, usedPercent=percent)
-    one = Volume("pool-0", "data-pool-0", Fraction(asked), None if actual is None else Fraction(actual), used)
+    one = Volume("pool-0", "data-pool-0", Fraction(requested), None if actual is None else Fraction(actual), used)
     growth = choose_growth([one], known, NOW)
     for size in growth.sizes.values():
-        assert asked < size <= parse_quantity(most)
+        assert requested < size <= parse_quantity(most)
         assert used is not None
         assert used >= percent
-        assert actual is None or actual >= asked
+        assert actual is None or actual >= requested

@@ -44,7 +44,7 @@ def test_a_change_of_ours_is_tried_on_a_few_pools_first_and_then_on_all() -> Non
     waiting = next(world for key, world in worlds.items() if key not in begun)
     told = next(one["message"] for one in waiting.status["conditions"] if one["type"] == "Reconciling")
     assert told.endswith("waiting for other pools: only a few are upgraded at a time")
-    assert (waiting.plan().again_in_seconds or 0) <= 30
+    assert (waiting.plan().requeue_after_seconds or 0) <= 30
     for _ in range(12):
         for key, world in worlds.items():
             world.see_stateful_set()

@@ -70,7 +70,7 @@ def test_after_an_hour_one_is_let_go_and_then_the_next_after_another() -> None:
     world.say(FRESH, FRESH, FRESH, CATCHING_UP)
     world.rest()
     assert read_most(world) == 0
-    assert world.plan().again_in_seconds is not None
+    assert world.plan().requeue_after_seconds is not None
     for _ in range(2):
         world.now += SHUT_SECONDS - 1
         world.rest()

@@ -155,7 +155,7 @@ def test_what_lasts_stalls_the_pool_and_what_ends_does_not() -> None:
     ready, pod["status"] = pod["status"], unscheduled("0/1 nodes are available: 1 Insufficient cpu.")
     world.rest()
     assert world.read_condition("Stalled") == ("False", "NotStalled")
-    assert (world.plan().again_in_seconds or 0) <= 600
+    assert (world.plan().requeue_after_seconds or 0) <= 600
     world.now = NOW + 600
     plan, *_ = world.rest()
     assert world.read_condition("Stalled") == ("True", "ReplicaStuck")
@@ -206,7 +206,7 @@ def test_whose_core_runs_and_has_never_answered_may_be_catching_up_before_run() 
     world.now = NOW + 3600
     world.rest()
     assert world.read_condition("Stalled") == ("False", "NotStalled")
-    assert world.plan().again_in_seconds == 10
+    assert world.plan().requeue_after_seconds == 10
     world.now = NOW + 3610
     world.rest()
     assert world.read_condition("Stalled") == ("True", "ReplicaStuck")

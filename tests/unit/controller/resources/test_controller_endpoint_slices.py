@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.observed.differs import compute_hash
+from controller.observed.drift import compute_hash
 from controller.resources.endpoint_slices import (
     MAX_ENDPOINTS,
     CurrentEndpoint,

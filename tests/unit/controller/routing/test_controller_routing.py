@@ -1,4 +1,4 @@
-"""Who gets readers, on what ground: classes while the scaler is heard, then what was, then all alike."""
+"""Who gets readers, on what basis: classes while the scaler is heard, then what was, then all equally."""
 
 from dataclasses import replace
 from typing import Any
@@ -66,9 +66,9 @@ TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], RoutingBas
         RoutingBasis.NONE_FRESH,
     ),
     "and not beside one that lags": (WEIGHED, [FOREIGN, LAGGING], [0, 10], RoutingBasis.NONE_FRESH),
-    "nor where all serve alike": ({}, [FOREIGN, CATCHING_UP], [0, 100], RoutingBasis.ALIKE),
-    "where all serve alike, before nobody does": ({}, [FOREIGN, UNREACHABLE], [100, 0], RoutingBasis.ALIKE),
-    "not enabled: all that answer, alike": ({}, [FRESH, LAGGING, UNREACHABLE], [100, 100, 0], RoutingBasis.ALIKE),
+    "nor where all serve alike": ({}, [FOREIGN, CATCHING_UP], [0, 100], RoutingBasis.EQUAL),
+    "where all serve alike, before nobody does": ({}, [FOREIGN, UNREACHABLE], [100, 0], RoutingBasis.EQUAL),
+    "not enabled: all that answer, alike": ({}, [FRESH, LAGGING, UNREACHABLE], [100, 100, 0], RoutingBasis.EQUAL),
     "not enabled, and nobody answers": ({}, [UNREACHABLE], [100], RoutingBasis.NONE_REACHABLE),
     "no weight for anyone is still one for the fresh": (
         {"loadBalancing": {"enabled": True, "freshNodeWeight": 0, "laggingNodeWeight": 0}},
@@ -80,12 +80,12 @@ TABLE: dict[str, tuple[dict[str, Any], list[ReplicaClass], list[int], RoutingBas
 }
 
 
-@pytest.mark.parametrize(("spec", "classes", "weights", "ground"), TABLE.values(), ids=TABLE.keys())
+@pytest.mark.parametrize(("spec", "classes", "weights", "basis"), TABLE.values(), ids=TABLE.keys())
 def test_readers_are_sent(
-    spec: dict[str, Any], classes: list[ReplicaClass], weights: list[int], ground: RoutingBasis
+    spec: dict[str, Any], classes: list[ReplicaClass], weights: list[int], basis: RoutingBasis
 ) -> None:
     routing = decide(observe(build_pool(**spec), *classes))
-    assert (list_weights(routing), routing.ground) == (weights, ground)
+    assert (list_weights(routing), routing.basis) == (weights, basis)
 
 
 @pytest.mark.parametrize(
@@ -127,36 +127,36 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize(("since", "last", "weights", "ground"), SILENT.values(), ids=SILENT.keys())
+@pytest.mark.parametrize(("since", "last", "weights", "basis"), SILENT.values(), ids=SILENT.keys())
 def test_while_the_scaler_is_silent_weights_stay_and_then_turn_neutral(
-    since: float | None, last: ReplicaClass | None, weights: list[int], ground: RoutingBasis
+    since: float | None, last: ReplicaClass | None, weights: list[int], basis: RoutingBasis
 ) -> None:
     pool = build_pool(**WEIGHED)
     fleet = build_fleet(pool, last, last) if last is not None else None
     observed = observe(pool, FRESH, FRESH, fleet=fleet, fleet_silent_since=since)
     routing = decide(observed, had(0, 7, freshness=Freshness.LAGGING) | had(1, 9, uid="another"))
-    assert (list_weights(routing), routing.ground) == (weights, ground)
-    if ground is RoutingBasis.KEPT:
+    assert (list_weights(routing), routing.basis) == (weights, basis)
+    if basis is RoutingBasis.KEPT:
         assert routing.endpoints[0].freshness is Freshness.LAGGING
 
 
 def test_a_silent_scaler_leaves_nobody_without_replicas() -> None:
     observed = observe(build_pool(**WEIGHED), FRESH, FRESH, fleet=None)
     routing = decide(observed, had(0, 7, uid="gone"))
-    assert (list_weights(routing), routing.ground) == ([100, 100], RoutingBasis.NEUTRAL)
+    assert (list_weights(routing), routing.basis) == ([100, 100], RoutingBasis.NEUTRAL)
 
 
 def test_a_pause_keeps_weights_even_of_a_pod_made_anew_and_gives_newcomers_none() -> None:
     observed = observe(build_pool(paused=True, **WEIGHED), LAGGING, FRESH, FRESH)
     routing = decide(observed, had(0, 100, uid="before") | had(1, 10, freshness=Freshness.LAGGING))
-    assert (list_weights(routing), routing.ground) == ([100, 10, 0], RoutingBasis.PAUSED)
+    assert (list_weights(routing), routing.basis) == ([100, 10, 0], RoutingBasis.PAUSED)
     assert [endpoint.freshness for endpoint in routing.endpoints] == [Freshness.FRESH, Freshness.LAGGING]
     assert routing.endpoints[0].uid == "uid-of-pool-0"
 
 
 def test_a_pause_of_which_nobody_is_left_serves_by_whoever_is_there() -> None:
     routing = decide(observe(build_pool(paused=True, **WEIGHED), FRESH), had(5, 100))
-    assert (list_weights(routing), routing.ground) == ([100], RoutingBasis.PAUSED)
+    assert (list_weights(routing), routing.basis) == ([100], RoutingBasis.PAUSED)
 
 
 def look_at_unknown(seconds_ago: float, routes: dict[str, CurrentEndpoint]) -> Routing:
@@ -203,17 +203,17 @@ def lags(*lags_ledgers: int) -> Any:
 def test_the_lag_of_the_day_changes_no_weight() -> None:
     before = decide(lags(0, 1, 2000, 3000))
     routes = {one.pod: CurrentEndpoint(one.uid, one.weight, one.freshness) for one in before.endpoints}
-    assert decide(lags(1, 0, 3000, 2000), routes, may_shift=True).weights == before.weights
+    assert decide(lags(1, 0, 3000, 2000), routes, allow_reweighting=True).weights == before.weights
 
 
 def test_a_change_of_class_or_of_who_serves_shifts_weights_before_an_update_is_due() -> None:
     seen = lags(0, 1, 2000, 3000)
     routes = {one.pod: CurrentEndpoint(one.uid, one.weight, one.freshness) for one in decide(seen).endpoints}
     first = {one.pod: CurrentEndpoint(one.uid, 1, one.freshness) for one in decide(seen).endpoints}
-    assert decide(seen, first, may_shift=False).weights == dict.fromkeys(routes, 1)
+    assert decide(seen, first, allow_reweighting=False).weights == dict.fromkeys(routes, 1)
     told = [row.model_copy(update={"replica_class": LAGGING}) for row in seen.pool.status.replica_weights]
     status = seen.pool.status.model_copy(update={"replica_weights": tuple(told)})
     changed = replace(seen, pool=replace(seen.pool, status=status))
-    assert decide(changed, first, may_shift=False).weights == decide(seen).weights
+    assert decide(changed, first, allow_reweighting=False).weights == decide(seen).weights
     del first["pool-3"]
-    assert decide(seen, first, may_shift=False).weights == decide(seen).weights
+    assert decide(seen, first, allow_reweighting=False).weights == decide(seen).weights

@@ -159,7 +159,7 @@ def test_nothing_goes_behind_a_service_of_somebody_elses() -> None:
     world = begin(FRESH, FRESH, LAGGING)
     taken = ObjectKey(SERVICE, "default", "pool-lagging")
     del world.objects[taken]
-    observed = replace(world.observe(), occupied=frozenset({taken}))
+    observed = replace(world.observe(), name_conflicts=frozenset({taken}))
     plan = plan_pool(observed, world.settings, world.now)
     assert name_writes(plan) == []
     assert name_deleted(plan) == [ROUTE, F, L, "Service pool-fresh"]

@@ -158,7 +158,7 @@ def test_the_next_one_is_taken_by_the_interval_and_only_the_newest_are_kept() ->
     names = []
     for _ in range(4):
         names.append(take(world))
-        assert world.plan().again_in_seconds is not None
+        assert world.plan().requeue_after_seconds is not None
         world.now += 3600
         world.say(*ALL)
     assert [one["metadata"]["name"] for one in list_snapshots(world)] == names[-2:]

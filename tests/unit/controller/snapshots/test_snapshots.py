@@ -20,8 +20,8 @@ from controller.snapshots.snapshots import (
     choose_kept,
     choose_seed,
     choose_step,
-    judge_copies,
-    judge_cut,
+    evaluate_copies,
+    evaluate_snapshot,
 )
 
 NOW = 1_000_000.0
@@ -33,7 +33,7 @@ GOOD, BAD, NONE = Verdict.GOOD, Verdict.BAD, Verdict.NONE
 def snapshot(name: str, age: float, **fields: Any) -> Snapshot:
     """Build a good snapshot of so many seconds ago."""
     asked_at = NOW - age
-    told: dict[str, Any] = {"cut_at": asked_at + 1, "is_ready": True, "verdict": GOOD, "judged_at": asked_at + 5}
+    told: dict[str, Any] = {"cut_at": asked_at + 1, "is_ready": True, "verdict": GOOD, "evaluated_at": asked_at + 5}
     told |= {"donor": "pool-0", "donor_uid": "uid-0", "fresh_since": asked_at - 600}
     return Snapshot(name, asked_at, **(told | fields))
 
@@ -156,7 +156,7 @@ def test_a_snapshot_is_good_only_if_its_replica_was_settled_when_it_was_cut(
     fields: dict[str, Any], now: Donor | None, verdict: Verdict
 ) -> None:
     told = {"cut_at": CUT, "fresh_since": ASKED - 600, "verdict": NONE} | fields
-    found, why = judge_cut(snapshot("a", 100, **told), now)
+    found, why = evaluate_snapshot(snapshot("a", 100, **told), now)
     assert found is verdict
     assert bool(why) is (verdict is BAD)
 
@@ -169,7 +169,7 @@ def test_of_good_ones_the_newest_are_kept_and_what_is_being_made_or_used() -> No
 
 
 def test_a_bad_one_stays_to_be_looked_at_until_a_good_one_follows() -> None:
-    bad = snapshot("bad", 2 * HOUR, verdict=BAD, judged_at=NOW - 1800)
+    bad = snapshot("bad", 2 * HOUR, verdict=BAD, evaluated_at=NOW - 1800)
     before, after = snapshot("before", HOUR), snapshot("after", 600)
     assert choose_kept([bad], 3, (), NOW) == {"bad"}
     assert choose_kept([bad, before], 3, (), NOW) == {"bad", "before"}
@@ -217,24 +217,32 @@ COPIES: dict[str, tuple[dict[str, Any], bool, list[str]]] = {
     "out of memory": ({"exits": (137,)}, False, []),
     "stopped": ({"exits": (0, 143)}, False, []),
     "a configuration that Core refuses": ({"exits": (1,)}, False, []),
-    "its volume is being made": ({"is_unmade": True, "unmade_since": NOW - RESTORE_SECONDS + 1}, False, []),
-    "no volume comes of it": ({"is_unmade": True, "unmade_since": NOW - RESTORE_SECONDS}, True, ["data-pool-7"]),
-    "its pod has no node": ({"is_unmade": True}, False, []),
-    "made in the end": ({"unmade_since": NOW - RESTORE_SECONDS}, False, []),
-    "of a snapshot that is gone": ({"is_unmade": True, "snapshot": "gone"}, False, ["data-pool-7"]),
+    "its volume is being made": (
+        {"is_unprovisioned": True, "unprovisioned_since": NOW - RESTORE_SECONDS + 1},
+        False,
+        [],
+    ),
+    "no volume comes of it": (
+        {"is_unprovisioned": True, "unprovisioned_since": NOW - RESTORE_SECONDS},
+        True,
+        ["data-pool-7"],
+    ),
+    "its pod has no node": ({"is_unprovisioned": True}, False, []),
+    "made in the end": ({"unprovisioned_since": NOW - RESTORE_SECONDS}, False, []),
+    "of a snapshot that is gone": ({"is_unprovisioned": True, "snapshot": "gone"}, False, ["data-pool-7"]),
 }
 
 
-@pytest.mark.parametrize(("fields", "is_bad", "unmade"), COPIES.values(), ids=COPIES.keys())
-def test_a_copy_tells_of_its_snapshot(fields: dict[str, Any], is_bad: bool, unmade: list[str]) -> None:
+@pytest.mark.parametrize(("fields", "is_bad", "unprovisioned"), COPIES.values(), ids=COPIES.keys())
+def test_a_copy_tells_of_its_snapshot(fields: dict[str, Any], is_bad: bool, unprovisioned: list[str]) -> None:
     copy = replace(Copy("a", "data-pool-7", "pool-7"), **fields)
-    trials = judge_copies([copy], {"a"}, NOW)
+    trials = evaluate_copies([copy], {"a"}, NOW)
     assert list(trials.bad) == ([copy.snapshot] if is_bad else [])
-    assert list(trials.unmade) == unmade
+    assert list(trials.unprovisioned) == unprovisioned
 
 
 def test_why_a_snapshot_is_bad_is_in_cores_words() -> None:
     copy = Copy("a", "data-pool-7", "pool-7", exits=(65,), message="Core ended with exit code 134")
-    assert judge_copies([copy], {"a"}, NOW).bad == {
+    assert evaluate_copies([copy], {"a"}, NOW).bad == {
         "a": "pool-7 failed to start from it: Core ended with exit code 134"
     }

@@ -29,7 +29,7 @@ snapshots = st.builds(
     donor=st.sampled_from(["pool-0", "pool-1"]),
     fails=st.sampled_from(["", "no room"]),
     verdict=st.sampled_from(Verdict),
-    judged_at=st.floats(NOW - 1e5, NOW),
+    evaluated_at=st.floats(NOW - 1e5, NOW),
     is_usable=st.booleans(),
     is_going=st.booleans(),
 )

@@ -14,8 +14,8 @@ from controller.routing.routing import RoutingBasis
 from controller.shards import shards_problems
 from controller.shards.shards import ShardProblem
 from controller.status.autoscaling import compute_autoscaling
-from controller.status.conditions import DesiredCondition, PoolFacts, judge
-from controller.status.core_requests import judge_requests
+from controller.status.conditions import DesiredCondition, PoolFacts, compute_conditions
+from controller.status.core_requests import compute_resources_condition
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
 from readpool.pool.status import ConditionStatus
 from tests.unit.observed_pools import EVERYTHING, NOW, build_pool, observe
@@ -101,7 +101,7 @@ def list_facts() -> Iterator[PoolFacts]:
     refused = ("InvalidConfiguration", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
     stalls = [(reason, "x") for reason in refused]
     variants: list[dict[str, Any]] = [
-        *({"ground": ground} for ground in RoutingBasis),
+        *({"basis": basis} for basis in RoutingBasis),
         *({"stalled": stall} for stall in (None, *stalls)),
         *({"shard_problems": (ShardProblem(reason, "x"),)} for reason in OF_SHARDS),
         *({"fresh": fresh} for fresh in (0, 1, 3)),
@@ -113,7 +113,7 @@ def list_facts() -> Iterator[PoolFacts]:
         *({"snapshots": DesiredCondition("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
         *({"growth": DesiredCondition("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
         {"has_query_server": False},
-        {"resources": judge_requests(build_pool().spec)},
+        {"resources": compute_resources_condition(build_pool().spec)},
         {"core_too_old": "x", "fresh": 0},
         {"lacks_gateway_api": True},
         {"refused_route": "x"},
@@ -121,13 +121,13 @@ def list_facts() -> Iterator[PoolFacts]:
     ]
     silent = [{}, {"is_observed": False}, {"is_observed": False, "silent_since": NOW}]
     fine: dict[str, Any] = dict.fromkeys(("wanted", "present", "ready", "fresh", "fresh_enough", "serving"), 3)
-    fine |= {"outdated": 0, "ground": RoutingBasis.CLASSES, "autoscaling": next(list_autoscaling())}
+    fine |= {"outdated": 0, "basis": RoutingBasis.CLASSES, "autoscaling": next(list_autoscaling())}
     for variant, silence in product(variants, silent):
         yield PoolFacts(**(fine | variant | silence))
 
 
 def list_said() -> set[tuple[str, str, str]]:
-    said = {(one.type, str(one.status), one.reason) for facts in list_facts() for one in judge(facts)}
+    said = {(one.type, str(one.status), one.reason) for facts in list_facts() for one in compute_conditions(facts)}
     return said | {("Stalled", "True", reasons.INVALID_SPEC)}  # of a pool that no plan can be made for
 
 

@@ -9,7 +9,7 @@ from controller.observed import reasons
 from controller.replicas.replicas import read_replicas
 from controller.routing.routing import RoutingBasis
 from controller.shards.shards import ShardProblem
-from controller.status.conditions import DesiredCondition, PoolFacts, judge, merge_conditions
+from controller.status.conditions import DesiredCondition, PoolFacts, compute_conditions, merge_conditions
 from controller.status.plan_facts import list_kept_conditions
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, ConditionStatus
@@ -24,14 +24,14 @@ FINE = PoolFacts(
     fresh=5,
     fresh_enough=5,
     serving=5,
-    ground=RoutingBasis.CLASSES,
+    basis=RoutingBasis.CLASSES,
     autoscaling=BY_KEDA,
 )
 PROBLEM = ShardProblem("ShardMissing", "stellar.org/shard-id: missing", "pool-1")
 
 
 def say(facts: PoolFacts) -> dict[str, tuple[str, str, str]]:
-    return {one.type: (str(one.status), one.reason, one.message) for one in judge(facts)}
+    return {one.type: (str(one.status), one.reason, one.message) for one in compute_conditions(facts)}
 
 
 def test_a_pool_at_rest_is_as_kstatus_expects_it() -> None:
@@ -130,38 +130,38 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
     "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerUnreachable", SINCE)),
     "the scaler has not spoken": ({"is_observed": False}, "Fresh", ("Unknown", "NotObserved", NOT_YET)),
     "weights stay": (
-        SILENT | {"ground": RoutingBasis.KEPT},
+        SILENT | {"basis": RoutingBasis.KEPT},
         "Routing",
         ("Unknown", "ScalerUnreachable", f"{SINCE}; keeping the last weights of 5 of 5 replicas"),
     ),
     "weights are neutral": (
-        SILENT | {"ground": RoutingBasis.NEUTRAL},
+        SILENT | {"basis": RoutingBasis.NEUTRAL},
         "Routing",
         ("Unknown", "ScalerUnreachable", f"{SINCE}; routing equally to all 5 replicas that are ready"),
     ),
     "weights are neutral before anything was said": (
-        {"is_observed": False, "ground": RoutingBasis.NEUTRAL},
+        {"is_observed": False, "basis": RoutingBasis.NEUTRAL},
         "Routing",
         ("Unknown", "NotObserved", f"{NOT_YET}; routing equally to all 5 replicas that are ready"),
     ),
     "readers have nobody fresh": (
-        {"ground": RoutingBasis.NONE_FRESH, "serving": 2},
+        {"basis": RoutingBasis.NONE_FRESH, "serving": 2},
         "Routing",
         ("False", "NoneFresh", "No replica is fresh; routing to all 2 replicas that respond"),
     ),
     "readers have nobody that answers": (
-        {"ground": RoutingBasis.NONE_REACHABLE},
+        {"basis": RoutingBasis.NONE_REACHABLE},
         "Routing",
         ("False", "NoneReachable", "No replica reachable; routing to all 5 replicas that are ready"),
     ),
     "readers have nobody": ({"serving": 0}, "Routing", ("False", "NoEndpoints", "No replica can receive traffic")),
     "all alike": (
-        {"ground": RoutingBasis.ALIKE},
+        {"basis": RoutingBasis.EQUAL},
         "Routing",
         ("True", "EqualWeights", "Routing to 5 of 5 replicas equally; loadBalancing is disabled"),
     ),
     "weights are paused": (
-        {"ground": RoutingBasis.PAUSED},
+        {"basis": RoutingBasis.PAUSED},
         "Routing",
         ("Unknown", "Paused", "spec.paused is true; keeping the last weights of 5 of 5 replicas"),
     ),
@@ -248,7 +248,7 @@ def test_what_the_scaler_told_stands_while_it_has_not_been_heard_yet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_heard", "since", "ground", "kept"),
+    ("is_heard", "since", "basis", "kept"),
     [
         pytest.param(True, None, RoutingBasis.CLASSES, (), id="the scaler is heard"),
         pytest.param(False, None, RoutingBasis.KEPT, ("Fresh", "Routing"), id="it is not heard yet"),
@@ -257,11 +257,11 @@ def test_what_the_scaler_told_stands_while_it_has_not_been_heard_yet() -> None:
     ],
 )
 def test_which_conditions_stand_after_our_start(
-    is_heard: bool, since: float | None, ground: RoutingBasis, kept: tuple[str, ...]
+    is_heard: bool, since: float | None, basis: RoutingBasis, kept: tuple[str, ...]
 ) -> None:
     pool = build_pool()
     seen = observe(pool, fleet=build_fleet(pool) if is_heard else None, fleet_silent_since=since)
-    assert list_kept_conditions(seen, (), replace(FINE, ground=ground), NOW) == kept
+    assert list_kept_conditions(seen, (), replace(FINE, basis=basis), NOW) == kept
 
 
 @pytest.mark.parametrize(

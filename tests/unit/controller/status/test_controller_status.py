@@ -31,7 +31,7 @@ def write(observed: ObservedPool, now: float = NOW) -> PoolStatus:
     replicas = read_replicas(observed)
     weights = {replica.name: 100 for replica in replicas}
     is_due = are_numbers_due(observed, replicas, now)
-    return build_status(observed, replicas, weights, (), (), are_due=is_due)
+    return build_status(observed, replicas, weights, (), (), numbers_due=is_due)
 
 
 def tell(observed: ObservedPool, *classes: Any, at: float = NOW, ahead: int = 0, **fields: Any) -> ObservedPool:
@@ -142,7 +142,7 @@ def test_weights_and_readiness_are_told_at_once() -> None:
     observed = settle(tell(observe(build_pool(), FRESH, LAGGING), FRESH, LAGGING))
     pods = tuple(build_pod(observed.pool, ordinal, is_ready=ordinal == 0) for ordinal in range(2))
     replicas = read_replicas(replace(observed, pods=pods))
-    status = build_status(observed, replicas, {"pool-0": 7, "pool-1": 0}, (), (), are_due=False)
+    status = build_status(observed, replicas, {"pool-0": 7, "pool-1": 0}, (), (), numbers_due=False)
     assert [row.weight for row in status.replica_weights] == [7, 0]
     assert (status.ready_replicas, status.current_replicas) == (1, 2)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.status.core_requests import judge_requests
+from controller.status.core_requests import compute_resources_condition
 from tests.unit.observed_pools import FRESH, build_pool
 from tests.unit.pool_world import PoolWorld
 
@@ -27,7 +27,7 @@ BESIDE = {"spec": {"containers": [{"name": "exporter", "image": "x", "resources"
     ],
 )
 def test_the_warning_of_a_pool_with(spec: dict[str, Any], missing: str | None) -> None:
-    judged = judge_requests(build_pool(**spec).spec)
+    judged = compute_resources_condition(build_pool(**spec).spec)
     assert (judged is None) == (missing is None)
     if judged is not None and missing is not None:
         assert (judged.type, str(judged.status), judged.reason) == ("Resources", "False", "NoRequests")

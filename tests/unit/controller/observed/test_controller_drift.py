@@ -6,29 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.observed.differs import compute_hash, differs, find_differences, note_rewrite, stamp
-from controller.observed.list_keys import index_items, keys_of_kind
+from controller.observed.drift import compute_hash, find_differences, has_drifted, note_rewrite, with_applied_hash
+from controller.observed.list_map_keys import index_items, keys_of_kind
 
 
 def test_what_somebody_makes_of_an_object_each_time_is_no_difference_until_something_else_changes() -> None:
-    wanted = stamp(build({"image": "core", "size": 1}))
+    wanted = with_applied_hash(build({"image": "core", "size": 1}))
     answer = {**wanted, "spec": {"image": "mirror/core", "size": 1}}
     rewrite = note_rewrite(wanted, answer, None)
     assert rewrite is not None
     assert list(rewrite.found) == ["spec.image"]
-    assert differs(wanted, answer)
-    assert not differs(wanted, answer, rewrite)
-    assert differs(wanted, {**answer, "spec": {"image": "mirror/core", "size": 2}}, rewrite)
-    assert differs(wanted, {**answer, "spec": {"image": "evil/core", "size": 1}}, rewrite)
-    assert differs(stamp(build({"image": "core:2", "size": 1})), answer, rewrite)
+    assert has_drifted(wanted, answer)
+    assert not has_drifted(wanted, answer, rewrite)
+    assert has_drifted(wanted, {**answer, "spec": {"image": "mirror/core", "size": 2}}, rewrite)
+    assert has_drifted(wanted, {**answer, "spec": {"image": "evil/core", "size": 1}}, rewrite)
+    assert has_drifted(with_applied_hash(build({"image": "core:2", "size": 1})), answer, rewrite)
     assert note_rewrite(wanted, wanted, rewrite) is None
 
 
 def test_what_is_another_each_time_it_is_applied_is_let_be_whatever_it_is() -> None:
-    wanted = stamp(build({"image": "core"}))
+    wanted = with_applied_hash(build({"image": "core"}))
     first = note_rewrite(wanted, {**wanted, "spec": {"image": "mirror-1/core"}}, None)
     second = note_rewrite(wanted, {**wanted, "spec": {"image": "mirror-2/core"}}, first)
-    assert not differs(wanted, {**wanted, "spec": {"image": "mirror-3/core"}}, second)
+    assert not has_drifted(wanted, {**wanted, "spec": {"image": "mirror-3/core"}}, second)
 
 
 def test_a_difference_is_named_by_its_path_also_in_lists_that_are_merged_by_key() -> None:
@@ -43,8 +43,8 @@ def build(spec: Any, kind: str = "StatefulSet") -> dict[str, Any]:
 
 
 def is_other(wanted: Any, live: Any, kind: str = "StatefulSet") -> bool:
-    stamped = stamp(build(wanted, kind))
-    return differs(stamped, build(live, kind) | {"metadata": stamped["metadata"], "status": {"any": "thing"}})
+    stamped = with_applied_hash(build(wanted, kind))
+    return has_drifted(stamped, build(live, kind) | {"metadata": stamped["metadata"], "status": {"any": "thing"}})
 
 
 SAME: dict[str, tuple[Any, Any]] = {
@@ -100,29 +100,29 @@ def test_it_is_to_be_written_where_it_is(wanted: Any, live: Any) -> None:
 
 
 def test_what_is_not_there_is_to_be_written() -> None:
-    assert differs(stamp(build({})), None)
+    assert has_drifted(with_applied_hash(build({})), None)
 
 
 def test_a_field_that_is_no_longer_wanted_is_seen_by_the_hash_of_what_was_applied() -> None:
-    before, after = stamp(build({"a": 1, "b": 2})), stamp(build({"a": 1}))
-    assert differs(after, before)
-    assert not differs(after, after)
+    before, after = with_applied_hash(build({"a": 1, "b": 2})), with_applied_hash(build({"a": 1}))
+    assert has_drifted(after, before)
+    assert not has_drifted(after, after)
 
 
 def test_what_others_have_added_to_metadata_is_left_alone() -> None:
-    wanted = stamp(build({"a": 1}))
+    wanted = with_applied_hash(build({"a": 1}))
     metadata = wanted["metadata"]
     theirs = metadata | {"labels": {"x": "y"}, "annotations": metadata["annotations"] | {"note": "z"}, "uid": "u"}
-    assert not differs(wanted, wanted | {"metadata": theirs})
+    assert not has_drifted(wanted, wanted | {"metadata": theirs})
 
 
 def test_an_owner_that_another_has_added_is_left_alone_and_ours_is_missed() -> None:
     ours, theirs = {"uid": "1", "name": "pool"}, {"uid": "2", "name": "other"}
     wanted = build({})
     wanted["metadata"]["ownerReferences"] = [ours]
-    wanted = stamp(wanted)
-    assert not differs(wanted, wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [theirs, ours]}})
-    assert differs(wanted, wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [theirs]}})
+    wanted = with_applied_hash(wanted)
+    assert not has_drifted(wanted, wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [theirs, ours]}})
+    assert has_drifted(wanted, wanted | {"metadata": wanted["metadata"] | {"ownerReferences": [theirs]}})
 
 
 def test_ports_go_by_other_keys_in_a_service_than_in_a_pod() -> None:
@@ -152,9 +152,9 @@ OBJECTS = st.dictionaries(st.sampled_from(["a", "b", "containers", "limits"]), J
 
 @given(OBJECTS, st.dictionaries(st.sampled_from(["theirs", "more"]), JSON))
 def test_what_was_applied_is_never_to_be_applied_again_whatever_others_add(wanted: Any, added: Any) -> None:
-    stamped = stamp(build(wanted))
+    stamped = with_applied_hash(build(wanted))
     live = stamped | {"spec": stamped["spec"] | added, "status": added}
-    assert not differs(stamped, live)
+    assert not has_drifted(stamped, live)
 
 
 @given(OBJECTS, OBJECTS)

@@ -1,10 +1,10 @@
-"""One sick replica blocks nobody's upgrade, and proves nothing of a version; a fresh one that goes with it does."""
+"""One unhealthy replica blocks no upgrade, and proves nothing of a version; a fresh one that breaks with it does."""
 
 from typing import Any
 
 import pytest
 
-from controller.observed.labels import SICK_ANNOTATION
+from controller.observed.labels import NOT_FRESH_BEFORE_ANNOTATION
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNREACHABLE
 from tests.unit.pool_world import STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted
@@ -28,7 +28,9 @@ CRASHING = BAD | {
 }
 
 
-def roll_out(world: PoolWorld, sick: dict[str, dict[str, Any]], *classes: ReplicaClass, rounds: int = 30) -> list[str]:
+def roll_out(
+    world: PoolWorld, unhealthy: dict[str, dict[str, Any]], *classes: ReplicaClass, rounds: int = 30
+) -> list[str]:
     """Plan for so many minutes while these pods are never better than they are; name who is restarted, in order."""
     restarted = []
     for _ in range(rounds):
@@ -36,7 +38,7 @@ def roll_out(world: PoolWorld, sick: dict[str, dict[str, Any]], *classes: Replic
         world.see_stateful_set()
         restarted += name_deleted(world.step())
         world.settle()
-        for name, status in sick.items():
+        for name, status in unhealthy.items():
             if name in world.pods:
                 world.pods[name]["status"] = dict(status)
         world.say(*classes)
@@ -48,26 +50,26 @@ def list_new(world: PoolWorld) -> set[str]:
     return {name for name, revision in revisions.items() if revision == world.revision}
 
 
-SICK = {
+UNHEALTHY = {
     "has no node": (NOWHERE, UNREACHABLE),
     "crashes": (CRASHING, UNREACHABLE),
     "does not answer": (BAD | {"podIP": "10.9.9.9"}, UNREACHABLE),
 }
 
 
-@pytest.mark.parametrize(("status", "replica_class"), SICK.values(), ids=SICK.keys())
-@pytest.mark.parametrize("sick", ["pool-0", "pool-2", "pool-4"])
-def test_a_replica_that_is_sick_before_blocks_nobody(
-    status: dict[str, Any], replica_class: ReplicaClass, sick: str
+@pytest.mark.parametrize(("status", "replica_class"), UNHEALTHY.values(), ids=UNHEALTHY.keys())
+@pytest.mark.parametrize("unhealthy", ["pool-0", "pool-2", "pool-4"])
+def test_a_replica_that_is_sick_before_blocks_no_one(
+    status: dict[str, Any], replica_class: ReplicaClass, unhealthy: str
 ) -> None:
     world = PoolWorld.begin(*[FRESH] * 5, **WEIGHED)
-    classes = [replica_class if f"pool-{ordinal}" == sick else FRESH for ordinal in range(5)]
-    roll_out(world, {sick: status}, *classes, rounds=2)
+    classes = [replica_class if f"pool-{ordinal}" == unhealthy else FRESH for ordinal in range(5)]
+    roll_out(world, {unhealthy: status}, *classes, rounds=2)
     world.change(version="v23.0.0")
-    restarted = roll_out(world, {sick: status}, *classes)
+    restarted = roll_out(world, {unhealthy: status}, *classes)
     assert list_new(world) == {f"pool-{ordinal}" for ordinal in range(5)}
     assert len(restarted) == 5  # each once
-    assert SICK_ANNOTATION not in world.objects[STATEFUL_SET_KEY]["metadata"]["annotations"]
+    assert NOT_FRESH_BEFORE_ANNOTATION not in world.objects[STATEFUL_SET_KEY]["metadata"]["annotations"]
 
 
 def test_nor_does_one_that_catches_up_for_ever() -> None:
@@ -88,11 +90,11 @@ def test_nor_does_one_that_keda_asks_for_meanwhile_and_no_node_has_room_for() ->
     assert list_new(world) == {"pool-0", "pool-1", "pool-2", "pool-3"}
 
 
-@pytest.mark.parametrize("sick", [None, "pool-0", "pool-4"])
-def test_a_version_that_does_not_work_costs_one_fresh_replica(sick: str | None) -> None:
+@pytest.mark.parametrize("unhealthy", [None, "pool-0", "pool-4"])
+def test_a_version_that_does_not_work_costs_one_fresh_replica(unhealthy: str | None) -> None:
     world = PoolWorld.begin(*[FRESH] * 5, **WEIGHED)
-    classes = [UNREACHABLE if f"pool-{ordinal}" == sick else FRESH for ordinal in range(5)]
-    roll_out(world, {sick: CRASHING} if sick else {}, *classes, rounds=2)
+    classes = [UNREACHABLE if f"pool-{ordinal}" == unhealthy else FRESH for ordinal in range(5)]
+    roll_out(world, {unhealthy: CRASHING} if unhealthy else {}, *classes, rounds=2)
     healthy = dict(world.pods)
     world.change(version="v0-broken")
     for _ in range(60):
@@ -104,8 +106,8 @@ def test_a_version_that_does_not_work_costs_one_fresh_replica(sick: str | None) 
             world.pods[name]["status"] = dict(CRASHING)
             classes[int(name[-1])] = UNREACHABLE
         world.say(*classes)
-    same = [name for name, pod in world.pods.items() if pod is healthy.get(name) and name != sick]
-    assert len(same) == (3 if sick else 4)
+    same = [name for name, pod in world.pods.items() if pod is healthy.get(name) and name != unhealthy]
+    assert len(same) == (3 if unhealthy else 4)
 
 
 def test_laggards_are_not_all_restarted_at_once() -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from controller.observed.labels import APPLIED_ANNOTATION
-from controller.observed.list_keys import index_items, keys_of_kind
+from controller.observed.list_map_keys import index_items, keys_of_kind
 from readpool.kubernetes.kinds import Manifest
 from readpool.pool.quantity import parse_quantity
 
@@ -31,7 +31,7 @@ def compute_hash(value: Any) -> str:
     return sha256(text.encode()).hexdigest()[:_HASH_CHARACTERS]
 
 
-def stamp(wanted: Manifest) -> dict[str, Any]:
+def with_applied_hash(wanted: Manifest) -> dict[str, Any]:
     """Return the manifest with its own hash as annotation stellar.org/applied."""
     metadata = wanted["metadata"]
     annotations = dict(metadata.get("annotations") or {}) | {APPLIED_ANNOTATION: compute_hash(wanted)}
@@ -51,7 +51,7 @@ class Rewrite:
     found: Mapping[str, str]
 
 
-def differs(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None = None) -> bool:
+def has_drifted(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None = None) -> bool:
     """Return whether `wanted`, as stamp gives it, has to be applied; None: there is nothing yet.
 
     What somebody made of it when it was last applied, and would again, is no difference.
@@ -61,7 +61,7 @@ def differs(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None = N
     found = find_differences(wanted, live)
     if not found:
         return False
-    if rewrite is None or rewrite.applied != _read_stamp(wanted):
+    if rewrite is None or rewrite.applied != _read_applied_hash(wanted):
         return True
     return any(
         rewrite.found.get(path, told) not in (told, "") or path not in rewrite.found for path, told in found.items()
@@ -73,7 +73,7 @@ def note_rewrite(wanted: Manifest, answer: Manifest, before: Rewrite | None) -> 
     found = find_differences(wanted, answer)
     if not found:
         return None
-    applied = _read_stamp(wanted)
+    applied = _read_applied_hash(wanted)
     last = before.found if before is not None and before.applied == applied else {}
     return Rewrite(applied, {path: told if last.get(path, told) == told else "" for path, told in found.items()})
 
@@ -86,7 +86,7 @@ def find_differences(wanted: Manifest, live: Manifest) -> dict[str, str]:
     return {path: compute_hash(found) for path, found in _compare(parts, live, keys, "", is_quantity=False)}
 
 
-def _read_stamp(wanted: Manifest) -> str:
+def _read_applied_hash(wanted: Manifest) -> str:
     return str((wanted["metadata"].get("annotations") or {}).get(APPLIED_ANNOTATION, ""))
 
 
@@ -96,7 +96,7 @@ def _compare(
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         for name, part in wanted.items():
             yield from _compare_field(name, part, live.get(name), keys, f"{path}.{name}".lstrip("."), is_quantity)
-    elif not _holds(wanted, live, keys, is_quantity=is_quantity):
+    elif not _satisfied_by(wanted, live, keys, is_quantity=is_quantity):
         yield path, live
 
 
@@ -124,7 +124,7 @@ def _is_left_out(name: str, wanted: Any, live: Any) -> bool:
     return live is None and (wanted is None or wanted in ({}, [], "") or (name in _LEFT_OUT and not wanted))
 
 
-def _holds(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool) -> bool:
+def _satisfied_by(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool) -> bool:
     if isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
         return len(wanted) == len(live) and not any(
             True
