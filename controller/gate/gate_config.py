@@ -128,7 +128,7 @@ def _build_core_cluster(name: str, port: int, at_once: int, in_line: int) -> dic
 def _build_query_check() -> dict[str, Any]:
     """Ask Core's query server every few seconds, with a query that it refuses at once; any answer will do.
 
-    It turns away nobody: with a lone endpoint Envoy goes on sending queries. It is what the kubelet is told by.
+    It turns no reader away: with a lone endpoint Envoy goes on sending queries. It is what the kubelet is told by.
     """
     check = {
         "timeout": f"{CHECK_SECONDS}s",
