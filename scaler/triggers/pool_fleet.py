@@ -13,6 +13,7 @@ from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
 from readpool.pool.status import ConditionStatus, ScalingMemory
+from readpool.pool.workload import RetentionPolicy
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
 from scaler.policy.remembered import Remembered
@@ -86,16 +87,18 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         namespace=pool.namespace,
         source=ServiceSource(f"{pool.name}-nodes", _NODES_PORT),
         bounds=Bounds(spec.min_replicas, spec.target_replicas, spec.max_replicas),
+        probe=ProbeKind.CORE if spec.probe is None else ProbeKind(spec.probe.type),
         network=_find_passphrase(spec),
         references=() if refused else references,
         lag_threshold=spec.load_balancing.lag_threshold,
         sustain_seconds=float(spec.autoscaling.sustain_seconds),
         hold_reason=_find_hold(pool) or refused,
         learned_requests_per_replica=pool.status.learned_requests_per_replica,
-        stats_port=_STATS_PORT if spec.gate.enabled else None,
+        stats_port=_STATS_PORT if spec.gate.enabled and spec.workload_ref is None else None,
         unready=_find_unready(pool),
         out_of_service=frozenset(one.replica_name for one in pool.status.replica_weights if one.out_of_service),
         remembered=_read_memory(pool.status.scaling_memory),
+        keeps_volumes=spec.workload_ref is not None or spec.storage.retention_policy is RetentionPolicy.RETAIN,
     )
 
 
