@@ -12,7 +12,8 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, TypeGuard
 
-from controller.observed.labels import POOL_LABEL, WEIGHT_ANNOTATION, read_annotations
+from controller.observed.labels import FRESHNESS_LABEL, POOL_LABEL, WEIGHT_ANNOTATION, read_annotations
+from controller.resources.endpoint_slices import Freshness
 from readpool.kubernetes.kinds import POOL, Manifest
 
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -29,6 +30,8 @@ class Health(StrEnum):
     """What Envoy is told of an endpoint. One that does not serve is left out instead."""
 
     HEALTHY = "HEALTHY"
+    DEGRADED = "DEGRADED"
+    """No one of the pool is fresh: it is read all the same, but after what is healthy elsewhere."""
     DRAINING = "DRAINING"
 
 
@@ -90,10 +93,15 @@ def build_assignment(slices: Iterable[Manifest]) -> Assignment:
 
     While an endpoint moves from one slice to another it may be in both; then the lower weight holds, so that a replica
     that begins to lag loses its share with the first of the two writes. A pod that has addresses of both families is
-    one endpoint, at its IPv4 address.
+    one endpoint, at its IPv4 address. Where no slice of fresh ones has anyone, all are degraded: an Envoy that knows of
+    this pool alone reads them as before, and one that has another pool behind it goes there first.
     """
+    slices = list(slices)
+    is_fresh = any(_is_of_fresh(manifest) for manifest in slices)
     least: dict[tuple[str, int], tuple[EdsEndpoint, str]] = {}
-    for endpoint, zone in _choose_one_family(slices):
+    for found, zone in _choose_one_family(slices):
+        is_degraded = not is_fresh and found.health is Health.HEALTHY
+        endpoint = replace(found, health=Health.DEGRADED) if is_degraded else found
         key = (endpoint.address, endpoint.port)
         if key not in least or _rank(endpoint, zone) < _rank(*least[key]):
             least[key] = (endpoint, zone)
@@ -118,6 +126,12 @@ def read_weight(manifest: Manifest) -> int:
     return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT
 
 
+def _is_of_fresh(manifest: Manifest) -> bool:
+    """Return whether a slice has readers sent to someone who is not said to lag."""
+    labels, weight = manifest["metadata"].get("labels") or {}, read_weight(manifest)
+    return bool(weight and labels.get(FRESHNESS_LABEL) != Freshness.LAGGING and [*_read_endpoints(manifest, weight)])
+
+
 def _fit(endpoints: Sequence[EdsEndpoint]) -> Sequence[EdsEndpoint]:
     """Fit the weights of a locality into what Envoy adds up, in the same proportions."""
     whole = sum(endpoint.weight for endpoint in endpoints)
@@ -138,7 +152,7 @@ def _choose_one_family(slices: Iterable[Manifest]) -> Iterator[tuple[EdsEndpoint
 
 
 def _rank(endpoint: EdsEndpoint, zone: str) -> tuple[int, bool, str]:
-    return endpoint.weight, endpoint.health is Health.HEALTHY, zone
+    return endpoint.weight, endpoint.health is not Health.DRAINING, zone
 
 
 def _read_endpoints(manifest: Manifest, weight: int) -> Iterator[tuple[EdsEndpoint, str, str]]:
