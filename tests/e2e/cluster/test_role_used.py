@@ -16,6 +16,7 @@ from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail, skip_where_impossible
 from tests.e2e.cluster.controller_role import Right, list_asked, list_granted
 from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.light_readers import READERS_NETWORK, build_light_readers, build_pool_before
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import PoolView, apply_pool, build_pool
 
@@ -103,6 +104,17 @@ def test_its_scaled_object_comes_and_goes_as_the_pool_says(pool: PoolView) -> No
     pool.wait_for("status says why", lambda: pool.condition("Autoscaling")["reason"] == "Disabled", SEEN_SECONDS)
     pool.change({"autoscaling": {"enabled": True}})
     pool.wait_for("it is there again", pool.keda.scaled_object, SEEN_SECONDS)
+
+
+def test_a_workload_is_watched_once_a_pool_refers_to_it(cluster: ProvidedCluster, pool: PoolView) -> None:
+    cluster.access.apply(*build_light_readers("rpc", cluster.images.readpool, 0), namespace=pool.namespace)
+    manifest = build_pool_before("rpc-reads", "rpc", "Deployment", READERS_NETWORK)
+    before = apply_pool(cluster.access, pool.namespace, manifest)
+    before.wait_for(
+        "it has no endpoints yet", lambda: before.condition("Routing").get("reason") == "NoEndpoints", SEEN_SECONDS
+    )
+    assert before.condition("Stalled")["status"] == "False"
+    cluster.access.delete("readonlypool", "rpc-reads", pool.namespace)
 
 
 def test_the_controller_was_refused_nothing_and_has_used_each_right(
