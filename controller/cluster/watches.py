@@ -13,7 +13,6 @@ import structlog
 
 from controller.cluster.sight import Sight
 from controller.cluster.trims import trim, trim_pod
-from controller.observed.labels import POOL_LABEL
 from controller.observed.observed import Capabilities
 from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_keys
 from controller.resources.endpoint_slices import MANAGED_BY
@@ -38,6 +37,7 @@ from readpool.kubernetes.kinds import (
     Manifest,
     ObjectKey,
 )
+from readpool.pool.labels import POOL_LABEL
 
 _SELECTORS: Mapping[Kind, str | None] = {
     POOL: None,

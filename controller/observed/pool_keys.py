@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from controller.observed.labels import POOL_LABEL
 from readpool.kubernetes.kinds import POOL, SCALED_OBJECT, Kind, Manifest
+from readpool.pool.labels import POOL_LABEL
 
 
 class PoolKey(NamedTuple):
