@@ -54,6 +54,7 @@ LABEL org.opencontainers.image.title="simulated-stellar-core" \
       org.opencontainers.image.url="${SOURCE}"
 # History is fetched by the commands of the configuration, which are curl's as a rule.
 RUN command -v curl || (apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*)
+RUN install -d -o 65532 -g 65532 /data
 COPY --from=build /src/dist/stellar-core /usr/bin/stellar-core
 USER 65532:65532
 WORKDIR /data

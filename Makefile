@@ -55,7 +55,7 @@ e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a br
 
 e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
-	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 4) --dist loadfile \
+	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 4) --dist loadfile --no-loadscope-reorder \
 		--junitxml=artifacts/e2e-local.xml $(ARGS)
 
 # Most of it is waiting, so three clusters of ours at once take a third as long; a cluster that is given takes all in turn.
@@ -68,9 +68,10 @@ e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
-# With those of routes goes the installed chart's, so that all three parts take about as long; the soak is the last.
-ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py chart_installed.py pool_soak.py)
-WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
+# Beside those of pools and of routes stand some of the scaler's, so that all three parts take about as long; the soak is the last.
+ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py half_stopped.py lagging_replica.py pool_soak.py)
+WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS))) \
+	$(addprefix tests/e2e/cluster/test_,chart_installed.py tls_default.py)
 
 # Sessions of pytest that end at once would clear each other's old folders from under them.
 APART         := PYTEST_DEBUG_TEMPROOT=$$(mktemp -d)

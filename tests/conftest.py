@@ -1,20 +1,18 @@
 """What holds for every test: no quiet skips in strict runs, the same search by Hypothesis twice in CI, interrupts."""
 
 import os
-import signal
 from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 
+from devtools.machine.inherited_signals import use_default_signals
 from devtools.strictness import IMPOSSIBLE, REAL_CORE, is_strict
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # So a shell without job control starts things in the background; what tests start and interrupt would inherit it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+use_default_signals()
 
 # gRPC's handlers around fork() run in a child that is about to become another program, and may hold it up.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")

@@ -13,8 +13,8 @@ import aiohttp
 import yaml
 
 from devtools.cluster.builds import build_all
-from devtools.envoy.gate_process import take_ports
 from devtools.machine.needs import UnmetNeedError
+from devtools.machine.ports import take_ports
 from devtools.strictness import skip_or_fail
 
 SCRAPE_SECONDS = 1

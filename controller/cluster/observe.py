@@ -6,13 +6,15 @@ What is remembered between two looks, because no store has it, is in a PoolMemor
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controller.cluster.watches import OPTIONAL, Watches
+from controller.cluster.watched_kinds import OPTIONAL
+from controller.cluster.watches import Watches
+from controller.cluster.workload_view import find_workload, list_workload_pods, observe_workload
 from controller.observed import reasons
 from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure, list_failing, list_refused
 from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, read_annotations
 from controller.observed.observed import FleetView, ObservedPool
-from controller.observed.pool_keys import PoolKey, index_by_label, index_by_target
+from controller.observed.pool_keys import PoolKey, index_by_label, index_by_target, index_by_workload
 from readpool.kubernetes.kinds import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
@@ -83,23 +85,24 @@ def observe_pool(
     """Gather what a plan rests on."""
     key = PoolKey(pool.namespace, pool.name)
     children = dict(_find_children(watches, pool))
-    stateful_set = children.get(ObjectKey(STATEFUL_SET, pool.namespace, pool.name))
-    uid = stateful_set["metadata"]["uid"] if stateful_set is not None else ""
+    workload = find_workload(pool)
+    targeting = index_by_target(key) if workload is None else index_by_workload(workload)
     return ObservedPool(
         pool=pool,
         children=children,
-        pods=tuple(one for one in watches.list_by_index(POD, pool.namespace, uid) if find_controller(one) == uid),
+        pods=_list_pods(watches, pool, children) if workload is None else list_workload_pods(watches, workload),
         claims=tuple(watches.list_by_index(PVC, pool.namespace, index_by_label(key))),
         fleet=word.fleet,
         fleet_silent_since=word.silent_since,
         capabilities=watches.find_capabilities(pool.namespace),
         archived_ledgers=archived_ledgers,
-        other_scaled_object=_find_other_scaled_object(watches, key, children),
+        other_scaled_object=_find_other_scaled_object(watches, key, targeting, children),
         name_conflicts=frozenset(memory.name_conflicts).union(_find_occupied(watches, pool, children)),
         refused=list_refused(memory.failures),
         failing=list_failing(memory.failures),
         rewritten=memory.rewritten,
         misread=misread,
+        workload=None if workload is None else observe_workload(watches, pool, workload),
     )
 
 
@@ -159,8 +162,17 @@ def _list_labelled(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Kind,
             yield kind, manifest
 
 
-def _find_other_scaled_object(watches: Watches, pool: PoolKey, children: Mapping[ObjectKey, Manifest]) -> str | None:
-    """Find a ScaledObject of the user's that scales the pool."""
-    targeting = watches.list_by_index(SCALED_OBJECT, pool.namespace, index_by_target(pool))
+def _list_pods(watches: Watches, pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest]) -> tuple[Manifest, ...]:
+    """List the pods of the pool's own StatefulSet."""
+    stateful_set = children.get(ObjectKey(STATEFUL_SET, pool.namespace, pool.name))
+    uid = stateful_set["metadata"]["uid"] if stateful_set is not None else ""
+    return tuple(one for one in watches.list_by_index(POD, pool.namespace, uid) if find_controller(one) == uid)
+
+
+def _find_other_scaled_object(
+    watches: Watches, pool: PoolKey, index_key: str, children: Mapping[ObjectKey, Manifest]
+) -> str | None:
+    """Find a ScaledObject of the user's that scales the pool, or its workload."""
+    targeting = watches.list_by_index(SCALED_OBJECT, pool.namespace, index_key)
     names = [one["metadata"]["name"] for one in targeting if key_of(SCALED_OBJECT, one) not in children]
     return names[0] if names else None

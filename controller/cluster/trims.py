@@ -33,6 +33,17 @@ def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def trim_replica_set(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Trim a ReplicaSet to whose it is."""
+    return {"metadata": _trim_metadata(manifest["metadata"])}
+
+
+def trim_scaler(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Trim an HPA to whose it is, and what it scales."""
+    target = (manifest.get("spec") or {}).get("scaleTargetRef")
+    return {"metadata": _trim_metadata(manifest["metadata"]), "spec": {"scaleTargetRef": target}}
+
+
 def _list_ports(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"name": one.get("name"), "ports": [{name: port.get(name) for name in _KEPT_OF_PORTS} for port in one["ports"]]}

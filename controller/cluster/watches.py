@@ -5,51 +5,22 @@ Each change queues the pools that it concerns; controller.cluster.observe reads 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import structlog
 
 from controller.cluster.sight import Sight
 from controller.cluster.trims import trim, trim_pod
+from controller.cluster.watched_kinds import OPTIONAL, SELECTORS, to_capabilities
+from controller.cluster.workloads import Workloads
 from controller.observed.observed import Capabilities
-from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_keys
-from controller.resources.endpoint_slices import MANAGED_BY
+from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_keys, find_scaled_workload
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.informer import Informer, OnChange
-from readpool.kubernetes.kinds import (
-    CONFIG_MAP,
-    ENDPOINT_SLICE,
-    HTTP_ROUTE,
-    NETWORK_POLICY,
-    PDB,
-    POD,
-    POOL,
-    PROMETHEUS_RULE,
-    PVC,
-    SCALED_OBJECT,
-    SERVICE,
-    STATEFUL_SET,
-    VOLUME_SNAPSHOT,
-    Kind,
-    Manifest,
-    ObjectKey,
-)
-from readpool.pool.labels import POOL_LABEL
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, SCALED_OBJECT, Kind, Manifest, ObjectKey
 
-_SELECTORS: Mapping[Kind, str | None] = {
-    POOL: None,
-    **dict.fromkeys((STATEFUL_SET, POD, PVC, SERVICE, CONFIG_MAP, NETWORK_POLICY, PDB), POOL_LABEL),
-    # Kubernetes makes slices of the headless Service, with the Service's labels.
-    ENDPOINT_SLICE: f"{POOL_LABEL},endpointslice.kubernetes.io/managed-by={MANAGED_BY}",
-    SCALED_OBJECT: None,  # a user's own may point at a pool
-    HTTP_ROUTE: POOL_LABEL,
-    PROMETHEUS_RULE: POOL_LABEL,
-    VOLUME_SNAPSHOT: POOL_LABEL,
-}
-OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE, VOLUME_SNAPSHOT)
 CHECK_SECONDS = 10.0
 """How often the cluster is asked which optional kinds it serves: four small requests, which need no permission."""
 _FIRST_LIST_SECONDS = 10.0
@@ -82,12 +53,13 @@ class Watches:
         self._on_pool = on_pool
         self._check_seconds = check_seconds
         self._informers: dict[Kind, dict[str | None, Informer]] = {
-            kind: self._build(kind) for kind in _SELECTORS if kind not in OPTIONAL
+            kind: self._build(kind) for kind in SELECTORS if kind not in OPTIONAL
         }
         self._beginning: dict[Kind, dict[str | None, Informer]] = {}
         self._whole: set[str | None] = set()
         """Namespaces of which all that every cluster has is listed; pools of others are left alone."""
         self.synced = asyncio.Event()
+        self.workloads = Workloads(client, self._tell)
         self.sight = Sight(self._informers[ENDPOINT_SLICE].values())
         self._follows: dict[Kind, asyncio.Task[None]] = {}
         self._listeners: list[OnChange] = []
@@ -96,12 +68,12 @@ class Watches:
     @property
     def capabilities(self) -> Capabilities:
         """Which optional kinds the cluster serves."""
-        return _to_capabilities(self._informers.keys())
+        return to_capabilities(self._informers.keys())
 
     def find_capabilities(self, namespace: str) -> Capabilities:
         """Find which optional kinds the cluster serves, and lets us see in a namespace."""
         seen = {kind for kind in OPTIONAL if (one := self._find(kind, namespace)) is not None and one.synced.is_set()}
-        return _to_capabilities(seen)
+        return to_capabilities(seen)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -156,6 +128,7 @@ class Watches:
             await self._wait_until_synced()
             self.synced.set()
             group.create_task(self.sight.run(), name="whether the API server is seen")
+            group.create_task(self.workloads.run(), name="workloads that pools stand before")
             while True:
                 await asyncio.sleep(self._check_seconds)
                 await self._check(group)
@@ -249,7 +222,7 @@ class Watches:
             self._client,
             kind,
             namespace,
-            selector=_SELECTORS[kind],
+            selector=SELECTORS[kind],
             trim=trim_pod if kind == POD else trim,
             find_index_keys=find_index_keys,
         )
@@ -259,9 +232,17 @@ class Watches:
     def _hear(self, key: ObjectKey, manifest: Manifest) -> None:
         for listener in self._listeners:
             listener(key, manifest)
-        # Who writes looks again by himself, once he has written all of it.
-        is_left_alone = self._is_writing or not self._whole & {None, key.namespace}
-        for pool in () if is_left_alone else find_pool_keys(key.kind, manifest):
+        pools = find_pool_keys(key.kind, manifest)
+        if key.kind == POOL:
+            self.workloads.note_pool(PoolKey(key.namespace, key.name), self.get(key))
+        elif key.kind == SCALED_OBJECT and (workload := find_scaled_workload(manifest)) is not None:
+            pools |= self.workloads.list_pools(workload)
+        for pool in pools:
+            self._tell(pool)
+
+    def _tell(self, pool: PoolKey) -> None:
+        """Queue a pool. Who writes looks again by himself, once he has written all of it."""
+        if not self._is_writing and self._whole & {None, pool.namespace}:
             self._on_pool(pool)
 
     @contextlib.contextmanager
@@ -271,15 +252,6 @@ class Watches:
             yield
         finally:
             self._is_writing = False
-
-
-def _to_capabilities(seen: AbstractSet[Kind]) -> Capabilities:
-    return Capabilities(
-        keda=SCALED_OBJECT in seen,
-        gateway_api=HTTP_ROUTE in seen,
-        prometheus=PROMETHEUS_RULE in seen,
-        snapshots=VOLUME_SNAPSHOT in seen,
-    )
 
 
 def _is_refused(informer: Informer) -> bool:

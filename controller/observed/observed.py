@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure
+from controller.observed.workload import WorkloadView
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import ScalingMemory
@@ -108,17 +109,18 @@ class ObservedPool:
 
     Attributes:
         children: what the pool owns, by key.
-        pods: with the pool's labels, and owned by its StatefulSet.
+        pods: with the pool's labels, and owned by its StatefulSet; or those of the workload that it stands before.
         claims: with the pool's labels.
         fleet: the scaler's last word, None where it has not said any.
         fleet_silent_since: Unix seconds since when the scaler cannot be heard, None while it can.
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
-        other_scaled_object: a ScaledObject of the user's that points at the pool.
+        other_scaled_object: a ScaledObject of the user's that points at the pool, or at its workload.
         name_conflicts: objects of others that have a name which the pool needs.
         refused: objects that the API server would not take when they were last written, and what it said.
         failing: objects whose writes fail again and again, and may succeed yet.
         rewritten: what others make of objects as they are applied.
         misread: why the spec cannot be read, empty where it can; `pool` is as it could be read last, or in part.
+        workload: what is seen of the workload that the pool stands before; None in a pool of replicas of its own.
         may_restart: false while other pools are to restart replicas first, for a change that is not this pool's own.
     """
 
@@ -136,6 +138,7 @@ class ObservedPool:
     failing: Mapping[ObjectKey, Failure] = field(default_factory=dict)
     rewritten: Mapping[ObjectKey, Rewrite] = field(default_factory=dict)
     misread: str = ""
+    workload: WorkloadView | None = None
     may_restart: bool = True
 
     def is_held(self, key: ObjectKey) -> bool:

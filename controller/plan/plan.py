@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.events.pool_events import PoolEvent
+from controller.events.pool_events import PoolEvent, find_events, is_young
 from controller.observed.grants import leave_out_refused
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
@@ -18,6 +18,7 @@ from controller.plan.pod_plan import PodPatch, plan_patches
 from controller.plan.requeue import choose_delay, list_times
 from controller.plan.stages import Stages, plan_stages
 from controller.plan.status_stage import StatusStage, plan_status_stage
+from controller.plan.workload_stage import adapt_to_workload, plan_workload_stages, report_unseen
 from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
 from readpool.pool.status import dump_status
 
@@ -77,7 +78,11 @@ def plan_pool(observed: ObservedPool, settings: PlanSettings, now: float) -> Pla
     if requested.deletion_timestamp is not None:
         return Plan(dump_status(requested.status))
     observed = _ignore_short_disconnect(replace(observed, pool=leave_out_refused(requested, settings)), now)
-    stages = plan_stages(observed, settings, now)
+    if observed.workload is not None and not observed.workload.is_seen:
+        return _build_unseen_plan(observed, now)
+    observed = adapt_to_workload(observed)
+    is_own = observed.workload is None
+    stages = plan_stages(observed, settings, now) if is_own else plan_workload_stages(observed, settings, now)
     status = plan_status_stage(observed, requested, stages, settings, now)
     times = list_times(observed, disconnected_since, stages, settings, now)
     return _build_plan(observed, stages, status, choose_delay(times, now))
@@ -94,7 +99,7 @@ def _build_plan(observed: ObservedPool, stages: Stages, status: StatusStage, del
         delete=objects.delete,
         uids=objects.uids,
         replicas=stages.sizes.to_write,
-        pod_patches=plan_patches(observed, stages.replicas, stages.shards.assignments),
+        pod_patches=_plan_patches(observed, stages),
         events=status.events,
         deletion_events=pods.deletions.events,
         requeue_after_seconds=delay,
@@ -102,6 +107,19 @@ def _build_plan(observed: ObservedPool, stages: Stages, status: StatusStage, del
         is_rolled_out=status.is_rolled_out,
         is_rolling=pods.is_rolling(observed),
     )
+
+
+def _plan_patches(observed: ObservedPool, stages: Stages) -> tuple[PodPatch, ...]:
+    """Plan what is noted on the pool's own pods; those of a workload are not written."""
+    own = () if observed.workload is not None else plan_patches(observed, stages.replicas, stages.shards.assignments)
+    return tuple(own)
+
+
+def _build_unseen_plan(observed: ObservedPool, now: float) -> Plan:
+    """Leave a pool as it is whose workload is not seen, and report why."""
+    last, status = observed.pool.status, report_unseen(observed, now)
+    events = find_events(last.conditions, status.conditions, is_young=is_young(observed.pool, now))
+    return Plan(dump_status(status), is_status_changed=status != last, events=tuple(events))
 
 
 def _ignore_short_disconnect(observed: ObservedPool, now: float) -> ObservedPool:

@@ -16,6 +16,7 @@ from controller.status.core_requests import compute_resources_condition
 from controller.status.plan_facts import find_stall, gather_facts, list_kept_conditions, list_rewrites
 from controller.status.pool_facts import PoolFacts
 from controller.status.pool_status import build_status
+from controller.status.workload_facts import find_workload_stall
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import PoolStatus
 
@@ -75,8 +76,7 @@ def _gather_facts(observed: ObservedPool, stages: Stages) -> PoolFacts:
 def _find_stall(observed: ObservedPool, stages: Stages, now: float) -> tuple[str, str] | None:
     """Find why reconciliation is blocked, as reason and message; None where nothing blocks it."""
     pods, objects = stages.pods, stages.objects
-    return (
-        pods.configurations.stalled
-        or find_stall(observed, objects.wanted, objects.delete, now)
-        or find_stuck_replicas(stages.replicas, pods.size, now, observed.pool.status.conditions)
-    )
+    refused = pods.configurations.stalled or find_stall(observed, objects.wanted, objects.delete, now)
+    if observed.workload is not None:
+        return refused or find_workload_stall(observed, stages.replicas, now)
+    return refused or find_stuck_replicas(stages.replicas, pods.size, now, observed.pool.status.conditions)

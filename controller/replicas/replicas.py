@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.observed.labels import CONFIG_ANNOTATION, OUT_OF_SERVICE, parse_ordinal, read_annotations
 from controller.observed.observed import FleetView, ObservedPool, ReplicaView
 from controller.replicas.pod_troubles import Trouble, find_trouble, index_claims, read_unready_since
+from controller.replicas.workload_pods import find_pod_ports, is_serving_dead, number_pods
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.pod_state import (
     choose_address,
@@ -18,8 +19,10 @@ from controller.resources.pod_state import (
     read_ports,
     read_start,
 )
+from controller.resources.read_service import PORT_NAME
 from controller.resources.start_command import MOST_SECONDS
 from readpool.kubernetes.kinds import SERVICE, Manifest
+from readpool.pool.spec import PoolSpec
 from readpool.replica_class import ReplicaClass
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -32,6 +35,7 @@ class Replica:
 
     Attributes:
         address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
+        pod_address: the same, also of a workload's pod that has no port for readers, which has no `address`.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
         config_hash: of the configuration that it started with, None while no one has noted it.
@@ -70,6 +74,7 @@ class Replica:
     ends_at: float | None = None
     is_out_of_service: bool = False
     started_at: float | None = None
+    pod_address: str = ""
 
     def may_catch_up(self, now: float) -> bool:
         """Return whether it may still be catching up before Core's `run`, during which it does not respond."""
@@ -113,10 +118,21 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
     serving = {(name, route.uid) for name, route in routes.items() if route.weight}
     claims = index_claims(observed.pool.name, observed.claims)
     family = _read_family(observed.find(SERVICE, observed.pool.name))
-    replicas = [
-        _read(observed.pool.name, pod, views, serving, claims, family, is_heard=is_heard) for pod in observed.pods
-    ]
+    is_own, numbers = observed.pool.spec.workload_ref is None, number_pods(observed)
+    replicas = []
+    for pod in observed.pods:
+        name = pod["metadata"]["name"]
+        ordinal = parse_ordinal(observed.pool.name, name) if is_own else numbers.get(name)
+        one = _read(ordinal, pod, views, serving, claims, family, is_heard=is_heard)
+        replicas.append(one if one is None or is_own else _read_of_workload(one, pod, observed.pool.spec))
     return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
+
+
+def _read_of_workload(replica: Replica, pod: Manifest, spec: PoolSpec) -> Replica:
+    """Read of a workload's pod what another's template says; without a port for readers it has no address for them."""
+    ports = find_pod_ports(pod, spec)
+    address, is_dead_there = replica.address if PORT_NAME in ports else "", is_serving_dead(pod, spec)
+    return replace(replica, ports=ports, address=address, pod_address=replica.address, is_dead=is_dead_there)
 
 
 def _read_family(service: Manifest | None) -> str | None:
@@ -177,7 +193,7 @@ def _is_of_this(view: ReplicaView, start: float | None) -> bool:
 
 
 def _read(
-    pool: str,
+    ordinal: int | None,
     pod: Manifest,
     views: Mapping[str, ReplicaView],
     serving: AbstractSet[tuple[str, str]],
@@ -187,7 +203,6 @@ def _read(
     is_heard: bool,
 ) -> Replica | None:
     metadata, status = pod["metadata"], pod.get("status") or {}
-    ordinal = parse_ordinal(pool, metadata["name"])
     if ordinal is None or status.get("phase") in ("Succeeded", "Failed"):
         return None
     labels, uid = metadata.get("labels") or {}, metadata.get("uid") or ""

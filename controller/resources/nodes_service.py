@@ -11,6 +11,9 @@ from controller.observed.labels import build_metadata, build_selector, nodes_ser
 from readpool.kubernetes.kinds import SERVICE
 from readpool.pool.spec import ReadOnlyPool
 
+PROBE_PORT_NAME = "info"
+"""The port at which the scaler asks each replica."""
+
 
 def build_nodes_service(
     pool: ReadOnlyPool, ports: PodPorts, in_use: Iterable[Mapping[str, int]] = ()
@@ -21,7 +24,7 @@ def build_nodes_service(
     pods that there are, of which some may have a gate still that new ones have not.
     """
     stats = ports.stats or next((one["stats"] for one in in_use if "stats" in one), None)
-    named = {"info": ports.info, "peer": ports.peer, "stats": stats}
+    named = {PROBE_PORT_NAME: ports.info, "peer": ports.peer, "stats": stats}
     return {
         "apiVersion": SERVICE.api_version,
         "kind": SERVICE.name,
@@ -35,5 +38,22 @@ def build_nodes_service(
                 for name, number in named.items()
                 if number is not None
             ],
+        },
+    }
+
+
+def build_unselecting_nodes_service(pool: ReadOnlyPool, port: int) -> dict[str, Any]:
+    """Build the headless Service of a pool before a workload; resources.nodes_slices builds its slices.
+
+    `port` is for those who look at the Service: each slice says where its pods have theirs.
+    """
+    return {
+        "apiVersion": SERVICE.api_version,
+        "kind": SERVICE.name,
+        "metadata": build_metadata(pool, nodes_service_name(pool.name)),
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "ports": [{"name": PROBE_PORT_NAME, "port": port, "protocol": "TCP"}],
         },
     }

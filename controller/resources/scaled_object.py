@@ -30,7 +30,7 @@ def build_scaled_object(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str,
         "kind": SCALED_OBJECT.name,
         "metadata": build_metadata(pool, pool.name, annotations={PAUSED_ANNOTATION: "true"} if spec.paused else None),
         "spec": {
-            "scaleTargetRef": {"apiVersion": POOL.api_version, "kind": POOL.name, "name": pool.name},
+            "scaleTargetRef": _build_target(pool),
             "minReplicaCount": spec.min_replicas,
             "maxReplicaCount": spec.max_replicas,
             "pollingInterval": POLLING_SECONDS,
@@ -38,6 +38,14 @@ def build_scaled_object(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str,
             "triggers": [_build_trigger(pool, settings), *others],
         },
     }
+
+
+def _build_target(pool: ReadOnlyPool) -> dict[str, str]:
+    """Build what KEDA scales: the pool, or the workload that it stands before, which is then no concern of ours."""
+    ref = pool.spec.workload_ref
+    if ref is None:
+        return {"apiVersion": POOL.api_version, "kind": POOL.name, "name": pool.name}
+    return {"apiVersion": str(ref.api_version), "kind": str(ref.kind), "name": ref.name}
 
 
 def leave_out_tolerance(manifest: Manifest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from controller.observed import reasons
 from controller.observed.observed import ObservedPool
 from controller.resources.scaled_object import lacks_tolerance
 from controller.status.conditions import DesiredCondition
+from controller.status.workload_facts import find_workload_problem
 from readpool.kubernetes.kinds import SCALED_OBJECT, Manifest
 from readpool.pool.condition_types import ConditionType
 from readpool.pool.status import ConditionStatus
@@ -18,7 +19,12 @@ def is_scaled_by_us(observed: ObservedPool) -> bool:
     pool, in the same file, is there by then; KEDA refuses a second one.
     """
     is_wanted = observed.pool.spec.autoscaling.enabled and observed.capabilities.keda
-    is_begun = observed.pool.spec.replicas > 0 or observed.find(SCALED_OBJECT, observed.pool.name) is not None
+    is_there = observed.find(SCALED_OBJECT, observed.pool.name) is not None
+    if observed.workload is not None:  # what KEDA scales is the workload itself, and has to be there and ours alone
+        view = observed.workload
+        is_begun = view.is_ours or (view.manifest is None and not view.taken_by and is_there)
+        return is_wanted and is_begun and observed.other_scaled_object is None and not view.scaled_by
+    is_begun = observed.pool.spec.replicas > 0 or is_there
     return is_wanted and is_begun and observed.other_scaled_object is None
 
 
@@ -26,14 +32,23 @@ def compute_autoscaling(observed: ObservedPool) -> DesiredCondition:
     """Compute the condition Autoscaling."""
     if observed.pool.spec.paused:
         return _no(reasons.PAUSED, "spec.paused is true: nothing scales the pool")
-    if observed.other_scaled_object is not None:
-        message = f"Scaled through ScaledObject {observed.other_scaled_object}, which this controller does not manage"
+    if other := _name_other(observed):
+        message = f"Scaled through {other}, which this controller does not manage"
         return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.TRUE, reasons.SCALED_BY_OTHER, message)
     if not observed.pool.spec.autoscaling.enabled:
         return _no(reasons.DISABLED, "autoscaling.enabled is false")
     if not observed.capabilities.keda:
         return _no(reasons.KEDA_MISSING, "KEDA is not installed; install it, or scale with kubectl scale or an HPA")
+    if (problem := find_workload_problem(observed)) is not None:
+        return _no(*problem)
     return _compute_scaled_object(observed)
+
+
+def _name_other(observed: ObservedPool) -> str:
+    """Name who else scales the pool, or its workload; empty for no one."""
+    if observed.other_scaled_object is not None:
+        return f"ScaledObject {observed.other_scaled_object}"
+    return "" if observed.workload is None else observed.workload.scaled_by
 
 
 def _compute_scaled_object(observed: ObservedPool) -> DesiredCondition:

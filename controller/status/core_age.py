@@ -38,6 +38,8 @@ def explain_old_core(
 
 
 def _say_needed(spec: PoolSpec, protocol: int) -> str:
+    if spec.workload_ref is not None:
+        return f"and {spec.network} is at Protocol {protocol}: upgrade {spec.workload_ref}"
     if (parse_major(spec.version) or 0) >= protocol:
         return f"and {spec.network} is at Protocol {protocol}; resolved when the rollout of {spec.version} completes"
     return f"and {spec.network} is at Protocol {protocol}: set spec.version to {protocol} or newer"

@@ -18,8 +18,8 @@ _NEEDED = {"cpu": "CPU", "memory": "memory"}
 
 
 def compute_resources_condition(spec: PoolSpec) -> DesiredCondition | None:
-    """Judge what a replica of a public network asks for; None where there is nothing to warn of."""
-    if spec.network is Network.CUSTOM:
+    """Judge what a replica of a public network asks for; None where there is nothing to warn of, or it is not ours."""
+    if spec.network is Network.CUSTOM or spec.workload_ref is not None:
         return None
     parts = [spec.resources.model_dump(mode="json"), *_list_in_template(spec.template)]
     asked = {name for part in parts for kind in ("requests", "limits") for name in part.get(kind) or ()}

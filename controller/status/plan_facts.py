@@ -31,7 +31,7 @@ def gather_facts(
         outdated=0,
         troubles=count_unready(replicas, wanted),
         fresh=sum(replica.is_fresh for replica in replicas),
-        fresh_enough=min(wanted, spec.target_replicas),
+        fresh_enough=_count_enough(observed, wanted),
         unknown=sum(one.replica_class is ReplicaClass.UNKNOWN and not one.is_terminating for one in replicas),
         serving=len(routing.endpoints),
         basis=routing.basis,
@@ -48,6 +48,12 @@ def gather_facts(
         is_misread=bool(observed.misread),
         out_of_service=tuple(one.name for one in list_out_of_service(replicas)),
     )
+
+
+def _count_enough(observed: ObservedPool, wanted: int) -> int:
+    """Count how many replicas have to be fresh: no more than are wanted; of a workload of none, still one."""
+    enough = min(wanted, observed.pool.spec.target_replicas)
+    return enough if observed.workload is None else max(1, enough)
 
 
 def _is_up(replica: Replica) -> bool:

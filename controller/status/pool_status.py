@@ -14,6 +14,7 @@ from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, PoolStatus, ReplicaWeight, ShardOfReplica, SnapshotOfPool
 from readpool.replica_class import ReplicaClass
 
+_MOST_OF_SELECTOR = 1024
 _DONE = re.compile(r"\(([0-9]{1,3})% done\)")
 
 
@@ -41,12 +42,11 @@ def build_status(
 ) -> PoolStatus:
     """Build the whole status; without `numbers_due` its numbers are the last ones."""
     last, fleet = observed.pool.status, observed.current_fleet
-    selector = ",".join(f"{name}={value}" for name, value in sorted(build_selector(observed.pool.name).items()))
     classes = [replica.replica_class for replica in replicas if not replica.is_out_of_service]
     counted = {
         "observed_generation": observed.pool.generation,
         "replicas": len(replicas),
-        "selector": selector,
+        "selector": _write_selector(observed),
         "current_replicas": len(replicas),
         "ready_replicas": sum(replica.is_ready and not replica.is_terminating for replica in replicas),
         "conditions": conditions,
@@ -64,6 +64,14 @@ def build_status(
     numbers = _count_numbers(fleet, replicas) if fleet is not None and numbers_due else {}
     status = last.model_copy(update=counted | numbers | {"replica_weights": told})
     return _keep_time(status, last)
+
+
+def _write_selector(observed: ObservedPool) -> str:
+    """Write the selector of the pods, for the scale subresource; one that is too long for status is left out."""
+    if observed.workload is not None:
+        selector = observed.workload.selector
+        return selector if len(selector) <= _MOST_OF_SELECTOR else ""
+    return ",".join(f"{name}={value}" for name, value in sorted(build_selector(observed.pool.name).items()))
 
 
 def _to_reported(replica: Replica, weight: int, last: ReplicaWeight | None, is_due: bool) -> ReplicaWeight:

@@ -7,7 +7,6 @@ else from the builds of devtools.cluster.
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from devtools.cluster.access import Access, KubectlError
 from devtools.cluster.builds import build_all
 from devtools.cluster.certificates import write_certificates, write_kubeconfig
 from devtools.cluster.waiting import wait_for
+from devtools.machine.ports import take_port
 
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
@@ -54,7 +54,7 @@ class ApiServer:
     def __init__(self, folder: Path, programs: Programs) -> None:
         self._folder = folder
         self._programs = programs
-        self._port = _find_free_port()
+        self._port = take_port()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.kubeconfig = folder / "kubeconfig"
         self.access = Access(self.kubeconfig, kubectl_program=programs.kubectl)
@@ -173,9 +173,3 @@ def run_api_server(folder: Path, programs: Programs) -> Iterator[ApiServer]:
     finally:
         server.stop()
         shutil.rmtree(folder / "etcd", ignore_errors=True)
-
-
-def _find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port

@@ -35,9 +35,9 @@ from devtools.cluster.addresses import NODE_NAME
 from devtools.cluster.builds import Binaries, build_all
 from devtools.cluster.waiting import wait_for
 from devtools.envoy.envoy_binary import find_envoy
-from devtools.envoy.gate_process import take_ports
 from devtools.envoy.own_network import NODE_ADDRESS, OwnNetwork, make_network
 from devtools.envoy.weighted_backends import Connect, Reader, run_backend
+from devtools.machine.ports import take_ports
 from devtools.pools.scripted_observer import build_snapshot
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, SERVICE
 from readpool.kubernetes.kinds import POOL as POOL_KIND

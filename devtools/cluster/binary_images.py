@@ -11,16 +11,13 @@ from pathlib import Path
 
 from devtools.cluster.builds import Binaries
 from devtools.cluster.debian_base import BASE_PATH
-from devtools.cluster.image_archive import Layer, write_archive, write_layer
+from devtools.cluster.image_archive import NEXT, Layer, write_archive, write_layer
 from devtools.cluster.parts import PARTS, read_version
-from devtools.core.core_under_test import is_real
 from devtools.machine.cache import compute_key, find_cache_folder, forget_older, make_once
 from devtools.machine.progress import Progress
 
 TAG_DIGITS = 8
 CORE_PLACE = "/usr/bin/stellar-core"
-NEXT = "-next"
-"""The image of stellar-core has a second tag, which ends so: a version to upgrade to that behaves as the first."""
 _RECIPE = "1"  # raise it when the images are put together in another way
 
 
@@ -58,12 +55,11 @@ def build_binary_image(binaries: Binaries, name: str, progress: Progress) -> Pat
 
 
 def build_core_image(binary: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Give the reference and the archive of the image of a stellar-core, written unless the cache has it.
+    """Give the reference and the archive of the image of a real stellar-core, written unless the cache has it.
 
     It is laid out as the official image: the program on PATH as stellar-core, which is the entry point.
     """
-    name = "stellar-core" if is_real() else "simulated-stellar-core"
-    reference = f"localhost/{name}:{_compute_tag(binary, base, NEXT)}"
+    reference = f"localhost/stellar-core:{_compute_tag(binary, base, NEXT)}"
     write = partial(_write, reference, {CORE_PLACE: binary}, (base,), also=(reference + NEXT,))
     return reference, _keep(reference, write, progress)
 

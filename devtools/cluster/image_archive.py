@@ -16,6 +16,8 @@ from typing import Any
 NOBODY = "65532:65532"  # a number, so that Kubernetes can see that it is not root
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _CHUNK_BYTES = 1 << 20
+NEXT = "-next"
+"""The image of stellar-core has a second tag, which ends so: a version to upgrade to that behaves as the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,19 @@ def write_archive(
             entry.size = layer.path.stat().st_size
             with layer.path.open("rb", buffering=_CHUNK_BYTES) as file:
                 tar.addfile(entry, file)
+
+
+def rename_archive(archive: Path, renamed: Path, references: Sequence[str]) -> None:
+    """Write a docker archive of one image again, with these names in place of those that it has."""
+    with tarfile.open(archive) as old, tarfile.open(renamed, "w") as new:
+        for entry in old:
+            content = old.extractfile(entry) if entry.isreg() else None
+            if entry.name == "manifest.json":
+                assert content
+                manifest = [{**one, "RepoTags": list(references)} for one in json.load(content)]
+                _add_bytes(new, entry.name, json.dumps(manifest).encode())
+            else:
+                new.addfile(entry, content)
 
 
 def read_layer_sizes(archive: Path) -> list[int]:

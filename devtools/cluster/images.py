@@ -16,8 +16,8 @@ from devtools.cluster.binary_images import (
 )
 from devtools.cluster.builds import Binaries
 from devtools.cluster.debian_base import build_base
-from devtools.cluster.readpool_image import build_readpool_image
-from devtools.core.core_under_test import require_core
+from devtools.cluster.readpool_image import build_readpool_image, build_simulated_core_image
+from devtools.core.core_under_test import is_real, require_core
 from devtools.envoy.envoy_binary import EnvoyMissingError, find_envoy
 from devtools.machine.progress import Progress
 
@@ -55,7 +55,8 @@ def build_images(binaries: Binaries, progress: Progress = print) -> Images:
     base = build_base(progress)
     readpool, archive = build_readpool_image(base, progress)
     archives.append(archive)
-    core, archive = build_core_image(require_core(), base, progress)
+    build_core = build_core_image if is_real() else build_simulated_core_image
+    core, archive = build_core(require_core(), base, progress)
     archives.append(archive)
     gate = None
     with contextlib.suppress(EnvoyMissingError):

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.cluster.access import Access
-from devtools.cluster.binary_images import NEXT
 from devtools.cluster.builds import build_all
 from devtools.cluster.exec_faults import ExecFaults
 from devtools.cluster.faults import Faults
 from devtools.cluster.folders import build_folders
+from devtools.cluster.image_archive import NEXT
 from devtools.cluster.images import build_images
 from devtools.cluster.instance import PROGRAMS, Instance
 from devtools.machine.needs import UnmetNeedError

@@ -1,4 +1,4 @@
-"""Our own image, from the real Dockerfile by buildah, on the base of debian_base.py.
+"""Our own images, from the real Dockerfile by buildah, on the base of debian_base.py: readpool's, the simulated Core's.
 
 Built once for each content of what the Dockerfile copies. buildah's own storage stays in the cache as well.
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from devtools.cluster.build_context import copy_context
 from devtools.cluster.debian_base import BASE_PATH
-from devtools.cluster.image_archive import Layer, read_layer_sizes, write_archive
+from devtools.cluster.image_archive import NEXT, Layer, read_layer_sizes, rename_archive, write_archive
 from devtools.cluster.pip_settings import read_pip_settings
-from devtools.machine.cache import compute_size, find_cache_folder, forget_older, hold_lock, make_once
+from devtools.machine.cache import compute_key, compute_size, find_cache_folder, forget_older, hold_lock, make_once
 from devtools.machine.debian_packages import require
 from devtools.machine.needs import GIB, require_disk, require_root
 from devtools.machine.progress import OWN_MOUNTS, Progress, run_reported
@@ -22,6 +22,7 @@ from devtools.machine.progress import OWN_MOUNTS, Progress, run_reported
 CHECKOUT = Path(__file__).resolve().parents[2]
 MOST_ADDED_BYTES = 136_000_000
 DISK_GIB = 4.0
+SIMULATED_CORE = "simulated-stellar-core"
 KEPT = 4  # images of earlier states of the checkout
 MOST_STORED_BYTES = 8 * GIB  # then buildah starts over
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
@@ -50,6 +51,37 @@ def build_readpool_image(base: Layer, progress: Progress) -> tuple[str, Path]:
     return reference, folder / "image.tar"
 
 
+def build_simulated_core_image(program: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
+    """Build the Dockerfile's image of the simulated Core, unless the cache has it; give its reference and its archive.
+
+    The archive names it twice, the second time with NEXT at its end.
+
+    Args:
+        program: the simulated Core as this checkout builds it: the image is called by its content.
+        base: the layer that the image stands on.
+        progress: is told what is done.
+
+    Raises:
+        UnmetNeedError: without root, buildah or space.
+        CommandError: when the build fails.
+    """
+    images = find_cache_folder() / "images"
+    recipe = (CHECKOUT / "Dockerfile").read_bytes()
+    tag = compute_key([program.read_bytes(), recipe, base.digest])[:8]
+    reference = f"localhost/{SIMULATED_CORE}:{tag}"
+
+    def build(folder: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="readpool-context-") as temporary:
+            copy_context(CHECKOUT, Path(temporary))
+            _run_buildah(base, Path(temporary), reference, progress, folder / "one-name.tar", target="simulated-core")
+        rename_archive(folder / "one-name.tar", folder / "image.tar", [reference, reference + NEXT])
+        (folder / "one-name.tar").unlink()
+
+    folder = make_once(images / f"{SIMULATED_CORE}-{tag}", build, progress)
+    forget_older(images, f"{SIMULATED_CORE}-", 2)
+    return reference, folder / "image.tar"
+
+
 def compute_added_bytes(archive: Path, base: Layer) -> int:
     """Compute what an image adds to its base: the size of the layers above it.
 
@@ -63,20 +95,28 @@ def compute_added_bytes(archive: Path, base: Layer) -> int:
 
 
 def _build(base: Layer, context: Path, reference: str, progress: Progress, folder: Path) -> None:
+    archive = folder / "image.tar"
+    _run_buildah(base, context, reference, progress, archive)
+    _check_size(archive, base, progress)
+
+
+def _run_buildah(
+    base: Layer, context: Path, reference: str, progress: Progress, archive: Path, target: str = "readpool"
+) -> None:
+    """Build a target of the Dockerfile into an archive; a layer that another target has as well is built once."""
+    folder = archive.parent
     require_root("buildah with chroot isolation")
     require("buildah", progress=progress)
     require_disk(folder, DISK_GIB)
-    archive = folder / "image.tar"
     with hold_lock(find_cache_folder() / ".buildah.lock", progress):
         buildah = _start_buildah()
         name = _load_base(buildah, base, progress)
-        command = [*buildah, "bud", "--isolation", "chroot", "--layers", "--build-arg", f"BASE={name}"]
-        command += [*_lend_settings(folder), "--tag", reference, str(context)]
-        run_reported(command, "building the image of readpool", progress)
+        command = [*buildah, "bud", "--isolation", "chroot", "--layers", "--target", target]
+        command += ["--build-arg", f"BASE={name}", *_lend_settings(folder), "--tag", reference, str(context)]
+        run_reported(command, f"building the image {target}", progress)
         export = [*buildah, "push", reference, f"docker-archive:{archive}:{reference}"]
-        run_reported(export, "exporting the image of readpool", progress)
+        run_reported(export, f"exporting the image {target}", progress)
     (folder / "pip.conf").unlink()
-    _check_size(archive, base, progress)
 
 
 def _start_buildah() -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 from controller.eds.eds import Assignment, build_assignment
 from devtools.envoy.eds_slices import build_slice
 from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
-from devtools.envoy.gate_process import take_ports
+from devtools.machine.ports import take_ports
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "examples" / "envoy-eds.yaml"
 DELTA, WHOLE = "DELTA_GRPC", "GRPC"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import re
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from controller.core_config.core_config import CorePorts
 from controller.gate.gate_config import GateSettings, build_gate_config
 from controller.gate.gate_listeners import GatePorts
 from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket, run_envoy
+from devtools.machine.ports import take_ports
 
 ANSWER_SECONDS = 30.0
 
@@ -42,15 +42,6 @@ async def run_gate(
     async with run_envoy(binary, config, folder) as envoy:
         await envoy.wait_until_live()
         yield Gate(ports, envoy)
-
-
-def take_ports(count: int) -> list[int]:
-    """Find ports that nothing listens on."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 async def send(port: int, request: bytes) -> bytes:

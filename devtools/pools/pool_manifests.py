@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from devtools.pools.workload_manifests import WORKLOADS_ACCEPTED, WORKLOADS_REFUSED
+
 Manifest = dict[str, Any]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "compatibility" / "proposal.yaml"
@@ -86,9 +88,9 @@ _FOR_CUSTOM = "is required for network: Custom"
 
 REFUSED: Mapping[str, Refused] = {
     "no network": _missing("spec.network", {"network": None}),
-    "no version": _missing("spec.version", {"version": None}),
+    "no version": Refused({"version": None}, "spec.version", "is required without workloadRef"),
     "a network that is none": _not_of("spec.network", {"network": "Pubnet"}),
-    "an empty version": Refused({"version": ""}, "spec.version", "must be an image tag"),
+    "an empty version": Refused({"version": ""}, "spec.version", "is required without workloadRef"),
     "a version with a blank": Refused({"version": "v 21"}, "spec.version", "must be an image tag"),
     "a version of a line more": Refused({"version": "v21\n"}, "spec.version", "must be an image tag"),
     "an image with its tag": Refused({"image": "stellar/stellar-core:v21"}, "spec.image", "without a tag"),
@@ -232,6 +234,7 @@ REFUSED: Mapping[str, Refused] = {
     "a gate of no image": Refused({"gate": {"image": ""}}, "spec.gate.image", "must be an image such as"),
     "a name that no Service can have": Refused({}, "metadata.name", "start with a letter", name="1-pool"),
     "a name too long for pods": Refused({}, "metadata.name", "at most 50", name="p" * 51),
+    **{name: Refused(*row) for name, row in WORKLOADS_REFUSED.items()},
 }
 """What is refused, by a sentence each; both surfaces are tested against it."""
 
@@ -264,5 +267,6 @@ ACCEPTED: Mapping[str, Manifest] = {
     "every trusted kind": {
         "references": [{"type": kind, "url": ARCHIVE} for kind in ("core", "horizon", "rpc", "archive")]
     },
+    **WORKLOADS_ACCEPTED,
 }
 """What is accepted, though it lies on an edge."""

@@ -91,11 +91,14 @@ class KubernetesClient:
             raise
 
     async def list(
-        self, kind: Kind, namespace: str | None = None, *, selector: str | None = None
+        self, kind: Kind, namespace: str | None = None, *, selector: str | None = None, fields: str | None = None
     ) -> tuple[list[dict[str, Any]], str]:
-        """Fetch all objects, page by page, and the resource version to watch from."""
+        """Fetch all objects, page by page, and the resource version to watch from.
+
+        `selector` is of labels, `fields` of fields, such as metadata.name=core.
+        """
         found: list[dict[str, Any]] = []
-        query = {"limit": str(PAGE), **({"labelSelector": selector} if selector else {})}
+        query = {"limit": str(PAGE), **_build_selectors(selector, fields)}
         while True:
             page = await self.request("GET", kind.build_path(namespace), query)
             found += page["items"]
@@ -157,7 +160,13 @@ class KubernetesClient:
         return any(resource["name"] == kind.plural for resource in known["resources"])
 
     async def watch(
-        self, kind: Kind, namespace: str | None, version: str, *, selector: str | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        version: str,
+        *,
+        selector: str | None = None,
+        fields: str | None = None,
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Stream what changes after `version`: ADDED, MODIFIED, DELETED or BOOKMARK, and the object.
 
@@ -169,7 +178,7 @@ class KubernetesClient:
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_SECONDS),
-            **({"labelSelector": selector} if selector else {}),
+            **_build_selectors(selector, fields),
         }
         answer = await self._open("GET", kind.build_path(namespace), query, seconds=WATCH_SECONDS + _SILENCE_SECONDS)
         try:
@@ -240,6 +249,11 @@ class KubernetesClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(error) from error
         return response
+
+
+def _build_selectors(labels: str | None, fields: str | None) -> dict[str, str]:
+    told = {"labelSelector": labels, "fieldSelector": fields}
+    return {name: text for name, text in told.items() if text}
 
 
 def _abort(answer: aiohttp.ClientResponse) -> None:

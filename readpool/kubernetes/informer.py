@@ -60,6 +60,7 @@ class Informer:
         namespace: str | None,
         *,
         selector: str | None = None,
+        fields: str | None = None,
         trim: Trim = without_managed_fields,
         find_index_keys: FindIndexKeys = find_owners,
     ) -> None:
@@ -72,6 +73,7 @@ class Informer:
         self._client = client
         self._namespace = namespace
         self._selector = selector
+        self._fields = fields
         self._trim = trim
         self._objects: dict[ObjectKey, Manifest] = {}
         self._find_index_keys = find_index_keys
@@ -150,7 +152,9 @@ class Informer:
         """
         self._written.clear()
         self._deleted.clear()
-        listed, version = await self._client.list(self.kind, self._namespace, selector=self._selector)
+        listed, version = await self._client.list(
+            self.kind, self._namespace, selector=self._selector, fields=self._fields
+        )
         found = {key_of(self.kind, manifest): manifest for manifest in listed}
         for key in self._objects.keys() - found.keys():
             if not (key in self._written and _order_of(self._objects[key]) > _parse_order(version)):
@@ -172,7 +176,9 @@ class Informer:
             began, has_news = asyncio.get_running_loop().time(), False
             try:
                 async with contextlib.aclosing(
-                    self._client.watch(self.kind, self._namespace, version, selector=self._selector)
+                    self._client.watch(
+                        self.kind, self._namespace, version, selector=self._selector, fields=self._fields
+                    )
                 ) as events:
                     async for change, manifest in events:
                         has_news = has_news or (change != "BOOKMARK" and _version_of(manifest) != version)

@@ -52,7 +52,10 @@ POD = Kind("", "v1", "pods", "Pod")
 PVC = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 SECRET = Kind("", "v1", "secrets", "Secret")
 SERVICE = Kind("", "v1", "services", "Service")
+DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
+REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
 STATEFUL_SET = Kind("apps", "v1", "statefulsets", "StatefulSet")
+HPA = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 EVENT = Kind("events.k8s.io", "v1", "events", "Event")
@@ -66,7 +69,7 @@ POOL = Kind("stellar.org", "v1alpha1", "readonlypools", "ReadOnlyPool")
 
 KINDS: tuple[Kind, ...] = (
     *(CONFIG_MAP, POD, PVC, SERVICE, STATEFUL_SET, LEASE, ENDPOINT_SLICE, EVENT, HTTP_ROUTE, SCALED_OBJECT),
-    *(PROMETHEUS_RULE, NETWORK_POLICY, PDB, SECRET, VOLUME_SNAPSHOT, POOL),
+    *(PROMETHEUS_RULE, NETWORK_POLICY, PDB, SECRET, VOLUME_SNAPSHOT, POOL, DEPLOYMENT, REPLICA_SET, HPA),
 )
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 

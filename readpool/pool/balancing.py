@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from readpool.pool.rules import Part, Rule
 from readpool.pool.scalars import MAX_WEIGHT, ObjectName, list_of
+from readpool.pool.workload_ref import Port
 
 MAX_LAG_THRESHOLD = 1_000_000
 MAX_SHARDS = 1000
@@ -78,6 +79,9 @@ class LoadBalancing(Part):
     mode: RoutingMode = RoutingMode.WEIGHTED
     """Weighted, for routers that use weights: Envoy, a service mesh, a Gateway. FreshOnly, for kube-proxy, which
     ignores weights: lagging replicas are removed from the Service while a fresh replica exists."""
+    port: Port | None = None
+    """Port of the pods of workloadRef that serves reads, by number or by the name that a container gives it. Default:
+    probe.port. Required with probe.type core: the port of its query server."""
     http_route: HttpRoute | None = None
     """Also create an HTTPRoute of the Gateway API for the pool."""
 

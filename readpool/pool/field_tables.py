@@ -68,7 +68,7 @@ def _show_allowed(field: dict[str, Any]) -> str:
         return ", ".join(f"`{word}`" for word in words if word[0].upper() + word[1:] not in {*words} - {word})
     if "maximum" in field:
         return f"{field['minimum']} to {field['maximum']}"
-    kind = field.get("type", "quantity")
+    kind = field.get("type", "quantity" if "pattern" in field else "number or name")
     return f"at most {field['maxItems']}" if kind == "array" else {"object": "", "string": "text"}.get(kind, kind)
 
 

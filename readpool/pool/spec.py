@@ -33,6 +33,7 @@ from readpool.pool.workload import (
     SourceKind,
     Storage,
 )
+from readpool.pool.workload_ref import WORKLOAD_RULES, Probe, ProbeType, WorkloadKind, WorkloadRef
 
 __all__ = [
     "AutoGrow",
@@ -47,6 +48,8 @@ __all__ = [
     "PoolError",
     "PoolSpec",
     "PoolStatus",
+    "Probe",
+    "ProbeType",
     "PullPolicy",
     "ReadOnlyPool",
     "Reference",
@@ -61,6 +64,8 @@ __all__ = [
     "Snapshots",
     "SourceKind",
     "Storage",
+    "WorkloadKind",
+    "WorkloadRef",
     "parse_pool",
     "parse_what_is_understood",
 ]
@@ -132,13 +137,19 @@ class PoolSpec(Part):
             lambda spec: spec.storage.auto_grow is None or spec.gate.enabled,
             ".storage.autoGrow",
         ),
+        *WORKLOAD_RULES,
     )
 
     network: Network
     """The Stellar network: Mainnet, Testnet, Futurenet, or Custom with a networkPassphrase. Immutable."""
-    version: ImageTag
+    version: ImageTag = ""
     """Version of Stellar Core: the tag of `image`, such as 30. A change restarts the replicas one by one; at most
-    one fresh replica is restarted at a time."""
+    one fresh replica is restarted at a time. Required, except with workloadRef."""
+    workload_ref: WorkloadRef | None = None
+    """A StatefulSet or Deployment that exists already. The pool then creates no replicas of its own, but observes,
+    routes to and, with autoscaling, scales that workload's pods. Immutable."""
+    probe: Probe | None = None
+    """What runs in the pods of workloadRef, and at which port. Required with workloadRef."""
     image: Repository = "stellar/stellar-core"
     """Image repository of Stellar Core, without a tag."""
     image_pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
@@ -254,13 +265,17 @@ def parse_what_is_understood(manifest: Mapping[str, Any]) -> ReadOnlyPool:
     Raises:
         PoolError: where its very name cannot be one.
     """
-    spec = parse_leniently(PoolSpec, manifest.get("spec"), _REQUIRED)
+    written = manifest.get("spec")
+    is_before_workload = isinstance(written, Mapping) and "workloadRef" in written
+    spec = parse_leniently(PoolSpec, written, _OF_WORKLOAD if is_before_workload else _REQUIRED)
     pool = parse_pool({**manifest, "spec": _REQUIRED})
     return pool if spec is None else replace(pool, spec=spec)
 
 
 _REQUIRED: Mapping[str, Any] = {"network": "Mainnet", "version": "latest"}
 """Stands for what has to be given and is not understood; readers are not sent by it."""
+_OF_WORKLOAD: Mapping[str, Any] = {"network": "Mainnet"}
+"""The same beside workloadRef, which allows no version."""
 
 
 def _check_name(name: Any) -> str:

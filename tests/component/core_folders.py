@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from devtools.core.simulated_core import simulated_core
+from devtools.machine.ports import take_ports
 from devtools.strictness import skip_where_impossible
 from readpool.simulator.core.identity import random_seed
 from tests.component.recorded_commands import RUNNING, Case, Step, normalise
@@ -41,7 +42,7 @@ class CoreFolder:
     def __init__(self, path: Path, case: Case, stack: contextlib.ExitStack) -> None:
         self.path = path
         self._case = case
-        self._ports = dict(zip(_PORTS, _draw_ports(len(_PORTS)), strict=True))
+        self._ports = dict(zip(_PORTS, map(str, take_ports(len(_PORTS))), strict=True))
         self._is_nobody = case.name == _AS_NOBODY
         if (port := _IN_USE.get(case.name)) is not None:
             stack.enter_context(socket.create_server(("", int(self._ports[port]))))
@@ -109,12 +110,6 @@ def core_folder(case: Case) -> Iterator[CoreFolder]:
         path.chmod(0o755)
         stack.callback(path.chmod, 0o755)
         yield CoreFolder(path, case, stack)
-
-
-def _draw_ports(count: int) -> list[str]:
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [str(server.getsockname()[1]) for server in servers]
 
 
 def _wait_until_running(err: IO[str], process: subprocess.Popen[bytes]) -> None:

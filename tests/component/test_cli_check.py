@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ import pytest
 from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from devtools.machine.ports import take_port
 from readpool.cli.clients.endpoint import Endpoint
 from readpool.cli.fleets.answers import Answer, find_addresses
 from readpool.cli.fleets.check import ask, ask_until_answered, describe
@@ -76,12 +76,6 @@ async def run_check(*arguments: str, **environment: str) -> tuple[int | None, st
     return process.returncode, out.decode(), err.decode()
 
 
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @pytest.mark.parametrize("flags", [pytest.param((), id="one"), pytest.param(("--each",), id="each")])
 async def test_a_scaler_is_told_to_answer_in_one_line(flags: tuple[str, ...]) -> None:
     with run_scaler() as scaler:
@@ -95,7 +89,7 @@ async def test_the_address_may_come_from_the_environment() -> None:
 
 
 async def test_where_nobody_listens_the_verdict_says_so_on_stderr() -> None:
-    code, out, err = await run_check(f"127.0.0.1:{find_free_port()}", "--timeout", "0.6")
+    code, out, err = await run_check(f"127.0.0.1:{take_port()}", "--timeout", "0.6")
     assert (code, out) == (1, "")
     assert "does not answer as KEDA asks" in err
     assert "Connection refused" in err
@@ -103,7 +97,7 @@ async def test_where_nobody_listens_the_verdict_says_so_on_stderr() -> None:
 
 
 async def test_it_waits_for_a_scaler_that_is_still_starting() -> None:
-    port = find_free_port()
+    port = take_port()
     waiting = asyncio.create_task(ask_until_answered(Endpoint(f"127.0.0.1:{port}"), "readpool", 20, 1))
     assert (await ask(Endpoint(f"127.0.0.1:{port}"), "it", "readpool", 5)).failure
     async with serve(build_scaler(DESIRED), SERVING, f"127.0.0.1:{port}"):
@@ -287,7 +281,7 @@ async def test_what_is_not_ready_is_told_with_what_it_says() -> None:
 
 
 async def test_where_nobody_listens_a_url_is_not_ready() -> None:
-    code, _, err = await run_check(f"http://localhost:{find_free_port()}/readyz", "--each", "--timeout", "0.6")
+    code, _, err = await run_check(f"http://localhost:{take_port()}/readyz", "--each", "--timeout", "0.6")
     assert code == 1
     assert "is not ready. " in err
     assert "All connection attempts failed" in err

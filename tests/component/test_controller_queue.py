@@ -154,10 +154,10 @@ async def test_pools_that_take_long_hold_up_no_other(queue: WorkQueue) -> None:
 
     lane = Lane(queue, work, 2)
     taking = asyncio.create_task(lane.run())
-    for number in range(20):
+    for number in range(8):
         queue.add(PoolKey("slow", str(number)))
     queue.add(A)
-    async with asyncio.timeout(20 / 2 * LONG_SECONDS + SOON_SECONDS):
+    async with asyncio.timeout(8 / 2 * LONG_SECONDS + SOON_SECONDS):
         while A not in begun:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     taking.cancel()

@@ -1,12 +1,12 @@
 """Peers of the simulated Core over real connections: who is let in, what is passed on, and what is dropped."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from devtools.machine.ports import take_port
 from readpool.simulator.core.model import ClosedLedger, Header
 from readpool.simulator.core.overlay import Listener, Overlay
 from readpool.simulator.core.peer import IDLE_SECONDS, encode
@@ -34,12 +34,6 @@ class Heard:
         self.overlay.send_slot(num)
 
 
-def find_port() -> int:
-    with socket.socket() as one:
-        one.bind(("", 0))
-        return int(one.getsockname()[1])
-
-
 class Maker:
     """Starts overlays, and closes them at the end."""
 
@@ -49,7 +43,7 @@ class Maker:
     async def make(self, account: str, to: "Heard | None" = None, /, **settings: object) -> Heard:
         """Start one that connects to another."""
         known = (f"127.0.0.1:{port_of(to)}",) if to else ()
-        wanted = replace(SETTINGS, peer_port=find_port(), known_peers=known, **settings)  # type: ignore[arg-type]
+        wanted = replace(SETTINGS, peer_port=take_port(), known_peers=known, **settings)  # type: ignore[arg-type]
         slots = Slots(wanted.slots_remembered, wanted.checkpoint_ledgers)
         listener = Listener(
             lambda ledgers: heard.nums.extend(one.header.num for one in ledgers),
@@ -158,7 +152,7 @@ async def test_a_connection_over_which_nothing_came_for_34_seconds_is_made_anew(
         came.append(writer)
 
     watcher = await maker.make("W")
-    silent = await asyncio.start_server(say_hello_and_no_more, "127.0.0.1", port := find_port())
+    silent = await asyncio.start_server(say_hello_and_no_more, "127.0.0.1", port := take_port())
     watcher.overlay.connect("127.0.0.1", port)
     await wait_until(lambda: len(watcher.overlay.peers) == 1)
     watcher.overlay.forgive(-IDLE_SECONDS)

@@ -7,7 +7,8 @@ import pytest
 
 from controller.gate.gate_listeners import STATS_PATH
 from devtools.envoy.envoy_binary import require_envoy
-from devtools.envoy.gate_process import Gate, build_request, read_status, run_gate, send, take_ports
+from devtools.envoy.gate_process import Gate, build_request, read_status, run_gate, send
+from devtools.machine.ports import take_ports
 from scaler.probes.gate import parse_gate
 
 pytestmark = pytest.mark.timeout(120)

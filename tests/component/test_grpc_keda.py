@@ -231,7 +231,7 @@ async def test_cancelled_calls_and_streams_leave_the_next_ones_alone(keda: "Exte
     assert (await keda.IsActive(ref)).result is True
 
 
-async def test_thousands_of_different_triggers_cost_bounded_memory(
+async def test_a_thousand_different_triggers_cost_bounded_memory(
     scaler: ScalerProcess, keda: "ExternalScalerAsyncStub"
 ) -> None:
     process = psutil.Process(scaler.process.pid)
@@ -241,9 +241,9 @@ async def test_thousands_of_different_triggers_cost_bounded_memory(
             await keda.IsActive(build_ref(metric="maxLag", targetValue=str(number + 1)))
             await refuse(keda.IsActive(build_ref(**{f"key{number}": "x" * 10_000})))
 
-    await asyncio.gather(*(ask(range(start, start + 50)) for start in range(0, 500, 50)))
+    await asyncio.gather(*(ask(range(start, start + 25)) for start in range(0, 250, 25)))
     before = process.memory_info().rss
-    await asyncio.gather(*(ask(range(start, start + 250)) for start in range(500, 2000, 250)))
+    await asyncio.gather(*(ask(range(start, start + 125)) for start in range(250, 1000, 125)))
     assert process.memory_info().rss - before < 64 * 1024 * 1024
 
 

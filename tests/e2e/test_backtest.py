@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from devtools.cluster.builds import build_all
-from devtools.envoy.gate_process import take_ports
 from devtools.machine.needs import UnmetNeedError
+from devtools.machine.ports import take_ports
 from devtools.strictness import skip_or_fail
 from readpool.cli.backtest.advice import DEFAULT_PRICE, advise, compute_cost, compute_fit
 from readpool.cli.backtest.grid import build_grid

@@ -15,8 +15,8 @@ from controller.eds.eds_store import EdsStore
 from devtools.envoy.eds_router import BOOTSTRAP, assign
 from devtools.envoy.envoy_binary import require_envoy
 from devtools.envoy.envoy_process import name_admin_socket, run_envoy
-from devtools.envoy.gate_process import take_ports
 from devtools.envoy.weighted_backends import Reader, run_backends, to_port, wait_until_moved
+from devtools.machine.ports import take_ports
 from readpool.host_port import HostPort
 from readpool.tls_files import TlsFiles
 from tests.component.certificates import Authority, write_secret

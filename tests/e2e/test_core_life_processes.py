@@ -1,17 +1,19 @@
 """Real processes of the simulated Core: whom they follow, how they start, and how signals end them."""
 
 import asyncio
-import itertools
+import json
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 
+import psutil
 import pytest
 import pytest_asyncio
 
 from devtools.core.core_private import PASSPHRASE, Nodes, make_nodes, read_info, read_peer_port, wait_for
 from devtools.core.simulated_core import simulated_core
+from devtools.envoy.gate_process import build_request, send
+from devtools.machine.ports import take_ports
 from readpool.simulator.core_config import Ports
 from readpool.simulator.core_process import CoreProcess
 
@@ -24,19 +26,11 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")
 async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Nodes, Ports]]:
     """Run a validator."""
     folder = tmp_path_factory.mktemp("cores")
-    taken = itertools.chain.from_iterable(iter(find_two_ports, None))
-    nodes = await make_nodes(simulated_core(), folder, lambda: Ports(next(taken), next(taken)))
+    nodes = await make_nodes(simulated_core(), folder, lambda: Ports(*take_ports(2)))
     try:
         yield nodes, await nodes.start_validator()
     finally:
         await nodes.close()
-
-
-def find_two_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("", 0))
-        other.bind(("", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def is_synced(info: dict[str, object]) -> bool:
@@ -134,6 +128,47 @@ async def test_a_signal_ends_a_node_with_its_exit_code(network: tuple[Nodes, Por
 
     found = dict(await asyncio.gather(*map(end, ENDS)))
     assert found == {name: code for name, (_, _, code) in ENDS.items()}
+
+
+ALL, LOCAL = "0.0.0.0", "127.0.0.1"  # noqa: S104 - where Core listens
+LISTENING = {"false": LOCAL, "true": ALL}
+"""Where both HTTP ports are, by PUBLIC_HTTP_PORT; the port for peers is always at all addresses."""
+
+
+@pytest.mark.parametrize("is_public", LISTENING)
+async def test_a_node_listens_at_the_recorded_addresses(network: tuple[Nodes, Ports], is_public: str) -> None:
+    nodes, validator = network
+    query = nodes.take_ports().peer
+    public = ("PUBLIC_HTTP_PORT=false", f"PUBLIC_HTTP_PORT={is_public}")
+    node = await nodes.start_watcher(
+        f"public {is_public}", validator, public, ("HTTP_QUERY_PORT=0", f"HTTP_QUERY_PORT={query}")
+    )
+    await wait_for(node, "it is there", lambda info: info["state"] == "Joining SCP")
+    listening = {
+        (one.laddr.ip, one.laddr.port) for one in psutil.Process(node.pid).net_connections() if one.status == "LISTEN"
+    }
+    where = LISTENING[is_public]
+    assert listening == {(ALL, read_peer_port(node)), (where, node.http_port), (where, query)}
+
+
+async def test_a_query_is_answered_at_the_ledger_that_info_tells(network: tuple[Nodes, Ports]) -> None:
+    nodes, validator = network
+    query = nodes.take_ports().peer
+    node = await nodes.start_watcher("asked", validator, ("HTTP_QUERY_PORT=0", f"HTTP_QUERY_PORT={query}"))
+    request = build_request(
+        "POST", "/getledgerentryraw", b"key=AAAAAAAAAABzdv3ojkzWHMD7KUoXhrPx0GH18vHKV0ZfqpMiEblG1g=="
+    )
+    nums: set[int] = set()
+    async with asyncio.timeout(60.0):
+        while len(nums) < 4:  # those of a node that joins, and of one in step
+            before = await read_info(node)
+            if before:
+                answer = await send(query, request)
+                after = await read_info(node)
+                num = json.loads(answer.partition(b"\r\n\r\n")[2])["ledgerSeq"]
+                assert before["ledger"]["num"] <= num <= after["ledger"]["num"]
+                nums.add(num)
+            await asyncio.sleep(0.05)
 
 
 PORTS_IN_USE = {

@@ -18,7 +18,8 @@ import pytest
 from devtools.envoy.eds_router import POOL, run_router
 from devtools.envoy.envoy_binary import require_envoy
 from devtools.envoy.envoy_process import name_admin_socket, run_envoy
-from devtools.envoy.gate_process import build_request, read_status, run_gate, send, take_ports
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send
+from devtools.machine.ports import take_ports
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly, write_deadly_forms, write_deadly_streams
 from tests.e2e.rendered_chart import Helm
 from tests.hostile.chart_router import run_chart_router, serve_discovery

@@ -16,7 +16,8 @@ import pytest_asyncio
 
 from controller.gate.gate_listeners import READ_PATHS, GatePorts
 from devtools.envoy.envoy_binary import require_envoy
-from devtools.envoy.gate_process import build_request, read_status, run_gate, send, take_ports
+from devtools.envoy.gate_process import build_request, read_status, run_gate, send
+from devtools.machine.ports import take_ports
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from tests.component.core_nodes import run_core_nodes

@@ -18,7 +18,7 @@ from controller.eds.eds_store import EdsStore
 from devtools.envoy.eds_router import assign
 from devtools.envoy.envoy_binary import find_envoy
 from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket
-from devtools.envoy.gate_process import take_ports
+from devtools.machine.ports import take_ports
 from readpool.host_port import HostPort
 from tests.e2e.rendered_chart import Helm, find, pod_of
 from tests.hostile.memory_group import MemoryGroup, make_memory_group, parse_memory

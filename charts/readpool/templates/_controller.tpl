@@ -139,8 +139,19 @@ http://{{ include "readpool.controller.fullname" . }}.{{ .Release.Namespace }}:{
   verbs: [create, patch]
 {{- end }}
 
+{{/* What the workloads of pools with workloadRef are made of: only seen, never written. KEDA scales them, by its own rights. */}}
+{{- define "readpool.controller.workloadRules" -}}
+- apiGroups: [apps]
+  resources: [deployments, replicasets]
+  verbs: [list, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch]
+{{- end }}
+
 {{- define "readpool.controller.rules" -}}
 {{ include "readpool.controller.ownRules" . }}
+{{ include "readpool.controller.workloadRules" . }}
 {{- with .Values.controller.extraRules }}
 {{ toYaml . }}
 {{- end }}

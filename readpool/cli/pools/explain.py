@@ -165,7 +165,8 @@ def build_explanation(
 def _say_kind(pool: ReadOnlyPool) -> str:
     ledger = pool.status.network_latest_ledger
     tip = "tip not known" if ledger is None else f"tip {ledger:,}"
-    return f"{pool.spec.network} {pool.spec.version}, {tip}"
+    what = pool.spec.version or str(pool.spec.workload_ref)
+    return f"{pool.spec.network} {what}, {tip}"
 
 
 def _build_steps(told: Explanation) -> Table:

@@ -79,8 +79,13 @@ def explain_pool(pool: ReadOnlyPool, word: ScalerWord | None) -> Explanation:
 
 
 def compute_wanted(pool: ReadOnlyPool) -> int:
-    """Compute how many replicas the controller creates: spec.replicas within the bounds, 0 meaning targetReplicas."""
+    """Compute how many replicas the controller creates: spec.replicas within the bounds, 0 meaning targetReplicas.
+
+    Before a workload it creates none; as many are right as there are.
+    """
     spec = pool.spec
+    if spec.workload_ref is not None:
+        return pool.status.current_replicas
     return max(spec.min_replicas, min(spec.replicas or spec.target_replicas, spec.max_replicas))
 
 
@@ -120,6 +125,8 @@ def _say_asked(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
     spec = pool.spec
     if spec.paused:
         return ("The pool is paused (spec.paused), so the size stays as it is.",)
+    if spec.workload_ref is not None:
+        return _say_workload(pool, desired)
     if spec.replicas == 0:
         return (
             f"The pool has not been scaled yet (spec.replicas is 0): targetReplicas applies, {compute_wanted(pool)}.",
@@ -132,6 +139,18 @@ def _say_asked(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
             f"spec.replicas is {spec.replicas}, {beyond}: {compute_wanted(pool)} applies.",
         )
     return said
+
+
+def _say_workload(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
+    """Return why a workload has not the size that the scaler wants; nothing if it has."""
+    name, there = str(pool.spec.workload_ref), pool.status.current_replicas
+    autoscaling = _find_condition(pool, "Autoscaling")
+    if autoscaling is None or autoscaling.reason != reasons.SCALED_BY_KEDA:
+        why = f" ({autoscaling.message.rstrip('.')})" if autoscaling is not None and autoscaling.message else ""
+        return (f"The pool does not scale {name}{why}.",)
+    if desired is None or desired == there:
+        return ()
+    return (f"KEDA scales {name} from {there}: up at its next poll, down once fewer have been enough for long.",)
 
 
 def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
@@ -220,6 +239,13 @@ def _list_outcome(pool: ReadOnlyPool, desired: int | None, word: ScalerWord | No
     source = "from the pool's status" if word is None else f"from the scaler {max(0, word.age_seconds):.0f} s ago"
     return (
         Step("desired", desired, f"{source}; at least {spec.min_replicas}, at most {spec.max_replicas}"),
-        Step("requested", spec.replicas, "spec.replicas, as KEDA or a person set it"),
+        *_list_requested(pool),
         Step("current", status.current_replicas, f"{status.ready_replicas} ready, {status.fresh_replicas} fresh"),
     )
+
+
+def _list_requested(pool: ReadOnlyPool) -> tuple[Step, ...]:
+    """List what was asked of the controller; of a workload nobody asks it anything."""
+    if pool.spec.workload_ref is not None:
+        return ()
+    return (Step("requested", pool.spec.replicas, "spec.replicas, as KEDA or a person set it"),)

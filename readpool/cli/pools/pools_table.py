@@ -196,7 +196,7 @@ POOL_COLUMNS: tuple[Column[PoolEntry], ...] = (
     Column("TIP", 11, 8, _of_pool(_find_tip), "right"),
     Column("AGE", 5, 13, _show_age),
     Column("NETWORK", 9, 10, _of_pool(lambda pool: pool.spec.network)),
-    Column("VERSION", 10, 11, _of_pool(lambda pool: pool.spec.version)),
+    Column("VERSION", 10, 11, _of_pool(lambda pool: pool.spec.version or str(pool.spec.workload_ref))),
     Column("SNAPSHOT", 8, 12, _show_snapshot_age),
 )
 REPLICA_COLUMNS: tuple[Column[ReplicaRow], ...] = (

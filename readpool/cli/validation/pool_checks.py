@@ -36,7 +36,10 @@ def check_pool(manifest: Mapping[str, Any]) -> list[Finding]:
             return [Finding(part, f"{part}: must be a mapping")]
     findings = list(walk_schema(_find_schema(), manifest, ""))
     findings += [Finding(error.field, str(error)) for error in list_problems(manifest)]
-    return findings or list(_check_configuration(parse_pool(manifest)))
+    if findings:
+        return findings
+    pool = parse_pool(manifest)
+    return [] if pool.spec.workload_ref is not None else list(_check_configuration(pool))
 
 
 def _check_type(manifest: Mapping[str, Any]) -> Iterator[Finding]:

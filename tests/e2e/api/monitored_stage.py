@@ -14,7 +14,8 @@ from controller.gate.gate_listeners import READ_PATHS, STATS_PATH, GatePorts
 from devtools.api.api_server import ApiServer
 from devtools.api.played_cluster import PlayedCluster
 from devtools.envoy.envoy_binary import require_envoy
-from devtools.envoy.gate_process import build_request, run_gate, send, take_ports
+from devtools.envoy.gate_process import build_request, run_gate, send
+from devtools.machine.ports import take_ports
 from tests.component.core_nodes import CoreNode, run_core_nodes
 from tests.component.gate_stage import QUESTION
 from tests.e2e.api.pool_stage import PoolStage, run_pool_stage

@@ -11,7 +11,7 @@ import pytest
 from devtools.api.controller_stage import ControllerStage
 from devtools.api.running_pool import BALANCED, has_replicas
 from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
-from devtools.envoy.gate_process import take_ports
+from devtools.machine.ports import take_ports
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, STATEFUL_SET
 

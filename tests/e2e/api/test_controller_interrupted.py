@@ -104,6 +104,7 @@ async def test_killed_between_any_two_writes_of_a_change(api_server: ApiServer, 
     await a_few_at_once(interrupt, writes)
 
 
+@pytest.mark.full  # any end of a plan anywhere: test_controller_plan_invariants
 async def test_killed_between_any_two_writes_of_a_scale_in(api_server: ApiServer, tmp_path: Path) -> None:
     weights = {f"pool-{ordinal}": 100 for ordinal in range(3)}
 

@@ -87,9 +87,23 @@ async def test_readers_follow_the_scaler_within_two_seconds_each_way_and_no_requ
         assert max(shifts.seconds) < MOST_SECONDS, (way, shifts.seconds)
 
 
-@pytest.mark.timeout(900)  # a minute and a half, and more for a closer look
-async def test_no_eager_reader_fails_through_a_gateway_whatever_classes_empty_and_fill(routes: RoutesStage) -> None:
-    for balanced, (balancing, target) in BALANCING.items():
+@pytest.mark.timeout(900)  # a minute, and more for a closer look
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(("weighted", "laggards weigh nothing"), id="weighted"),
+        pytest.param(
+            ("weighted, and laggards beside four fresh ones left out", "fresh ones only"),
+            id="laggards left out",
+            marks=pytest.mark.full,
+        ),
+    ],
+)
+async def test_no_eager_reader_fails_through_a_gateway_whatever_classes_empty_and_fill(
+    routes: RoutesStage, names: tuple[str, ...]
+) -> None:
+    for balanced in names:
+        balancing, target = BALANCING[balanced]
         for name, turns in PATTERNS.items():
             reads = await read_eagerly(routes, Way.HTTP_ROUTE, Pattern(5, turns, balancing, target), ROUNDS)
             print(f"{balanced}: {name}: {reads}")  # noqa: T201 - figures for whoever runs with -s

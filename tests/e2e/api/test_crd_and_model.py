@@ -44,6 +44,10 @@ def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Manifest]:
     return st.fixed_dictionaries({}, optional=fields)
 
 
+def _name_workload(ref: Manifest) -> st.SearchStrategy[Manifest]:
+    return st.sampled_from([ref | {"kind": kind, "name": "a"} for kind in ("Deployment", "StatefulSet", "Pod")])
+
+
 _specs = _some(
     network=st.sampled_from(["Mainnet", "Custom", "mainnet"]),
     networkPassphrase=st.sampled_from(["", "Standalone"]),
@@ -87,6 +91,23 @@ _specs = _some(
     autoscaling=_some(scalerAddress=_texts | st.sampled_from(["a:1", "dns:///a:1", "[::1]:9090"])),
     gate=_some(image=_texts, enabled=st.booleans()),
 )
+_ports = st.one_of(st.integers(-1, 70_000), st.text(alphabet="a0-9Z.", max_size=17))
+_before_workloads = st.fixed_dictionaries(
+    {
+        "version": st.none(),
+        "workloadRef": _some(apiVersion=st.sampled_from(["apps/v1", "v1"])).flatmap(_name_workload),
+    },
+    optional={
+        "probe": st.fixed_dictionaries({"type": st.sampled_from(["core", "rpc", "horizon"]), "port": _ports}),
+        "loadBalancing": _some(port=_ports),
+        "replicas": _counts,
+        "image": st.sampled_from(["stellar/stellar-core", "a"]),
+        "template": st.sampled_from([{}, {"spec": {}}, {"metadata": {}}]),
+        "gate": _some(enabled=st.booleans()),
+        "storage": _some(size=st.sampled_from(["100Gi", "102400Mi", 100]), storageClass=st.just("a")),
+        "resources": _some(requests=_some(cpu=st.just("1"))),
+    },
+)
 
 
 def find_refused_by_server(access: Access, specs: list[Manifest]) -> set[int]:
@@ -113,7 +134,7 @@ def is_refused_by_model(spec: Manifest) -> bool:
 
 # Nothing is shrunk: each try asks a server, and the assertion shows the few pools that are judged differently.
 @settings(max_examples=ROUNDS, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
-@given(specs=st.lists(_specs, min_size=POOLS_AT_ONCE, max_size=POOLS_AT_ONCE))
+@given(specs=st.lists(_specs | _before_workloads, min_size=POOLS_AT_ONCE, max_size=POOLS_AT_ONCE))
 def test_the_api_server_and_the_model_refuse_the_same_pools(api_server: ApiServer, specs: list[Manifest]) -> None:
     refused = find_refused_by_server(api_server.access, specs)
     assert [

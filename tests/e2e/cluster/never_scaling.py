@@ -98,6 +98,13 @@ def take_dns_down(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def let_a_stranger_and_a_liar_join(stage: Stage) -> Iterator[None]:
+    """Put both of the following behind the fleet's Service."""
+    with let_a_stranger_join(stage), let_a_liar_join(stage):
+        yield
+
+
+@contextmanager
 def let_a_stranger_join(stage: Stage) -> Iterator[None]:
     """Put a validator of another network, which closes ledgers all right, behind the fleet's Service."""
     access, namespace = stage.cluster.access, stage.fleet.namespace

@@ -65,6 +65,7 @@ def test_the_api_server_knows_every_field_and_warns_of_none(
     assert "deployment.apps/readpool-controller created" in applied
 
 
+@pytest.mark.full
 def test_helm_test_asks_each_of_two_scalers_in_a_restricted_namespace(cluster: ProvidedCluster, namespace: str) -> None:
     restrict(cluster.access, namespace)
     install_own_release(cluster.access, namespace, cluster.images.readpool, {})
@@ -94,6 +95,7 @@ def define_pools(access: Access) -> None:
     access.kubectl("wait", f"crd/{CRD_NAME}", "--for=condition=Established", "--timeout=30s")
 
 
+@pytest.mark.full
 def test_helm_test_shows_a_client_certificate_where_one_is_demanded(cluster: ProvidedCluster, namespace: str) -> None:
     authority = Authority("scalers and clients")
     server, client = authority.issue(host=f"readpool-scaler.{namespace}"), authority.issue("helm test")
@@ -114,6 +116,7 @@ def test_helm_test_shows_a_client_certificate_where_one_is_demanded(cluster: Pro
     assert "does not answer as KEDA asks" in cluster.access.logs(namespace, "readpool-scaler-check", "check")
 
 
+@pytest.mark.full
 def test_the_controller_hears_a_scaler_that_demands_a_client_certificate(
     cluster: ProvidedCluster, namespace: str
 ) -> None:

@@ -1,7 +1,8 @@
 """What replicas were learned to bear sizes the pool by its load, before anybody lags, whoever has learned it.
 
 It stands in the pool's status, as by scalers that are no more. That too much load teaches it is test_full_capacity:
-replicas that are cut off do not advance, and teach nothing.
+replicas that are cut off do not advance, and teach nothing. test_gate_polls has a scaler size a pool so without a
+cluster.
 """
 
 import json
@@ -41,6 +42,7 @@ def router(
         yield router
 
 
+@pytest.mark.full
 def test_a_pool_grows_by_its_load_where_it_is_known_what_its_replicas_bear(
     cluster: ProvidedCluster, router: PoolRouter, scaler_release: OwnRelease
 ) -> None:

@@ -82,7 +82,7 @@ def test_no_request_fails_while_the_api_server_is_away(cluster: ProvidedCluster,
     fail_on(asked.failed(), asked)
 
 
-@pytest.mark.parametrize("way", ["ended", "cut off"])
+@pytest.mark.parametrize("way", [pytest.param("ended", marks=pytest.mark.full), "cut off"])
 def test_no_request_fails_without_controllers_and_what_changed_meanwhile_is_told_when_they_are_back(
     way: str, cluster: ProvidedCluster, whole: PoolRouter, scaler_release: OwnRelease
 ) -> None:

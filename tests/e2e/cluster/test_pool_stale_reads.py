@@ -23,10 +23,10 @@ from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading, read_
 
 TARGET = 3
 PLAIN = "plain"
-FURTHER_LEDGERS = 20
+FURTHER_LEDGERS = 15
 """How far the laggard is behind before answers are counted."""
 MOST_LEDGERS = 100
-COUNTED_SECONDS = 30.0
+COUNTED_SECONDS = 15.0
 NOTICED_SECONDS = 60.0
 BACK_SECONDS = 180.0
 TOLD_SECONDS = 1.0

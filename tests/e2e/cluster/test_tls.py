@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
+
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
 from tests.component.certificates import Authority, Pair
@@ -73,6 +75,7 @@ def expect_answers(record: MetricRecord, more: int = ANSWERS) -> None:
     wait_for(f"{more} more answers", lambda: len(record.values) >= enough or record.misses, SEEN_SECONDS)
 
 
+@pytest.mark.full
 def test_with_an_authority_in_the_trigger_authentication_the_metric_flows_over_tls(
     cluster: ProvidedCluster, namespace: str
 ) -> None:

@@ -19,7 +19,7 @@ from controller.gate.gate_config import GateSettings, build_gate_config
 from controller.gate.gate_listeners import READY_PATH, GatePorts
 from devtools.envoy.envoy_binary import find_envoy
 from devtools.envoy.envoy_process import EnvoyProcess, name_admin_socket
-from devtools.envoy.gate_process import take_ports
+from devtools.machine.ports import take_ports
 from readpool.pool.spec import PoolSpec
 from tests.hostile.core import build_query
 from tests.hostile.memory_group import MemoryGroup, make_memory_group, parse_memory

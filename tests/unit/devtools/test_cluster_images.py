@@ -9,7 +9,14 @@ import pytest
 from devtools.cluster.binary_images import BINARY_IMAGES, build_binary_image, build_core_image, name_image
 from devtools.cluster.build_context import BUILD_FILES, compute_context_key, copy_context, is_sent, list_context
 from devtools.cluster.builds import Binaries
-from devtools.cluster.image_archive import Layer, read_layer, read_layer_sizes, write_archive, write_layer
+from devtools.cluster.image_archive import (
+    Layer,
+    read_layer,
+    read_layer_sizes,
+    rename_archive,
+    write_archive,
+    write_layer,
+)
 from devtools.cluster.keda_manifests import name_images
 from devtools.cluster.parts import PARTS, read_version
 from devtools.cluster.pip_settings import parse_pip_settings
@@ -65,6 +72,16 @@ def test_an_archive_names_its_image_and_holds_its_layers_in_order(layer: Layer, 
     assert config["config"] == {"Entrypoint": ["/other"], "User": "65532:65532"}
     assert config["rootfs"]["diff_ids"] == [f"sha256:{layer.digest}", f"sha256:{upper.digest}"]
     assert len(config["history"]) == 2
+
+
+def test_an_archive_that_is_renamed_is_the_same_image_by_other_names(layer: Layer, tmp_path: Path) -> None:
+    write_archive(tmp_path / "image.tar", "localhost/thing:1", [layer], {"Entrypoint": ["/usr/bin/program"]})
+    rename_archive(tmp_path / "image.tar", tmp_path / "renamed.tar", ["thing:2", "thing:3"])
+    with tarfile.open(tmp_path / "image.tar") as old, tarfile.open(tmp_path / "renamed.tar") as new:
+        (before,), (after,) = (json.loads(read_member(tar, "manifest.json")) for tar in (old, new))
+        assert after == {**before, "RepoTags": ["thing:2", "thing:3"]}
+        for name in (before["Config"], *before["Layers"]):
+            assert read_member(new, name) == read_member(old, name)
 
 
 def test_what_an_image_adds_is_what_lies_above_its_base(layer: Layer, tmp_path: Path) -> None:

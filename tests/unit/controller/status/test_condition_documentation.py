@@ -10,12 +10,14 @@ import pytest
 
 from controller.observed import reasons
 from controller.observed.observed import Capabilities
+from controller.observed.workload import WorkloadView
 from controller.routing.routing import RoutingBasis
 from controller.shards import shards_problems
 from controller.shards.shards import ShardProblem
 from controller.status.autoscaling import compute_autoscaling
 from controller.status.conditions import DesiredCondition, PoolFacts, compute_conditions
 from controller.status.core_requests import compute_resources_condition
+from devtools.pools.workload_manifests import RPC
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
 from readpool.pool.condition_types import ConditionType
 from readpool.pool.status import ConditionStatus
@@ -82,6 +84,14 @@ OF_VOLUMES = (
 )
 
 
+WORKLOADS = (
+    WorkloadView(),
+    WorkloadView(taken_by="other"),
+    WorkloadView(is_seen=False, unseen="cannot list pods"),
+    WorkloadView(scaled_by="HorizontalPodAutoscaler theirs"),
+)
+
+
 def list_autoscaling() -> Iterator[Any]:
     """List what Autoscaling says of every kind of pool."""
     specs: list[dict[str, Any]] = [{}, {"paused": True}, {"autoscaling": {"enabled": False}}]
@@ -95,12 +105,15 @@ def list_autoscaling() -> Iterator[Any]:
     paused: dict[str, Any] = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
     children = {ObjectKey(SCALED_OBJECT, "default", "pool"): paused}
     yield compute_autoscaling(observe(build_pool(replicas=3), children=children))
+    for view in WORKLOADS:
+        yield compute_autoscaling(observe(build_pool(**RPC), workload=view))
 
 
 def list_facts() -> Iterator[PoolFacts]:
     """List facts of every kind of pool, so that together they bring out all that conditions say."""
     refused = ("InvalidConfiguration", "ConfigurationTooLarge", "NameTaken", "Refused", "WriteFailed", "ReplicaStuck")
-    stalls = [(reason, "x") for reason in refused]
+    before = ("WorkloadNotFound", "WorkloadTaken", "WorkloadNotVisible", "PortNotFound")
+    stalls = [(reason, "x") for reason in (*refused, *before)]
     variants: list[dict[str, Any]] = [
         *({"basis": basis} for basis in RoutingBasis),
         *({"stalled": stall} for stall in (None, *stalls)),

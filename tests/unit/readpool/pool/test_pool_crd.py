@@ -89,7 +89,7 @@ def test_an_object_defaults_to_what_its_fields_default_to() -> None:
     }
     assert defaults["loadBalancing"] == whole["loadBalancing"]
     assert defaults["storage"] == whole["storage"]
-    assert set(SCHEMA["properties"]["spec"]["required"]) == {"network", "version"}
+    assert set(SCHEMA["properties"]["spec"]["required"]) == {"network"}
 
 
 def test_who_scales_finds_replicas_and_selector() -> None:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.pools.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Refused, build_manifest
+from devtools.pools.workload_manifests import CORE, RPC
+from devtools.pools.workload_manifests import HORIZON as HORIZONS
 from readpool.pool.spec import parse_pool
 from scaler.policy.policy import Bounds
 from scaler.policy.remembered import Remembered
@@ -51,6 +53,16 @@ def test_the_least_pool_is_held_to_the_defaults_of_its_definition() -> None:
         sustain_seconds=60.0,
         stats_port="stats",
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"), [(RPC, ProbeKind.RPC), (HORIZONS, ProbeKind.HORIZON), (CORE, ProbeKind.CORE)]
+)
+def test_the_pods_of_a_workload_are_asked_as_its_probe_says_and_have_no_gates(
+    spec: dict[str, Any], kind: ProbeKind
+) -> None:
+    fleet = derive(**spec)
+    assert (fleet.source, fleet.probe, fleet.stats_port, fleet.hold_reason) == (NODES, kind, None, None)
 
 
 SAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -1,0 +1,53 @@
+"""What the machine and whoever starts the tests bring along: ports that others take, signals that are ignored."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devtools.machine.inherited_signals import ENDING
+from devtools.machine.ports import CANDIDATES, take_port, take_ports
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TAKE_ALL = f"from devtools.machine.ports import take_ports; print(*take_ports({len(CANDIDATES) // 40}))"
+IGNORE = "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_IGN); os.execv(sys.argv[2], sys.argv[2:])"
+START_A_CHILD = """
+import subprocess, sys
+from devtools.machine.inherited_signals import use_default_signals
+use_default_signals()
+child = subprocess.Popen([sys.executable, "-c", "print(0, flush=True); input()"], stdin=-1, stdout=-1)
+child.stdout.read(1)
+child.send_signal(int(sys.argv[1]))
+print(child.wait(20))
+"""
+
+
+def test_processes_that_take_ports_at_once_get_different_ones() -> None:
+    command = [sys.executable, "-c", TAKE_ALL]
+    taking = [subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    held = take_ports(len(CANDIDATES) // 40)
+    others = [process.communicate(timeout=60)[0].split() for process in taking]
+    for process, ports in zip(taking, others, strict=True):
+        assert process.returncode == 0
+        assert len(set(ports)) == len(held) == len(set(held))
+        assert not set(map(int, ports)) & set(held)
+
+
+def test_a_port_is_leased_while_its_process_lives_and_nobody_listens_on_it_yet() -> None:
+    port = take_port()
+    assert port in CANDIDATES
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match="in use"), socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+    with pytest.raises(OSError, match="in use"), socket.socket(socket.AF_UNIX) as again:
+        again.bind(f"\0readpool-port-{port}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
+def test_what_tests_start_is_ended_by_signals_that_they_were_started_to_ignore(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", IGNORE, str(int(number)), sys.executable, "-c", START_A_CHILD, str(int(number))]
+    started = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    ended = {-number, 1} if number == signal.SIGINT else {-number}
+    assert int(started.stdout) in ended, started.stderr
