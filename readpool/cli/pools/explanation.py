@@ -245,7 +245,7 @@ def _list_outcome(pool: ReadOnlyPool, desired: int | None, word: ScalerWord | No
 
 
 def _list_requested(pool: ReadOnlyPool) -> tuple[Step, ...]:
-    """List what was asked of the controller; of a workload nobody asks it anything."""
+    """List what was asked of the controller; of a workload, nothing is."""
     if pool.spec.workload_ref is not None:
         return ()
     return (Step("requested", pool.spec.replicas, "spec.replicas, as KEDA or a person set it"),)

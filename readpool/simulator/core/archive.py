@@ -108,7 +108,7 @@ def parse_transactions(content: bytes) -> dict[int, tuple[bytes, ...]]:
 
 
 def format_others(ledgers: Sequence[ClosedLedger]) -> bytes:
-    """Write a results or scp file, which nobody reads: the numbers of its ledgers."""
+    """Write a results or scp file, which nothing reads: the numbers of its ledgers."""
     return _pack({"ledger": ledger.header.num} for ledger in ledgers)
 
 

@@ -35,7 +35,7 @@ _SHORT_DOWNLOAD_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What whoever scales the pool sees at one moment.
+    """What a scaling policy sees at one moment.
 
     Attributes:
         now: seconds from midnight.
