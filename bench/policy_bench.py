@@ -1,10 +1,12 @@
 """Proves the policy: a hundred model days, ours beside its rivals and without each guard. Prints a table and a verdict.
 
-`python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json] [--front]`; the exit code is 0
-when every judged claim holds. With `--front` only what the front is made of is lived, and nothing is judged.
+`python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json] [--warm-up SECONDS] [--plain]
+[--front] [--only NAME]`; the exit code is 0 when every judged claim holds. With `--front` only what the front is made
+of is lived, with `--only` only whom it names, and nothing is judged.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -13,9 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.policy import contenders as c
-from bench.policy.days import Results, compute_figure, live_days
+from bench.policy.days import Change, Results, compute_figure, live_days
 from bench.policy.front import build_front, find_behind, format_front, list_names
 from bench.policy.verdict import Claim, format_table, judge, mix_fixed
+from readpool.simulator.day.oddities import DAY_SECONDS
 
 
 def main() -> int:
@@ -26,10 +29,18 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first day")
     parser.add_argument("--report", type=Path)
     parser.add_argument("--front", action="store_true", help="ours and rivals of five to eight, and who knows the day")
+    parser.add_argument("--warm-up", type=_parse_seconds, help="newcomers download for so long, in the middle")
+    parser.add_argument("--plain", action="store_true", help="days on which nothing odd happens")
+    known = list(dict.fromkeys([*(one.name for one in c.list_contenders()), *list_names()]))
+    parser.add_argument("--only", action="append", choices=known, metavar="NAME", help="a contender; may be repeated")
     args = parser.parse_args()
     if args.front:
         return _draw_front(args)
-    results = _live(args.first, args.days, args.jobs, [contender.name for contender in c.list_contenders()])
+    if args.only:
+        results = _live(args, args.only)
+        print(format_table(results))
+        return _write(args, _report(results, []))
+    results = _live(args, [contender.name for contender in c.list_contenders()])
     for ours in (c.OURS, c.OURS_BLIND):
         hours = compute_figure(results[ours], "replica_hours")
         results[f"fixed {hours / 24:.2f}, as {ours}"] = mix_fixed(results, hours)
@@ -40,28 +51,38 @@ def main() -> int:
     for words, is_judged in (("judged", True), ("told, not judged (docs/lab/policy.md says why)", False)):
         some = [claim.holds for claim in claims if claim.is_judged is is_judged]
         print(f"{'  ' if is_judged else '* '}{words}: {sum(some)} of {len(some)} hold")
-    if args.report:
-        args.report.write_text(json.dumps(_report(results, claims), indent=1))
+    _write(args, _report(results, claims))
     return 0 if all(claim.holds for claim in claims if claim.is_judged) else 1
 
 
 def _draw_front(args: argparse.Namespace) -> int:
-    results = _live(args.first, args.days, args.jobs, list_names())
+    results = _live(args, list_names())
     front = build_front(results)
     print(format_front(front))
     for family in (c.OURS, c.OURS_BLIND):
         print(f"{family}, behind fixed pools at equal hours: {'; '.join(find_behind(front, family)) or 'nowhere'}")
+    return _write(args, _report(results, []) | {"front": [asdict(point) for point in front]})
+
+
+def _parse_seconds(text: str) -> float:
+    """Parse a number of seconds within a day; argparse says which option is not one."""
+    with contextlib.suppress(ValueError):
+        if 0 < (seconds := float(text)) < DAY_SECONDS:
+            return seconds
+    raise argparse.ArgumentTypeError(f"must be more than 0 s and less than a day ({DAY_SECONDS:.0f} s), not {text!r}")
+
+
+def _write(args: argparse.Namespace, report: dict[str, object]) -> int:
     if args.report:
-        args.report.write_text(
-            json.dumps(_report(results, []) | {"front": [asdict(point) for point in front]}, indent=1)
-        )
+        args.report.write_text(json.dumps(report, indent=1))
     return 0
 
 
-def _live(first: int, days: int, jobs: int, names: Sequence[str]) -> Results:
+def _live(args: argparse.Namespace, names: Sequence[str]) -> Results:
+    first, days, change = args.first, args.days, Change(args.warm_up, args.plain)
     results: Results = {name: [] for name in names}
     started = time.monotonic()
-    for done, day in enumerate(live_days(range(first, first + days), names, jobs), 1):
+    for done, day in enumerate(live_days(range(first, first + days), names, args.jobs, change), 1):
         for name, result in day.items():
             results[name].append(result)
         left = (time.monotonic() - started) / done * (days - done)

@@ -5,10 +5,12 @@ one. Its own command, since it takes 25 minutes, nearly all of it waiting. What 
 """
 
 import asyncio
+import shutil
+import signal
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,11 +46,17 @@ class Stage:
     neighbours: list[StartedReplica] = field(default_factory=list)
     replicas: list[StartedReplica] = field(default_factory=list)
     vouched: str = ""
+    is_copied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def snapshot(self) -> Path:
+        """The data folder of a neighbour, as it was once there was a checkpoint; there when `is_copied` is set."""
+        return self.folder / "snapshot"
 
     def make(self, name: str, *, is_today: bool = False) -> StartedReplica:
         """Make a replica; as of today it knows the network's own peer alone, and remembers as little as that."""
         peers = () if is_today else tuple(one.ports.peer for one in self.neighbours)
-        one = StartedReplica(self.network, self.folder / name, self.archive, peers)
+        one = StartedReplica(self.network, self.folder / name, self.archive, peers, name)
         if is_today:
             path = one.folder / "node.cfg"
             path.write_text(path.read_text().replace(*_TODAY))
@@ -76,6 +84,17 @@ class Stage:
             if (found := vouchers.find(one.folder for one in self.neighbours)) is not None:
                 self.vouched = f"{found.ledger} {found.ledger_hash} {found.closed_at}\n"
             await asyncio.sleep(LEDGER_SECONDS / 2)
+
+    async def take_snapshot(self) -> None:
+        """Copy the data folder of a neighbour, stopped for that moment, when the first checkpoint is there."""
+        await self.wait_for_ledger(LEDGERS + 2)
+        donor = self.neighbours[0]
+        donor.signal(signal.SIGSTOP)
+        try:
+            await asyncio.to_thread(shutil.copytree, donor.data, self.snapshot)
+        finally:
+            donor.signal(signal.SIGCONT)
+        self.is_copied.set()
 
     async def begin(self, replica: StartedReplica, *, is_today: bool, is_new: bool) -> None:
         """Start a replica, as its pod does or as of today."""
@@ -123,27 +142,47 @@ async def join(stage: Stage, name: str, after_seconds: float, *, is_today: bool)
     return seconds
 
 
-WAYS: dict[str, Callable[..., Coroutine[None, None, float]]] = {"restart_fresh": restart, "cold_start": join}
+async def join_warm(stage: Stage, name: str, after_seconds: float, *, is_today: bool) -> float:
+    """Have a newcomer join with the snapshot, when that is so many seconds old; give how long it takes to be fresh.
+
+    As long as storage takes to make a volume of it, and a node to start a pod, is not in it.
+    """
+    await stage.is_copied.wait()
+    await asyncio.sleep(after_seconds)
+    replica = stage.make(name, is_today=is_today)
+    await asyncio.to_thread(shutil.copytree, stage.snapshot, replica.data, dirs_exist_ok=True)
+    began = time.monotonic()
+    await stage.begin(replica, is_today=is_today, is_new=False)
+    seconds = await stage.time_until_fresh(replica, began)
+    await replica.end()
+    return seconds
 
 
-async def measure(count: int, folder: Path) -> dict[str, list[float]]:
-    """Measure each way, ours and today's, `count` times, spread evenly over the time of a checkpoint."""
+WAYS: dict[str, Callable[..., Coroutine[None, None, float]]] = {
+    "restart_fresh": restart,
+    "cold_start": join,
+    "copy_start": join_warm,
+}
+
+
+async def measure(count: int, folder: Path, ways: Collection[str] = tuple(WAYS)) -> dict[str, list[float]]:
+    """Measure these ways, ours and today's, `count` times, spread evenly over the time of a checkpoint."""
     settings = CoreNetworkSettings(nodes=0, is_accelerated=False)
     async with await start_core_network(require_core(), settings) as network:
         with serve_archive(network._folder / HISTORY) as archive:  # noqa: SLF001 - where its validator publishes to
             stage = Stage(network, folder, archive.url)
             try:
-                return await _play(stage, count)
+                return await _play(stage, count, ways)
             finally:
                 await asyncio.gather(*(one.end() for one in (*stage.replicas, *stage.neighbours)))
 
 
-async def _play(stage: Stage, count: int) -> dict[str, list[float]]:
+async def _play(stage: Stage, count: int, ways: Collection[str]) -> dict[str, list[float]]:
     for ordinal in range(2):
         one = StartedReplica(stage.network, stage.folder / f"neighbour-{ordinal}", stage.archive)
         stage.neighbours.append(one)
         await one.begin()
-    watching = asyncio.create_task(stage.watch_checkpoints())
+    watching = [asyncio.create_task(stage.watch_checkpoints()), asyncio.create_task(stage.take_snapshot())]
     step = LEDGERS * LEDGER_SECONDS / count
     begun: dict[str, list[asyncio.Task[float]]] = {
         f"{way}{'_today' if is_today else ''}": [
@@ -151,14 +190,15 @@ async def _play(stage: Stage, count: int) -> dict[str, list[float]]:
             for index in range(count)
         ]
         for way, run in WAYS.items()
+        if way in ways
         for is_today in (False, True)
     }
     try:
         return {name: list(await asyncio.gather(*tasks)) for name, tasks in begun.items()}
     finally:
-        for task in (watching, *(task for tasks in begun.values() for task in tasks)):
+        for task in (*watching, *(task for tasks in begun.values() for task in tasks)):
             task.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await asyncio.gather(*watching, return_exceptions=True)
 
 
 def summarise(taken: dict[str, list[float]]) -> dict[str, float]:
@@ -173,12 +213,13 @@ def summarise(taken: dict[str, list[float]]) -> dict[str, float]:
 
 @click.command("starts")
 @click.option("--replicas", default=10, type=click.IntRange(1, 30), help="How many of each kind start; 10.")
+@click.option("--only", type=click.Choice(list(WAYS)), multiple=True, help="Measure these alone. Repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), default=RESULTS, help="Where to write.")
-def main(*, replicas: int, out: Path) -> None:
-    """Measure how long restarted and new replicas take to be fresh, by our start and by plain `run`."""
+def main(*, replicas: int, only: tuple[str, ...], out: Path) -> None:
+    """Measure how long restarted, new and copied replicas take to be fresh, by our start and by plain `run`."""
     click.echo(f"on {'a real' if is_real() else 'the simulated'} Stellar Core; it takes about 25 minutes", err=True)
     with tempfile.TemporaryDirectory(prefix="readpool-starts-") as folder:
-        taken = asyncio.run(measure(replicas, Path(folder)))
+        taken = asyncio.run(measure(replicas, Path(folder), only or tuple(WAYS)))
     for name, seconds in taken.items():
         click.echo(f"{name}: {' '.join(f'{one:.1f}' for one in sorted(seconds))}")
     merge_results(out, summarise(taken))

@@ -1,14 +1,14 @@
 """Lives the days, several at once, each contender through the same ones; and adds up what they came to."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 from bench.policy.contenders import Contender, list_contenders, list_front
 from readpool.cli.backtest.scaling import make_weigh
 from readpool.simulator.day.day import PoolDay
-from readpool.simulator.day.oddities import DAY_SECONDS
-from readpool.simulator.day.scenario import draw_day
+from readpool.simulator.day.oddities import DAY_SECONDS, Oddities
+from readpool.simulator.day.scenario import Day, draw_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,30 @@ LARGEST = ("overshoot", "cascade", "downloads")
 Results = dict[str, list[DayResult]]
 
 
-def live_day(contender: Contender, seed: int) -> DayResult:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """In what each day differs from the one that was drawn.
+
+    Attributes:
+        warm_up_seconds: what new replicas download for, in the middle; None for what was drawn.
+        is_plain: nothing odd happens: readpool.simulator.day.oddities.
+    """
+
+    warm_up_seconds: float | None = None
+    is_plain: bool = False
+
+    def apply(self, day: Day) -> Day:
+        """Return the day as it is lived."""
+        day = replace(day, odd=Oddities()) if self.is_plain else day
+        return day if self.warm_up_seconds is None else replace(day, warm_up_seconds=self.warm_up_seconds)
+
+
+AS_DRAWN = Change()
+
+
+def live_day(contender: Contender, seed: int, change: Change = AS_DRAWN) -> DayResult:
     """Live one day through."""
-    day = draw_day(seed)
+    day = change.apply(draw_day(seed))
     m = PoolDay(day, contender.make(day), make_weigh(contender.weigh(day), heeds_doubts=contender.heeds_doubts)).live()
     return DayResult(
         seed=seed,
@@ -52,14 +73,16 @@ def live_day(contender: Contender, seed: int) -> DayResult:
     )
 
 
-def _live_all(task: tuple[int, tuple[str, ...]]) -> dict[str, DayResult]:
-    seed, names = task
-    return {c.name: live_day(c, seed) for c in (*list_contenders(), *list_front()) if c.name in names}
+def _live_all(task: tuple[int, tuple[str, ...], Change]) -> dict[str, DayResult]:
+    seed, names, change = task
+    return {c.name: live_day(c, seed, change) for c in (*list_contenders(), *list_front()) if c.name in names}
 
 
-def live_days(seeds: Iterable[int], names: Sequence[str], jobs: int) -> Iterator[dict[str, DayResult]]:
+def live_days(
+    seeds: Iterable[int], names: Sequence[str], jobs: int, change: Change = AS_DRAWN
+) -> Iterator[dict[str, DayResult]]:
     """Yield each seed's results as they come, in the order of the seeds."""
-    tasks = [(seed, tuple(names)) for seed in seeds]
+    tasks = [(seed, tuple(names), change) for seed in seeds]
     if jobs == 1:
         yield from map(_live_all, tasks)
         return

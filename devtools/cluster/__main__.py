@@ -1,4 +1,7 @@
-"""The commands behind `make cluster-…`: up, down, shell, status, list, logs; build and images for what is slow."""
+"""The commands behind `make cluster-…`: up, down, shell, status, list, logs; build and images for what is slow.
+
+And `snapshots`, which gives a cluster that is up storage with snapshots.
+"""
 
 import argparse
 import os
@@ -6,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from devtools.cluster.builds import build_all
+from devtools.cluster.csi_storage import start_csi
 from devtools.cluster.folders import list_names
 from devtools.cluster.images import build_images
 from devtools.cluster.instance import DEFAULT_NAME, PROGRAMS, Instance
@@ -37,6 +41,13 @@ def run_up(given: argparse.Namespace) -> int:
     say(f"\nexport KUBECONFIG={instance.kubeconfig}    # from anywhere on this machine")
     say(f"make cluster-shell{named}    # a shell in the cluster's network, with kubectl, helm and KUBECONFIG")
     say(f"make cluster-down{named}")
+    return 0
+
+
+def run_snapshots(given: argparse.Namespace) -> int:
+    """Give a cluster that is up storage with snapshots."""
+    storage = start_csi(Instance(given.name), say)
+    say(f"StorageClass and VolumeSnapshotClass: {storage.storage_class}")
     return 0
 
 
@@ -115,6 +126,7 @@ def say(line: str) -> None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "up": run_up,
     "down": run_down,
+    "snapshots": run_snapshots,
     "shell": run_shell,
     "status": run_status,
     "list": run_list,

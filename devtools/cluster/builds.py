@@ -95,8 +95,8 @@ def _build(part: Part, progress: Progress, folder: Path) -> None:
     run_reported(command, f"building {part.name}", progress, folder=part.pins, environment=SETTINGS)
     for package, name in part.binaries.items():
         (folder / _built_name(part, package)).rename(folder / name)
-    for source in part.folders:
-        shutil.copytree(_find_source(part) / source, folder / source, copy_function=shutil.copyfile)
+    for source, name in part.folders.items():
+        shutil.copytree(_find_source(part) / source, folder / name, copy_function=shutil.copyfile)
 
 
 def _build_tags(part: Part) -> list[str]:

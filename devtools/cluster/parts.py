@@ -5,7 +5,7 @@ The versions are in pins/PART/go.mod, each in one `require` line, go.sum beside 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devtools.machine.cache import compute_key
@@ -17,6 +17,7 @@ _HELM = "helm.sh/helm/v3"
 _CONTOUR = "github.com/projectcontour/contour"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 _KEDA = "github.com/kedacore/keda/v2"
+_CSI = "github.com/kubernetes-csi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Part:
         binaries: the name of each binary, by its package.
         stamps: what the linker writes into variables, as `VARIABLE=TEXT`; `{version}`, `{minor}` of the module and
             `{kubernetes_minor}` are filled in.
-        folders: folders of the module's source that are kept beside the binaries.
+        folders: folders of the module's source that are kept beside the binaries, and how each is called there.
         tags: of the build.
         pins_folder: where PART/go.mod is.
     """
@@ -37,7 +38,7 @@ class Part:
     module: str
     binaries: Mapping[str, str]
     stamps: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     pins_folder: Path = PINS
 
@@ -89,14 +90,14 @@ PARTS: Mapping[str, Part] = {
             _KEDA,
             {f"{_KEDA}/cmd/{name}": f"keda-{name}" for name in ("operator", "adapter", "webhooks")},
             (f"{_KEDA}/version.Version={{version}}",),
-            folders=("config",),
+            folders={"config": "config"},
         ),
         Part(
             "contour",
             _CONTOUR,
             {f"{_CONTOUR}/cmd/contour": "contour"},
             (f"{_CONTOUR}/internal/build.Version=v{{version}}",),
-            folders=("examples/contour",),
+            folders={"examples/contour": "examples/contour"},
         ),
         Part(
             "prometheus",
@@ -104,6 +105,18 @@ PARTS: Mapping[str, Part] = {
             {f"{_PROMETHEUS}/cmd/{name}": name for name in ("prometheus", "promtool")},
             # Of some thirty ways to find targets only one: the others are most of what there is to build.
             tags=("remove_all_sd", "enable_kubernetes_sd"),
+        ),
+        Part(
+            "csi",
+            f"{_CSI}/external-snapshotter/client/v8",
+            {
+                ".": "csi-driver",
+                f"{_CSI}/external-provisioner/v6/cmd/csi-provisioner": "csi-provisioner",
+                f"{_CSI}/external-resizer/v2/cmd/csi-resizer": "csi-resizer",
+                f"{_CSI}/external-snapshotter/v8/cmd/csi-snapshotter": "csi-snapshotter",
+                f"{_CSI}/external-snapshotter/v8/cmd/snapshot-controller": "snapshot-controller",
+            },
+            folders={"config/crd": "snapshot-definitions"},
         ),
     )
 }

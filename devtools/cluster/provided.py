@@ -45,13 +45,23 @@ class ImageReferences:
 
 @dataclass(frozen=True, slots=True)
 class ProvidedCluster:
-    """A cluster for tests; `audit_log`: what the programs under test asked of the API server, where it keeps that."""
+    """A cluster for tests.
+
+    Attributes:
+        audit_log: what the programs under test asked of the API server, where it keeps that.
+        instance: what it is, where it is one of ours.
+    """
 
     access: Access
     faults: Faults
     images: ImageReferences
-    is_ours: bool
     audit_log: Path | None = None
+    instance: Instance | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether it is one of ours."""
+        return self.instance is not None
 
 
 @contextlib.contextmanager
@@ -74,7 +84,7 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
             for archive in images.archives:  # what is there already takes no time
                 instance.import_image(archive)
         references = ImageReferences(images.readpool, images.core, images.gate, _name_next(images.core))
-        yield ProvidedCluster(instance.access, instance.faults, references, True, instance.folders.audit_log)
+        yield ProvidedCluster(instance.access, instance.faults, references, instance.folders.audit_log, instance)
     finally:
         if named:
             progress(f"the cluster {named} stays up")
@@ -94,7 +104,7 @@ def find_foreign_cluster(kubeconfig: Path, progress: Progress) -> ProvidedCluste
     if missing:
         raise UnmetNeedError(f"Tests against the cluster of KUBECONFIG need {' and '.join(missing)} on PATH.")
     access = Access(kubeconfig.resolve())
-    return ProvidedCluster(access, ExecFaults(access), _find_images(progress), is_ours=False)
+    return ProvidedCluster(access, ExecFaults(access), _find_images(progress))
 
 
 def find_free_name(prefix: str = "e2e") -> str:

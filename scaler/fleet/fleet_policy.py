@@ -22,6 +22,7 @@ def build_policy(spec: FleetSpec) -> PolicySettings:
         learned_requests_per_replica=spec.learned_requests_per_replica,
         expects_requests=spec.stats_port is not None,
         unready=spec.unready,
+        keeps_volumes=spec.keeps_volumes,
     )
 
 

@@ -15,7 +15,7 @@ from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
-from scaler.policy.policy_warmup import record_warm_ups
+from scaler.policy.policy_warmup import WarmUps, record_warm_ups
 from scaler.standing.core_protocol import leave_out_too_old
 from scaler.standing.overload import watch_overload
 from scaler.standing.standing import ReplicaState
@@ -103,7 +103,7 @@ def decide(
     None and nothing that was learned changes.
     """
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
-    warm_ups = record_warm_ups(memory.warm_ups, standings, joined_after=observed_since + settings.sustain_seconds)
+    warm_ups = _record_warm_ups(memory, settings, standings, observed_since)
     measured = warm_ups.median_seconds or settings.assumed_warm_up_seconds
     warm_up_seconds = max(measured, settings.sustain_seconds)
     facts = gather_facts(
@@ -145,6 +145,18 @@ def decide(
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
+
+
+def _record_warm_ups(
+    memory: PolicyMemory, settings: PolicySettings, standings: Mapping[str, ReplicaState], observed_since: float
+) -> WarmUps:
+    return record_warm_ups(
+        memory.warm_ups,
+        standings,
+        joined_after=observed_since + settings.sustain_seconds,
+        asked=memory.surplus.last_desired,
+        keeps_volumes=settings.keeps_volumes,
+    )
 
 
 def _hold(memory: PolicyMemory, now: float) -> PolicyMemory:

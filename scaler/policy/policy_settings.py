@@ -50,6 +50,7 @@ class PolicySettings:
             it has learned for itself.
         expects_requests: the request rate is told where all is well, so that it lacks where it is not known.
         unready: what the pool's controller says keeps its pods from being ready; empty where it says nothing.
+        keeps_volumes: the volume of a replica that is let go stays, or may: one of its name may come back with it.
     """
 
     bounds: Bounds
@@ -70,6 +71,7 @@ class PolicySettings:
     learned_requests_per_replica: float | None = None
     expects_requests: bool = True
     unready: str = ""
+    keeps_volumes: bool = True
 
     def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
         """Return when replicas that are no longer needed may be removed."""

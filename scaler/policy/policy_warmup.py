@@ -6,7 +6,9 @@ from statistics import median
 
 from scaler.standing.standing import ReplicaState
 
-REMEMBERED_WARM_UPS = 32
+REMEMBERED_WARM_UPS = 9
+"""Of so many, five tell: where new replicas become faster or slower, as by snapshots, the fifth is the one that shows
+it, and four that were odd show nothing."""
 _REMEMBERED_NAMES = 10_000
 
 
@@ -17,9 +19,10 @@ class WarmUps:
     Attributes:
         seconds: how long the last newcomers took, newest last.
         awaited: newcomers that are not fresh yet, and since when they are known.
-        returned: those of them whose name a replica had before.
+        returned: those of them whose name a replica had before, and whose volume may be that one's.
         present: all replicas that are there.
         names: all names that replicas have had; no more than a StatefulSet has ordinals, as a rule.
+        released: those of them that left because there were too many, and their volumes with them.
     """
 
     seconds: tuple[float, ...] = ()
@@ -27,6 +30,7 @@ class WarmUps:
     returned: frozenset[str] = frozenset()
     present: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    released: frozenset[str] = frozenset()
 
     @property
     def median_seconds(self) -> float | None:
@@ -34,13 +38,24 @@ class WarmUps:
         return median(self.seconds) if self.seconds else None
 
 
-def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *, joined_after: float) -> WarmUps:
+def record_warm_ups(
+    warm_ups: WarmUps,
+    standings: Mapping[str, ReplicaState],
+    *,
+    joined_after: float,
+    asked: int | None = None,
+    keeps_volumes: bool = True,
+) -> WarmUps:
     """Add newcomers that have become fresh; those known before `joined_after`, in seconds, tell nothing.
 
     Nor does a replica that restarts, or a pod that is recreated: it comes back with its state. So may one whose name
     was there before, by a volume that was kept: it counts where it began with nothing. One of a new name has what every
-    new one has, nothing or a snapshot, and counts.
+    new one has, nothing or a snapshot, and counts. So does one whose volume went when it was let go: while fewer were
+    `asked` for than there were, in a pool that does not keep such volumes.
     """
+    left = warm_ups.present.difference(standings)
+    is_release = not keeps_volumes and asked is not None and asked < len(warm_ups.present)
+    released = (warm_ups.released | left if is_release else warm_ups.released - left) & (warm_ups.names | left)
     joined = {name for name in standings if name not in warm_ups.present}
     awaited = {
         name: standing.first_seen
@@ -48,9 +63,8 @@ def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *,
         if (name in joined and standing.first_seen > joined_after and _is_new(standing))
         or warm_ups.awaited.get(name) == standing.first_seen
     }
-    returned = frozenset(
-        name for name in awaited if (name in warm_ups.names if name in joined else name in warm_ups.returned)
-    )
+    may_be_kept = warm_ups.names - released
+    returned = frozenset(name for name in awaited if name in (may_be_kept if name in joined else warm_ups.returned))
     took = [
         seconds
         for name in awaited
@@ -65,6 +79,7 @@ def record_warm_ups(warm_ups: WarmUps, standings: Mapping[str, ReplicaState], *,
         returned & still.keys(),
         present,
         _add_names(warm_ups.names, present),
+        released - present,
     )
 
 

@@ -14,6 +14,7 @@ from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
 from readpool.pool.status import ConditionStatus, ScalingMemory
+from readpool.pool.workload import RetentionPolicy
 from readpool.text import make_printable, shorten
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
@@ -99,6 +100,7 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
         unready=_find_unready(pool),
         out_of_service=frozenset(one.replica_name for one in pool.status.replica_weights if one.out_of_service),
         remembered=_read_memory(pool.status.scaling_memory),
+        keeps_volumes=spec.workload_ref is not None or spec.storage.retention_policy is RetentionPolicy.RETAIN,
     )
 
 

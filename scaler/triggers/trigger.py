@@ -100,7 +100,7 @@ class FleetSpec:
     in nothing else are equal. `stats_port` is the port on which the gate beside each node reports its readers: a
     number, or the name of the Service's port; None without gates. `unready` is why the pool's controller says that its
     pods are not ready; empty if it does not. `out_of_service` are replicas taken out of service by a person: they get
-    no readers, and each has a substitute.
+    no readers, and each has a substitute. `keeps_volumes`: the volume of a replica that is removed stays, or may.
     """
 
     namespace: str
@@ -116,6 +116,7 @@ class FleetSpec:
     stats_port: int | str | None = None
     unready: str = ""
     out_of_service: frozenset[str] = frozenset()
+    keeps_volumes: bool = True
     remembered: Remembered | None = field(default=None, compare=False)
 
 

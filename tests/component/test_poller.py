@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import itertools
 import resource
+import statistics
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import pytest
 import structlog.testing
 
 from readpool.clock import steady_clock
@@ -121,8 +123,8 @@ async def test_polls_of_one_node_are_an_interval_apart() -> None:
         poller.subscribe(ProbeKind.CORE, url, listener, "a")
         await wait_until(lambda: len(node.asked_at) >= 6)
     gaps = [later - earlier for earlier, later in itertools.pairwise(node.asked_at[1:])]
-    assert max(gaps) < 1.5 * FAST.interval_seconds
-    assert min(gaps) > 0.5 * FAST.interval_seconds
+    # One that a busy machine delays is followed by one that is in time, so single gaps say nothing.
+    assert statistics.median(gaps) == pytest.approx(FAST.interval_seconds, rel=0.3)
 
 
 async def test_after_a_pause_of_the_process_polls_go_on_without_a_burst_and_nobody_failed() -> None:

@@ -94,7 +94,7 @@ async def test_a_node_says_stopping_for_a_second_and_ends_well(network: tuple[No
         await asyncio.open_connection("127.0.0.1", read_peer_port(node))
     code, seconds = await ending
     assert code == 0
-    assert 1.0 <= seconds < 3.0
+    assert 1.0 <= seconds < 5.0  # a second, and what a busy machine takes
 
 
 async def test_a_signal_that_comes_while_a_node_starts_ends_it_well(network: tuple[Nodes, Ports]) -> None:

@@ -150,7 +150,7 @@ def _say_workload(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
         return (f"The pool does not scale {name}{why}.",)
     if desired is None or desired == there:
         return ()
-    return (f"KEDA scales {name} from {there}: up at its next poll, down once fewer have been enough for long.",)
+    return (f"KEDA scales {name} from {there}: it adds soon, and removes once fewer have been enough.",)
 
 
 def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:

@@ -8,8 +8,6 @@ from readpool.cli.report.bundle import Bundle
 from readpool.cli.report.sources import (
     CORE_EVENT,
     CRD,
-    DEPLOYMENT,
-    HPA,
     OWNED,
     PROGRAM_SELECTOR,
     choose_events,
@@ -21,7 +19,7 @@ from readpool.cli.report.sources import (
 )
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
-from readpool.kubernetes.kinds import POD, POOL, Kind, Manifest
+from readpool.kubernetes.kinds import DEPLOYMENT, HPA, POD, POOL, Kind, Manifest
 from readpool.pool.crd import CRD_NAME
 from readpool.pool.labels import POOL_LABEL
 

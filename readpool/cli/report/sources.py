@@ -22,8 +22,6 @@ from readpool.kubernetes.kinds import (
 )
 from readpool.pool.labels import POOL_LABEL
 
-DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
-HPA = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 CORE_EVENT = Kind("", "v1", "events", "Event")
 CRD = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 PROGRAM_SELECTOR = "app.kubernetes.io/part-of=readpool"

@@ -9,6 +9,7 @@ from devtools.api.controller_stage import USER, ControllerStage
 from devtools.api.rights import Right, list_rights
 from devtools.api.running_pool import BALANCED
 from readpool.kubernetes.kinds import (
+    DEPLOYMENT,
     ENDPOINT_SLICE,
     EVENT,
     HTTP_ROUTE,
@@ -23,6 +24,7 @@ from readpool.kubernetes.kinds import (
     Kind,
 )
 from tests.e2e.api.open_definitions import defined
+from tests.e2e.api.played_workloads import RPC, PlayedWorkloads, name_workload
 from tests.e2e.rendered_chart import Helm
 
 pytestmark = pytest.mark.timeout(180)
@@ -100,6 +102,16 @@ async def make_storage_class(stage: ControllerStage) -> None:
     await stage.client.request("POST", "/apis/storage.k8s.io/v1/storageclasses", body=storage_class)
 
 
+async def stand_before_a_workload(stage: ControllerStage) -> None:
+    """Have a pool stand before a Deployment, which is watched with its ReplicaSets, pods and HPAs."""
+    played = PlayedWorkloads(stage.client, stage.namespace)
+    replica_set = await played.make_replica_set(await played.make(DEPLOYMENT), "theirs-1")
+    await played.run_pod(replica_set, "theirs-1-a", "10.9.0.1")
+    await stage.apply("before", **RPC, workloadRef=name_workload(DEPLOYMENT))
+    await stage.until_condition("Routing", pool="before", status="Unknown")
+    await stage.until_condition("Stalled", pool="before", status="False")
+
+
 async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
     """Have a pool go through all that makes the controller write."""
     archives: dict[str, Any] = {
@@ -127,6 +139,7 @@ async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
     await stage.until(lambda: has_asked(stage, "PATCH", PVC), "volumes to grow")
     await change(stage, version="v23.0.1", replicas=5)
     await settle(stage)
+    await stand_before_a_workload(stage)
     assert await has_asked(stage, "DELETE", POD)
     await change(stage, replacement={"enabled": True, "afterSeconds": 60})
     await stage.say(classes={"pool-3": "lagging"}, lags={"pool-3": 3000}, tip=6000)

@@ -8,6 +8,7 @@ import pytest
 from devtools.api.api_server import ApiServer
 from devtools.cluster.access import Access, KubectlError
 from devtools.pools.pool_manifests import ACCEPTED, ARCHIVE, REFUSED, Manifest, Refused, build_manifest, read_example
+from devtools.pools.workload_manifests import RPC
 from readpool.pool.spec import ShardStrategy, parse_pool
 from readpool.pool.status import PoolStatus, dump_status
 from tests.unit.readpool.pool.test_pool_status import FULL_STATUS
@@ -154,6 +155,28 @@ def test_what_may_change_does(access: Access, namespace: str, change: Manifest) 
     apply(access, build_manifest("pool", namespace, **STORED))
     apply(access, build_manifest("pool", namespace, **(STORED | change)))
     assert read(access, namespace)["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(RPC, {}, id="replicas of its own instead"),
+        pytest.param({}, RPC, id="a workload instead"),
+        pytest.param(RPC, RPC | {"workloadRef": {"kind": "Deployment", "name": "other"}}, id="another workload"),
+    ],
+)
+def test_what_a_pool_stands_before_cannot_change(
+    access: Access, namespace: str, before: Manifest, after: Manifest
+) -> None:
+    apply(access, build_manifest("pool", namespace, **before))
+    with pytest.raises(KubectlError, match=r"spec.workloadRef: .*is immutable"):
+        apply(access, build_manifest("pool", namespace, **after))
+
+
+def test_a_pool_before_a_workload_is_not_scaled_itself(access: Access, namespace: str) -> None:
+    apply(access, build_manifest("pool", namespace, **RPC))
+    with pytest.raises(KubectlError, match="scale the workload itself"):
+        access.kubectl("scale", "rop/pool", "--replicas=4", "-n", namespace)
 
 
 def test_a_networks_passphrase_cannot_change(access: Access, namespace: str) -> None:

@@ -3,6 +3,7 @@
 Where a test fails, what the pods, events and objects say is kept under artifacts/ before its namespace goes.
 """
 
+import os
 import re
 import secrets
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.cluster.csi_storage import CsiStorage, start_csi
 from devtools.cluster.evidence import save_evidence
 from devtools.cluster.provided import ProvidedCluster, provide_cluster
 from devtools.machine.needs import UnmetNeedError
@@ -92,6 +94,20 @@ def core_network(cluster: ProvidedCluster, pytestconfig: pytest.Config) -> Itera
         skip_or_fail("READPOOL_CORE_IMAGE is not set: the cluster has no image of stellar-core")
     with borrow_namespace(cluster, pytestconfig, "core-network") as name:
         yield start_core_network(cluster.access, name, image, cluster.images.readpool)
+
+
+@pytest.fixture(scope="session")
+def snapshot_storage(cluster: ProvidedCluster) -> CsiStorage:
+    """Have storage with snapshots: ours, else that of READPOOL_SNAPSHOT_CLASSES."""
+    if cluster.instance is None:
+        storage, _, snapshots = os.environ.get("READPOOL_SNAPSHOT_CLASSES", "").partition(",")
+        if not (storage and snapshots):
+            skip_or_fail("READPOOL_SNAPSHOT_CLASSES=STORAGECLASS,VOLUMESNAPSHOTCLASS is not set for this cluster")
+        return CsiStorage(storage, snapshots)
+    try:
+        return start_csi(cluster.instance, _tell)
+    except UnmetNeedError as error:
+        skip_or_fail(str(error))
 
 
 @contextmanager

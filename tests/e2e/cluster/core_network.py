@@ -71,13 +71,17 @@ class CoreNetwork:
         return {"type": "core", "url": f"http://{self.network.validator_host}:{COMMAND_PORT}"}
 
 
-def start_core_network(access: Access, namespace: str, image: str, server_image: str) -> CoreNetwork:
+def start_core_network(
+    access: Access, namespace: str, image: str, server_image: str, *, is_accelerated: bool = True
+) -> CoreNetwork:
     """Start the validator of a network in a namespace that is there, and wait until its archive has a checkpoint."""
     host = f"{VALIDATOR}.{namespace}.svc.cluster.local"
-    access.apply(*build_validator(VALIDATOR, (image, server_image), PASSPHRASE, is_open=True), namespace=namespace)
+    images = image, server_image
+    validator = build_validator(VALIDATOR, images, PASSPHRASE, is_open=True, is_accelerated=is_accelerated)
+    access.apply(*validator, namespace=namespace)
     rollout = ("rollout", "status", f"statefulset/{VALIDATOR}", f"--namespace={namespace}")
     access.kubectl(*rollout, f"--timeout={READY_SECONDS:.0f}s", timeout=READY_SECONDS + 10)
-    return CoreNetwork(access, namespace, image, Network(PASSPHRASE, host), server_image)
+    return CoreNetwork(access, namespace, image, Network(PASSPHRASE, host, is_accelerated), server_image)
 
 
 def build_validator(
@@ -86,6 +90,7 @@ def build_validator(
     passphrase: str,
     *,
     is_open: bool = False,
+    is_accelerated: bool = True,
     labels: Mapping[str, str] | None = None,
 ) -> tuple[Manifest, ...]:
     """Build a lone validator with its archive, and a Service for both; of stellar-core's image and one with python3.
@@ -109,7 +114,7 @@ def build_validator(
     pod = _build_pod(name, image, [core, history], prepare=_PREPARE + _PREPARE_ARCHIVE)
     pod["volumes"].append({"name": "data", "emptyDir": {}})
     return (
-        _build_config_map(name, build_validator_config(passphrase, is_open=is_open)),
+        _build_config_map(name, build_validator_config(passphrase, is_open=is_open, is_accelerated=is_accelerated)),
         _build_service(name, own, ports),
         _build_stateful_set(name, own | dict(labels or {}), pod, replicas=1, selector=own),
     )

@@ -38,7 +38,9 @@ def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
         "autoscaling": {"sustainSeconds": 10, "scaleDownStabilizationSeconds": 10},
         "loadBalancing": {"enabled": True, "lagThreshold": LAG_THRESHOLD, "updateIntervalSeconds": 5},
         "historyArchiveUrls": [f"http://{host}:{HISTORY_PORT}"],
-        "coreConfigOverride": build_private_override(f"{host}:{PEER_PORT}", VALIDATOR_KEY.account),
+        "coreConfigOverride": build_private_override(
+            f"{host}:{PEER_PORT}", VALIDATOR_KEY.account, is_accelerated=network.network.is_accelerated
+        ),
         "resources": {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "256Mi"}},
         "storage": {"storageClass": "standard", "size": "64Mi"},
         "template": {"spec": {"terminationGracePeriodSeconds": 5}},

@@ -53,7 +53,7 @@ def test_the_version_of_a_part_stands_in_its_go_mod_and_go_sum(part: Part) -> No
 
 
 def test_no_two_parts_build_the_same_name() -> None:
-    names = [name for part in PARTS.values() for name in (*part.binaries.values(), *part.folders)]
+    names = [name for part in PARTS.values() for name in (*part.binaries.values(), *part.folders.values())]
     assert len(names) == len(set(names))
 
 

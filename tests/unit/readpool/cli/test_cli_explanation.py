@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devtools.pools.workload_manifests import RPC
 from readpool.cli.pools.explanation import ScalerWord, compute_wanted, explain_pool
 from readpool.pool.spec import ReadOnlyPool
 from tests.unit.pool_statuses import FIVE, build_condition, build_conditions, build_pool, build_replica
@@ -18,6 +19,32 @@ def build_word(desired: int | None, reason: str = "OnTarget", message: str = "",
 
 def list_sentences(pool: ReadOnlyPool, word: ScalerWord | None = None) -> list[str]:
     return list(explain_pool(pool, word).sentences)
+
+
+BEFORE: dict[str, Any] = RPC | {"replicas": 0}
+
+
+@pytest.mark.parametrize(
+    ("reason", "desired", "sentences"),
+    [
+        ("Disabled", 5, ["The scaler wants 5 (OnTarget): x.", "The pool does not scale Deployment stellar-rpc (off)."]),
+        ("ScaledByKeda", 5, ["The scaler wants 5 (OnTarget): x."]),
+        (
+            "ScaledByKeda",
+            7,
+            [
+                "The scaler wants 7 (OnTarget): x.",
+                "KEDA scales Deployment stellar-rpc from 5: it adds soon, and removes once fewer have been enough.",
+            ],
+        ),
+    ],
+)
+def test_a_workload_has_the_size_that_others_give_it(reason: str, desired: int, sentences: list[str]) -> None:
+    scaling = build_condition("Autoscaling", "True" if reason == "ScaledByKeda" else "False", reason, "off")
+    pool = build_pool(*FIVE, spec=BEFORE, conditions=[scaling])
+    told = explain_pool(pool, build_word(desired, "OnTarget", "x"))
+    assert list(told.sentences) == sentences
+    assert "requested" not in {step.name for step in told.steps}
 
 
 NO_KEDA = build_condition("Autoscaling", "False", "KedaMissing", "the cluster has no KEDA")

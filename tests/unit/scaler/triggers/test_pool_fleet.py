@@ -52,6 +52,7 @@ def test_the_least_pool_is_held_to_the_defaults_of_its_definition() -> None:
         lag_threshold=1000,
         sustain_seconds=60.0,
         stats_port="stats",
+        keeps_volumes=False,
     )
 
 
@@ -63,6 +64,11 @@ def test_the_pods_of_a_workload_are_asked_as_its_probe_says_and_have_no_gates(
 ) -> None:
     fleet = derive(**spec)
     assert (fleet.source, fleet.probe, fleet.stats_port, fleet.hold_reason) == (NODES, kind, None, None)
+    assert fleet.keeps_volumes  # they are not ours
+
+
+def test_volumes_of_removed_replicas_stay_where_the_pool_retains_them() -> None:
+    assert derive(storage={"retentionPolicy": "Retain"}).keeps_volumes
 
 
 SAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
