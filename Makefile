@@ -69,9 +69,8 @@ FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
 # The test of the controller's role judges by what the stories of pools did on the same cluster.
 # Beside those of pools and of routes stand some of the scaler's, so that all three parts take about as long; the soak is the last.
-ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py half_stopped.py lagging_replica.py pool_soak.py)
-WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS))) \
-	$(addprefix tests/e2e/cluster/test_,chart_installed.py tls_default.py)
+ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py half_stopped.py lagging_replica.py chart_installed.py tls_default.py pool_soak.py)
+WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
 
 # Sessions of pytest that end at once would clear each other's old folders from under them.
 APART         := PYTEST_DEBUG_TEMPROOT=$$(mktemp -d)

@@ -37,6 +37,8 @@ BENCHMARKS = {
         *("shift_httproute_p50_ms", "shift_httproute_p99_ms", "shift_kube_proxy_p50_ms", "shift_kube_proxy_p99_ms"),
         *("httproute_share_error_max_points", "stale_reads_weighted", "stale_reads_plain_service"),
     ),
+    "clusters": ("failover_without_fresh_read_p50_s", "failover_without_fresh_read_max_s"),
+    "backtest": ("backtest_30d_20_s", "backtest_fit_hours_error_percent", "backtest_fit_below_error_points"),
 }
 LOOP_LAGS = ("nodes_10000_loop_lag_p99_ms", "get_metrics_loop_lag_p99_ms")
 """The event loop's lag under each load; `loop_lag_p99_ms` is the larger one: the bound holds throughout."""

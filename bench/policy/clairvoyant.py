@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from readpool.simulator.day.day import View
 from readpool.simulator.day.scenario import MOST_REPLICAS, Day, Fault, FaultKind
 from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEP_SECONDS
+from readpool.simulator.day.view import View
 
 _CONNECTED_SECONDS = 60.0
 _CATCHES_UP = 0.6

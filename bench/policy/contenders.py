@@ -9,8 +9,8 @@ from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
 from controller.routing.weights import WeightSettings
 from readpool.cli.backtest.scaling import Blindness, OurScaling
-from readpool.simulator.day.day import Scaling
 from readpool.simulator.day.scenario import Day
+from readpool.simulator.day.view import Scaling
 from scaler.policy.policy import Bounds, PolicySettings
 
 OURS, OURS_BLIND = "ours", "ours, request rate unknown"

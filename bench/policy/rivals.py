@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from readpool.replica_class import ReplicaClass
-from readpool.simulator.day.day import View
+from readpool.simulator.day.view import View
 from readpool.simulator.hpa import HpaMemory, HpaSpec, sync_hpa
 from scaler.policy.policy import Bounds
 

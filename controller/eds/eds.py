@@ -12,7 +12,8 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, TypeGuard
 
-from controller.observed.labels import SERVICE_LABEL, WEIGHT_ANNOTATION, read_annotations
+from controller.observed.labels import FRESHNESS_LABEL, SERVICE_LABEL, WEIGHT_ANNOTATION, read_annotations
+from controller.resources.endpoint_slices import Freshness
 from readpool.kubernetes.kinds import POOL, Manifest
 from readpool.pool.labels import POOL_LABEL
 
@@ -29,6 +30,8 @@ class Health(StrEnum):
     """What Envoy is told of an endpoint. One that does not serve is left out instead."""
 
     HEALTHY = "HEALTHY"
+    DEGRADED = "DEGRADED"
+    """No one of the pool is fresh: it is read all the same, but after what is healthy elsewhere."""
     DRAINING = "DRAINING"
 
 
@@ -89,12 +92,18 @@ def build_assignment(slices: Iterable[Manifest]) -> Assignment:
     """Build the assignment of a Service from all its slices, in whatever order they come.
 
     While an endpoint moves from one slice to another it may be in both; then the lower weight holds, so that a replica
-    that begins to lag loses its share with the first of the two writes.
+    that begins to lag loses its share with the first of the two writes. Where no slice of fresh ones has anyone, all
+    are degraded: an Envoy that knows of this pool alone reads them as before, and one that has another pool behind it
+    goes there first.
     """
+    slices = list(slices)
+    is_fresh = any(_is_of_fresh(manifest) for manifest in slices)
     least: dict[tuple[str, int], tuple[EdsEndpoint, str]] = {}
     for manifest in slices:
         weight = read_weight(manifest)
-        for endpoint, zone in _read_endpoints(manifest, weight) if weight else ():
+        for found, zone in _read_endpoints(manifest, weight) if weight else ():
+            is_degraded = not is_fresh and found.health is Health.HEALTHY
+            endpoint = replace(found, health=Health.DEGRADED) if is_degraded else found
             key = (endpoint.address, endpoint.port)
             if key not in least or _rank(endpoint, zone) < _rank(*least[key]):
                 least[key] = (endpoint, zone)
@@ -119,6 +128,12 @@ def read_weight(manifest: Manifest) -> int:
     return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT
 
 
+def _is_of_fresh(manifest: Manifest) -> bool:
+    """Return whether a slice has readers sent to someone who is not said to lag."""
+    labels, weight = manifest["metadata"].get("labels") or {}, read_weight(manifest)
+    return bool(weight and labels.get(FRESHNESS_LABEL) != Freshness.LAGGING and [*_read_endpoints(manifest, weight)])
+
+
 def _fit(endpoints: Sequence[EdsEndpoint]) -> Sequence[EdsEndpoint]:
     """Fit the weights of a locality into what Envoy adds up, in the same proportions."""
     whole = sum(endpoint.weight for endpoint in endpoints)
@@ -128,7 +143,7 @@ def _fit(endpoints: Sequence[EdsEndpoint]) -> Sequence[EdsEndpoint]:
 
 
 def _rank(endpoint: EdsEndpoint, zone: str) -> tuple[int, bool, str]:
-    return endpoint.weight, endpoint.health is Health.HEALTHY, zone
+    return endpoint.weight, endpoint.health is not Health.DRAINING, zone
 
 
 def _read_endpoints(manifest: Manifest, weight: int) -> Iterable[tuple[EdsEndpoint, str]]:

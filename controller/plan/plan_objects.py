@@ -27,7 +27,7 @@ from controller.resources.network_policy import build_network_policy
 from controller.resources.nodes_service import build_nodes_service
 from controller.resources.pod_state import read_ports
 from controller.resources.prometheus_rule import build_prometheus_rule
-from controller.resources.read_service import build_read_service
+from controller.resources.read_service import build_read_service, read_traffic_distribution
 from controller.resources.scaled_object import build_scaled_object, lacks_tolerance, leave_out_tolerance
 from controller.resources.stateful_set import build_stateful_set
 from controller.routing.route_objects import build_route_objects
@@ -95,9 +95,9 @@ def build_objects(
     ]
     # Before the StatefulSet: whoever goes loses its readers first. None under a Service that is somebody else's.
     if ObjectKey(SERVICE, pool.namespace, pool.name) not in observed.name_conflicts:
-        built += build_endpoint_slices(
-            pool, pool.name, ports.read, routing.endpoints, list_slices(observed.children, pool.name)
-        )
+        live = list_slices(observed.children, pool.name)
+        distribution = read_traffic_distribution(observed.find(SERVICE, pool.name))
+        built += build_endpoint_slices(pool, pool.name, ports.read, routing.endpoints, live, distribution)
         built += build_route_objects(observed, ports.read, routing.endpoints, routing.present)
     if configurations.is_complete and not _is_frozen(observed):
         built += _build_replicas(observed, wanted, configurations.texts, settings, unhealthy)

@@ -25,6 +25,9 @@ from readpool.pool.spec import ReadOnlyPool
 
 MAX_ENDPOINTS = 100
 MANAGED_BY = "readpool-controller"
+_SAME_NODE = "PreferSameNode"
+_NEAR = ("PreferClose", "PreferSameZone", _SAME_NODE)
+"""What a Service's trafficDistribution may be."""
 
 
 class Freshness(StrEnum):
@@ -66,12 +69,18 @@ class _Slice:
 
 
 def build_endpoint_slices(
-    pool: ReadOnlyPool, service: str, port: int, endpoints: Iterable[ReadEndpoint], live: Sequence[Manifest]
+    pool: ReadOnlyPool,
+    service: str,
+    port: int,
+    endpoints: Iterable[ReadEndpoint],
+    live: Sequence[Manifest],
+    distribution: str = "",
 ) -> list[dict[str, Any]]:
     """Build the slices of a Service from all its endpoints, in the order in which they are to be written.
 
     Live ones that are not among them are to be deleted, after that. `port` is that of pods which say none themselves.
-    `live` are the slices that the Service has now, from which members move only with cause.
+    `live` are the slices that the Service has now, from which members move only with cause. `distribution` is the
+    Service's trafficDistribution, by which endpoints get hints.
     """
     told = (endpoint if endpoint.port is not None else replace(endpoint, port=port) for endpoint in endpoints)
     wanted = sorted(told, key=lambda endpoint: (len(endpoint.pod), endpoint.pod))
@@ -82,7 +91,7 @@ def build_endpoint_slices(
         slices = _keep(of_class, f"{service}-{freshness}-", live)
         _place(of_class, f"{service}-{freshness}-", slices, live)
         slices.sort(key=lambda one: (len(one.name), one.name))
-        built += [_build(pool, service, freshness, one, zones) for one in slices]
+        built += [_build(pool, service, freshness, one, zones, distribution) for one in slices]
     return _order(built, live)
 
 
@@ -168,7 +177,12 @@ def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Sli
 
 
 def _build(
-    pool: ReadOnlyPool, service: str, freshness: Freshness, one: _Slice, zones: Mapping[str, str]
+    pool: ReadOnlyPool,
+    service: str,
+    freshness: Freshness,
+    one: _Slice,
+    zones: Mapping[str, str],
+    distribution: str,
 ) -> dict[str, Any]:
     labels = {
         SERVICE_LABEL: service,
@@ -182,18 +196,30 @@ def _build(
         "metadata": build_metadata(pool, one.name, labels=labels, annotations={WEIGHT_ANNOTATION: str(weight)}),
         "addressType": family,
         "ports": [{"name": PORT_NAME, "port": port, "protocol": "TCP", "appProtocol": "http"}],
-        "endpoints": [_build_endpoint(pool, member, zones.get(member.node, "")) for member in one.members],
+        "endpoints": [
+            _build_endpoint(pool, member, zones.get(member.node, ""), distribution) for member in one.members
+        ],
     }
 
 
-def _build_endpoint(pool: ReadOnlyPool, member: ReadEndpoint, known_zone: str) -> dict[str, Any]:
+def _build_endpoint(pool: ReadOnlyPool, member: ReadEndpoint, known_zone: str, distribution: str) -> dict[str, Any]:
     endpoint: dict[str, Any] = {
         "addresses": [member.address],
         "conditions": {"ready": True, "serving": True, "terminating": False},
         "targetRef": {"kind": "Pod", "namespace": pool.namespace, "name": member.pod, "uid": member.uid},
     }
     zone = member.zone or known_zone
-    return endpoint | ({"nodeName": member.node} if member.node else {}) | ({"zone": zone} if zone else {})
+    endpoint |= ({"nodeName": member.node} if member.node else {}) | ({"zone": zone} if zone else {})
+    hints = _build_hints(distribution, member.node, zone)
+    return endpoint | ({"hints": hints} if hints else {})
+
+
+def _build_hints(distribution: str, node: str, zone: str) -> dict[str, Any]:
+    """Build whose readers an endpoint is for, as Kubernetes does it for Services with a selector."""
+    if distribution not in _NEAR:
+        return {}
+    near = {"forZones": [{"name": zone}]} if zone else {}
+    return near | ({"forNodes": [{"name": node}]} if node and distribution == _SAME_NODE else {})
 
 
 def _read_zones(live: Iterable[Manifest]) -> dict[str, str]:

@@ -4,10 +4,15 @@ from typing import Any
 
 from controller.gate.gate import READ_PORT
 from controller.observed.labels import build_metadata
-from readpool.kubernetes.kinds import SERVICE
+from readpool.kubernetes.kinds import SERVICE, Manifest
 from readpool.pool.spec import ReadOnlyPool
 
 PORT_NAME = "read"
+
+
+def read_traffic_distribution(service: Manifest | None) -> str:
+    """Read where its readers are to stay; "" where no one has set spec.trafficDistribution, which is the user's."""
+    return str((service or {}).get("spec", {}).get("trafficDistribution") or "")
 
 
 def build_read_service(pool: ReadOnlyPool) -> dict[str, Any]:

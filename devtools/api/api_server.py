@@ -62,6 +62,11 @@ class ApiServer:
         write_kubeconfig(self.kubeconfig, folder / "certificates", "admin", self.url)
 
     @property
+    def port(self) -> int:
+        """Where it listens on loopback."""
+        return self._port
+
+    @property
     def url(self) -> str:
         """Where it answers."""
         return f"https://127.0.0.1:{self._port}"

@@ -165,7 +165,7 @@ class ControllerStage:
         settings = self.build_settings()
         command = [sys.executable, "-W", "error", "-m", "controller", "--telemetry-listen", "127.0.0.1:0"]
         command += ["--kubeconfig", str(kubeconfig or self.folder / "relay.kubeconfig")]
-        command += ["--scaler", settings.scaler_address]
+        command += [] if "--scaler" in flags else ["--scaler", settings.scaler_address]
         command += ["--namespaces", self.namespace, "--lease-namespace", self.namespace, *flags]
         with (self.folder / "log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)

@@ -1,4 +1,4 @@
-"""Which share of requests does a Gateway's Envoy give to each address? By what it says itself, routes and endpoints."""
+"""Which share of requests does an Envoy that follows a route give to each address? By its own routes and endpoints."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,11 @@ _ROUTES = "/config_dump?resource=dynamic_route_configs"
 _CLUSTERS = "/clusters?format=json"
 
 
-async def read_shares(programs: Programs) -> Mapping[str, Fraction]:
-    """Read the share of each address that gets any; nothing while Envoy has no route."""
+async def read_shares(programs: Programs, virtual_host: str = "") -> Mapping[str, Fraction]:
+    """Read the share of each address that gets any, of one virtual host where it is named; nothing without a route."""
     routes, clusters = await programs.ask_envoy(_ROUTES), await programs.ask_envoy(_CLUSTERS)
-    weights = {name: weight for name, weight in _find_weights(routes or {}) if weight}
+    found = _find_virtual_host(routes or {}, virtual_host) if virtual_host else routes or {}
+    weights = {name: weight for name, weight in _find_weights(found) if weight}
     members = {one["name"]: _list_addresses(one) for one in (clusters or {}).get("cluster_statuses") or ()}
     shares: defaultdict[str, Fraction] = defaultdict(Fraction)
     for cluster, weight in weights.items():
@@ -22,6 +23,12 @@ async def read_shares(programs: Programs) -> Mapping[str, Fraction]:
         for address in addresses:
             shares[address] += Fraction(weight, sum(weights.values()) * len(addresses))
     return dict(shares)
+
+
+def _find_virtual_host(routes: Mapping[str, Any], name: str) -> Any:
+    configurations = (one.get("route_config") or {} for one in routes.get("configs") or ())
+    hosts = (host for configuration in configurations for host in configuration.get("virtual_hosts") or ())
+    return next((host for host in hosts if host["name"] == name), {})
 
 
 def _find_weights(found: Any) -> Iterator[tuple[str, int]]:

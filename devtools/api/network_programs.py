@@ -30,8 +30,8 @@ ROUTER_PORT = 8090
 GATEWAY_NAMESPACE, GATEWAY = "projectcontour", "contour"
 _XDS_PORT = 8001
 _NAMED = ("--service-cluster", GATEWAY_NAMESPACE, "--service-node", "envoy-0")
-_LOOPBACK = "127.0.0.1"
-_ADMIN = "admin.sock"
+LOOPBACK = "127.0.0.1"
+ADMIN_SOCKET = "admin.sock"
 _END_SECONDS = 10.0
 _WITH_US = ("setpriv", "--pdeathsig=KILL", "--")
 """Before each command: nothing is left in the network, nor the network itself, whatever becomes of the test."""
@@ -56,8 +56,8 @@ class Programs:
                 raise RuntimeError(f"{name} ended with {process.returncode}:\n{self.read_tail(name)}")
 
     async def ask_envoy(self, path: str) -> Any:
-        """Ask Contour's Envoy, by its admin interface, for a path that gives JSON; None while it starts."""
-        place = f"/proc/{self.running['envoy'].pid}/cwd/{_ADMIN}"  # what a socket's name may hold is short
+        """Ask the route's Envoy, by its admin interface, for a path that gives JSON; None while it starts."""
+        place = f"/proc/{self.running['envoy'].pid}/cwd/{ADMIN_SOCKET}"  # what a socket's name may hold is short
         with contextlib.suppress(OSError, json.JSONDecodeError):
             return json.loads(await asyncio.to_thread(ask_admin, place, path))
         return None
@@ -76,23 +76,24 @@ def run_programs(
         programs = Programs(folder, {})
 
         def start(name: str, command: Sequence[str], **options: Sequence[int]) -> None:
-            programs.running[name] = stack.enter_context(_run(command, folder / f"{name}.log", **options))
+            programs.running[name] = stack.enter_context(run_logged(command, folder / f"{name}.log", **options))
 
         for name, port in (("api-relay", urlsplit(server.url).port or 0), ("eds-relay", eds_port)):
-            listener = stack.enter_context(network.listen(_LOOPBACK, port))
-            start(name, _build_relay(listener.fileno(), port), pass_fds=[listener.fileno()])
+            listener = stack.enter_context(network.listen(LOOPBACK, port))
+            start(name, build_relay(listener.fileno(), port), pass_fds=[listener.fileno()])
         start("kube-proxy", [*network.place, *build_lone_proxy(binaries.path("kube-proxy"), server.kubeconfig)])
         contour = binaries.path("contour")
         start("contour", [*network.place, *_build_contour(contour, server, folder)])
         bootstrap = _write_bootstrap(contour, folder)
-        start("envoy", [*network.place, *_build_envoy(envoy, "-c", str(bootstrap), *_NAMED)])
+        start("envoy", [*network.place, *build_envoy(envoy, "-c", str(bootstrap), *_NAMED)])
         router = json.dumps(build_router_config(eds_port, ROUTER_PORT, DELTA, NODE_ADDRESS))
-        start("router", [*network.place, *_build_envoy(envoy, "--config-yaml", router)])
+        start("router", [*network.place, *build_envoy(envoy, "--config-yaml", router)])
         yield programs
 
 
 @contextlib.contextmanager
-def _run(command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> Iterator[subprocess.Popen[bytes]]:
+def run_logged(command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command for the block, in the folder of its log; it ends with this program, whatever becomes of that."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*_WITH_US, *command], cwd=log.parent, stdout=output, stderr=output, pass_fds=pass_fds
@@ -108,9 +109,9 @@ def _run(command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> Ite
             process.wait()
 
 
-def _build_relay(listener: int, port: int) -> list[str]:
+def build_relay(listener: int, port: int) -> list[str]:
     """Build what makes a port of the machine's loopback answer in the network as well."""
-    return [sys.executable, "-I", str(RELAY), str(listener), _LOOPBACK, str(port)]
+    return [sys.executable, "-I", str(RELAY), str(listener), LOOPBACK, str(port)]
 
 
 def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
@@ -134,12 +135,13 @@ def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
 
 def _write_bootstrap(contour: Path, folder: Path) -> Path:
     """Have Contour write what its Envoy starts with."""
-    bootstrap, places = folder / "envoy.json", [f"--resources-dir={folder}", f"--admin-address={_ADMIN}"]
-    told = [f"--xds-address={_LOOPBACK}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
+    bootstrap, places = folder / "envoy.json", [f"--resources-dir={folder}", f"--admin-address={ADMIN_SOCKET}"]
+    told = [f"--xds-address={LOOPBACK}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
     command = [str(contour), "bootstrap", str(bootstrap), *places, *told]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     return bootstrap
 
 
-def _build_envoy(program: Path, *flags: str) -> list[str]:
+def build_envoy(program: Path, *flags: str) -> list[str]:
+    """Build the command of an Envoy with these flags."""
     return [str(program), *flags, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]

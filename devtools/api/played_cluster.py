@@ -1,18 +1,26 @@
 """Plays what an API server alone has not: the StatefulSet controller and the kubelet, as far as a pool sees of them."""
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import POD, PVC, STATEFUL_SET, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PLAYER = "statefulset-controller"
 
 
 class PlayedCluster:
-    """Makes pods of StatefulSets in one namespace, through the API."""
+    """Makes pods of StatefulSets in one namespace, through the API.
+
+    Attributes:
+        nodes: that pods are on, in turn by their ordinals.
+    """
 
     def __init__(self, client: KubernetesClient, namespace: str) -> None:
+        self.nodes: Sequence[str] = ("node-1",)
         self._client = client
         self._namespace = namespace
 
@@ -49,7 +57,8 @@ class PlayedCluster:
         if found is not None:
             await self.end_pod(name)
         await self._make_claim(stateful_set, name)
-        await self._client.create(POD, build_pod(stateful_set, name))
+        node = self.nodes[int(name.rpartition("-")[2]) % len(self.nodes)]
+        await self._client.create(POD, build_pod(stateful_set, name, node))
         status = {"status": {"podIP": address, "podIPs": [{"ip": address}], "phase": "Running"}}
         return await self._client.merge(POD, self._namespace, name, status, manager="kubelet", subresource="status")
 
@@ -79,7 +88,7 @@ def revision_of(stateful_set: Manifest) -> str:
     return f"{stateful_set['metadata']['name']}-{abs(hash(str(stateful_set['spec']['template']))) % 10**8}"
 
 
-def build_pod(stateful_set: Manifest, name: str) -> dict[str, Any]:
+def build_pod(stateful_set: Manifest, name: str, node: str = "node-1") -> dict[str, Any]:
     """Build a pod as the StatefulSet controller would."""
     metadata, template = stateful_set["metadata"], copy.deepcopy(stateful_set["spec"]["template"])
     owner = {
@@ -106,5 +115,5 @@ def build_pod(stateful_set: Manifest, name: str) -> dict[str, Any]:
             "annotations": template["metadata"].get("annotations") or {},
             "ownerReferences": [owner],
         },
-        "spec": {**spec, "nodeName": "node-1", "volumes": [*spec["volumes"], volume]},
+        "spec": {**spec, "nodeName": node, "volumes": [*spec["volumes"], volume]},
     }

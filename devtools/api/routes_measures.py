@@ -117,7 +117,7 @@ async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int)
     """Have one replica lag, with weights 100 to 0, and read once readers have moved."""
     await routes.have_pool(replicas, laggingNodeWeight=0)
     plain = await routes.have_plain_service()
-    ways = {way: await routes.find_way(way) for way in Way}
+    ways = {way: await routes.find_way(way) for way in routes.routed_by.ways}
     lagging = next(iter(routes.addresses))
     await routes.say([lagging])
     stale = {}

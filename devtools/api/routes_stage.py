@@ -53,7 +53,7 @@ _CONTOUR_DEFINITIONS = "contour/01-crds.yaml"
 class Way(StrEnum):
     """How readers come to the replicas of the pool."""
 
-    HTTP_ROUTE = "through Contour by the HTTPRoute"
+    HTTP_ROUTE = "by the HTTPRoute"
     ENDPOINT_DISCOVERY = "through Envoy by endpoint discovery"
     KUBE_PROXY = "to the Service by kube-proxy"
 
@@ -66,6 +66,26 @@ class Way(StrEnum):
     def settled_seconds(self) -> float:
         """How long a replica has not answered that has lost its share; kube-proxy writes once a second at most."""
         return 1.2 if self is Way.KUBE_PROXY else 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedBy:
+    """What follows the pool's HTTPRoute.
+
+    Attributes:
+        parent: the route's parentRef.
+        entrance: where readers come in; None where they ask the Service, as in a mesh.
+        virtual_host: which of Envoy's is the pool's; "" where it has no other.
+        ways: that there are on this stage.
+    """
+
+    parent: Mapping[str, Any]
+    entrance: tuple[str, int] | None
+    virtual_host: str = ""
+    ways: Sequence[Way] = (Way.HTTP_ROUTE,)
+
+
+CONTOUR = RoutedBy({"name": GATEWAY, "namespace": GATEWAY_NAMESPACE}, (NODE_ADDRESS, GATEWAY_PORT), ways=tuple(Way))
 
 
 @dataclass
@@ -81,17 +101,18 @@ class RoutesStage:
     network: OwnNetwork
     programs: Programs
     backends: contextlib.AsyncExitStack
+    routed_by: RoutedBy = CONTOUR
     ledgers: dict[str, int] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
 
     async def find_way(self, way: Way) -> Connect:
         """Find a way to the pool, once it is answered."""
         match way:
-            case Way.HTTP_ROUTE:
-                return await self._until_answered(NODE_ADDRESS, GATEWAY_PORT)
+            case Way.HTTP_ROUTE if self.routed_by.entrance is not None:
+                return await self._until_answered(*self.routed_by.entrance)
             case Way.ENDPOINT_DISCOVERY:
                 return await self._until_answered(NODE_ADDRESS, ROUTER_PORT)
-            case Way.KUBE_PROXY:
+            case _:
                 return await self._find_service(POOL)
 
     async def have_pool(
@@ -101,8 +122,7 @@ class RoutesStage:
 
         Of them `target` are wanted fresh: all, where it is not given.
         """
-        parent = {"name": GATEWAY, "namespace": GATEWAY_NAMESPACE}
-        route = {"httpRoute": {"parentRefs": [parent]}} if has_route else {}
+        route = {"httpRoute": {"parentRefs": [dict(self.routed_by.parent)]}} if has_route else {}
         await self.stage.apply(
             version="v23.0.0",
             gate={"image": "envoyproxy/envoy:distroless-v1.40.0"},
@@ -128,16 +148,16 @@ class RoutesStage:
         await self.stage.observer.say(self.stage.namespace, POOL, told)
 
     async def until_routed(self, weights: Mapping[str, int]) -> None:
-        """Wait until the slices have these weights, and the Gateway's Envoy divides requests as they say."""
+        """Wait until the slices have these weights, and the route's Envoy divides requests as they say."""
         await self.stage.until_weights({pod: weight for pod, weight in weights.items() if weight})
         await self.stage.until(lambda: self.is_routed(weights), f"Envoy to have {weights}")
 
     async def is_routed(self, weights: Mapping[str, int]) -> bool:
-        """Return whether the Gateway's Envoy divides requests as these weights say, by its own word."""
+        """Return whether the route's Envoy divides requests as these weights say, by its own word."""
         self.programs.require_alive()
         whole = sum(weights.values())
         wanted = {self.addresses[pod]: Fraction(weight, whole) for pod, weight in weights.items() if weight}
-        return await read_shares(self.programs) == wanted
+        return await read_shares(self.programs, self.routed_by.virtual_host) == wanted
 
     async def have_plain_service(self) -> Connect:
         """Have a Service with all replicas in it, as one with a selector has; give the way to it."""
@@ -195,7 +215,8 @@ async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
         binaries = await asyncio.to_thread(build_all, ("kubernetes", "contour"))
         definitions = await asyncio.to_thread(read_experimental_definitions)
         with run_api_server(folder, programs) as server:
-            await asyncio.to_thread(_prepare, server, [*definitions, _read_contour_definitions(binaries)])
+            manifests = _MANIFESTS.read_text(encoding="utf-8")
+            await asyncio.to_thread(prepare, server, [*definitions, _read_contour_definitions(binaries)], manifests)
             async with contextlib.AsyncExitStack() as stack:
                 stage = await stack.enter_async_context(set_stage(server, NAMESPACE, folder))
                 (eds_port,) = take_ports(1)
@@ -210,12 +231,12 @@ def _read_contour_definitions(binaries: Binaries) -> str:
     return (binaries.path("examples") / _CONTOUR_DEFINITIONS).read_text(encoding="utf-8")
 
 
-def _prepare(server: ApiServer, definitions: Sequence[str]) -> None:
-    """Have all kinds served, and make what Contour and kube-proxy want to be there."""
+def prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
+    """Have all kinds served, and make a node and what else is required."""
     install_crd(server)
     server.access.apply(*definitions)
     wait_for("all kinds to be served", lambda: _are_served(server), seconds=60, every=0.1)
-    server.access.apply(_MANIFESTS.read_text(encoding="utf-8"))
+    server.access.apply(manifests)
     server.access.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME}})
     address = {"status": {"addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}]}}
     server.access.kubectl("patch", "node", NODE_NAME, "--subresource=status", "--patch", json.dumps(address))

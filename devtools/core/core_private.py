@@ -12,6 +12,7 @@ from typing import Any
 from readpool.simulator.core_config import NodeKey, Ports, build_validator_config, build_watcher_config
 from readpool.simulator.core_process import CoreBinary, CoreProcess, check_binary, generate_key
 
+WAIT_SECONDS = 40.0
 PASSPHRASE = "Private Network ; component tests"  # noqa: S105 - a network's name, which Stellar calls so
 
 
@@ -75,15 +76,15 @@ async def read_info(node: CoreProcess) -> dict[str, Any]:
 
 
 async def wait_for(node: CoreProcess, what: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Wait until /info is so, at most 20 s; give it."""
+    """Wait until /info is so, at most WAIT_SECONDS; give it."""
     info: dict[str, Any] = {}
     try:
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not (info and is_so(info)):
                 await asyncio.sleep(0.02)
                 info = await read_info(node)
     except TimeoutError:
-        raise AssertionError(f"not within 20 s: {what}; {info}; {node.log_tail()}") from None
+        raise AssertionError(f"not within {WAIT_SECONDS:g} s: {what}; {info}; {node.log_tail()}") from None
     return info
 
 

@@ -21,6 +21,7 @@ def build_slice(
     namespace: str = "default",
     port: int | None = 11628,
     address_type: str = "IPv4",
+    freshness: str = "fresh",
     **conditions: bool,
 ) -> dict[str, Any]:
     """Build one slice, all of whose endpoints have these conditions beside the usual ones."""
@@ -32,7 +33,7 @@ def build_slice(
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": namespace,
-        "labels": {"kubernetes.io/service-name": service},
+        "labels": {"kubernetes.io/service-name": service, "stellar.org/freshness": freshness},
         "annotations": {} if weight is None else {"stellar.org/weight": str(weight)},
         "resourceVersion": "1",
         "ownerReferences": [build_owner(service)],

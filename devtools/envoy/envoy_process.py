@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 END_SECONDS = 10.0
 
 

@@ -48,6 +48,17 @@ class OwnNetwork:
         """Listen on an address in it."""
         return self._do(lambda: socket.create_server((address, port), backlog=1024))
 
+    def bind_datagrams(self, address: str) -> socket.socket:
+        """Make a socket for datagrams at a free port of an address in it."""
+
+        def bind() -> socket.socket:
+            made = socket.socket(type=socket.SOCK_DGRAM)
+            made.setblocking(False)
+            made.bind((address, 0))
+            return made
+
+        return self._do(bind)
+
     async def connect(self, address: str, port: int) -> Streams:
         """Connect to an address in it, as the next of its readers."""
         loop = asyncio.get_running_loop()

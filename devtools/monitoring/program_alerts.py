@@ -7,6 +7,7 @@ _CONTROL, _ROUTING = Dashboard.CONTROL_PLANE, Dashboard.ROUTING
 _DAY_SECONDS = 86_400
 _GATE_CONNECTIONS = 1024
 _READERS = 'envoy_http_conn_manager_prefix="readers"'
+_POOLS = 'envoy_cluster_name=~".+/.+"'
 
 SCALER = (
     Alert(
@@ -155,9 +156,10 @@ ROUTER = (
     ),
     Alert(
         "ReadPoolRouterNoEndpoints",
-        'max by (namespace, envoy_cluster_name) (envoy_cluster_membership_healthy{envoy_cluster_name=~".+/.+"}) == 0'
+        f"max by (namespace, envoy_cluster_name) (envoy_cluster_membership_healthy{{{_POOLS}}}"
+        f" + envoy_cluster_membership_degraded{{{_POOLS}}}) == 0"
         " and max by (namespace, envoy_cluster_name)"
-        ' (max_over_time(envoy_cluster_membership_healthy{envoy_cluster_name=~".+/.+"}[1d])) > 0',
+        f" (max_over_time(envoy_cluster_membership_healthy{{{_POOLS}}}[1d])) > 0",
         "2m",
         _CRITICAL,
         "The router has no endpoints for {{ $labels.envoy_cluster_name }}.",

@@ -60,7 +60,8 @@ POOLS = Section(
             "Replicas of each pool that the router knows.",
             [
                 Query(
-                    f"max by (envoy_cluster_name) (envoy_cluster_membership_healthy{{{_POOLS}}})",
+                    f"max by (envoy_cluster_name) (envoy_cluster_membership_healthy{{{_POOLS}}}"
+                    f" + envoy_cluster_membership_degraded{{{_POOLS}}})",
                     "{{envoy_cluster_name}}",
                 )
             ],

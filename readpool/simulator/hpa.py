@@ -155,6 +155,8 @@ def _stabilize(spec: HpaSpec, memory: HpaMemory, current: int, recommended: int,
 
 
 def _recent(memory: HpaMemory, window_seconds: float, now: float) -> list[int]:
+    if window_seconds <= 0:
+        return []
     return [entry.replicas for entry in memory.recommendations if entry.at > now - window_seconds]
 
 
@@ -187,8 +189,8 @@ def _propose(policy: ScalingPolicy, memory: HpaMemory, current: int, now: float,
 
 def _remember_recommendation(spec: HpaSpec, memory: HpaMemory, recommended: int, now: float) -> HpaMemory:
     window = max(spec.scale_up.stabilization_window_seconds, spec.scale_down.stabilization_window_seconds)
-    kept = tuple(entry for entry in memory.recommendations if entry.at > now - window)
-    return replace(memory, recommendations=(*kept, Recommendation(now, recommended)))
+    kept = [entry for entry in memory.recommendations if entry.at > now - window]
+    return HpaMemory((*kept, Recommendation(now, recommended)), memory.added, memory.removed)
 
 
 def _remember_change(spec: HpaSpec, memory: HpaMemory, change: int, now: float) -> HpaMemory:

@@ -102,21 +102,24 @@ def learn(
     """
     if requests is None:
         return replace(capacity, load=_keep(capacity.load, now))
-    in_step = {}
-    for name, standing in sorted(standings.items()):
+    keeping = [name for name, one in standings.items() if keeps_pace(one, now) and name not in failing]
+    in_step = {name: requests.get(name, 0.0) for name in keeping}
+    for name in sorted(standings):
+        if name in in_step:
+            continue
+        standing = standings[name]
         served = capacity.in_step.get(name, 0.0)
         if falls_behind(standing):
             if served >= max(_LEAST_REQUESTS, _IDLE_SHARE * capacity.proven):
                 capacity = _count(capacity, Onset(name, now, served))
-        elif standing.replica_class is ReplicaClass.FRESH:
-            bears = keeps_pace(standing, now) and name not in failing
-            in_step[name] = requests.get(name, 0.0) if bears else served
-        elif is_on_proof(standing, now):
+        elif standing.replica_class is ReplicaClass.FRESH or is_on_proof(standing, now):
             in_step[name] = served
-    paces = follow_paces(capacity.paces, standings, requests, now, failing)
+    paces = follow_paces(capacity.paces, keeping, requests, now)
     load = _follow(capacity.load, sum(requests.values()), now)
-    capacity = replace(capacity, in_step=in_step, load=load, paces=paces, knew_load=True)
-    return _unlearn(_try(capacity, standings, requests, now))
+    capacity = Capacity(
+        capacity.onset_rates, capacity.alone, in_step, load, capacity.trials, paces, capacity.proven, knew_load=True
+    )
+    return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity)
 
 
 def _count(capacity: Capacity, onset: Onset) -> Capacity:

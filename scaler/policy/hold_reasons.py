@@ -47,7 +47,10 @@ def find_hold_reason(facts: Facts, *, is_first: bool) -> HoldReason | None:
 
     `is_first`: nothing was decided before. Later a newcomer that is not yet observed is no reason to hold all else.
     """
-    return next((missing for check in _CHECKS if (missing := check(facts, is_first)) is not None), None)
+    for check in _CHECKS:
+        if (missing := check(facts, is_first)) is not None:
+            return missing
+    return None
 
 
 def _check_replicas(facts: Facts, _is_first: bool) -> HoldReason | None:

@@ -116,7 +116,8 @@ def decide(
         now=now,
         asked=memory.surplus.last_desired,
     )
-    facts = replace(facts, unready=settings.unready)
+    if settings.unready:
+        facts = replace(facts, unready=settings.unready)
     missing = find_hold_reason(facts, is_first=not memory.has_decided)
     if (why := settings.hold_reason or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
@@ -127,7 +128,9 @@ def decide(
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
     borne = find_capacity_per_replica(capacity, settings.learned_requests_per_replica)
-    certain = find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
+    certain = borne
+    if capacity.trials:
+        certain = find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
     replicas_for_load = compute_replicas_for_load(
         capacity.load, borne, settings.look_ahead(measured), settings.headroom
     )
@@ -228,14 +231,14 @@ def _size_pool(
     clamped = max(bounds.minimum, min(wanted, bounds.maximum))
     held = facts.current if surplus.last_desired is None else surplus.last_desired
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
-    asked, surplus = hold_or_release(
-        replace(surplus, last_desired=held), min(clamped, limit), may_release=may_release, settings=release, now=now
-    )
+    if surplus.last_desired is None:
+        surplus = replace(surplus, last_desired=held)
+    asked, surplus = hold_or_release(surplus, min(clamped, limit), may_release=may_release, settings=release, now=now)
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     reason, why = _explain(wanted, desired, limit, replicas_for_load, bounds)
     message = _describe_want(facts, flapping, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
     decision = Decision(desired, reason, message, unhealthy, facts.catching_up, replicas_for_load)
-    return decision, replace(surplus, last_desired=desired)
+    return decision, surplus if surplus.last_desired == desired else replace(surplus, last_desired=desired)
 
 
 def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:

@@ -111,25 +111,32 @@ def gather_facts(
     `asked` is the size last asked for: degraded replicas beyond it are leaving.
     """
     own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
-    own = {name: own[name] for name in sorted(own.keys() - _find_leavers(own, asked))}
+    for name in _find_leavers(own, asked):
+        del own[name]
     classes = [standing.replica_class for standing in own.values()]
     tells_lag = tip is not None and tip.tells_lag
     needed = [one.needs_protocol for one in own.values() if one.needs_protocol is not None]
+    degraded = catching_up = 0
     unhealthy = []
-    for name, standing in own.items():
-        patience = deadline_seconds if standing.is_underway else sustain_seconds
-        seconds = min(now - _find_start(standing), grounded_seconds)
+    for name in sorted(name for name, one in own.items() if one.replica_class is not ReplicaClass.FRESH):
+        standing = own[name]
+        if standing.needs_protocol is not None:
+            continue
+        is_underway = standing.is_underway
+        catching_up += is_underway
+        degraded += not is_underway and standing.replica_class in DEGRADED_CLASSES
+        patience = deadline_seconds if is_underway else sustain_seconds
+        seconds = min(now - _find_start(standing, is_underway=is_underway), grounded_seconds)
         is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
-        is_judged = is_judged and standing.needs_protocol is None
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
             unhealthy.append(UnhealthyReplica(name, standing.replica_class, seconds))
     return Facts(
         tip=tip,
         current=len(own),
         unknown=classes.count(ReplicaClass.UNKNOWN),
-        degraded=sum(map(_is_ailing, own.values())),
+        degraded=degraded,
         unreachable=classes.count(ReplicaClass.UNREACHABLE),
-        catching_up=sum(one.is_underway and one.needs_protocol is None for one in own.values()),
+        catching_up=catching_up,
         unhealthy=tuple(unhealthy),
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,
@@ -137,15 +144,10 @@ def gather_facts(
         fresh=classes.count(ReplicaClass.FRESH),
         tells_lag=tells_lag,
         reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
-        unheard=sum(one.report is None for one in own.values()),
+        unheard=[one.report for one in own.values()].count(None),
         too_old=len(needed),
         needs_protocol=max(needed, default=None),
     )
-
-
-def _is_ailing(standing: ReplicaState) -> bool:
-    is_judged = not standing.is_underway and standing.needs_protocol is None
-    return is_judged and standing.replica_class in DEGRADED_CLASSES
 
 
 def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozenset[str]:
@@ -153,21 +155,23 @@ def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozens
 
     If all are silent, none is leaving: the scaler is more likely disconnected.
     """
+    if asked is None or len(own) <= asked:
+        return frozenset()
     silent = [name for name, one in own.items() if one.replica_class is ReplicaClass.UNREACHABLE]
-    if asked is None or len(own) <= asked or len(silent) == len(own):
+    if len(silent) == len(own):
         return frozenset()
     if all(order_by_ordinal(name)[1] < 0 for name in own):
         return frozenset(sorted(silent)[: len(own) - asked])
     return frozenset(name for name in list_last(own, asked) if own[name].replica_class in DEGRADED_CLASSES)
 
 
-def _find_start(standing: ReplicaState) -> float:
+def _find_start(standing: ReplicaState, *, is_underway: bool) -> float:
     """Find since when a replica does what may make it lacking.
 
     A replica that responds again, but is behind, has been degraded all the time; one that catches up has done so since
     it was last fresh or first known, however often it restarted.
     """
-    if standing.is_underway:
+    if is_underway:
         started = standing.since if standing.known_since is None else standing.known_since
         return started if standing.fresh_at is None else standing.fresh_at
     return standing.since if standing.degraded_since is None else standing.degraded_since

@@ -52,14 +52,19 @@ def hold_or_release(
     surplus = _judge_last_release(surplus, wanted, settings, now)
     held = wanted if surplus.last_desired is None else surplus.last_desired
     if wanted >= held:
-        return wanted, replace(surplus, last_desired=wanted, calm_since=None, calm_peak=0)
+        return wanted, _keep(surplus, wanted, None, 0)
     calm_since = now if surplus.calm_since is None else surplus.calm_since
     peak = max(wanted, surplus.calm_peak)
     wait = min(settings.wait_seconds * 2.0 ** min(surplus.regrets, MOST_DOUBLINGS), settings.longest_wait_seconds)
     if not may_release or now - calm_since < wait:
-        return held, replace(surplus, last_desired=held, calm_since=calm_since, calm_peak=peak)
+        return held, _keep(surplus, held, calm_since, peak)
     left = max(peak, held - max(1, int(settings.largest_share * held)))
     return left, replace(surplus, last_desired=left, calm_since=None, calm_peak=0, released_at=now)
+
+
+def _keep(surplus: Surplus, desired: int, calm_since: float | None, calm_peak: int) -> Surplus:
+    is_same = (surplus.last_desired, surplus.calm_since, surplus.calm_peak) == (desired, calm_since, calm_peak)
+    return surplus if is_same else Surplus(desired, calm_since, calm_peak, surplus.regrets, surplus.released_at)
 
 
 def _judge_last_release(surplus: Surplus, wanted: int, settings: ReleaseSettings, now: float) -> Surplus:

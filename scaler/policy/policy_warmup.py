@@ -23,6 +23,7 @@ class WarmUps:
         present: all replicas that are there.
         names: all names that replicas have had; no more than a StatefulSet has ordinals, as a rule.
         released: those of them that left because there were too many, and their volumes with them.
+        median_seconds: the middle one of `seconds`; None while there are none.
     """
 
     seconds: tuple[float, ...] = ()
@@ -31,11 +32,11 @@ class WarmUps:
     present: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     released: frozenset[str] = frozenset()
+    median_seconds: float | None = field(init=False)
 
-    @property
-    def median_seconds(self) -> float | None:
-        """The middle one of what was measured, None while nothing was."""
-        return median(self.seconds) if self.seconds else None
+    def __post_init__(self) -> None:
+        """Find the middle one of what was measured."""
+        object.__setattr__(self, "median_seconds", median(self.seconds) if self.seconds else None)
 
 
 def record_warm_ups(
@@ -53,6 +54,9 @@ def record_warm_ups(
     new one has, nothing or a snapshot, and counts. So does one whose volume went when it was let go: while fewer were
     `asked` for than there were, in a pool that does not keep such volumes.
     """
+    is_same = not warm_ups.awaited and warm_ups.present == standings.keys()
+    if is_same and warm_ups.released <= warm_ups.names:
+        return warm_ups
     left = warm_ups.present.difference(standings)
     is_release = not keeps_volumes and asked is not None and asked < len(warm_ups.present)
     released = (warm_ups.released | left if is_release else warm_ups.released - left) & (warm_ups.names | left)

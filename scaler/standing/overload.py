@@ -35,8 +35,9 @@ class Overload:
 def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], now: float) -> Overload:
     """Note which replicas have fallen behind since the last call; the order of `standings` does not matter."""
     alone, seen_at = overload.alone, overload.seen_at
-    for name in sorted(overload.fresh):
-        if name in standings and falls_behind(standings[name]):
+    lagging = {name for name, one in standings.items() if one.replica_class is ReplicaClass.LAGGING}
+    for name in sorted(lagging & overload.fresh):
+        if falls_behind(standings[name]):
             if alone is not None and is_company(alone, name, now):
                 seen_at = now
             alone = (name, now)
@@ -45,7 +46,8 @@ def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], no
         for name, one in standings.items()
         if one.replica_class is ReplicaClass.FRESH or (name in overload.fresh and is_on_proof(one, now))
     )
-    return Overload(fresh, alone, seen_at)
+    is_same = fresh == overload.fresh and alone is overload.alone and seen_at is overload.seen_at
+    return overload if is_same else Overload(fresh, alone, seen_at)
 
 
 def falls_behind(standing: ReplicaState) -> bool:

@@ -4,8 +4,8 @@ Beside policy.capacity, which learns from replicas that fall behind: one that ke
 the load was not the reason.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from readpool.replica_class import ReplicaClass
 from scaler.standing.standing import ReplicaState
@@ -43,27 +43,18 @@ def keeps_pace(standing: ReplicaState, now: float) -> bool:
 
 
 def follow_paces(
-    paces: Mapping[str, Pace],
-    standings: Mapping[str, ReplicaState],
-    requests: Mapping[str, float],
-    now: float,
-    failing: Collection[str],
+    paces: Mapping[str, Pace], keeping: Iterable[str], requests: Mapping[str, float], now: float
 ) -> dict[str, Pace]:
     """Go on with those that keep pace and do not fail their readers; the others start over."""
-    return {
-        name: _follow(paces.get(name), requests.get(name, 0.0), now)
-        for name, standing in standings.items()
-        if keeps_pace(standing, now) and name not in failing
-    }
+    return {name: _follow(paces.get(name), requests.get(name, 0.0), now) for name in keeping}
 
 
 def _follow(pace: Pace | None, served: float, now: float) -> Pace:
     if pace is None:
         return Pace(now, now, served)
-    least = min(pace.least, served)
-    if now - pace.begun_at < _PROOF_SECONDS:
-        return replace(pace, least=least)
-    return Pace(pace.since, now, served, least)
+    if now - pace.begun_at >= _PROOF_SECONDS:
+        return Pace(pace.since, now, served, min(pace.least, served))
+    return pace if served >= pace.least else Pace(pace.since, pace.begun_at, served, pace.proven)
 
 
 def find_proven(paces: Mapping[str, Pace]) -> float:

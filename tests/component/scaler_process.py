@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 _Event = dict[str, Any]
-START_SECONDS = 20.0
-STOP_SECONDS = 20.0
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
 
 
 class ScalerProcess:

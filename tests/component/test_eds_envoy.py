@@ -63,6 +63,24 @@ async def read_some(router: Router) -> Counter[str]:
     return reader.answered + Counter(dict.fromkeys(reader.failures, 1))
 
 
+async def test_replicas_of_which_none_is_fresh_are_read_by_their_weights_all_the_same(
+    store: EdsStore, tmp_path: Path
+) -> None:
+    addresses = name_addresses(3)
+    weights = dict(zip(addresses, (100, 50, 50), strict=True))
+    async with run_backends(addresses) as port, run_server(store) as server:
+        endpoints = tuple(EdsEndpoint(one, port, weights[one], Health.DEGRADED) for one in addresses)
+        store.update(POOL, Assignment((Locality("", endpoints),)))
+        async with run_router(require_envoy(), tmp_path, server.port) as router:
+            await wait_for_answers(router, set(addresses))
+            answered = await read_many(to_port(router.port), 2000)
+            assert compute_share_error(answered, weights) <= MOST_POINTS
+            assert await router.envoy.read_counters("cluster.pool.membership_(healthy|degraded)$") == {
+                "cluster.pool.membership_healthy": 0,
+                "cluster.pool.membership_degraded": len(addresses),
+            }
+
+
 MIXES = [
     pytest.param(2, [100, 10], DELTA, id="2, one lags"),
     pytest.param(5, [100, 100, 100, 100, 10], WHOLE, id="5, one lags"),

@@ -129,7 +129,8 @@ async def test_polls_of_one_node_are_an_interval_apart() -> None:
 
 async def test_after_a_pause_of_the_process_polls_go_on_without_a_burst_and_nobody_failed() -> None:
     node, listener = HonestNode(), Recorder()
-    async with run_node(node.handler) as url, run_poller(replace(FAST, interval_seconds=1.0)) as (poller, stats):
+    patient = replace(FAST, interval_seconds=1.0, connect_seconds=0.8, total_seconds=0.9)
+    async with run_node(node.handler) as url, run_poller(patient) as (poller, stats):
         for index in range(60):
             poller.subscribe(ProbeKind.CORE, url + "/" * index, listener, str(index))
         await wait_until(lambda: len(listener.outcomes) >= 100)

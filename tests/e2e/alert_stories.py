@@ -38,6 +38,7 @@ READERS = {**ROUTER, "envoy_http_conn_manager_prefix": "readers"}
 ANSWERS = [of("envoy_http_downstream_rq_xx", **READERS, envoy_response_code_class=code) for code in "25"]
 IN_TIME, LATE, ALL = (of("readpool_event_loop_lag_seconds_bucket", **SCALER, le=le) for le in ("0.001", "0.25", "+Inf"))
 ENDPOINTS = of("envoy_cluster_membership_healthy", **ROUTER, envoy_cluster_name=FLEET)
+DEGRADED_ENDPOINTS = of("envoy_cluster_membership_degraded", **ROUTER, envoy_cluster_name=FLEET)
 LEADING = of("readpool_controller_leading", **CONTROLLER)
 CERTIFICATE = of("readpool_tls_not_after_timestamp_seconds", **SCALER, file="/etc/tls/tls.crt")
 
@@ -70,6 +71,7 @@ WELL: Mapping[str, float] = {
     of("readpool_controller_watched_pools", **CONTROLLER): 1.0,
     of("readpool_controller_connected_pools", **CONTROLLER): 1.0,
     ENDPOINTS: 3.0,
+    DEGRADED_ENDPOINTS: 0.0,
     of("envoy_http_downstream_cx_active", **GATE): 20.0,
 }
 """Gauges."""

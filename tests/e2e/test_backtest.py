@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.policy.model_history import live_truly, record_days
 from devtools.cluster.builds import build_all
 from devtools.machine.needs import UnmetNeedError
 from devtools.machine.ports import take_ports
@@ -24,7 +25,6 @@ from readpool.cli.backtest.history import History, Setting
 from readpool.cli.backtest.reconstruction import reconstruct
 from readpool.cli.backtest.replay import replay
 from readpool.simulator.day.oddities import DAY_SECONDS
-from tests.model_history import live_truly, record_days
 
 pytestmark = pytest.mark.timeout(900)  # Prometheus may have to be built
 OWN = Setting(5, 3, 20, 12)

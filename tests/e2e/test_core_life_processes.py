@@ -42,7 +42,7 @@ async def end_by(node: CoreProcess, number: signal.Signals) -> tuple[int, float]
     process, began = node._process, time.monotonic()
     assert process is not None
     node.signal(number)
-    return await asyncio.wait_for(process.wait(), 10.0), time.monotonic() - began
+    return await asyncio.wait_for(process.wait(), 30.0), time.monotonic() - began
 
 
 async def test_a_watcher_that_knows_only_another_watcher_by_its_name_follows_the_validator(
@@ -188,7 +188,7 @@ async def test_a_port_in_use_ends_the_start(network: tuple[Nodes, Ports]) -> Non
         config.write_text("\n".join([f"{setting}={validator.peer}", *lines]))
         await node.start()
         assert node._process is not None
-        code = await asyncio.wait_for(node._process.wait(), 20.0)
+        code = await asyncio.wait_for(node._process.wait(), 30.0)
         assert PORTS_IN_USE[setting][1] in node.log_tail()
         return code
 

@@ -15,7 +15,7 @@ from tests.docs_pages import ROOT, list_manifest_texts
 SCHEMA = json.loads((ROOT / "charts" / "readpool" / "values.schema.json").read_text(encoding="utf-8"))
 POOL_FIELDS = frozenset(field.alias or name for name, field in PoolSpec.model_fields.items())
 ELSEWHERE = {"advanced", "triggers", "httpRoute", "groups", "name", "on", "jobs", "runs-on", "steps"}
-ELSEWHERE |= {"securityContext", "authenticationRef", "metadata"}
+ELSEWHERE |= {"securityContext", "authenticationRef", "metadata", "clusters"}
 """Parts of what is not ours, or of a pool deeper down."""
 
 
@@ -82,3 +82,11 @@ def list_unknown_values(values: Mapping[str, Any], schema: Mapping[str, Any], pa
         elif isinstance(value, dict):
             unknown += list_unknown_values(value, known, f"{path}{name}.")
     return unknown
+
+
+def test_the_clusters_of_envoy_that_pages_show_are_those_of_the_examples() -> None:
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "examples").glob("envoy-*.yaml")]
+    clusters = [one for whole in files for one in whole["static_resources"]["clusters"]]
+    shown = [one for _, fragment in list_fragments() for one in fragment.get("clusters", ())]
+    assert shown
+    assert all(one in [{key: whole.get(key) for key in one} for whole in clusters] for one in shown)

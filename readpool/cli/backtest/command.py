@@ -157,7 +157,7 @@ def backtest(  # noqa: PLR0913 - a command has as many arguments as options
     if len(grid) > MAX_SETTINGS:
         raise click.UsageError(f"{len(grid)} settings; at most {MAX_SETTINGS} can be tried at once.")
     past = reconstruct(history, borne=capacity, warm_up_seconds=warm_up)
-    outcomes = _replay_all(console, past, grid, jobs or cpu_count() or 1)
+    outcomes = replay_all(console, past, grid, jobs or cpu_count() or 1)
     _show(pool, history, past, outcomes, price, output=output, page=page)
 
 
@@ -215,14 +215,15 @@ def _fetch(
         return asyncio.run(fetch(progress))
 
 
-def _replay_all(console: Console, past: Reconstruction, grid: Sequence[Setting], jobs: int) -> list[Outcome]:
+def replay_all(console: Console, past: Reconstruction, grid: Sequence[Setting], jobs: int) -> list[Outcome]:
+    """Replay the past for each setting, several at once, the largest pools first; return them in the grid's order."""
     with _track(console) as progress:
         bar = progress.add_task("Replaying settings", total=len(grid))
-        outcomes = []
-        for outcome in _replay(past, grid, min(jobs, len(grid))):
-            outcomes.append(outcome)
+        outcomes = {}
+        for outcome in _replay(past, sorted(grid, key=lambda one: -one.target), min(jobs, len(grid))):
+            outcomes[outcome.setting] = outcome
             progress.advance(bar)
-    return outcomes
+    return [outcomes[setting] for setting in grid]
 
 
 def _replay(past: Reconstruction, grid: Sequence[Setting], jobs: int) -> Iterator[Outcome]:
@@ -230,7 +231,9 @@ def _replay(past: Reconstruction, grid: Sequence[Setting], jobs: int) -> Iterato
         yield from (replay(past, setting) for setting in grid)
         return
     with get_context("spawn").Pool(jobs, initializer=_keep, initargs=(past,)) as workers:
-        yield from workers.imap(_replay_kept, grid)
+        yield from workers.imap_unordered(_replay_kept, grid)
+        workers.close()
+        workers.join()
 
 
 _kept: list[Reconstruction] = []

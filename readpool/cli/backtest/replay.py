@@ -7,10 +7,11 @@ from readpool.cli.backtest.history import Setting
 from readpool.cli.backtest.reconstruction import Reconstruction
 from readpool.cli.backtest.scaling import Blindness, OurScaling, make_weigh
 from readpool.replica_class import ReplicaClass
-from readpool.simulator.day.day import PoolDay, View
+from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import DAY_SECONDS
 from readpool.simulator.day.traffic import BORNE_PER_REPLICA, STEP_SECONDS
+from readpool.simulator.day.view import View
 from scaler.policy.policy import Bounds, PolicySettings
 
 _QUIET_SYNC_SECONDS = 60.0
@@ -56,7 +57,10 @@ class _DailyMeasures(Measures):
 
     def note_step(self, fresh: int, target: int, replicas: int, demand: float) -> None:
         """Add one step, and end the day where it ends."""
-        Measures.note_step(self, fresh, target, replicas, demand)
+        if fresh < target:
+            self.seconds_below += STEP_SECONDS
+        self.replica_hours += replicas * (STEP_SECONDS / 3600.0)
+        self.reads += demand * STEP_SECONDS
         self.steps += 1
         if self.steps % _STEPS_PER_DAY == 0:
             self.end_day()
@@ -81,18 +85,22 @@ class _PatientScaling:
 
     scaling: OurScaling
     asked_at: float = -_QUIET_SYNC_SECONDS
-    seen: tuple[ReplicaClass, ...] = ()
+    seen: list[ReplicaClass] = field(default_factory=list)
     size: int = -1
 
     def sync(self, view: View) -> int:
         """Return how many replicas there are to be."""
-        seen = tuple(sight.replica_class for sight in view.sights.values())
-        is_quiet = seen == self.seen and view.replicas == self.size == len(seen)
-        if is_quiet and view.now - self.asked_at < _QUIET_SYNC_SECONDS and set(seen) == {ReplicaClass.FRESH}:
+        seen = [sight.replica_class for sight in view.sights.values()]
+        if seen.count(ReplicaClass.FRESH) == len(seen) == view.replicas and self.rests(view.now, view.replicas):
             return view.replicas
         self.asked_at, self.seen = view.now, seen
         self.size = self.scaling.sync(view)
         return self.size
+
+    def rests(self, now: float, replicas: int) -> bool:
+        """Return whether nothing has changed in a pool of which every replica is fresh, and it was asked lately."""
+        is_same = self.seen.count(ReplicaClass.FRESH) == len(self.seen) == replicas == self.size
+        return is_same and now - self.asked_at < _QUIET_SYNC_SECONDS
 
     def restart(self, now: float) -> None:
         """Forget what a scaler forgets when it is started again."""
@@ -108,7 +116,7 @@ def replay(past: Reconstruction, setting: Setting) -> Outcome:
     )
     scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
     day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)
-    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)))
+    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)), scaling.rests)
     measures = pool.measures = _DailyMeasures()
     pool.live()
     measures.end_day()

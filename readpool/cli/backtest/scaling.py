@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
 from readpool.replica_class import ReplicaClass
-from readpool.simulator.day.day import View, Weigh
+from readpool.simulator.day.calm import NO_CALM, Calm
 from readpool.simulator.day.sight import Sight
+from readpool.simulator.day.view import View, Weigh
 from readpool.simulator.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemory, HpaSpec, sync_hpa
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import PolicyMemory, PolicySettings, decide
 from scaler.policy.policy_recall import recall, tell_memory
-from scaler.policy.remembered import Remembered
 from scaler.policy.shared_database import DATABASE_STOPPED
 from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
@@ -40,17 +40,27 @@ class OurScaling:
     observed_since: float = 0.0
     memory: PolicyMemory = field(default_factory=PolicyMemory)
     hpa: HpaMemory = field(default_factory=HpaMemory)
-    kept: Remembered | None = None
+    _kept: tuple[PolicyMemory, float] | None = field(default=None, init=False)
+    _standings: dict[str, ReplicaState] = field(default_factory=dict, init=False)
+    _calm: Calm = field(default=NO_CALM, init=False)
+    _hpa_spec: HpaSpec = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tell the HPA its bounds."""
+        bounds = self.settings.bounds
+        self._hpa_spec = HpaSpec(bounds.minimum, bounds.maximum, 1.0, *UNBOUND_TOLERANCE)
 
     def sync(self, view: View) -> int:
         """Decide, then do as the HPA does with the answer."""
         blind = self.blindness
-        standings = {name: self._stand(sight, view.lag_threshold) for name, sight in view.sights.items()}
+        if view.calm is NO_CALM or view.calm is not self._calm:
+            self._calm = view.calm
+            self._standings = {n: self._stand(n, sight, view.lag_threshold) for n, sight in view.sights.items()}
         is_halted = view.is_halted and not blind.halts
         tip = Tip(view.tip, view.moved_at, is_halted=is_halted, reset_at=view.reset_at)
         stopped = view.shares_database and _has_stopped(view.sights)
         decision, self.memory = decide(
-            standings,
+            self._standings,
             tip,
             observed_since=self.observed_since,
             memory=self.memory,
@@ -58,11 +68,10 @@ class OurScaling:
             now=view.now,
             requests=None if blind.requests else view.reads,
         )
-        self.kept = tell_memory(self.memory, None, view.now) or self.kept
-        bounds = self.settings.bounds
-        spec = HpaSpec(bounds.minimum, bounds.maximum, 1.0, *UNBOUND_TOLERANCE)
+        if self.memory.has_decided:
+            self._kept = self.memory, view.now
         step, self.hpa = sync_hpa(
-            spec,
+            self._hpa_spec,
             self.hpa,
             current=view.replicas,
             observed=view.replicas,
@@ -73,10 +82,23 @@ class OurScaling:
 
     def restart(self, now: float) -> None:
         """Forget all but what the pool's status keeps; the HPA is not ours and forgets nothing."""
-        self.memory = replace(recall(self.kept, None, self.settings, now), capacity=self.memory.capacity)
+        kept = None if self._kept is None else tell_memory(self._kept[0], None, self._kept[1])
+        self.memory = replace(recall(kept, None, self.settings, now), capacity=self.memory.capacity)
         self.observed_since = -1e9 if self.blindness.own_restarts else now
 
-    def _stand(self, sight: Sight, lag_threshold: int) -> ReplicaState:
+    def _stand(self, name: str, sight: Sight, lag_threshold: int) -> ReplicaState:
+        """Build a standing, or keep that of a fresh replica of which nothing changes but that it still is."""
+        kept = self._standings.get(name)
+        if (
+            kept is not None
+            and kept.replica_class is sight.replica_class is ReplicaClass.FRESH
+            and kept.since == sight.since
+            and kept.lag_ledgers == sight.lag_ledgers
+            and kept.rate == sight.rate
+            and kept.failed_polls == sight.failed
+            and kept.degraded_since == sight.degraded_since
+        ):
+            return kept
         return ReplicaState(
             sight.replica_class,
             since=sight.since,

@@ -3,10 +3,8 @@
 What scales and what weighs are passed in; the model knows neither the scaler nor the controller.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import inf
-from typing import Protocol
 
 from readpool.replica_class import ReplicaClass
 from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due
@@ -17,9 +15,7 @@ from readpool.simulator.day.replica import ModelReplica, find_start_ledger, star
 from readpool.simulator.day.scenario import Day, Fault
 from readpool.simulator.day.sight import Sight
 from readpool.simulator.day.traffic import STEP_SECONDS
-
-Weigh = Callable[[Mapping[str, Sight], Mapping[str, int]], dict[str, int]]
-"""From what is seen of the replicas and their last weights to their weights."""
+from readpool.simulator.day.view import Scaling, View, Weigh
 
 _START_LEDGER = 100_000
 _SYNC_STEPS = 3
@@ -33,51 +29,16 @@ _SHORT_DOWNLOAD_SECONDS = 180.0
 """A network that has just begun again has little to download."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a scaling policy sees at one moment.
-
-    Attributes:
-        now: seconds from midnight.
-        replicas: what the StatefulSet was told to be.
-        sights: what is seen of each known replica.
-        tip: the network's newest ledger.
-        moved_at: when that last changed.
-        is_halted: it has not for a minute.
-        reads: reads/s that each known replica serves; None while one of the gates does not tell.
-        lag_threshold: ledgers.
-        reset_at: when the network was last seen to begin again; None where it was not.
-        shares_database: all replicas read one database that somebody has to fill.
-    """
-
-    now: float
-    replicas: int
-    sights: Mapping[str, Sight]
-    tip: int
-    moved_at: float
-    is_halted: bool
-    reads: Mapping[str, float] | None
-    lag_threshold: int
-    reset_at: float | None = None
-    shares_database: bool = False
-
-
-class Scaling(Protocol):
-    """One way of scaling a pool."""
-
-    def sync(self, view: View) -> int:
-        """Return how many replicas there are to be."""
-
-    def restart(self, now: float) -> None:
-        """Forget what a scaler forgets when it is started again."""
-
-
 class PoolDay:
     """One day being lived through."""
 
-    def __init__(self, day: Day, scaling: Scaling, weigh: Weigh) -> None:
+    def __init__(
+        self, day: Day, scaling: Scaling, weigh: Weigh, rests: Callable[[float, int], bool] = lambda _now, _size: False
+    ) -> None:
+        """Begin the day; `rests` says of a moment and a size that `scaling` need not be asked while all is calm."""
         self._day = day
         self._scaling = scaling
+        self._rests = rests
         self._weigh = weigh
         self._tip = _START_LEDGER
         self._moved_at = 0.0
@@ -91,6 +52,7 @@ class PoolDay:
         self._is_reset = False
         self._reach = _START_LEDGER
         self._calm = NO_CALM
+        self._left: tuple[float, float] | None = None
         self._spans = (*day.halts, *day.blind_spells, *day.odd.database_stops)
         self.measures = Measures()
         self._begin()
@@ -110,10 +72,13 @@ class PoolDay:
         for step, demand in enumerate(day.traffic):
             now = float(step * STEP_SECONDS)
             if now < self._calm.until and demand <= self._calm.most_demand:
-                self._pass(demand, now)
+                self._tip += 1
+                self._left = demand, now
+                measures.note_step(len(self._replicas), day.target, len(self._replicas), demand)
                 if step % _SYNC_STEPS == 0:
-                    self._sync(demand, now)
+                    self._sync_in_calm(demand, now)
                 continue
+            self._make_up()
             self._calm = NO_CALM
             if not _holds(day.halts, now):
                 self._tip += 1
@@ -140,18 +105,27 @@ class PoolDay:
         due = find_due(now, self._spans, moments)
         return find_calm(self._replicas, self._sights, self._weights, self._tip, due) if due > now else NO_CALM
 
-    def _pass(self, demand: float, now: float) -> None:
-        """Take a step in which nothing can happen."""
-        self._tip += 1
-        self._moved_at = now
+    def _make_up(self) -> None:
+        """Write down what the last of the steps came to in which nothing could happen."""
+        if self._left is None:
+            return
+        (demand, now), self._left = self._left, None
         tip, weights, sights = self._tip, self._weights, self._sights
+        self._reach, self._moved_at = tip, now
         unit = demand / sum(weights.values())
-        self._reach = tip
         for replica in self._replicas:
             replica.ledger = float(tip)
             replica.load = weights[replica.name] * unit
             sights[replica.name].note_quiet(tip, now)
-        self.measures.note_step(len(self._replicas), self._day.target, len(self._replicas), demand)
+
+    def _sync_in_calm(self, demand: float, now: float) -> None:
+        """Ask for the size, unless the scaling policy need not be asked."""
+        size = len(self._replicas)
+        if self._rests(now, size):
+            self.measures.note_calm_size(size, self._day.target, demand)
+            return
+        self._make_up()
+        self._sync(demand, now, self._calm)
 
     def _suffer(self, now: float) -> None:
         """Let the faults that are due begin and those that are over end."""
@@ -221,7 +195,8 @@ class PoolDay:
                 measures.failed_reads += load * STEP_SECONDS
                 load = 0.0
             replica.load = load
-            measures.failed_reads += max(0.0, load - replica.most_reads) * STEP_SECONDS
+            if load > (most := replica.most_reads):
+                measures.failed_reads += (load - most) * STEP_SECONDS
 
     def _advance(self, now: float) -> int:
         """Let every replica apply ledgers for a step; count those that are truly fresh, and their stale reads."""
@@ -245,11 +220,12 @@ class PoolDay:
             self.measures.note_overload(overloaded, serving, now)
         return fresh
 
-    def _sync(self, demand: float, now: float) -> None:
+    def _sync(self, demand: float, now: float, calm: Calm = NO_CALM) -> None:
         """Ask for the size and change it as a StatefulSet does."""
         odd = self._day.odd
         is_silent = _holds(odd.silent_gates, now)
-        reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in self._sights}
+        sights = self._sights
+        reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in sights}
         is_halted = now - self._moved_at >= _HALTED_SECONDS
         view = View(
             now,
@@ -262,6 +238,7 @@ class PoolDay:
             self._day.lag_threshold,
             odd.reset_at if self._is_reset else None,
             bool(odd.database_stops),
+            calm,
         )
         size = self._scaling.sync(view)
         if size != len(self._replicas):
@@ -295,4 +272,4 @@ _FRESH = ReplicaClass.FRESH
 
 
 def _holds(spans: tuple[Span, ...], now: float) -> bool:
-    return any(span.holds(now) for span in spans)
+    return bool(spans) and any(span.start <= now < span.end for span in spans)

@@ -56,7 +56,10 @@ class Measures:
 
     def note_size(self, replicas: list[ModelReplica], target: int, demand: float, now: float) -> None:
         """Compare the pool's size with what the moment needs."""
-        faulty = sum(r.fault is not None for r in replicas)
-        needed = max(target, ceil(demand / BORNE_PER_REPLICA)) + faulty
-        self.overshoot = max(self.overshoot, len(replicas) - needed)
-        self.catching_up = max(self.catching_up, sum(r.answers_at <= now < r.downloaded_at < inf for r in replicas))
+        self.note_calm_size(len([r for r in replicas if r.fault is None]), target, demand)
+        downloading = [r for r in replicas if r.answers_at <= now < r.downloaded_at < inf]
+        self.catching_up = max(self.catching_up, len(downloading))
+
+    def note_calm_size(self, replicas: int, target: int, demand: float) -> None:
+        """Compare the size of a pool without a fault with what the moment needs."""
+        self.overshoot = max(self.overshoot, replicas - max(target, ceil(demand / BORNE_PER_REPLICA)))

@@ -3,9 +3,11 @@
 Replicas answer with who they are and which ledger they have; what the scaler says of them is scripted.
 """
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from devtools.api.controller_stage import USER
 from devtools.api.routes_measures import (
     Mix,
     Pattern,
@@ -22,10 +25,13 @@ from devtools.api.routes_measures import (
     measure_weight_shifts,
     read_eagerly,
 )
-from devtools.api.routes_stage import RoutesStage, Way, set_routes_stage
+from devtools.api.routes_stage import NAMESPACE, POOL, RoutesStage, Way, set_routes_stage
+from devtools.cluster.addresses import NODE_NAME
 from devtools.envoy.envoy_binary import EnvoyMissingError
+from devtools.envoy.weighted_backends import read_many
 from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail
+from readpool.kubernetes.kinds import SERVICE
 
 pytestmark = pytest.mark.timeout(300)
 MOST_POINTS = 1.0
@@ -109,6 +115,31 @@ async def test_no_eager_reader_fails_through_a_gateway_whatever_classes_empty_an
             print(f"{balanced}: {name}: {reads}")  # noqa: T201 - figures for whoever runs with -s
             assert reads.failures == {}, (balanced, name, reads)
             assert reads.answered > 100
+
+
+async def test_readers_by_kube_proxy_stay_in_their_zone_while_a_replica_is_fresh_there(routes: RoutesStage) -> None:
+    """The reader's node and one replica are in zone a, the other replica is in zone b."""
+    kubectl = routes.stage.server.access.kubectl
+    await asyncio.to_thread(kubectl, "label", "node", NODE_NAME, "topology.kubernetes.io/zone=a")
+    other = {"name": "node2", "labels": {"topology.kubernetes.io/zone": "b"}}
+    manifest = {"apiVersion": "v1", "kind": "Node", "metadata": other}
+    await asyncio.to_thread(routes.stage.server.access.apply, manifest)
+    routes.stage.cluster.nodes = (NODE_NAME, "node2")
+    await routes.have_pool(2, has_route=False, mode="FreshOnly")
+    connect = await routes.find_way(Way.KUBE_PROXY)
+    near, far = routes.addresses
+
+    async def is_read_from(*wanted: str) -> bool:
+        answers = await read_many(connect, 50, keeps_open=False)
+        return {one.partition(" ")[0] for one in answers} == {*wanted}
+
+    await routes.stage.until(partial(is_read_from, near, far), "readers with both")
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": POOL, "namespace": NAMESPACE}}
+    asked = service | {"spec": {"trafficDistribution": "PreferSameZone"}}
+    await routes.stage.client.apply(SERVICE, asked, manager=USER)
+    for lagging, reads in (((), near), ((near,), far), ((), near)):
+        await routes.say(lagging)
+        await routes.stage.until(partial(is_read_from, reads), f"readers with {reads} alone")
 
 
 async def test_nobody_reads_a_stale_ledger_after_the_shift_as_readers_of_a_plain_service_do(

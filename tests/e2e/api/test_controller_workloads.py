@@ -11,6 +11,7 @@ from readpool.kubernetes.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, POOL, SER
 from tests.e2e.api.played_workloads import RPC, PlayedWorkloads, name_workload
 
 pytestmark = pytest.mark.timeout(120)
+RBAC = "rbac.authorization.k8s.io/v1"
 BALANCED: dict[str, Any] = {"loadBalancing": {"enabled": True}}
 NAMES = ("theirs-0", "theirs-1", "theirs-2")
 
@@ -176,6 +177,44 @@ async def test_whoever_else_scales_the_workload_is_named(stage: ControllerStage)
         await played.make_autoscaler(name_workload(STATEFUL_SET))
         told = await stage.until_condition("Autoscaling", status="True", reason="ScaledByOther")
         assert "HorizontalPodAutoscaler theirs" in told["message"]
+
+
+async def allow(stage: ControllerStage, name: str, rules: list[dict[str, Any]]) -> None:
+    """Allow the account without deployments something in the stage's namespace."""
+    base = f"/apis/{RBAC}/namespaces/{stage.namespace}"
+    metadata = {"name": name, "namespace": stage.namespace}
+    body: dict[str, Any] = {"apiVersion": RBAC, "kind": "Role", "metadata": metadata, "rules": rules}
+    await stage.client.request("POST", f"{base}/roles", body=body)
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    subjects = [{"kind": "User", "name": "half-blind", "apiGroup": "rbac.authorization.k8s.io"}]
+    body = {"apiVersion": RBAC, "kind": "RoleBinding", "metadata": metadata, "roleRef": reference, "subjects": subjects}
+    await stage.client.request("POST", f"{base}/rolebindings", body=body)
+
+
+async def test_a_workload_that_may_not_be_listed_is_told_and_seen_once_it_may(stage: ControllerStage) -> None:
+    played = PlayedWorkloads(stage.client, stage.namespace)
+    replica_set = await played.make_replica_set(await played.make(DEPLOYMENT), "theirs-1")
+    await played.run_pod(replica_set, "theirs-1-a", "10.9.0.1")
+    await allow(
+        stage,
+        "most",
+        [
+            {"apiGroups": [group], "resources": ["*"], "verbs": ["*"]}
+            for group in ("", "stellar.org", "discovery.k8s.io", "networking.k8s.io", "policy", "coordination.k8s.io")
+        ]
+        + [{"apiGroups": ["events.k8s.io", "autoscaling"], "resources": ["*"], "verbs": ["*"]}]
+        + [{"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["*"]}],
+    )
+    stage.relay.user = "half-blind"
+    async with stage.controller():
+        await apply(stage, DEPLOYMENT)
+        await say(stage, {"theirs-1-a": "fresh"})
+        told = await stage.until_condition("Stalled", status="True", reason="WorkloadNotVisible")
+        assert "cannot list deployments in namespace" in told["message"]
+        await allow(stage, "rest", [{"apiGroups": ["apps"], "resources": ["*"], "verbs": ["list", "watch"]}])
+        await stage.until_weights({"theirs-1-a": 100})
+        await stage.until_condition("Stalled", status="False")
+    stage.relay.user = None
 
 
 async def test_a_controller_that_starts_anew_keeps_the_readers(stage: ControllerStage) -> None:

@@ -1,5 +1,7 @@
 """A minute of ledgers in which a laggard's lag grows writes no EndpointSlice; test_full_churn.py is the long form."""
 
+import pytest
+
 from devtools.cluster.provided import ProvidedCluster
 from tests.e2e.cluster.churned_pool import SLICES_EACH, apply_churned_pool, measure_quiet
 from tests.e2e.cluster.core_network import CoreNetwork
@@ -8,6 +10,7 @@ from tests.e2e.cluster.own_release import OwnRelease
 MINUTES = 1.0
 
 
+@pytest.mark.full  # without a cluster: tests/e2e/api/test_controller_churn.py
 def test_a_minute_of_ledgers_writes_no_slice_and_a_change_of_class_at_most_two(
     cluster: ProvidedCluster, namespace: str, core_network: CoreNetwork, scaler_release: OwnRelease
 ) -> None:

@@ -26,6 +26,8 @@ PROMISED = {
     "change_noisy_p99_ms",
     "gate_added_p99_ms",
     "frozen_read_p99_ms",
+    "failover_without_fresh_read_p50_s",
+    "failover_without_fresh_read_max_s",
     "eds_first_push_ms",
     "eds_rss_mb",
     "share_error_max_points",
@@ -37,6 +39,9 @@ PROMISED = {
     "httproute_share_error_max_points",
     "stale_reads_weighted",
     "stale_reads_plain_service",
+    "backtest_30d_20_s",
+    "backtest_fit_hours_error_percent",
+    "backtest_fit_below_error_points",
 }
 
 

@@ -23,7 +23,7 @@ from devtools.envoy.eds_slices import build_owner, build_slice
 from tests.unit.observed_pools import build_pool
 
 ONE, TWO = "10.0.0.1", "10.0.0.2"
-LAGGING: dict[str, Any] = {"weight": 10, "name": "pool-lagging-0"}
+LAGGING: dict[str, Any] = {"weight": 10, "name": "pool-lagging-0", "freshness": "lagging"}
 
 
 def weigh(*slices: dict[str, Any]) -> dict[str, int]:
@@ -68,6 +68,32 @@ def test_what_says_nothing_of_its_conditions_is_ready() -> None:
 def test_an_endpoint_that_ends_and_still_serves_is_drained() -> None:
     assignment = build_assignment([build_slice([ONE], terminating=True, ready=False)])
     assert assignment.localities == (Locality("", (EdsEndpoint(ONE, 11628, 100, Health.DRAINING),)),)
+
+
+@pytest.mark.parametrize(
+    ("slices", "health"),
+    [
+        pytest.param([build_slice([ONE]), build_slice([TWO], **LAGGING)], {"HEALTHY"}, id="one is fresh"),
+        pytest.param([build_slice([ONE, TWO], **LAGGING)], {"DEGRADED"}, id="no one is"),
+        pytest.param(
+            [build_slice([ONE], 0), build_slice([TWO], **LAGGING)], {"DEGRADED"}, id="the fresh one is not read"
+        ),
+        pytest.param(
+            [build_slice([ONE], ready=False), build_slice([TWO], **LAGGING)],
+            {"DEGRADED"},
+            id="the fresh one is not ready",
+        ),
+        pytest.param([build_slice([]), build_slice([TWO], **LAGGING)], {"DEGRADED"}, id="no one is in the slice"),
+        pytest.param([build_slice([ONE], **LAGGING, terminating=True)], {"DRAINING"}, id="it ends"),
+        pytest.param([build_slice([ONE]), build_slice([ONE], **LAGGING)], {"HEALTHY"}, id="on its way out"),
+        pytest.param([build_slice([ONE], freshness="")], {"HEALTHY"}, id="no freshness said"),
+    ],
+)
+def test_where_no_one_is_fresh_all_come_after_what_is_fresh_elsewhere(
+    slices: list[dict[str, Any]], health: set[str]
+) -> None:
+    localities = build_assignment(slices).localities
+    assert {endpoint.health for locality in localities for endpoint in locality.endpoints} == health
 
 
 def test_zones_are_kept_and_weigh_what_is_in_them() -> None:

@@ -72,6 +72,27 @@ def test_a_slice_says_whose_it_is_and_what_it_carries() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("distribution", "node", "zone", "hints"),
+    [
+        pytest.param("", "n", "a", None, id="nothing is asked for"),
+        pytest.param("Elsewhere", "n", "a", None, id="something that is not known"),
+        pytest.param("PreferClose", "n", "a", {"forZones": [{"name": "a"}]}, id="PreferClose"),
+        pytest.param("PreferSameZone", "n", "a", {"forZones": [{"name": "a"}]}, id="PreferSameZone"),
+        pytest.param("PreferSameZone", "n", "", None, id="no zone"),
+        pytest.param(
+            "PreferSameNode", "n", "a", {"forZones": [{"name": "a"}], "forNodes": [{"name": "n"}]}, id="PreferSameNode"
+        ),
+        pytest.param("PreferSameNode", "n", "", {"forNodes": [{"name": "n"}]}, id="a node without a zone"),
+    ],
+)
+def test_endpoints_have_the_hints_that_the_service_asks_for(
+    distribution: str, node: str, zone: str, hints: dict[str, Any] | None
+) -> None:
+    (built,) = build_endpoint_slices(POOL, "pool", PORT, [endpoint(0, node=node, zone=zone)], [], distribution)
+    assert built["endpoints"][0].get("hints") == hints
+
+
 def test_fresh_and_lagging_replicas_are_in_slices_of_their_own_even_of_one_weight() -> None:
     built = build([endpoint(0), endpoint(1, lagging=True), endpoint(2, 10, lagging=True)])
     assert read(built) == {

@@ -13,8 +13,10 @@ from readpool.cli.backtest.page import build_page
 from readpool.cli.backtest.reconstruction import reconstruct
 from readpool.cli.backtest.replay import Outcome, replay
 from readpool.cli.backtest.report import build_json, build_report
-from readpool.simulator.day.scenario import FaultKind
+from readpool.simulator.day.day import PoolDay
+from readpool.simulator.day.scenario import Day, FaultKind
 from readpool.simulator.day.traffic import BORNE_PER_REPLICA
+from readpool.simulator.day.view import Scaling, Weigh
 
 OWN = Setting(3, 3, 20, 12)
 NAMES = {f"core-{number}": number for number in range(4)}
@@ -141,6 +143,21 @@ def test_a_quiet_past_costs_what_it_cost() -> None:
     fit = compute_fit(history, outcome)
     assert fit.verdict == "good"
     assert fit.observed_hours == pytest.approx(72.0, rel=0.01)
+
+
+def test_looks_that_are_left_out_while_all_is_calm_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lags(minute: int) -> Mapping[str, int]:
+        return {"core-1": 12 * (minute - 100) if 100 < minute <= 120 else max(0, 240 - 60 * (minute - 120))}
+
+    past = reconstruct(make_history(lags), borne=500.0)
+    settings = [OWN, replace(OWN, target=4, lag_threshold=6)]
+    shortened = [replay(past, setting) for setting in settings]
+
+    def ask_always(day: Day, scaling: Scaling, weigh: Weigh, _rests: object) -> PoolDay:
+        return PoolDay(day, scaling, weigh)
+
+    monkeypatch.setattr("readpool.cli.backtest.replay.PoolDay", ask_always)
+    assert [replay(past, setting) for setting in settings] == shortened
 
 
 def test_time_below_the_target_is_read_from_lags() -> None:

@@ -7,9 +7,10 @@ from controller.routing.weights import WeightSettings
 from readpool.cli.backtest.history import History, Sample, Setting, build_history
 from readpool.cli.backtest.replay import Outcome
 from readpool.cli.backtest.scaling import OurScaling, make_weigh
-from readpool.simulator.day.day import PoolDay, View, Weigh
+from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.oddities import DAY_SECONDS
 from readpool.simulator.day.scenario import draw_day
+from readpool.simulator.day.view import View, Weigh
 from scaler.policy.policy import Bounds, PolicySettings
 
 _SAMPLE_SECONDS = 60.0
