@@ -1,4 +1,4 @@
-"""Bans of callers that continue although they are refused: they get no response for a while, longer each time. Pure.
+"""Bans of callers that go on although they are refused, or send far too much: they get no response for a while. Pure.
 
 A refusal costs nearly as much as an answer, and gRPC takes calls first come, first served: without this one, a caller
 that does not stop delays all others. KEDA, the controller and Envoy take a refusal for an answer, and come back later.
@@ -10,6 +10,8 @@ REFUSALS_A_SECOND = 200
 """That are forgotten again as they come."""
 MOST_REFUSALS = 1000
 """Beyond those."""
+MOST_REFUSALS_AGAIN = 50
+"""Of a caller that has been banned and is not forgiven yet."""
 FIRST_SECONDS, LAST_SECONDS = 10.0, 300.0
 FORGIVEN_SECONDS = 600.0
 MOST_CALLERS = 4096
@@ -39,9 +41,19 @@ class Bans:
             record = self._records[caller] = _Record(now)
         record.refusals = max(0.0, record.refusals - REFUSALS_A_SECOND * (now - record.at)) + 1
         record.at = now
-        if record.refusals < MOST_REFUSALS or now < record.until:
+        most = MOST_REFUSALS_AGAIN if _is_on_probation(record, now) else MOST_REFUSALS
+        if record.refusals < most or now < record.until:
             return None
-        is_again = record.ban_seconds and now - record.until < FORGIVEN_SECONDS
+        return self._ban(caller, record, now)
+
+    def ban(self, caller: str, now: float) -> float | None:
+        """Ban a caller for something else; give for how many seconds, None where it is banned already."""
+        record = self._records.setdefault(caller, _Record(now))
+        return None if now < record.until else self._ban(caller, record, now)
+
+    def _ban(self, caller: str, record: _Record, now: float) -> float:
+        """Ban a caller, for twice as long as last time if that was not long ago."""
+        is_again = _is_on_probation(record, now)
         record.ban_seconds = min(LAST_SECONDS, 2 * record.ban_seconds) if is_again else FIRST_SECONDS
         record.until, record.refusals = now + record.ban_seconds, 0.0
         self._banned[caller] = record.until
@@ -52,3 +64,7 @@ class Bans:
         if self._banned:
             self._banned = {caller: until for caller, until in self._banned.items() if now < until}
         return frozenset(self._banned)
+
+
+def _is_on_probation(record: _Record, now: float) -> bool:
+    return bool(record.ban_seconds) and now - record.until < FORGIVEN_SECONDS

@@ -16,13 +16,14 @@ import grpc
 from readpool.bans import Bans
 from readpool.budget import Budget, Limits
 from readpool.callers import read_caller
-from readpool.pace import Pace
+from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
 from readpool.wrapped_methods import Handler, WrappedMethods
 
 REQUEST_SECONDS = 10.0
 """In which the one request of a call has to come; all clients send it with the call."""
-_SHORT_BYTES = 4096
+SHORT_BYTES = 4096
+"""Of a request that counts once; a longer one takes as much time as many short ones."""
 _HELD_BYTES = Limits(process=64 * 1024 * 1024, caller=16 * 1024 * 1024)
 """Of the requests of streams that are open, which are kept as long: half a kilobyte each, if they are KEDA's."""
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -38,16 +39,18 @@ class CallGuard(WrappedMethods):
         refusals: where refusals are noted.
         bans: likewise, of those that go on.
         request_seconds: how long a request may be on its way.
+        short_bytes: how long a request may be that counts once.
     """
 
     def __init__(
         self,
         calls: Budget,
         streams: Mapping[str, Budget],
-        pace: Pace,
+        pace: Pace | Paces,
         refusals: Refusals,
         bans: Bans,
         request_seconds: float = REQUEST_SECONDS,
+        short_bytes: int = SHORT_BYTES,
     ) -> None:
         super().__init__()
         self._calls = calls
@@ -56,6 +59,7 @@ class CallGuard(WrappedMethods):
         self._refusals = refusals
         self._bans = bans
         self._request_seconds = request_seconds
+        self._short_bytes = short_bytes
         self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
 
     def wrap(self, method: str, handler: Any) -> Handler:
@@ -123,7 +127,6 @@ class CallGuard(WrappedMethods):
         return await _parse(await self._receive_bytes(caller, context), handler, context)
 
     async def _receive_bytes(self, caller: str, context: _Context) -> bytes:
-        await self._wait_for_turn(caller)
         try:
             async with asyncio.timeout(self._request_seconds):
                 body: Any = await context.read()
@@ -132,23 +135,21 @@ class CallGuard(WrappedMethods):
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, what)
         if not isinstance(body, bytes):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call ended without a request")
-        self._charge(caller, body)
+        await self._wait_for_turn(caller, body)
         return body
 
     async def _parse_all(
         self, requests: AsyncIterator[bytes], handler: Any, caller: str, context: _Context
     ) -> AsyncIterator[Any]:
         async for body in requests:
-            await self._wait_for_turn(caller)
-            self._charge(caller, body)
+            await self._wait_for_turn(caller, body)
             yield await _parse(body, handler, context)
 
-    def _charge(self, caller: str, body: bytes) -> None:
-        """Count a long request as the many short ones that it takes as much time as."""
-        self._pace.charge(caller, len(body) // _SHORT_BYTES, asyncio.get_running_loop().time())
-
-    async def _wait_for_turn(self, caller: str) -> None:
-        seconds = self._pace.take(caller, asyncio.get_running_loop().time())
+    async def _wait_for_turn(self, caller: str, body: bytes) -> None:
+        """Wait until it is a request's turn; a long one counts as the many short ones that it takes as much time as."""
+        now = asyncio.get_running_loop().time()
+        self._pace.charge(caller, len(body) // self._short_bytes, now)
+        seconds = self._pace.take(caller, now)
         if seconds:
             await asyncio.sleep(seconds)
 

@@ -36,3 +36,18 @@ class Pace:
         if len(self._due) > MOST_CALLERS:
             self._due.popitem(last=False)
         return due
+
+
+class Paces:
+    """Several paces that all hold, such as one of a second and one of a minute."""
+
+    def __init__(self, *paces: Pace) -> None:
+        self._paces = paces
+
+    def take(self, caller: str, now: float) -> float:
+        """Count one more of a caller, as Pace does."""
+        return max(pace.take(caller, now) for pace in self._paces)
+
+    def charge(self, caller: str, count: int, now: float) -> float:
+        """Delay a caller's next ones, as Pace does."""
+        return max(pace.charge(caller, count, now) for pace in self._paces)

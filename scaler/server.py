@@ -24,7 +24,7 @@ from readpool.connection_cuts import ConnectionCuts
 from readpool.grpc_server import LAST_ANSWERS_SECONDS, build_options, listen
 from readpool.host_port import HostPort, StartError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
-from readpool.pace import Pace
+from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
 from readpool.signals import watch_signals
 from readpool.v1 import observer_pb2, observer_pb2_grpc
@@ -56,8 +56,9 @@ _REFLECTION_STREAMS = Limits(process=64, caller=8)
 _CALLS = Limits(process=12_000, caller=6_000)
 """Under way at once: answers take milliseconds, so these are calls that wait for their turn. Holding one costs a tenth
 of refusing it again and again."""
-_PACE = (2_000, 500.0)
-"""Calls of one caller: KEDA's for thousands of ScaledObjects at once, then so many a second; for more, it waits."""
+_PACES = ((64, 1_000.0), (2_000, 500.0))
+"""Calls of one caller at once, then a second: KEDA's for thousands of ScaledObjects within seconds; then it waits. Were
+all answered at once, others would wait for that long."""
 _AT_ONCE = 25_000
 """Calls and streams, more than all of these together: KEDA sends everything over one connection."""
 _CONNECTION_SECONDS = 60.0
@@ -150,7 +151,7 @@ def _build_streams(caller_streams: int) -> tuple[Streams, Streams, Streams]:
 def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
     reflections = Budget("reflection streams", _REFLECTION_STREAMS)
     methods = {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": reflections}
-    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_PACE), refusals, bans)
+    return CallGuard(Budget("calls", _CALLS), methods, Paces(*(Pace(*one) for one in _PACES)), refusals, bans)
 
 
 async def serve(settings: ScalerSettings) -> None:

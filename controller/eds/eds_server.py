@@ -26,7 +26,7 @@ from readpool.connection_cuts import ConnectionCuts
 from readpool.grpc_server import LAST_ANSWERS_SECONDS, build_options
 from readpool.grpc_server import listen as listen_on
 from readpool.host_port import HostPort
-from readpool.pace import Pace
+from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
 from readpool.tls_files import TlsFiles
 
@@ -38,8 +38,10 @@ _NAMES = Limits(process=128 * 1024, caller=16 * 1024)
 """That streams may name together: a kilobyte each."""
 _REFLECTIONS = Limits(process=32, caller=4)
 _CALLS = Limits(process=1024, caller=64)
-_REQUESTS = (2 * _STREAMS.caller, 100.0)
-"""Of one caller: each stream's first and its answer at once, then so many a second. Who asks more often waits."""
+_PACES = ((64, 1_000.0), (2 * _STREAMS.caller, 100.0))
+"""Requests of one caller at once, then a second: each stream's first and its answer within seconds; then it waits."""
+_SHORT_BYTES = 256
+"""Of a request that counts once: some ten names, for each of which an answer may be due."""
 _AT_ONCE = 8192
 """More than all of these, so that no one is refused for what others hold."""
 _STREAM_SECONDS = 600.0
@@ -118,4 +120,5 @@ def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
     streams, reflections = Budget("streams", _STREAMS), Budget("reflection streams", _REFLECTIONS)
     methods = dict.fromkeys((f"/{_SERVICE}/StreamEndpoints", f"/{_SERVICE}/DeltaEndpoints"), streams)
     methods[f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"] = reflections
-    return CallGuard(Budget("calls", _CALLS), methods, Pace(*_REQUESTS), refusals, bans)
+    paces = Paces(*(Pace(*one) for one in _PACES))
+    return CallGuard(Budget("calls", _CALLS), methods, paces, refusals, bans, short_bytes=_SHORT_BYTES)

@@ -12,12 +12,13 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from readpool.budget import Budget, Limits
-from readpool.connection_cuts import can_cut, cut_connections
+from readpool.connection_cuts import cut_connections
+from readpool.port_sockets import can_list
 from scaler.services.health import Health
 from scaler.services.streams import Streams
 from tests.component.other_caller import calling_from
 
-pytestmark = pytest.mark.skipif(not can_cut(), reason="no /proc/self/fd here: nothing is cut")
+pytestmark = pytest.mark.skipif(not can_list(), reason="no /proc/self/fd here: nothing is cut")
 OTHER, HONEST = "127.0.0.3", "127.0.0.4"
 
 

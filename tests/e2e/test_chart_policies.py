@@ -7,6 +7,7 @@ from tests.e2e.test_chart_values import VALUES
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
+CERTIFICATES = "readpool-certificates"
 ROUTED = ("router.enabled=true", "router.pools[0].namespace=a", "router.pools[0].name=b")
 
 
@@ -15,9 +16,9 @@ def list_policies(helm: Helm, *settings: str) -> dict[str, Object]:
 
 
 def test_endpoint_discovery_is_for_the_router_alone_where_nobody_else_is_known_to_ask(helm: Helm) -> None:
-    assert list_policies(helm) == {}
+    assert set(list_policies(helm)) == {CERTIFICATES}
     policies = list_policies(helm, *ROUTED)
-    assert set(policies) == {"readpool-controller"}
+    assert set(policies) == {"readpool-controller", CERTIFICATES}
     anyone, routers = policies["readpool-controller"]["ingress"]
     assert "from" not in anyone
     assert [port["port"] for port in anyone["ports"]] == ["telemetry", 15008]
@@ -26,11 +27,27 @@ def test_endpoint_discovery_is_for_the_router_alone_where_nobody_else_is_known_t
     assert [port["port"] for port in routers["ports"]] == ["eds"]
     assert policies["readpool-controller"]["policyTypes"] == ["Ingress"]
     # Envoys of the user's own subscribe too, and nobody has said where they are.
-    assert list_policies(helm, *ROUTED, "controller.eds.enabled=true") == {}
-    assert list_policies(helm, *ROUTED, "controller.networkPolicy.enabled=false") == {}
+    assert set(list_policies(helm, *ROUTED, "controller.eds.enabled=true")) == {CERTIFICATES}
+    assert set(list_policies(helm, *ROUTED, "controller.networkPolicy.enabled=false")) == {CERTIFICATES}
 
 
-@pytest.mark.parametrize("program", ["scaler", "controller", "router"])
+def test_of_the_certificates_program_scrapers_reach_one_port_and_nobody_another(helm: Helm) -> None:
+    def read(*settings: str) -> Object:
+        return list_policies(helm, *settings)[CERTIFICATES]
+
+    assert read()["policyTypes"] == ["Ingress"]
+    assert read()["ingress"] == [{"ports": [{"port": one, "protocol": "TCP"} for one in ("telemetry", 15008)]}]
+    on = "certificates.networkPolicy.enabled=true"
+    (scrapers,) = read(on)["ingress"]
+    assert scrapers["from"] == VALUES["certificates"]["networkPolicy"]["telemetryFrom"]
+    assert read(on, "certificates.networkPolicy.telemetryFrom=null")["ingress"] == []
+    assert list_policies(helm, "certificates.networkPolicy.enabled=false") == list_policies(helm, "tls.mode=off") == {}
+    for mode in ("auto", "certManager"):
+        pod = find(helm.render(f"tls.mode={mode}"), "Deployment", CERTIFICATES)["spec"]["template"]["metadata"]
+        assert read(f"tls.mode={mode}")["podSelector"]["matchLabels"].items() <= pod["labels"].items()
+
+
+@pytest.mark.parametrize("program", ["scaler", "controller", "router", "certificates"])
 def test_what_a_program_may_reach_is_dns_and_what_is_named(helm: Helm, program: str) -> None:
     on = (*ROUTED, f"{program}.networkPolicy.enabled=true")
     assert list_policies(helm, *on)[f"readpool-{program}"]["policyTypes"] == ["Ingress"]
@@ -48,7 +65,8 @@ def test_what_a_program_may_reach_is_dns_and_what_is_named(helm: Helm, program: 
         (one["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"], one["ports"][0]["port"])
         for one in others
     ]
-    assert reached == {"scaler": [], "controller": [("scaler", "grpc")], "router": [("controller", "eds")]}[program]
+    own = {"controller": [("scaler", "grpc")], "router": [("controller", "eds")]}
+    assert reached == own.get(program, [])
 
 
 def test_the_routers_network_policy_admits_readers_and_prometheus(helm: Helm) -> None:

@@ -19,6 +19,7 @@ from tests.hostile.attack import Attack
 from tests.hostile.attacks import load_attacks
 from tests.hostile.outcome import Outcome, find_reasons
 from tests.hostile.parts import run_part
+from tests.hostile.priority import come_first
 from tests.hostile.report import build_table
 
 LEAST_SECONDS = 5.0
@@ -33,8 +34,9 @@ async def attack_all(seconds: float, attacks: Mapping[str, Attack], folder: Path
     outcomes = []
     for part_name, names in by_part.items():
         for name in names:
-            async with run_part(part_name, folder) as part:
-                outcomes.append(await make_attack(name, attacks[name], part, seconds, folder))
+            with come_first():
+                async with run_part(part_name, folder) as part:
+                    outcomes.append(await make_attack(name, attacks[name], part, seconds, folder))
             print(build_table(outcomes[-1:]), end="\n\n", flush=True)
     return outcomes
 

@@ -13,6 +13,7 @@ from tests.hostile.attack import Attack
 from tests.hostile.memory_group import MemoryGroup
 from tests.hostile.outcome import BACK_SECONDS, WINDOW_SECONDS, Asked, Group, Outcome, Phases, find_return
 from tests.hostile.part import Honest, Part, UnansweredError
+from tests.hostile.priority import AS_OTHERS
 from tests.hostile.processes import end, read_line, run_program
 
 AFTER_SECONDS = 3.0
@@ -66,7 +67,7 @@ class Watch:
 async def make_attack(name: str, attack: Attack, part: Part, seconds: float, folder: Path) -> Outcome:
     """Make the attack of this module on a part, for so long at least, and give what became of it."""
     watch, log = Watch(part), folder / f"attack-{name}.log"
-    command = [sys.executable, "-m", "tests.hostile.attacker", name, json.dumps(dict(part.ports))]
+    command = [*AS_OTHERS, sys.executable, "-m", "tests.hostile.attacker", name, json.dumps(dict(part.ports))]
     kills = part.memory.count_kills() if part.memory else 0
     async with watch.keep():
         await asyncio.sleep(WINDOW_SECONDS / 2)

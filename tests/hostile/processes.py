@@ -15,13 +15,13 @@ _SAYS_SECONDS = 120.0
 
 @contextlib.asynccontextmanager
 async def run_program(
-    command: Sequence[str], log: Path, memory: MemoryGroup | None = None
+    command: Sequence[str], log: Path, memory: MemoryGroup | None = None, *, is_read: bool = True
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program for the block; what it says on stdout can be read, and the rest is in the log."""
+    """Run a program for the block; what it says on stdout can be read, if it `is_read`, and the rest is in the log."""
     place = () if memory is None else memory.place
-    with log.open("wb") as errors:
+    with log.open("wb") as rest:
         process = await asyncio.create_subprocess_exec(
-            *place, *_WITH_US, *command, stdout=asyncio.subprocess.PIPE, stderr=errors
+            *place, *_WITH_US, *command, stdout=asyncio.subprocess.PIPE if is_read else rest, stderr=rest
         )
     try:
         yield process

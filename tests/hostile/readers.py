@@ -6,6 +6,8 @@ from devtools.envoy.gate_process import read_answer, read_status
 from tests.hostile.part import Honest, UnansweredError
 
 QUERY_PATH = "/getledgerentryraw"
+HEALTH_PATH = "/healthz"
+KUBELET = "127.0.0.9"
 _OK = 200
 
 
@@ -16,8 +18,9 @@ class Client:
     one: HTTP clients do so.
     """
 
-    def __init__(self, port: int, request: bytes, *, keeps: bool = True) -> None:
+    def __init__(self, port: int, request: bytes, *, keeps: bool = True, source: str | None = None) -> None:
         self._port, self._request, self._keeps = port, request, keeps
+        self._source = None if source is None else (source, 0)
         self._kept: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> None:
@@ -26,7 +29,7 @@ class Client:
         if kept is not None and await self._ask_over(kept):
             return
         try:
-            new = await asyncio.open_connection("127.0.0.1", self._port)
+            new = await asyncio.open_connection("127.0.0.1", self._port, local_addr=self._source)
         except OSError as error:
             raise UnansweredError(f"no connection: {type(error).__name__}") from error
         if not await self._ask_over(new):
@@ -68,6 +71,12 @@ def be_honest(
     """Build somebody who asks this at a port, over one connection as long as it `keeps` them."""
     client = Client(port, request, keeps=keeps)
     return Honest(name, client.ask, every_seconds, is_vital=is_vital, close=client.close)
+
+
+def be_kubelet(port: int, every_seconds: float, *, most_p99_ms: float | None = None) -> Honest:
+    """Build the kubelet, which asks a telemetry port from the machine's own address whether the program is alive."""
+    client = Client(port, write_get(HEALTH_PATH), keeps=False, source=KUBELET)
+    return Honest(HEALTH_PATH, client.ask, every_seconds, is_vital=True, close=client.close, most_p99_ms=most_p99_ms)
 
 
 def write_query(body: bytes) -> bytes:

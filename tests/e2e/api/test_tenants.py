@@ -82,7 +82,7 @@ def test_the_values_are_taken_and_reach_no_further_than_the_tenants(api_server: 
     assert "ClusterRoleBinding" not in kinds, "what a role grants to administrators of namespaces is bound there alone"
     assert "ValidatingAdmissionPolicy" in kinds
     policies = {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] == "NetworkPolicy"}
-    assert set(policies) == {"readpool-scaler", "readpool-controller"}
+    assert set(policies) == {"readpool-scaler", "readpool-controller", "readpool-certificates"}
     assert all(one["policyTypes"] == ["Ingress", "Egress"] for one in policies.values())
 
 

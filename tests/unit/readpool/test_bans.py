@@ -2,7 +2,15 @@
 
 import pytest
 
-from readpool.bans import FIRST_SECONDS, LAST_SECONDS, MOST_CALLERS, MOST_REFUSALS, REFUSALS_A_SECOND, Bans
+from readpool.bans import (
+    FIRST_SECONDS,
+    LAST_SECONDS,
+    MOST_CALLERS,
+    MOST_REFUSALS,
+    MOST_REFUSALS_AGAIN,
+    REFUSALS_A_SECOND,
+    Bans,
+)
 
 
 def refuse(bans: Bans, *, seconds: range, a_second: int = MOST_REFUSALS, caller: str = "evil") -> list[float]:
@@ -51,3 +59,13 @@ def test_others_are_not_banned_with_it_and_callers_without_end_are_not_all_remem
         bans.note_refusal(str(number), 105.0)
     assert len(bans._records) <= MOST_CALLERS
     assert bans.list_banned(105.0) == {"evil"}
+
+
+def test_whoever_has_been_banned_is_banned_again_after_a_few_refusals_until_it_is_forgiven() -> None:
+    bans = Bans()
+    assert bans.ban("evil", 100.0) == FIRST_SECONDS
+    assert bans.ban("evil", 101.0) is None
+    assert bans.list_banned(101.0) == {"evil"}
+    few = [bans.note_refusal("evil", 111.0) for _ in range(MOST_REFUSALS_AGAIN)]
+    assert few == [None] * (MOST_REFUSALS_AGAIN - 1) + [2 * FIRST_SECONDS]
+    assert [bans.note_refusal("evil", 1000.0) for _ in range(MOST_REFUSALS_AGAIN)] == [None] * MOST_REFUSALS_AGAIN
