@@ -6,7 +6,7 @@ controller.eds.eds_messages encodes it.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_address
@@ -92,21 +92,19 @@ def build_assignment(slices: Iterable[Manifest]) -> Assignment:
     """Build the assignment of a Service from all its slices, in whatever order they come.
 
     While an endpoint moves from one slice to another it may be in both; then the lower weight holds, so that a replica
-    that begins to lag loses its share with the first of the two writes. Where no slice of fresh ones has anyone, all
-    are degraded: an Envoy that knows of this pool alone reads them as before, and one that has another pool behind it
-    goes there first.
+    that begins to lag loses its share with the first of the two writes. A pod that has addresses of both families is
+    one endpoint, at its IPv4 address. Where no slice of fresh ones has anyone, all are degraded: an Envoy that knows of
+    this pool alone reads them as before, and one that has another pool behind it goes there first.
     """
     slices = list(slices)
     is_fresh = any(_is_of_fresh(manifest) for manifest in slices)
     least: dict[tuple[str, int], tuple[EdsEndpoint, str]] = {}
-    for manifest in slices:
-        weight = read_weight(manifest)
-        for found, zone in _read_endpoints(manifest, weight) if weight else ():
-            is_degraded = not is_fresh and found.health is Health.HEALTHY
-            endpoint = replace(found, health=Health.DEGRADED) if is_degraded else found
-            key = (endpoint.address, endpoint.port)
-            if key not in least or _rank(endpoint, zone) < _rank(*least[key]):
-                least[key] = (endpoint, zone)
+    for found, zone in _choose_one_family(slices):
+        is_degraded = not is_fresh and found.health is Health.HEALTHY
+        endpoint = replace(found, health=Health.DEGRADED) if is_degraded else found
+        key = (endpoint.address, endpoint.port)
+        if key not in least or _rank(endpoint, zone) < _rank(*least[key]):
+            least[key] = (endpoint, zone)
     zones: defaultdict[str, list[EdsEndpoint]] = defaultdict(list)
     for endpoint, zone in least.values():
         zones[zone].append(endpoint)
@@ -142,11 +140,22 @@ def _fit(endpoints: Sequence[EdsEndpoint]) -> Sequence[EdsEndpoint]:
     return [replace(one, weight=max(1, one.weight * _MOST_TOGETHER // (2 * whole))) for one in endpoints]
 
 
+def _choose_one_family(slices: Iterable[Manifest]) -> Iterator[tuple[EdsEndpoint, str]]:
+    """Give each endpoint of the slices with its zone, but those of IPv6 of pods that have one of IPv4."""
+    found = [
+        one for manifest in slices if (weight := read_weight(manifest)) for one in _read_endpoints(manifest, weight)
+    ]
+    with_ipv4 = {pod for endpoint, _, pod in found if pod and ":" not in endpoint.address}
+    yield from (
+        (endpoint, zone) for endpoint, zone, pod in found if ":" not in endpoint.address or pod not in with_ipv4
+    )
+
+
 def _rank(endpoint: EdsEndpoint, zone: str) -> tuple[int, bool, str]:
     return endpoint.weight, endpoint.health is not Health.DRAINING, zone
 
 
-def _read_endpoints(manifest: Manifest, weight: int) -> Iterable[tuple[EdsEndpoint, str]]:
+def _read_endpoints(manifest: Manifest, weight: int) -> Iterator[tuple[EdsEndpoint, str, str]]:
     port = _read_port(manifest)
     if not _is_port(port) or manifest.get("addressType") == "FQDN":
         return
@@ -154,7 +163,7 @@ def _read_endpoints(manifest: Manifest, weight: int) -> Iterable[tuple[EdsEndpoi
         health = _read_health(endpoint.get("conditions") or {})
         addresses = endpoint.get("addresses")
         if health and addresses and _is_address(addresses[0]):  # the API gives no meaning to a second address
-            yield EdsEndpoint(addresses[0], port, weight, health), _read_zone(endpoint)
+            yield EdsEndpoint(addresses[0], port, weight, health), _read_zone(endpoint), _read_pod(endpoint)
 
 
 def _is_port(port: Any) -> TypeGuard[int]:
@@ -172,6 +181,12 @@ def _is_address(text: Any) -> bool:
 def _read_zone(endpoint: Mapping[str, Any]) -> str:
     zone = endpoint.get("zone")
     return zone.encode(errors="replace").decode() if isinstance(zone, str) else ""
+
+
+def _read_pod(endpoint: Mapping[str, Any]) -> str:
+    """Read which pod an endpoint is, by its uid; "" where it says none."""
+    target = endpoint.get("targetRef")
+    return str(target.get("uid") or "") if isinstance(target, Mapping) else ""
 
 
 def _read_port(manifest: Manifest) -> Any:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.core_config.core_config import CorePorts
+from controller.core_config.core_config_version import has_query_server
 from controller.gate.gate_config import GateSettings, write_gate_config
-from controller.gate.gate_listeners import DRAIN_PATH, DRAIN_SECONDS, LEAVE_PATH, READY_PATH, GatePorts
+from controller.gate.gate_listeners import DRAIN_PATH, DRAIN_SECONDS, LEAVE_PATH, READY_PATH, SERVING_PATH, GatePorts
 from controller.gate.volume_watch import SPACE_FILE, build_space_mount
 from readpool.pool.spec import PoolSpec
 
@@ -47,14 +48,20 @@ class PodPorts:
 
 
 def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | None:
-    """Build the gate's container; None where the pool wants none, and where no one has named an image of Envoy."""
+    """Build the gate's container; None where the pool wants none, and where no one has named an image of Envoy.
+
+    It is ready while Core's query server answers through it, where this version of Core has one.
+    """
     image = spec.gate.image or default_image
     if not spec.gate.enabled or image is None:
         return None
     is_watching = spec.storage.auto_grow is not None
     space_file = SPACE_FILE if is_watching else None
     named = {"info": GATE_PORTS.info, "read": GATE_PORTS.read, "stats": GATE_PORTS.stats}
-    ready = {"httpGet": {"path": READY_PATH, "port": GATE_PORTS.stats}, "timeoutSeconds": 5}
+    serving = SERVING_PATH if has_query_server(spec.version) else READY_PATH
+    alive, ready = (
+        {"httpGet": {"path": path, "port": GATE_PORTS.stats}, "timeoutSeconds": 5} for path in (READY_PATH, serving)
+    )
     return {
         "name": GATE,
         "image": image,
@@ -68,8 +75,8 @@ def build_gate(spec: PoolSpec, default_image: str | None) -> dict[str, Any] | No
             "--disable-hot-restart",  # and with it the memory that processes of Envoy share
         ],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in named.items()],
-        "readinessProbe": ready | {"initialDelaySeconds": 1, "periodSeconds": 5, "failureThreshold": 3},
-        "livenessProbe": ready | {"periodSeconds": 10, "failureThreshold": 12},
+        "readinessProbe": ready | {"initialDelaySeconds": 1, "periodSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": alive | {"periodSeconds": 10, "failureThreshold": 12},
         "lifecycle": build_drain(LEAVE_PATH),
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": {

@@ -17,6 +17,7 @@ from controller.gate.gate_listeners import (
     MOST_READERS,
     MOST_WATCHERS,
     QUERY_CLUSTER,
+    READ_PATHS,
     GatePorts,
     build_info_listener,
     build_read_listener,
@@ -33,6 +34,8 @@ CORE_THREADS_WAITED_FOR = 64
 QUERIES_IN_LINE = 256
 INFO_AT_ONCE = 8
 """Core's main thread answers /info, one after the other."""
+CHECK_SECONDS = 5
+"""For the answer to a check, which waits in line behind queries. Three in a row have to be missing."""
 MOST_HEAP_BYTES = 160 * 1024 * 1024
 _HEAP = "envoy.resource_monitors.fixed_heap"
 _INJECTED = "envoy.resource_monitors.injected_resource"
@@ -69,7 +72,8 @@ def build_gate_config(settings: GateSettings) -> dict[str, Any]:
             "listeners": listeners,
             "clusters": [
                 _build_core_cluster(INFO_CLUSTER, settings.core.command, INFO_AT_ONCE, INFO_AT_ONCE),
-                _build_core_cluster(QUERY_CLUSTER, settings.core.query, CORE_THREADS_WAITED_FOR, QUERIES_IN_LINE),
+                _build_core_cluster(QUERY_CLUSTER, settings.core.query, CORE_THREADS_WAITED_FOR, QUERIES_IN_LINE)
+                | _build_query_check(),
                 _build_cluster(ADMIN_CLUSTER, {"pipe": {"path": settings.admin}}),
             ],
         },
@@ -121,9 +125,31 @@ def _build_core_cluster(name: str, port: int, at_once: int, in_line: int) -> dic
     }
 
 
+def _build_query_check() -> dict[str, Any]:
+    """Ask Core's query server every few seconds, with a query that it refuses at once; any answer will do.
+
+    It turns no reader away: with a lone endpoint Envoy goes on sending queries. It is what the kubelet is told by.
+    """
+    check = {
+        "timeout": f"{CHECK_SECONDS}s",
+        "interval": "2s",
+        "no_traffic_interval": "2s",
+        "unhealthy_threshold": 3,
+        "healthy_threshold": 1,
+        "reuse_connection": False,
+        "http_health_check": {"path": READ_PATHS[0], "expected_statuses": [{"start": 200, "end": 600}]},
+    }
+    return {"health_checks": [check]}
+
+
 def _build_statistics(*, tells_space: bool) -> dict[str, Any]:
     """Keep what tells of readers, and nothing else: the answer of the statistics port is read every few seconds."""
-    kept = ("http.read.", "server.", *((f"overload.{_INJECTED}.",) if tells_space else ()))
+    kept = (
+        "http.read.",
+        "server.",
+        f"cluster.{QUERY_CLUSTER}.membership_",
+        *((f"overload.{_INJECTED}.",) if tells_space else ()),
+    )
     return {
         "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": prefix} for prefix in kept]}},
         "histogram_bucket_settings": [

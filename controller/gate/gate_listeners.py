@@ -17,6 +17,8 @@ READ_PATHS = ("/getledgerentryraw", "/getledgerentry")
 """All that Core's query server answers, in any version (src/main/QueryServer.cpp)."""
 STATS_PATH = "/stats/prometheus"
 READY_PATH = "/ready"
+SERVING_PATH = "/serving"
+"""For the kubelet: answers 200 while Core's query server answers, 503 while it does not."""
 DRAIN_PATH = "/drain"
 """For Core's preStop hook: answers when readers are gone. Images of Envoy have no shell to sleep in."""
 LEAVE_PATH = "/leave"
@@ -93,16 +95,25 @@ def build_stats_listener(host: str, ports: GatePorts, *, tells_space: bool = Fal
     """Build the port of the gate itself: its statistics of readers, its readiness, and a wait for those that end."""
     admin = {"cluster": ADMIN_CLUSTER, "timeout": "5s"}
     told = f"{READERS_STATS}|{SPACE_STATS}" if tells_space else READERS_STATS
+    paths = (STATS_PATH, READY_PATH, SERVING_PATH, DRAIN_PATH, LEAVE_PATH)
     routes = [
         _pass("GET", STATS_PATH, admin | {"prefix_rewrite": f"{STATS_PATH}?filter={told}"}),
         _pass("GET", READY_PATH, admin),
         _wait(DRAIN_PATH, DRAIN_SECONDS),
         _wait(LEAVE_PATH, _LEAVE_SECONDS),
-        _refuse(f"This port answers GET {STATS_PATH}, {READY_PATH}, {DRAIN_PATH} and {LEAVE_PATH}, and nothing else."),
+        _refuse(f"This port answers GET {', '.join(paths[:-1])} and {paths[-1]}, and nothing else."),
     ]
-    fault = _build_filter("fault", "HTTPFault")
+    filters = [_build_body_limit(1), _tell_serving(), _build_filter("fault", "HTTPFault")]
     limits = {"request_timeout": f"{2 * _LEAVE_SECONDS}s"}
-    return _build_listener("stats", host, ports.stats, routes, [_build_body_limit(1), fault], limits)
+    return _build_listener("stats", host, ports.stats, routes, filters, limits)
+
+
+def _tell_serving() -> dict[str, Any]:
+    """Answer by what gate.gate_config's health check makes of Core's query server."""
+    healthy = {QUERY_CLUSTER: {"value": 100}}
+    matched = _match("GET", SERVING_PATH)["headers"]
+    settings = {"pass_through_mode": False, "cluster_min_healthy_percentages": healthy, "headers": matched}
+    return _build_filter("health_check", "HealthCheck", **settings)
 
 
 def _match(method: str, path: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One replica as a plan sees it: its pod, and what the scaler says of that very pod. Decided on elsewhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +12,7 @@ from controller.replicas.workload_pods import find_pod_ports, is_serving_dead, n
 from controller.resources.endpoint_slices import list_slices, read_routes
 from controller.resources.pod_state import (
     choose_address,
+    choose_other_address,
     is_dead,
     list_addresses,
     parse_time,
@@ -35,13 +36,14 @@ class Replica:
 
     Attributes:
         address: the pod's, of the family that readers come by where it has one of that; empty while it has none.
+        other_address: the same of the second family, where readers come by both; empty where it answers at none.
         pod_address: the same, also of a workload's pod that has no port for readers, which has no `address`.
         is_ready: as the kubelet says.
         revision: of the StatefulSet, that the pod was made of.
         config_hash: of the configuration that it started with, None while no one has noted it.
         view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
         last_word: the same, or what it said last, however long ago.
-        is_dead: the kubelet knows that Core or its gate does not run.
+        is_dead: the kubelet knows that Core or its gate does not run, or that the gate gets no answer from Core.
         is_serving: it is among the readers' endpoints already.
         trouble: what keeps its pod from running, as the kubelet or the scheduler says.
         unready_since: since when its pod is not ready, in Unix seconds by the cluster's clock; None while it is.
@@ -74,6 +76,7 @@ class Replica:
     ends_at: float | None = None
     is_out_of_service: bool = False
     started_at: float | None = None
+    other_address: str = ""
     pod_address: str = ""
 
     def may_catch_up(self, now: float) -> bool:
@@ -117,28 +120,29 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
     routes = read_routes(list_slices(observed.children, observed.pool.name))
     serving = {(name, route.uid) for name, route in routes.items() if route.weight}
     claims = index_claims(observed.pool.name, observed.claims)
-    family = _read_family(observed.find(SERVICE, observed.pool.name))
+    families = _read_families(observed.find(SERVICE, observed.pool.name))
     is_own, numbers = observed.pool.spec.workload_ref is None, number_pods(observed)
     replicas = []
     for pod in observed.pods:
         name = pod["metadata"]["name"]
         ordinal = parse_ordinal(observed.pool.name, name) if is_own else numbers.get(name)
-        one = _read(ordinal, pod, views, serving, claims, family, is_heard=is_heard)
+        one = _read(ordinal, pod, views, serving, claims, families, is_heard=is_heard)
         replicas.append(one if one is None or is_own else _read_of_workload(one, pod, observed.pool.spec))
     return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
 
 
 def _read_of_workload(replica: Replica, pod: Manifest, spec: PoolSpec) -> Replica:
     """Read of a workload's pod what another's template says; without a port for readers it has no address for them."""
-    ports = find_pod_ports(pod, spec)
-    address, is_dead_there = replica.address if PORT_NAME in ports else "", is_serving_dead(pod, spec)
-    return replace(replica, ports=ports, address=address, pod_address=replica.address, is_dead=is_dead_there)
+    ports, is_dead_there = find_pod_ports(pod, spec), is_serving_dead(pod, spec)
+    address, other = (replica.address, replica.other_address) if PORT_NAME in ports else ("", "")
+    told = replace(replica, ports=ports, address=address, other_address=other)
+    return replace(told, pod_address=replica.address, is_dead=is_dead_there)
 
 
-def _read_family(service: Manifest | None) -> str | None:
-    """Read the family of addresses that readers come by: that of the read Service, once it has one."""
-    families = (service or {}).get("spec", {}).get("ipFamilies") or ()
-    return families[0] if families else None
+def _read_families(service: Manifest | None) -> Sequence[str]:
+    """Read the families of addresses that readers come by: those of the read Service, once it has any."""
+    families: Sequence[str] = (service or {}).get("spec", {}).get("ipFamilies") or ()
+    return families
 
 
 def _index_views(fleet: FleetView | None) -> Mapping[str, ReplicaView]:
@@ -198,7 +202,7 @@ def _read(
     views: Mapping[str, ReplicaView],
     serving: AbstractSet[tuple[str, str]],
     claims: Mapping[str, Manifest],
-    family: str | None,
+    families: Sequence[str],
     *,
     is_heard: bool,
 ) -> Replica | None:
@@ -209,11 +213,13 @@ def _read(
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     is_ready = conditions.get("Ready") == "True"
     word = _find_view(pod, views)
+    address = choose_address(pod, next(iter(families), None))
     return Replica(
         name=metadata["name"],
         ordinal=ordinal,
         uid=uid,
-        address=choose_address(pod, family),
+        address=address,
+        other_address=choose_other_address(pod, families, address),
         node=pod.get("spec", {}).get("nodeName") or "",
         zone=labels.get(ZONE_LABEL) or "",
         is_ready=is_ready,

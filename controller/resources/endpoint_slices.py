@@ -6,7 +6,7 @@ its new slice before it leaves the old one: kube-proxy looks at each slice by it
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
@@ -25,9 +25,15 @@ from readpool.pool.spec import ReadOnlyPool
 
 MAX_ENDPOINTS = 100
 MANAGED_BY = "readpool-controller"
+FAMILIES = IPV4, IPV6 = "IPv4", "IPv6"
 _SAME_NODE = "PreferSameNode"
 _NEAR = ("PreferClose", "PreferSameZone", _SAME_NODE)
 """What a Service's trafficDistribution may be."""
+
+
+def family_of(address: str) -> str:
+    """Return which family an address is of, as EndpointSlices and Services name it."""
+    return IPV6 if ":" in address else IPV4
 
 
 class Freshness(StrEnum):
@@ -41,7 +47,8 @@ class Freshness(StrEnum):
 class ReadEndpoint:
     """A replica that readers are sent to, with its weight, which is more than 0.
 
-    `port` is where its own pod answers readers; None where that is not known, and it is where new pods do.
+    `port` is where its own pod answers readers; None where that is not known, and it is where new pods do. Its
+    `other_address`, of the other family, is given to readers too where their Service has both.
     """
 
     pod: str
@@ -52,11 +59,12 @@ class ReadEndpoint:
     node: str = ""
     zone: str = ""
     port: int | None = None
+    other_address: str = ""
 
     @property
     def family(self) -> str:
         """IPv4 or IPv6; a slice holds one of them."""
-        return "IPv6" if ":" in self.address else "IPv4"
+        return family_of(self.address)
 
 
 @dataclass(slots=True)
@@ -88,8 +96,10 @@ def build_endpoint_slices(
     built: list[dict[str, Any]] = []
     for freshness in Freshness:
         of_class = {endpoint.pod: endpoint for endpoint in wanted if endpoint.freshness is freshness}
-        slices = _keep(of_class, f"{service}-{freshness}-", live)
-        _place(of_class, f"{service}-{freshness}-", slices, live)
+        slices: list[_Slice] = []
+        for members in _part_by_family(of_class):
+            slices += _keep(members, f"{service}-{freshness}-", live)
+            _place(members, f"{service}-{freshness}-", slices, live)
         slices.sort(key=lambda one: (len(one.name), one.name))
         built += [_build(pool, service, freshness, one, zones, distribution) for one in slices]
     return _order(built, live)
@@ -120,6 +130,13 @@ def read_routes(slices: Iterable[Manifest]) -> dict[str, CurrentEndpoint]:
         for endpoint in manifest.get("endpoints") or ()
         if (target := endpoint.get("targetRef"))
     }
+
+
+def _part_by_family(endpoints: Mapping[str, ReadEndpoint]) -> Iterator[dict[str, ReadEndpoint]]:
+    """Part endpoints by the family of their addresses; those that have both are in either part."""
+    for family in FAMILIES:
+        both = ((pod, (one, replace(one, address=one.other_address))) for pod, one in endpoints.items())
+        yield {pod: one for pod, known in both for one in known if one.address and one.family == family}
 
 
 def _keep(endpoints: Mapping[str, ReadEndpoint], prefix: str, live: Sequence[Manifest]) -> list[_Slice]:
@@ -156,11 +173,11 @@ def _choose_weight(members: Sequence[ReadEndpoint], current: int | None) -> int:
 
 def _place(endpoints: Mapping[str, ReadEndpoint], prefix: str, slices: list[_Slice], live: Sequence[Manifest]) -> None:
     """Put everyone who is nowhere yet into the first slice of its weight that has room."""
-    placed = {member.pod for one in slices for member in one.members}
+    placed = {(member.pod, member.family) for one in slices for member in one.members}
     names = {one.name for one in slices}
     families = {manifest["metadata"]["name"]: manifest.get("addressType") for manifest in live}
     for pod, endpoint in endpoints.items():
-        if pod in placed:
+        if (pod, endpoint.family) in placed:
             continue
         key = (endpoint.family, endpoint.weight, endpoint.port or 0)
         room = next((one for one in slices if one.key == key and len(one.members) < MAX_ENDPOINTS), None)

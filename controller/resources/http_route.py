@@ -48,7 +48,7 @@ def build_class_slices(
     live: Sequence[Manifest],
 ) -> list[dict[str, Any]]:
     """Build the slices of a class's Service from those who are to be in it; `live` are those that it has."""
-    alike = [replace(member, freshness=freshness, weight=_ALIKE) for member in members]
+    alike = [replace(member, freshness=freshness, weight=_ALIKE, other_address="") for member in members]
     return build_endpoint_slices(pool, class_service_name(pool.name, freshness), port, alike, live)
 
 

@@ -1,10 +1,11 @@
 """What does the kubelet say of a pod: since when, at which addresses, and does what serves readers run at all?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from controller.gate.gate import GATE
+from controller.resources.endpoint_slices import IPV4, family_of
 from readpool.kubernetes.kinds import Manifest
 
 CORE = "stellar-core"
@@ -22,8 +23,19 @@ def list_addresses(pod: Manifest) -> tuple[str, ...]:
 def choose_address(pod: Manifest, family: str | None) -> str:
     """Choose the address of a family, IPv4 or IPv6, or else the first; empty where a pod has none yet."""
     addresses = list_addresses(pod)
-    of_family = [one for one in addresses if (":" in one) == (family == "IPv6")] if family else []
+    of_family = [one for one in addresses if family_of(one) == family]
     return next(iter((*of_family, *addresses)), "")
+
+
+def choose_other_address(pod: Manifest, families: Sequence[str], address: str) -> str:
+    """Choose the address of the second family where readers come by both; empty where a pod answers at none of that.
+
+    Core itself listens on IPv4 alone, so its pod answers on IPv6 only where a gate is in it.
+    """
+    asked = families[1:]
+    own = next((one for one in list_addresses(pod) if one != address and family_of(one) in asked), "")
+    has_gate = any(one.get("name") == GATE for one in (pod.get("spec") or {}).get("containers") or ())
+    return own if has_gate or family_of(own) == IPV4 else ""
 
 
 def read_ports(pod: Manifest) -> Mapping[str, int]:
@@ -51,15 +63,19 @@ def parse_time(text: Any) -> float | None:
 
 
 def is_dead(pod: Manifest) -> bool:
-    """Return whether the kubelet knows that Core or its gate does not run.
+    """Return whether the kubelet knows that Core or its gate does not run, or that the gate gets no answer from Core.
 
-    That is certain, unlike whether it is ready: a busy Core fails its probe and still answers readers.
+    That is certain, unlike whether Core is ready: busy, it fails its own probe and still answers readers.
     """
     states = read_states(pod)
-    return any(states.get(name, {}).keys() & {"waiting", "terminated"} for name in _SERVING)
+    is_ended = any(states.get(name, {}).keys() & {"waiting", "terminated"} for name in _SERVING)
+    return is_ended or any(one.get("name") == GATE and one.get("ready") is False for one in _list_statuses(pod))
 
 
 def read_states(pod: Manifest) -> Mapping[str, Mapping[str, Any]]:
     """Read the state of each container, by its name."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return {one.get("name", ""): one.get("state") or {} for one in statuses}
+    return {one.get("name", ""): one.get("state") or {} for one in _list_statuses(pod)}
+
+
+def _list_statuses(pod: Manifest) -> Sequence[Mapping[str, Any]]:
+    return (pod.get("status") or {}).get("containerStatuses") or ()

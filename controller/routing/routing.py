@@ -232,4 +232,5 @@ def _build_endpoint(replica: Replica, weight: int, freshness: Freshness) -> Read
         node=replica.node,
         zone=replica.zone,
         port=replica.ports.get(PORT_NAME),
+        other_address=replica.other_address,
     )

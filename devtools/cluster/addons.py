@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from devtools.cluster.access import Access, KubectlError
-from devtools.cluster.addresses import CLUSTER_DOMAIN, DNS_ADDRESS
+from devtools.cluster.addresses import CLUSTER_DOMAIN, Addresses
 from devtools.cluster.storage import PROVISIONER
 
 MANIFESTS = Path(__file__).with_name("manifests")
@@ -16,10 +16,10 @@ KEDA_DEPLOYMENTS = ("keda-operator", "keda-metrics-apiserver", "keda-admission")
 METRICS_API = "v1beta1.external.metrics.k8s.io"
 
 
-def apply_dns_and_storage(access: Access, coredns_image: str) -> None:
+def apply_dns_and_storage(access: Access, coredns_image: str, addresses: Addresses) -> None:
     """Apply CoreDNS and the StorageClass `standard`."""
     access.apply(
-        _fill("coredns.yaml", image=coredns_image, address=DNS_ADDRESS, domain=CLUSTER_DOMAIN),
+        _fill("coredns.yaml", image=coredns_image, address=addresses.first.dns, domain=CLUSTER_DOMAIN),
         _fill("storage-class.yaml", provisioner=PROVISIONER),
     )
 

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from devtools.cluster.addresses import API_SERVICE_ADDRESS, CLUSTER_DOMAIN, NODE_ADDRESS, NODE_NAME
+from devtools.cluster.addresses import CLUSTER_DOMAIN, NODE_NAME, Addresses
 
+IPV4 = Addresses()
 LIFETIME = dt.timedelta(days=365)
 KEDA_AUTHORITY = "KEDA"
 KEDA_SERVICES = ("keda-operator", "keda-metrics-apiserver", "keda-admission-webhooks")
 API_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-API_ADDRESSES = (API_SERVICE_ADDRESS, NODE_ADDRESS, "127.0.0.1")
 
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -50,15 +50,17 @@ class Authority:
         _write(self.folder / f"{file}.key", _encode_key(key))
 
 
-def write_certificates(folder: Path) -> None:
-    """Write all that the parts of a cluster need."""
+def write_certificates(folder: Path, addresses: Addresses = IPV4) -> None:
+    """Write all that the parts of a cluster with these addresses need."""
+    nodes = tuple(one.node for one in addresses.ranges)
+    services = tuple(one.api_service for one in addresses.ranges)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority, front = _make_authority(folder, "ca"), _make_authority(folder, "front-proxy-ca")
-    authority.issue("apiserver", "kube-apiserver", names=API_NAMES, addresses=API_ADDRESSES)
+    authority.issue("apiserver", "kube-apiserver", names=API_NAMES, addresses=(*services, *nodes, "127.0.0.1"))
     authority.issue("apiserver-kubelet-client", "apiserver-kubelet-client", group="system:masters")
     authority.issue("admin", "admin", group="system:masters")
     authority.issue("kubelet-client", f"system:node:{NODE_NAME}", group="system:nodes")
-    authority.issue("kubelet", NODE_NAME, names=(NODE_NAME,), addresses=(NODE_ADDRESS,))
+    authority.issue("kubelet", NODE_NAME, names=(NODE_NAME,), addresses=nodes)
     front.issue("front-proxy-client", "front-proxy-client")
     key = ec.generate_private_key(ec.SECP256R1())
     _write(folder / "service-accounts.key", _encode_key(key))

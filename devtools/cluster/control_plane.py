@@ -8,14 +8,7 @@ import json
 import os
 from pathlib import Path
 
-from devtools.cluster.addresses import (
-    API_PORT,
-    ETCD_PEER_URL,
-    ETCD_URL,
-    NODE_ADDRESS,
-    POD_SUBNET,
-    SERVICE_SUBNET,
-)
+from devtools.cluster.addresses import API_PORT, ETCD_PEER_URL, ETCD_URL
 from devtools.cluster.folders import Folders
 
 AUDITED_GROUP = "system:serviceaccounts:readpool"
@@ -40,14 +33,14 @@ def build_etcd(program: Path, folders: Folders) -> list[str]:
 
 def build_api_server(program: Path, folders: Folders) -> list[str]:
     """Build the API server's command, and write what it is told by file."""
-    keys = folders.certificates
+    keys, addresses = folders.certificates, folders.addresses
     return [
         str(program),
         f"--etcd-servers={ETCD_URL}",
-        f"--service-cluster-ip-range={SERVICE_SUBNET}",
+        f"--service-cluster-ip-range={addresses.join('services')}",
         f"--secure-port={API_PORT}",
-        f"--advertise-address={NODE_ADDRESS}",
-        "--bind-address=0.0.0.0",
+        f"--advertise-address={addresses.first.node}",
+        f"--bind-address={'::' if addresses.has_ipv6 else '0.0.0.0'}",  # noqa: S104 - in a network of its own
         "--allow-privileged=true",
         f"--tls-cert-file={keys}/apiserver.crt",
         f"--tls-private-key-file={keys}/apiserver.key",
@@ -101,8 +94,8 @@ def build_controllers(program: Path, folders: Folders) -> list[str]:
         f"--root-ca-file={keys}/ca.crt",
         "--use-service-account-credentials=true",
         "--allocate-node-cidrs=true",
-        f"--cluster-cidr={POD_SUBNET}",
-        f"--service-cluster-ip-range={SERVICE_SUBNET}",
+        f"--cluster-cidr={folders.addresses.join('pods')}",
+        f"--service-cluster-ip-range={folders.addresses.join('services')}",
         f"--cluster-signing-cert-file={keys}/ca.crt",
         f"--cluster-signing-key-file={keys}/ca.key",
         "--kube-api-qps=200",  # by default its start is held back for seconds, and so is a StatefulSet of thirty

@@ -20,14 +20,15 @@ TUNABLES = {
     "kernel/keys/root_maxkeys": 1_000_000,
     "kernel/keys/root_maxbytes": 25_000_000,
 }
+FORWARDING = {"-4": "/proc/sys/net/ipv4/ip_forward", "-6": "/proc/sys/net/ipv6/conf/all/forwarding"}
 ON_DISK = {"logs": "/var/log", "kubelet": "/var/lib/kubelet", "containerd": "/var/lib/containerd"}
 
 
-def main(folder: Path, node_address: str) -> None:
+def main(folder: Path, node_addresses: list[str]) -> None:
     """Set the place up and reap for ever."""
     mount_private_folders(folder)
     show_tunables(folder / "tunables")
-    set_links_up(node_address)
+    set_links_up(node_addresses)
     sys.stdout.write("ready\n")
     sys.stdout.close()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -57,15 +58,18 @@ def show_tunables(folder: Path) -> None:
             run("mount", "--bind", str(file), f"/proc/sys/{name}")
 
 
-def set_links_up(node_address: str) -> None:
-    """Give the node an address, since EndpointSlices refuse loopback; a veth pair is there where `dummy` is not."""
+def set_links_up(node_addresses: list[str]) -> None:
+    """Give the node its addresses, since EndpointSlices refuse loopback; a veth pair is there where `dummy` is not."""
     run("ip", "link", "set", "lo", "up")
     run("ip", "link", "add", "node0", "type", "veth", "peer", "name", "node0-peer")
-    run("ip", "address", "add", node_address, "dev", "node0")
     run("ip", "link", "set", "node0", "up")
     run("ip", "link", "set", "node0-peer", "up")
-    run("ip", "route", "add", "default", "dev", "node0")
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
+    for address in node_addresses:
+        version = "-6" if ":" in address else "-4"
+        # Nobody else is there, so nobody need be asked first whether an address is free.
+        run("ip", version, "address", "add", address, "dev", "node0", *(["nodad"] if version == "-6" else []))
+        run("ip", version, "route", "add", "default", "dev", "node0")
+        Path(FORWARDING[version]).write_text("1\n")
 
 
 def reap_all() -> None:
@@ -87,4 +91,4 @@ def run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2:])

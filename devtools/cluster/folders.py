@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools.cluster.addresses import Addresses, IpFamily
 from devtools.machine.progress import Progress
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
@@ -82,6 +83,16 @@ class Folders:
     def record(self) -> Path:
         """What holds the namespaces."""
         return self.state / "namespaces.json"
+
+    @property
+    def ip_family(self) -> Path:
+        """Which IP family it was made with."""
+        return self.state / "ip-family"
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where things are inside it; those of IPv4 where it is not there."""
+        return Addresses(IpFamily(self.ip_family.read_text())) if self.ip_family.exists() else Addresses()
 
     @property
     def programs(self) -> Path:

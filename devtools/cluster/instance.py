@@ -4,9 +4,11 @@ Starting or ending it takes its lock; using it takes none. A cluster of which an
 count as running, and the next `up` starts it again.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from devtools.cluster.access import Access, KubectlError
+from devtools.cluster.addresses import Addresses, IpFamily
 from devtools.cluster.binary_images import build_binary_image, name_image
 from devtools.cluster.builds import build_all
 from devtools.cluster.control_groups import ControlGroups
@@ -94,20 +96,26 @@ class Instance:
         """How to hurt it."""
         return OwnFaults(self.access, self.parts, ControlGroups(self.name))
 
-    def up(self, progress: Progress = print, *, with_keda: bool = True) -> None:
+    def up(self, progress: Progress = print, *, with_keda: bool = True, family: IpFamily = IpFamily.IPV4) -> None:
         """Have it up: build what is not built, clear what a dead one left, start; nothing happens where it runs.
 
         Raises:
             UnmetNeedError: when the machine lacks something; says what.
             RuntimeError: when a part ends while it starts; nothing runs then, and its logs are kept until `down`.
+                When it runs, with another IP family.
             TimeoutError: as RuntimeError, when it does not become ready.
         """
         with hold_name(self.folders, progress):
             if self.is_running:
+                if self.folders.addresses.family is not family:
+                    raise RuntimeError(
+                        f"the cluster {self.name} is up with IP family {self.folders.addresses.family}, "
+                        f"not {family}: take it down first"
+                    )
                 progress(f"the cluster {self.name} is up")
                 return
             require_machine(progress)
-            contents = build_contents(progress, with_keda=with_keda)
+            contents = replace(build_contents(progress, with_keda=with_keda), addresses=Addresses(family))
             if self.is_there:
                 progress(f"clearing what is left of an earlier cluster {self.name}")
             end_cluster(self.folders)

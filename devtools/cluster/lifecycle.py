@@ -13,12 +13,12 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devtools.cluster import addons
 from devtools.cluster.access import RELAY, Access, KubectlError
-from devtools.cluster.addresses import API_PORT, API_URL, NODE_ADDRESS
+from devtools.cluster.addresses import API_PORT, Addresses
 from devtools.cluster.builds import Binaries
 from devtools.cluster.certificates import build_keda_secret, write_certificates, write_kubeconfig
 from devtools.cluster.control_groups import ControlGroups
@@ -38,13 +38,14 @@ RELAY_DESCRIPTOR = 3
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a cluster is started from and with: programs, images, KEDA's manifests (None: without it)."""
+    """What a cluster is started from and with: programs, images, KEDA's manifests (None: without it), addresses."""
 
     programs: Binaries
     archives: tuple[Path, ...]
     pause: str
     coredns: str
     keda: str | None
+    addresses: Addresses = field(default_factory=Addresses)
 
 
 class Stages:
@@ -67,7 +68,7 @@ def start_cluster(folders: Folders, contents: Contents, progress: Progress) -> N
         TimeoutError: when it is not ready in time.
     """
     stages = Stages(progress)
-    namespaces = _prepare(folders, contents.programs)
+    namespaces = _prepare(folders, contents)
     parts = Parts(folders, namespaces)
     with ThreadPoolExecutor(max_workers=2) as pool:
         _start_first(folders, contents, parts)
@@ -78,7 +79,7 @@ def start_cluster(folders: Folders, contents: Contents, progress: Progress) -> N
         stages.done("the API server is ready")
         _start_rest(folders, contents, parts)
         _wait(parts, "the namespace kube-system", lambda: _has_namespaces(access))
-        addons.apply_dns_and_storage(access, contents.coredns)
+        addons.apply_dns_and_storage(access, contents.coredns, folders.addresses)
         if contents.keda is not None:
             secret = build_keda_secret(folders.certificates, addons.KEDA_NAMESPACE)
             addons.apply_keda(access, contents.keda, secret)
@@ -148,17 +149,18 @@ def build_access(folders: Folders, namespaces: Namespaces) -> Access:
     return Access(folders.kubeconfig, str(folders.programs / "kubectl"), str(folders.programs / "helm"), namespaces)
 
 
-def _prepare(folders: Folders, programs: Binaries) -> Namespaces:
+def _prepare(folders: Folders, contents: Contents) -> Namespaces:
     """Make folders, certificates, control groups and namespaces."""
     for folder in (folders.configuration, folders.volumes):
         folder.mkdir(parents=True)
     folders.state.chmod(0o711)  # pods of any user pass through it to their volumes, and read nothing else
-    folders.programs.symlink_to(programs.folder)
-    write_certificates(folders.certificates)
-    write_kubeconfig(folders.inner_kubeconfig, folders.certificates, "admin", API_URL)
+    folders.ip_family.write_text(contents.addresses.family)
+    folders.programs.symlink_to(contents.programs.folder)
+    write_certificates(folders.certificates, contents.addresses)
+    write_kubeconfig(folders.inner_kubeconfig, folders.certificates, "admin", contents.addresses.api_url)
     groups = ControlGroups(folders.name)
     groups.make()
-    namespaces = make_namespaces(folders.state, groups.place())
+    namespaces = make_namespaces(folders.state, groups.place(), contents.addresses.of_node)
     folders.record.write_text(json.dumps(asdict(namespaces.first)))
     return namespaces
 
@@ -172,7 +174,7 @@ def _start_first(folders: Folders, contents: Contents, parts: Parts) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = "https://{}:{}".format(*listener.getsockname())
         write_kubeconfig(folders.kubeconfig, folders.certificates, "admin", server)
-        relay = [sys.executable, "-I", str(RELAY), str(RELAY_DESCRIPTOR), NODE_ADDRESS, str(API_PORT)]
+        relay = [sys.executable, "-I", str(RELAY), str(RELAY_DESCRIPTOR), folders.addresses.first.node, str(API_PORT)]
         parts.start("api-relay", relay, {RELAY_DESCRIPTOR: listener.fileno()})
 
 
@@ -183,7 +185,10 @@ def _start_rest(folders: Folders, contents: Contents, parts: Parts) -> None:
     parts.start("kube-scheduler", build_scheduler(programs.path("kube-scheduler"), folders))
     parts.start("kubelet", build_kubelet(programs.path("kubelet"), folders, group))
     parts.start("kube-proxy", build_proxy(programs.path("kube-proxy"), folders))
-    provisioner = [sys.executable, "-I", storage_script, API_URL, str(folders.certificates), str(folders.volumes)]
+    provisioner = [
+        *(sys.executable, "-I", storage_script),
+        *(folders.addresses.api_url, str(folders.certificates), str(folders.volumes)),
+    ]
     parts.start("volumes", provisioner)
 
 

@@ -6,10 +6,10 @@ Nothing inside outlives the first process, so that taking a cluster down is one 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.cluster.addresses import NODE_ADDRESS, NODE_PREFIX
 from devtools.cluster.process_identity import ProcessIdentity, find_children, identify
 
 FIRST_PROCESS = Path(__file__).with_name("first_process.py")
@@ -49,14 +49,16 @@ class Namespaces:
         self.first.kill()
 
 
-def make_namespaces(folder: Path, place: list[str]) -> Namespaces:
+def make_namespaces(folder: Path, place: list[str], node_addresses: Sequence[str]) -> Namespaces:
     """Make namespaces whose mounts have `folder` behind them; `place` is a command before the first one's.
+
+    The node in them has these addresses, each ADDRESS/PREFIX.
 
     Raises:
         RuntimeError: when the first process could not set the place up; says what it said.
     """
     unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--propagation", "slave", "--mount-proc"]
-    first = [sys.executable, "-I", str(FIRST_PROCESS), str(folder), f"{NODE_ADDRESS}/{NODE_PREFIX}"]
+    first = [sys.executable, "-I", str(FIRST_PROCESS), str(folder), *node_addresses]
     ready, ready_end = os.pipe()
     log = folder / "first-process.log"
     pid = spawn([*place, *unshare, *first], log, {1: ready_end})

@@ -5,22 +5,16 @@ Paths are those of every Kubernetes node, since the cluster's processes have a /
 
 import json
 from pathlib import Path
+from typing import Any
 
-from devtools.cluster.addresses import (
-    API_URL,
-    CLUSTER_DOMAIN,
-    DNS_ADDRESS,
-    NODE_ADDRESS,
-    NODE_NAME,
-    NODE_POD_SUBNET,
-    POD_SUBNET,
-)
+from devtools.cluster.addresses import CLUSTER_DOMAIN, NODE_NAME, OUTSIDE_SUBNET, IpFamily
 from devtools.cluster.certificates import write_kubeconfig
 from devtools.cluster.folders import Folders
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 CNI_PROGRAMS = Path("/usr/lib/cni")
 MOST_PODS = 200  # the node's subnet has 254 addresses
+MOST_NETWORKS = 2  # a pod's own, and the way out
 
 
 def build_containerd(folders: Folders, pause: str) -> list[str]:
@@ -43,42 +37,55 @@ state = "/run/containerd"
     runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{CNI_PROGRAMS}"
-    conf_dir = "{_write_pod_network(folders)}"
+    conf_dir = "{_write_pod_networks(folders)}"
+    max_conf_num = {MOST_NETWORKS}
 """
     )
     return ["containerd", "--config", str(file), "--log-level", "warn"]
 
 
-def _write_pod_network(folders: Folders) -> Path:
-    """Write how pods are connected: a bridge in the node's network."""
+def _write_pod_networks(folders: Folders) -> Path:
+    """Write how pods are connected: a bridge in the node's network, and the way out of an IPv6-only cluster."""
+    ranges = folders.addresses.ranges
+    folder = folders.configuration / "cni"
+    folder.mkdir(exist_ok=True)
+    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+    own = _build_bridge("cni0", [one.node_pods for one in ranges], [one.anywhere for one in ranges])
+    network = {"cniVersion": "1.0.0", "name": "pods", "plugins": [own, ports]}
+    (folder / "10-pods.conflist").write_text(json.dumps(network))
+    if folders.addresses.family is IpFamily.IPV6:
+        # The second network of a pod is none of its addresses for the kubelet.
+        way_out = _build_bridge("out0", [OUTSIDE_SUBNET], ["0.0.0.0/0"])
+        outside = {"cniVersion": "1.0.0", "name": "outside", "plugins": [way_out]}
+        (folder / "20-outside.conflist").write_text(json.dumps(outside))
+    return folder
+
+
+def _build_bridge(name: str, subnets: list[str], destinations: list[str]) -> dict[str, Any]:
+    """Build a bridge of this name, on which pods have an address of each subnet and the routes to all destinations."""
     addresses = {
         "type": "host-local",
-        "ranges": [[{"subnet": NODE_POD_SUBNET}]],
-        "routes": [{"dst": "0.0.0.0/0"}],
+        "ranges": [[{"subnet": subnet}] for subnet in subnets],
+        "routes": [{"dst": destination} for destination in destinations],
         "dataDir": "/run/pod-addresses",
     }
-    bridge = {
+    return {
         "type": "bridge",
-        "bridge": "cni0",
+        "bridge": name,
         "isGateway": True,
         "ipMasq": False,
         "hairpinMode": True,
         "ipam": addresses,
     }
-    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
-    folder = folders.configuration / "cni"
-    folder.mkdir(exist_ok=True)
-    network = {"cniVersion": "1.0.0", "name": "pods", "plugins": [bridge, ports]}
-    (folder / "10-pods.conflist").write_text(json.dumps(network))
-    return folder
 
 
 def build_kubelet(program: Path, folders: Folders, cgroup: str) -> list[str]:
     """Write the kubelet's configuration and build its command; pods live below the control group `cgroup`."""
     keys, folder = folders.certificates, folders.configuration
     resolver, kubeconfig, file = folder / "resolv.conf", folder / "kubelet.kubeconfig", folder / "kubelet.json"
-    resolver.write_text(f"nameserver {DNS_ADDRESS}\n")
-    write_kubeconfig(kubeconfig, keys, "kubelet-client", API_URL)
+    addresses = folders.addresses
+    resolver.write_text(f"nameserver {addresses.first.dns}\n")
+    write_kubeconfig(kubeconfig, keys, "kubelet-client", addresses.api_url)
     file.write_text(
         json.dumps(
             {
@@ -93,7 +100,7 @@ def build_kubelet(program: Path, folders: Folders, cgroup: str) -> list[str]:
                 "failCgroupV1": False,
                 "failSwapOn": False,
                 "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
-                "clusterDNS": [DNS_ADDRESS],
+                "clusterDNS": [addresses.first.dns],
                 "clusterDomain": CLUSTER_DOMAIN,
                 "resolvConf": str(resolver),
                 "volumePluginDir": "/var/lib/kubelet/volume-plugins",
@@ -113,7 +120,7 @@ def build_kubelet(program: Path, folders: Folders, cgroup: str) -> list[str]:
         f"--config={file}",
         f"--kubeconfig={kubeconfig}",
         f"--hostname-override={NODE_NAME}",
-        f"--node-ip={NODE_ADDRESS}",
+        f"--node-ip={addresses.join('node')}",
         "--cert-dir=/var/lib/kubelet/pki",
     ]
 
@@ -122,7 +129,7 @@ def build_proxy(program: Path, folders: Folders) -> list[str]:
     """Build kube-proxy's command."""
     return [
         *build_lone_proxy(program, folders.inner_kubeconfig),
-        f"--cluster-cidr={POD_SUBNET}",
+        f"--cluster-cidr={folders.addresses.join('pods')}",
         # Pods share a bridge, whose answers would pass the translation by.
         "--masquerade-all",
     ]

@@ -129,8 +129,10 @@ class OwnFaults:
 
     def _filter(self, namespace: str, pod: str, port: int, change: str) -> None:
         enter = self._enter_network(namespace, pod)
-        for chain, end in itertools.product(("INPUT", "OUTPUT"), ("--source-port", "--destination-port")):
-            _run(*enter, "iptables", "--wait", change, chain, "--protocol", "tcp", end, str(port), "--jump", "DROP")
+        programs = ("iptables", "ip6tables") if self._parts.folders.addresses.has_ipv6 else ("iptables",)
+        ends = ("--source-port", "--destination-port")
+        for program, chain, end in itertools.product(programs, ("INPUT", "OUTPUT"), ends):
+            _run(*enter, program, "--wait", change, chain, "--protocol", "tcp", end, str(port), "--jump", "DROP")
 
     def _enter_network(self, namespace: str, pod: str) -> list[str]:
         """Build the beginning of a command of this machine that is to run in a pod's network."""

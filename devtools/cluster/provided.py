@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.cluster.access import Access
+from devtools.cluster.addresses import IpFamily
 from devtools.cluster.builds import build_all
 from devtools.cluster.exec_faults import ExecFaults
 from devtools.cluster.faults import Faults
@@ -65,8 +66,8 @@ class ProvidedCluster:
 
 
 @contextlib.contextmanager
-def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
-    """Provide a cluster while the block runs. Ours is ended afterwards, unless READPOOL_KEEP_CLUSTER=1.
+def provide_cluster(progress: Progress = print, family: IpFamily = IpFamily.IPV4) -> Iterator[ProvidedCluster]:
+    """Provide a cluster while the block runs; ours has this IP family, and ends with it unless READPOOL_KEEP_CLUSTER=1.
 
     Raises:
         UnmetNeedError: when neither can be had; says what is missing.
@@ -78,7 +79,7 @@ def provide_cluster(progress: Progress = print) -> Iterator[ProvidedCluster]:
     instance = Instance(named or find_free_name())
     was_running = instance.is_running
     try:
-        instance.up(progress)
+        instance.up(progress, family=family)
         images = build_images(build_all(PROGRAMS, progress), progress)
         if was_running:
             for archive in images.archives:  # what is there already takes no time

@@ -25,6 +25,7 @@ class Board:
 
     endpoint: str
     wanted: str | None = None
+    sort: str = ""
     fleets: dict[str, pb.Snapshot] = field(default_factory=dict)
     outage: str = ""
     is_connected: bool = False
@@ -84,7 +85,7 @@ def build_board(board: Board, *, width: int, height: int | None, ascii_only: boo
     rows = most if height is None else max(1, (height - 1) // max(1, len(chosen)) - LINES_BESIDE_ROWS)
     parts: list[RenderableType] = [Text(make_printable(board.remark()), "yellow")] if board.remark() else []
     for fleet in chosen:
-        parts += [build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only), Text("")]
+        parts += [build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only, sort=board.sort), Text("")]
     return Group(*parts[:-1]) if chosen else Group(*parts)
 
 

@@ -26,6 +26,9 @@ def describe_fleet(snapshot: pb.Snapshot) -> dict[str, Any]:
         "desiredReplicas": decision.desired_replicas if decision.HasField("desired_replicas") else None,
         "reason": decision.reason,
         "message": decision.message,
+        "learnedRequestsPerReplica": decision.learned_requests_per_replica
+        if decision.HasField("learned_requests_per_replica")
+        else None,
         "minReplicas": bounds.min_replicas if has_bounds else None,
         "targetReplicas": bounds.target_replicas if has_bounds else None,
         "maxReplicas": bounds.max_replicas if has_bounds else None,

@@ -58,7 +58,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[ProvidedCluster]:
     """Provide a cluster with KEDA: that of KUBECONFIG, else one of our own."""
     with ExitStack() as stack:
         try:
-            provided = stack.enter_context(provide_cluster(_tell))
+            provided = stack.enter_context(provide_cluster(tell))
         except UnmetNeedError as error:
             skip_or_fail(str(error))
         pytestconfig.stash[_cluster] = provided
@@ -105,7 +105,7 @@ def snapshot_storage(cluster: ProvidedCluster) -> CsiStorage:
             skip_or_fail("READPOOL_SNAPSHOT_CLASSES=STORAGECLASS,VOLUMESNAPSHOTCLASS is not set for this cluster")
         return CsiStorage(storage, snapshots)
     try:
-        return start_csi(cluster.instance, _tell)
+        return start_csi(cluster.instance, tell)
     except UnmetNeedError as error:
         skip_or_fail(str(error))
 
@@ -124,7 +124,7 @@ def borrow_namespace(cluster: ProvidedCluster, config: pytest.Config, purpose: s
         cluster.access.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     """Tell what is being built or started at once, whatever pytest captures."""
     if sys.__stderr__ is not None:
         sys.__stderr__.write(f"{line}\n")

@@ -24,6 +24,7 @@ KNOWN: Settings = {
     "ledger_seconds": 1.0,  # one ledger closes in this time
     "network": "Light Test Network ; 2026",
     "warm_up_seconds": 0.0,  # how long it says Catching up after its start
+    "behind_numbers": 0,  # its network counts so many fewer ledgers: one that was reset
     "lag_ledgers": 0,  # behind the network, at its pace; negative: it claims to be ahead
     "frozen_at": None,  # Unix time at which its clock stands still, as in a halted network
 }
@@ -35,7 +36,7 @@ def compute_info(settings: Settings, started_at: float, now: float) -> dict[str,
     pace = float(settings["ledger_seconds"] or 1.0)
     frozen_at = settings["frozen_at"]
     seen = now if frozen_at is None else min(now, float(frozen_at))
-    tip = FIRST_LEDGER + int(seen / pace)
+    tip = FIRST_LEDGER + int(seen / pace) - int(settings["behind_numbers"] or 0)
     lag = int(settings["lag_ledgers"] or 0)
     closed_at = int(seen // pace * pace - max(0, lag) * pace)
     is_warm = now - started_at >= float(settings["warm_up_seconds"] or 0.0)

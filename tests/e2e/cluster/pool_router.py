@@ -44,9 +44,10 @@ class PoolRouter:
         """Count the requests that the routers have sent to each pod of the pool that is there."""
         series = self._fetch(_ENDPOINT_REQUESTS)
         addresses = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in self.pool.pods()}
+        written = {pod: f"[{address}]" if ":" in address else address for pod, address in addresses.items()}
         return {
             pod: sum(int(count) for one in series for labels, count in one.items() if f'"{address}:' in labels)
-            for pod, address in addresses.items()
+            for pod, address in written.items()
         }
 
 

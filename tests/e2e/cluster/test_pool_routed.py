@@ -11,6 +11,7 @@ from devtools.cluster.waiting import wait_for
 from devtools.strictness import skip_where_impossible
 from tests.core_commands import CORE_COMMANDS
 from tests.e2e.cluster.core_network import CoreNetwork
+from tests.e2e.cluster.needed_faults import require_faults
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_pool
 from tests.e2e.cluster.read_only_pool import CORE, build_pool
@@ -24,6 +25,8 @@ TOLD_SECONDS = 1.0
 """From a changed EndpointSlice, as it is seen here, until the routers go by it: milliseconds, on a machine at rest."""
 NOTICED_SECONDS = 60.0
 BACK_SECONDS = 120.0
+QUERY_PORT = 11630
+"""Of Core itself, behind the gate."""
 LEASE = "readpool-controller"
 LED_SECONDS = 40.0
 PYTHON = "/opt/readpool/bin/python"
@@ -101,6 +104,25 @@ def test_no_request_fails_while_a_replica_stands_still_and_none_goes_to_it_once_
         return abs(measure_shares(whole)[pod] - 100 / TARGET) <= SHARE_POINTS
 
     pool.wait_for("it has its share again", find_share, BACK_SECONDS)
+
+
+def test_no_request_fails_while_a_fresh_replica_answers_no_query_and_it_is_found_out(
+    cluster: ProvidedCluster, whole: PoolRouter
+) -> None:
+    pool, pod = whole.pool, whole.pool.pod(1)
+    faults = require_faults(cluster.faults, "cut_port", "restore_port")
+    with keep_reading(whole.address) as asked:
+        began = time.monotonic()
+        faults.cut_port(pool.namespace, pod, QUERY_PORT)
+        try:
+            pool.wait_for("nobody is sent to it", lambda: pod not in pool.routed(), NOTICED_SECONDS)
+            noticed = time.monotonic()
+            assert pool.replica(pod)["replicaClass"] == "fresh", "GET /info is another port"
+        finally:
+            faults.restore_port(pool.namespace, pod, QUERY_PORT)
+        pool.wait_for("it has its readers again", lambda: pool.routed().get(pod) == 100, BACK_SECONDS)
+    print(f"noticed after {noticed - began:.1f} s; {asked}")  # noqa: T201
+    fail_on(asked.failed(), asked)
 
 
 def test_no_request_fails_when_the_leading_controller_is_killed(

@@ -59,6 +59,14 @@ def test_each_address_weighs_what_its_slice_says(slices: list[dict[str, Any]], w
     assert weigh(*slices) == weights
 
 
+def test_a_pod_of_both_families_is_one_endpoint() -> None:
+    pod = {"kind": "Pod", "name": "pool-0", "uid": "uid-0"}
+    slices = [build_slice(["fd00::1", "fd00::2"], address_type="IPv6"), build_slice([ONE])]
+    for manifest in slices:
+        manifest["endpoints"][0]["targetRef"] = pod
+    assert weigh(*slices) == {ONE: 100, "fd00::2": 100}
+
+
 def test_what_says_nothing_of_its_conditions_is_ready() -> None:
     manifest = build_slice([ONE])
     del manifest["endpoints"][0]["conditions"]

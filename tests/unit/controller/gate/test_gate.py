@@ -63,6 +63,14 @@ def test_a_pod_has_each_port_once_and_core_shows_none_but_that_of_its_peers() ->
     assert core["readinessProbe"]["httpGet"] == {"path": "/info", "port": 11627}
 
 
+@pytest.mark.parametrize(("version", "path"), [("v22.4.1", "/serving"), ("v21.3.1", "/ready"), ("latest", "/serving")])
+def test_a_gate_is_ready_while_core_answers_readers_where_it_can_at_all(version: str, path: str) -> None:
+    gate = build_gate(build_pool(version=version).spec, IMAGE)
+    assert gate is not None
+    assert gate["readinessProbe"]["httpGet"]["path"] == path
+    assert gate["livenessProbe"]["httpGet"]["path"] == "/ready", "it is not restarted for what Core does"
+
+
 def test_core_and_its_gate_answer_on_while_readers_go_elsewhere() -> None:
     pod = build_pod(IMAGE)
     core, gate = pod["containers"]

@@ -111,6 +111,23 @@ def test_a_container_that_the_kubelet_knows_not_to_run_gets_no_readers(
     assert "pool-2" in world.read_endpoints()  # where all are dead, readers have an address to ask again
 
 
+@SPECS
+def test_a_replica_whose_gate_gets_no_answer_from_core_gets_no_readers_though_it_is_fresh(spec: dict[str, Any]) -> None:
+    world = PoolWorld.begin(FRESH, FRESH, **spec)
+    core, gate = ({"name": name, "state": RUNNING, "ready": True} for name in ("stellar-core", "gate"))
+
+    def tell(pod: str, *statuses: dict[str, Any]) -> None:
+        world.pods[pod]["status"]["containerStatuses"] = list(statuses)
+        world.rest()
+
+    tell("pool-1", core, gate | {"ready": False})
+    assert world.read_endpoints().keys() == {"pool-0"}
+    tell("pool-0", core, gate | {"ready": False})
+    assert world.read_endpoints().keys() == {"pool-0", "pool-1"}, "where none answers, readers ask as before"
+    tell("pool-1", core | {"ready": False}, gate)
+    assert world.read_endpoints().keys() == {"pool-1"}, "Core itself may be busy, and answers readers"
+
+
 def test_a_container_of_the_users_own_that_ends_is_none_of_it() -> None:
     world = PoolWorld.begin(FRESH, FRESH, **WEIGHED)
     world.pods["pool-1"]["status"]["containerStatuses"] = [

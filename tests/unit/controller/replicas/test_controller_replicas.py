@@ -179,6 +179,34 @@ def test_readers_come_by_the_family_of_the_read_service(
     assert read_replicas(observed)[0].address == expected
 
 
+BOTH = {
+    "the second, where a gate listens on both": (
+        ["10.0.0.1", "fd00::1"],
+        ["IPv4", "IPv6"],
+        True,
+        ("10.0.0.1", "fd00::1"),
+    ),
+    "the second, as the Service has them": (["10.0.0.1", "fd00::1"], ["IPv6", "IPv4"], True, ("fd00::1", "10.0.0.1")),
+    "no IPv6 of a Core without a gate": (["10.0.0.1", "fd00::1"], ["IPv4", "IPv6"], False, ("10.0.0.1", "")),
+    "none that the Service does not have": (["10.0.0.1", "fd00::1"], ["IPv4"], True, ("10.0.0.1", "")),
+    "none that the pod does not have": (["10.0.0.1"], ["IPv4", "IPv6"], True, ("10.0.0.1", "")),
+    "none twice": (["fd00::1"], ["IPv4", "IPv6"], True, ("fd00::1", "")),
+}
+
+
+@pytest.mark.parametrize(("addresses", "families", "has_gate", "expected"), BOTH.values(), ids=BOTH.keys())
+def test_readers_come_by_both_families_of_a_read_service_that_has_both(
+    addresses: list[str], families: list[str], has_gate: bool, expected: tuple[str, str]
+) -> None:
+    pool = build_pool()
+    pod = build_pod(pool, 0, address=addresses[0])
+    pod["status"]["podIPs"] = [{"ip": one} for one in addresses]
+    pod["spec"]["containers"] = [{"name": "gate"}] if has_gate else []
+    children = {ObjectKey(SERVICE, "default", "pool"): {"spec": {"ipFamilies": families}}}
+    replica = read_replicas(observe(pool, pods=(pod,), children=children))[0]
+    assert (replica.address, replica.other_address) == expected
+
+
 @pytest.mark.parametrize("asked", ["[fd00::1]:11627", "10.0.0.1:11627"])
 def test_a_pod_is_known_by_any_of_its_addresses(asked: str) -> None:
     pool = build_pool()

@@ -110,6 +110,21 @@ def test_two_families_of_addresses_have_slices_of_their_own() -> None:
     ]
 
 
+def test_a_replica_of_both_families_is_in_a_slice_of_each_and_stays_there() -> None:
+    members = [endpoint(0, other_address="fd00::1"), endpoint(1), endpoint(2, address="fd00::3")]
+    built = build(members)
+    assert [(one["addressType"], [e["addresses"] for e in one["endpoints"]]) for one in built] == [
+        ("IPv4", [[give_address(0)], [give_address(1)]]),
+        ("IPv6", [["fd00::1"], ["fd00::3"]]),
+    ]
+    assert build(members, built) == built
+    assert (
+        len({one["metadata"]["name"] for one in build([*members, endpoint(3, 10, other_address="fd00::4")], built)})
+        == 4
+    )
+    assert read(build([endpoint(0), endpoint(1)], built)) == {"pool-fresh-0": (100, ["pool-0", "pool-1"])}
+
+
 def test_a_slice_never_changes_its_family_which_the_api_server_would_refuse() -> None:
     live = build([endpoint(0)])
     built = build([endpoint(0, address="fd00::1")], live)
