@@ -8,7 +8,7 @@ guard is worth.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from scaler.policy.capacity import compute_replicas_for_load, find_capacity_per_replica, learn
+from scaler.policy.capacity import Capacity, compute_replicas_for_load, find_capacity_per_replica, learn
 from scaler.policy.hold_reasons import LOSES_SIGHT, find_hold_reason
 from scaler.policy.policy_facts import Facts, Flapping, describe_unhealthy, follow_flapping, gather_facts
 from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
@@ -116,8 +116,7 @@ def decide(
         now=now,
         asked=memory.surplus.last_desired,
     )
-    if settings.unready:
-        facts = replace(facts, unready=settings.unready)
+    facts = replace(facts, unready=settings.unready or facts.unready)
     missing = find_hold_reason(facts, is_first=not memory.has_decided)
     if (why := settings.hold_reason or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
@@ -128,9 +127,7 @@ def decide(
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
     borne = find_capacity_per_replica(capacity, settings.learned_requests_per_replica)
-    certain = borne
-    if capacity.trials:
-        certain = find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
+    certain = _find_certain_capacity(capacity, settings) if capacity.trials else borne
     replicas_for_load = compute_replicas_for_load(
         capacity.load, borne, settings.look_ahead(measured), settings.headroom
     )
@@ -148,6 +145,10 @@ def decide(
         overload = replace(overload, seen_at=None)
     memory = PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
     return replace(decision, learned_requests_per_replica=certain), memory
+
+
+def _find_certain_capacity(capacity: Capacity, settings: PolicySettings) -> float | None:
+    return find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
 
 
 def _record_warm_ups(

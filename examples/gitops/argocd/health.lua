@@ -9,6 +9,7 @@ local verdicts = {
   Stalled = {
     InvalidSpec = "Degraded", InvalidConfiguration = "Degraded", ConfigurationTooLarge = "Degraded", NameTaken = "Degraded",
     WriteFailed = "Degraded", Refused = "Degraded", ReplicaStuck = "Degraded",
+    WorkloadNotFound = "Degraded", WorkloadTaken = "Degraded", WorkloadNotVisible = "Degraded", PortNotFound = "Degraded",
   },
   Fresh = {
     CoreTooOld = "Degraded", TooFewFresh = "Progressing", NoneFresh = "Progressing",
@@ -17,6 +18,7 @@ local verdicts = {
   Autoscaling = {
     ScaledObjectNotReady = "Progressing", NotObserved = "Progressing", ScaledObjectPaused = "Suspended", Paused = "Suspended",
     KedaMissing = "Degraded", NotAllowed = "Degraded", Disabled = "Healthy",
+    WorkloadNotFound = "Progressing", WorkloadTaken = "Progressing", WorkloadNotVisible = "Progressing",
   },
   Routing = {
     NoneFresh = "Progressing", NoneReachable = "Progressing", NoEndpoints = "Progressing", ScalerUnreachable = "Progressing",

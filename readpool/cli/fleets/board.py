@@ -9,8 +9,9 @@ from rich.text import Text
 
 from readpool.cli.clients.observer_client import Connected, Event, Outage
 from readpool.cli.terminal.fleet_document import describe_fleet
-from readpool.cli.terminal.fleet_table import build_fleet, make_printable
+from readpool.cli.terminal.fleet_table import build_fleet
 from readpool.cli.terminal.output import build_document
+from readpool.text import make_printable
 from readpool.v1 import observer_pb2 as pb
 
 LINES_BESIDE_ROWS = 4
@@ -24,6 +25,7 @@ class Board:
 
     endpoint: str
     wanted: str | None = None
+    sort: str = ""
     fleets: dict[str, pb.Snapshot] = field(default_factory=dict)
     outage: str = ""
     is_connected: bool = False
@@ -83,7 +85,7 @@ def build_board(board: Board, *, width: int, height: int | None, ascii_only: boo
     rows = most if height is None else max(1, (height - 1) // max(1, len(chosen)) - LINES_BESIDE_ROWS)
     parts: list[RenderableType] = [Text(make_printable(board.remark()), "yellow")] if board.remark() else []
     for fleet in chosen:
-        parts += [build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only), Text("")]
+        parts += [build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only, sort=board.sort), Text("")]
     return Group(*parts[:-1]) if chosen else Group(*parts)
 
 

@@ -12,9 +12,10 @@ from rich.live import Live
 from readpool.cli.clients.endpoint import Endpoint, build_endpoint, tls_options
 from readpool.cli.clients.observer_client import ObserverError, watch
 from readpool.cli.fleets.board import Board, build_board, build_list
-from readpool.cli.terminal.fleet_table import make_printable
+from readpool.cli.terminal.fleet_table import SORTS
 from readpool.cli.terminal.output import Output, output_option, print_data
 from readpool.cli.terminal.page import print_page
+from readpool.text import make_printable
 from readpool.v1 import observer_pb2 as pb
 
 # A scaler sends every fleet it has at once; after this much silence it has none to add.
@@ -28,6 +29,7 @@ Examples:
   kubectl exec -it -n readpool deploy/readpool-scaler -- readpool top
   readpool top --namespace stellar --fleet core-nodes
   readpool top --once | grep lagging
+  readpool top --sort lag
   readpool top -o json | jq '.items[] | {name, desiredReplicas, reason}'
   readpool top --scaler scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
 )
@@ -42,11 +44,23 @@ Examples:
 )
 @click.option("--fleet", metavar="NAME", help="Show only this fleet: NAMESPACE/NAME, or NAME alone.")
 @click.option("-n", "--namespace", default="", metavar="NS", help="Show only fleets of this namespace.")
+@click.option(
+    "--sort",
+    type=click.Choice(list(SORTS)),
+    help="Sort replicas, the worst first.  [default: name, or class where not all fit]",
+)
 @click.option("--once", is_flag=True, help="Print once and exit; the default if the output is not a terminal.")
 @output_option()
 @tls_options
 def top(
-    *, scaler: str, fleet: str | None, namespace: str, once: bool, output: Output, **tls: Path | str | None
+    *,
+    scaler: str,
+    fleet: str | None,
+    namespace: str,
+    sort: str | None,
+    once: bool,
+    output: Output,
+    **tls: Path | str | None,
 ) -> None:
     """Show what a scaler sees: every fleet's tip, size and reason, every replica's class, lag and rate.
 
@@ -55,7 +69,7 @@ def top(
     """
     endpoint = build_endpoint(scaler, **tls)
     request = pb.WatchRequest(fleets=pb.Fleets(namespace=namespace))
-    board = Board(scaler, wanted=fleet)
+    board = Board(scaler, wanted=fleet, sort=sort or "")
     is_once = once or output is not Output.TABLE
     with suppress(KeyboardInterrupt):
         sys.exit(asyncio.run(_run(endpoint, request, board, output, once=is_once)))

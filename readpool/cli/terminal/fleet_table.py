@@ -4,7 +4,6 @@ Columns give way on a narrow terminal, the least telling first. A class has a co
 colour is never the only sign.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.tables import draw_table
+from readpool.text import make_printable, order_naturally
 from readpool.v1 import observer_pb2 as pb
 
 BAR_WIDTH = 14
@@ -56,12 +56,14 @@ class Column:
     justify: str = "left"
 
 
-def build_fleet(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False) -> RenderableType:
+def build_fleet(
+    snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False, sort: str = ""
+) -> RenderableType:
     """Build all that is shown of one fleet, at most `width` characters wide and with at most `max_rows` replicas."""
     return Group(
         build_headline(snapshot),
         build_reason(snapshot),
-        build_replicas(snapshot, width=width, max_rows=max_rows, ascii_only=ascii_only),
+        build_replicas(snapshot, width=width, max_rows=max_rows, ascii_only=ascii_only, sort=sort),
     )
 
 
@@ -91,32 +93,49 @@ def build_tip(snapshot: pb.Snapshot) -> Text:
 
 
 def build_reason(snapshot: pb.Snapshot) -> Text:
-    """Build the sentence that says why the fleet should have its size."""
+    """Build the sentence that says why the fleet should have its size, and what a replica serves if that is learned."""
     if snapshot.gone:
         return Text("No longer observed: KEDA has not asked for this fleet for a while.", "yellow")
-    has_ground = snapshot.decision.HasField("desired_replicas")
-    return Text(make_printable(snapshot.decision.message), "" if has_ground else "yellow")
+    decision = snapshot.decision
+    line = Text(make_printable(decision.message), "" if decision.HasField("desired_replicas") else "yellow")
+    if decision.HasField("learned_requests_per_replica"):
+        line.append(f"  capacity {decision.learned_requests_per_replica:,.0f} requests/s each", "dim")
+    return line
 
 
-def build_replicas(snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False) -> RenderableType:
-    """Build the table of replicas: by name where all fit, else the worst first and a line that counts the rest."""
+def build_replicas(
+    snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False, sort: str = ""
+) -> RenderableType:
+    """Build the table of replicas, as sorted, else by name if all fit, else the worst first; and count the rest."""
     if not snapshot.replicas:
         return Text("  no replicas known", "dim")
     columns = choose_columns(COLUMNS, width)
-    shown, rest = choose_rows(snapshot.replicas, max_rows)
+    shown, rest = choose_rows(snapshot.replicas, max_rows, sort)
     rows = [[column.show(replica, snapshot, ascii_only) for column in columns] for replica in shown]
     table = draw_table(columns, rows, COLUMNS, width=width, ascii_only=ascii_only)
     dots = "..." if ascii_only else "…"
     return Group(table, Text(f"{dots} and {len(rest)} more: {count_classes(rest)}", "dim")) if rest else table
 
 
-def choose_rows(replicas: Sequence[pb.Replica], max_rows: int) -> tuple[list[pb.Replica], list[pb.Replica]]:
-    """Choose the replicas to show and those only to count."""
+SORTS: dict[str, Callable[[pb.Replica], tuple[float, ...]]] = {
+    "name": lambda _: (),
+    "class": lambda replica: (-look_of(replica).severity, -replica.lag),
+    "lag": lambda replica: (is_lag_known(replica), -replica.lag),
+    "rate": lambda replica: (replica.HasField("rate"), replica.rate),
+    "ledger": lambda replica: (replica.HasField("ledger"), replica.ledger),
+}
+"""By what replicas are sorted, the worst first; those of which it is unknown come before, and equal ones go by name."""
+
+
+def choose_rows(
+    replicas: Sequence[pb.Replica], max_rows: int, sort: str = ""
+) -> tuple[list[pb.Replica], list[pb.Replica]]:
+    """Choose the replicas to show and those only to count, sorted by one of SORTS if `sort` names it."""
     by_name = sorted(replicas, key=lambda replica: order_naturally(replica.name))
-    if len(by_name) <= max_rows:
-        return by_name, []
-    worst = sorted(by_name, key=lambda replica: (-look_of(replica).severity, -replica.lag))
-    return worst[: max(max_rows - 1, 1)], worst[max(max_rows - 1, 1) :]
+    fit = len(by_name) <= max_rows
+    ordered = sorted(by_name, key=SORTS[sort or ("name" if fit else "class")])
+    kept = len(ordered) if fit else max(max_rows - 1, 1)
+    return ordered[:kept], ordered[kept:]
 
 
 def count_classes(replicas: Sequence[pb.Replica]) -> str:
@@ -150,17 +169,6 @@ def show_seconds(seconds: float) -> str:
     if seconds < 100:  # noqa: PLR2004  # two digits of seconds are still read at a glance
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004  # 90 min
-
-
-def make_printable(text: str) -> str:
-    """Replace what a terminal would obey or hide: much of what is shown are the words of nodes, which may lie."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def order_naturally(name: str) -> list[tuple[int, str]]:
-    """Order pod-10 behind pod-9: numbers by their length first, since they may be longer than int() takes."""
-    parts = re.split(r"([0-9]+)", name)  # numbers at the odd places
-    return [(len(part.lstrip("0")), part.lstrip("0")) if turn % 2 else (0, part) for turn, part in enumerate(parts)]
 
 
 def _show_name(replica: pb.Replica, _snapshot: pb.Snapshot, ascii_only: bool) -> Text:

@@ -96,6 +96,42 @@ MATRIX: dict[str, dict[str, Any]] = {
     "another name": {"fullnameOverride": "eyes", "nameOverride": "reads"},
     "digests": {"image": {"digest": "sha256:" + "0a" * 32}, "gate": {"image": {"digest": "sha256:" + "0b" * 32}}},
     "dashboards": {"monitoring": {"dashboards": {"enabled": True}}},
+    "dashboards of a folder": {
+        "monitoring": {"dashboards": {"enabled": True, "labels": {"dash": "yes"}, "annotations": {"folder": "Stellar"}}}
+    },
+    "one of each": {p: {"replicas": 1} for p in ("scaler", "controller", "router")},
+    "priorities": {"global": {"priorityClassName": "system-cluster-critical"}, "scaler": {"priorityClassName": ""}},
+    "logs for people": {
+        **{p: {"logLevel": "debug", "logFormat": "console"} for p in ("scaler", "controller", "certificates")},
+        "router": {"logLevel": "debug"},
+    },
+    "accounts that are there": {
+        "serviceAccount": {"create": False, "name": "mine"},
+        "controller": {"serviceAccount": {"create": False, "name": "theirs"}},
+    },
+    "accounts in a cloud": {"serviceAccount": {"annotations": {"iam.example/role": "readpool"}}},
+    "other ports": {
+        "scaler": {"service": {"port": 9443, "annotations": {"a": "b"}}, "telemetry": {"port": 8081}},
+        "controller": {"telemetry": {"port": 8082}},
+        "router": {"service": {"port": 8000, "annotations": {"a": "b"}}, "telemetry": {"port": 8083}},
+    },
+    "references of one's own": {
+        "scaler": {
+            "references": ["core=https://core.example:11626"],
+            "pollInterval": 2,
+            "clusterDomain": "corp.example",
+        }
+    },
+    "networks of addresses": {"scaler": {"networks": {"allow": ["10.0.0.0/8"]}}},
+    "KEDA elsewhere": {"keda": {"namespace": "scaling"}},
+    "always pulled": {"image": {"repository": "readpool", "tag": "0.1.0", "pullPolicy": "Always"}},
+    "limits on processors": for_all(
+        resources={"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": 1, "memory": "1Gi"}}
+    ),
+    "patient ends": {
+        "scaler": {"drainSeconds": 60, "preStopSleepSeconds": 15, "terminationGracePeriodSeconds": 120},
+        "router": {"drainSeconds": 120},
+    },
 }
 
 WITH_DEFINITION = {"defaults", "common metadata"}
@@ -121,5 +157,5 @@ def test_an_api_server_takes_what_is_rendered_of_every_value_set(api_server: Api
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(found.values())})
     flags = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-o", "name")
     taken = access.kubectl("apply", *flags, "-f", "-", stdin=listed).split()
-    assert len(MATRIX) >= 20
+    assert len(MATRIX) >= 40
     assert len(taken) == len(found) > 100

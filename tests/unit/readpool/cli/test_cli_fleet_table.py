@@ -13,6 +13,7 @@ from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.fleet_table import (
     COLUMNS,
     LOOKS,
+    SORTS,
     build_fleet,
     build_tip,
     choose_rows,
@@ -238,3 +239,43 @@ def test_an_outage_keeps_what_was_said_last_and_says_that_it_does() -> None:
     assert "stellar/core" in drawn
     board.take(Connected())
     assert board.remark() == "The scaler at localhost:9090 observes no fleets yet: KEDA has not asked for any."
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("", "core-1 core-2 core-3 core-10"),
+        ("name", "core-1 core-2 core-3 core-10"),
+        ("class", "core-3 core-2 core-10 core-1"),
+        ("lag", "core-3 core-2 core-10 core-1"),
+        ("rate", "core-3 core-10 core-1 core-2"),
+        ("ledger", "core-3 core-2 core-10 core-1"),
+    ],
+)
+def test_replicas_are_sorted_the_worst_or_unknown_first_and_equal_ones_by_name(sort: str, names: str) -> None:
+    silent = build_replica("core-3", pb.REPLICA_CLASS_UNREACHABLE, None)
+    silent.ClearField("rate")
+    silent.ClearField("ledger")
+    slow = build_replica("core-10", lag=2)
+    slow.rate = 0.1
+    replicas = [slow, silent, build_replica("core-1"), build_replica("core-2", pb.REPLICA_CLASS_LAGGING, 20)]
+    shown, _ = choose_rows(replicas, 4, sort)
+    assert " ".join(replica.name for replica in shown) == names
+    few, rest = choose_rows(replicas, 3, sort or "lag")
+    assert [replica.name for replica in (*few, *rest)] == [
+        one.name for one in choose_rows(replicas, 9, sort or "lag")[0]
+    ]
+
+
+def test_a_sort_of_every_name_is_drawn() -> None:
+    for sort in SORTS:
+        board = Board("here", sort=sort)
+        board.take(build_snapshot(build_replica("core-0"), build_replica("core-1")))
+        assert "core-1" in draw(build_board(board, width=80, height=None, ascii_only=True))
+
+
+def test_the_reason_is_followed_by_the_capacity_once_it_is_learned() -> None:
+    snapshot = build_snapshot(build_replica("core-0"))
+    assert "capacity" not in draw(build_fleet(snapshot, width=120, max_rows=5))
+    snapshot.decision.learned_requests_per_replica = 1234.4
+    assert "capacity 1,234 requests/s each" in draw(build_fleet(snapshot, width=120, max_rows=5))
