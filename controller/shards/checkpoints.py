@@ -1,14 +1,10 @@
-"""Ledgers counted as history archives count them, in checkpoints of 64. Under controller.shards.shards_ranges.
-
-The first checkpoint is one ledger short: ledgers begin at 1, and checkpoints end at 63, 127, 191 and so on (Core's
-HistoryManager.h).
-"""
+"""Ledgers counted as history archives count them, in checkpoints of 64. Under controller.shards.shards_ranges."""
 
 import re
 from dataclasses import dataclass
 
-CHECKPOINT_LEDGERS = 64
-FIRST_LEDGER = 1
+from readpool.history_archives import CHECKPOINT_LEDGERS, FIRST_LEDGER
+
 _RANGE = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})?")
 
 

@@ -80,7 +80,7 @@ class CoreNetwork(StatefulFleet):
         return {name: f"http://127.0.0.1:{node.http_port}" for name, node in self._nodes.items()}
 
     async def scale(self, count: int) -> None:
-        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals are ended for good."""
+        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals end permanently."""
         if count < 0:
             raise ValueError(f"count is {count!r}; it must be 0 or more")
         while len(self._nodes) > count:

@@ -17,10 +17,11 @@ from controller.shards.checkpoints import (
     compute_last_checkpoint,
     parse_ledger_range,
 )
-from controller.shards.shards import ShardAssignment, ShardMember, ShardSettings, ShardStrategy, assign_shards
+from controller.shards.shards import ShardAssignment, ShardMember, ShardSettings, assign_shards
 from controller.shards.shards_hashed import assign_by_hash
 from controller.shards.shards_problems import parse_shard_annotation
 from controller.shards.shards_ranges import count_checkpoints, split_ledgers
+from readpool.pool.balancing import ShardStrategy
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=40)
 SHARDS = st.integers(1, 12)
