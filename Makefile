@@ -88,7 +88,7 @@ e2e-full: setup cluster-images ## Run what takes an hour: slices that are not wr
 	@mkdir -p artifacts
 	$(PYTEST) -m full tests/e2e --junitxml=artifacts/e2e-full.xml $(ARGS)
 	$(PY) -m bench --quick --only routes --only clusters --out artifacts/bench-quick.json
-	READPOOL_FUZZ_REQUESTS=50000 $(PYTEST) tests/e2e/test_gate_fuzz.py --junitxml=artifacts/e2e-full-fuzz.xml $(ARGS)
+	READPOOL_FUZZ_REQUESTS=50000 $(PYTEST) -o faulthandler_timeout=0 tests/e2e/test_gate_fuzz.py --junitxml=artifacts/e2e-full-fuzz.xml $(ARGS)
 
 soak: setup ## Bring random faults upon a cluster of ours, under readers; fails unless all holds (MINUTES=20 SEED=1)
 	@$(PY) -m tests.soak --minutes '$(MINUTES)' --seed '$(SEED)'

@@ -1,11 +1,8 @@
 """Ledgers counted as history archives count them, in checkpoints of 64. Under controller.shards.shards_ranges."""
 
-import re
 from dataclasses import dataclass
 
 from readpool.history_archives import CHECKPOINT_LEDGERS, FIRST_LEDGER
-
-_RANGE = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +15,6 @@ class LedgerRange:
     def __str__(self) -> str:
         """Write it as the annotation has it: 64-127, or 128- while it is open."""
         return f"{self.start}-{'' if self.end is None else self.end}"
-
-
-def parse_ledger_range(text: str) -> LedgerRange | None:
-    """Parse what `str` of a range gives; None for anything else."""
-    found = _RANGE.fullmatch(text)
-    if found is None:
-        return None
-    start, end = int(found[1]), int(found[2]) if found[2] else None
-    return LedgerRange(start, end) if end is None or start <= end else None
 
 
 def compute_first_checkpoint(ledger: int) -> int:

@@ -66,11 +66,6 @@ class CoreNetwork(StatefulFleet):
         """The passphrase of its network."""
         return self.settings.passphrase
 
-    @property
-    def validator_address(self) -> str:
-        """The validator's command port: a reference for the tip, no member of the fleet."""
-        return f"http://127.0.0.1:{self._validator_ports.http}"
-
     def names(self) -> tuple[str, ...]:
         """Name its nodes, NAME-0 first."""
         return tuple(self._nodes)
