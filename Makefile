@@ -84,10 +84,11 @@ e2e-cluster-routes:
 e2e-cluster-scaler:
 	$(APART) $(PYTEST) -m 'not full' $(filter-out $(WITH_POOLS) $(ROUTED),$(CLUSTER_TESTS)) --junitxml=artifacts/e2e-cluster-scaler.xml $(ARGS)
 
-e2e-full: setup cluster-images ## Run what takes half an hour: slices that are not written, capacity that is learned, second proofs (READPOOL_FULL_MINUTES=10)
+e2e-full: setup cluster-images ## Run what takes an hour: slices that are not written, capacity that is learned, second proofs (READPOOL_FULL_MINUTES=10)
 	@mkdir -p artifacts
 	$(PYTEST) -m full tests/e2e --junitxml=artifacts/e2e-full.xml $(ARGS)
-	READPOOL_FUZZ_REQUESTS=50000 $(PYTEST) tests/e2e/test_gate_fuzz.py --junitxml=artifacts/e2e-full-fuzz.xml $(ARGS)
+	$(PY) -m bench --quick --only routes --only clusters --out artifacts/bench-quick.json
+	READPOOL_FUZZ_REQUESTS=50000 $(PYTEST) -o faulthandler_timeout=0 tests/e2e/test_gate_fuzz.py --junitxml=artifacts/e2e-full-fuzz.xml $(ARGS)
 
 soak: setup ## Bring random faults upon a cluster of ours, under readers; fails unless all holds (MINUTES=20 SEED=1)
 	@$(PY) -m tests.soak --minutes '$(MINUTES)' --seed '$(SEED)'

@@ -11,15 +11,14 @@ from controller.observed.plan_settings import ANY_NAMESPACE, Grants, PlanSetting
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.alerts.rule import RUNBOOK_URL
 from readpool.host_port import HostPort, SettingsError
+from readpool.names import DNS_LABEL, DNS_SUBDOMAIN
 from readpool.public_networks import load_public_networks
 from readpool.telemetry.logging import LogFormat, LogLevel
 from readpool.tls_files import TlsFiles, build_tls_files
 
 MAX_WORKERS = 64
 _TELEMETRY_LISTEN = HostPort("::", 8080)
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/]\S*")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
@@ -93,11 +92,11 @@ class ControllerSettings:
         """Reject invalid values."""
         if not 1 <= self.workers <= MAX_WORKERS:
             raise SettingsError(f"--workers {self.workers} is out of range: 1 to {MAX_WORKERS}")
-        _check("--scaler-namespace", self.scaler_namespace, _NAMESPACE)
-        _check("--lease-namespace", self.lease_namespace, _NAMESPACE)
-        _check("--lease-name", self.lease_name, _NAME)
+        _check("--scaler-namespace", self.scaler_namespace, DNS_LABEL)
+        _check("--lease-namespace", self.lease_namespace, DNS_LABEL)
+        _check("--lease-name", self.lease_name, DNS_SUBDOMAIN)
         if self.scaler_authentication is not None:
-            _check("--scaler-authentication", self.scaler_authentication, _NAME)
+            _check("--scaler-authentication", self.scaler_authentication, DNS_SUBDOMAIN)
         if not self.identity:
             raise SettingsError("--identity is empty; it must be a name that is unique among the controllers")
 
@@ -131,7 +130,7 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        _check("--namespaces", name, _NAMESPACE)
+        _check("--namespaces", name, DNS_LABEL)
     return tuple(dict.fromkeys(names))
 
 
@@ -143,7 +142,7 @@ def parse_scraper_namespaces(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
-        _check("--scraper-namespaces", name, _NAMESPACE)
+        _check("--scraper-namespaces", name, DNS_LABEL)
     return names
 
 
@@ -167,7 +166,7 @@ def parse_gateway_namespaces(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if name != ANY_NAMESPACE:
-            _check("--gateway-namespaces", name, _NAMESPACE)
+            _check("--gateway-namespaces", name, DNS_LABEL)
     return names
 
 

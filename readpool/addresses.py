@@ -36,6 +36,9 @@ _HOLD_IPV4 = tuple(
     )
 )
 """Prefixes of IPv6 addresses whose last 32 bits are an IPv4 address."""
+_OWN_NAT64 = IPv6Network("64:ff9b:1::/48")
+_SPLIT_PREFIXES = (48, 56, 64)
+"""Lengths of prefixes of which the IPv4 address follows at once, around bits 64 to 71."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +93,13 @@ def explain_refusal(address: str, *, allow_loopback: bool = False, networks: Net
         return f"{address!r} is not an IP address"
     if isinstance(parsed, IPv6Address) and parsed.scope_id is not None:
         return f"{address} is not allowed: link-local, as an address with a zone is"
-    inner = _find_inner_address(parsed)
-    kind = _find_kind(inner)
-    if kind is not None and not (kind == "loopback" and allow_loopback):
-        return f"{address} is not allowed: {kind}"
-    if any(inner in network for network in networks.denied):
+    inner = _list_inner_addresses(parsed)
+    for kind in filter(None, map(_find_kind, inner)):
+        if not (kind == "loopback" and allow_loopback):
+            return f"{address} is not allowed: {kind}"
+    if any(one in network for one in inner for network in networks.denied):
         return f"{address} is not allowed: it is in one of the denied networks"
-    if networks.allowed and not any(inner in network for network in networks.allowed):
+    if networks.allowed and not any(inner[0] in network for network in networks.allowed):
         return f"{address} is not allowed: it is in none of the allowed networks"
     return None
 
@@ -113,6 +116,19 @@ def _find_inner_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv
     if int(address) > 1 and any(address in network for network in _HOLD_IPV4):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
+
+
+def _list_inner_addresses(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """List what an address may lead to: of a NAT64 of a network's own, in each place that RFC 6052 has for it."""
+    inner = [_find_inner_address(address)]
+    if isinstance(address, IPv6Address) and address in _OWN_NAT64:
+        number = int(address)
+        for prefix_bits in _SPLIT_PREFIXES:
+            before = (number >> 64) & ((1 << (64 - prefix_bits)) - 1)
+            after_bits = 32 - (64 - prefix_bits)
+            after = (number >> (56 - after_bits)) & ((1 << after_bits) - 1)  # past the byte that is always 0
+            inner.append(IPv4Address(before << after_bits | after))
+    return [inner[0], *(one for one in inner[1:] if int(one) >> 24)]  # what begins with 0 is not in that place
 
 
 def _find_kind(address: IPv4Address | IPv6Address) -> str | None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from readpool.text import make_printable, shorten
+
 MOST_SHOWN = 63
 """Characters of a caller or a namespace in a sentence: as long as the name of a namespace can be."""
 _Key = TypeVar("_Key")
@@ -128,5 +130,4 @@ def _subtract(counts: Counter[_Key], key: _Key, count: int) -> None:
 
 
 def _show(text: str) -> str:
-    cut = text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
-    return "".join(character if character.isprintable() else "?" for character in cut)
+    return make_printable(shorten(text, MOST_SHOWN))

@@ -21,11 +21,11 @@ from readpool.call_guard import CallGuard
 from readpool.client_names import list_guards
 from readpool.clock import Clock, steady_clock
 from readpool.connection_cuts import ConnectionCuts
+from readpool.grpc_server import LAST_ANSWERS_SECONDS, build_options, listen
 from readpool.host_port import HostPort, StartError
 from readpool.keda import externalscaler_pb2, externalscaler_pb2_grpc
 from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
-from readpool.server_tls import build_server_credentials
 from readpool.signals import watch_signals
 from readpool.v1 import observer_pb2, observer_pb2_grpc
 from scaler.fleets.fleets import Fleets, PoolSpecs
@@ -67,19 +67,6 @@ comes later would not be asked. So no connection takes new calls for longer; str
 _STREAM_SECONDS = 600.0
 """Where clients show certificates, streams end as well, so long after that: whose certificate or authority is no longer
 let in has no stream for ever."""
-_LAST_ANSWERS_SECONDS = 0.5
-"""For the answers of finished calls to leave the process."""
-_OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
-    ("grpc.max_receive_message_length", 256 * 1024),  # a trigger
-    ("grpc.max_send_message_length", 64 * 1024 * 1024),  # a snapshot of a very large fleet
-    ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", _KEDA_STREAMS + _CALLS.caller),
-    ("grpc.keepalive_time_ms", 60_000),  # finds peers that went without a word, and frees their streams
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # Go clients ping each 10 s at most
-)
 
 
 class GrpcServer:
@@ -105,7 +92,10 @@ class GrpcServer:
         self._counts = RequestCounts(stats)
         self._health = Health(_SERVICES, health_streams, refusals)
         observer = Observer(fleets, admission, observer_streams, settings.poll_interval_seconds, clock, refusals)
-        options = [*_OPTIONS, ("grpc.max_connection_age_ms", round(connection_seconds * 1000))]
+        options = [
+            *build_options(_KEDA_STREAMS + _CALLS.caller),
+            ("grpc.max_connection_age_ms", round(connection_seconds * 1000)),
+        ]
         if settings.tls is not None and settings.tls.client_ca is not None:
             options.append(("grpc.max_connection_age_grace_ms", round(stream_seconds * 1000)))
         bans = Bans()
@@ -119,7 +109,7 @@ class GrpcServer:
         reflection.enable_server_reflection(
             (*_SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), self._server
         )
-        self.port = _listen(self._server, settings)
+        self.port = listen(self._server, settings.listen, settings.tls, "--listen")
         self._cuts = ConnectionCuts(self.port, bans)
         self._cutting: asyncio.Task[None] | None = None
         self.is_serving = False
@@ -142,7 +132,7 @@ class GrpcServer:
         idle = asyncio.create_task(self._counts.until_idle())
         await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
         idle.cancel()
-        await asyncio.wait({stopping}, timeout=_LAST_ANSWERS_SECONDS)
+        await asyncio.wait({stopping}, timeout=LAST_ANSWERS_SECONDS)
         # gRPC loses sight of a call that comes in the moment it stops, and would wait for it until the bound.
         await self._server.stop(grace=None)
         await stopping
@@ -230,16 +220,6 @@ async def _start_telemetry(
         raise StartError(
             f"--telemetry-listen {settings.telemetry_listen} cannot be bound: {error.strerror or error}"
         ) from None
-
-
-def _listen(server: grpc.aio.Server, settings: ScalerSettings) -> int:
-    address = str(settings.listen)
-    try:
-        if settings.tls is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, build_server_credentials(settings.tls))
-    except RuntimeError as error:
-        raise StartError(f"--listen {address} cannot be bound: {error}") from None
 
 
 _DEFAULTS = PollSettings()

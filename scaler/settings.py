@@ -4,12 +4,12 @@ Each flag of `readpool scaler` ends up here; files are only named here and read 
 """
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from readpool.addresses import ANY_NETWORK, NetworkRules
 from readpool.host_port import HostPort, SettingsError, parse_host_port
+from readpool.names import DNS_LABEL
 from readpool.telemetry.logging import LogFormat, LogLevel
 from readpool.tls_files import TlsFiles
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
@@ -23,7 +23,6 @@ FLEETS_PER_NAMESPACE = (1, 10_000)
 NODES_PER_NAMESPACE = (1, 20_000)
 _LISTEN = HostPort("::", 9090)
 _TELEMETRY_LISTEN = HostPort("::", 8080)
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class ScalerSettings:
         _check_count("--streams-per-caller", self.streams_per_caller, STREAMS_PER_CALLER)
         _check_count("--fleets-per-namespace", self.fleets_per_namespace, FLEETS_PER_NAMESPACE)
         _check_count("--nodes-per-namespace", self.nodes_per_namespace, NODES_PER_NAMESPACE)
-        if not all(_DNS_LABEL.fullmatch(label) for label in self.cluster_domain.split(".")):
+        if not all(DNS_LABEL.fullmatch(label) for label in self.cluster_domain.split(".")):
             raise SettingsError(
                 f"--cluster-domain {self.cluster_domain!r} is not a domain name such as cluster.local "
                 "(labels of lower-case letters, digits and hyphens, separated by dots)"
@@ -128,7 +127,7 @@ def parse_namespaces(text: str) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in names:
-        if not _DNS_LABEL.fullmatch(name):
+        if not DNS_LABEL.fullmatch(name):
             raise SettingsError(
                 f"{name!r} in {text!r} is not a namespace: 1 to 63 lower-case letters, digits and hyphens"
             )

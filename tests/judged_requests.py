@@ -10,8 +10,9 @@ _LINES = {
     QUERY: re.compile(rb"POST /getledgerentry(raw)? HTTP/1\.1"),
 }
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
-_ANY_LENGTH = re.compile(rb"(?i)[^a-z]*content[^a-z]length[^a-z]*")
-"""Whatever a parser could take for the name."""
+_ANY_LENGTH = re.compile(rb"(?i)[\x00-\x20\x7f]*content[^a-z]length[\x00-\x20\x7f]*")
+"""Whatever a parser could take for the name: with space around it, and with what CGI makes of the hyphen. A longer
+token, such as #Content-Length, is another name."""
 _LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: (\d{1,5})")
 
 

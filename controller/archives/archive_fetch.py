@@ -19,11 +19,11 @@ from controller.archives.archive_reports import parse_archived_ledger
 from readpool.addresses import ANY_NETWORK, NetworkRules, explain_refusal
 from readpool.cancellation import heed_cancellation
 from readpool.checked_http import CheckedClient, FetchBounds, FetchError
+from readpool.history_archives import STATE_PATH
 
 TIMEOUT_SECONDS = 10.0
 MAX_BYTES = 256 * 1024
 _LOOKUP_SECONDS = 5.0
-_PATH = "/.well-known/stellar-history.json"
 _BOUNDS = FetchBounds(connect_seconds=3.0, total_seconds=TIMEOUT_SECONDS, max_body_bytes=MAX_BYTES)
 _log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ class ArchiveFetcher:
                 asyncio.timeout(TIMEOUT_SECONDS),
                 CheckedClient(self._resolve, self._check, _BOUNDS, self._tls) as client,
             ):
-                answer = await client.fetch("GET", url.rstrip("/") + _PATH)
+                answer = await client.fetch("GET", url.rstrip("/") + STATE_PATH)
         except (FetchError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             _log.debug("cannotFetchArchive", url=url, message=str(error) or type(error).__name__)
             return None

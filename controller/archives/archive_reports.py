@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from statistics import median_low
 
-from controller.shards.checkpoints import CHECKPOINT_LEDGERS, FIRST_LEDGER
+from readpool.history_archives import CHECKPOINT_LEDGERS, FIRST_LEDGER
 
 _MOST_LEDGERS = 2**32 - 1
 

@@ -12,7 +12,7 @@ from controller.cluster.workload_view import find_workload, list_workload_pods, 
 from controller.observed import reasons
 from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure, list_failing, list_refused
-from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, MANAGER, POOL_LABEL, read_annotations
+from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, read_annotations
 from controller.observed.observed import FleetView, ObservedPool
 from controller.observed.pool_keys import PoolKey, index_by_label, index_by_target, index_by_workload
 from readpool.kubernetes.kinds import (
@@ -30,6 +30,7 @@ from readpool.kubernetes.kinds import (
     ObjectKey,
     key_of,
 )
+from readpool.pool.labels import MANAGER, POOL_LABEL
 from readpool.pool.spec import ReadOnlyPool
 
 OWNED = (SERVICE, CONFIG_MAP, STATEFUL_SET, ENDPOINT_SLICE, NETWORK_POLICY, PDB, *OPTIONAL)

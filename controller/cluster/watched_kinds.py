@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from controller.observed.labels import POOL_LABEL
 from controller.observed.observed import Capabilities
 from controller.resources.endpoint_slices import MANAGED_BY
 from readpool.kubernetes.kinds import (
@@ -22,6 +21,7 @@ from readpool.kubernetes.kinds import (
     VOLUME_SNAPSHOT,
     Kind,
 )
+from readpool.pool.labels import POOL_LABEL
 
 SELECTORS: Mapping[Kind, str | None] = {
     POOL: None,

@@ -25,8 +25,9 @@ from controller.core_config.core_config_override import (
 )
 from controller.core_config.core_config_version import has_query_server
 from controller.core_config.neighbours import build_peering
-from controller.shards.checkpoints import CHECKPOINT_LEDGERS, FIRST_LEDGER, LedgerRange
+from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards import ShardAssignment
+from readpool.history_archives import CHECKPOINT_LEDGERS, FIRST_LEDGER
 from readpool.networks import NetworkFacts
 
 __all__ = ["ConfigError", "CorePorts", "CoreSettings", "build_core_config"]

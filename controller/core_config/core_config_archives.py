@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from controller.core_config.core_config_override import ConfigError
+from readpool.text import quote
 
 MOST_CHARACTERS = 2048
 MOST_STAND_INS = 3
@@ -27,7 +28,7 @@ def check_archive_url(field: str, url: str) -> str:
         ConfigError: for anything but a plain http or https URL; the message names `field`.
     """
     if len(url) > MOST_CHARACTERS or not _URL.fullmatch(url):
-        shown = repr(url if len(url) <= _SHOWN_CHARACTERS else url[:_SHOWN_CHARACTERS] + "…")
+        shown = quote(url, _SHOWN_CHARACTERS)
         raise ConfigError(
             f"{field}: {shown} is invalid; it must be an http or https URL of letters, digits and"
             f" ._~%+=@,:/- with no user, query or fragment, at most {MOST_CHARACTERS} characters"

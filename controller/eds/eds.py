@@ -12,11 +12,11 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, TypeGuard
 
-from controller.observed.labels import FRESHNESS_LABEL, POOL_LABEL, WEIGHT_ANNOTATION, read_annotations
+from controller.observed.labels import FRESHNESS_LABEL, SERVICE_LABEL, WEIGHT_ANNOTATION, read_annotations
 from controller.resources.endpoint_slices import Freshness
 from readpool.kubernetes.kinds import POOL, Manifest
+from readpool.pool.labels import POOL_LABEL
 
-SERVICE_LABEL = "kubernetes.io/service-name"
 NEUTRAL_WEIGHT = 1
 """Of a slice that says none: it is not ours, and all that say none weigh the same."""
 MOST_WEIGHT = 1_000_000

@@ -23,10 +23,11 @@ from readpool.budget import Budget, Limits
 from readpool.call_guard import CallGuard
 from readpool.client_names import list_guards
 from readpool.connection_cuts import ConnectionCuts
-from readpool.host_port import HostPort, StartError
+from readpool.grpc_server import LAST_ANSWERS_SECONDS, build_options
+from readpool.grpc_server import listen as listen_on
+from readpool.host_port import HostPort
 from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
-from readpool.server_tls import build_server_credentials
 from readpool.tls_files import TlsFiles
 
 _log = structlog.get_logger()
@@ -43,21 +44,9 @@ _SHORT_BYTES = 256
 """Of a request that counts once: some ten names, for each of which an answer may be due."""
 _AT_ONCE = 8192
 """More than all of these, so that no one is refused for what others hold."""
-_LAST_ANSWERS_SECONDS = 0.5
 _STREAM_SECONDS = 600.0
 """Of a connection where client certificates are required: one whose authority is gone ends then, or a minute later."""
 _GRACE_SECONDS = 60.0
-_OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not half of the calls
-    ("grpc.max_receive_message_length", 256 * 1024),  # the names of thousands of pools, in turn
-    ("grpc.max_send_message_length", 64 * 1024 * 1024),
-    ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.max_concurrent_streams", _STREAMS.caller + _CALLS.caller),
-    ("grpc.keepalive_time_ms", 60_000),  # finds Envoys that went without a word, and frees their streams
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-)
 
 
 class EdsServer:
@@ -82,14 +71,14 @@ class EdsServer:
         self.service = EdsService(store, self.stats, Budget("names", _NAMES), refusals)
         bans = Bans()
         guards = [_build_guard(refusals, bans), *list_guards(tls)]
-        options = [*_OPTIONS]
+        options = build_options(_STREAMS.caller + _CALLS.caller)
         if tls is not None and tls.client_ca is not None:
             options.append(("grpc.max_connection_age_ms", round(stream_seconds * 1000)))
             options.append(("grpc.max_connection_age_grace_ms", round(grace_seconds * 1000)))
         self._server = grpc.aio.server(interceptors=guards, options=options, maximum_concurrent_rpcs=_AT_ONCE)
         eds_pb2_grpc.add_EndpointDiscoveryServiceServicer_to_server(self.service, self._server)
         reflection.enable_server_reflection((_SERVICE, reflection.SERVICE_NAME), self._server)
-        self.port = _listen(self._server, listen, tls)
+        self.port = listen_on(self._server, listen, tls, "--eds-listen")
         self._cuts = ConnectionCuts(self.port, bans)
         self._cutting: asyncio.Task[None] | None = None
 
@@ -103,7 +92,7 @@ class EdsServer:
         if self._cutting is not None:
             self._cutting.cancel()
         self.service.end_all()
-        await self._server.stop(grace=_LAST_ANSWERS_SECONDS)
+        await self._server.stop(grace=LAST_ANSWERS_SECONDS)
 
 
 @contextlib.asynccontextmanager
@@ -133,12 +122,3 @@ def _build_guard(refusals: Refusals, bans: Bans) -> CallGuard:
     methods[f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"] = reflections
     paces = Paces(*(Pace(*one) for one in _PACES))
     return CallGuard(Budget("calls", _CALLS), methods, paces, refusals, bans, short_bytes=_SHORT_BYTES)
-
-
-def _listen(server: grpc.aio.Server, listen: HostPort, tls: TlsFiles | None) -> int:
-    try:
-        if tls is None:
-            return server.add_insecure_port(str(listen))
-        return server.add_secure_port(str(listen), build_server_credentials(tls))
-    except RuntimeError as error:
-        raise StartError(f"--eds-listen {listen} cannot be listened on: {error}") from None

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from readpool.clock import Clock
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import EVENT, POOL
+from readpool.timestamps import format_micro_time
 
 CONTROLLER = "stellar.org/readpool"
 MAX_NOTE_CHARACTERS = 1024
@@ -89,7 +89,7 @@ class EventRecorder:
         self._stats.events["Repeated"] += 1
         if not self._series.is_due(series, now):
             return
-        body = {"series": {"count": series.count, "lastObservedTime": _to_micro_time(now)}}
+        body = {"series": {"count": series.count, "lastObservedTime": format_micro_time(now)}}
         if await self._try(lambda: self._client.merge(EVENT, namespace, series.name, body, manager=CONTROLLER)):
             series.written_at = now
         else:
@@ -115,7 +115,7 @@ def build_event(regarding: dict[str, Any], event: PoolEvent, identity: str, now:
         "apiVersion": EVENT.api_version,
         "kind": EVENT.name,
         "metadata": {"name": f"{regarding['name']}.{uuid4().hex[:16]}", "namespace": regarding["namespace"]},
-        "eventTime": _to_micro_time(now),
+        "eventTime": format_micro_time(now),
         "reportingController": CONTROLLER,
         "reportingInstance": identity[:128],
         "action": "Reconcile",
@@ -124,7 +124,3 @@ def build_event(regarding: dict[str, Any], event: PoolEvent, identity: str, now:
         "note": event.message[:MAX_NOTE_CHARACTERS],
         "regarding": regarding,
     }
-
-
-def _to_micro_time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.observed import reasons
+from readpool.pool.condition_types import ConditionType, is_good
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import Condition, ConditionStatus
 
-_TOLD = ("Stalled", "Fresh", "Autoscaling", "Routing", "Sharded", "Alerting", "Snapshots", "VolumeSpace")
-"""Ready and Reconciling change with each pod; what they tell, other Events tell better."""
+_WITHOUT_EVENTS = (ConditionType.READY, ConditionType.RECONCILING, ConditionType.RESOURCES)
+"""Ready and Reconciling change with each pod, and other Events say it better; Resources changes only with the spec."""
 _COUNTED = (reasons.ENOUGH_FRESH, reasons.TOO_FEW_FRESH)
 """While replicas come, go or are restarted, one too few is fresh again and again."""
 _NOT_YET = (
@@ -18,7 +19,6 @@ _NOT_YET = (
 """What every pool goes through while it comes up."""
 YOUNG_SECONDS = 600.0
 """A pool's first minutes, as long as a replica may take before Stalled says so."""
-_BAD_WHEN_TRUE = ("Stalled",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ def find_events(
     Of one that `is_young`, nothing that has only not been there yet: what stays away is told by Stalled.
     """
     known, new = ({condition.type: condition for condition in conditions} for conditions in (last, now))
-    is_moving = "Reconciling" in new and new["Reconciling"].status is ConditionStatus.TRUE
-    is_coming_up = is_young and ("Fresh" not in known or _is_bad(known["Fresh"]))
+    is_moving = ConditionType.RECONCILING in new and new[ConditionType.RECONCILING].status is ConditionStatus.TRUE
+    is_coming_up = is_young and (ConditionType.FRESH not in known or not is_good(known[ConditionType.FRESH]))
     events = []
     for condition in new.values():
         before = known.get(condition.type)
-        if condition.type not in _TOLD or _is_told_elsewhere(condition, is_moving=is_moving):
+        if condition.type in _WITHOUT_EVENTS or _is_told_elsewhere(condition, is_moving=is_moving):
             continue
-        is_warning = _is_bad(condition)
+        is_warning = not is_good(condition)
         if is_warning and is_coming_up and condition.reason in _NOT_YET:
             continue
-        is_wrong_at_once = condition.type in _BAD_WHEN_TRUE or condition.reason == reasons.CORE_TOO_OLD
+        is_wrong_at_once = condition.type == ConditionType.STALLED or condition.reason == reasons.CORE_TOO_OLD
         is_news = is_warning and is_wrong_at_once if before is None else _is_change(before, condition)
         if is_news:
             events.append(PoolEvent(condition.reason, f"{condition.type}: {condition.message}", is_warning))
@@ -63,15 +63,10 @@ def is_young(pool: ReadOnlyPool, now: float) -> bool:
 
 def _is_told_elsewhere(condition: Condition, *, is_moving: bool) -> bool:
     """Return whether another Event says it: Routing that the scaler is silent, the restart of a replica the rest."""
-    if condition.type != "Fresh":
+    if condition.type != ConditionType.FRESH:
         return False
     return condition.reason == reasons.SCALER_UNREACHABLE or (is_moving and condition.reason in _COUNTED)
 
 
 def _is_change(before: Condition, now: Condition) -> bool:
     return (before.status, before.reason) != (now.status, now.reason)
-
-
-def _is_bad(condition: Condition) -> bool:
-    good = ConditionStatus.FALSE if condition.type in _BAD_WHEN_TRUE else ConditionStatus.TRUE
-    return condition.status is not good

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from readpool.kubernetes.kinds import POOL, Manifest
+from readpool.pool.labels import MANAGER, POOL_LABEL
 from readpool.pool.spec import ReadOnlyPool
 
-POOL_LABEL = "stellar.org/pool"
+SERVICE_LABEL = "kubernetes.io/service-name"
+"""On an EndpointSlice: the Service that it is of."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
-MANAGER = "readpool"
 FRESHNESS_LABEL = "stellar.org/freshness"
 WEIGHT_ANNOTATION = "stellar.org/weight"
 APPLIED_ANNOTATION = "stellar.org/applied"

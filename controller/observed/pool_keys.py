@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from controller.observed.labels import POOL_LABEL
 from readpool.kubernetes.kinds import DEPLOYMENT, POOL, SCALED_OBJECT, STATEFUL_SET, Kind, Manifest
+from readpool.pool.labels import POOL_LABEL
 
 
 class PoolKey(NamedTuple):

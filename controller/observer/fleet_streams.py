@@ -4,7 +4,6 @@ Another class, doubt, member or decision queues the pool at once; numbers, as of
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from controller.observed.pool_keys import PoolKey
 from controller.observed.scaler_clock import STALE_SECONDS, compute_stale_seconds
 from controller.observer.fleet_view import parse_fleet_view
 from controller.observer.scaler_link import ScalerLink
+from readpool.backoff import compute_backoff
 from readpool.clock import Clock
 from readpool.v1 import observer_pb2
 from readpool.v1.observer_pb2_grpc import ObserverStub
@@ -125,8 +125,7 @@ class FleetStreams:
                     raise
                 self._lose(stream, "the connection was given up")  # it was the call that was cancelled, not we
             failures += 1
-            pause = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 10))
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            await asyncio.sleep(compute_backoff(failures, FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS))
 
     def _hear(self, stream: _Stream, fleet: FleetView) -> None:
         now, last = self._clock(), stream.fleet

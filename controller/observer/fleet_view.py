@@ -1,7 +1,6 @@
 """The Observer's Snapshot as plain types, so that no decision knows of gRPC. Sits between the stream and the plan."""
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite, isnan
 from typing import Literal
@@ -9,19 +8,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from controller.observed.observed import CheckpointView, FleetView, ReplicaView
-from controller.shards.checkpoints import CHECKPOINT_LEDGERS
+from readpool.history_archives import CHECKPOINT_LEDGERS
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import ScalingMemory
-from readpool.replica_class import ReplicaClass
+from readpool.replica_class_messages import parse_class
 from readpool.v1 import observer_pb2
-
-_CLASSES: Mapping[int, ReplicaClass] = {
-    observer_pb2.REPLICA_CLASS_FRESH: ReplicaClass.FRESH,
-    observer_pb2.REPLICA_CLASS_LAGGING: ReplicaClass.LAGGING,
-    observer_pb2.REPLICA_CLASS_CATCHING_UP: ReplicaClass.CATCHING_UP,
-    observer_pb2.REPLICA_CLASS_UNREACHABLE: ReplicaClass.UNREACHABLE,
-    observer_pb2.REPLICA_CLASS_FOREIGN: ReplicaClass.FOREIGN,
-}
 
 
 def parse_fleet_view(message: observer_pb2.Snapshot, heard_at: float | None = None) -> FleetView:
@@ -108,7 +99,7 @@ def _parse_replica(replica: observer_pb2.Replica) -> ReplicaView:
     return ReplicaView(
         name=replica.name,
         address=_read_host_port(replica.address),
-        replica_class=_CLASSES.get(getattr(replica, "class"), ReplicaClass.UNKNOWN),
+        replica_class=parse_class(getattr(replica, "class")),
         since=replica.since,
         ledger=replica.ledger if replica.HasField("ledger") else None,
         lag_ledgers=replica.lag if replica.HasField("lag") else None,

@@ -19,6 +19,7 @@ from controller.resources.claims import GROWN_ANNOTATION, read_size
 from controller.resources.pod_state import parse_time
 from controller.status.conditions import DesiredCondition
 from readpool.kubernetes.kinds import PVC, Manifest, ObjectKey
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.quantity import parse_quantity
 from readpool.pool.status import ConditionStatus
 
@@ -126,4 +127,4 @@ def _describe(volume: Volume) -> str:
 
 
 def _build_condition(status: ConditionStatus, reason: str, message: str) -> DesiredCondition:
-    return DesiredCondition("VolumeSpace", status, reason, message)
+    return DesiredCondition(ConditionType.VOLUME_SPACE, status, reason, message)

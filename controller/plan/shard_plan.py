@@ -5,16 +5,17 @@ from collections.abc import Iterable, Mapping
 from controller.observed.labels import ARCHIVE_ANNOTATION, RANGE_ANNOTATION, SHARD_ANNOTATION, pod_name
 from controller.observed.observed import ObservedPool
 from controller.replicas.replicas import Replica
-from controller.shards.checkpoints import CHECKPOINT_LEDGERS, FIRST_LEDGER, LedgerRange, compute_last_checkpoint
+from controller.shards.checkpoints import LedgerRange, compute_last_checkpoint
 from controller.shards.shards import (
     ShardAssignment,
     ShardMember,
     ShardPlan,
     ShardSettings,
-    ShardStrategy,
     assign_shards,
 )
+from readpool.history_archives import CHECKPOINT_LEDGERS, FIRST_LEDGER
 from readpool.pool import status as pool_status
+from readpool.pool.balancing import ShardStrategy
 from readpool.pool.spec import ReadOnlyPool
 
 
@@ -39,7 +40,7 @@ def plan_shards(observed: ObservedPool, replicas: Iterable[Replica], wanted: int
     if not balancing.enabled:
         return ShardPlan({})
     settings = ShardSettings(
-        ShardStrategy(balancing.strategy),
+        balancing.strategy,
         balancing.shard_count,
         pool.spec.history_archive_urls,
         auto_rebalance=balancing.auto_rebalance,
@@ -60,7 +61,7 @@ def build_annotations(
     the annotations that the pod has, and beside one of ours stands an archive.
     """
     balancing = pool.spec.shard_balancing
-    is_manual = ShardStrategy(balancing.strategy) is ShardStrategy.MANUAL
+    is_manual = balancing.strategy is ShardStrategy.MANUAL
     is_theirs = is_manual if balancing.enabled else ARCHIVE_ANNOTATION not in present
     ledger_range = assignment.ledger_range if assignment is not None else None
     annotations: dict[str, str | None] = {

@@ -6,7 +6,6 @@ Under plan.plan. From what was observed to snapshots.snapshots, and back to obje
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from controller.observed import reasons
@@ -42,9 +41,11 @@ from controller.snapshots.snapshots import (
 from controller.snapshots.volume_snapshot import build_snapshot, keep_snapshot
 from controller.status.conditions import DesiredCondition
 from readpool.kubernetes.kinds import PVC, VOLUME_SNAPSHOT, Manifest, ObjectKey
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import ConditionStatus, SnapshotOfPool
+from readpool.timestamps import format_time
 
 _NO_TRIALS = Trials({})
 
@@ -222,9 +223,9 @@ def _compute_condition(known: Sequence[Snapshot], step: Step, untaken: Sequence[
     if newest is None:
         is_made = any(one.is_pending(now) for one in known)
         first = "The first snapshot is being taken" if is_made else f"No snapshot exists yet{waits}"
-        return DesiredCondition("Snapshots", ConditionStatus.UNKNOWN, reasons.NO_SNAPSHOT_YET, first)
+        return DesiredCondition(ConditionType.SNAPSHOTS, ConditionStatus.UNKNOWN, reasons.NO_SNAPSHOT_YET, first)
     ready = f"New replicas start from {_describe(newest)}{_explain_overdue(step, waits)}"
-    return DesiredCondition("Snapshots", ConditionStatus.TRUE, reasons.SNAPSHOT_READY, ready)
+    return DesiredCondition(ConditionType.SNAPSHOTS, ConditionStatus.TRUE, reasons.SNAPSHOT_READY, ready)
 
 
 def _explain_overdue(step: Step, waits: str) -> str:
@@ -234,8 +235,8 @@ def _explain_overdue(step: Step, waits: str) -> str:
 
 def _describe(snapshot: Snapshot) -> str:
     at = snapshot.asked_at if snapshot.cut_at is None else snapshot.cut_at
-    return f"{snapshot.name}, taken from {snapshot.donor} at {datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{snapshot.name}, taken from {snapshot.donor} at {format_time(at)}"
 
 
 def _false(reason: str, message: str) -> DesiredCondition:
-    return DesiredCondition("Snapshots", ConditionStatus.FALSE, reason, message)
+    return DesiredCondition(ConditionType.SNAPSHOTS, ConditionStatus.FALSE, reason, message)

@@ -38,6 +38,7 @@ from controller.status.conditions import DesiredCondition, merge_conditions
 from controller.status.pool_status import are_numbers_due
 from controller.status.workload_facts import find_workload_problem
 from readpool.kubernetes.kinds import SERVICE, ObjectKey, key_of, kind_of
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.spec import WorkloadKind
 from readpool.pool.status import Condition, ConditionStatus, PoolStatus
 
@@ -68,8 +69,8 @@ def report_unseen(observed: ObservedPool, now: float) -> PoolStatus:
     if problem is None or problem[0] != reasons.WORKLOAD_NOT_VISIBLE:
         return status
     desired = (
-        DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.STALLED, "See condition Stalled"),
-        DesiredCondition("Stalled", ConditionStatus.TRUE, *problem),
+        DesiredCondition(ConditionType.RECONCILING, ConditionStatus.FALSE, reasons.STALLED, "See condition Stalled"),
+        DesiredCondition(ConditionType.STALLED, ConditionStatus.TRUE, *problem),
     )
     merged = merge_conditions(desired, status.conditions, observed.pool.generation, now)
     return status.model_copy(update={"conditions": _put_in(status.conditions, merged)})

@@ -18,10 +18,9 @@ from controller.telemetry.stats import ControllerStats
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import POD, POOL, PVC, SCALED_OBJECT, Kind, Manifest, ObjectKey, kind_of
+from readpool.pool.labels import MANAGER
 from readpool.pool.spec import ReadOnlyPool
 
-MANAGER = "readpool"
-"""Our name as a field manager: what others set stays theirs."""
 TIMEOUT = "Timeout"
 """The reason of an ApiError for want of an answer in the time that a caller has."""
 _LOOK_SECONDS = 5.0

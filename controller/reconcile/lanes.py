@@ -7,7 +7,7 @@ and shrinks nothing before the readers have been told.
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from controller.observed.labels import checkpoint_name
+from controller.observed.labels import SERVICE_LABEL, checkpoint_name
 from controller.observed.observed import ObservedPool
 from controller.plan.plan import Plan
 from controller.resources.endpoint_slices import Freshness, list_slices
@@ -127,7 +127,7 @@ def list_services(manifest: Manifest, observed: ObservedPool) -> set[ObjectKey]:
 
 
 def _read_service(manifest: Manifest) -> str:
-    return str(manifest["metadata"]["labels"]["kubernetes.io/service-name"])
+    return str(manifest["metadata"]["labels"][SERVICE_LABEL])
 
 
 def _is_held(manifest: Manifest, observed: ObservedPool) -> bool:

@@ -27,6 +27,7 @@ from controller.status.misread import is_told, merge_not_understood
 from controller.telemetry.stats import ControllerStats
 from readpool.clock import Clock
 from readpool.kubernetes.errors import ApiError
+from readpool.pool.condition_types import ConditionType
 
 STALLED_RECHECK_SECONDS = 60.0
 """Nothing tells when somebody else's object goes whose name a pool needs."""
@@ -161,7 +162,7 @@ class Reconciler:
         """Report that a spec is invalid, for example of another version of the CRD; change nothing else."""
         pool, why = look.pool, look.observed.misread
         conditions: list[dict[str, object]] = look.plan.status.get("conditions", [])
-        routing = next((one for one in conditions if one["type"] == "Routing"), None)
+        routing = next((one for one in conditions if one["type"] == ConditionType.ROUTING), None)
         merged = merge_not_understood(look.manifest, why, self._clock(), routing)
         if merged is None:
             return

@@ -5,11 +5,11 @@ one that failed comes again ever more slowly.
 """
 
 import asyncio
-import random
 from collections import deque
 from typing import NamedTuple
 
 from controller.observed.pool_keys import PoolKey
+from readpool.backoff import compute_backoff
 
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 120.0
@@ -84,8 +84,7 @@ class WorkQueue:
         One that was added while it was worked on may be another by now, and waits no longer than the patience.
         """
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause: float = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
-        spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        spread = compute_backoff(failures, FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS)
         least = max(at_least_seconds, min(spread, patience_seconds))
         self._not_before[key] = asyncio.get_running_loop().time() + least
         has_changed = self._wanted.pop(key, None) is not None

@@ -12,6 +12,7 @@ from typing import Any
 from controller.observed.labels import claim_name
 from controller.resources.pod_state import parse_time
 from readpool.kubernetes.kinds import Manifest
+from readpool.text import count, shorten
 
 _IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
 _STARTING = ("", "ContainerCreating", "PodInitializing")
@@ -55,7 +56,7 @@ def count_troubles(troubles: Iterable[Trouble]) -> str:
     """Count troubles of the same kind in a sentence, the most frequent first; empty for none."""
     counted = Counter((trouble.one, trouble.many) for trouble in troubles)
     ordered = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
-    return ", ".join(f"{count} {one if count == 1 else many}" for (one, many), count in ordered)
+    return ", ".join(count(number, one, many) for (one, many), number in ordered)
 
 
 def read_unready_since(pod: Manifest) -> float | None:
@@ -84,7 +85,7 @@ def _read_why_no_node(message: str) -> str:
     """Read why no node takes a pod, as in `0/3 nodes are available: 3 Insufficient cpu. preemption: …`."""
     told = re.split(r"\. ?(?:preemption|no new claims)", message.partition(": ")[2], maxsplit=1)[0].rstrip(". ")
     parts = (_COUNTED_NODES.sub("", part.strip()) for part in told.split(", "))
-    text = _cut(", ".join(part for part in dict.fromkeys(parts) if part))
+    text = _fit_line(", ".join(part for part in dict.fromkeys(parts) if part))
     return f" ({text})" if text else ""
 
 
@@ -135,9 +136,8 @@ def _of_volume(claim: Manifest | None) -> Trouble:
 
 def _read_last_line(text: Any) -> str:
     lines = [line.strip() for line in str(text or "").splitlines() if line.strip()]
-    return _cut(lines[-1]) if lines else ""
+    return _fit_line(lines[-1]) if lines else ""
 
 
-def _cut(text: str) -> str:
-    one_line = " ".join(text.split())
-    return one_line if len(one_line) <= _MOST_CHARACTERS else one_line[: _MOST_CHARACTERS - 1] + "…"
+def _fit_line(text: str) -> str:
+    return shorten(" ".join(text.split()), _MOST_CHARACTERS - 1)

@@ -6,6 +6,7 @@ from controller.observed import reasons
 from controller.replicas.pod_troubles import count_troubles
 from controller.replicas.replicas import Replica
 from controller.resources.start_command import MOST_SECONDS
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.status import Condition, ConditionStatus
 
 
@@ -54,7 +55,7 @@ def find_stuck_replicas(
 
 
 def _tells_unready(condition: Condition) -> bool:
-    return condition.type == "Ready" and condition.status is ConditionStatus.FALSE
+    return condition.type == ConditionType.READY and condition.status is ConditionStatus.FALSE
 
 
 def list_stuck_times(replicas: Sequence[Replica], wanted: int) -> list[float]:

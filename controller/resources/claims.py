@@ -13,9 +13,9 @@ from typing import Any
 from controller.observed.labels import APPLIED_ANNOTATION, VOLUME, build_labels, claim_name, read_annotations
 from readpool.kubernetes.kinds import PVC, Manifest
 from readpool.pool.quantity import parse_quantity
-from readpool.pool.scalars import to_timestamp
 from readpool.pool.spec import ReadOnlyPool, SourceKind, Storage
 from readpool.pool.workload import SNAPSHOT_GROUP
+from readpool.timestamps import format_time
 
 SEED_ANNOTATION = "stellar.org/restored-from"
 """On a claim: the snapshot of the pool's that its volume was made of."""
@@ -93,7 +93,7 @@ def build_grown_claims(
         if is_there and _is_smaller(claim["spec"], wanted):
             noted = read_annotations(claim)
             kept = {key: noted[key] for key in (SEED_ANNOTATION, GROWN_ANNOTATION) if key in noted}
-            kept |= {GROWN_ANNOTATION: f"{to_timestamp(now):%Y-%m-%dT%H:%M:%SZ}"} if name in sizes else {}
+            kept |= {GROWN_ANNOTATION: format_time(now)} if name in sizes else {}
             built.append(_build(pool, name, _keep_spec(claim) | {"resources": wanted["resources"]}, kept))
     return built
 

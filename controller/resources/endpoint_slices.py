@@ -12,7 +12,13 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
-from controller.observed.labels import FRESHNESS_LABEL, WEIGHT_ANNOTATION, build_metadata, read_annotations
+from controller.observed.labels import (
+    FRESHNESS_LABEL,
+    SERVICE_LABEL,
+    WEIGHT_ANNOTATION,
+    build_metadata,
+    read_annotations,
+)
 from controller.resources.read_service import PORT_NAME
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
 from readpool.pool.spec import ReadOnlyPool
@@ -196,7 +202,7 @@ def _build(
     distribution: str,
 ) -> dict[str, Any]:
     labels = {
-        "kubernetes.io/service-name": service,
+        SERVICE_LABEL: service,
         "endpointslice.kubernetes.io/managed-by": MANAGED_BY,
         FRESHNESS_LABEL: str(freshness),
     }

@@ -4,18 +4,16 @@ The Service has no selector, since labels alone make no pod the workload's. All 
 that are not are the ones that the scaler has to see.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.observed.labels import build_metadata, nodes_service_name
+from controller.observed.labels import SERVICE_LABEL, build_metadata, nodes_service_name
 from controller.resources.endpoint_slices import MANAGED_BY, MAX_ENDPOINTS
 from controller.resources.nodes_service import PROBE_PORT_NAME
 from readpool.kubernetes.kinds import ENDPOINT_SLICE
+from readpool.names import DNS_LABEL
 from readpool.pool.spec import ReadOnlyPool
-
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def _cut(members: Sequence[NodeEndpoint]) -> list[Sequence[NodeEndpoint]]:
 
 def _build(pool: ReadOnlyPool, name: str, family: str, port: int, members: Sequence[NodeEndpoint]) -> dict[str, Any]:
     labels = {
-        "kubernetes.io/service-name": nodes_service_name(pool.name),
+        SERVICE_LABEL: nodes_service_name(pool.name),
         "endpointslice.kubernetes.io/managed-by": MANAGED_BY,
     }
     return {
@@ -72,5 +70,5 @@ def _build_endpoint(pool: ReadOnlyPool, member: NodeEndpoint) -> dict[str, Any]:
         "conditions": {"ready": True, "serving": True, "terminating": False},
         "targetRef": {"kind": "Pod", "namespace": pool.namespace, "name": member.pod, "uid": member.uid},
     }
-    endpoint |= {"hostname": member.pod} if _LABEL.fullmatch(member.pod) else {}
+    endpoint |= {"hostname": member.pod} if DNS_LABEL.fullmatch(member.pod) else {}
     return endpoint | ({"nodeName": member.node} if member.node else {})

@@ -1,15 +1,8 @@
-"""Ledgers counted as history archives count them, in checkpoints of 64. Under controller.shards.shards_ranges.
+"""Ledgers counted as history archives count them, in checkpoints of 64. Under controller.shards.shards_ranges."""
 
-The first checkpoint is one ledger short: ledgers begin at 1, and checkpoints end at 63, 127, 191 and so on (Core's
-HistoryManager.h).
-"""
-
-import re
 from dataclasses import dataclass
 
-CHECKPOINT_LEDGERS = 64
-FIRST_LEDGER = 1
-_RANGE = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})?")
+from readpool.history_archives import CHECKPOINT_LEDGERS, FIRST_LEDGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +15,6 @@ class LedgerRange:
     def __str__(self) -> str:
         """Write it as the annotation has it: 64-127, or 128- while it is open."""
         return f"{self.start}-{'' if self.end is None else self.end}"
-
-
-def parse_ledger_range(text: str) -> LedgerRange | None:
-    """Parse what `str` of a range gives; None for anything else."""
-    found = _RANGE.fullmatch(text)
-    if found is None:
-        return None
-    start, end = int(found[1]), int(found[2]) if found[2] else None
-    return LedgerRange(start, end) if end is None or start <= end else None
 
 
 def compute_first_checkpoint(ledger: int) -> int:

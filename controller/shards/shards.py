@@ -6,7 +6,6 @@ of it. The same members, settings and last assignments give the same answer in a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from controller.shards.checkpoints import LedgerRange
 from controller.shards.shards_hashed import assign_by_hash
@@ -20,6 +19,7 @@ from controller.shards.shards_problems import (
     parse_shard_annotation,
 )
 from controller.shards.shards_ranges import count_checkpoints, split_ledgers
+from readpool.pool.balancing import ShardStrategy
 
 __all__ = [
     "ShardAssignment",
@@ -27,24 +27,10 @@ __all__ = [
     "ShardPlan",
     "ShardProblem",
     "ShardSettings",
-    "ShardStrategy",
     "assign_shards",
 ]
 
 _NAMED_SHARDS = 8
-
-
-class ShardStrategy(StrEnum):
-    """How replicas come by their shards."""
-
-    ROUND_ROBIN = "RoundRobin"
-    """By ordinal, in turn."""
-    HASH_BASED = "HashBased"
-    """By name, sizes even."""
-    MANUAL = "Manual"
-    """As the pods' annotations say."""
-    LEDGER_RANGE = "LedgerRange"
-    """By ordinal, and each shard has its part of the history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ The annotations of the strategy Manual are parsed here.
 import re
 from dataclasses import dataclass
 
+from readpool.text import quote
+
 _WHOLE = re.compile(r"[0-9]{1,9}")
-_SHOWN_CHARACTERS = 60
 
 NO_ARCHIVES = "NoArchives"
 """historyArchiveUrls is empty, so there is no archive to shard."""
@@ -40,7 +41,7 @@ def parse_shard_annotation(text: str | None, shard_count: int, replica: str) -> 
     if text is None:
         return ShardProblem(SHARD_MISSING, f"annotation stellar.org/shard-id is missing; set it to {allowed}", replica)
     given = text.strip()
-    shown = repr(given if len(given) <= _SHOWN_CHARACTERS else given[:_SHOWN_CHARACTERS] + "…")
+    shown = quote(given)
     if not _WHOLE.fullmatch(given):
         return ShardProblem(
             SHARD_NOT_A_NUMBER, f"annotation stellar.org/shard-id is {shown}; it must be {allowed}", replica

@@ -1,8 +1,7 @@
 """When is a snapshot of a replica's volume taken, of which one, which are kept, and which one do newcomers start from?
 
-Pure decisions on plain facts; plan.snapshot_plan gathers them and makes objects of the answers. What a snapshot
-has to be so that Core starts from it was measured: atomic, and of a replica that downloaded its last buckets at least
-two minutes before, for Core does not have them written to disk at once.
+Pure decisions on facts; plan.snapshot_plan gathers them and makes objects of the answers. What a snapshot has to be was
+measured: atomic, and of a replica that downloaded its last buckets two minutes before, for Core does not flush them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -11,6 +10,8 @@ from enum import StrEnum
 
 SETTLED_SECONDS = 120.0
 """So long a replica has been fresh before its buckets are taken to be on disk; 35 s were enough when measured."""
+CLOCK_SECONDS = 5.0
+"""So much sooner a snapshot may seem to be cut: its time is in whole seconds, and by the clock of the storage."""
 PROMPT_SECONDS = 30.0
 """A snapshot that is cut so soon after it was asked for is of the replica as it was then: Core cannot leave its
 network and download buckets in less, but by a new start, which its container tells."""
@@ -176,7 +177,7 @@ def evaluate_snapshot(snapshot: Snapshot, donor: Donor | None) -> tuple[Verdict,
     that lost its network meanwhile downloads buckets, which are not on disk at once.
     """
     cut_at = snapshot.asked_at if snapshot.cut_at is None else snapshot.cut_at
-    if snapshot.fresh_since is None or cut_at - snapshot.fresh_since < SETTLED_SECONDS:
+    if snapshot.fresh_since is None or cut_at - snapshot.fresh_since < SETTLED_SECONDS - CLOCK_SECONDS:
         return Verdict.BAD, "its replica may not have been fresh for long enough"
     is_same = donor is not None and donor.uid == snapshot.donor_uid
     if donor is not None and is_same and _has_started_before(donor, snapshot.asked_at, cut_at):

@@ -8,6 +8,7 @@ from controller.resources.scaled_object import lacks_tolerance
 from controller.status.conditions import DesiredCondition
 from controller.status.workload_facts import find_workload_problem
 from readpool.kubernetes.kinds import SCALED_OBJECT, Manifest
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.status import ConditionStatus
 
 
@@ -33,7 +34,7 @@ def compute_autoscaling(observed: ObservedPool) -> DesiredCondition:
         return _no(reasons.PAUSED, "spec.paused is true: nothing scales the pool")
     if other := _name_other(observed):
         message = f"Scaled through {other}, which this controller does not manage"
-        return DesiredCondition("Autoscaling", ConditionStatus.TRUE, reasons.SCALED_BY_OTHER, message)
+        return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.TRUE, reasons.SCALED_BY_OTHER, message)
     if not observed.pool.spec.autoscaling.enabled:
         return _no(reasons.DISABLED, "autoscaling.enabled is false")
     if not observed.capabilities.keda:
@@ -61,12 +62,12 @@ def _compute_scaled_object(observed: ObservedPool) -> DesiredCondition:
         case "True":
             message = "KEDA scales the pool towards targetReplicas" + _describe_half_pause(annotations)
             message += _OLD_KEDA if lacks_tolerance(live) else ""
-            return DesiredCondition("Autoscaling", ConditionStatus.TRUE, reasons.SCALED_BY_KEDA, message)
+            return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.TRUE, reasons.SCALED_BY_KEDA, message)
         case "False":
             return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA reports: {ready.get('message') or 'not ready'}")
         case _:
             message = "KEDA has not reported on the ScaledObject yet"
-            return DesiredCondition("Autoscaling", ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
+            return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
 
 
 _OLD_KEDA = (
@@ -103,4 +104,4 @@ def _is_set(annotations: Mapping[str, str], name: str) -> bool:
 
 
 def _no(reason: str, message: str) -> DesiredCondition:
-    return DesiredCondition("Autoscaling", ConditionStatus.FALSE, reason, message)
+    return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.FALSE, reason, message)

@@ -10,8 +10,10 @@ from controller.observed import reasons
 from controller.routing.routing import RoutingBasis
 from controller.shards.shards import ShardProblem
 from controller.status.pool_facts import DesiredCondition, PoolFacts
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, ConditionStatus
+from readpool.timestamps import format_time
 
 __all__ = ["DesiredCondition", "PoolFacts", "compute_conditions", "may_be_fresh", "merge_conditions"]
 
@@ -67,24 +69,24 @@ def _compute_ready(facts: PoolFacts) -> DesiredCondition:
     reason = reasons.ENOUGH_READY if is_ready else reasons.TOO_FEW_READY
     state = "ready or out of service" if facts.out_of_service else "ready"
     counted = f"{facts.ready} of {facts.wanted} replicas are {state}{f': {facts.troubles}' if facts.troubles else ''}"
-    return DesiredCondition("Ready", _to_status(is_ready), reason, counted)
+    return DesiredCondition(ConditionType.READY, _to_status(is_ready), reason, counted)
 
 
 def _compute_reconciling(facts: PoolFacts) -> DesiredCondition:
     if facts.is_paused:
         message = "spec.paused is true: replicas and weights do not change"
-        return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.PAUSED, message)
+        return DesiredCondition(ConditionType.RECONCILING, ConditionStatus.FALSE, reasons.PAUSED, message)
     if facts.stalled is not None:
         goes_on = facts.outdated and facts.stalled[0] == reasons.REPLICA_STUCK
         message = f"See condition Stalled; {_describe_outdated(facts)}" if goes_on else "See condition Stalled"
-        return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.STALLED, message)
+        return DesiredCondition(ConditionType.RECONCILING, ConditionStatus.FALSE, reasons.STALLED, message)
     under_way = _find_under_way(facts)
     if under_way is not None:
-        return DesiredCondition("Reconciling", ConditionStatus.TRUE, *under_way)
+        return DesiredCondition(ConditionType.RECONCILING, ConditionStatus.TRUE, *under_way)
     message = "Everything matches the spec"
     if facts.rewrites:
         message += f", except fields that another client changes after every apply: {_join(facts.rewrites)}"
-    return DesiredCondition("Reconciling", ConditionStatus.FALSE, reasons.UP_TO_DATE, message)
+    return DesiredCondition(ConditionType.RECONCILING, ConditionStatus.FALSE, reasons.UP_TO_DATE, message)
 
 
 def _find_under_way(facts: PoolFacts) -> tuple[str, str] | None:
@@ -108,31 +110,36 @@ def _describe_outdated(facts: PoolFacts) -> str:
 
 def _compute_stalled(facts: PoolFacts) -> DesiredCondition:
     if facts.stalled is None:
-        return DesiredCondition("Stalled", ConditionStatus.FALSE, reasons.NOT_STALLED, "Nothing blocks reconciliation")
-    return DesiredCondition("Stalled", ConditionStatus.TRUE, *facts.stalled)
+        return DesiredCondition(
+            ConditionType.STALLED, ConditionStatus.FALSE, reasons.NOT_STALLED, "Nothing blocks reconciliation"
+        )
+    return DesiredCondition(ConditionType.STALLED, ConditionStatus.TRUE, *facts.stalled)
 
 
 def _compute_fresh(facts: PoolFacts) -> DesiredCondition:
     if facts.silent_since is not None or not facts.is_observed:
-        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, *_explain_disconnect(facts))
+        return DesiredCondition(ConditionType.FRESH, ConditionStatus.UNKNOWN, *_explain_disconnect(facts))
     counted = f"{facts.fresh} of {facts.present} replicas are fresh; {facts.fresh_enough} required"
     if facts.out_of_service:
         more = f" and {len(facts.out_of_service) - _MAX_LISTED} more" if len(facts.out_of_service) > _MAX_LISTED else ""
         counted += f"; out of service: {', '.join(facts.out_of_service[:_MAX_LISTED])}{more}"
     if facts.is_halted:
         message = f"The network closes no ledgers; last known: {counted}"
-        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NETWORK_HALTED, message)
+        return DesiredCondition(ConditionType.FRESH, ConditionStatus.UNKNOWN, reasons.NETWORK_HALTED, message)
     if facts.fresh >= facts.fresh_enough:
-        return DesiredCondition("Fresh", ConditionStatus.TRUE, reasons.ENOUGH_FRESH, counted)
+        return DesiredCondition(ConditionType.FRESH, ConditionStatus.TRUE, reasons.ENOUGH_FRESH, counted)
     if may_be_fresh(facts):
         message = f"{counted}; {facts.unknown} not observed yet"
-        return DesiredCondition("Fresh", ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
+        return DesiredCondition(ConditionType.FRESH, ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
     if facts.core_too_old:
         return DesiredCondition(
-            "Fresh", ConditionStatus.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}"
+            ConditionType.FRESH, ConditionStatus.FALSE, reasons.CORE_TOO_OLD, f"{counted}; {facts.core_too_old}"
         )
     return DesiredCondition(
-        "Fresh", ConditionStatus.FALSE, reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH, counted
+        ConditionType.FRESH,
+        ConditionStatus.FALSE,
+        reasons.TOO_FEW_FRESH if facts.fresh else reasons.NONE_FRESH,
+        counted,
     )
 
 
@@ -144,10 +151,10 @@ def may_be_fresh(facts: PoolFacts) -> bool:
 def _compute_routing(facts: PoolFacts) -> DesiredCondition:
     if not facts.has_query_server:
         message = "This version of Stellar Core has no query server, so queries fail; use v22 or newer"
-        return DesiredCondition("Routing", ConditionStatus.FALSE, reasons.NO_QUERY_SERVER, message)
+        return DesiredCondition(ConditionType.ROUTING, ConditionStatus.FALSE, reasons.NO_QUERY_SERVER, message)
     if not facts.serving:
         return DesiredCondition(
-            "Routing", ConditionStatus.FALSE, reasons.NO_ENDPOINTS, "No replica can receive traffic"
+            ConditionType.ROUTING, ConditionStatus.FALSE, reasons.NO_ENDPOINTS, "No replica can receive traffic"
         )
     status, reason, template = _ROUTING[facts.basis]
     count = facts.serving
@@ -157,7 +164,7 @@ def _compute_routing(facts: PoolFacts) -> DesiredCondition:
         why = f"{silence}; {why}"
     if facts.is_misread:
         why += "; the spec is invalid, so the last valid one applies"
-    return DesiredCondition("Routing", status, reason, why)
+    return DesiredCondition(ConditionType.ROUTING, status, reason, why)
 
 
 def _add_missing_route(facts: PoolFacts, routing: DesiredCondition) -> DesiredCondition:
@@ -189,7 +196,7 @@ def _explain_disconnect(facts: PoolFacts) -> tuple[str, str]:
     """Return reason and message for why the state of the replicas is unknown."""
     if facts.silent_since is None:
         return reasons.NOT_OBSERVED, "Waiting for the scaler's first report on this pool"
-    since = f"{to_timestamp(facts.silent_since):%Y-%m-%dT%H:%M:%SZ}"
+    since = format_time(facts.silent_since)
     return reasons.SCALER_UNREACHABLE, f"No connection to the scaler since {since}"
 
 
@@ -232,19 +239,25 @@ _ROUTING: Mapping[RoutingBasis, tuple[ConditionStatus, str, str]] = {
 def _compute_sharded(problems: tuple[ShardProblem, ...]) -> DesiredCondition:
     if not problems:
         return DesiredCondition(
-            "Sharded", ConditionStatus.TRUE, reasons.ALL_SHARDS_ASSIGNED, "Every shard is assigned to a replica"
+            ConditionType.SHARDED,
+            ConditionStatus.TRUE,
+            reasons.ALL_SHARDS_ASSIGNED,
+            "Every shard is assigned to a replica",
         )
     listed = [f"{one.replica}: {one.message}" if one.replica else one.message for one in problems]
-    return DesiredCondition("Sharded", ConditionStatus.FALSE, problems[0].reason, _join(listed))
+    return DesiredCondition(ConditionType.SHARDED, ConditionStatus.FALSE, problems[0].reason, _join(listed))
 
 
 def _compute_alerting(is_kept: bool) -> DesiredCondition:
     if is_kept:
         return DesiredCondition(
-            "Alerting", ConditionStatus.TRUE, reasons.RULE_APPLIED, "The PrometheusRule with the pool's name is applied"
+            ConditionType.ALERTING,
+            ConditionStatus.TRUE,
+            reasons.RULE_APPLIED,
+            "The PrometheusRule with the pool's name is applied",
         )
     message = "The Prometheus operator is not installed; install it, or set alerting to false"
-    return DesiredCondition("Alerting", ConditionStatus.FALSE, reasons.PROMETHEUS_MISSING, message)
+    return DesiredCondition(ConditionType.ALERTING, ConditionStatus.FALSE, reasons.PROMETHEUS_MISSING, message)
 
 
 def _join(sentences: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from controller.observed import reasons
 from controller.resources.pod_state import CORE
 from controller.status.pool_facts import DesiredCondition
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec
 from readpool.pool.status import ConditionStatus
@@ -30,7 +31,7 @@ def compute_resources_condition(spec: PoolSpec) -> DesiredCondition | None:
         f"Stellar Core requests no {' and no '.join(missing)} on {spec.network}, so a busy node starves it {evicted}:"
         " set spec.resources.requests"
     )
-    return DesiredCondition("Resources", ConditionStatus.FALSE, reasons.NO_REQUESTS, message)
+    return DesiredCondition(ConditionType.RESOURCES, ConditionStatus.FALSE, reasons.NO_REQUESTS, message)
 
 
 def _list_in_template(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -10,9 +10,10 @@ from typing import Any
 
 from controller.observed import reasons
 from readpool.kubernetes.kinds import Manifest
-from readpool.pool.scalars import to_timestamp
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.spec import ReadOnlyPool, parse_what_is_understood
 from readpool.pool.status import ConditionStatus
+from readpool.timestamps import format_time
 
 
 def recall_understood(manifest: Manifest, understood: ReadOnlyPool | None) -> ReadOnlyPool:
@@ -37,7 +38,7 @@ def merge_not_understood(
     found: list[Manifest] = (manifest.get("status") or {}).get("conditions") or []
     generation = manifest["metadata"].get("generation", 0)
     stalled = {
-        "type": "Stalled",
+        "type": ConditionType.STALLED,
         "status": str(ConditionStatus.TRUE),
         "reason": reasons.INVALID_SPEC,
         "message": message,
@@ -50,12 +51,12 @@ def merge_not_understood(
 def is_told(manifest: Manifest, message: str) -> bool:
     """Return whether Stalled says this already."""
     found: Iterable[Manifest] = (manifest.get("status") or {}).get("conditions") or ()
-    return any(one.get("type") == "Stalled" and one.get("message") == message for one in found)
+    return any(one.get("type") == ConditionType.STALLED and one.get("message") == message for one in found)
 
 
 def _date(condition: dict[str, Any], found: Iterable[Manifest], now: float) -> dict[str, Any]:
     """Set lastTransitionTime: when the status last changed."""
     last = next((one for one in found if one.get("type") == condition["type"]), {})
     is_same = last.get("status") == condition["status"] and last.get("lastTransitionTime")
-    at = last["lastTransitionTime"] if is_same else to_timestamp(now).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = last["lastTransitionTime"] if is_same else format_time(now)
     return {**condition, "lastTransitionTime": at}

@@ -15,6 +15,7 @@ from controller.shards.shards import ShardPlan
 from controller.status.autoscaling import compute_autoscaling
 from controller.status.conditions import PoolFacts, may_be_fresh
 from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
+from readpool.pool.condition_types import ConditionType
 from readpool.replica_class import ReplicaClass
 
 
@@ -132,8 +133,10 @@ def list_kept_conditions(
     if fleet is None:
         if observed.fleet_silent_since is not None:
             return ()
-        return ("Fresh", "Routing") if facts.basis is RoutingBasis.KEPT else ("Fresh",)
+        return (
+            (ConditionType.FRESH, ConditionType.ROUTING) if facts.basis is RoutingBasis.KEPT else (ConditionType.FRESH,)
+        )
     unknown = [one for one in replicas if one.replica_class is ReplicaClass.UNKNOWN]
     at = read_scaler_clock(fleet, now)
     is_new = any(one.view is not None and find_stale_time(one.view, fleet) > at for one in unknown)
-    return ("Fresh",) if is_new and may_be_fresh(facts) else ()
+    return (ConditionType.FRESH,) if is_new and may_be_fresh(facts) else ()

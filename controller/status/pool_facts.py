@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from controller.routing.routing import RoutingBasis
 from controller.shards.shards import ShardProblem
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.status import ConditionStatus
 
 
@@ -11,7 +12,7 @@ from readpool.pool.status import ConditionStatus
 class DesiredCondition:
     """One condition without its times."""
 
-    type: str
+    type: ConditionType
     status: ConditionStatus
     reason: str
     message: str

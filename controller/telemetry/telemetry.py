@@ -28,7 +28,7 @@ async def serve_telemetry(
     try:
         listener = open_listener(listen)
     except OSError as error:
-        raise StartError(f"--telemetry-listen {listen} cannot be listened on: {error.strerror or error}") from None
+        raise StartError(f"--telemetry-listen {listen} cannot be bound: {error.strerror or error}") from None
     registry = build_process_registry(collector)
     registry.register(CertificateCollector(certificates))
     connections = Connections()

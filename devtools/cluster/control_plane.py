@@ -1,7 +1,7 @@
 """What the control plane is started with: etcd, the API server, the controllers and the scheduler, one command each.
 
-Settings differ from a production cluster's in four ways: nothing is synced to disk, nobody elects a leader, the HPA
-looks each few seconds instead of each fifteen, and the only node is not soon taken for lost.
+Settings differ from a production cluster's in four ways: nothing is synced to disk, no leader is elected, the HPA
+syncs every few seconds instead of every 15, and the only node is not soon taken for lost.
 """
 
 import json

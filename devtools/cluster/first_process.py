@@ -38,7 +38,7 @@ def main(folder: Path, node_addresses: list[str]) -> None:
 
 
 def mount_private_folders(folder: Path) -> None:
-    """Give the place a /run and a /var of its own: sockets, CNI's namespaces and caches meet nobody else's."""
+    """Give the place a /run and a /var of its own: sockets, CNI's namespaces and caches are kept apart."""
     run("mount", "--make-rshared", "/")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "run", "/run")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "lib", "/var/lib")

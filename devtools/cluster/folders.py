@@ -36,7 +36,7 @@ class Folders:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever starts or ends it."""
+        """Held while it is started or ended."""
         return self.clusters / f".{self.name}.lock"
 
     @property

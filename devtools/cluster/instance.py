@@ -1,6 +1,6 @@
 """One cluster of ours by its name: up, down, and how to reach it and to hurt it.
 
-Whoever starts or ends it holds its lock; who only uses it needs none. A cluster of which any part has ended does not
+Starting or ending it takes its lock; using it takes none. A cluster of which any part has ended does not
 count as running, and the next `up` starts it again.
 """
 

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from devtools.cluster.access import Access
 from devtools.cluster.control_groups import ControlGroups
 from devtools.cluster.faults import FAULTS
+from devtools.cluster.process_identity import read_stat
 from devtools.cluster.supervised import Parts
 from devtools.cluster.waiting import wait_for
 
@@ -158,11 +158,8 @@ def _send(pids: Iterable[int], number: signal.Signals) -> None:
 
 def _read_process(pid: int) -> tuple[str, int]:
     """Read the state of a process, as ps shows it, and its parent; one that is gone counts as stopped."""
-    try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[:2]
-    except OSError:
-        return GONE, 0
-    return state, int(parent)
+    stat = read_stat(pid)
+    return (GONE, 0) if stat is None else (stat.state, stat.parent)
 
 
 def _read_cpu_limit(pod: dict[str, Any], container: str) -> float | None:

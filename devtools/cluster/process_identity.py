@@ -18,8 +18,8 @@ class ProcessIdentity:
     @property
     def is_alive(self) -> bool:
         """Return whether it still runs; a zombie does not."""
-        stat = _read_stat(self.pid)
-        return stat is not None and stat == ("alive", self.started_ticks)
+        stat = read_stat(self.pid)
+        return stat is not None and stat.state not in {"Z", "X"} and stat.started_ticks == self.started_ticks
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal; nothing happens where it has ended."""
@@ -55,10 +55,10 @@ def identify(pid: int) -> ProcessIdentity:
     Raises:
         ProcessLookupError: when there is none of that pid.
     """
-    stat = _read_stat(pid)
+    stat = read_stat(pid)
     if stat is None:
         raise ProcessLookupError(pid)
-    return ProcessIdentity(pid, stat[1])
+    return ProcessIdentity(pid, stat.started_ticks)
 
 
 def find_children(pid: int) -> list[int]:
@@ -77,10 +77,19 @@ def reap(pid: int) -> None:
         return
 
 
-def _read_stat(pid: int) -> tuple[str, int] | None:
-    """Return whether it lives, and field 22 of proc(5)'s stat: clock ticks between the machine's start and its own."""
+@dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """What proc(5)'s stat says: its state as ps shows it, its parent, and the clock ticks from boot to its start."""
+
+    state: str
+    parent: int
+    started_ticks: int
+
+
+def read_stat(pid: int) -> ProcessStat | None:
+    """Read a process's stat; None where it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return ("dead" if fields[0] in {"Z", "X"} else "alive"), int(fields[19])
+    return ProcessStat(fields[0], int(fields[1]), int(fields[19]))

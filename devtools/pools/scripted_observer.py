@@ -7,18 +7,13 @@ from contextlib import asynccontextmanager
 
 import grpc
 
+from readpool.replica_class import ReplicaClass
+from readpool.replica_class_messages import CLASS_TO_MESSAGE
 from readpool.v1 import observer_pb2 as pb
 from readpool.v1.observer_pb2_grpc import ObserverServicer, add_ObserverServicer_to_server
 
 Context = grpc.aio.ServicerContext[object, object]
 PoolName = tuple[str, str]
-CLASSES = {
-    "fresh": pb.REPLICA_CLASS_FRESH,
-    "lagging": pb.REPLICA_CLASS_LAGGING,
-    "catchingUp": pb.REPLICA_CLASS_CATCHING_UP,
-    "unreachable": pb.REPLICA_CLASS_UNREACHABLE,
-    "unknown": pb.REPLICA_CLASS_UNKNOWN,
-}
 
 
 class ScriptedObserver(ObserverServicer):
@@ -117,7 +112,7 @@ def build_snapshot(
             observed_at=at,
             started_on=at + 86_400.0,  # of whatever pod is there meanwhile, as a scaler says that goes on polling
             volume_used_percent=(used or {}).get(name),
-            **{"class": CLASSES[replica_class]},  # type: ignore[arg-type]
+            **{"class": CLASS_TO_MESSAGE[ReplicaClass(replica_class)]},  # type: ignore[arg-type]
         )
         for name, replica_class in classes.items()
     ]

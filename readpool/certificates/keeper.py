@@ -6,7 +6,6 @@ Of two that run at once one write is refused, since a Secret is replaced only as
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -31,6 +30,7 @@ from readpool.clock import Clock
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import SECRET
+from readpool.timestamps import format_time
 
 CHECK_SECONDS = 30.0
 RETRY_SECONDS = 2.0
@@ -180,7 +180,7 @@ class Keeper:
         return dict(found)
 
     async def _tell_made(self, name: SecretName, secret: Mapping[str, Any], why: str, pair: Pair) -> None:
-        until = _write_date(issuing.read_dates(pair).not_after)
+        until = format_time(issuing.read_dates(pair).not_after)
         self._stats.issued[name] += 1
         self._told_late.discard(name)
         _log.info("certificateIssued", secret=str(name), message=why, notAfter=until)
@@ -193,7 +193,7 @@ class Keeper:
         if not is_late(dates, self._clock()) or name in self._told_late:
             return
         self._told_late.add(name)
-        until = _write_date(dates.not_after)
+        until = format_time(dates.not_after)
         _log.warning("certificateExpiresSoon", secret=str(name), notAfter=until)
         note = f"The certificate expires at {until} and has not been renewed"
         await self._events.write(secret, "CertificateExpiresSoon", note, is_warning=True)
@@ -207,7 +207,3 @@ def _read_facts(pair: Pair, authority: Pair, *, has_bundle: bool) -> LeafFacts:
         is_of_authority=issuing.has_signed(authority, pair),
         has_bundle=has_bundle,
     )
-
-
-def _write_date(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,6 @@
 """Events of a Secret: that its certificate was issued, or expires soon. Nothing waits or fails for one."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from readpool.clock import Clock
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import EVENT
+from readpool.timestamps import format_micro_time
 
 REPORTER = "stellar.org/readpool-certificates"
 _log = structlog.get_logger()
@@ -28,7 +28,7 @@ class SecretEvents:
     async def write(self, secret: Mapping[str, Any], reason: str, note: str, *, is_warning: bool = False) -> None:
         """Write an Event that regards a Secret."""
         metadata = secret["metadata"]
-        at = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        at = format_micro_time(self._clock())
         event = {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.name,

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from readpool.host_port import SettingsError
+from readpool.names import DNS_LABEL, DNS_SUBDOMAIN
 
 MIN_LEAF_SECONDS = 3600.0
 MIN_LEAVES = 10
 """An authority lasts at least as long as so many of its certificates one after the other."""
 MAX_SECONDS = 20 * 365 * 86400.0
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 _MOST_COMMON_NAME_CHARS = 64
 
@@ -75,7 +73,7 @@ def parse_secret(text: str, namespace: str) -> SecretName:
         SettingsError: when it is neither.
     """
     found = SecretName(*text.split("/", 1)) if "/" in text else SecretName(namespace, text)
-    if not _NAMESPACE.fullmatch(found.namespace) or not _NAME.fullmatch(found.name):
+    if not DNS_LABEL.fullmatch(found.namespace) or not DNS_SUBDOMAIN.fullmatch(found.name):
         raise SettingsError(f"{text!r} is not the name of a Secret, such as readpool-ca or keda/readpool-scaler")
     return found
 
@@ -88,7 +86,7 @@ def parse_leaf(text: str, namespace: str, *, is_server: bool) -> Leaf:
     """
     secret, equals, names = text.partition("=")
     listed = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-    wrong = [name for name in listed if not _DNS_NAME.fullmatch(name)]
+    wrong = [name for name in listed if not DNS_SUBDOMAIN.fullmatch(name)]
     if not equals or not listed or wrong:
         raise SettingsError(
             f"{text!r} is not SECRET=NAME,NAME with DNS names, such as readpool-scaler-tls=readpool-scaler.readpool.svc"

@@ -9,6 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from readpool.text import make_printable
+
 # Name, module, attribute, and the line that help shows without importing any of them.
 COMMANDS = {
     "scaler": ("scaler.__main__", "scaler", "Watch fleets and answer KEDA: run the scaler."),
@@ -80,7 +82,7 @@ class LazyGroup(click.Group):
             if isinstance(error, click.UsageError):
                 raise  # the words of the person who runs it
             lines = error.message.split("\n")
-            said = "\n".join("".join(each if each.isprintable() else "?" for each in line) for line in lines)
+            said = "\n".join(make_printable(line) for line in lines)
             raise click.ClickException(said) from error
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

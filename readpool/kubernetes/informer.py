@@ -6,13 +6,13 @@ steady cluster costs no requests at all.
 
 import asyncio
 import contextlib
-import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
 
+from readpool.backoff import compute_backoff
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import Kind, Manifest, ObjectKey, key_of
@@ -261,7 +261,5 @@ def _parse_order(version: str) -> int:
 
 
 def _compute_pause(failures: int, error: ApiError) -> float:
-    """Compute the back-off in seconds: doubled each time, with jitter, never less than the server asks for."""
-    pause: float = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
-    spread = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
-    return max(error.retry_after_seconds or 0.0, spread)
+    """Compute the back-off in seconds, never less than the server asks for."""
+    return max(error.retry_after_seconds or 0.0, compute_backoff(failures, FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS))

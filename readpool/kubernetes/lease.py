@@ -15,6 +15,7 @@ import structlog
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import LEASE, Manifest
+from readpool.timestamps import format_micro_time
 
 LEASE_SECONDS = 15
 """A leader that was killed is followed after this and one retry at most."""
@@ -144,7 +145,7 @@ class _Lease:
         return not self.is_of_another or now >= self._seen_at + float(spec.get("leaseDurationSeconds") or LEASE_SECONDS)
 
     async def _write(self, live: Manifest | None) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        now = format_micro_time(datetime.now(UTC).timestamp())
         known = (live or {}).get("spec") or {}
         is_ours = known.get("holderIdentity") == self._identity
         spec = {

@@ -7,8 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from readpool.pool.rules import BROKEN_RULE
-
-_SHOWN_CHARACTERS = 60
+from readpool.text import SHOWN_CHARACTERS, shorten
 
 
 class PoolError(ValueError):
@@ -53,5 +52,4 @@ def _say_allowed(details: ErrorDetails) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+    return shorten(repr(value), SHOWN_CHARACTERS)

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, Wit
 
 from readpool.pool.quantity import QUANTITY_PATTERN, parse_quantity
 from readpool.pool.rules import VALIDATIONS, Rule
+from readpool.timestamps import format_time
 
 INT_OR_STRING = "x-kubernetes-int-or-string"
 LIST_TYPE = "x-kubernetes-list-type"
@@ -139,10 +140,6 @@ def _is_duration(text: str) -> bool:
     return True
 
 
-def _to_whole_seconds(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(microsecond=0)
-
-
 def to_timestamp(now: float) -> datetime:
     """Turn Unix seconds into the time that is written to status: whole seconds, as it is read back."""
     return datetime.fromtimestamp(int(now), UTC)
@@ -150,6 +147,6 @@ def to_timestamp(now: float) -> datetime:
 
 Timestamp = Annotated[
     AwareDatetime,
-    PlainSerializer(lambda at: _to_whole_seconds(at).strftime("%Y-%m-%dT%H:%M:%SZ"), return_type=str),
+    PlainSerializer(lambda at: format_time(at.timestamp()), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]

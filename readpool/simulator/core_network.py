@@ -66,11 +66,6 @@ class CoreNetwork(StatefulFleet):
         """The passphrase of its network."""
         return self.settings.passphrase
 
-    @property
-    def validator_address(self) -> str:
-        """The validator's command port: a reference for the tip, no member of the fleet."""
-        return f"http://127.0.0.1:{self._validator_ports.http}"
-
     def names(self) -> tuple[str, ...]:
         """Name its nodes, NAME-0 first."""
         return tuple(self._nodes)
@@ -80,7 +75,7 @@ class CoreNetwork(StatefulFleet):
         return {name: f"http://127.0.0.1:{node.http_port}" for name, node in self._nodes.items()}
 
     async def scale(self, count: int) -> None:
-        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals are ended for good."""
+        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals end permanently."""
         if count < 0:
             raise ValueError(f"count is {count!r}; it must be 0 or more")
         while len(self._nodes) > count:

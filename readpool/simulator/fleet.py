@@ -97,7 +97,7 @@ class SimulatedFleet(StatefulFleet):
         return self.ledgers.tip(self.clock())
 
     async def scale(self, count: int) -> None:
-        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals are ended for good."""
+        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals end permanently."""
         if count < 0:
             raise ValueError(f"count is {count!r}; it must be 0 or more")
         while len(self._nodes) > count:
@@ -109,7 +109,7 @@ class SimulatedFleet(StatefulFleet):
             self._add(now, fresh=True)
 
     async def stop(self, name: str) -> None:
-        """Stop a node as SIGSTOP does: the kernel still accepts connections, nobody answers."""
+        """Stop a node as SIGSTOP does: the kernel still accepts connections, no process answers."""
         self.node(name).stop(self.clock())
         self._servers[name].stop()
 

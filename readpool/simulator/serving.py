@@ -104,7 +104,7 @@ class NodeServer:
         self._answer_pending()
 
     def refuse(self) -> None:
-        """Refuse connections, as a port without a process; the port is kept so that nobody else gets it."""
+        """Refuse connections, as a port without a process; the port is kept so that no other process gets it."""
         if self._listener is None:
             return
         self._guard = _bind(*self._address, shared=True)  # bound, not listening: the kernel refuses for it
@@ -120,7 +120,7 @@ class NodeServer:
         guard.close()
 
     def close(self) -> None:
-        """Close the port and all its connections for good. Twice is once."""
+        """Close the port and all its connections permanently. Twice is once."""
         self._drop_all()
         if self._guard is not None:
             self._guard.close()

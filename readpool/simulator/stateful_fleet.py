@@ -28,13 +28,13 @@ class StatefulFleet(Protocol):
         """The passphrase of its network."""
 
     async def scale(self, count: int) -> None:
-        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals are ended for good.
+        """Make it `count` nodes: newcomers have nothing and must catch up, the highest ordinals end permanently.
 
         Returns when processes are started or ended, not when newcomers are fresh. An ordinal that returns is a new one.
         """
 
     async def stop(self, name: str) -> None:
-        """Stop a node as SIGSTOP does: the kernel still accepts connections, nobody answers. Twice is once."""
+        """Stop a node as SIGSTOP does: the kernel still accepts connections, no process answers. Twice is once."""
 
     async def resume(self, name: str) -> None:
         """Let a stopped node go on, as SIGCONT does: it lags, then catches up. One not stopped is left alone."""
@@ -49,7 +49,7 @@ class StatefulFleet(Protocol):
         """Start the process of a dead node with its database. One that runs is left alone."""
 
     async def halt(self) -> None:
-        """Halt the whole network: every node answers, no ledger closes. Nobody lags."""
+        """Halt the whole network: every node answers, no ledger closes. No replica lags."""
 
     async def unhalt(self) -> None:
         """Let a halted network close ledgers again."""

@@ -7,6 +7,7 @@ nothing of this one; one that has stopped or is behind takes nothing from anybod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from readpool.history_archives import CHECKPOINT_LEDGERS
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.tip import CLOSING_RATE, CURRENT_SECONDS, Claim, Tip, TipLimits, find_attested
@@ -29,7 +30,6 @@ BEHIND = "Behind"
 CONTRADICTED = "Contradicted"
 """Two replicas that are current by their own clocks are further behind it than ledgers can close."""
 
-_CHECKPOINT_LEDGERS = 64
 _ARCHIVE_SECONDS = 180.0
 """Archives are polled every 60 s; a response counts for three intervals, as a node's does."""
 _ARCHIVE_STOPPED_SECONDS = 960.0
@@ -124,7 +124,7 @@ def _judge_ledger(
     """Judge the ledger that a reference of this network tells."""
     slack_ledgers = against.limits.slack_ledgers
     if is_archive:
-        slack_ledgers += _CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE)
+        slack_ledgers += CHECKPOINT_LEDGERS + round(_ARCHIVE_SECONDS * CLOSING_RATE)
     tip, still_seconds = against.tip, now - heard.moved_at
     stops_after = max(_STOPPED_SECONDS, _STOPPED_POLLS * against.interval_seconds)
     patience = _ARCHIVE_STOPPED_SECONDS if is_archive else stops_after

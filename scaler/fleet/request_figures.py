@@ -29,11 +29,6 @@ class RequestFigures:
     times: tuple[tuple[float, float], ...] = ()
 
     @property
-    def latency_p90_ms(self) -> float | None:
-        """The time that nine in ten answers did not exceed; None where no times are known."""
-        return compute_latency_p90((self,))
-
-    @property
     def error_percent(self) -> float:
         """The share of answers that failed."""
         return compute_error_percent((self,))

@@ -15,6 +15,7 @@ from readpool.host_port import StartError
 from readpool.kubernetes.client import NoKubernetes, connect
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey
+from readpool.pool.condition_types import ConditionType
 from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
 from scaler.triggers.trigger import FleetSpec, PoolSource
 
@@ -122,7 +123,7 @@ def _trim(manifest: dict[str, Any]) -> dict[str, Any]:
     out = [one for one in status.get("replicaWeights") or () if one.get("outOfService")]
     if out:
         kept["replicaWeights"] = [{field: one[field] for field in _KEPT_OUT_OF_SERVICE if field in one} for one in out]
-    kept["conditions"] = [one for one in status.get("conditions") or () if one.get("type") == "Ready"]
+    kept["conditions"] = [one for one in status.get("conditions") or () if one.get("type") == ConditionType.READY]
     return {
         "metadata": {field: metadata[field] for field in _KEPT_METADATA if field in metadata},
         "spec": manifest.get("spec"),

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from readpool.addresses import ANY_NETWORK, NetworkRules
+from readpool.text import make_printable, shorten
 from scaler.polling.addresses import explain_refusal
 from scaler.polling.http_exchange import ExchangeError, HttpConnection, ReceiveBudget, StaleConnectionError
 from scaler.polling.rlimits import SCALER_LIMITS
@@ -58,10 +59,7 @@ class HttpQuestion:
 
 def build_failure(reason: str, message: str) -> PollFailure:
     """Build a failure with a message that is safe to log and show: printable, and at most 200 characters."""
-    cleaned = "".join(char if char.isprintable() else "?" for char in message[: _MAX_MESSAGE_CHARS + 1])
-    if len(cleaned) > _MAX_MESSAGE_CHARS:
-        cleaned = cleaned[: _MAX_MESSAGE_CHARS - 1] + "…"
-    return PollFailure(reason=reason, message=cleaned)
+    return PollFailure(reason=reason, message=make_printable(shorten(message, _MAX_MESSAGE_CHARS - 1)))
 
 
 def build_question(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpQuestion:

@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from readpool.text import SHOWN_CHARACTERS, make_printable, shorten
 from scaler.probes.report import ProbeError
 
 MAX_LEDGER = 2**32 - 1
 """A ledger's sequence number is a uint32 (Stellar-ledger.x, LedgerHeader.ledgerSeq)."""
-_SHOWN_CHARACTERS = 60
 _SHOWN_BITS = 128
 """More digits tell nothing."""
 _MAX_WORDS = 200
@@ -96,8 +96,7 @@ def find_words(parent: Mapping[str, Any], key: str) -> str | None:
 
 def clean(words: str) -> str:
     """Keep what can be shown of a node's words: no control characters, at most 200."""
-    cut = words[:_MAX_WORDS]
-    return cut if cut.isprintable() else "".join(c if c.isprintable() else " " for c in cut)
+    return make_printable(words[:_MAX_WORDS], " ")
 
 
 def show(value: object) -> str:
@@ -108,8 +107,8 @@ def show(value: object) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
         return "an infinite number"
-    words = repr(value[: _SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
-    return clean(words if len(words) <= _SHOWN_CHARACTERS else words[:_SHOWN_CHARACTERS] + "…")
+    words = repr(value[: SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
+    return clean(shorten(words, SHOWN_CHARACTERS))
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from readpool.history_archives import STATE_PATH
 from scaler.probes.kinds import ProbeKind
 
 _PATHS = {
     ProbeKind.CORE: "/info",
     ProbeKind.RPC: "",
     ProbeKind.HORIZON: "/",
-    ProbeKind.ARCHIVE: "/.well-known/stellar-history.json",
+    ProbeKind.ARCHIVE: STATE_PATH,
     ProbeKind.GATE: "/stats/prometheus",
 }
 _JSON = {"Content-Type": "application/json"}

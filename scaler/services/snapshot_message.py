@@ -1,22 +1,12 @@
 """A fleet's snapshot in the Observer's words: one to one, with what is not known left out."""
 
-from readpool.replica_class import ReplicaClass
+from readpool.replica_class_messages import CLASS_TO_MESSAGE
 from readpool.v1 import observer_pb2
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.policy.remembered import Remembered
 from scaler.probes.report import ClosedLedger
 from scaler.standing.tip import Tip
-
-_CLASSES = {
-    ReplicaClass.FRESH: observer_pb2.REPLICA_CLASS_FRESH,
-    ReplicaClass.LAGGING: observer_pb2.REPLICA_CLASS_LAGGING,
-    ReplicaClass.CATCHING_UP: observer_pb2.REPLICA_CLASS_CATCHING_UP,
-    ReplicaClass.UNREACHABLE: observer_pb2.REPLICA_CLASS_UNREACHABLE,
-    ReplicaClass.FOREIGN: observer_pb2.REPLICA_CLASS_FOREIGN,
-    ReplicaClass.UNKNOWN: observer_pb2.REPLICA_CLASS_UNKNOWN,
-}
-
 
 _UINT32, _UINT64 = 2**32 - 1, 2**64 - 1
 
@@ -71,7 +61,7 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         core_protocol=report.protocol if report else None,
         core_too_old=standing.needs_protocol is not None,
     )
-    setattr(message, "class", _CLASSES[standing.replica_class])  # a keyword of this language
+    setattr(message, "class", CLASS_TO_MESSAGE[standing.replica_class])  # a keyword of this language
     return message
 
 

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.telemetry.history import LagHistory
-from scaler.telemetry.page_feed import build_size, compute_lags, encode_summary
+from scaler.telemetry.page_feed import build_size, encode_summary
 from scaler.telemetry.size_history import Size, SizeHistory
+from scaler.telemetry.snapshot_values import compute_lags
 
 RECORD_SECONDS = 0.5
 """Between two looks at what changed."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from math import isfinite
 from typing import Any
-from unicodedata import category
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.readers import find_requests
@@ -18,10 +17,7 @@ from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.standing.tip import Tip
 from scaler.telemetry.history import LagSeries
 from scaler.telemetry.size_history import Size
-
-MAX_WORDS = 200
-MAX_NAME = 253
-"""As long as a DNS name gets."""
+from scaler.telemetry.snapshot_values import MAX_NAME, MAX_WORDS, clean_words
 
 _WERE_FRESH = frozenset({ReplicaClass.FRESH, ReplicaClass.LAGGING})
 _ODD = frozenset({ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE, ReplicaClass.FOREIGN})
@@ -62,17 +58,13 @@ def compute_health(snapshot: FleetSnapshot) -> Health:
     return next((health for health, holds in checks if holds), Health.DEGRADED)
 
 
-def compute_lags(snapshot: FleetSnapshot) -> dict[str, int | None]:
-    """Return each replica's lag in ledgers by its name; None if it was not observed."""
-    return {replica.name: _known_lag(replica) for replica in snapshot.replicas}
-
-
 def build_summary(snapshot: FleetSnapshot) -> dict[str, Any]:
     """Build what a row of the page shows of one fleet. Times are Unix seconds, lag is in ledgers."""
     decision, bounds = snapshot.decision, snapshot.bounds
     # One that has never been fresh is as far behind as its archive is long, which is nobody's fault.
     were_fresh = (one for one in snapshot.replicas if one.standing.replica_class in _WERE_FRESH)
-    known_lags = [lag for lag in map(_known_lag, were_fresh) if lag is not None]
+    lags = (one.standing.current_lag_ledgers for one in were_fresh)
+    known_lags = [lag for lag in lags if lag is not None]
     requests = find_requests(snapshot.replicas)
     return {
         "name": snapshot.fleet,
@@ -138,17 +130,8 @@ def encode_event(event: str, data: Mapping[str, Any]) -> bytes:
     return f"event: {event}\ndata: {_encode(data)}\n\n".encode("ascii")
 
 
-def clean_words(words: str, limit: int) -> str:
-    """Cut foreign words to `limit` characters, and replace the invisible ones: controls, directions, private use."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if category(letter)[0] == "C" else letter for letter in words[:limit])
-
-
 def _encode(data: Mapping[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False)
-
-
-def _known_lag(replica: Replica) -> int | None:
-    return replica.standing.current_lag_ledgers
 
 
 def _build_replica(replica: Replica) -> dict[str, Any]:

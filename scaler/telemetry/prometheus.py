@@ -19,7 +19,7 @@ from scaler.fleet.keda_metrics import leave_out
 from scaler.fleet.readers import find_requests
 from scaler.fleet.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.fleet.snapshot import FleetSnapshot, Replica
-from scaler.telemetry.page_feed import MAX_NAME, MAX_WORDS, clean_words, compute_lags
+from scaler.telemetry.snapshot_values import MAX_NAME, MAX_WORDS, clean_words, compute_lags
 from scaler.telemetry.stats import ScalerStats
 
 MAX_REPLICA_SERIES = 2_000

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.errors import PoolError
 from readpool.pool.network import Network
 from readpool.pool.spec import PoolSpec, ReadOnlyPool, parse_pool
 from readpool.pool.status import ConditionStatus, ScalingMemory
 from readpool.pool.workload import RetentionPolicy
+from readpool.text import make_printable, shorten
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
 from scaler.policy.remembered import Remembered
@@ -104,11 +106,10 @@ def _build_fleet(pool: ReadOnlyPool, rules: ReferenceRules) -> FleetSpec:
 
 def _find_unready(pool: ReadOnlyPool) -> str:
     """Find what keeps pods from being ready, in the controller's words, cut short: they go out in headers of gRPC."""
-    ready = next((one for one in pool.status.conditions if one.type == "Ready"), None)
+    ready = next((one for one in pool.status.conditions if one.type == ConditionType.READY), None)
     if ready is None or ready.status is not ConditionStatus.FALSE:
         return ""
-    words = "".join(one if one.isprintable() else " " for one in ready.message[: _MOST_CHARACTERS + 1])
-    return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"
+    return make_printable(shorten(ready.message, _MOST_CHARACTERS), " ")
 
 
 def _read_memory(memory: ScalingMemory | None) -> Remembered | None:

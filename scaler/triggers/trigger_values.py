@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from readpool.names import DNS_LABEL
+from readpool.text import quote
 from scaler.triggers.node_urls import ALLOWED_URL, find_place, is_node_url
 
 _KEDA_KEYS = ("scalerAddress", "enableTLS", "unsafeSsl", "tlsCertFile", "caCert", "tlsClientCert", "tlsClientKey")
 """KEDA's own, of every version since 2.5: it passes on what it has read for itself."""
 _FROM_ENV = "FromEnv"
 _MAX_WORDS = 200
-_SHOWN_CHARACTERS = 60
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
@@ -41,7 +41,7 @@ class Metadata:
             raise TriggerError(f"{len(metadata)} keys given, more than exist; allowed keys are {', '.join(known)}")
         unknown = {key for key in metadata if _name_of(key) not in allowed}
         if unknown:
-            key = _show(min(unknown))
+            key = quote(min(unknown))
             raise TriggerError(f"{key}: unknown key; allowed keys are {', '.join(known)}")
         for key in sorted(metadata):
             name = _name_of(key)
@@ -139,7 +139,7 @@ class Metadata:
         if self._left:
             key = min(self._left)
             raise TriggerError(
-                f"{key}: {_show(self._left[key])} is not allowed {where}; allowed keys are {', '.join(allowed)}"
+                f"{key}: {quote(self._left[key])} is not allowed {where}; allowed keys are {', '.join(allowed)}"
             )
 
     def _take(self, key: str) -> str | None:
@@ -171,13 +171,13 @@ def _refuse_double(key: str, urls: Sequence[str]) -> None:
     for url in urls:
         place = find_place(url)
         if place in seen:
-            raise TriggerError(f"{key}: {_show(url)} is listed twice")
+            raise TriggerError(f"{key}: {quote(url)} is listed twice")
         seen.add(place)
 
 
 def check_name(key: str, value: str) -> str:
     """Return the name of a Kubernetes object if it is a DNS label."""
-    if not _DNS_LABEL.fullmatch(value):
+    if not DNS_LABEL.fullmatch(value):
         raise refuse(key, value, "a name of lower-case letters, digits and hyphens, at most 63")
     return value
 
@@ -188,8 +188,4 @@ def _name_of(key: str) -> str:
 
 def refuse(key: str, value: str, allowed: str) -> TriggerError:
     """Build the refusal of one value, with what is allowed."""
-    return TriggerError(f"{key}: {_show(value)} is not allowed; it must be {allowed}")
-
-
-def _show(value: str) -> str:
-    return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
+    return TriggerError(f"{key}: {quote(value)} is not allowed; it must be {allowed}")

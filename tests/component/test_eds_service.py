@@ -241,7 +241,7 @@ async def test_a_stream_outlives_its_authority_by_minutes_and_without_client_cer
 async def test_an_address_in_use_and_files_that_are_missing_are_told_by_their_flags(
     server: EdsServer, store: EdsStore, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match=r"^--eds-listen 127\.0\.0\.1:\d+ cannot be listened on"):
+    with pytest.raises(SettingsError, match=r"^--eds-listen 127\.0\.0\.1:\d+ cannot be bound"):
         EdsServer(HostPort("127.0.0.1", server.port), store)
     with pytest.raises(SettingsError, match=r"^--eds-tls-cert .*: No such file"):
         EdsServer(LISTEN, store, TlsFiles(tmp_path / "a", tmp_path / "b", flags="--eds-tls"))

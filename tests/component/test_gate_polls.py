@@ -9,6 +9,7 @@ import pytest
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.readers import find_rates
+from scaler.fleet.request_figures import compute_latency_p90
 from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.triggers.poll_settings import PollSettings
 from tests.component.fake_dns import FakeDns, run_dns
@@ -63,7 +64,7 @@ async def test_the_gates_of_a_service_are_found_by_their_port_and_tell_of_reader
             figures = fleet.snapshot.replicas[1].requests
             assert figures is not None
             assert figures.error_percent == pytest.approx(25.0, abs=2.0)
-            assert figures.latency_p90_ms == pytest.approx(9.5)
+            assert compute_latency_p90((figures,)) == pytest.approx(9.5)
             assert {line for gate in gates for line in gate.asked} == {"GET /stats/prometheus HTTP/1.1"}
             polls = running.fleets.stats.gate_polls
             assert list(polls) == ["Answered"]

@@ -11,7 +11,7 @@ LONG = (
     *("api/test_controller_routes_real.py", "test_start_command.py", "api/test_controller_interrupted.py"),
     *("test_demo_simulator.py", "test_hostile_readers.py", "test_deadly_lengths.py", "test_demo_core.py"),
     *("test_cluster_lifecycle.py", "test_alert_rules.py", "api/test_prometheus.py", "test_scalers_restarted.py"),
-    *("api/test_docs_manifests.py", "test_docs_site.py", "test_backtest.py"),
+    *("api/test_docs_manifests.py", "api/test_two_clusters.py", "test_docs_site.py", "test_backtest.py"),
 )
 """Files that take half a minute or more: they come first, so that at the end no worker is left alone with one."""
 _PLACES = {HERE / name: place for place, name in enumerate(LONG)}

@@ -154,7 +154,8 @@ def test_a_switch_takes_its_object_away(helm: Helm) -> None:
 
 
 def test_a_network_policy_admits_keda_the_test_the_controller_and_prometheus_and_nobody_else(helm: Helm) -> None:
-    grpc, telemetry = find(helm.render("scaler.networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"]
+    on = "scaler.networkPolicy.enabled=true"
+    grpc, telemetry = find(helm.render(on), "NetworkPolicy", "readpool-scaler")["spec"]["ingress"]
     keda, *ours = grpc["from"]
     assert keda == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
     components = [one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in ours]
@@ -162,12 +163,13 @@ def test_a_network_policy_admits_keda_the_test_the_controller_and_prometheus_and
     assert [port["port"] for port in grpc["ports"]] == ["grpc"]
     assert telemetry["from"] == VALUES["scaler"]["networkPolicy"]["telemetryFrom"]
     assert [port["port"] for port in telemetry["ports"]] == ["telemetry"]
-    (grpc, _) = find(helm.render("scaler.networkPolicy.enabled=true", ALONE), "NetworkPolicy")["spec"]["ingress"]
+    (grpc, _) = find(helm.render(on, ALONE), "NetworkPolicy", "readpool-scaler")["spec"]["ingress"]
     assert len(grpc["from"]) == 2
 
 
 def test_the_controllers_network_policy_admits_the_test_and_prometheus_to_the_one_port(helm: Helm) -> None:
-    (rule,) = find(helm.render("controller.networkPolicy.enabled=true"), "NetworkPolicy")["spec"]["ingress"]
+    rendered = helm.render("controller.networkPolicy.enabled=true")
+    (rule,) = find(rendered, "NetworkPolicy", "readpool-controller")["spec"]["ingress"]
     test, *monitoring = rule["from"]
     assert test["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "controller-test"
     assert monitoring == VALUES["controller"]["networkPolicy"]["telemetryFrom"]

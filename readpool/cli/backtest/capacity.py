@@ -1,4 +1,4 @@
-"""How many requests/s a replica bears, read from a pool's past: where two fell behind together under load."""
+"""How many requests/s a replica can serve, read from a pool's past: where two fell behind together under load."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ _UNDER_LOAD_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Borne:
-    """Requests/s that one replica bears; `is_measured` where some fell behind at more, else it bears that at least."""
+class Capacity:
+    """Requests/s that a replica can serve; `is_measured`: some fell behind at more, else it can serve at least that."""
 
     requests: float
     is_measured: bool
 
 
-def estimate_borne(history: History) -> Borne:
+def estimate_capacity(history: History) -> Capacity:
     """Estimate it: the lower quartile of where two or more fell behind together, else the most served in step."""
     threshold = history.setting.lag_threshold
     served = sorted(rate for sample in history.samples if (rate := _compute_served(sample, threshold)) is not None)
     if not served:
-        return Borne(0.0, is_measured=False)
+        return Capacity(0.0, is_measured=False)
     proven = served[min(len(served) - 1, int(_PROVEN_QUANTILE * len(served)))]
     onsets = [rate for rate in _find_onsets(history.samples, threshold) if rate >= _UNDER_LOAD_SHARE * proven]
     if not onsets:
-        return Borne(proven, is_measured=False)
+        return Capacity(proven, is_measured=False)
     onsets.sort()
-    return Borne(max(onsets[(len(onsets) - 1) // 4], proven), is_measured=True)
+    return Capacity(max(onsets[(len(onsets) - 1) // 4], proven), is_measured=True)
 
 
 def _compute_served(sample: Sample, threshold: int) -> float | None:

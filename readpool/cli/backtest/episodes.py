@@ -60,7 +60,7 @@ class _Follower:
     is_overload: bool = False
 
     def step(self, lag: int | None, now: float, *, is_there: bool, is_first: bool, is_blind: bool, use: float) -> None:
-        """Take in one sample: `lag` is None where it did not answer, `use` the share of what a replica bears."""
+        """Take in one sample: `lag` is None where it did not answer, `use` the share of what a replica can serve."""
         if not is_there:
             self._leave(now)
         elif self.phase is _Phase.ABSENT:
@@ -132,7 +132,7 @@ class _Follower:
 
 
 def find_episodes(history: History, names: Mapping[str, int], borne: float | None) -> Found:
-    """Find what befell each ordinal; `names` has the ordinal of each replica, `borne` requests/s that one bears."""
+    """Find what befell each ordinal; `names` has the ordinal of each replica, `borne` requests/s that one can serve."""
     found = Found()
     start = history.samples[0].at
     followers = [
@@ -161,7 +161,7 @@ def find_episodes(history: History, names: Mapping[str, int], borne: float | Non
 
 
 def compute_use(sample: Sample, threshold: int, borne: float | None) -> float:
-    """Compute which share of what it bears each serving replica was asked for; 0 where that is not known."""
+    """Compute which share of what it can serve each serving replica was asked for; 0 where that is not known."""
     serving = sum(lag < threshold for lag in sample.lags.values())
     if borne is None or sample.requests is None or not serving:
         return 0.0

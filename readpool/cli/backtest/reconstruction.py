@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from readpool.cli.backtest.capacity import Borne, estimate_borne
+from readpool.cli.backtest.capacity import Capacity, estimate_capacity
 from readpool.cli.backtest.episodes import Found, find_episodes, find_spans
 from readpool.cli.backtest.history import History
 from readpool.simulator.day.oddities import Oddities
@@ -30,15 +30,15 @@ class Reconstruction:
     """A model day, of any length, and what it was made from.
 
     Attributes:
-        day: traffic in the model's own unit, in which a replica bears `BORNE_PER_REPLICA`.
-        borne: requests/s that a replica bears.
+        day: traffic in the model's own unit, in which a replica can serve `BORNE_PER_REPLICA`.
+        capacity: requests/s that a replica can serve.
         warm_up_seconds: from asked for to fresh, the middle; None where no replica was new.
         warm_ups: how many were measured.
         known_share: of the time, for which the request rate is known.
     """
 
     day: Day
-    borne: Borne
+    capacity: Capacity
     warm_up_seconds: float | None
     warm_ups: int
     known_share: float
@@ -48,8 +48,8 @@ def reconstruct(
     history: History, *, borne: float | None = None, warm_up_seconds: float | None = None
 ) -> Reconstruction:
     """Make the day; what is given is believed, the rest is read from the history."""
-    bears = estimate_borne(history) if borne is None else Borne(borne, is_measured=True)
-    found = find_episodes(history, _number(history), bears.requests if bears.is_measured else None)
+    capacity = estimate_capacity(history) if borne is None else Capacity(borne, is_measured=True)
+    found = find_episodes(history, _number(history), capacity.requests if capacity.is_measured else None)
     measured = sorted(found.warm_ups)
     warm_up = warm_up_seconds if warm_up_seconds is not None else (measured[len(measured) // 2] if measured else None)
     setting, samples = history.setting, history.samples
@@ -61,7 +61,7 @@ def reconstruct(
         peak_share=0.0,
         is_cold_start=False,
         warm_up_seconds=_find_download(warm_up),
-        traffic=tuple(_build_traffic(history, BORNE_PER_REPLICA / bears.requests if bears.requests else 0.0)),
+        traffic=tuple(_build_traffic(history, BORNE_PER_REPLICA / capacity.requests if capacity.requests else 0.0)),
         faults=(*sorted((*found.faults, *_draw_others(found, history.seconds)), key=lambda f: (f.at, f.ordinal)),),
         halts=find_spans(samples, history.interval_seconds, [one.is_halted for one in samples]),
         scaler_restarts=(),
@@ -71,7 +71,7 @@ def reconstruct(
         initial_replicas=next(one.replicas for one in samples if one.replicas),
     )
     known = sum(one.requests is not None for one in samples) / len(samples)
-    return Reconstruction(day, bears, warm_up, len(measured), known)
+    return Reconstruction(day, capacity, warm_up, len(measured), known)
 
 
 def _number(history: History) -> dict[str, int]:
@@ -112,7 +112,7 @@ def _build_traffic(history: History, factor: float) -> list[float]:
 
 
 def _draw_others(found: Found, seconds: float) -> list[Fault]:
-    """Draw faults for the ordinals, and the times, that nobody saw: as many, of the same kinds and lengths."""
+    """Draw faults for the ordinals, and the times, that no sample shows: as many, of the same kinds and lengths."""
     seen = sum(span.end - span.start for spans in found.present.values() for span in spans)
     if not found.faults or not seen:
         return []

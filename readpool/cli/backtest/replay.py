@@ -110,9 +110,9 @@ class _PatientScaling:
 def replay(past: Reconstruction, setting: Setting) -> Outcome:
     """Replay the past with a setting; fresh and stale mean what they mean by the pool's own."""
     bounds = Bounds(setting.minimum, setting.target, setting.maximum)
-    knows_load = past.known_share > 0 and past.borne.requests > 0
+    knows_load = past.known_share > 0 and past.capacity.requests > 0
     settings = PolicySettings(
-        bounds, learned_requests_per_replica=BORNE_PER_REPLICA if past.borne.is_measured else None
+        bounds, learned_requests_per_replica=BORNE_PER_REPLICA if past.capacity.is_measured else None
     )
     scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
     day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)

@@ -54,9 +54,9 @@ def describe_past(report: Report) -> list[str]:
     """Describe what the replay is made from, a sentence each."""
     past, began = report.past, datetime.fromtimestamp(report.start, UTC)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(count_by_kind(past.day.faults).items()))
-    bears = f"{past.borne.requests:.0f} requests/s"
+    capacity = f"{past.capacity.requests:.0f} requests/s"
     known = f"the request rate is known for {100 * past.known_share:.0f} % of them."
-    limit = "" if past.borne.is_measured else " at least; the load never reached its limit"
+    limit = "" if past.capacity.is_measured else " at least; the load never reached its limit"
     warm_up = (
         "No replica was new; 15 minutes until one is fresh are assumed."
         if past.warm_up_seconds is None
@@ -64,7 +64,7 @@ def describe_past(report: Report) -> list[str]:
     )
     return [
         f"{report.days:.1f} days from {began:%Y-%m-%d %H:%M} UTC; {known}",
-        f"One replica serves {bears}{limit}.",
+        f"One replica serves {capacity}{limit}.",
         warm_up,
         f"Faults: {kinds or 'none'}; replicas that did not exist then get theirs at the same rate.",
     ]
@@ -87,8 +87,8 @@ def build_json(report: Report) -> Mapping[str, Any]:
         "start": datetime.fromtimestamp(report.start, UTC).isoformat(),
         "days": round(report.days, 2),
         "past": {
-            "requestsPerReplica": round(report.past.borne.requests, 1),
-            "requestsPerReplicaMeasured": report.past.borne.is_measured,
+            "requestsPerReplica": round(report.past.capacity.requests, 1),
+            "requestsPerReplicaMeasured": report.past.capacity.is_measured,
             "warmUpSeconds": report.past.warm_up_seconds,
             "warmUps": report.past.warm_ups,
             "faults": count_by_kind(report.past.day.faults),

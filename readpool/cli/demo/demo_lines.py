@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from readpool.cli.demo.demo_report import Moment, Verdict
 from readpool.cli.demo.demo_stage import Stage
 from readpool.cli.demo.stand_in import Sync
-from readpool.cli.terminal.fleet_table import make_printable
+from readpool.text import make_printable
 
 
 class Lines:

@@ -7,8 +7,7 @@ from readpool.cli.demo.demo_plan import DemoPlan
 from readpool.cli.demo.demo_report import Moment
 from readpool.cli.demo.demo_story import Act
 from readpool.cli.demo.stand_in import Sync
-from readpool.cli.terminal.fleet_document import CLASS_WORDS
-from readpool.replica_class import ReplicaClass
+from readpool.replica_class_messages import parse_class
 from readpool.v1 import observer_pb2 as pb
 
 
@@ -59,10 +58,7 @@ def build_moment(t: float, snapshot: pb.Snapshot, current: int) -> Moment:
         tip=snapshot.tip.ledger if snapshot.HasField("tip") else None,
         desired=decision.desired_replicas if decision.HasField("desired_replicas") else None,
         current=current,
-        classes={
-            replica.name: str(CLASS_WORDS.get(getattr(replica, "class"), ReplicaClass.UNKNOWN))
-            for replica in snapshot.replicas
-        },
+        classes={replica.name: str(parse_class(getattr(replica, "class"))) for replica in snapshot.replicas},
         message=decision.message,
     )
 

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from readpool.cli.demo.demo_stage import Stage
-from readpool.cli.terminal.fleet_table import build_fleet, make_printable
+from readpool.cli.terminal.fleet_table import build_fleet
+from readpool.text import make_printable
 
 TALL = 36
 LINES_BESIDE_ROWS = 13

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from readpool.cli.clients.observer_client import Connected, Event, Outage
 from readpool.cli.terminal.fleet_document import describe_fleet
-from readpool.cli.terminal.fleet_table import build_fleet, make_printable
+from readpool.cli.terminal.fleet_table import build_fleet
 from readpool.cli.terminal.output import build_document
+from readpool.text import make_printable
 from readpool.v1 import observer_pb2 as pb
 
 LINES_BESIDE_ROWS = 4

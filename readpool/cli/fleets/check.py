@@ -18,11 +18,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from readpool.cli.clients.endpoint import Endpoint, build_endpoint, check_address, open_channel, tls_options
 from readpool.cli.fleets.answers import Answer, TooFewAddressesError, ask_until_settled, find_addresses, is_failed
 from readpool.cli.fleets.check_ready import SCHEME, ask_until_ready, describe_readiness
-from readpool.cli.terminal.fleet_table import make_printable
 from readpool.cli.terminal.output import ANSWERING, Output, build_document, output_option, print_data
 from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from readpool.pretended import PRETENDED_SERVICE
+from readpool.text import make_printable
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ExternalScaler"].full_name
 TRIGGER = {"service": PRETENDED_SERVICE, "port": "11626", "targetReplicas": "1"}

@@ -12,9 +12,10 @@ from rich.live import Live
 from readpool.cli.clients.endpoint import Endpoint, build_endpoint, tls_options
 from readpool.cli.clients.observer_client import ObserverError, watch
 from readpool.cli.fleets.board import Board, build_board, build_list
-from readpool.cli.terminal.fleet_table import SORTS, make_printable
+from readpool.cli.terminal.fleet_table import SORTS
 from readpool.cli.terminal.output import Output, output_option, print_data
 from readpool.cli.terminal.page import print_page
+from readpool.text import make_printable
 from readpool.v1 import observer_pb2 as pb
 
 # A scaler sends every fleet it has at once; after this much silence it has none to add.

@@ -17,14 +17,14 @@ from readpool.cli.pools.cluster import Cluster, ask_cluster, cluster_options, fi
 from readpool.cli.pools.explanation import Explanation, ScalerWord, explain_pool
 from readpool.cli.pools.explanation_document import describe_explanation
 from readpool.cli.pools.pools_table import Paper, build_replicas
-from readpool.cli.terminal.fleet_table import make_printable
 from readpool.cli.terminal.output import Output, output_option, print_data
 from readpool.cli.terminal.page import print_page
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.kinds import POOL, Manifest
+from readpool.pool.condition_types import is_good
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from readpool.pool.status import ConditionStatus
+from readpool.text import make_printable
 from readpool.v1 import observer_pb2 as pb
 
 SCALER_SECONDS = 10.0
@@ -188,8 +188,7 @@ def _build_conditions(pool: ReadOnlyPool) -> RenderableType:
         table.add_column(no_wrap=True)
     table.add_column()
     for condition in pool.status.conditions:
-        good = ConditionStatus.FALSE if condition.type in {"Reconciling", "Stalled"} else ConditionStatus.TRUE
-        style = "" if condition.status is good else "yellow"
+        style = "" if is_good(condition) else "yellow"
         words = (condition.type, condition.status, condition.reason, condition.message)
         table.add_row(*(Text(make_printable(str(word)), style) for word in words))
     return table

@@ -7,6 +7,7 @@ creates the replicas. Where a step differs from the one before, a sentence says 
 from dataclasses import dataclass
 
 from controller.observed import reasons
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import Condition, ConditionStatus
 from readpool.replica_class import ReplicaClass
@@ -99,7 +100,7 @@ def _say_by_status(pool: ReadOnlyPool) -> str:
     status, target = pool.status, pool.spec.target_replicas
     if status.observed_at is None:
         return "The scaler has not reported on this pool yet, so the size stays as it is."
-    fresh = _find_condition(pool, "Fresh")
+    fresh = _find_condition(pool, ConditionType.FRESH)
     if fresh is not None and fresh.reason in {reasons.SCALER_UNREACHABLE, reasons.NETWORK_HALTED}:
         return f"The size stays as it is: {fresh.message.rstrip('.')}."
     if status.desired_replicas is None:
@@ -113,7 +114,7 @@ def _say_by_status(pool: ReadOnlyPool) -> str:
 
 def _say_old_core(pool: ReadOnlyPool) -> tuple[str, ...]:
     """Say that no replica can become fresh, whatever the size, where Stellar Core is too old for the network."""
-    fresh = _find_condition(pool, "Fresh")
+    fresh = _find_condition(pool, ConditionType.FRESH)
     if fresh is None or fresh.reason != reasons.CORE_TOO_OLD:
         return ()
     return (f"More replicas would not help ({fresh.reason}): {fresh.message.rstrip('.')}.",)
@@ -153,7 +154,7 @@ def _say_workload(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
 
 
 def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
-    autoscaling = _find_condition(pool, "Autoscaling")
+    autoscaling = _find_condition(pool, ConditionType.AUTOSCALING)
     if autoscaling is not None and autoscaling.status is ConditionStatus.FALSE:
         message = autoscaling.message.rstrip(".") or autoscaling.reason
         return (f"Autoscaling does not work: {message}; spec.replicas stays at {pool.spec.replicas}.",)
@@ -169,7 +170,7 @@ def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
 
 def _say_there(pool: ReadOnlyPool) -> tuple[str, ...]:
     wanted, there = compute_wanted(pool), pool.status.current_replicas
-    stalled = _find_condition(pool, "Stalled")
+    stalled = _find_condition(pool, ConditionType.STALLED)
     is_stalled = stalled is not None and stalled.status is ConditionStatus.TRUE
     problem = f" The pool is stalled: {stalled.message.rstrip('.')}." if stalled is not None and is_stalled else ""
     if there == wanted or pool.spec.paused:
@@ -244,7 +245,7 @@ def _list_outcome(pool: ReadOnlyPool, desired: int | None, word: ScalerWord | No
 
 
 def _list_requested(pool: ReadOnlyPool) -> tuple[Step, ...]:
-    """List what was asked of the controller; of a workload nobody asks it anything."""
+    """List what was asked of the controller; of a workload, nothing is."""
     if pool.spec.workload_ref is not None:
         return ()
     return (Step("requested", pool.spec.replicas, "spec.replicas, as KEDA or a person set it"),)

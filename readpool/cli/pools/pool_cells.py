@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from readpool.cli.terminal.fleet_document import CLASS_WORDS
-from readpool.cli.terminal.fleet_table import LOOKS, Look, build_bar, order_naturally
+from readpool.cli.terminal.fleet_table import LOOKS, Look, build_bar
 from readpool.pool.status import ReplicaWeight
 from readpool.replica_class import ReplicaClass
+from readpool.replica_class_messages import CLASS_TO_MESSAGE
+from readpool.text import order_naturally
 
 STRIP_CELLS = 20
 _LEVELS = "▁▂▃▄▅▆▇█"
 _MEASURED = frozenset({ReplicaClass.FRESH, ReplicaClass.LAGGING})
-CLASS_LOOKS = {replica_class: LOOKS[number] for number, replica_class in CLASS_WORDS.items()}
+CLASS_LOOKS = {replica_class: LOOKS[number] for replica_class, number in CLASS_TO_MESSAGE.items()}
 
 
 def look_of(replica: ReplicaWeight) -> Look:

@@ -8,21 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from readpool.cli.terminal.fleet_table import order_naturally
+from readpool.pool.condition_types import ConditionType, is_good
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, parse_pool
-from readpool.pool.status import ConditionStatus
+from readpool.text import order_naturally
 
 INVALID_SPEC = "InvalidSpec"
 NOT_RECONCILED = "NotReconciled"
 """No controller has said anything of it yet."""
-_GOOD = {
-    "Stalled": ConditionStatus.FALSE,
-    "Ready": ConditionStatus.TRUE,
-    "Fresh": ConditionStatus.TRUE,
-    "Routing": ConditionStatus.TRUE,
-}
-"""What a pool in order says, the most pressing first."""
+_SUMMED_UP = (ConditionType.STALLED, ConditionType.READY, ConditionType.FRESH, ConditionType.ROUTING)
+"""The conditions that a pool's status in one word comes from, the most pressing first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ def say_state(entry: PoolEntry) -> str:
     if entry.pool.spec.paused:
         return "Paused"
     said = {condition.type: condition for condition in entry.pool.status.conditions}
-    if not said.keys() & _GOOD.keys():
+    if not said.keys() & set(_SUMMED_UP):
         return NOT_RECONCILED
-    wrong = (said[kind].reason for kind, good in _GOOD.items() if kind in said and said[kind].status is not good)
-    return next(wrong, "Ready")
+    wrong = (said[kind].reason for kind in _SUMMED_UP if kind in said and not is_good(said[kind]))
+    return next(wrong, ConditionType.READY.value)

@@ -17,12 +17,12 @@ from rich.text import Text
 from readpool.cli.pools.cluster import Cluster, ask_cluster, cluster_options, find_cluster, say_refusal
 from readpool.cli.pools.pool_entries import read_entries
 from readpool.cli.pools.pools_table import Paper, build_pools
-from readpool.cli.terminal.fleet_table import make_printable
 from readpool.cli.terminal.output import Output, output_option, print_data
 from readpool.cli.terminal.page import print_page
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import POOL
+from readpool.text import make_printable
 
 REFRESH_SECONDS = 2.0
 NAME_PREFIX = f"{POOL.name.lower()}.{POOL.group}"

@@ -14,10 +14,11 @@ from rich.text import Text
 from readpool.cli.pools.pool_cells import STRIP_CELLS, build_strip, build_worst_bar, find_worst, look_of, order_replicas
 from readpool.cli.pools.pool_entries import PoolEntry, say_state
 from readpool.cli.terminal.columns import choose_columns
-from readpool.cli.terminal.fleet_table import BAR_WIDTH, build_bar, make_printable, show_seconds
+from readpool.cli.terminal.fleet_table import BAR_WIDTH, build_bar, show_seconds
 from readpool.cli.terminal.tables import draw_table
 from readpool.pool.spec import ReadOnlyPool
 from readpool.pool.status import ReplicaWeight
+from readpool.text import make_printable
 
 MAX_REPLICA_ROWS = 50
 RowT = TypeVar("RowT")

@@ -9,7 +9,6 @@ from readpool.cli.report.sources import (
     CORE_EVENT,
     CRD,
     OWNED,
-    POOL_LABEL,
     PROGRAM_SELECTOR,
     choose_events,
     choose_of_pool,
@@ -22,6 +21,7 @@ from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import DEPLOYMENT, HPA, POD, POOL, Kind, Manifest
 from readpool.pool.crd import CRD_NAME
+from readpool.pool.labels import POOL_LABEL
 
 MOST_LOG_BYTES = 5_000_000
 MOST_METRICS_BYTES = 20_000_000

@@ -24,10 +24,11 @@ from readpool.cli.pools.pools_table import Paper
 from readpool.cli.report.bundle import SUFFIXES, Bundle, write_archive
 from readpool.cli.report.collect import Collector, Scope, Seen
 from readpool.cli.report.summary import build_summary
-from readpool.cli.terminal.fleet_table import make_printable
-from readpool.cli.terminal.output import build_document, show_time
+from readpool.cli.terminal.output import build_document
 from readpool.kubernetes.kinds import Manifest
 from readpool.pool.scalars import parse_duration
+from readpool.text import make_printable
+from readpool.timestamps import format_time
 from readpool.v1 import observer_pb2 as pb
 
 SCALER_SECONDS = 20.0
@@ -175,7 +176,7 @@ def _close(bundle: Bundle, seen: Seen, now: float) -> None:
     names = [*bundle.files, "index.json", "summary.md"]
     index = build_document(
         "Report",
-        createdAt=show_time(now),
+        createdAt=format_time(now),
         version=_find_version(),
         pools=[f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in seen.pools],
         files=sorted(names),

@@ -20,10 +20,10 @@ from readpool.kubernetes.kinds import (
     Kind,
     Manifest,
 )
+from readpool.pool.labels import POOL_LABEL
 
 CORE_EVENT = Kind("", "v1", "events", "Event")
 CRD = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
-POOL_LABEL = "stellar.org/pool"
 PROGRAM_SELECTOR = "app.kubernetes.io/part-of=readpool"
 TELEMETRY_PORT = "telemetry"
 OWNED: tuple[Kind, ...] = (

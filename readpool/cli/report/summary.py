@@ -6,11 +6,10 @@ from typing import Any
 from readpool.cli.pools.pool_entries import PoolEntry, read_entries, say_state
 from readpool.cli.report.bundle import Unread
 from readpool.cli.report.sources import find_images
-from readpool.cli.terminal.output import show_time
-from readpool.pool.status import Condition
+from readpool.pool.condition_types import is_good
+from readpool.timestamps import format_time
 
 _WARNING = "Secrets, seeds, keys, tokens and passwords are taken out; read it yourself before you send it."
-_GOOD_WHEN_FALSE = frozenset({"Reconciling", "Stalled"})
 
 
 def build_summary(
@@ -26,7 +25,7 @@ def build_summary(
     lines = [
         "# readpool report",
         "",
-        f"Made {show_time(at)} by `readpool report`, version {version}. {_WARNING}",
+        f"Made {format_time(at)} by `readpool report`, version {version}. {_WARNING}",
         "",
         "## Versions",
         "",
@@ -75,9 +74,5 @@ def _list_troubles(entry: PoolEntry) -> Iterator[str]:
         yield f"- {name}: {entry.problem}"
         return
     for condition in entry.pool.status.conditions:
-        if not _is_good(condition):
+        if not is_good(condition):
             yield f"- {name}: {condition.type} is {condition.status} ({condition.reason}): {condition.message}"
-
-
-def _is_good(condition: Condition) -> bool:
-    return str(condition.status) == ("False" if condition.type in _GOOD_WHEN_FALSE else "True")

@@ -3,18 +3,9 @@
 from typing import Any
 
 from readpool.cli.terminal.fleet_table import is_lag_known
-from readpool.cli.terminal.output import show_time
-from readpool.replica_class import ReplicaClass
+from readpool.replica_class_messages import parse_class
+from readpool.timestamps import format_time
 from readpool.v1 import observer_pb2 as pb
-
-CLASS_WORDS = {
-    pb.REPLICA_CLASS_FRESH: ReplicaClass.FRESH,
-    pb.REPLICA_CLASS_LAGGING: ReplicaClass.LAGGING,
-    pb.REPLICA_CLASS_CATCHING_UP: ReplicaClass.CATCHING_UP,
-    pb.REPLICA_CLASS_UNREACHABLE: ReplicaClass.UNREACHABLE,
-    pb.REPLICA_CLASS_FOREIGN: ReplicaClass.FOREIGN,
-    pb.REPLICA_CLASS_UNKNOWN: ReplicaClass.UNKNOWN,
-}
 
 
 def describe_fleet(snapshot: pb.Snapshot) -> dict[str, Any]:
@@ -23,13 +14,13 @@ def describe_fleet(snapshot: pb.Snapshot) -> dict[str, Any]:
     has_bounds = bool(bounds.max_replicas)
     tip = {
         "ledger": snapshot.tip.ledger,
-        "movedAt": show_time(snapshot.tip.moved_at),
+        "movedAt": format_time(snapshot.tip.moved_at),
         "halted": snapshot.tip.halted,
     }
     return {
         "name": snapshot.fleet,
         "namespace": snapshot.namespace,
-        "observedAt": show_time(snapshot.at),
+        "observedAt": format_time(snapshot.at),
         "networkPassphrase": snapshot.network or None,
         "tip": tip if snapshot.HasField("tip") else None,
         "desiredReplicas": decision.desired_replicas if decision.HasField("desired_replicas") else None,
@@ -57,14 +48,14 @@ def describe_replica(replica: pb.Replica) -> dict[str, Any]:
     return {
         "name": replica.name,
         "address": replica.address,
-        "class": str(CLASS_WORDS.get(getattr(replica, "class"), ReplicaClass.UNKNOWN)),
-        "since": show_time(replica.since),
+        "class": str(parse_class(getattr(replica, "class"))),
+        "since": format_time(replica.since),
         "ledger": read("ledger"),
         "lag": replica.lag if is_lag_known(replica) else None,
         "ledgersPerSecond": read("rate"),
         "secondsToFresh": read("seconds_to_fresh"),
         "state": replica.state,
         "detail": replica.detail,
-        "observedAt": None if observed_at is None else show_time(observed_at),
+        "observedAt": None if observed_at is None else format_time(observed_at),
         "volumeUsedPercent": read("volume_used_percent"),
     }

@@ -4,7 +4,6 @@ Columns give way on a narrow terminal, the least telling first. A class has a co
 colour is never the only sign.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.tables import draw_table
+from readpool.text import make_printable, order_naturally
 from readpool.v1 import observer_pb2 as pb
 
 BAR_WIDTH = 14
@@ -169,17 +169,6 @@ def show_seconds(seconds: float) -> str:
     if seconds < 100:  # noqa: PLR2004  # two digits of seconds are still read at a glance
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004  # 90 min
-
-
-def make_printable(text: str) -> str:
-    """Replace what a terminal would obey or hide: much of what is shown are the words of nodes, which may lie."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def order_naturally(name: str) -> list[tuple[int, str]]:
-    """Order pod-10 behind pod-9: numbers by their length first, since they may be longer than int() takes."""
-    parts = re.split(r"([0-9]+)", name)  # numbers at the odd places
-    return [(len(part.lstrip("0")), part.lstrip("0")) if turn % 2 else (0, part) for turn, part in enumerate(parts)]
 
 
 def _show_name(replica: pb.Replica, _snapshot: pb.Snapshot, ascii_only: bool) -> Text:

@@ -6,7 +6,6 @@ stay as they are within that version.
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -62,8 +61,3 @@ def print_data(document: Mapping[str, Any], output: Output) -> None:
     import yaml  # noqa: PLC0415  # for this one format
 
     click.echo(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True), nl=False)
-
-
-def show_time(seconds: float) -> str:
-    """Write Unix time as RFC 3339 in UTC, such as 2026-05-01T12:00:00Z."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from readpool.cli.terminal.fleet_table import make_printable
 from readpool.cli.terminal.output import Output, output_option, print_data
 from readpool.cli.validation.checked import Checked, Rules, build_report, check_text, list_lines
 from readpool.cli.validation.findings import Finding
+from readpool.text import make_printable
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 

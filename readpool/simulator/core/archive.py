@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from readpool.history_archives import STATE_PATH
 from readpool.simulator.core import BUILD
 from readpool.simulator.core.bucket_levels import LEVELS, NO_BUCKETS, BucketList, Level
 from readpool.simulator.core.model import ClosedLedger, Header
 
-STATE_FILE = ".well-known/stellar-history.json"
+STATE_FILE = STATE_PATH.lstrip("/")
 _BUCKET = re.compile(r"[0-9a-f]{64}")
 
 
@@ -107,7 +108,7 @@ def parse_transactions(content: bytes) -> dict[int, tuple[bytes, ...]]:
 
 
 def format_others(ledgers: Sequence[ClosedLedger]) -> bytes:
-    """Write a results or scp file, which nobody reads: the numbers of its ledgers."""
+    """Write a results or scp file, which nothing reads: the numbers of its ledgers."""
     return _pack({"ledger": ledger.header.num} for ledger in ledgers)
 
 

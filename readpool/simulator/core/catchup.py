@@ -33,7 +33,7 @@ Progress = Callable[[str], None]
 
 
 class CatchUpError(Exception):
-    """A catch-up that failed for good: what an archive has does not fit together, or is not the network's."""
+    """A catch-up that failed permanently: what an archive has does not fit together, or is not the network's."""
 
 
 @dataclass(frozen=True)

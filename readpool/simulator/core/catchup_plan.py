@@ -60,7 +60,7 @@ class Plan:
 
 
 def make_plan(last_closed: int, last: int, count: int, frequency: int) -> Plan:
-    """Whoever has ledgers replays all that follow; a newcomer takes buckets, and replays the `count` last ones."""
+    """A node with ledgers replays all that follow; a newcomer takes buckets, and replays the `count` last ones."""
     start = last - count + 1
     bucket_ledger = start // frequency * frequency - 1
     if last_closed > GENESIS or bucket_ledger <= GENESIS:

@@ -1,4 +1,4 @@
-"""The command port on the event loop's thread: while that is busy, as when it applies ledgers, nobody is answered."""
+"""The command port on the event loop's thread: while that is busy, such as with ledgers, no request is answered."""
 
 import asyncio
 from collections.abc import Callable

@@ -16,7 +16,7 @@ BRACKET_SLOTS = 100
 
 
 def is_satisfied(quorum: QuorumSet, signers: Collection[str]) -> bool:
-    """Return whether the accounts `signers` are enough for `quorum`; a threshold of 0 is satisfied by nobody."""
+    """Return whether the accounts `signers` are enough for `quorum`; a threshold of 0 is never satisfied."""
     agreeing = sum(account in signers for account in quorum.validators)
     agreeing += sum(is_satisfied(one, signers) for one in quorum.inner)
     return 0 < quorum.threshold <= agreeing

@@ -1,6 +1,6 @@
 """Stellar's keys: strkeys (G… and S…) and Ed25519 of RFC 8032 in Python alone. Pure.
 
-Slower than a library by far (2 ms a signature), which a network for tests can bear; nothing secret is kept by it.
+Slower than a library by far (2 ms a signature), fast enough for a network of tests; nothing secret is kept by it.
 """
 
 import base64

@@ -11,7 +11,7 @@ from readpool.simulator.core.node_view import NodeFacts, PeerFacts
 from readpool.simulator.core.settings import QuorumSet
 
 SHORT = 5
-"""Characters by which an account is called where nobody asks for full keys."""
+"""Characters by which an account is called unless full keys are requested."""
 QUORUM_COST = 988
 SOROBAN_PROTOCOL = 20
 BUCKET_LEVELS = 11
@@ -109,7 +109,7 @@ def _build_ledger(facts: NodeFacts) -> dict[str, Any]:
 
 
 def _build_bucket_list(header: Header | None) -> list[dict[str, str]]:
-    """Give hashes that are other ones in each ledger; what they are of, nobody can tell."""
+    """Give hashes that are other ones in each ledger; they hash nothing."""
     levels = []
     for level in range(BUCKET_LEVELS):
         # Level n takes in what closed 4^n ledgers; what no ledger has reached yet is empty.

@@ -1,6 +1,6 @@
 """The peers of a node: the port that they connect to, the connections that it makes, and what goes over them.
 
-Slots and transactions are passed on to every other peer; whoever connects is sent what is remembered beyond its ledger,
+Slots and transactions are passed on to every other peer; one that connects is sent what is remembered past its ledger,
 and 2 s later the first slot of the checkpoint, as recorded.
 """
 

@@ -75,7 +75,7 @@ class Peer:
             self._writer.transport.abort()
 
     def close(self) -> None:
-        """Close it; whoever reads from it sees the end."""
+        """Close it; its reader sees the end."""
         self._writer.close()
         self._reader.feed_eof()
 

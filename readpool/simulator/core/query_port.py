@@ -1,6 +1,6 @@
 """The query port: entries as of a ledger, by POST, answered by threads of its own from snapshots.
 
-One thread reads all connections, so that idle ones hold nobody up, and hands whole requests to those that answer.
+One thread reads all connections, so that idle ones hold up no other, and hands whole requests to those that answer.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """The queue of transactions that wait for a ledger: one a source account, each for some ledgers, none again soon after.
 
-What is applied is said by whoever applies it.
+What is applied is reported by its caller.
 """
 
 from collections import deque

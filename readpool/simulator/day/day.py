@@ -119,7 +119,7 @@ class PoolDay:
             sights[replica.name].note_quiet(tip, now)
 
     def _sync_in_calm(self, demand: float, now: float) -> None:
-        """Ask for the size, unless whoever scales the pool need not be asked."""
+        """Ask for the size, unless the scaling policy need not be asked."""
         size = len(self._replicas)
         if self._rests(now, size):
             self.measures.note_calm_size(size, self._day.target, demand)

@@ -8,7 +8,7 @@ _ANSWERS_SECONDS = 10.0
 
 
 class Leaving:
-    """Those that leave; with 0 seconds nobody is ever seen to."""
+    """Those that leave; with 0 seconds none is ever seen to."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

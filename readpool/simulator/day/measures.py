@@ -18,7 +18,7 @@ class Measures:
         seconds_below: with fewer than the target truly fresh, whatever the scaler believed.
         reads: asked for.
         stale_reads: answered by a replica that is a lag threshold behind, or more.
-        failed_reads: sent to a replica that does not answer, or to nobody, or more than a replica can do.
+        failed_reads: sent to a replica that does not answer, or to none, or more than a replica can do.
         replica_hours: paid for, from the moment a replica is asked for.
         scalings: changes of the number of replicas.
         overshoot: the most replicas beyond what faults and traffic needed.

@@ -51,7 +51,7 @@ class Oddities:
         silent_gates: when one gate does not answer, so that the request rate is not known.
         reset_at: when the network begins again, if it does; None on most days.
         wipe_seconds: between two replicas whose volumes are emptied after a reset, the lowest ordinal first.
-        database_stops: when nobody fills the one database that all replicas read: newcomers are no fresher.
+        database_stops: when nothing fills the one database that all replicas read: newcomers are no fresher.
     """
 
     odd_newcomers: bool = False

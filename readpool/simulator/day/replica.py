@@ -14,7 +14,7 @@ READS_AT_FULL_USE = 1000.0
 """Reads/s that take all of a replica's time."""
 
 _LEAST_SHARE = 0.02
-"""Share of its time in which a replica applies ledgers however busy it is: the kernel starves nobody."""
+"""Share of its time in which a replica applies ledgers however busy it is: the kernel starves no process."""
 _CONNECTED_SECONDS = 35.0
 """After a restart Core is connected this long before it closes ledgers again."""
 _CHECKPOINT_LEDGERS = 64

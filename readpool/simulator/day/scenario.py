@@ -46,9 +46,9 @@ class Day:
     """One day.
 
     Attributes:
-        target: replicas that are to be fresh.
+        target: required number of fresh replicas.
         lag_threshold: ledgers.
-        peak_share: traffic at the daily peak, as a share of what `target` replicas bear.
+        peak_share: traffic at the daily peak, as a share of what `target` replicas can serve.
         is_cold_start: it begins with an empty pool.
         warm_up_seconds: the middle of what a new replica takes to download and prepare its state.
         traffic: reads/s at each step.

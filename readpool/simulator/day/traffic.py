@@ -33,7 +33,7 @@ def draw_bursts(random: Random) -> tuple[Burst, ...]:
 
 
 def build_traffic(random: Random, peak_share: float, target: int, bursts: tuple[Burst, ...]) -> list[float]:
-    """Build the reads/s of each step; at the daily peak they are `peak_share` of what `target` replicas bear."""
+    """Build the reads/s of each step; at the daily peak they are `peak_share` of what `target` replicas can serve."""
     peak = peak_share * target * BORNE_PER_REPLICA
     peak_at = random.uniform(11, 19) * 3600
     noise, reads = 0.0, []

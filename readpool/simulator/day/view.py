@@ -1,4 +1,4 @@
-"""What whoever scales the pool of a model day sees and does; the model knows neither the scaler nor the controller."""
+"""What a scaling policy sees and does in a model day; the model knows neither the scaler nor the controller."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Weigh = Callable[[Mapping[str, Sight], Mapping[str, int]], dict[str, int]]
 
 @dataclass(slots=True)
 class View:
-    """What whoever scales the pool sees at one moment.
+    """What a scaling policy sees at one moment.
 
     Attributes:
         now: seconds from midnight.

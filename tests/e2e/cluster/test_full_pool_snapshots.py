@@ -77,7 +77,7 @@ def test_it_has_taken_one_of_a_replica_that_had_been_fresh_for_two_minutes(
     assert noted[DONOR_ANNOTATION] in {pool.pod(0), pool.pod(1)}
     asked_at = parse_time(taken["metadata"]["creationTimestamp"])
     assert asked_at is not None
-    assert asked_at - float(noted[FRESH_ANNOTATION]) >= SETTLED_SECONDS
+    assert asked_at - float(noted[FRESH_ANNOTATION]) >= SETTLED_SECONDS - 2.0  # both are told in whole seconds
     files = snapshot_storage.find_snapshot(pool.access, pool.namespace, taken["metadata"]["name"])
     assert (files / "stellar.db").stat().st_size
     assert seen.read_verdict(pool, taken["metadata"]["name"]) == "good"
@@ -142,11 +142,13 @@ def test_a_restart_and_a_laggard_that_was_stopped_are_fresh_soon_with_their_own_
 ) -> None:
     faults = require_faults(cluster.faults, "kill_process", "stop_process", "continue_process")
     volumes, restarted = read_uid(pool, 0), pool.pod(0)
+    before, began = count_restarts(pool, 0), time.monotonic()
     faults.kill_process(pool.namespace, restarted, CORE)
-    began = time.monotonic()
-    pool.wait_for("it is not fresh", lambda: pool.status().get("freshReplicas") == TARGET - 1, FRESH_SECONDS)
+    # It may be fresh again before status has told that it was not.
+    pool.wait_for("it has been started again", lambda: count_restarts(pool, 0) > before, FRESH_SECONDS)
     pool.wait_until_fresh(TARGET, FRESH_SECONDS)
     record_testsuite_property("killed_to_fresh_seconds", time.monotonic() - began)
+    assert LOST not in seen.read_core_log(pool, 0)
     faults.stop_process(pool.namespace, restarted, CORE)
     time.sleep(STOPPED_SECONDS)  # as many ledgers are missed
     faults.continue_process(pool.namespace, restarted, CORE)
@@ -154,7 +156,6 @@ def test_a_restart_and_a_laggard_that_was_stopped_are_fresh_soon_with_their_own_
     pool.wait_until_fresh(TARGET, FRESH_SECONDS)
     record_testsuite_property("continued_to_fresh_seconds", time.monotonic() - began)
     assert read_uid(pool, 0) == volumes
-    assert LOST not in seen.read_core_log(pool, 0)
 
 
 def test_a_rolling_upgrade_keeps_the_volumes_and_waits_for_no_checkpoint(
@@ -197,3 +198,9 @@ def read_uid(pool: PoolView, ordinal: int) -> str:
     """Read the uid of a replica's claim; empty while it has none."""
     claim = pool.access.get("persistentvolumeclaim", f"data-{pool.pod(ordinal)}", pool.namespace)
     return str(claim["metadata"]["uid"]) if claim else ""
+
+
+def count_restarts(pool: PoolView, ordinal: int) -> int:
+    """Count how often a replica's Core has been started again in its pod."""
+    (core,) = [one for one in pool.pods()[ordinal]["status"]["containerStatuses"] if one["name"] == CORE]
+    return int(core["restartCount"])

@@ -32,7 +32,7 @@ SELDOM = {
     ),
 }
 """For volumes that grow, start from a snapshot, or are given up, and for snapshots: tests/e2e/api does that, where no
-replica waits, and this cluster's storage takes none."""
+replica waits, and test_pool_snapshots.py does some of it where it is run as well."""
 
 
 @pytest.fixture(scope="module")

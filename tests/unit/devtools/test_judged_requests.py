@@ -39,6 +39,7 @@ def test_anything_else_has(port: str, raw: bytes, fault: str) -> None:
 
 def test_a_name_that_only_has_it_in_it_is_no_length() -> None:
     assert find_faults(QUERY, READ.replace(b"Host: a", b"Xcontent-Length: x")) == []
+    assert find_faults(QUERY, READ.replace(b"Host: a", b"#Content-Length: 8")) == []
     assert find_faults(QUERY, READ.replace(b"Host: a", b"content_length: x")) == ["2 lengths"]
 
 

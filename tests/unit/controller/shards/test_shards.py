@@ -10,7 +10,6 @@ from controller.shards.shards import (
     ShardMember,
     ShardPlan,
     ShardSettings,
-    ShardStrategy,
     assign_shards,
 )
 from controller.shards.shards_hashed import compute_score
@@ -23,6 +22,7 @@ from controller.shards.shards_problems import (
     SHARDS_UNASSIGNED,
     TOO_FEW_CHECKPOINTS,
 )
+from readpool.pool.balancing import ShardStrategy
 
 A, B, C = "https://a.example.com", "https://b.example.com", "https://c.example.com"
 ROUND_ROBIN, HASH_BASED = ShardStrategy.ROUND_ROBIN, ShardStrategy.HASH_BASED

@@ -15,12 +15,12 @@ from controller.shards.checkpoints import (
     LedgerRange,
     compute_first_checkpoint,
     compute_last_checkpoint,
-    parse_ledger_range,
 )
-from controller.shards.shards import ShardAssignment, ShardMember, ShardSettings, ShardStrategy, assign_shards
+from controller.shards.shards import ShardAssignment, ShardMember, ShardSettings, assign_shards
 from controller.shards.shards_hashed import assign_by_hash
 from controller.shards.shards_problems import parse_shard_annotation
 from controller.shards.shards_ranges import count_checkpoints, split_ledgers
+from readpool.pool.balancing import ShardStrategy
 
 NAMES = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=40)
 SHARDS = st.integers(1, 12)
@@ -162,14 +162,7 @@ def test_another_process_with_another_hash_seed_gives_the_same_answer() -> None:
     assert [json.loads(answer) for answer in answers] == [assign_by_hash([f"pool-{i}" for i in range(25)], 7)]
 
 
-@given(RANGES)
-def test_a_range_survives_its_annotation(one: LedgerRange) -> None:
-    assert parse_ledger_range(str(one)) == one
-
-
 @given(st.text(), st.integers(1, 20))
 def test_any_annotation_at_all_is_a_shard_or_a_problem(text: str, shard_count: int) -> None:
     parsed = parse_shard_annotation(text, shard_count, "pool-0")
     assert not isinstance(parsed, int) or 0 <= parsed < shard_count
-    found = parse_ledger_range(text)
-    assert found is None or str(found) == text

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from controller.snapshots.snapshots import (
+    CLOCK_SECONDS,
     FAILED_SECONDS,
     PROMPT_SECONDS,
     RESTORE_SECONDS,
@@ -131,8 +132,9 @@ CUTS: dict[str, tuple[dict[str, Any], Donor | None, Verdict]] = {
     "its replica is gone since": ({}, None, GOOD),
     "its replica lags since": ({}, Donor("pool-0", "uid-0", None, left_at=CUT + 1), GOOD),
     "nobody knows how long it had been fresh": ({"fresh_since": None}, None, BAD),
-    "fresh for too short": ({"fresh_since": CUT - SETTLED_SECONDS + 1}, None, BAD),
+    "fresh for too short": ({"fresh_since": CUT - SETTLED_SECONDS + CLOCK_SECONDS + 1}, None, BAD),
     "just long enough": ({"fresh_since": CUT - SETTLED_SECONDS}, None, GOOD),
+    "just long enough, in whole seconds": ({"fresh_since": CUT - SETTLED_SECONDS + 2}, None, GOOD),
     "started anew in between": ({}, Donor("pool-0", "uid-0", ASKED - 600, started_at=ASKED + 2), BAD),
     "started anew afterwards": ({}, Donor("pool-0", "uid-0", None, started_at=CUT + 10), GOOD),
     "late, and fresh all the time": ({"cut_at": ASKED + 90}, Donor("pool-0", "uid-0", ASKED - 600), GOOD),

@@ -19,6 +19,7 @@ from controller.status.conditions import DesiredCondition, PoolFacts, compute_co
 from controller.status.core_requests import compute_resources_condition
 from devtools.pools.workload_manifests import RPC
 from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.status import ConditionStatus
 from tests.unit.observed_pools import EVERYTHING, NOW, build_pool, observe
 
@@ -123,8 +124,8 @@ def list_facts() -> Iterator[PoolFacts]:
         *({name: value} for name, value in (("ready", 1), ("present", 4), ("outdated", 1), ("serving", 0))),
         *({name: True} for name in ("is_applying", "is_paused", "is_halted")),
         {"failing": ("PrometheusRule pool: no",)},
-        *({"snapshots": DesiredCondition("Snapshots", *said, "x")} for said in OF_SNAPSHOTS),
-        *({"growth": DesiredCondition("VolumeSpace", *said, "x")} for said in OF_VOLUMES),
+        *({"snapshots": DesiredCondition(ConditionType("Snapshots"), *said, "x")} for said in OF_SNAPSHOTS),
+        *({"growth": DesiredCondition(ConditionType("VolumeSpace"), *said, "x")} for said in OF_VOLUMES),
         {"has_query_server": False},
         {"resources": compute_resources_condition(build_pool().spec)},
         {"core_too_old": "x", "fresh": 0},

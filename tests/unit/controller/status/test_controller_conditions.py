@@ -11,11 +11,12 @@ from controller.routing.routing import RoutingBasis
 from controller.shards.shards import ShardProblem
 from controller.status.conditions import DesiredCondition, PoolFacts, compute_conditions, merge_conditions
 from controller.status.plan_facts import list_kept_conditions
+from readpool.pool.condition_types import ConditionType
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, ConditionStatus
 from tests.unit.observed_pools import NOW, UNKNOWN, build_fleet, build_pool, build_view, observe
 
-BY_KEDA = DesiredCondition("Autoscaling", ConditionStatus.TRUE, reasons.SCALED_BY_KEDA, "by KEDA")
+BY_KEDA = DesiredCondition(ConditionType("Autoscaling"), ConditionStatus.TRUE, reasons.SCALED_BY_KEDA, "by KEDA")
 FINE = PoolFacts(
     wanted=5,
     present=5,
@@ -229,7 +230,7 @@ def condition(
     ],
 )
 def test_the_time_of_a_condition_is_that_of_its_status(last: list[Condition], at: float) -> None:
-    desired = DesiredCondition("Fresh", ConditionStatus.TRUE, "B", "b")
+    desired = DesiredCondition(ConditionType("Fresh"), ConditionStatus.TRUE, "B", "b")
     (merged,) = merge_conditions([desired], last, 7, NOW + 9)
     assert merged.last_transition_time == to_timestamp(at)
     assert (merged.reason, merged.message, merged.observed_generation) == ("B", "b", 7)
@@ -237,8 +238,8 @@ def test_the_time_of_a_condition_is_that_of_its_status(last: list[Condition], at
 
 def test_what_the_scaler_told_stands_while_it_has_not_been_heard_yet() -> None:
     desired = [
-        DesiredCondition("Fresh", ConditionStatus.UNKNOWN, "B", "b"),
-        DesiredCondition("Ready", ConditionStatus.FALSE, "B", "b"),
+        DesiredCondition(ConditionType("Fresh"), ConditionStatus.UNKNOWN, "B", "b"),
+        DesiredCondition(ConditionType("Ready"), ConditionStatus.FALSE, "B", "b"),
     ]
     fresh, ready = merge_conditions(desired, [condition(), condition("Ready")], 7, NOW + 9, ("Fresh", "Routing"))
     assert (fresh.status, fresh.reason, fresh.observed_generation) == (ConditionStatus.TRUE, "A", 7)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from readpool.cli.backtest.advice import Fit, advise, compute_cost, compute_fit, find_front, observe_days
-from readpool.cli.backtest.capacity import estimate_borne
+from readpool.cli.backtest.capacity import estimate_capacity
 from readpool.cli.backtest.episodes import Found, find_episodes
 from readpool.cli.backtest.history import History, Sample, Setting, build_history
 from readpool.cli.backtest.page import build_page
@@ -106,13 +106,13 @@ def test_what_a_replica_bears_is_where_two_fell_behind_together() -> None:
         rate = 100.0 + minute
         behind = {"core-0": 20, "core-1": 20} if rate >= 600 else {}
         samples.append(Sample(minute * STEP, rate, 3, {f"core-{n}": 0 for n in range(3)} | behind))
-    borne = estimate_borne(build_history(samples, OWN))
+    borne = estimate_capacity(build_history(samples, OWN))
     assert borne.is_measured
     assert 190 <= borne.requests <= 210
 
 
 def test_load_that_never_reached_the_limit_shows_what_is_served_at_least() -> None:
-    borne = estimate_borne(make_history(lambda _: {}, requests=300.0))
+    borne = estimate_capacity(make_history(lambda _: {}, requests=300.0))
     assert (borne.requests, borne.is_measured) == (100.0, False)
 
 

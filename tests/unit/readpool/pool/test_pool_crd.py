@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.shards import shards
 from devtools.pools.pool_manifests import MINIMAL_SPEC
 from readpool.pool.crd import build_crd, render_chart_template, render_crd
 from readpool.pool.rules import VALIDATIONS
 from readpool.pool.scalars import LIST_MAP_KEYS, LIST_TYPE
-from readpool.pool.spec import PoolSpec, ShardStrategy
+from readpool.pool.spec import PoolSpec
 
 CHART_TEMPLATE = Path(__file__).resolve().parents[4] / "charts" / "readpool" / "templates" / "crd.yaml"
 CRD = build_crd()
@@ -103,7 +102,3 @@ def test_who_scales_finds_replicas_and_selector() -> None:
 @pytest.mark.parametrize("column", [c for c in VERSION["additionalPrinterColumns"] if c["jsonPath"].count("[") == 0])
 def test_every_column_shows_a_field_that_exists(column: dict[str, str]) -> None:
     assert column["jsonPath"].startswith(".metadata.") or column["jsonPath"].removeprefix(".") in FIELDS
-
-
-def test_the_strategies_are_those_that_the_controller_knows() -> None:
-    assert [strategy.value for strategy in ShardStrategy] == [strategy.value for strategy in shards.ShardStrategy]

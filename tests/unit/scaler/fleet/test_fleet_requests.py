@@ -7,7 +7,7 @@ import pytest
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.readers import find_failing, find_rates, list_serving
-from scaler.fleet.request_figures import RequestFigures
+from scaler.fleet.request_figures import RequestFigures, compute_latency_p90
 from scaler.probes.gate import GateReport
 from scaler.probes.report import PollFailure
 from tests.component.scripted_fleets import make_replica
@@ -72,7 +72,7 @@ def test_where_all_tell_the_load_is_known_and_sizes_the_pool_by_what_was_learned
     assert (shown.decision.replicas_for_load, shown.decision.desired) == (4, 4)
     figures = shown.replicas[0].requests
     assert figures is not None
-    assert (figures.requests_per_second, figures.error_percent, figures.latency_p90_ms) == (100.0, 1.0, 9.0)
+    assert (figures.requests_per_second, figures.error_percent, compute_latency_p90((figures,))) == (100.0, 1.0, 9.0)
 
 
 def test_where_one_that_serves_tells_nothing_nothing_is_known_of_the_load() -> None:

@@ -46,6 +46,8 @@ def test_addresses_that_replicas_have_may_be_polled(address: str) -> None:
         ("192.0.0.192", "metadata"),
         ("::ffff:100.100.100.200", "metadata"),
         ("64:ff9b:1::a9fe:a9fe", "link-local"),
+        ("64:ff9b:1:a9fe:a9:fe00:808:808", "link-local"),  # after a prefix of 48 bits
+        ("64:ff9b:1:a9:fe:a9fe:808:808", "link-local"),  # of 56
         ("::ffff:0:a9fe:a9fe", "link-local"),
         ("2001:0:4136:e378:8000:63bf:5601:5601", "link-local"),
         ("224.0.0.1", "multicast"),
@@ -61,7 +63,14 @@ def test_addresses_that_no_replica_has_are_never_polled(address: str, kind: str,
     assert kind in (explain_refusal(address, allow_loopback=allow_loopback) or "")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1", "::127.0.0.1"])
+@pytest.mark.parametrize("address", ["64:ff9b:1::10.0.0.5", "64:ff9b:1::8.8.8.8", "64:ff9b::10.0.0.5"])
+def test_what_a_nat64_leads_to_may_be_polled_where_that_itself_may(address: str) -> None:
+    assert explain_refusal(address, allow_loopback=False) is None
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b:1:0:7f:0:100:808"]
+)
 def test_loopback_may_be_polled_only_where_that_is_allowed(address: str) -> None:
     assert "loopback" in (explain_refusal(address, allow_loopback=False) or "")
     assert explain_refusal(address, allow_loopback=True) is None

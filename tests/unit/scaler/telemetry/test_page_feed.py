@@ -21,14 +21,13 @@ from scaler.telemetry.page_feed import (
     build_details,
     build_history,
     build_summary,
-    clean_words,
     compute_health,
-    compute_lags,
     encode_event,
     encode_summary,
     join_summaries,
 )
 from scaler.telemetry.size_history import ROWS, SPAN_SECONDS, Size, SizeHistory
+from scaler.telemetry.snapshot_values import clean_words, compute_lags
 
 FRESH, LAGGING = ReplicaClass.FRESH, ReplicaClass.LAGGING
 CATCHING_UP, UNREACHABLE = ReplicaClass.CATCHING_UP, ReplicaClass.UNREACHABLE
