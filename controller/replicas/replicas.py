@@ -14,6 +14,7 @@ from controller.resources.pod_state import (
     choose_address,
     choose_other_address,
     is_dead,
+    is_gate_unready,
     list_addresses,
     parse_time,
     read_core_start,
@@ -43,7 +44,8 @@ class Replica:
         config_hash: of the configuration that it started with, None while no one has noted it.
         view: what the scaler says, None where it says nothing of this very pod, and while it cannot be heard.
         last_word: the same, or what it said last, however long ago.
-        is_dead: the kubelet knows that Core or its gate does not run, or that the gate gets no answer from Core.
+        is_dead: the kubelet knows that Core or its gate does not run, or that the gate gets no answer from Core while
+            most other gates do.
         is_serving: it is among the readers' endpoints already.
         trouble: what keeps its pod from running, as the kubelet or the scheduler says.
         unready_since: since when its pod is not ready, in Unix seconds by the cluster's clock; None while it is.
@@ -128,7 +130,19 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
         ordinal = parse_ordinal(observed.pool.name, name) if is_own else numbers.get(name)
         one = _read(ordinal, pod, views, serving, claims, families, is_heard=is_heard)
         replicas.append(one if one is None or is_own else _read_of_workload(one, pod, observed.pool.spec))
-    return tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
+    known = tuple(sorted((one for one in replicas if one is not None), key=lambda replica: replica.ordinal))
+    return _count_unready_gates(known, {pod["metadata"]["name"] for pod in observed.pods if is_gate_unready(pod)})
+
+
+def _count_unready_gates(replicas: Sequence[Replica], unready: AbstractSet[str]) -> tuple[Replica, ...]:
+    """Take replicas whose gates are not ready for dead, unless they are more than half of those that have served.
+
+    More than half is overload rather than broken replicas: their readers would only topple the others.
+    """
+    running = [one for one in replicas if one.is_candidate and one.is_proven and not one.is_dead]
+    if 2 * sum(one.name in unready for one in running) > len(running):
+        return tuple(replicas)
+    return tuple(replace(one, is_dead=True) if one.name in unready else one for one in replicas)
 
 
 def _read_of_workload(replica: Replica, pod: Manifest, spec: PoolSpec) -> Replica:

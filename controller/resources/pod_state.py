@@ -63,13 +63,17 @@ def parse_time(text: Any) -> float | None:
 
 
 def is_dead(pod: Manifest) -> bool:
-    """Return whether the kubelet knows that Core or its gate does not run, or that the gate gets no answer from Core.
+    """Return whether the kubelet knows that Core or its gate does not run.
 
     That is certain, unlike whether Core is ready: busy, it fails its own probe and still answers readers.
     """
     states = read_states(pod)
-    is_ended = any(states.get(name, {}).keys() & {"waiting", "terminated"} for name in _SERVING)
-    return is_ended or any(one.get("name") == GATE and one.get("ready") is False for one in _list_statuses(pod))
+    return any(states.get(name, {}).keys() & {"waiting", "terminated"} for name in _SERVING)
+
+
+def is_gate_unready(pod: Manifest) -> bool:
+    """Return whether the kubelet says that the gate is not ready: Core's query server does not answer it."""
+    return any(one.get("name") == GATE and one.get("ready") is False for one in _list_statuses(pod))
 
 
 def read_states(pod: Manifest) -> Mapping[str, Mapping[str, Any]]:

@@ -128,6 +128,22 @@ def test_a_replica_whose_gate_gets_no_answer_from_core_gets_no_readers_though_it
     assert world.read_endpoints().keys() == {"pool-1"}, "Core itself may be busy, and answers readers"
 
 
+@SPECS
+def test_the_readers_of_overloaded_replicas_do_not_move_on_to_the_last_ones(spec: dict[str, Any]) -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, FRESH, FRESH, **spec)
+
+    def tell(*unready: str) -> set[str]:
+        for name, pod in world.pods.items():
+            gate = {"name": "gate", "state": RUNNING, "ready": name not in unready}
+            pod["status"]["containerStatuses"] = [{"name": "stellar-core", "state": RUNNING, "ready": True}, gate]
+        world.rest()
+        return set(world.read_endpoints())
+
+    assert tell("pool-3", "pool-4") == {"pool-0", "pool-1", "pool-2"}
+    assert tell("pool-2", "pool-3", "pool-4") == {f"pool-{ordinal}" for ordinal in range(5)}
+    assert tell("pool-4") == {f"pool-{ordinal}" for ordinal in range(4)}
+
+
 def test_a_container_of_the_users_own_that_ends_is_none_of_it() -> None:
     world = PoolWorld.begin(FRESH, FRESH, **WEIGHED)
     world.pods["pool-1"]["status"]["containerStatuses"] = [
