@@ -23,16 +23,16 @@ class Server:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def list(self, _kind: Kind, _namespace: str | None, *, selector: str | None) -> Listed:
+    async def list(self, _kind: Kind, _namespace: str | None, *, selector: str | None, fields: str | None) -> Listed:
         self.asked += 1
-        assert selector is None
+        assert (selector, fields) == (None, None)
         return [], "5"
 
     async def watch(
-        self, _kind: Kind, _namespace: str | None, version: str, *, selector: str | None
+        self, _kind: Kind, _namespace: str | None, version: str, *, selector: str | None, fields: str | None
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         self.asked += 1
-        assert selector is None
+        assert (selector, fields) == (None, None)
         await asyncio.sleep(0.001)
         for event in self.list_events(version):
             yield event
@@ -62,9 +62,9 @@ class SameAgain(Server):
 
 
 class ExpiredList(Server):
-    async def list(self, _kind: Kind, _namespace: str | None, *, selector: str | None) -> Listed:
+    async def list(self, _kind: Kind, _namespace: str | None, *, selector: str | None, fields: str | None) -> Listed:
         self.asked += 1
-        raise ApiError(410, "Expired", f"continue token expired {selector}")
+        raise ApiError(410, "Expired", f"continue token expired {selector} {fields}")
 
 
 async def test_rounds_that_bring_nothing_come_ever_more_seldom() -> None:
@@ -123,7 +123,7 @@ class Held(Server):
     """A server whose watches stay open."""
 
     async def watch(
-        self, _kind: Kind, _namespace: str | None, version: str, *, selector: str | None
+        self, _kind: Kind, _namespace: str | None, version: str, *, selector: str | None, fields: str | None
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         await asyncio.Event().wait()
-        yield version, {"selector": selector}
+        yield version, {"selector": selector, "fields": fields}

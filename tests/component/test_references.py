@@ -21,6 +21,7 @@ from tests.component.hostile_servers import HOSTILE, Handler, answering, build_a
 from tests.component.polling import FAST, HonestNode, wait_until
 
 TLS = build_tls_context()
+_PATIENT = replace(FAST, interval_seconds=5.0, connect_seconds=2.0, total_seconds=4.0)
 LENIENT = {
     # httpx reads what llhttp refuses; none of it gets further than the parser.
     "a length that is too small",
@@ -82,8 +83,9 @@ async def test_each_kind_of_reference_is_understood(kind: ProbeKind, body: bytes
 
 @pytest.mark.parametrize(("handler", "reason"), HOSTILE.values(), ids=HOSTILE)
 async def test_a_hostile_reference_is_a_failure_with_a_bounded_message(handler: Handler, reason: str) -> None:
+    settings = _PATIENT if reason in {"BadStatus", "Redirected"} else FAST
     async with run_node(handler) as url:
-        outcome = await ask_once(url)
+        outcome = await ask_once(url, settings)
     assert isinstance(outcome, PollFailure)
     assert outcome.message.isprintable()
     assert len(outcome.message) <= 200

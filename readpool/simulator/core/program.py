@@ -19,7 +19,6 @@ from pathlib import Path
 _SHEBANG = b"#!/usr/bin/env -S python3 -IS\n"
 _PACKAGE = Path(__file__).parent
 _ROOT = _PACKAGE.parents[2]
-_SIMULATOR = _PACKAGE.parent
 _MAIN = """\
 import sys
 
@@ -69,7 +68,7 @@ def _list_content() -> Iterator[tuple[str, bytes]]:
 
 
 def _list_sources() -> dict[str, Path]:
-    """List the files of the package core, and what they import of its parent, by their names in the zip."""
+    """List the files of the package core, and what they import of readpool, by their names in the zip."""
     inner = sorted(path for path in _PACKAGE.iterdir() if path.is_file() and path != Path(__file__))
     found = {f"readpool/simulator/core/{path.name}": path for path in inner}
     left = list(found.values())
@@ -79,17 +78,17 @@ def _list_sources() -> dict[str, Path]:
             if name not in found:
                 found[name] = path
                 left.append(path)
-    doors = [_ROOT / "readpool" / "__init__.py", _SIMULATOR / "__init__.py"]
+    doors = [_ROOT / "readpool" / "__init__.py", _PACKAGE.parent / "__init__.py"]
     return {**{str(door.relative_to(_ROOT)): door for door in doors}, **dict(sorted(found.items()))}
 
 
 def _find_imports(path: Path) -> list[Path]:
-    """Find the files of readpool/simulator/ that a module imports."""
+    """Find the files of readpool/ that a module imports."""
     if path.suffix != ".py":
         return []
     imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
     places = [_ROOT / f"{node.module.replace('.', '/')}.py" for node in imports if node.module]
-    return [place for place in places if place.is_relative_to(_SIMULATOR) and place.is_file()]
+    return [place for place in places if place.is_relative_to(_ROOT / "readpool") and place.is_file()]
 
 
 if __name__ == "__main__":
