@@ -1,5 +1,6 @@
 """What the machine and whoever starts the tests bring along: ports that others take, signals that are ignored."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -12,7 +13,8 @@ from devtools.machine.inherited_signals import ENDING
 from devtools.machine.ports import CANDIDATES, take_port, take_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-TAKE_ALL = f"from devtools.machine.ports import take_ports; print(*take_ports({len(CANDIDATES) // 40}))"
+SHARE = len(CANDIDATES) // 40
+HOLD = f"from devtools.machine.ports import take_ports; print(*take_ports({SHARE}), flush=True); input()"
 IGNORE = "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_IGN); os.execv(sys.argv[2], sys.argv[2:])"
 START_A_CHILD = """
 import subprocess, sys
@@ -26,14 +28,22 @@ print(child.wait(20))
 
 
 def test_processes_that_take_ports_at_once_get_different_ones() -> None:
-    command = [sys.executable, "-c", TAKE_ALL]
-    taking = [subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    held = take_ports(len(CANDIDATES) // 40)
-    others = [process.communicate(timeout=60)[0].split() for process in taking]
-    for process, ports in zip(taking, others, strict=True):
-        assert process.returncode == 0
-        assert len(set(ports)) == len(held) == len(set(held))
-        assert not set(map(int, ports)) & set(held)
+    command = [sys.executable, "-c", HOLD]
+    with contextlib.ExitStack() as stack:
+        holding = [
+            stack.enter_context(subprocess.Popen(command, cwd=CHECKOUT, stdin=-1, stdout=-1, text=True))
+            for _ in range(4)
+        ]
+        held = [set(take_ports(SHARE)), *(_read_ports(process) for process in holding)]
+        for process in holding:
+            process.communicate("\n", timeout=60)  # all hold their ports until here
+    assert [len(ports) for ports in held] == [SHARE] * 5
+    assert len(set.union(*held)) == 5 * SHARE
+
+
+def _read_ports(process: subprocess.Popen[str]) -> set[int]:
+    assert process.stdout is not None
+    return {int(port) for port in process.stdout.readline().split()}
 
 
 def test_a_port_is_leased_while_its_process_lives_and_nobody_listens_on_it_yet() -> None:
