@@ -8,7 +8,8 @@ from tests.e2e.rendered_chart import Helm, find_helm
 
 HERE = Path(__file__).parent
 LONG = (
-    *("api/test_controller_routes_real.py", "test_start_command.py", "api/test_controller_interrupted.py"),
+    *("test_real_core.py", "api/test_controller_routes_real.py", "test_start_command.py"),
+    *("api/test_controller_interrupted.py", "api/test_controller_faults.py"),
     *("test_demo_simulator.py", "test_hostile_readers.py", "test_deadly_lengths.py", "test_demo_core.py"),
     *("test_cluster_lifecycle.py", "test_alert_rules.py", "api/test_prometheus.py", "test_scalers_restarted.py"),
     *("api/test_docs_manifests.py", "api/test_two_clusters.py", "test_docs_site.py", "test_backtest.py"),

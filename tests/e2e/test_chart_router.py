@@ -214,9 +214,8 @@ def test_a_changed_bootstrap_restarts_it_and_a_new_version_of_ours_does_not(helm
 
 def test_the_controllers_policy_lets_the_router_and_named_envoys_subscribe(helm: Helm) -> None:
     policy = "controller.networkPolicy.enabled=true"
-    _, rule = find(
-        helm.render(*ONE, policy, "controller.networkPolicy.edsFrom[0].ipBlock.cidr=10.0.0.0/8"), "NetworkPolicy"
-    )["spec"]["ingress"]
+    objects = helm.render(*ONE, policy, "controller.networkPolicy.edsFrom[0].ipBlock.cidr=10.0.0.0/8")
+    _, rule = find(objects, "NetworkPolicy", CONTROLLER)["spec"]["ingress"]
     router, named = rule["from"]
     labels = find(helm.render(*ONE), "Deployment", ROUTER)["spec"]["template"]["metadata"]["labels"]
     assert router["podSelector"]["matchLabels"].items() <= labels.items()

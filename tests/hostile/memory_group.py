@@ -6,6 +6,7 @@ in their sockets. Files that are mapped, such as the program itself, are not cou
 
 import contextlib
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ class MemoryGroup:
 
 @contextlib.contextmanager
 def make_memory_group(name: str, limit_bytes: int, mount: Path = MOUNT) -> Iterator[MemoryGroup]:
-    """Make a group for the block; what runs in it has to have ended by its end.
+    """Make a group of its own for the block; what runs in it has to have ended by its end.
 
     Raises:
         UnmetNeedError: where this machine lets us make none.
@@ -70,11 +71,10 @@ def make_memory_group(name: str, limit_bytes: int, mount: Path = MOUNT) -> Itera
     require_root("A control group with a limit of memory")
     unified = is_unified(mount)
     parent = mount if unified else mount / "memory"
-    folder = parent / f"readpool-{name}"
     try:
         if unified:
             (parent / "cgroup.subtree_control").write_text("+memory")
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix=f"readpool-{name}-", dir=parent))
     except OSError as error:
         raise UnmetNeedError(f"No control group of memory can be made here: {error}.") from error
     try:
