@@ -13,6 +13,10 @@ _LEAST_STARTS_A_SECOND = 250.0
 _STARTS_RATIO = 1.2
 _STARTS_KEPT_SECONDS = 0.08
 
+OUT_OF_STEP = 0.99
+"""Share of the interval that polls really take. Where ledgers close twice in an interval, to the millisecond, a node
+would tell of every other ledger for ever, and never of the end of a checkpoint: so polls move through the ledgers.
+"""
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 

@@ -20,7 +20,14 @@ from scaler.polling.addresses import is_address
 from scaler.polling.discovery import SCALER_LIMIT, Discovery, DiscoveryError
 from scaler.polling.fetch import FetchLimits, NodeClient, ScalerLimitError, build_failure, build_question
 from scaler.polling.http_exchange import ExchangeError, ReceiveBudget
-from scaler.polling.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
+from scaler.polling.poll_schedule import (
+    OUT_OF_STEP,
+    StartBudget,
+    compute_next_due,
+    compute_phase,
+    compute_rest_seconds,
+    is_too_late,
+)
 from scaler.polling.sight import Sight
 from scaler.probes.answer import RATE_LIMITED, StatusError
 from scaler.probes.conversation import Interviewer
@@ -84,6 +91,7 @@ class Poller:
         self, settings: PollSettings, clock: Clock, discovery: Discovery, stats: ScalerStats, tls: ssl.SSLContext
     ) -> None:
         self._settings = settings
+        self._period = settings.interval_seconds * OUT_OF_STEP
         self._clock = clock
         self._discovery = discovery
         self._stats = stats
@@ -163,7 +171,7 @@ class Poller:
                 node.client.close()
 
     def _build_node(self, kind: ProbeKind, url: str) -> PolledNode:
-        phase = compute_phase(next(self._order), self._settings.interval_seconds)
+        phase = compute_phase(next(self._order), self._period)
         interviewer = Interviewer(kind, url)
         request = interviewer.first
         try:
@@ -175,8 +183,7 @@ class Poller:
     def _schedule_first(self, node: PolledNode) -> None:
         """Schedule a new node: at its phase, or sooner while first looks are few enough to be no burst."""
         now = asyncio.get_running_loop().time()
-        interval = self._settings.interval_seconds
-        due = compute_next_due(node.phase, interval, now)
+        due = compute_next_due(node.phase, self._period, now)
         first_look = max(now, self._next_first_look)
         if first_look < due:
             self._next_first_look = first_look + _FIRST_LOOK_SECONDS
@@ -194,18 +201,18 @@ class Poller:
 
     def _start_due(self, now: float) -> int:
         """Start polls that are due, as many as budget and turn allow; give how many were looked at."""
-        turn, interval = 0, self._settings.interval_seconds
-        self._starts.refill(len(self._nodes), interval, now)
+        turn, period = 0, self._period
+        self._starts.refill(len(self._nodes), period, now)
         while turn < _STARTS_A_TURN and self._due and self._due[0][0] <= now and self._starts.take():
             turn += 1
             due, order, node = heapq.heappop(self._due)
             if not node.listeners:
                 continue
             # A first look may come shortly before the node's phase, which then waits for its next turn.
-            next_due = compute_next_due(node.phase, interval, now + interval / 4)
+            next_due = compute_next_due(node.phase, period, now + period / 4)
             heapq.heappush(self._due, (next_due, order, node))
             is_free = node.poll is None and node.rests_until <= now
-            if is_free and not is_too_late(due, interval, now):
+            if is_free and not is_too_late(due, period, now):
                 node.poll = asyncio.create_task(self._poll(node))
         return turn
 

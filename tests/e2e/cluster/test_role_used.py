@@ -30,9 +30,11 @@ SELDOM = {
         Right(verb, "snapshot.storage.k8s.io", "volumesnapshots")
         for verb in ("get", "list", "watch", "create", "patch", "delete")
     ),
+    Right("patch", "events.k8s.io", "events"),
 }
-"""For volumes that grow, start from a snapshot, or are given up, and for snapshots: tests/e2e/api does that, where no
-replica waits, and test_pool_snapshots.py does some of it where it is run as well."""
+"""For Events that happen again, which no story waits for (tests/e2e/api/test_controller_events.py). And for volumes
+that grow, start from a snapshot, or are given up, and for snapshots: tests/e2e/api does that, where no replica waits,
+and test_pool_snapshots.py does some of it where it is run as well."""
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.polling.poll_schedule import StartBudget, compute_next_due, compute_phase, compute_rest_seconds, is_too_late
+from scaler.polling.poll_schedule import (
+    OUT_OF_STEP,
+    StartBudget,
+    compute_next_due,
+    compute_phase,
+    compute_rest_seconds,
+    is_too_late,
+)
 
 periods = st.floats(0.05, 300.0)
 moments = st.floats(0.0, 1e9)
@@ -110,3 +117,15 @@ def test_who_refuses_is_left_alone_for_as_long_as_it_says_and_twice_as_long_each
     retry_after: float | None, refusals: int, seconds: float
 ) -> None:
     assert compute_rest_seconds(retry_after, refusals, 5.0) == seconds
+
+
+@pytest.mark.parametrize("ledger_seconds", [5.0, 2.5, 2.0, 1.25])
+@pytest.mark.parametrize("first", range(12))
+def test_two_of_three_see_the_end_of_a_checkpoint_also_where_ledgers_close_in_step_with_polls(
+    first: int, ledger_seconds: float
+) -> None:
+    period = 5.0 * OUT_OF_STEP
+    phases = [compute_phase(first + 2 * node, period) for node in range(3)]  # their gates come in between
+    ends = [(64 * checkpoint + 63) * ledger_seconds for checkpoint in range(60)]
+    seen = [sum(compute_next_due(phase, period, end) < end + ledger_seconds for phase in phases) for end in ends]
+    assert any(count >= 2 for count in seen), seen
