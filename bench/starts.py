@@ -21,10 +21,11 @@ from devtools.core.core_private import read_info
 from devtools.core.core_under_test import is_real, require_core
 from devtools.core.history_archive import serve_archive
 from devtools.core.started_replica import StartedReplica
+from readpool.history_archives import CHECKPOINT_LEDGERS
 from readpool.simulator.core_config import HISTORY
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreProcess
-from scaler.fleet.checkpoints import LEDGERS, Vouchers
+from scaler.fleet.checkpoints import Vouchers
 from scaler.probes.core import parse_core
 from scaler.probes.report import ProbeError
 
@@ -87,7 +88,7 @@ class Stage:
 
     async def take_snapshot(self) -> None:
         """Copy the data folder of a neighbour, stopped for that moment, when the first checkpoint is there."""
-        await self.wait_for_ledger(LEDGERS + 2)
+        await self.wait_for_ledger(CHECKPOINT_LEDGERS + 2)
         donor = self.neighbours[0]
         donor.signal(signal.SIGSTOP)
         try:
@@ -121,7 +122,7 @@ async def restart(stage: Stage, name: str, after_seconds: float, *, is_today: bo
     replica = stage.make(name, is_today=is_today)
     await stage.begin(replica, is_today=is_today, is_new=True)
     await stage.time_until_fresh(replica, time.monotonic())
-    await stage.wait_for_ledger(LEDGERS + 2)
+    await stage.wait_for_ledger(CHECKPOINT_LEDGERS + 2)
     await asyncio.sleep(after_seconds)
     await replica.end()
     await stage.wait_for_ledger(await stage.read_tip() + AWAY_LEDGERS)
@@ -132,7 +133,7 @@ async def restart(stage: Stage, name: str, after_seconds: float, *, is_today: bo
 
 async def join(stage: Stage, name: str, after_seconds: float, *, is_today: bool) -> float:
     """Have a newcomer join, once there is a checkpoint, after so many seconds; give how long it takes to be fresh."""
-    await stage.wait_for_ledger(LEDGERS + 2)
+    await stage.wait_for_ledger(CHECKPOINT_LEDGERS + 2)
     await asyncio.sleep(after_seconds)
     replica = stage.make(name, is_today=is_today)
     began = time.monotonic()
@@ -183,7 +184,7 @@ async def _play(stage: Stage, count: int, ways: Collection[str]) -> dict[str, li
         stage.neighbours.append(one)
         await one.begin()
     watching = [asyncio.create_task(stage.watch_checkpoints()), asyncio.create_task(stage.take_snapshot())]
-    step = LEDGERS * LEDGER_SECONDS / count
+    step = CHECKPOINT_LEDGERS * LEDGER_SECONDS / count
     begun: dict[str, list[asyncio.Task[float]]] = {
         f"{way}{'_today' if is_today else ''}": [
             asyncio.create_task(run(stage, f"{way}-{index}-{is_today}", index * step, is_today=is_today))

@@ -48,6 +48,16 @@ def plan_stages(observed: ObservedPool, settings: PlanSettings, now: float) -> S
     sizes = choose_sizes(observed, replicas)
     shards = plan_shards(observed, replicas, sizes.size)
     pods = plan_pod_stage(observed, replicas, sizes, shards.assignments, settings, now)
+    numbers_due, routing = plan_routing(observed, replicas, pods, settings, now)
+    disruptions = compute_disruptions(observed, replicas, sizes.wanted, now)
+    objects = plan_object_stage(observed, replicas, sizes, pods, routing, disruptions, settings, now)
+    return Stages(replicas, sizes, shards, pods, numbers_due, routing, disruptions, objects)
+
+
+def plan_routing(
+    observed: ObservedPool, replicas: Sequence[Replica], pods: PodStage, settings: PlanSettings, now: float
+) -> tuple[bool, Routing]:
+    """Decide whether lags and weights that follow lags may be written now, and with that where readers go."""
     numbers_due = are_numbers_due(observed, replicas, now)
     routing = route(
         observed,
@@ -58,6 +68,4 @@ def plan_stages(observed: ObservedPool, settings: PlanSettings, now: float) -> S
         allow_reweighting=numbers_due,
         terminating=pods.terminating,
     )
-    disruptions = compute_disruptions(observed, replicas, sizes.wanted, now)
-    objects = plan_object_stage(observed, replicas, sizes, pods, routing, disruptions, settings, now)
-    return Stages(replicas, sizes, shards, pods, numbers_due, routing, disruptions, objects)
+    return numbers_due, routing

@@ -20,22 +20,21 @@ from controller.plan.pod_stage import PodStage
 from controller.plan.pool_size import Sizes
 from controller.plan.rollout import RolloutStep
 from controller.plan.snapshot_plan import SnapshotPlan
-from controller.plan.stages import Stages
+from controller.plan.stages import Stages, plan_routing
 from controller.replicas.disruptions import Disruptions
 from controller.replicas.draining import find_surplus
 from controller.replicas.replicas import Replica, list_out_of_service, read_replicas
-from controller.resources.endpoint_slices import build_endpoint_slices, list_slices, read_routes
+from controller.resources.endpoint_slices import build_endpoint_slices, list_slices
 from controller.resources.nodes_service import PROBE_PORT_NAME, build_unselecting_nodes_service
 from controller.resources.nodes_slices import NodeEndpoint, build_nodes_slices
 from controller.resources.prometheus_rule import build_prometheus_rule
 from controller.resources.read_service import build_read_service
 from controller.resources.scaled_object import build_scaled_object
 from controller.routing.route_objects import build_route_objects
-from controller.routing.routing import Routing, route
+from controller.routing.routing import Routing
 from controller.shards.shards import ShardPlan
 from controller.status.autoscaling import is_scaled_by_us
 from controller.status.conditions import DesiredCondition, merge_conditions
-from controller.status.pool_status import are_numbers_due
 from controller.status.workload_facts import find_workload_problem
 from readpool.kubernetes.kinds import SERVICE, ObjectKey, key_of, kind_of
 from readpool.pool.condition_types import ConditionType
@@ -87,16 +86,7 @@ def plan_workload_stages(observed: ObservedPool, settings: PlanSettings, now: fl
     replicas = read_replicas(observed)
     sizes = _choose_sizes(observed)
     pods = _plan_pods(observed, replicas, sizes.size)
-    numbers_due = are_numbers_due(observed, replicas, now)
-    routing = route(
-        observed,
-        replicas,
-        read_routes(list_slices(observed.children, observed.pool.name)),
-        settings.neutral_after_seconds,
-        now,
-        allow_reweighting=numbers_due,
-        terminating=pods.terminating,
-    )
+    numbers_due, routing = plan_routing(observed, replicas, pods, settings, now)
     objects = _plan_objects(observed, replicas, routing, settings)
     return Stages(replicas, sizes, ShardPlan({}), pods, numbers_due, routing, Disruptions(), objects)
 

@@ -147,10 +147,16 @@ def _count_unready_gates(replicas: Sequence[Replica], unready: AbstractSet[str])
 
 def _read_of_workload(replica: Replica, pod: Manifest, spec: PoolSpec) -> Replica:
     """Read of a workload's pod what another's template says; without a port for readers it has no address for them."""
-    ports, is_dead_there = find_pod_ports(pod, spec), is_serving_dead(pod, spec)
+    ports = find_pod_ports(pod, spec)
     address, other = (replica.address, replica.other_address) if PORT_NAME in ports else ("", "")
-    told = replace(replica, ports=ports, address=address, other_address=other)
-    return replace(told, pod_address=replica.address, is_dead=is_dead_there)
+    return replace(
+        replica,
+        ports=ports,
+        address=address,
+        other_address=other,
+        pod_address=replica.address,
+        is_dead=is_serving_dead(pod, spec),
+    )
 
 
 def _read_families(service: Manifest | None) -> Sequence[str]:

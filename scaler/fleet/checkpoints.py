@@ -5,13 +5,12 @@ An archive alone can say anything; what two fresh replicas, or one and a trusted
 
 from collections.abc import Hashable, Iterable, Mapping
 
+from readpool.history_archives import CHECKPOINT_LEDGERS
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.evidence import USED, Verdict
 from scaler.probes.report import ClosedLedger, NodeReport, PollFailure
 from scaler.standing.standing import ReplicaState
 
-LEDGERS = 64
-"""A checkpoint ends before each multiple of it; one of a faster network, of 8, ends there as well."""
 KEPT = 2
 """A node polled a moment before the others reports the newest alone: then the one before it counts."""
 VOUCHERS = 2
@@ -49,8 +48,11 @@ def list_vouchers(standings: Mapping[str, ReplicaState], verdicts: Iterable[Verd
 
 
 def note_told(told: Told, closed: ClosedLedger | None) -> Told:
-    """Note what a node tells now, if it is the last ledger of a checkpoint; a network that was reset counts again."""
-    if closed is None or (closed.ledger + 1) % LEDGERS or closed in told:
+    """Note what a node tells now, if it is the last ledger of a checkpoint; a network that was reset counts again.
+
+    A checkpoint ends before each multiple of its length; one of a faster network, of 8 ledgers, ends there as well.
+    """
+    if closed is None or (closed.ledger + 1) % CHECKPOINT_LEDGERS or closed in told:
         return told
     kept = [one for one in told if one.ledger < closed.ledger]
     return (closed, *kept[: KEPT - 1])

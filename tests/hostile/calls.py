@@ -6,12 +6,14 @@ All of it comes from one address, as that of one pod; what the other side answer
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from readpool.keda.externalscaler_pb2 import ScaledObjectRef
+from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from tests.hostile.arrivals import Arrivals
 from tests.hostile.attack import Stand
 
@@ -48,6 +50,15 @@ async def flood(calls: Sequence[Call], stand: Stand, at_once: int) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(at_once):
             group.create_task(go_on(number))
+
+
+async def flood_activity(
+    port: int, refs: Iterator[ScaledObjectRef], stand: Stand, *, connections: int, at_once: int
+) -> None:
+    """Ask a scaler whether these triggers are active, each once, over so many connections."""
+    async with open_channels(port, connections) as channels:
+        turns = itertools.cycle(channels)
+        await flood([lambda: ExternalScalerStub(next(turns)).IsActive(next(refs))], stand, at_once)
 
 
 async def hold_streams(openers: Sequence[Call], stand: Stand) -> None:

@@ -1,11 +1,7 @@
 """Names, keys and values of 60 kB that are not in order, each another one: what is refused is logged."""
 
-import itertools
-from typing import Any
-
-from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from tests.hostile.attack import Attack, Ports, Stand
-from tests.hostile.calls import flood, open_channels
+from tests.hostile.calls import flood_activity
 from tests.hostile.evil_triggers import tell_at_length
 
 AT_ONCE = 32
@@ -13,14 +9,7 @@ AT_ONCE = 32
 
 async def run_words(ports: Ports, stand: Stand) -> None:
     """Do it."""
-    refs = tell_at_length()
-    async with open_channels(ports["grpc"], 2) as channels:
-        turns = itertools.cycle(channels)
-
-        def ask_activity() -> Any:
-            return ExternalScalerStub(next(turns)).IsActive(next(refs))
-
-        await flood([ask_activity], stand, AT_ONCE)
+    await flood_activity(ports["grpc"], tell_at_length(), stand, connections=2, at_once=AT_ONCE)
 
 
 ATTACK = Attack("refused triggers of 60 kB", "scaler", run_words)
