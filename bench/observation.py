@@ -17,8 +17,8 @@ from scaler.gc_tuning import collect_seldom
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import FleetSpec, NodesSource
 
 _LAG_SAMPLE_SECONDS = 0.01
 

@@ -71,7 +71,7 @@ class SnapshotPlan:
 
 def choose_seeds(observed: ObservedPool, ordinals: int) -> Mapping[int, Seed]:
     """Choose what the volumes that are not there yet are made of, by ordinal; none where there is no good snapshot."""
-    if not (observed.pool.spec.storage.snapshots.enabled and observed.capabilities.snapshots):
+    if not (observed.pool.spec.storage.snapshots.enabled and VOLUME_SNAPSHOT in observed.optional_kinds):
         return {}
     there = {claim["metadata"]["name"] for claim in observed.claims}
     missing = [one for one in range(ordinals) if claim_name(observed.pool.name, one) not in there]
@@ -97,7 +97,7 @@ def plan_snapshots(
     settings, live = observed.pool.spec.storage.snapshots, index_snapshots(observed)
     if not settings.enabled:  # what was taken before stays for a person to delete
         return SnapshotPlan(_keep(observed.pool, live, read_snapshots(observed)))
-    if not observed.capabilities.snapshots:
+    if VOLUME_SNAPSHOT not in observed.optional_kinds:
         return SnapshotPlan(condition=_false(reasons.SNAPSHOT_API_MISSING, _MISSING))
     donors = read_donors(observed, replicas, weights, size, now)
     trials = evaluate_copies(read_copies(observed, replicas, now), _list_there(observed), now)

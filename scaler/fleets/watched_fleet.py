@@ -21,7 +21,7 @@ from scaler.polling.gate_watch import GateWatch
 from scaler.polling.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, Reference, ServiceSource
 
 _REMINDER_SECONDS = 1800.0
 """Half as long as Kubernetes keeps an event."""

@@ -23,8 +23,8 @@ from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
 from scaler.polling.rlimits import SCALER_LIMITS
+from scaler.triggers.fleet_spec import ServiceSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import ServiceSource
 
 _LOOKUP_SECONDS = 4.0
 _LOOKUPS_AT_ONCE = 32

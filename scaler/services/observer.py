@@ -25,8 +25,8 @@ from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.services.admission import Admission
 from scaler.services.snapshot_message import build_snapshot_message
 from scaler.services.streams import Stream, Streams
+from scaler.triggers.fleet_spec import FleetSpec
 from scaler.triggers.pool_hold_reasons import POOL_DELETED
-from scaler.triggers.trigger import FleetSpec
 
 _SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""

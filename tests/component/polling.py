@@ -13,8 +13,8 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleets.fleets import Fleets
 from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.policy.policy import Bounds
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, ServiceSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import FleetSpec, NodesSource, ServiceSource
 from tests.component.hostile_servers import Handler, build_answer, build_honest_info
 
 FAST = PollSettings(interval_seconds=0.5, connect_seconds=0.3, total_seconds=0.4, allow_loopback=True)

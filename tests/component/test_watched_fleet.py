@@ -16,7 +16,7 @@ from scaler.polling.discovery import Discovery
 from scaler.polling.fetch import build_tls_context
 from scaler.polling.poller import Poller
 from scaler.telemetry.stats import ScalerStats
-from scaler.triggers.trigger import FleetSpec, PoolSource
+from scaler.triggers.fleet_spec import FleetSpec, PoolSource
 from tests.component.polling import FAST
 from tests.unit.staged_fleet import SPEC, START, StagedNetwork
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.cluster.trims import trim_pod
 from controller.observed.labels import build_labels, claim_name, pod_name
-from controller.observed.observed import Capabilities, FleetView, ObservedPool
+from controller.observed.observed import FleetView, ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.plan.plan import Plan, plan_pool
 from devtools.pools.pool_manifests import build_manifest
@@ -22,6 +22,7 @@ from readpool.kubernetes.kinds import (
     SCALED_OBJECT,
     STATEFUL_SET,
     VOLUME_SNAPSHOT,
+    Kind,
     ObjectKey,
     key_of,
     kind_of,
@@ -52,7 +53,7 @@ class PoolWorld:
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     fleet: FleetView | None = None
     silent_since: float | None = None
-    capabilities: Capabilities = EVERYTHING
+    optional_kinds: frozenset[Kind] = EVERYTHING
     now: float = NOW
     settings: PlanSettings = field(default=SETTINGS, repr=False)
 
@@ -118,7 +119,7 @@ class PoolWorld:
             claims=tuple(self.claims.values()),
             fleet=self.fleet,
             fleet_silent_since=self.silent_since,
-            capabilities=self.capabilities,
+            optional_kinds=self.optional_kinds,
         )
 
     def plan(self) -> Plan:

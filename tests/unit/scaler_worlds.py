@@ -15,7 +15,7 @@ from scaler.policy.remembered import Remembered
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 from tests.unit.staged_fleet import NETWORK, START, Outcome, StagedNetwork
 
 STEP_SECONDS = 5.0

@@ -11,7 +11,7 @@ from scaler.fleet.fleet import Fleet, FleetSettings
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 
 Outcome = NodeReport | PollFailure
 Script = Callable[[float], Outcome]

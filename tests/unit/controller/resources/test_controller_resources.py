@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from controller.gate.gate import choose_ports
-from controller.observed.observed import Capabilities
 from controller.observed.plan_settings import Grants, PlanSettings
 from controller.plan.plan import plan_pool
 from controller.resources.network_policy import build_network_policy
@@ -230,6 +229,6 @@ def test_a_paused_pool_has_no_alerts_on_decisions() -> None:
 
 def test_a_cluster_without_optional_kinds_is_asked_for_none() -> None:
     pool = build_pool(replicas=1, alerting=True)
-    plan = plan_pool(observe(pool, FRESH, capabilities=Capabilities()), PlanSettings(SETTINGS.networks), NOW)
+    plan = plan_pool(observe(pool, FRESH, optional_kinds=frozenset()), PlanSettings(SETTINGS.networks), NOW)
     groups = {one["apiVersion"] for one in plan.apply}
     assert groups == {"v1", "apps/v1", "discovery.k8s.io/v1", "networking.k8s.io/v1", "policy/v1"}

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from controller.observed.labels import OUT_OF_SERVICE, build_labels
-from controller.observed.observed import Capabilities
 from controller.resources.claims import SEED_ANNOTATION
-from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
+from readpool.kubernetes.kinds import SCALED_OBJECT, VOLUME_SNAPSHOT, ObjectKey
 from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import FRESH, LAGGING
 from tests.unit.pool_world import PoolWorld, name_deleted, name_writes
@@ -44,7 +43,7 @@ def test_nothing_is_taken_where_nothing_is_asked_for() -> None:
 def test_without_snapshots_in_the_cluster_a_condition_says_so_and_all_else_works() -> None:
     world = begin()
     world.objects = {key: one for key, one in world.objects.items() if key.kind != VOLUME_SNAPSHOT}
-    world.capabilities = Capabilities(keda=True)
+    world.optional_kinds = frozenset({SCALED_OBJECT})
     world.rest()
     assert world.read_condition("Snapshots") == ("False", "SnapshotApiMissing")
     assert world.read_condition("Ready")[0] == "True"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from controller.observed import reasons
-from controller.observed.observed import Capabilities
 from controller.observed.workload import WorkloadView
 from controller.routing.routing import RoutingBasis
 from controller.shards import shards_problems
@@ -95,12 +94,12 @@ WORKLOADS = (
 def list_autoscaling() -> Iterator[Any]:
     """List what Autoscaling says of every kind of pool."""
     specs: list[dict[str, Any]] = [{}, {"paused": True}, {"autoscaling": {"enabled": False}}]
-    for spec, capabilities, other, ready in product(
-        specs, [EVERYTHING, Capabilities()], [None, "mine"], ["True", "False", "Unknown"]
+    for spec, optional_kinds, other, ready in product(
+        specs, [EVERYTHING, frozenset()], [None, "mine"], ["True", "False", "Unknown"]
     ):
         status = {"conditions": [{"type": "Ready", "status": ready}]}
         children = {ObjectKey(SCALED_OBJECT, "default", "pool"): {"metadata": {"name": "pool"}, "status": status}}
-        seen = observe(build_pool(replicas=3, **spec), children=children, capabilities=capabilities)
+        seen = observe(build_pool(replicas=3, **spec), children=children, optional_kinds=optional_kinds)
         yield compute_autoscaling(seen if other is None else type(seen)(seen.pool, {}, other_scaled_object=other))
     paused: dict[str, Any] = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
     children = {ObjectKey(SCALED_OBJECT, "default", "pool"): paused}

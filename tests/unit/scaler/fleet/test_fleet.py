@@ -10,7 +10,7 @@ from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.tip import SLACK_LEDGERS
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,
     GONE,

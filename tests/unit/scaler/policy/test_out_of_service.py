@@ -13,7 +13,8 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.keda_metrics import compute_metric
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
-from scaler.triggers.trigger import FleetSpec, Metric
+from scaler.triggers.fleet_spec import FleetSpec
+from scaler.triggers.metric import Metric
 from tests.unit.drawn_worlds import few, worlds
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, UNREACHABLE
 from tests.unit.pool_routes import read_addresses

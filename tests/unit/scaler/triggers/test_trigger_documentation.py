@@ -9,8 +9,10 @@ import yaml
 
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
 from scaler.triggers import pool_hold_reasons, trigger
+from scaler.triggers.fleet_spec import FleetSpec, build_pool_target
+from scaler.triggers.metric import Metric
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
-from scaler.triggers.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
+from scaler.triggers.trigger import Trigger, parse_trigger
 from tests.unit.scaler.triggers.test_trigger import refuse
 
 FOLDER = Path(__file__).resolve().parents[4]
