@@ -89,7 +89,7 @@ def _explain_snapshot_wait(observed: ObservedPool, sizes: Sizes, pods: PodStage,
     """Say what a snapshot waits for, where it does."""
     holds = _hold_snapshots(sizes, is_restarting=bool(pods.outdated or pods.deleted), is_stuck=pods.is_stuck)
     if observed.pool.spec.storage.snapshots.enabled and not holds and is_changing(observed, settings):
-        return "what replicas run to be written"
+        return "the new version or configuration to be written"
     return holds
 
 

@@ -67,7 +67,9 @@ def _compute_scaled_object(observed: ObservedPool) -> DesiredCondition:
             return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA reports: {ready.get('message') or 'not ready'}")
         case _:
             message = "KEDA has not reported on the ScaledObject yet"
-            return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
+            return DesiredCondition(
+                ConditionType.AUTOSCALING, ConditionStatus.UNKNOWN, reasons.WAITING_FOR_KEDA, message
+            )
 
 
 _OLD_KEDA = (

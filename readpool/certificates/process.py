@@ -45,7 +45,7 @@ async def serve(settings: CertificateSettings) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
     except NoKubernetes as error:
-        raise SettingsError(f"there is no cluster: {error}; give --kubeconfig, or run in a pod") from None
+        raise SettingsError(f"no cluster: {error}; set --kubeconfig, or run in a pod") from None
     _log.info("stopped")
 
 
@@ -54,7 +54,7 @@ async def _serving_telemetry(listen: HostPort, stats: CertificateStats) -> Async
     try:
         listener = open_listener(listen)
     except OSError as error:
-        raise SettingsError(f"--telemetry-listen {listen} cannot be listened on: {error.strerror or error}") from None
+        raise SettingsError(f"--telemetry-listen {listen} cannot be bound: {error.strerror or error}") from None
     connections = Connections()
     registry = build_process_registry(IssuedCollector(stats))
     app = build_telemetry_app(registry, lambda: stats.is_complete, connections)

@@ -240,7 +240,7 @@ def _check_targets(records: Iterable[SRV | A | AAAA], service: str) -> None:
     for record in records:
         if isinstance(record, SRV) and len(record.target) > 1 and not record.target.is_subdomain(own):
             raise DiscoveryError(
-                f"an SRV record of {service} leads to {record.target}, which is not one of its pods", FOREIGN_MEMBERS
+                f"an SRV record of {service} points to {record.target}, which is not one of its pods", FOREIGN_MEMBERS
             )
 
 

@@ -162,7 +162,7 @@ class Observer(ObserverServicer):
         except (ValueError, TypeError, OverflowError) as error:
             if snapshot.fleet not in self._faulty:
                 self._faulty.add(snapshot.fleet)
-                _log.error("snapshotNotSent", fleet=snapshot.fleet, exc_info=error)
+                _log.error("updateNotSent", fleet=snapshot.fleet, exc_info=error)
             return None
         if is_gone:
             self._built.pop(snapshot.fleet, None)

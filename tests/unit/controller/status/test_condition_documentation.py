@@ -51,10 +51,6 @@ MEANINGS = {reason: cut(line) for reason, line in read_docstrings(reasons).items
 TOLD = {reason for reason, line in read_docstrings(reasons).items() if line.startswith("An Event: ")}
 
 
-OF_ONE_CONDITION = {("Autoscaling", "NotObserved"): "KEDA has not reported on the ScaledObject yet"}
-"""What a reason means in one condition, where it says something else there."""
-
-
 def list_rows(heading: str) -> list[list[str]]:
     section = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line.strip("| \n").split(" | ") for line in section.splitlines() if line.startswith("| `")]
@@ -76,7 +72,7 @@ OF_SNAPSHOTS = (
 OF_VOLUMES = (
     (ConditionStatus.TRUE, reasons.ENOUGH_SPACE),
     (ConditionStatus.TRUE, reasons.VOLUMES_GROWING),
-    (ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED),
+    (ConditionStatus.UNKNOWN, reasons.USAGE_UNKNOWN),
     (ConditionStatus.FALSE, reasons.CANNOT_GROW),
     (ConditionStatus.FALSE, reasons.AT_MAX_SIZE),
     (ConditionStatus.FALSE, reasons.PAUSED),
@@ -150,8 +146,8 @@ def test_every_condition_stands_in_the_guide_with_what_it_can_say() -> None:
 
 @pytest.mark.parametrize("row", list_rows("Conditions"), ids=lambda row: f"{row[0]} {row[2]}")
 def test_the_guide_says_what_it_means_in_the_words_of_the_code_and_what_to_do(row: list[str]) -> None:
-    condition, _, reason, meaning, advice = row
-    assert meaning == OF_ONE_CONDITION.get((condition, reason), MEANINGS[reason])
+    _, _, reason, meaning, advice = row
+    assert meaning == MEANINGS[reason]
     assert advice.endswith((".", "`", ")", "?"))
 
 

@@ -23,8 +23,8 @@ def ready(status: str, **told: str) -> dict[str, Any]:
 BEGUN = observe(build_pool(replicas=5))
 NO_KEDA = frozenset({PROMETHEUS_RULE})
 AUTOSCALING = {
-    "not yet": (BEGUN, True, ("Unknown", "NotObserved")),
-    "KEDA has said nothing": (scaled(BEGUN), True, ("Unknown", "NotObserved")),
+    "not yet": (BEGUN, True, ("Unknown", "WaitingForKeda")),
+    "KEDA has said nothing": (scaled(BEGUN), True, ("Unknown", "WaitingForKeda")),
     "KEDA says that it works": (scaled(BEGUN, ready("True")), True, ("True", "ScaledByKeda")),
     "KEDA says that it does not": (scaled(BEGUN, ready("False", message="x")), True, ("False", "ScaledObjectNotReady")),
     "no KEDA": (replace(BEGUN, optional_kinds=NO_KEDA), False, ("False", "KedaMissing")),
@@ -36,8 +36,8 @@ AUTOSCALING = {
         ("True", "ScaledByOther"),
     ),
     "paused": (scaled(observe(build_pool(replicas=5, paused=True))), True, ("False", "Paused")),
-    "before spec.replicas is written": (observe(build_pool()), False, ("Unknown", "NotObserved")),
-    "spec.replicas put back to nothing": (scaled(observe(build_pool())), True, ("Unknown", "NotObserved")),
+    "before spec.replicas is written": (observe(build_pool()), False, ("Unknown", "WaitingForKeda")),
+    "spec.replicas put back to nothing": (scaled(observe(build_pool())), True, ("Unknown", "WaitingForKeda")),
 }
 
 
