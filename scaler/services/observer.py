@@ -191,13 +191,18 @@ def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
-    """Return whether a class or suspicion, the replicas, the tip's health, the decision or the bounds changed."""
+    """Return whether a class or suspicion, the replicas, the tip's health, the decision or the bounds changed.
+
+    All that controller.observer.fleet_streams acts on at once is among it.
+    """
     return _build_standing(before) != _build_standing(after)
 
 
 def _build_standing(snapshot: FleetSnapshot) -> tuple[object, ...]:
     return (
-        tuple((one.name, one.standing.replica_class, one.standing.is_suspect) for one in snapshot.replicas),
+        tuple(
+            (one.name, one.address, one.standing.replica_class, one.standing.is_suspect) for one in snapshot.replicas
+        ),
         snapshot.tip and (snapshot.tip.is_stalled, snapshot.tip.is_halted),
         (snapshot.decision.desired, snapshot.decision.reason),
         (snapshot.bounds, snapshot.lag_threshold, snapshot.network),
