@@ -132,7 +132,7 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
 
 
 def _weigh_equally(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
-    """Give equal weight to all ready replicas; if none is ready, to all."""
+    """Weigh all ready replicas equally; if none is ready, all."""
     known = list(replicas)
     ready = [replica for replica in known if replica.is_ready] or known
     return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}

@@ -134,7 +134,7 @@ def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
 
 
 def _write_bootstrap(contour: Path, folder: Path) -> Path:
-    """Have Contour write what its Envoy starts with."""
+    """Make Contour write what its Envoy starts with."""
     bootstrap, places = folder / "envoy.json", [f"--resources-dir={folder}", f"--admin-address={ADMIN_SOCKET}"]
     told = [f"--xds-address={LOOPBACK}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
     command = [str(contour), "bootstrap", str(bootstrap), *places, *told]

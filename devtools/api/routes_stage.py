@@ -118,7 +118,7 @@ class RoutesStage:
     async def have_pool(
         self, replicas: int, *, has_route: bool = True, target: int | None = None, **balancing: Any
     ) -> None:
-        """Have a pool of so many replicas, all of them fresh; a pool that is there grows.
+        """Make a pool of so many replicas, all of them fresh; a pool that is there grows.
 
         Of them `target` are wanted fresh: all, where it is not given.
         """
@@ -140,7 +140,7 @@ class RoutesStage:
         await (self.until_routed(weights) if has_route else self.stage.until_weights(weights))
 
     async def say(self, lagging: Iterable[str] = ()) -> None:
-        """Have these replicas lag and the others be fresh, and the scaler say so at once."""
+        """Make these replicas lag and the others be fresh, and the scaler report so at once."""
         lags = dict.fromkeys(lagging, LAG)
         self.ledgers.update({name: TIP - lags.get(name, 0) for name in self.addresses})
         classes = {name: "lagging" if name in lags else "fresh" for name in self.addresses}
@@ -160,7 +160,7 @@ class RoutesStage:
         return await read_shares(self.programs, self.routed_by.virtual_host) == wanted
 
     async def have_plain_service(self) -> Connect:
-        """Have a Service with all replicas in it, as one with a selector has; give the way to it."""
+        """Make a Service with all replicas in it, as one with a selector has; return the way to it."""
         named = {"name": PLAIN, "namespace": self.stage.namespace}
         port = {"name": "read", "port": READ_PORT, "protocol": "TCP"}
         slice_ = {
@@ -194,7 +194,7 @@ class RoutesStage:
         return way
 
     async def _answer(self, pod: str, address: str) -> None:
-        """Have a replica answer with its name and its ledger."""
+        """Make a replica answer with its name and its ledger."""
         if pod not in self.addresses:
             self.addresses[pod] = address
             self.ledgers[pod] = TIP
@@ -232,7 +232,7 @@ def _read_contour_definitions(binaries: Binaries) -> str:
 
 
 def prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
-    """Have all kinds served, and make a node and what else is required."""
+    """Serve all kinds, and make a node and what else is required."""
     install_crd(server)
     server.access.apply(*definitions)
     wait_for("all kinds to be served", lambda: _are_served(server), seconds=60, every=0.1)

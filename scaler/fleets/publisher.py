@@ -110,7 +110,7 @@ class Publisher:
         return chosen
 
     def _publish(self, fleet: WatchedFleet) -> None:
-        """Take one snapshot. A fault in one fleet is logged once, and every other fleet goes on."""
+        """Publish one snapshot. A fault in one fleet is logged once, and every other fleet goes on."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:

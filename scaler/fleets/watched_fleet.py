@@ -193,7 +193,7 @@ class WatchedFleet:
         self._tell_at_once()
 
     def publish(self) -> None:
-        """Take a snapshot, log what changed, and wake those that wait for it."""
+        """Publish a snapshot, log what changed, and wake those that wait for it."""
         self.has_news = False
         self.snapshot = self._fold.advance(self._clock())
         self._change_log.note_snapshot(self.snapshot)

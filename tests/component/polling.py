@@ -29,7 +29,7 @@ class Running:
     lines: Sequence[MutableMapping[str, Any]]
 
     def lines_of(self, event: str, **fields: object) -> list[MutableMapping[str, Any]]:
-        """Give the lines of one event with these fields."""
+        """Return the lines of one event with these fields."""
         return [
             line
             for line in self.lines
@@ -71,7 +71,7 @@ async def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> 
 
 
 def classes(fleet: WatchedFleet) -> list[ReplicaClass]:
-    """Give the classes of a fleet's replicas, by name."""
+    """Return the classes of a fleet's replicas, by name."""
     return [replica.standing.replica_class for replica in fleet.snapshot.replicas]
 
 

@@ -41,13 +41,13 @@ class ScriptedPools:
         self._note_pool, self._note_all = note_pool, note_all
 
     def put(self, asked: FleetSpec, spec: FleetSpec) -> None:
-        """Have a pool say something else."""
+        """Change what a pool says."""
         self.specs[asked] = spec
         assert self._note_pool
         self._note_pool(asked.namespace, "reads" if asked is READS else "other")
 
     def read_all(self) -> None:
-        """Have all pools read at last."""
+        """Make all pools readable at last."""
         assert self._note_all
         self._note_all()
 

@@ -48,7 +48,7 @@ def build_members(*ordinals: int) -> dict[str, str]:
 
 
 def play(fleet: WatchedFleet, clock: Clock, seconds: float) -> None:
-    """Have each member answer in step each five seconds, and a snapshot taken."""
+    """Answer for each member in step every five seconds, and publish a snapshot."""
     until = clock.now + seconds
     while clock.now < until:
         for replica in fleet.snapshot.replicas:

@@ -87,7 +87,7 @@ class Turn:
     exit_code: int | None
 
     def play(self, world: PoolWorld) -> None:
-        """Let it happen."""
+        """Apply it."""
         world.now += self.seconds
         world.change(**self.changed)
         if self.settles:

@@ -71,7 +71,7 @@ def build_pod(
 
 
 def give_address(ordinal: int) -> str:
-    """Give the address that a pod has unless a test says otherwise."""
+    """Return the address that a pod has unless a test says otherwise."""
     return f"10.0.{ordinal // 250}.{ordinal % 250 + 1}"
 
 

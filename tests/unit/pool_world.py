@@ -98,7 +98,7 @@ class PoolWorld:
         return copy.deepcopy(self)
 
     def say(self, *classes: ReplicaClass, **fields: Any) -> None:
-        """Let the scaler say what the replicas are, by ordinal, at the addresses that their pods have."""
+        """Make the scaler report the replicas' classes, by ordinal, at the addresses that their pods have."""
         fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now, "heard_at": self.now} | fields))
         addresses = {name: pod["status"].get("podIP", "") for name, pod in self.pods.items()}
         self.fleet = replace(
@@ -111,7 +111,7 @@ class PoolWorld:
         )
 
     def observe(self) -> ObservedPool:
-        """Give what the controller sees."""
+        """Return what the controller sees."""
         return ObservedPool(
             parse_pool(self.pool),
             self.objects,
@@ -161,7 +161,7 @@ class PoolWorld:
         raise AssertionError(f"no rest: {last.applied} {last.delete} {last.pod_patches} {last.events} {last.status}")
 
     def see_stateful_set(self) -> None:
-        """Let the StatefulSet's controller see its newest template; the revision is a hash of it."""
+        """Update the StatefulSet's revision to its newest template; it is a hash of it."""
         for stateful_set in self._list_stateful_sets():
             status = {"observedGeneration": stateful_set["metadata"]["generation"], "updateRevision": self.revision}
             stateful_set["status"] = status
@@ -173,7 +173,7 @@ class PoolWorld:
         return f"{hash(json.dumps(templates, sort_keys=True)):x}"
 
     def settle(self) -> None:
-        """Let the cluster do its part: pods that are to go are gone, those that are missing are made."""
+        """Play the cluster's part: pods that are to go are gone, those that are missing are made."""
         for stateful_set in self._list_stateful_sets():
             wanted = [pod_name("pool", ordinal) for ordinal in range(stateful_set["spec"]["replicas"])]
             for name in [name for name, pod in self.pods.items() if _is_going(pod) or name not in wanted]:

@@ -84,12 +84,12 @@ class World:
         self.tell_members()
 
     def tell_members(self) -> None:
-        """Have the fleet know the pods that DNS names: from their sandbox on, until they are gone."""
+        """Pass the fleet the pods that DNS names: from their sandbox on, until they are gone."""
         members = {name: f"http://10.0.0.{name}-{pod.born:.0f}:11626" for name, pod in self.pods.items()}
         self.fleet.set_members(members, self.now)
 
     def step(self) -> FleetSnapshot:
-        """Let five seconds pass: troubles, polls, gates, a snapshot, and the HPA each third time."""
+        """Advance five seconds: troubles, polls, gates, a snapshot, and the HPA each third time."""
         self.now += STEP_SECONDS
         self._trouble()
         for name, pod in self.pods.items():

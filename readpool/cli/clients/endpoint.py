@@ -51,7 +51,7 @@ class Endpoint:
 
 
 def tls_options(command: Command) -> Command:
-    """Give a command the flags of TLS; it gets them as keywords, for `build_endpoint`."""
+    """Add the flags of TLS to a command, which gets them as keywords, for `build_endpoint`."""
     for option in reversed(_TLS_OPTIONS):
         command = option(command)
     return command

@@ -31,7 +31,7 @@ def begin(**storage: Any) -> PoolWorld:
 
 
 def fill(world: PoolWorld, *percent: int | None) -> None:
-    """Have gates tell how full the volumes are, by ordinal."""
+    """Make gates report how full the volumes are, by ordinal."""
     world.now += 60
     world.say(*[FRESH] * 3)
     assert world.fleet is not None
@@ -46,7 +46,7 @@ def read_sizes(world: PoolWorld) -> list[str]:
 
 
 def finish(world: PoolWorld) -> None:
-    """Have the storage make volumes as large as they are asked to be."""
+    """Make the volumes as large as they are asked to be."""
     for claim in world.claims.values():
         claim["status"]["capacity"] = dict(claim["spec"]["resources"]["requests"])
 

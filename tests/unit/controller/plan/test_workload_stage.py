@@ -207,5 +207,5 @@ def test_selectors_are_written_as_the_api_server_reads_them(selector: Mapping[st
 
 
 def replace_name(pod: dict[str, Any], name: str) -> dict[str, Any]:
-    """Give a pod another name."""
+    """Rename a pod."""
     return pod | {"metadata": pod["metadata"] | {"name": name}}

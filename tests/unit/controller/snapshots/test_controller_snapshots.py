@@ -96,7 +96,7 @@ def test_until_there_is_one_the_data_source_of_the_pool_counts() -> None:
 
 
 def replace_last(world: PoolWorld, **fields: Any) -> dict[str, Any]:
-    """Have the StatefulSet make the last replica and its claim anew, before anybody else does."""
+    """Make the last replica and its claim again, as the StatefulSet does, before anybody else."""
     pod = world.pods["pool-2"]
     pod["metadata"] |= {"creationTimestamp": write_time(world.now)}
     pod["spec"]["nodeName"] = None
@@ -247,7 +247,7 @@ def test_none_is_taken_of_a_replica_that_is_out_of_service(part: str, value: str
 
 
 def back_up(world: PoolWorld, **status: Any) -> dict[str, Any]:
-    """Have a backup take a snapshot of a replica's volume: it has the labels of the claim, and no owner."""
+    """Make a snapshot of a replica's volume as a backup does: it has the labels of the claim, and no owner."""
     metadata = {"name": "velero-data-pool-0-x7k2p", "namespace": "default", "labels": build_labels("pool")}
     metadata |= {"uid": "uid-of-backup", "creationTimestamp": write_time(world.now)}
     body = {"apiVersion": VOLUME_SNAPSHOT.api_version, "kind": VOLUME_SNAPSHOT.name, "metadata": metadata}
@@ -284,6 +284,6 @@ def test_a_snapshot_of_a_backup_is_none_of_the_pools(is_enabled: bool, kept: str
 
 
 def make_all_ready(world: PoolWorld) -> None:
-    """Have the snapshot controller make those that it has not yet."""
+    """Make those snapshots ready that are not yet, as the snapshot controller does."""
     for one in list_snapshots(world):
         one.setdefault("status", {"readyToUse": True, "creationTime": write_time(world.now + 1)})

@@ -42,7 +42,7 @@ AUTOSCALING = {
 
 
 def annotated(**annotations: str) -> ObservedPool:
-    """Give a pool whose ScaledObject works, and has these annotations of KEDA's."""
+    """Return a pool whose ScaledObject works, and has these annotations of KEDA's."""
     observed = scaled(BEGUN, ready("True"))
     written = {f"autoscaling.keda.sh/{name.replace('_', '-')}": text for name, text in annotations.items()}
     children = {

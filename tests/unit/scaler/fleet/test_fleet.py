@@ -35,7 +35,7 @@ DURING = 120.0
 
 
 def steady(*more: Script) -> StagedFleet:
-    """Give a fleet of three in step that has been watched for two minutes, and others if asked for."""
+    """Return a fleet of three in step that has been watched for two minutes, and others if asked for."""
     stage = StagedFleet(*[NETWORK.in_step] * 3, *more)
     stage.play(120)
     return stage

@@ -34,7 +34,7 @@ Member = tuple[ReplicaClass, int | None]
 
 
 def timed(rate: float, fast: float = 0.0) -> RequestFigures:
-    """Give figures of so many answers a second, some within 10 ms; the rest fail after 10 to 20."""
+    """Return figures of so many answers a second, some within 10 ms; the rest fail after 10 to 20."""
     return RequestFigures(rate, rate, rate - fast, ((10.0, fast), (20.0, rate), (math.inf, rate)))
 
 
@@ -47,13 +47,13 @@ def build(*members: Member, desired: int | None = 3, reason: str = "OnTarget") -
 
 
 def tell(snapshot: FleetSnapshot, *figures: RequestFigures | None) -> FleetSnapshot:
-    """Have the gates beside the replicas tell these figures, in turn."""
+    """Put these figures beside the replicas, as their gates report them, in turn."""
     replicas = [replace(one, requests=told) for one, told in zip(snapshot.replicas, figures, strict=False)]
     return replace(snapshot, replicas=(*replicas, *snapshot.replicas[len(replicas) :]))
 
 
 def silence(replica: Replica) -> Replica:
-    """Have a replica answer without telling its ledger, as an unhealthy Stellar RPC does."""
+    """Remove the ledger from a replica's answer, as an unhealthy Stellar RPC does."""
     report = NodeReport(ledger=0, is_synced=False, state="unhealthy: latency is too high")
     return replace(replica, standing=replace(replica.standing, report=report, lag_ledgers=53_201_447))
 

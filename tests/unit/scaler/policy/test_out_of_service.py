@@ -42,7 +42,7 @@ def list_served(world: PoolWorld) -> set[str]:
 
 
 def list_restarted(world: PoolWorld) -> list[str]:
-    """Let the controller come to rest; give the pods that it deleted."""
+    """Run the controller until it rests; return the pods that it deleted."""
     deleted = (name for plan in world.rest() for name in name_deleted(plan))
     return [name.removeprefix("Pod ") for name in deleted if name.startswith("Pod ")]
 
