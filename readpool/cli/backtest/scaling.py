@@ -115,7 +115,7 @@ class OurScaling:
 
 
 def _has_stopped(sights: Mapping[str, Sight]) -> bool:
-    """Return whether scaler.policy.shared_database would hold: all that answer stand at one ledger behind the network."""
+    """Return whether scaler.policy.shared_database holds: all that answer stand at one ledger behind the network."""
     told = [sight for sight in sights.values() if sight.ledger > 0 and not sight.failed]
     is_one = len({sight.ledger for sight in told}) == 1 and len(told) > 1
     return is_one and all(sight.replica_class in _BEHIND and (sight.rate or 0.0) < _MOVES for sight in told)
