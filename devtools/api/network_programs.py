@@ -69,7 +69,7 @@ class Programs:
 
 @contextlib.contextmanager
 def run_programs(
-    network: OwnNetwork, server: ApiServer, eds_port: int, binaries: Binaries, envoy: Path, folder: Path
+    eds_port: int, network: OwnNetwork, server: ApiServer, binaries: Binaries, envoy: Path, folder: Path
 ) -> Iterator[Programs]:
     """Run all of them for the block; they need not be ready when it begins, nor the controller at `eds_port`."""
     with contextlib.ExitStack() as stack:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -202,9 +202,30 @@ class RoutesStage:
             await self.backends.enter_async_context(run_backend(listener, lambda: f"{pod} {self.ledgers[pod]}"))
 
 
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What a stage is set with.
+
+    Attributes:
+        build: builds the programs, or finds them in the cache.
+        read_definition: reads the CRDs that come with them.
+        manifests: what else has to be there.
+        run: runs them for a block.
+        flags: of the controller.
+        routed_by: what follows the pool's HTTPRoute.
+    """
+
+    build: Callable[[], Binaries]
+    read_definition: Callable[[Binaries], str]
+    manifests: Path
+    run: Callable[[OwnNetwork, ApiServer, Binaries, Path, Path], contextlib.AbstractContextManager[Programs]]
+    flags: Sequence[str]
+    routed_by: RoutedBy
+
+
 @contextlib.asynccontextmanager
-async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
-    """Set the stage during the block.
+async def set_stage_with(kit: Kit, folder: Path) -> AsyncIterator[RoutesStage]:
+    """Set a stage during the block.
 
     Raises:
         UnmetNeedError: where a program can be had neither from the cache nor by building it, or Linux makes no network.
@@ -212,26 +233,38 @@ async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
     """
     with make_network() as network:
         envoy, programs = await asyncio.to_thread(find_envoy), await asyncio.to_thread(find_programs)
-        binaries = await asyncio.to_thread(build_all, ("kubernetes", "contour"))
+        binaries = await asyncio.to_thread(kit.build)
         definitions = await asyncio.to_thread(read_experimental_definitions)
         with run_api_server(folder, programs) as server:
-            manifests = _MANIFESTS.read_text(encoding="utf-8")
-            await asyncio.to_thread(prepare, server, [*definitions, _read_contour_definitions(binaries)], manifests)
+            manifests = kit.manifests.read_text(encoding="utf-8")
+            await asyncio.to_thread(_prepare, server, [*definitions, kit.read_definition(binaries)], manifests)
             async with contextlib.AsyncExitStack() as stack:
                 stage = await stack.enter_async_context(set_stage(server, NAMESPACE, folder))
-                (eds_port,) = take_ports(1)
-                running = stack.enter_context(run_programs(network, server, eds_port, binaries, envoy, folder))
+                running = stack.enter_context(kit.run(network, server, binaries, envoy, folder))
                 backends = await stack.enter_async_context(contextlib.AsyncExitStack())
-                flags = ("--eds-listen", f"127.0.0.1:{eds_port}", "--gateway-namespaces", GATEWAY_NAMESPACE)
-                await stack.enter_async_context(stage.process(*flags, kubeconfig=server.kubeconfig))
-                yield RoutesStage(stage, network, running, backends)
+                await stack.enter_async_context(stage.process(*kit.flags, kubeconfig=server.kubeconfig))
+                yield RoutesStage(stage, network, running, backends, kit.routed_by)
+
+
+def set_routes_stage(folder: Path) -> contextlib.AbstractAsyncContextManager[RoutesStage]:
+    """Set the stage with Contour, an Envoy by endpoint discovery and kube-proxy; raises as set_stage_with."""
+    (eds_port,) = take_ports(1)
+    kit = Kit(
+        build=partial(build_all, ("kubernetes", "contour")),
+        read_definition=_read_contour_definitions,
+        manifests=_MANIFESTS,
+        run=partial(run_programs, eds_port),
+        flags=("--eds-listen", f"127.0.0.1:{eds_port}", "--gateway-namespaces", GATEWAY_NAMESPACE),
+        routed_by=CONTOUR,
+    )
+    return set_stage_with(kit, folder)
 
 
 def _read_contour_definitions(binaries: Binaries) -> str:
     return (binaries.path("examples") / _CONTOUR_DEFINITIONS).read_text(encoding="utf-8")
 
 
-def prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
+def _prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
     """Serve all kinds, and make a node and what else is required."""
     install_crd(server)
     server.access.apply(*definitions)
