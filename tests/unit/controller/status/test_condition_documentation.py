@@ -46,7 +46,9 @@ def cut(sentence: str) -> str:
     return " ".join((tail if colon else head).split()).removesuffix(".")
 
 
-OF_SHARDS = {reason: line.removesuffix(".") for reason, line in read_docstrings(shards_problems).items()}
+OF_SHARDS = {
+    reason: line[0].lower() + line[1:].removesuffix(".") for reason, line in read_docstrings(shards_problems).items()
+}
 MEANINGS = {reason: cut(line) for reason, line in read_docstrings(reasons).items()} | OF_SHARDS
 TOLD = {reason for reason, line in read_docstrings(reasons).items() if line.startswith("An Event: ")}
 
