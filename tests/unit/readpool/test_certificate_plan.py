@@ -142,14 +142,14 @@ LEAF = Leaf(SecretName("n", "tls"), ("a",), is_server=True)
 @pytest.mark.parametrize(
     ("authority", "leaves", "copies", "sentence"),
     [
-        pytest.param(None, (), (), "there is nothing to do", id="nothing"),
-        pytest.param(None, (LEAF,), (), "need --authority", id="nobody signs"),
-        pytest.param(LEAF.secret, (LEAF,), (), "n/tls is named twice", id="over the authority"),
+        pytest.param(None, (), (), "no Secret is given", id="nothing"),
+        pytest.param(None, (LEAF,), (), "require --authority", id="nobody signs"),
+        pytest.param(LEAF.secret, (LEAF,), (), "n/tls is given twice", id="over the authority"),
         pytest.param(
             SecretName("n", "ca"),
             (LEAF,),
             (Copy(SecretName("n", "x"), LEAF.secret),),
-            "n/tls is named twice",
+            "n/tls is given twice",
             id="copied",
         ),
     ],

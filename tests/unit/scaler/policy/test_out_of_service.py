@@ -43,8 +43,7 @@ def list_served(world: PoolWorld) -> set[str]:
 
 def list_restarted(world: PoolWorld) -> list[str]:
     """Run the controller until it rests; return the pods that it deleted."""
-    deleted = (name for plan in world.rest() for name in name_deleted(plan))
-    return [name.removeprefix("Pod ") for name in deleted if name.startswith("Pod ")]
+    return [name[4:] for plan in world.rest() for name in name_deleted(plan) if name.startswith("Pod ")]
 
 
 @pytest.mark.parametrize("part", ["annotations", "labels"])
