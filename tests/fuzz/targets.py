@@ -33,7 +33,8 @@ from scaler.polling.http_exchange import ExchangeError, HttpConnection, ReceiveB
 from scaler.probes.gate import parse_gate
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import ProbeError
-from scaler.triggers.trigger import TriggerError, parse_trigger
+from scaler.triggers.trigger import parse_trigger
+from scaler.triggers.trigger_values import TriggerError
 from tests.component.certificates import Authority, write_secret
 from tests.fuzz.mutation import mutate_bytes, mutate_json
 from tests.unit.pool_statuses import FIVE, build_pool_manifest

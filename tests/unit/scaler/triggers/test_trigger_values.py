@@ -20,9 +20,9 @@ from scaler.triggers.trigger import (
     MIN_SUSTAIN_SECONDS,
     MIN_TARGET_VALUE,
     Trigger,
-    TriggerError,
     parse_trigger,
 )
+from scaler.triggers.trigger_values import TriggerError
 from tests.unit.scaler.triggers.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 KEYS = (
