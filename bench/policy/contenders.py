@@ -44,7 +44,7 @@ class Contender:
     target: int | None = None
 
     def weigh(self, day: Day) -> WeightSettings:
-        """Give the weights of a day's pool."""
+        """Return the weights of a day's pool."""
         return replace(self.weights, enough_fresh=(self.target or day.target) if self.spares_readers else 0)
 
 

@@ -88,13 +88,13 @@ class ModelReplica:
         return READS_AT_FULL_USE * self.speed * (1.0 - _LEAST_SHARE)
 
     def recover(self) -> None:
-        """Be done with the fault."""
+        """End the fault."""
         self.fault = None
         self.speed = self.pace
         self.loops_at = inf
 
     def loop(self, now: float) -> None:
-        """Be killed if it is time: an old one comes back at the ledger where that began, a new one with nothing."""
+        """Kill the replica if it is time: an old one returns at the ledger where that began, a new one with nothing."""
         if now < self.loops_at:
             return
         if self.fault is not FaultKind.LOOP and self.ledger:

@@ -39,7 +39,7 @@ def pool(
     scaler_release: OwnRelease,
     snapshot_storage: CsiStorage,
 ) -> Iterator[PoolView]:
-    """Have a pool in a cluster without snapshots, and then with them, until it has taken its first one."""
+    """Run a pool in a cluster without snapshots, and then with them, until it has taken its first one."""
     assert scaler_release.pods()
     if cluster.instance is None:
         skip_where_impossible("take snapshots away from a cluster of others")
@@ -66,7 +66,7 @@ def pool(
 
 @pytest.fixture(autouse=True)
 def settled(pool: PoolView) -> None:
-    """Have the pool at its target before each test."""
+    """Wait until the pool is at its target before each test."""
     seen.scale(pool, TARGET, FRESH_SECONDS)
 
 
