@@ -18,7 +18,7 @@ from readpool.kubernetes.kinds import EVENT, POOL
 from readpool.timestamps import format_micro_time
 
 CONTROLLER = "stellar.org/readpool"
-MAX_NOTE_CHARACTERS = 1024
+MAX_NOTE_BYTES = 1024
 _WAITING = 1_000
 _FLUSH_SECONDS = 1.0
 _log = structlog.get_logger()
@@ -121,6 +121,6 @@ def build_event(regarding: dict[str, Any], event: PoolEvent, identity: str, now:
         "action": "Reconcile",
         "reason": event.reason,
         "type": "Warning" if event.is_warning else "Normal",
-        "note": event.message[:MAX_NOTE_CHARACTERS],
+        "note": event.message.encode()[:MAX_NOTE_BYTES].decode(errors="ignore"),
         "regarding": regarding,
     }

@@ -99,6 +99,20 @@ def parse_ordinal(pool_name: str, pod: str) -> int | None:
     return int(ordinal) if ordinal != pod and ordinal.isascii() and ordinal.isdigit() else None
 
 
+_MOST_DIGITS = 15
+
+
+def parse_number(text: str) -> int | None:
+    """Parse a number of an annotation; None for anything else, since anyone may write there."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else None
+
+
+def read_number(manifest: Manifest, annotation: str) -> int | None:
+    """Read a number from an annotation; None where there is none."""
+    return parse_number(read_annotations(manifest).get(annotation, ""))
+
+
 def read_annotations(manifest: Manifest) -> Mapping[str, str]:
     """Read the annotations of an object as the API gives it."""
     annotations: Mapping[str, str] = manifest.get("metadata", {}).get("annotations") or {}
