@@ -1,4 +1,4 @@
-"""An informer whose API server, or a proxy in between, answers 200 OK with something else: it asks again, and follows."""
+"""An informer whose API server, or a proxy before it, answers 200 OK with something else asks again, and follows."""
 
 import asyncio
 import contextlib
