@@ -4,7 +4,6 @@ A pool for each write, all in one cluster; each with a fault of its own, and of 
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -23,11 +22,9 @@ from readpool.kubernetes.kinds import (
     POD,
     POOL,
     PROMETHEUS_RULE,
-    PVC,
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
-    VOLUME_SNAPSHOT,
     Kind,
     ObjectKey,
 )
@@ -72,8 +69,6 @@ WRITES: dict[str, tuple[str, Kind, str]] = {
     "route": ("apply", HTTP_ROUTE, "{}"),
     "keda": ("apply", SCALED_OBJECT, "{}"),
     "alerts": ("apply", PROMETHEUS_RULE, "{}"),
-    "volumes": ("apply", PVC, ""),
-    "snapshots": ("apply", VOLUME_SNAPSHOT, ""),
     "notes": ("merge", POD, ""),
     "ends": ("delete", POD, ""),
     "size": ("merge", POOL, "{}"),
@@ -91,18 +86,17 @@ OWNED = (
     SCALED_OBJECT,
     PROMETHEUS_RULE,
 )
-TAKEN = {"enabled": True, "interval": "1h"}
 WITHOUT_REPLICAS = ("config", "replicas")
 NEEDS = {"config": (STATEFUL_SET,), "replicas": (), "class": (HTTP_ROUTE,), "size": (SCALED_OBJECT,)}
 """What may be missing beside what fails, since it needs that."""
 
 
 def is_hit(write: Write) -> bool:
-    """Tell whether it is the write that fails, of the pool that it fails for."""
+    """Return whether it is the write that fails, of the pool that it fails for."""
     for pool, (verb, kind, name) in WRITES.items():
         if write.verb == verb and write.key.kind == kind and (write.subresource == "status") is (pool == "status"):
             names = {name.format(pool)} if name else set()
-            if write.key.name in names or (not name and write.key.name.startswith((f"{pool}-", f"data-{pool}-"))):
+            if write.key.name in names or (not name and write.key.name.startswith(f"{pool}-")):
                 return True
     return False
 
@@ -113,13 +107,6 @@ def set_faults(cluster: SmallCluster, fault: Fault) -> None:
             await fault()
 
     cluster.api.meddle = meddle
-
-
-def make_pools(cluster: SmallCluster) -> None:
-    """Make a pool for each write; replicas are fresh for long, so that one's volume may be copied."""
-    cluster.since = time.time() - 86_400
-    for pool in WRITES:
-        cluster.make(pool, storage={"size": "100Gi"} | ({"snapshots": TAKEN} if pool == "snapshots" else {}))
 
 
 def list_missing(cluster: SmallCluster, pool: str) -> set[tuple[str, str]]:
@@ -138,7 +125,7 @@ def list_missing(cluster: SmallCluster, pool: str) -> set[tuple[str, str]]:
 
 
 def is_named(cluster: SmallCluster, pool: str) -> bool:
-    """Tell whether status names what fails, in the API server's words; it is of the newest spec."""
+    """Return whether status names what fails, in the API server's words; it is of the newest spec."""
     found = cluster.read_pool(pool)
     told = [one["message"] for one in (found.get("status") or {}).get("conditions", ())]
     is_said = any(WORDS in message and WRITES[pool][1].name in message for message in told)
@@ -149,12 +136,13 @@ def is_named(cluster: SmallCluster, pool: str) -> bool:
 async def test_a_new_pool_gets_all_that_does_not_need_what_fails(fault: Fault, tmp_path: Path) -> None:
     async with run_small_cluster(tmp_path) as cluster:
         set_faults(cluster, fault)
-        make_pools(cluster)
+        for pool in WRITES:
+            cluster.make(pool)
         for pool in WRITES:
             await cluster.until_empty(partial(list_missing, cluster, pool), f"{pool} to have all")
             if pool not in (*WITHOUT_REPLICAS, "slices"):
                 await cluster.until(partial(cluster.is_served_by_the_fresh, pool), f"readers of {pool}")
-            if pool not in ("status", "ends", "volumes"):
+            if pool not in ("status", "ends"):
                 await cluster.until(partial(is_named, cluster, pool), f"status of {pool} to say why")
 
 
@@ -168,7 +156,7 @@ def list_owned(cluster: SmallCluster, pool: str) -> list[tuple[ObjectKey, dict[s
 
 
 def spoil(cluster: SmallCluster, pool: str) -> None:
-    """Have everything of a pool written once more."""
+    """Make the controller write everything of a pool once more."""
     for key, one in list_owned(cluster, pool):
         annotations = {**one["metadata"]["annotations"], APPLIED: "spoiled"}
         cluster.api.put(key, {**one, "metadata": {**one["metadata"], "annotations": annotations}})
@@ -196,14 +184,12 @@ def list_old_versions(cluster: SmallCluster, pool: str) -> set[str]:
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 async def test_a_running_pool_goes_on_but_for_what_fails(fault: Fault, tmp_path: Path) -> None:
     async with run_small_cluster(tmp_path) as cluster:
-        make_pools(cluster)
+        for pool in WRITES:
+            cluster.make(pool)
         for pool in WRITES:
             await cluster.until(partial(cluster.is_served_by_the_fresh, pool), f"readers of {pool} at first")
             await cluster.until_empty(partial(list_missing, cluster, pool), f"{pool} to have all")
-        await cluster.until(lambda: bool(cluster.api.find(VOLUME_SNAPSHOT)), "a snapshot")
         set_faults(cluster, fault)
-        for name in cluster.api.find(VOLUME_SNAPSHOT):
-            cluster.api.drop(ObjectKey(VOLUME_SNAPSHOT, "default", name))  # so that another one is due
         for pool in WRITES:
             spoil(cluster, pool)
             cluster.classes[f"{pool}-1"] = "lagging"
@@ -214,7 +200,6 @@ async def test_a_running_pool_goes_on_but_for_what_fails(fault: Fault, tmp_path:
         cluster.classes.clear()
         for pool in WRITES:
             cluster.change(pool, version="v23.0.0")
-        cluster.change("volumes", storage={"size": "200Gi"})
         for pool in served:
             if pool not in (*WITHOUT_REPLICAS, "ends"):
                 await cluster.until_empty(partial(list_old_versions, cluster, pool), f"{pool} to be upgraded")
