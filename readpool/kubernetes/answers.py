@@ -24,9 +24,9 @@ def parse_answer(text: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(text)
     except ValueError as error:
-        raise _bad(f"is no JSON: {error}") from error
+        raise _bad(f"is not JSON: {error}") from error
     if not isinstance(answer, dict):
-        raise _bad("is no object")
+        raise _bad("is not an object")
     if answer.get("kind") == "Status" and answer.get("status") == "Failure":
         raise _to_error(answer)
     return answer
@@ -36,7 +36,7 @@ def read_stored(manifest: Any) -> dict[str, Any]:
     """Return an object as the API server stores it, with a name and a version; raise ApiError for any other."""
     metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
     if not (isinstance(metadata, dict) and all(_is_text(metadata.get(name)) for name in ("name", "resourceVersion"))):
-        raise _bad("is no object with a name and a version")
+        raise _bad("has no name or version")
     return dict(manifest)
 
 
@@ -46,7 +46,7 @@ def read_page(page: dict[str, Any]) -> tuple[list[dict[str, Any]], str, str]:
     if items is None:  # as Go writes a list that was never made
         items = []
     if not (isinstance(items, list) and isinstance(metadata, dict) and _is_text(metadata.get("resourceVersion"))):
-        raise _bad("is no list")
+        raise _bad("is not a list")
     return [read_stored(one) for one in items], str(metadata.get("continue") or ""), metadata["resourceVersion"]
 
 
@@ -73,7 +73,7 @@ def parse_event(line: bytes) -> tuple[str, dict[str, Any]]:
             return change, manifest
     elif change in CHANGES:
         return change, read_stored(manifest)
-    raise _bad("is no event of a watch")
+    raise _bad("is not a watch event")
 
 
 def _to_error(status: dict[str, Any]) -> ApiError:
@@ -87,4 +87,4 @@ def _is_text(value: Any) -> bool:
 
 
 def _bad(what: str) -> ApiError:
-    return ApiError(0, "BadAnswer", f"the API server's answer {what}")
+    return ApiError(0, "BadAnswer", f"the API server's response {what}")

@@ -60,11 +60,11 @@ NO_OBJECTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("answer", NO_OBJECTS.values(), ids=NO_OBJECTS.keys())
 def test_what_has_no_name_or_version_is_no_object(answer: Any) -> None:
-    with pytest.raises(ApiError, match="no object with a name"):
+    with pytest.raises(ApiError, match="has no name or version"):
         read_stored(answer)
-    with pytest.raises(ApiError, match="no object with a name"):
+    with pytest.raises(ApiError, match="has no name or version"):
         parse_event(write({"type": "MODIFIED", "object": answer}))
-    with pytest.raises(ApiError, match="no object with a name"):
+    with pytest.raises(ApiError, match="has no name or version"):
         read_page({"items": [POD, answer], "metadata": {"resourceVersion": "9"}})
 
 
