@@ -109,7 +109,9 @@ def test_a_fresh_one_whose_last_answer_speaks_against_it_gets_nothing_beside_eno
     assert compute_weights([doubted, *pool(*certain)], WeightSettings(enough_fresh=enough))["core-9"] == weight
 
 
-@pytest.mark.parametrize(("target", "enough"), [(0, 0), (1, 1), (3, 3), (5, 5), (6, 5), (11, 10), (12, 10), (5000, 4167)])
+@pytest.mark.parametrize(
+    ("target", "enough"), [(0, 0), (1, 1), (3, 3), (5, 5), (6, 5), (11, 10), (12, 10), (5000, 4167)]
+)
 def test_five_sixths_of_the_target_rounded_up_are_enough(target: int, enough: int) -> None:
     assert count_enough(target) == enough
 
