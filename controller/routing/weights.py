@@ -57,7 +57,7 @@ class WeighedReplica:
 def count_enough(target: int) -> int:
     """Return beside how many fresh replicas a lagging one gets no reads: five sixths of the target, rounded up.
 
-    So one in six may lag before readers are sent to those that do: the others bear a sixth more.
+    So one in six may lag before readers are sent to those that do; the others can serve a sixth more.
     """
     return target - target // 6
 
