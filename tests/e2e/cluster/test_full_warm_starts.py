@@ -86,7 +86,7 @@ def test_thirty_new_replicas_are_fresh_within_two_minutes(
 
 
 def time_newcomers(pool: PoolView) -> list[float]:
-    """Scale the pool out, and give the seconds until each new replica is fresh, as status says it."""
+    """Scale the pool out, and return the seconds until each new replica is fresh, as status says it."""
     names = {pool.pod(TARGET + one) for one in range(ADDED)}
     took: dict[str, float] = {}
     where = f"--namespace={pool.namespace}"
