@@ -264,6 +264,7 @@ class PoolDay:
                 min(warm_up_seconds, _SHORT_DOWNLOAD_SECONDS) if self._is_reset else warm_up_seconds,
                 self._leaving.find_end(f"core-{ordinal}", now),
                 may_be_odd=self._day.odd.odd_newcomers and now > 0,
+                measured=self._day.measured_starts,
             )
             self._replicas.append(replica)
 

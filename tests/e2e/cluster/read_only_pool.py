@@ -23,6 +23,16 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 WEIGHT = "stellar.org/weight"
 
 
+def build_override(network: CoreNetwork, *, has_neighbours: bool = False) -> str:
+    """Build the coreConfigOverride of a pool that follows the network, by its validator alone or by neighbours too."""
+    return build_private_override(
+        f"{network.network.validator_host}:{PEER_PORT}",
+        VALIDATOR_KEY.account,
+        is_accelerated=network.network.is_accelerated,
+        has_neighbours=has_neighbours,
+    )
+
+
 def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
     """Build a pool that follows the network, three replicas as a rule; `spec` goes over it, field by field."""
     image, _, tag = network.image.rpartition(":")
@@ -38,9 +48,7 @@ def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
         "autoscaling": {"sustainSeconds": 10, "scaleDownStabilizationSeconds": 10},
         "loadBalancing": {"enabled": True, "lagThreshold": LAG_THRESHOLD, "updateIntervalSeconds": 5},
         "historyArchiveUrls": [f"http://{host}:{HISTORY_PORT}"],
-        "coreConfigOverride": build_private_override(
-            f"{host}:{PEER_PORT}", VALIDATOR_KEY.account, is_accelerated=network.network.is_accelerated
-        ),
+        "coreConfigOverride": build_override(network),
         "resources": {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "256Mi"}},
         "storage": {"storageClass": "standard", "size": "64Mi"},
         "template": {"spec": {"terminationGracePeriodSeconds": 5}},

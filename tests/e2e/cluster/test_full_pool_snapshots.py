@@ -16,7 +16,7 @@ from tests.e2e.cluster.core_configuration import HISTORY_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.needed_faults import require_faults
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
+from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_override, build_pool
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(420, func_only=True)]
 TARGET = 2
@@ -48,6 +48,7 @@ def pool(
         "core",
         core_network,
         targetReplicas=TARGET,
+        coreConfigOverride=build_override(core_network, has_neighbours=True),
         autoscaling={"enabled": False, "sustainSeconds": 10},
         storage=seen.build_storage(snapshot_storage, keep=KEPT),
         replacement={"enabled": True, "afterSeconds": REPLACED_AFTER_SECONDS},
