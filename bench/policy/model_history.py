@@ -38,7 +38,7 @@ class Recording:
 
 
 def record_days(seeds: Iterable[int], setting: Setting) -> History:
-    """Live through days with one setting, one after another, and give what was seen."""
+    """Live through days with one setting, one after another, and return what was seen."""
     samples: list[Sample] = []
     for number, seed in enumerate(seeds):
         recording = Recording(_scale(setting), number * DAY_SECONDS)
