@@ -89,6 +89,12 @@ def claim_name(pool_name: str, ordinal: int) -> str:
     return f"{VOLUME}-{pod_name(pool_name, ordinal)}"
 
 
+def is_claim_name(pool_name: str, claim: str) -> bool:
+    """Return whether a claim is a replica's by its name; a copy that a backup restored has its labels too."""
+    pod = claim.removeprefix(f"{VOLUME}-")
+    return pod != claim and parse_ordinal(pool_name, pod) is not None
+
+
 VOLUME = "data"
 """The volume of a replica, in its pod and in its claim's name."""
 

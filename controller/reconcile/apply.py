@@ -87,7 +87,7 @@ class Applier:
         )
 
     async def patch_pod(self, namespace: str, patch: PodPatch) -> Manifest:
-        """Set annotations of a pod, and give it as it is then; another of its name is left alone (ApiError)."""
+        """Set annotations of a pod, and return it as it is then; another of its name is left alone (ApiError)."""
         body = {"metadata": {"uid": patch.uid, "annotations": dict(patch.annotations)}}
         write = partial(self._client.merge, POD, namespace, patch.name, body, manager=MANAGER)
         answer = dict(await self._write("patch", POD, write))
@@ -115,7 +115,7 @@ class Applier:
         self._watches.observe(POOL, answer)
 
     async def write_status(self, pool: ReadOnlyPool, status: Manifest) -> Manifest:
-        """Write the whole status, and give the pool as it is then; what we said once and no longer say goes."""
+        """Write the whole status, and return the pool as it is then; what we said once and no longer say goes."""
         metadata = {"name": pool.name, "namespace": pool.namespace, "uid": pool.uid}
         body = {"apiVersion": POOL.api_version, "kind": POOL.name, "metadata": metadata, "status": dict(status)}
         answer = await self._write(
