@@ -41,8 +41,9 @@ def test_those_of_an_exception_are_printable(log_format: LogFormat) -> None:
     with logging_as(log_format) as stream:
         for log in (structlog.get_logger(), logging.getLogger("library")):
             try:
-                raise ValueError(HOSTILE)
-            except ValueError:
+                int(HOSTILE)
+            except ValueError as error:
+                error.add_note(HOSTILE)
                 log.exception("taskFailed")
         shown = stream.getvalue()
     assert [one for one in shown if not one.isprintable() and one != "\n"] == []
