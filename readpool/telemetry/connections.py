@@ -159,7 +159,7 @@ class _Door(asyncio.Protocol):
         return None if self._handler is None else self._handler.eof_received()
 
     def pause_writing(self) -> None:
-        """Tell aiohttp that nobody reads its answer."""
+        """Tell aiohttp that its answer is not read."""
         if self._handler is not None:
             self._handler.pause_writing()
 
