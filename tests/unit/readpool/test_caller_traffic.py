@@ -1,5 +1,7 @@
 """Who sends too much: by all of its connections together, however they come and go."""
 
+from collections.abc import Hashable
+
 from readpool.caller_traffic import (
     ARRIVALS_PER_SECOND,
     BURST_KIB,
@@ -48,7 +50,7 @@ def test_connections_that_come_and_go_are_a_flood_and_those_of_clients_are_not()
     traffic, looks = CallerTraffic(), 0
     for look in range(1000):
         now = look / 5
-        evil = {(look, number): Received("evil", 0) for number in range(64)}
+        evil: dict[Hashable, Received] = {(look, number): Received("evil", 0) for number in range(64)}
         told = traffic.note({**evil, ("keda", look // 300): Received("keda", look)}, now)
         assert "keda" not in told
         looks += not told
@@ -58,7 +60,9 @@ def test_connections_that_come_and_go_are_a_flood_and_those_of_clients_are_not()
 def test_clients_that_come_again_for_long_are_no_flood() -> None:
     traffic = CallerTraffic()
     for look in range(10_000):
-        fresh = {(look, number): Received("envoys", 100) for number in range(int(ARRIVALS_PER_SECOND / 5))}
+        fresh: dict[Hashable, Received] = {
+            (look, number): Received("envoys", 100) for number in range(int(ARRIVALS_PER_SECOND / 5))
+        }
         assert traffic.note(fresh, look / 5) == []
 
 
