@@ -21,6 +21,11 @@ def note(traffic: CallerTraffic, now: float, **counts: int) -> list[str]:
     return traffic.note({(caller, 1): Received(caller, count) for caller, count in counts.items()}, now)
 
 
+def see(caller: str, *connections: Hashable) -> dict[Hashable, Received]:
+    """Build what is seen of connections that a caller has made and said little over."""
+    return {connection: Received(caller, 100) for connection in connections}
+
+
 def test_what_calls_need_is_not_too_much_for_however_long() -> None:
     traffic = CallerTraffic()
     for second in range(600):
@@ -50,7 +55,7 @@ def test_connections_that_come_and_go_are_a_flood_and_those_of_clients_are_not()
     traffic, looks = CallerTraffic(), 0
     for look in range(1000):
         now = look / 5
-        evil: dict[Hashable, Received] = {(look, number): Received("evil", 0) for number in range(64)}
+        evil = see("evil", *((look, number) for number in range(64)))
         told = traffic.note({**evil, ("keda", look // 300): Received("keda", look)}, now)
         assert "keda" not in told
         looks += not told
@@ -60,9 +65,7 @@ def test_connections_that_come_and_go_are_a_flood_and_those_of_clients_are_not()
 def test_clients_that_come_again_for_long_are_no_flood() -> None:
     traffic = CallerTraffic()
     for look in range(10_000):
-        fresh: dict[Hashable, Received] = {
-            (look, number): Received("envoys", 100) for number in range(int(ARRIVALS_PER_SECOND / 5))
-        }
+        fresh = see("envoys", *((look, number) for number in range(int(ARRIVALS_PER_SECOND / 5))))
         assert traffic.note(fresh, look / 5) == []
 
 
@@ -70,6 +73,6 @@ def test_connections_that_stay_are_too_many_at_some_time() -> None:
     traffic, told = CallerTraffic(), list[str]()
     for second in range(1000):
         count = min(10 * second, MOST_CONNECTIONS + 5)
-        told = traffic.note({number: Received("mute", 0) for number in range(count)}, float(second))
+        told = traffic.note(see("mute", *range(count)), float(second))
         assert told == [] or count > MOST_CONNECTIONS
     assert told == ["mute"]
