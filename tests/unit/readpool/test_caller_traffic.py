@@ -71,7 +71,7 @@ def test_clients_that_come_again_for_long_are_no_flood() -> None:
 
 def test_connections_that_stay_are_too_many_at_some_time() -> None:
     traffic, told = CallerTraffic(), list[str]()
-    for second in range(1000):
+    for second in range(0, 300, 10):
         count = min(10 * second, MOST_CONNECTIONS + 5)
         told = traffic.note(see("mute", *range(count)), float(second))
         assert told == [] or count > MOST_CONNECTIONS
