@@ -1,14 +1,14 @@
 """Stands before each gRPC method: who calls, how many calls that one has, and whether the request ever comes.
 
-gRPC has limits for the process alone, first come, first served. Here a call is counted to its caller before its request
-has been read; one whose request does not come is ended, one that is no message is refused. Who asks too often waits.
-What a stream may hold beyond that is its service's to say. The caller is read at once: gRPC crashes when it is asked
-for the peer of a call that has ended.
+gRPC has limits for the process alone, first come, first served. Here a call is counted to its caller from before its
+request has been read until its answer has been taken; one whose request does not come is ended, one that is no message
+is refused. Who asks too often waits. What a stream may hold beyond that is its service's to say. The caller is read at
+once: gRPC crashes when it is asked for the peer of a call that has ended.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import grpc
@@ -75,12 +75,14 @@ class CallGuard(WrappedMethods):
     def _wrap_call(self, handler: Any) -> Callable[..., Awaitable[Any]]:
         async def guarded(_requests: Any, context: _Context) -> Any:
             caller = read_caller(context.peer())
-            with await self._admit(self._calls, caller, context):
-                try:
-                    return await handler.unary_unary(await self._receive(handler, caller, context), context)
-                except grpc.aio.AbortError as error:
-                    _let_go(error)
-                    raise
+            held = ExitStack()
+            held.enter_context(await self._admit(self._calls, caller, context))
+            context.add_done_callback(lambda _context: held.close())  # once its answer has been taken, or never will be
+            try:
+                return await handler.unary_unary(await self._receive(handler, caller, context), context)
+            except grpc.aio.AbortError as error:
+                _let_go(error)
+                raise
 
         return guarded
 
