@@ -18,6 +18,7 @@ from readpool.budget import Budget, Limits
 from readpool.callers import read_caller
 from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
+from readpool.unsent import Unsent
 from readpool.wrapped_methods import Handler, WrappedMethods
 
 REQUEST_SECONDS = 10.0
@@ -60,17 +61,17 @@ class CallGuard(WrappedMethods):
         self._bans = bans
         self._request_seconds = request_seconds
         self._short_bytes = short_bytes
+        self._unsent = Unsent()
         self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
 
     def wrap(self, method: str, handler: Any) -> Handler:
         """Read requests as bytes, one by one: the handler of a unary request is called only when it has arrived."""
-        serializer = handler.response_serializer
         if handler.request_streaming:
             budget = self._streams.get(method, self._calls)
-            return grpc.stream_stream_rpc_method_handler(self._wrap_talk(handler, budget), None, serializer)
+            return grpc.stream_stream_rpc_method_handler(self._wrap_talk(handler, budget), None, None)
         if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(handler), None, serializer)
-        return grpc.stream_unary_rpc_method_handler(self._wrap_call(handler), None, serializer)
+            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(handler), None, None)
+        return grpc.stream_unary_rpc_method_handler(self._wrap_call(handler), None, handler.response_serializer)
 
     def _wrap_call(self, handler: Any) -> Callable[..., Awaitable[Any]]:
         async def guarded(_requests: Any, context: _Context) -> Any:
@@ -96,8 +97,8 @@ class CallGuard(WrappedMethods):
                 del body
             with await self._admit(self._held_bytes, caller, context, size):
                 try:
-                    async for message in handler.unary_stream(request, context):
-                        yield message
+                    async for body in self._send(handler, handler.unary_stream(request, context), caller):
+                        yield body
                 except grpc.aio.AbortError as error:
                     del request
                     _let_go(error)
@@ -110,10 +111,20 @@ class CallGuard(WrappedMethods):
             caller = read_caller(context.peer())
             with await self._admit(budget, caller, context):
                 parsed = self._parse_all(requests, handler, caller, context)
-                async for message in handler.stream_stream(parsed, context):
-                    yield message
+                async for body in self._send(handler, handler.stream_stream(parsed, context), caller):
+                    yield body
 
         return guarded
+
+    async def _send(self, handler: Any, messages: AsyncIterator[Any], caller: str) -> AsyncIterator[bytes]:
+        """Encode messages one by one, each when there is room for it on the way to its caller."""
+        async for message in messages:
+            size = message.ByteSize()
+            await self._unsent.take(caller, size)
+            try:
+                yield handler.response_serializer(message)
+            finally:
+                self._unsent.give_back(caller, size)
 
     async def _admit(
         self, budget: Budget, caller: str, context: _Context, count: int = 1

@@ -204,6 +204,48 @@ async def test_calls_whose_answer_nobody_takes_are_counted_until_it_is_taken() -
     await server.stop(grace=None)
 
 
+async def test_long_answers_that_nobody_takes_are_not_even_written() -> None:
+    written = 0
+
+    def write(message: Fleets) -> bytes:
+        nonlocal written
+        written += 1
+        return message.SerializeToString()
+
+    async def talk(_request: bytes, _context: Any) -> AsyncIterator[Fleets]:
+        for _ in range(3):
+            yield Fleets(namespace="x" * 1_000_000)
+
+    handler = grpc.unary_stream_rpc_method_handler(talk, bytes, write)
+    guard = CallGuard(Budget("calls", Limits(99, 99)), {}, Pace(999, 999.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("a", {"B": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    path = [(b":path", b"/a/B"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), *path]
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(PREFACE + write_frame(SETTINGS, (4).to_bytes(2, "big") + bytes(4)))  # a window of nothing
+    for number in range(40):
+        writer.write(write_request(1 + 2 * number, headers, bytes(5)))
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while written < 16:  # noqa: ASYNC110 - by gRPC, as far as it goes
+            await asyncio.sleep(0.05)
+    async with (
+        calling_from("127.0.0.2", f"127.0.0.1:{port}") as address,
+        grpc.aio.insecure_channel(address) as other,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as own,
+    ):
+        asked: Any = other.unary_stream("/a/B")
+        assert len([message async for message in asked(b"")]) == 3
+        await asyncio.sleep(0.5)
+        assert written == 16 + 3
+        writer.transport.abort()
+        again: Any = own.unary_stream("/a/B")
+        assert len([message async for message in again(b"")]) == 3
+    await server.stop(grace=None)
+
+
 async def test_bytes_that_are_no_request_are_refused_without_a_line(
     scaler: ScalerProcess, hostile: grpc.aio.Channel
 ) -> None:
