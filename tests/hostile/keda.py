@@ -69,7 +69,7 @@ class Watcher:
 async def call_honestly(
     address: str, metadata: Mapping[str, str], credentials: grpc.ChannelCredentials | None = None
 ) -> AsyncIterator[list[Honest]]:
-    """Give those who call a scaler at HOST:PORT for this fleet, once it knows what to answer KEDA."""
+    """Return those who call a scaler at HOST:PORT for this fleet, once it knows what to answer KEDA."""
     open_channel = (
         partial(grpc.aio.secure_channel, credentials=credentials) if credentials else grpc.aio.insecure_channel
     )
