@@ -20,7 +20,7 @@ class Unsent:
         self._waiting: defaultdict[str, deque[tuple[int, asyncio.Future[None]]]] = defaultdict(deque)
 
     async def take(self, caller: str, count: int) -> None:
-        """Take room for so many bytes, once there is; give it back by `give_back`."""
+        """Reserve room for so many bytes, once there is; `give_back` returns it."""
         if caller not in self._waiting and self._fits(caller, count):
             self._used[caller] += count
             return
@@ -34,7 +34,7 @@ class Unsent:
             raise
 
     def give_back(self, caller: str, count: int) -> None:
-        """Give room back; whoever waits first gets it, as far as it goes."""
+        """Return room; those who wait get it in their order, as far as it goes."""
         self._used[caller] -= count
         if self._used[caller] <= 0:
             del self._used[caller]

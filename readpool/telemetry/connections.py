@@ -146,7 +146,7 @@ class _Door(asyncio.Protocol):
         self._handler.connection_made(stream)
 
     def data_received(self, data: bytes) -> None:
-        """Let through what a request may have."""
+        """Pass on what a request may have."""
         if self._handler is None or self._transport is None or self._transport.is_closing():
             return
         if self._connections.receive(self._transport, len(data)):
@@ -155,21 +155,21 @@ class _Door(asyncio.Protocol):
             self._transport.abort()
 
     def eof_received(self) -> bool | None:
-        """Tell aiohttp that nothing more will come."""
+        """Pass on that nothing more will come."""
         return None if self._handler is None else self._handler.eof_received()
 
     def pause_writing(self) -> None:
-        """Tell aiohttp that its answer is not read."""
+        """Pass on that the answer is not read."""
         if self._handler is not None:
             self._handler.pause_writing()
 
     def resume_writing(self) -> None:
-        """Tell aiohttp that its answer is read again."""
+        """Pass on that the answer is read again."""
         if self._handler is not None:
             self._handler.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell aiohttp that the connection has ended."""
+        """Pass on that the connection has ended."""
         handler, self._handler = self._handler, None
         if self._transport is not None:
             self._connections.leave(self._transport)

@@ -15,7 +15,7 @@ HOSTILE = "x\x1b]0;title\x07\x1b[2J\u202e\x9b31m\r\n2026-01-01 [info] forged"
 
 @contextmanager
 def logging_as(log_format: LogFormat) -> Iterator[StringIO]:
-    """Have lines written to a stream, and all set back afterwards."""
+    """Write lines to a stream during the block."""
     before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
     stream = StringIO()
     configure_logging(log_format, LogLevel.INFO, stream)
