@@ -78,7 +78,8 @@ class CallGuard(WrappedMethods):
             caller = read_caller(context.peer())
             held = ExitStack()
             held.enter_context(await self._admit(self._calls, caller, context))
-            context.add_done_callback(lambda _context: held.close())  # once its answer has been taken, or never will be
+            # Once its answer has been taken, or never will be; the stubs name a class where any callable will do.
+            context.add_done_callback(lambda _context: held.close())  # type: ignore[arg-type]
             try:
                 return await handler.unary_unary(await self._receive(handler, caller, context), context)
             except grpc.aio.AbortError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.component.certificates import Authority, write_secret
 from tests.hostile.arrivals import Arrivals
 from tests.hostile.attack import Stand
-from tests.hostile.connections import wait_for_end
+from tests.hostile.connections import connect, wait_for_end
 from tests.http2_frames import write_opening
 
 SHAKING = 64
@@ -59,7 +59,7 @@ async def stall_handshakes(port: int, stand: Stand) -> None:
         while True:
             with contextlib.suppress(OSError):
                 async with opening:
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    reader, writer = await connect(port)
                 try:
                     writer.write(said[number % len(said)])
                     arrivals.note(number)
@@ -103,7 +103,7 @@ async def _shake(port: int, context: ssl.SSLContext, number: int, arrivals: Arri
 
 
 async def _say(port: int, words: bytes, number: int, arrivals: Arrivals) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await connect(port)
     try:
         writer.write(words)
         arrivals.note(number)

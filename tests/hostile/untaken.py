@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.hostile.arrivals import Arrivals
 from tests.hostile.attack import Stand
-from tests.hostile.connections import wait_for_end
+from tests.hostile.connections import connect, wait_for_end
 from tests.http2_frames import PREFACE, SETTINGS, write_frame, write_request
 
 CONNECTIONS = 32
@@ -28,7 +28,7 @@ async def take_nothing(port: int, stand: Stand, methods: Sequence[Method]) -> No
     async def be_one(number: int) -> None:
         while True:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await connect(port)
                 ended = asyncio.ensure_future(wait_for_end(reader))
                 try:
                     writer.write(PREFACE + write_frame(SETTINGS, _WINDOW))
