@@ -30,7 +30,7 @@ def package_chart(
     digest: str = "",
     gate_digest: str = "",
 ) -> tuple[str, bytes]:
-    """Package a chart as `helm package` lays it out; give the file's name and its content.
+    """Package a chart as `helm package` lays it out; return the file's name and its content.
 
     Args:
         files: of the chart, path in its folder to content.

@@ -66,7 +66,7 @@ async def test_no_byte_of_it_arrives_through_a_gateway_or_a_mesh(routes: RoutesS
 
 
 async def ask(connect: Connect) -> int:
-    """Ask as an honest reader does; give the status."""
+    """Ask as an honest reader does; return the status."""
     reader, writer = await connect()
     writer.write(build_request("POST", "/getledgerentryraw", BODY))
     async with asyncio.timeout(30):
