@@ -30,7 +30,7 @@ from tests.raw_core import run_raw_core
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 Way = Callable[[int], AbstractAsyncContextManager[int]]
 """Leads to a replica's port, and gives the port that readers ask."""
-AT_ONCE = 128
+AT_ONCE = 320
 ANSWER_SECONDS = 1.5
 _HTTP = "type.googleapis.com/envoy.extensions"
 _PRESERVE = {
