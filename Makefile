@@ -55,7 +55,7 @@ e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a br
 
 e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
-	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 4) --dist loadfile --no-loadscope-reorder \
+	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 5) --dist loadfile --no-loadscope-reorder \
 		--junitxml=artifacts/e2e-local.xml $(ARGS)
 
 # Most of it is waiting, so three clusters of ours at once take a third as long; a cluster that is given takes all in turn.
