@@ -111,7 +111,7 @@ class CoreNetwork(StatefulFleet):
         self.validator.signal(signal.SIGSTOP)
 
     async def unhalt(self) -> None:
-        """Let the validator go on."""
+        """Resume the validator."""
         self.validator.signal(signal.SIGCONT)
 
     async def close(self) -> None:
@@ -180,7 +180,7 @@ class CoreNetwork(StatefulFleet):
         return Ports(peer, http)
 
     def _take_port(self) -> int:
-        """Take a port that is free now, and that nobody else who leases ports is given until this network ends."""
+        """Lease a port that is free now, and that no other process leases until this network ends."""
         for port in random.sample(CANDIDATE_PORTS, 200):
             lease = lease_port(port)
             if lease is not None:

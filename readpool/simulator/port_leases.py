@@ -1,7 +1,7 @@
 """Leases of ports, for programs that are told which port to listen on before they do.
 
-A port that was found free may be taken by another process by the time it is used. Whoever leases it here is given it
-alone, among all that lease ports so, by an abstract socket that no other process of the network namespace can bind.
+A port that was found free may be taken by another process by the time it is used. Of all processes that lease ports
+here, one holds a port: by an abstract socket that no other process of the network namespace can bind.
 """
 
 import socket

@@ -5,7 +5,6 @@ one pool, which grows: those of few replicas come first.
 """
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator
 from functools import partial
@@ -28,11 +27,9 @@ from devtools.api.routes_measures import (
 )
 from devtools.api.routes_stage import NAMESPACE, POOL, RoutesStage, Way, set_routes_stage
 from devtools.cluster.addresses import NODE_NAME
-from devtools.envoy.envoy_binary import EnvoyMissingError
 from devtools.envoy.weighted_backends import read_many
-from devtools.machine.needs import UnmetNeedError
-from devtools.strictness import skip_or_fail
 from readpool.kubernetes.kinds import SERVICE
+from tests.e2e.api.stage_or_skip import set_or_skip
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 MOST_POINTS = 1.0
@@ -62,26 +59,16 @@ STALE_REQUESTS = 2000
 STALE_REPLICAS = 5
 
 
-@contextlib.asynccontextmanager
-async def have_stage(folder: Path) -> AsyncIterator[RoutesStage]:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            staged = await stack.enter_async_context(set_routes_stage(folder))
-        except (UnmetNeedError, EnvoyMissingError) as error:
-            skip_or_fail(str(error))
-        yield staged
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def routes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RoutesStage]:
-    async with have_stage(tmp_path_factory.mktemp("routes")) as staged:
+    async with set_or_skip(set_routes_stage(tmp_path_factory.mktemp("routes"))) as staged:
         yield staged
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def routes_of_zones(tmp_path: Path) -> AsyncIterator[RoutesStage]:
-    """Give a stage of its own to whoever labels nodes."""
-    async with have_stage(tmp_path) as staged:
+    """Set a stage for those alone who label nodes."""
+    async with set_or_skip(set_routes_stage(tmp_path)) as staged:
         yield staged
 
 

@@ -86,7 +86,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(cluster: ProvidedCluster, module_namespace: str) -> Served:
-    """Have KEDA and the scalers show each other certificates; the tests go on from each other."""
+    """Start a fleet whose KEDA and scalers show each other certificates; the tests go on from each other."""
     old = make_authorities("old")
     release = install_tls_release(cluster, module_namespace, old, is_mutual=True)
     return Served(old, release, scale_light_fleet(cluster, release, "light", "keda"))
@@ -129,7 +129,7 @@ def test_only_the_right_client_certificate_is_served_and_a_wrong_one_is_said_to_
 
 
 def is_refusal_logged(view: KedaView) -> bool:
-    """Tell whether KEDA's operator says that the scaler hung up on this ScaledObject right after the handshake.
+    """Return whether KEDA's operator says that the scaler hung up on this ScaledObject right after the handshake.
 
     In TLS 1.3 a server looks at the client's certificate when the client is done already.
     """
