@@ -67,7 +67,7 @@ class ControllerStage:
         return found
 
     async def until(self, holds: Callable[[], Awaitable[Any]], what: str, seconds: float = SECONDS) -> Any:
-        """Wait until something holds, and give it."""
+        """Wait until something holds, and return it."""
         last: Any = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -35,7 +35,7 @@ class Access:
     namespaces: Namespaces | None = None
 
     def kubectl(self, *args: str, stdin: str | None = None, timeout: float = 60) -> str:
-        """Run kubectl and give what it printed.
+        """Run kubectl and return what it printed.
 
         Raises:
             KubectlError: when it fails or takes longer than `timeout` seconds.
@@ -43,7 +43,7 @@ class Access:
         return self._run([self.kubectl_program, *args], stdin, timeout)
 
     def helm(self, *args: str, stdin: str | None = None, timeout: float = 180) -> str:
-        """Run helm and give what it printed.
+        """Run helm and return what it printed.
 
         Raises:
             KubectlError: when it fails or takes longer than `timeout` seconds.
@@ -107,7 +107,7 @@ class Access:
         return self.kubectl("logs", pod, *_in(namespace), *chosen, "--tail=-1", *(["--previous"] if previous else []))
 
     def exec(self, namespace: str, pod: str, *command: str, container: str | None = None, timeout: float = 60) -> str:
-        """Run a command in a pod and give what it printed."""
+        """Run a command in a pod and return what it printed."""
         chosen = [f"--container={container}"] if container else []
         return self.kubectl("exec", pod, *_in(namespace), *chosen, "--", *command, timeout=timeout)
 

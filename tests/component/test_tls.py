@@ -136,7 +136,7 @@ def open_calls(channel: grpc.aio.Channel) -> list[Any]:
 
 
 async def ask(call: Any) -> str:
-    """Wait for a call's first answer, and give its code."""
+    """Wait for a call's first answer, and return its code."""
     try:
         await (call.read() if hasattr(call, "read") else call)
     except grpc.aio.AioRpcError as error:

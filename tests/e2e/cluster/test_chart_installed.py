@@ -46,7 +46,7 @@ def restrict(access: Access, namespace: str) -> None:
 
 
 def run_helm_test(access: Access, namespace: str) -> str:
-    """Run `helm test`, and give what it and its pod said."""
+    """Run `helm test`, and return what it and its pod said."""
     return access.helm("test", "readpool", "--namespace", namespace, "--logs", "--timeout", "90s")
 
 

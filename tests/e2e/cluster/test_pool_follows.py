@@ -72,7 +72,7 @@ def scale(pool: PoolView, replicas: int) -> None:
 
 
 def scale_and_read_log(pool: PoolView, replicas: int) -> str:
-    """Scale up by one; give the newcomer's log once all are fresh."""
+    """Scale up by one; return the newcomer's log once all are fresh."""
     scale(pool, replicas)
     pool.wait_until_fresh(replicas)
     return pool.access.logs(pool.namespace, pool.pod(replicas - 1), CORE)

@@ -222,7 +222,7 @@ def test_no_request_fails_while_a_new_version_rolls_through_with_at_most_one_fre
 
 
 def measure_shares(router: PoolRouter) -> dict[str, float]:
-    """Send requests, and give each pod's share of them in percent."""
+    """Send requests, and return each pod's share of them in percent."""
     before = router.count_requests()
     asked = read_times(router.address, REQUESTS)
     fail_on(asked.failed(), asked)

@@ -194,7 +194,7 @@ def make_keda_dial_anew(view: KedaView) -> None:
 
 
 def raise_maximum(view: KedaView) -> int:
-    """Raise the ScaledObject's maxReplicaCount by one, and give it."""
+    """Raise the ScaledObject's maxReplicaCount by one, and return it."""
     raised = int(view.scaled_object()["spec"]["maxReplicaCount"]) + 1
     patch = json.dumps({"spec": {"maxReplicaCount": raised}})
     where = ("scaledobject", view.name, f"--namespace={view.namespace}")
