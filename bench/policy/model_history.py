@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from controller.routing.weights import WeightSettings
+from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.history import History, Sample, Setting, build_history
 from readpool.cli.backtest.replay import Outcome
 from readpool.cli.backtest.scaling import OurScaling, make_weigh
@@ -65,4 +65,4 @@ def _scale(setting: Setting) -> OurScaling:
 
 
 def _weigh(setting: Setting) -> Weigh:
-    return make_weigh(WeightSettings(enough_fresh=setting.target))
+    return make_weigh(WeightSettings(enough_fresh=count_enough(setting.target)))
