@@ -73,7 +73,7 @@ _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], .
     ),
     (
         "readpool_unhealthy_replicas",
-        "Replicas lagging or unreachable for sustainSeconds, or overdue in catching up; one more is requested for each.",
+        "Replicas lagging or unreachable for sustainSeconds, or overdue in catching up. One more is added for each.",
         lambda snapshot: snapshot.decision.unhealthy,
     ),
     (
