@@ -104,7 +104,7 @@ def learn(
         return replace(capacity, load=_keep(capacity.load, now))
     keeping = [name for name, one in standings.items() if keeps_pace(one, now) and name not in failing]
     in_step = {name: requests.get(name, 0.0) for name in keeping}
-    for name in sorted(standings):
+    for name in sorted(standings) if len(in_step) < len(standings) else ():
         if name in in_step:
             continue
         standing = standings[name]

@@ -5,13 +5,15 @@ Most steps of most days are like that. The model takes them in a few assignments
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 from readpool.replica_class import ReplicaClass
 from readpool.simulator.day.oddities import Span
 from readpool.simulator.day.replica import FULL_SPEED, NETWORK_RATE, READS_AT_FULL_USE, ModelReplica
 from readpool.simulator.day.sight import Sight
+from readpool.simulator.day.traffic import STEP_SECONDS
 
+_FRESH = ReplicaClass.FRESH
 _LEAST_SPEED = 1.001 * NETWORK_RATE / FULL_SPEED
 """Of its speed a replica needs this to apply a ledger in each of the network's; the rest is for reads."""
 
@@ -37,17 +39,28 @@ def find_calm(
     """Find how long all stays calm: at most until `due`, when the next thing of the day happens."""
     if len(sights) != len(replicas) or len(weights) != len(replicas) or not replicas:
         return NO_CALM
+    if len(set(weights.values())) > 1:
+        return NO_CALM  # a share that is still to move
     total, most = sum(weights.values()), inf
     for replica in replicas:
         sight, weight = sights.get(replica.name), weights.get(replica.name, 0)
         if sight is None or not weight or replica.ledger != tip or replica.fault is not None or replica.loops_at != inf:
             return NO_CALM
-        if sight.replica_class is not ReplicaClass.FRESH or not sight.is_quiet or sight.ledger != tip:
+        if sight.replica_class is not _FRESH or not sight.is_quiet or sight.ledger != tip:
             return NO_CALM
         most = min(most, READS_AT_FULL_USE * (replica.speed - _LEAST_SPEED) * total / weight)
-    if len(set(weights.values())) > 1:
-        return NO_CALM  # a share that is still to move
     return Calm(due, most)
+
+
+def find_last_step(calm: Calm, traffic: Sequence[float], step: int, last: int) -> int:
+    """Find the last of the steps from `step` to `last` up to which all is calm; `step` - 1 where it is not even then."""
+    end = min(last + 1, len(traffic))
+    if calm.until < end * STEP_SECONDS:
+        end = ceil(calm.until / STEP_SECONDS)
+    most = calm.most_demand
+    while step < end and traffic[step] <= most:
+        step += 1
+    return step - 1
 
 
 def find_due(now: float, spans: Iterable[Span], moments: Iterable[float]) -> float:

@@ -4,10 +4,10 @@ What scales and what weighs are passed in; the model knows neither the scaler no
 """
 
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf
 
 from readpool.replica_class import ReplicaClass
-from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due
+from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due, find_last_step
 from readpool.simulator.day.leaving import Leaving
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import Span
@@ -33,12 +33,12 @@ class PoolDay:
     """One day being lived through."""
 
     def __init__(
-        self, day: Day, scaling: Scaling, weigh: Weigh, rests: Callable[[float, int], bool] = lambda _now, _size: False
+        self, day: Day, scaling: Scaling, weigh: Weigh, rests_until: Callable[[int], float] = lambda _size: -inf
     ) -> None:
-        """Begin the day; `rests` says of a moment and a size that `scaling` need not be asked while all is calm."""
+        """Begin the day; `rests_until` says of a size until when `scaling` need not be asked while all is calm."""
         self._day = day
         self._scaling = scaling
-        self._rests = rests
+        self._rests_until = rests_until
         self._weigh = weigh
         self._tip = _START_LEDGER
         self._moved_at = 0.0
@@ -68,37 +68,59 @@ class PoolDay:
 
     def live(self) -> Measures:
         """Live through the day and return its figures."""
-        day, measures = self._day, self.measures
-        for step, demand in enumerate(day.traffic):
-            now = float(step * STEP_SECONDS)
-            if now < self._calm.until and demand <= self._calm.most_demand:
-                self._tip += 1
-                self._left = demand, now
-                measures.note_step(len(self._replicas), day.target, len(self._replicas), demand)
-                if step % _SYNC_STEPS == 0:
-                    self._sync_in_calm(demand, now)
-                continue
-            self._make_up()
-            self._calm = NO_CALM
-            if not _holds(day.halts, now):
-                self._tip += 1
-                self._moved_at = now
-            self._reach = self._reach if _holds(day.odd.database_stops, now) else self._tip
-            self._suffer(now)
-            self._share(demand, now)
-            fresh = self._advance(now)
-            measures.note_step(fresh, day.target, len(self._replicas), demand)
-            if self._poll(now) or step % _WEIGH_STEPS == 0:
-                staying = {name: sight for name, sight in self._sights.items() if not self._leaving.has(name)}
-                self._weights = self._weigh(staying, self._weights)
-                self._calm = self._find_calm(now)
-            if step % _SYNC_STEPS == 0:
-                self._sync(demand, now)
-        return measures
+        step, steps = 0, len(self._day.traffic)
+        while step < steps:
+            step = self._take_calm_steps(step)
+            if step < steps:
+                self._take_step(step)
+                step += 1
+        return self.measures
+
+    def _take_calm_steps(self, step: int) -> int:
+        """Take the steps in which nothing can happen, many at once; return the first in which something may."""
+        traffic, target, measures = self._day.traffic, self._day.target, self.measures
+        while self._calm is not NO_CALM:
+            size = len(self._replicas)
+            asked = _SYNC_STEPS * ceil(max(step, self._rests_until(size) / STEP_SECONDS) / _SYNC_STEPS)
+            last = find_last_step(self._calm, traffic, step, asked)
+            if last < step:
+                break
+            demands, now = traffic[step : last + 1], float(last * STEP_SECONDS)
+            self._tip += len(demands)
+            self._left = demands[-1], now
+            measures.note_steps(size, target, size, demands)
+            if looks := traffic[step + -step % _SYNC_STEPS : min(last + 1, asked) : _SYNC_STEPS]:
+                measures.note_calm_size(size, target, min(looks))
+            if last == asked:
+                self._make_up()
+                self._sync(demands[-1], now, self._calm)
+            step = last + 1
+        return step
+
+    def _take_step(self, step: int) -> None:
+        """Take one step in which anything may happen."""
+        day, demand, now = self._day, self._day.traffic[step], float(step * STEP_SECONDS)
+        self._make_up()
+        self._calm = NO_CALM
+        if not _holds(day.halts, now):
+            self._tip += 1
+            self._moved_at = now
+        self._reach = self._reach if _holds(day.odd.database_stops, now) else self._tip
+        self._suffer(now)
+        self._share(demand, now)
+        fresh = self._advance(now)
+        self.measures.note_steps(fresh, day.target, len(self._replicas), (demand,))
+        if self._poll(now) or step % _WEIGH_STEPS == 0:
+            leaving = self._leaving.names
+            staying = {name: sight for name, sight in self._sights.items() if name not in leaving}
+            self._weights = self._weigh(staying, self._weights)
+            self._calm = self._find_calm(now)
+        if step % _SYNC_STEPS == 0:
+            self._sync(demand, now)
 
     def _find_calm(self, now: float) -> Calm:
         """Find for how long nothing can happen."""
-        if self._leaving.is_any or self._is_reset:
+        if self._leaving.names or self._is_reset:
             return NO_CALM
         reset_at = self._day.odd.reset_at
         moments = (*(one.at for one in self._faults[-1:]), *self._restarts[-1:], inf if reset_at is None else reset_at)
@@ -118,15 +140,6 @@ class PoolDay:
             replica.load = weights[replica.name] * unit
             sights[replica.name].note_quiet(tip, now)
 
-    def _sync_in_calm(self, demand: float, now: float) -> None:
-        """Ask for the size, unless the scaling policy need not be asked."""
-        size = len(self._replicas)
-        if self._rests(now, size):
-            self.measures.note_calm_size(size, self._day.target, demand)
-            return
-        self._make_up()
-        self._sync(demand, now, self._calm)
-
     def _suffer(self, now: float) -> None:
         """Let the faults that are due begin and those that are over end."""
         while self._faults and self._faults[-1].at <= now:
@@ -136,7 +149,8 @@ class PoolDay:
         for replica in self._replicas:
             if replica.fault is not None and replica.fault_until <= now:
                 replica.recover()
-            replica.loop(now)
+            if replica.loops_at <= now:
+                replica.loop(now)
         self._reset(now)
         while self._restarts and self._restarts[-1] <= now:
             self._restarts.pop()
@@ -163,9 +177,9 @@ class PoolDay:
         """Ask every replica once; return whether a class changed."""
         changed = self._leaving.poll(self._sights, self._tip, self._day.lag_threshold, now, STEP_SECONDS)
         tip, threshold, sights = self._tip, self._day.lag_threshold, self._sights
-        is_blind = _holds(self._day.blind_spells, now)
+        is_blind, leaving = _holds(self._day.blind_spells, now), self._leaving.names
         for replica in self._replicas:
-            if self._leaving.has(replica.name):
+            if replica.name in leaving:
                 continue
             sight = sights.get(replica.name)
             if is_blind or now < replica.answers_at:
@@ -173,7 +187,7 @@ class PoolDay:
                 continue
             if sight is None:
                 sight = sights[replica.name] = Sight(now)
-            if sight.replica_class is _FRESH and sight.is_quiet and replica.ledger >= tip:
+            if replica.ledger >= tip and sight.replica_class is _FRESH and sight.is_quiet:
                 sight.note_quiet(tip, now)
                 continue
             changed = sight.see(replica, tip, threshold, now, STEP_SECONDS) or changed
@@ -191,11 +205,11 @@ class PoolDay:
         unit = demand / total
         for replica in self._replicas:
             load = weights.get(replica.name, 0) * unit
-            if now < replica.answers_at or not replica.ledger:
+            if load and (now < replica.answers_at or not replica.ledger):
                 measures.failed_reads += load * STEP_SECONDS
                 load = 0.0
             replica.load = load
-            if load > (most := replica.most_reads):
+            if load and load > (most := replica.most_reads):
                 measures.failed_reads += (load - most) * STEP_SECONDS
 
     def _advance(self, now: float) -> int:

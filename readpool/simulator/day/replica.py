@@ -114,9 +114,10 @@ class ModelReplica:
         """Apply ledgers for a step; return whether it is reads that keep it from keeping pace."""
         if now < self.resumes_at:
             return False
-        utilization = self.load / (READS_AT_FULL_USE * self.speed)
-        rate = FULL_SPEED * self.speed * max(_LEAST_SHARE, 1.0 - utilization)
-        self.ledger = min(tip, self.ledger + rate * seconds)
+        share = 1.0 - self.load / (READS_AT_FULL_USE * self.speed)
+        rate = FULL_SPEED * self.speed * (share if share > _LEAST_SHARE else _LEAST_SHARE)
+        ledger = self.ledger + rate * seconds
+        self.ledger = ledger if ledger < tip else tip
         return rate < NETWORK_RATE
 
 
