@@ -122,6 +122,15 @@ def learn(
     return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity)
 
 
+def learn_in_step(capacity: Capacity, requests: Mapping[str, float], now: float) -> Capacity:
+    """Learn what learn() does where all replicas keep pace, none fails its readers and nothing is on trial."""
+    paces = follow_paces(capacity.paces, requests, requests, now)
+    load = _follow(capacity.load, sum(requests.values()), now)
+    return _unlearn(
+        Capacity(capacity.onset_rates, capacity.alone, requests, load, (), paces, capacity.proven, knew_load=True)
+    )
+
+
 def _count(capacity: Capacity, onset: Onset) -> Capacity:
     """Believe an onset that has company, and the one that was alone before it, until others speak against them."""
     alone = capacity.alone

@@ -7,11 +7,11 @@ guard is worth.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from scaler.policy.capacity import Capacity, compute_replicas_for_load, find_capacity_per_replica, learn
+from scaler.policy.capacity import learn
 from scaler.policy.hold_reasons import LOSES_SIGHT, find_hold_reason
 from scaler.policy.policy_facts import Facts, Flapping, describe_unhealthy, follow_flapping, gather_facts
+from scaler.policy.policy_need import Need, find_need
 from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
@@ -128,7 +128,7 @@ def decide(
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
-    need = _find_need(capacity, settings, measured)
+    need = find_need(capacity, settings, measured)
     flapping = _follow_flapping(memory.flapping, facts, settings, now)
     overload = watch_overload(memory.overload, judged, now)
     release = settings.release(warm_up_seconds, fears_overload=not need.replicas and overload.seen_at is not None)
@@ -140,25 +140,6 @@ def decide(
     if overload.seen_at is not None and _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
     return decision, PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
-
-
-class _Need(NamedTuple):
-    """Replicas that the request rate needs, 0 if unknown, and requests/s that one is known to serve."""
-
-    replicas: int
-    learned_requests_per_replica: float | None
-
-
-def _find_need(capacity: Capacity, settings: PolicySettings, warm_up_seconds: float) -> _Need:
-    """Find what the load needs; what is still on trial counts for the size, and is not told yet."""
-    known = settings.learned_requests_per_replica
-    borne = find_capacity_per_replica(capacity, known)
-    replicas = compute_replicas_for_load(
-        capacity.load, borne, settings.look_ahead(warm_up_seconds), settings.headroom
-    )
-    return _Need(
-        replicas, find_capacity_per_replica(capacity, known, is_certain=True) if capacity.trials else borne
-    )
 
 
 def _record_warm_ups(
@@ -222,13 +203,13 @@ def _follow_flapping(flapping: Flapping, facts: Facts, settings: PolicySettings,
     """Update the average of degraded replicas, if it can be told which ones lag."""
     if not facts.tells_lag:
         return replace(flapping, at=now)
-    return follow_flapping(flapping, facts.degraded, settings.flapping_sustains * settings.sustain_seconds, now)
+    return follow_flapping(flapping, facts.degraded, settings.flapping_seconds, now)
 
 
 def _size_pool(
     facts: Facts,
     flapping: Flapping,
-    need: _Need,
+    need: Need,
     surplus: Surplus,
     settings: PolicySettings,
     release: ReleaseSettings,

@@ -1,6 +1,6 @@
 """Replays a reconstructed past for one setting: the real policy scales it, the real weights share its readers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -9,6 +9,7 @@ from readpool.cli.backtest.history import Setting
 from readpool.cli.backtest.reconstruction import Reconstruction
 from readpool.cli.backtest.scaling import Blindness, OurScaling, make_weigh
 from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.calm import Calm
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import DAY_SECONDS
@@ -105,6 +106,12 @@ class _PatientScaling:
         is_same = self.seen.count(_FRESH) == len(self.seen) == replicas == self.size
         return self.asked_at + _QUIET_SYNC_SECONDS if is_same else -inf
 
+    def stay(self, calm: Calm, requests: Mapping[str, float], now: float) -> bool:
+        """Ask in short."""
+        if stays := self.scaling.stay(calm, requests, now):
+            self.asked_at = now
+        return stays
+
     def restart(self, now: float) -> None:
         """Forget what a scaler forgets when it is started again."""
         self.scaling.restart(now)
@@ -119,7 +126,7 @@ def replay(past: Reconstruction, setting: Setting) -> Outcome:
     )
     scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
     day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)
-    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)), scaling.rests_until)
+    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)), scaling)
     measures = pool.measures = _DailyMeasures()
     pool.live()
     measures.end_day()

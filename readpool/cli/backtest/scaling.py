@@ -13,6 +13,7 @@ from readpool.simulator.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemo
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import PolicyMemory, PolicySettings, decide
 from scaler.policy.policy_recall import recall, tell_memory
+from scaler.policy.policy_steady import stay
 from scaler.policy.shared_database import DATABASE_STOPPED
 from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
@@ -81,6 +82,23 @@ class OurScaling:
             now=view.now,
         )
         return step.desired
+
+    def stay(self, calm: Calm, requests: Mapping[str, float], now: float) -> bool:
+        """Decide in short where nothing but the load has changed; return False, and do nothing, where that may not do.
+
+        `calm` is that of the last sync, and `requests` is requests/s of each replica.
+        """
+        if calm is not self._calm or self.blindness.requests:
+            return False
+        memory = stay(self._standings, requests, memory=self.memory, settings=self.settings, now=now)
+        if memory is None:
+            return False
+        size = len(self._standings)
+        step, hpa = sync_hpa(self._hpa_spec, self.hpa, current=size, observed=size, metric=float(size), now=now)
+        if step.desired != size:
+            return False
+        self.memory, self.hpa, self._kept = memory, hpa, (memory, now)
+        return True
 
     def restart(self, now: float) -> None:
         """Forget all but what the pool's status keeps; the HPA is not ours and forgets nothing."""

@@ -3,7 +3,6 @@
 What scales and what weighs are passed in; the model knows neither the scaler nor the controller.
 """
 
-from collections.abc import Callable
 from math import ceil, inf
 
 from readpool.replica_class import ReplicaClass
@@ -15,7 +14,7 @@ from readpool.simulator.day.replica import ModelReplica, find_start_ledger, star
 from readpool.simulator.day.scenario import Day, Fault
 from readpool.simulator.day.sight import Sight
 from readpool.simulator.day.traffic import STEP_SECONDS
-from readpool.simulator.day.view import Scaling, View, Weigh
+from readpool.simulator.day.view import Patience, Scaling, View, Weigh
 
 _START_LEDGER = 100_000
 _SYNC_STEPS = 3
@@ -33,12 +32,12 @@ class PoolDay:
     """One day being lived through."""
 
     def __init__(
-        self, day: Day, scaling: Scaling, weigh: Weigh, rests_until: Callable[[int], float] = lambda _size: -inf
+        self, day: Day, scaling: Scaling, weigh: Weigh, patience: Patience | None = None
     ) -> None:
-        """Begin the day; `rests_until` says of a size until when `scaling` need not be asked while all is calm."""
+        """Begin the day; `patience` says when `scaling` need not be asked while all is calm."""
         self._day = day
         self._scaling = scaling
-        self._rests_until = rests_until
+        self._patience = None if day.odd.silent_gates else patience
         self._weigh = weigh
         self._tip = _START_LEDGER
         self._moved_at = 0.0
@@ -81,7 +80,7 @@ class PoolDay:
         traffic, target, measures = self._day.traffic, self._day.target, self.measures
         while self._calm is not NO_CALM:
             size = len(self._replicas)
-            asked = _SYNC_STEPS * ceil(max(step, self._rests_until(size) / STEP_SECONDS) / _SYNC_STEPS)
+            asked = self._find_asked(step, size)
             last = find_last_step(self._calm, traffic, step, asked)
             if last < step:
                 break
@@ -92,10 +91,26 @@ class PoolDay:
             if looks := traffic[step + -step % _SYNC_STEPS : min(last + 1, asked) : _SYNC_STEPS]:
                 measures.note_calm_size(size, target, min(looks))
             if last == asked:
-                self._make_up()
-                self._sync(demands[-1], now, self._calm)
+                self._ask_in_calm(demands[-1], now)
             step = last + 1
         return step
+
+    def _find_asked(self, step: int, size: int) -> int:
+        """Find the step from `step` on in which the scaling is asked next while all is calm."""
+        rests_until = -inf if self._patience is None else self._patience.rests_until(size)
+        return _SYNC_STEPS * ceil(max(step, rests_until / STEP_SECONDS) / _SYNC_STEPS)
+
+    def _ask_in_calm(self, demand: float, now: float) -> None:
+        """Ask the scaling, in short where that does."""
+        if self._patience is not None:
+            weights = self._weights
+            unit = demand / sum(weights.values())
+            requests = {replica.name: weights[replica.name] * unit for replica in self._replicas}
+            if self._patience.stay(self._calm, requests, now):
+                self.measures.note_calm_size(len(requests), self._day.target, demand)
+                return
+        self._make_up()
+        self._sync(demand, now, self._calm)
 
     def _take_step(self, step: int) -> None:
         """Take one step in which anything may happen."""
