@@ -46,9 +46,7 @@ def stay(
         surplus,
         min(wanted, limit),
         may_release=held >= bounds.target,
-        settings=settings.release(
-            warm_up_seconds, fears_overload=not need.replicas and overloaded_at is not None
-        ),
+        settings=settings.release(warm_up_seconds, fears_overload=not need.replicas and overloaded_at is not None),
         now=now,
     )
     if asked != held:
@@ -56,9 +54,7 @@ def stay(
     return PolicyMemory(memory.grounded_since, surplus, flapping, memory.warm_ups, capacity, memory.overload)
 
 
-def _is_as_before(
-    standings: Mapping[str, ReplicaState], memory: PolicyMemory, settings: PolicySettings
-) -> bool:
+def _is_as_before(standings: Mapping[str, ReplicaState], memory: PolicyMemory, settings: PolicySettings) -> bool:
     """Return whether a decision was made lately, of the same replicas, all of them fresh, and nothing is on trial."""
     warm_ups, names = memory.warm_ups, standings.keys()
     return (

@@ -53,7 +53,7 @@ def find_calm(
 
 
 def find_last_step(calm: Calm, traffic: Sequence[float], step: int, last: int) -> int:
-    """Find the last of the steps from `step` to `last` up to which all is calm; `step` - 1 where it is not even then."""
+    """Find the last step, `last` or one before it, up to which all is calm from `step` on; `step` - 1 where none is."""
     end = min(last + 1, len(traffic))
     if calm.until < end * STEP_SECONDS:
         end = ceil(calm.until / STEP_SECONDS)

@@ -9,7 +9,7 @@ from readpool.replica_class import ReplicaClass
 from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due, find_last_step
 from readpool.simulator.day.leaving import Leaving
 from readpool.simulator.day.measures import Measures
-from readpool.simulator.day.oddities import Span
+from readpool.simulator.day.oddities import holds_any
 from readpool.simulator.day.replica import ModelReplica, find_start_ledger, start_replica
 from readpool.simulator.day.scenario import Day, Fault
 from readpool.simulator.day.sight import Sight
@@ -31,9 +31,7 @@ _SHORT_DOWNLOAD_SECONDS = 180.0
 class PoolDay:
     """One day being lived through."""
 
-    def __init__(
-        self, day: Day, scaling: Scaling, weigh: Weigh, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, day: Day, scaling: Scaling, weigh: Weigh, patience: Patience | None = None) -> None:
         """Begin the day; `patience` says when `scaling` need not be asked while all is calm."""
         self._day = day
         self._scaling = scaling
@@ -117,10 +115,10 @@ class PoolDay:
         day, demand, now = self._day, self._day.traffic[step], float(step * STEP_SECONDS)
         self._make_up()
         self._calm = NO_CALM
-        if not _holds(day.halts, now):
+        if not holds_any(day.halts, now):
             self._tip += 1
             self._moved_at = now
-        self._reach = self._reach if _holds(day.odd.database_stops, now) else self._tip
+        self._reach = self._reach if holds_any(day.odd.database_stops, now) else self._tip
         self._suffer(now)
         self._share(demand, now)
         fresh = self._advance(now)
@@ -192,7 +190,7 @@ class PoolDay:
         """Ask every replica once; return whether a class changed."""
         changed = self._leaving.poll(self._sights, self._tip, self._day.lag_threshold, now, STEP_SECONDS)
         tip, threshold, sights = self._tip, self._day.lag_threshold, self._sights
-        is_blind, leaving = _holds(self._day.blind_spells, now), self._leaving.names
+        is_blind, leaving = holds_any(self._day.blind_spells, now), self._leaving.names
         for replica in self._replicas:
             if replica.name in leaving:
                 continue
@@ -252,7 +250,7 @@ class PoolDay:
     def _sync(self, demand: float, now: float, calm: Calm = NO_CALM) -> None:
         """Ask for the size and change it as a StatefulSet does."""
         odd = self._day.odd
-        is_silent = _holds(odd.silent_gates, now)
+        is_silent = holds_any(odd.silent_gates, now)
         sights = self._sights
         reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in sights}
         is_halted = now - self._moved_at >= _HALTED_SECONDS
@@ -298,7 +296,3 @@ class PoolDay:
 
 
 _FRESH = ReplicaClass.FRESH
-
-
-def _holds(spans: tuple[Span, ...], now: float) -> bool:
-    return bool(spans) and any(span.start <= now < span.end for span in spans)

@@ -1,6 +1,6 @@
 """Replicas that were let go: in DNS until their pods are gone, silent before, and in the way of their ordinals."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from readpool.simulator.day.replica import ModelReplica
 from readpool.simulator.day.sight import Sight
@@ -17,7 +17,7 @@ class Leaving:
         self._replicas: dict[str, tuple[ModelReplica, float]] = {}
 
     @property
-    def names(self) -> Set[str]:
+    def names(self) -> AbstractSet[str]:
         """The names of those that are leaving."""
         return self._replicas.keys()
 

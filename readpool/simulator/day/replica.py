@@ -115,9 +115,8 @@ class ModelReplica:
         if now < self.resumes_at:
             return False
         share = 1.0 - self.load / (READS_AT_FULL_USE * self.speed)
-        rate = FULL_SPEED * self.speed * (share if share > _LEAST_SHARE else _LEAST_SHARE)
-        ledger = self.ledger + rate * seconds
-        self.ledger = ledger if ledger < tip else tip
+        rate = FULL_SPEED * self.speed * max(_LEAST_SHARE, share)
+        self.ledger = min(tip, self.ledger + rate * seconds)
         return rate < NETWORK_RATE
 
 

@@ -153,7 +153,7 @@ def test_looks_that_are_left_out_while_all_is_calm_change_nothing(monkeypatch: p
     settings = [OWN, replace(OWN, target=4, lag_threshold=6)]
     shortened = [replay(past, setting) for setting in settings]
 
-    def ask_always(day: Day, scaling: Scaling, weigh: Weigh, _rests: object) -> PoolDay:
+    def ask_always(day: Day, scaling: Scaling, weigh: Weigh, _patience: object) -> PoolDay:
         return PoolDay(day, scaling, weigh)
 
     monkeypatch.setattr("readpool.cli.backtest.replay.PoolDay", ask_always)

@@ -1,0 +1,103 @@
+"""A decision in short comes to what the whole decision comes to, or says that it has to be made."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readpool.replica_class import ReplicaClass
+from scaler.policy.policy import Bounds, PolicyMemory, PolicySettings, decide
+from scaler.policy.policy_steady import stay
+from scaler.standing.freshness import ReplicaState
+from scaler.standing.overload import Overload
+from scaler.standing.tip import Tip
+
+NOW = 10_000.0
+SETTINGS = PolicySettings(Bounds(3, 5, 20), learned_requests_per_replica=900.0)
+FRESH = ReplicaState(ReplicaClass.FRESH, since=0.0, lag_ledgers=0, rate=0.2, first_seen=0.0, known_since=0.0)
+
+
+def name(*standings: ReplicaState) -> dict[str, ReplicaState]:
+    return {f"core-{number}": one for number, one in enumerate(standings)}
+
+
+def decide_on(
+    standings: dict[str, ReplicaState], memory: PolicyMemory, now: float, each: float, settings: PolicySettings
+) -> tuple[int | None, PolicyMemory]:
+    decision, after = decide(
+        standings,
+        Tip(int(now), now),
+        observed_since=0.0,
+        memory=memory,
+        settings=settings,
+        now=now,
+        requests=dict.fromkeys(standings, each),
+    )
+    return decision.desired, after
+
+
+def remember(standings: dict[str, ReplicaState], settings: PolicySettings = SETTINGS) -> PolicyMemory:
+    """Decide twice, so that all that was there is known."""
+    _, memory = decide_on(standings, PolicyMemory(), NOW - 120, 400.0, settings)
+    return decide_on(standings, memory, NOW - 60, 400.0, settings)[1]
+
+
+loads = st.lists(st.tuples(st.floats(5.0, 900.0), st.floats(0.0, 1300.0)), min_size=1, max_size=40)
+
+
+@given(moments=loads, size=st.integers(3, 12), unrest=st.floats(0.0, 2.0), overloaded_at=st.none() | st.just(NOW - 300))
+def test_a_decision_in_short_remembers_what_the_whole_one_does(
+    moments: list[tuple[float, float]], size: int, unrest: float, overloaded_at: float | None
+) -> None:
+    standings, now = name(*[FRESH] * size), NOW
+    memory = remember(standings)
+    memory = replace(
+        memory,
+        flapping=replace(memory.flapping, mean=unrest),
+        overload=replace(memory.overload, seen_at=overloaded_at),
+    )
+    for seconds, each in moments:
+        now += seconds
+        short = stay(standings, dict.fromkeys(standings, each), memory=memory, settings=SETTINGS, now=now)
+        desired, memory = decide_on(standings, memory, now, each, SETTINGS)
+        if short is not None:
+            assert desired == size
+            assert short == memory
+
+
+def test_a_pool_of_the_target_is_decided_in_short() -> None:
+    standings = name(*[FRESH] * 5)
+    requests = dict.fromkeys(standings, 400.0)
+    assert stay(standings, requests, memory=remember(standings), settings=SETTINGS, now=NOW) is not None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(replace(FRESH, lag_ledgers=3), id="one does not keep pace"),
+        pytest.param(replace(FRESH, since=NOW - 30), id="one is fresh for half a minute"),
+        pytest.param(replace(FRESH, replica_class=ReplicaClass.LAGGING), id="one lags"),
+        pytest.param(replace(FRESH, replica_class=ReplicaClass.CATCHING_UP), id="one catches up"),
+        pytest.param(replace(FRESH, needs_protocol=30), id="one is too old"),
+    ],
+)
+def test_what_is_not_in_step_is_decided_in_full(odd: ReplicaState) -> None:
+    standings = name(*[FRESH] * 4, odd)
+    memory = remember(name(*[FRESH] * 5))
+    assert stay(standings, dict.fromkeys(standings, 400.0), memory=memory, settings=SETTINGS, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("memory", "size", "each"),
+    [
+        pytest.param(PolicyMemory(), 5, 400.0, id="nothing was decided"),
+        pytest.param(replace(remember(name(*[FRESH] * 5)), is_undecided=True), 5, 400.0, id="not lately"),
+        pytest.param(replace(remember(name(*[FRESH] * 5)), overload=Overload()), 5, 400.0, id="others were fresh"),
+        pytest.param(remember(name(*[FRESH] * 6)), 5, 400.0, id="one has left"),
+        pytest.param(remember(name(*[FRESH] * 5)), 5, 2000.0, id="the load needs more"),
+    ],
+)
+def test_what_may_change_the_size_is_decided_in_full(memory: PolicyMemory, size: int, each: float) -> None:
+    standings = name(*[FRESH] * size)
+    assert stay(standings, dict.fromkeys(standings, each), memory=memory, settings=SETTINGS, now=NOW) is None
