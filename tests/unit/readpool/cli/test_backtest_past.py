@@ -200,6 +200,7 @@ def test_the_page_needs_nothing_but_itself_and_takes_no_markup_from_a_name() -> 
     assert "http" not in page
     assert "&lt;script&gt;" in page
     assert page.count("<circle") == len(report.outcomes) + 1
+    assert page.index("Fit: good.") < page.index("Recommendation")
     data = build_json(report)
     assert data["settings"][0]["isToday"]
     assert data["fit"]["verdict"] == "good"
