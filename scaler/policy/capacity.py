@@ -122,12 +122,14 @@ def learn(
     return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity)
 
 
-def learn_in_step(capacity: Capacity, requests: Mapping[str, float], now: float) -> Capacity:
-    """Learn what learn() does where all replicas keep pace, none fails its readers and nothing is on trial."""
-    paces = follow_paces(capacity.paces, requests, requests, now)
-    load = _follow(capacity.load, sum(requests.values()), now)
+def learn_in_step(capacity: Capacity, keeping: Mapping[str, float], level: float, now: float) -> Capacity:
+    """Learn what learn() does where nothing is on trial and all replicas keep pace, but for some that catch up.
+
+    `keeping` is requests/s of those that keep pace, none of which fails its readers; `level` is that of all.
+    """
+    paces, load = follow_paces(capacity.paces, keeping, keeping, now), _follow(capacity.load, level, now)
     return _unlearn(
-        Capacity(capacity.onset_rates, capacity.alone, requests, load, (), paces, capacity.proven, knew_load=True)
+        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, capacity.proven, knew_load=True)
     )
 
 

@@ -112,7 +112,7 @@ def decide(
         tip,
         grounded_seconds=now - grounded_since,
         sustain_seconds=settings.sustain_seconds,
-        deadline_seconds=max(settings.catch_up_deadline_seconds, settings.deadline_warm_ups * warm_up_seconds),
+        deadline_seconds=settings.find_deadline(measured),
         warm_up_seconds=warm_up_seconds,
         now=now,
         asked=memory.surplus.last_desired,

@@ -130,7 +130,7 @@ def gather_facts(
         catching_up += is_underway
         degraded += not is_underway and standing.replica_class in DEGRADED_CLASSES
         patience = deadline_seconds if is_underway else sustain_seconds
-        seconds = min(now - _find_start(standing, is_underway=is_underway), grounded_seconds)
+        seconds = min(now - find_start(standing, is_underway=is_underway), grounded_seconds)
         is_judged = tells_lag or standing.replica_class is not _LAGGING
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
             unhealthy.append(UnhealthyReplica(name, standing.replica_class, seconds))
@@ -170,7 +170,7 @@ def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozens
     return list_last(own, asked) & degraded
 
 
-def _find_start(standing: ReplicaState, *, is_underway: bool) -> float:
+def find_start(standing: ReplicaState, *, is_underway: bool) -> float:
     """Find since when a replica does what may make it lacking.
 
     A replica that responds again, but is behind, has been degraded all the time; one that catches up has done so since

@@ -88,6 +88,11 @@ class PolicySettings:
         """Return whether the request rate was known before, to this process or to one that learned from it."""
         return self.expects_requests and (known_here or self.learned_requests_per_replica is not None)
 
+    def find_deadline(self, measured_seconds: float) -> float:
+        """Return how long a replica may catch up before it is no longer counted on."""
+        warm_up_seconds = max(measured_seconds, self.sustain_seconds)
+        return max(self.catch_up_deadline_seconds, self.deadline_warm_ups * warm_up_seconds)
+
     @property
     def flapping_seconds(self) -> float:
         """Over how long replicas that take turns at lagging are averaged."""

@@ -90,7 +90,14 @@ class OurScaling:
         """
         if calm is not self._calm or self.blindness.requests:
             return False
-        memory = stay(self._standings, requests, memory=self.memory, settings=self.settings, now=now)
+        memory = stay(
+            self._standings,
+            requests,
+            observed_since=self.observed_since,
+            memory=self.memory,
+            settings=self.settings,
+            now=now,
+        )
         if memory is None:
             return False
         size = len(self._standings)

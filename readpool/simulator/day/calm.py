@@ -1,4 +1,4 @@
-"""When nothing can happen: every replica is in step, keeps pace for its share of the reads, and no fault is due.
+"""When nothing can happen: replicas are in step and keep pace for their share, or download, and no fault is due.
 
 Most steps of most days are like that. The model takes them in a few assignments, and comes to the same figures.
 """
@@ -20,13 +20,17 @@ _LEAST_SPEED = 1.001 * NETWORK_RATE / FULL_SPEED
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """Nothing happens before `until`, in seconds from midnight, at no more than `most_demand` reads/s."""
+    """Nothing happens before `until`, in seconds from midnight, at no more than `most_demand` reads/s.
+
+    `serving` replicas are fresh and have the reads; the others download and have none.
+    """
 
     until: float
     most_demand: float
+    serving: int
 
 
-NO_CALM = Calm(-inf, 0.0)
+NO_CALM = Calm(-inf, 0.0, 0)
 
 
 def find_calm(
@@ -34,22 +38,37 @@ def find_calm(
     sights: Mapping[str, Sight],
     weights: Mapping[str, int],
     tip: int,
+    now: float,
     due: float,
 ) -> Calm:
     """Find how long all stays calm: at most until `due`, when the next thing of the day happens."""
     if len(sights) != len(replicas) or len(weights) != len(replicas) or not replicas:
         return NO_CALM
-    if len(set(weights.values())) > 1:
-        return NO_CALM  # a share that is still to move
-    total, most = sum(weights.values()), inf
+    shares = set(weights.values()) - {0}
+    if len(shares) != 1:
+        return NO_CALM  # one that is still to move
+    (share,), total, most, serving = shares, sum(weights.values()), inf, 0
     for replica in replicas:
-        sight, weight = sights.get(replica.name), weights.get(replica.name, 0)
-        if sight is None or not weight or replica.ledger != tip or replica.fault is not None or replica.loops_at != inf:
+        sight, weight = sights.get(replica.name), weights.get(replica.name)
+        if sight is None or replica.fault is not None or replica.loops_at != inf:
             return NO_CALM
-        if sight.replica_class is not _FRESH or not sight.is_quiet or sight.ledger != tip:
+        if not weight and _downloads(replica, sight, now):
+            due = min(due, replica.downloaded_at)
+            continue
+        if not weight or replica.ledger != tip or sight.ledger != tip:
             return NO_CALM
-        most = min(most, READS_AT_FULL_USE * (replica.speed - _LEAST_SPEED) * total / weight)
-    return Calm(due, most)
+        if sight.replica_class is not _FRESH or not sight.is_quiet:
+            return NO_CALM
+        serving += 1
+        most = min(most, READS_AT_FULL_USE * (replica.speed - _LEAST_SPEED) * total / share)
+    return Calm(due, most, serving)
+
+
+def _downloads(replica: ModelReplica, sight: Sight, now: float) -> bool:
+    """Return whether a replica answers that it has nothing yet, as it did before."""
+    is_known = sight.replica_class is ReplicaClass.CATCHING_UP and sight.ledger == 0 and sight.lag_ledgers is None
+    is_same = sight.restarts == replica.restarts and not sight.failed and not sight.dissenting
+    return not replica.ledger and replica.answers_at <= now < replica.downloaded_at and is_known and is_same
 
 
 def find_last_step(calm: Calm, traffic: Sequence[float], step: int, last: int) -> int:

@@ -85,7 +85,7 @@ class PoolDay:
             demands, now = traffic[step : last + 1], float(last * STEP_SECONDS)
             self._tip += len(demands)
             self._left = demands[-1], now
-            measures.note_steps(size, target, size, demands)
+            measures.note_steps(self._calm.serving, target, size, demands)
             if looks := traffic[step + -step % _SYNC_STEPS : min(last + 1, asked) : _SYNC_STEPS]:
                 measures.note_calm_size(size, target, min(looks))
             if last == asked:
@@ -138,7 +138,7 @@ class PoolDay:
         reset_at = self._day.odd.reset_at
         moments = (*(one.at for one in self._faults[-1:]), *self._restarts[-1:], inf if reset_at is None else reset_at)
         due = find_due(now, self._spans, moments)
-        return find_calm(self._replicas, self._sights, self._weights, self._tip, due) if due > now else NO_CALM
+        return find_calm(self._replicas, self._sights, self._weights, self._tip, now, due) if due > now else NO_CALM
 
     def _make_up(self) -> None:
         """Write down what the last of the steps came to in which nothing could happen."""
@@ -149,9 +149,10 @@ class PoolDay:
         self._reach, self._moved_at = tip, now
         unit = demand / sum(weights.values())
         for replica in self._replicas:
-            replica.ledger = float(tip)
             replica.load = weights[replica.name] * unit
-            sights[replica.name].note_quiet(tip, now)
+            if replica.ledger:
+                replica.ledger = float(tip)
+                sights[replica.name].note_quiet(tip, now)
 
     def _suffer(self, now: float) -> None:
         """Let the faults that are due begin and those that are over end."""
