@@ -5,7 +5,6 @@ The validator is a pod of the second cluster, and both pools' reference. An Envo
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +22,11 @@ from devtools.strictness import skip_or_fail, skip_where_impossible
 from tests.e2e.cluster.conftest import tell
 from tests.e2e.cluster.core_configuration import HISTORY_PORT, PEER_PORT
 from tests.e2e.cluster.core_network import VALIDATOR, CoreNetwork, Manifest, start_core_network
+from tests.e2e.cluster.own_release import install_own_release
 from tests.e2e.cluster.read_only_pool import LAG_THRESHOLD, PoolView, apply_pool, build_pool
 from tests.e2e.cluster.reading_envoy import ReadingEnvoy, run_reading_envoy
 from tests.e2e.cluster.shared_release import NAMESPACE as RELEASE_NAMESPACE
-from tests.e2e.cluster.shared_release import install_shared_release
+from tests.e2e.cluster.shared_release import POLL_SECONDS
 from tests.e2e.cluster.stale_answers import collect_newest
 from tests.e2e.cluster.steady_readers import Request, fail_on, keep_reading
 
@@ -76,10 +76,9 @@ def both(clusters: tuple[ProvidedCluster, ProvidedCluster]) -> Iterator[Both]:
     if here.images.gate is None:
         require_envoy()
     with link_clusters(here.instance, there.instance) as link:
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(lambda one: install_shared_release(one.access, one.images), clusters))
         for one in clusters:
-            one.access.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+            install_alone(one)
+            one.access.apply(build_namespace(NAMESPACE))
         network = start_core_network(there.access, NAMESPACE, there.images.core, there.images.readpool)
         here.access.apply(*build_way_to(there.access, network), namespace=NAMESPACE)
         sizes = {"minReplicas": 1, "targetReplicas": TARGET, "maxReplicas": TARGET + 2}
@@ -127,6 +126,25 @@ def test_readers_go_to_the_other_cluster_and_come_back_and_each_keda_scales_its_
     print(f"over after {away:.1f} s, back after {back:.1f} s, {gap:.2f} s without a fresh read; {asked}")  # noqa: T201
     fail_on(asked.failed(), asked)
     assert gap < MOST_GAP_SECONDS
+
+
+def install_alone(cluster: ProvidedCluster) -> None:
+    """Install what a cluster needs, one pod of each: two clusters share the machine."""
+    cluster.access.apply(build_namespace(RELEASE_NAMESPACE))
+    small = {"replicas": 1, "resources": {"requests": {"cpu": "10m"}}}
+    install_own_release(
+        cluster.access,
+        RELEASE_NAMESPACE,
+        cluster.images.readpool,
+        {**small, "pollInterval": POLL_SECONDS, "allowStaticNodes": True},
+        controller={**small, "eds": {"enabled": True}},
+        crds={"install": True},
+        gate={"image": cluster.images.gate},
+    )
+
+
+def build_namespace(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def is_scaled(view: PoolView) -> bool:
