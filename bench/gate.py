@@ -36,7 +36,7 @@ class Turn:
     failed: int
 
     def percentile_ms(self, percent: int) -> float:
-        """Take a percentile in milliseconds."""
+        """Compute a percentile in milliseconds."""
         return 1000 * take_percentile(self.latencies, percent)
 
 
@@ -62,7 +62,7 @@ def run(*, quick: bool) -> dict[str, float]:
 
 
 def _compare(gated: Sequence[Turn], direct: Sequence[Turn], percent: int) -> float:
-    """Give the median of what is added, turn by turn: whatever else the machine does falls on neighbours alike."""
+    """Return the median of what is added, turn by turn: whatever else the machine does falls on neighbours alike."""
     added = [
         one.percentile_ms(percent) - other.percentile_ms(percent) for one, other in zip(gated, direct, strict=True)
     ]

@@ -1,8 +1,8 @@
 """Proves the policy: a hundred model days, ours beside its rivals and without each guard. Prints a table and a verdict.
 
 `python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json] [--warm-up SECONDS] [--plain]
-[--front] [--only NAME]`; the exit code is 0 when every judged claim holds. With `--front` only what the front is made
-of is lived, with `--only` only whom it names, and nothing is judged.
+[--measured] [--front] [--only NAME]`; the exit code is 0 when every judged claim holds. With `--front` only what the
+front is made of is lived, with `--only` only whom it names, and nothing is judged.
 """
 
 import argparse
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.__main__ import RESULTS
 from bench.policy import contenders as c
-from bench.policy.days import Change, Results, compute_figure, live_days
+from bench.policy.days import Change, Results, compute_figure, find_measured_starts, live_days
 from bench.policy.front import build_front, find_behind, format_front, list_names
 from bench.policy.verdict import Claim, format_table, judge, mix_fixed
 from readpool.simulator.day.oddities import DAY_SECONDS
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--front", action="store_true", help="ours and rivals of five to eight, and who knows the day")
     parser.add_argument("--warm-up", type=_parse_seconds, help="newcomers download for so long, in the middle")
     parser.add_argument("--plain", action="store_true", help="days on which nothing odd happens")
+    parser.add_argument("--measured", action="store_true", help="replicas start as bench/results.json has it")
     known = list(dict.fromkeys([*(one.name for one in c.list_contenders()), *list_names()]))
     parser.add_argument("--only", action="append", choices=known, metavar="NAME", help="a contender; may be repeated")
     args = parser.parse_args()
@@ -79,7 +81,8 @@ def _write(args: argparse.Namespace, report: dict[str, object]) -> int:
 
 
 def _live(args: argparse.Namespace, names: Sequence[str]) -> Results:
-    first, days, change = args.first, args.days, Change(args.warm_up, args.plain)
+    measured = find_measured_starts(json.loads(RESULTS.read_text(encoding="utf-8"))) if args.measured else None
+    first, days, change = args.first, args.days, Change(args.warm_up, args.plain, measured)
     results: Results = {name: [] for name in names}
     started = time.monotonic()
     for done, day in enumerate(live_days(range(first, first + days), names, args.jobs, change), 1):

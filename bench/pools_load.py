@@ -121,7 +121,7 @@ class PoolLoad:
             await asyncio.sleep(_QUIET_SECONDS)
 
     async def say(self) -> None:
-        """Have the scaler say once more that all are fresh, with the numbers that it said before."""
+        """Make the scaler report once more that all are fresh, with the same numbers as before."""
         at = time.time()
         await self._observer.say_all(
             {

@@ -44,7 +44,7 @@ class Contender:
     target: int | None = None
 
     def weigh(self, day: Day) -> WeightSettings:
-        """Give the weights of a day's pool."""
+        """Return the weights of a day's pool."""
         return replace(self.weights, enough_fresh=(self.target or day.target) if self.spares_readers else 0)
 
 
@@ -70,7 +70,7 @@ def _ours(
 _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
     "sustain": lambda s: replace(s, sustain_seconds=1.0, flapping_sustains=300.0),
     "turns (unrest)": lambda s: replace(s, flapping_sustains=inf),
-    "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf),
+    "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf, least_deadline_seconds=inf),
     "surge": lambda s: replace(s, surge_ratio=100.0),
     "wait": lambda s: replace(s, wait_warm_ups=0.0),
     "wait after overload": lambda s: replace(s, overload_wait_seconds=0.0),

@@ -151,7 +151,7 @@ async def _within(seconds: float | None, request: Awaitable[Any]) -> Any:
         async with asyncio.timeout(seconds):
             return await request
     except TimeoutError as error:
-        raise ApiError(0, TIMEOUT, f"no answer within {seconds} s") from error
+        raise ApiError(0, TIMEOUT, f"no response within {seconds} s") from error
 
 
 def _takes_its_time(answer: Manifest) -> bool:

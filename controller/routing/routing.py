@@ -112,11 +112,8 @@ def _weigh(
     last = _read_last(candidates, routes)
     weighed = [_to_weighed(replica, last, fleet, now) for replica in candidates]
     weights = compute_weights(weighed, _read_settings(observed.pool.spec))
-    is_none_fresh = not any(weights[one.name] for one in weighed if one.replica_class in _AS_GOOD_AS_FRESH)
+    is_none_fresh = not any(weights[one.name] for one in weighed if one.counts_as_fresh)
     return (RoutingBasis.NONE_FRESH if is_none_fresh else RoutingBasis.CLASSES), weights
-
-
-_AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
 
 
 def _read_settings(spec: PoolSpec) -> WeightSettings:
@@ -135,7 +132,7 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
 
 
 def _weigh_equally(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
-    """Give equal weight to all ready replicas; if none is ready, to all."""
+    """Weigh all ready replicas equally; if none is ready, all."""
     known = list(replicas)
     ready = [replica for replica in known if replica.is_ready] or known
     return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}

@@ -61,7 +61,7 @@ class ControllerStage:
         return await self.client.get(kind, self.namespace, name)
 
     async def read(self, kind: Kind, name: str) -> Manifest:
-        """Get what has to be there."""
+        """Return what must be there."""
         found = await self.get(kind, name)
         assert found is not None
         return found
@@ -124,7 +124,7 @@ class ControllerStage:
         return await self.read_weights() == weights
 
     async def say(self, pool: str = "pool", **changes: Any) -> None:
-        """Have the scaler say that the pool's five replicas are fresh, but for `classes` and what else is given."""
+        """Make the scaler report that the pool's five replicas are fresh, but for `classes` and what else is given."""
         classes = {f"{pool}-{ordinal}": "fresh" for ordinal in range(5)} | changes.pop("classes", {})
         await self.observer.say(
             self.namespace, pool, build_snapshot(classes, changes.pop("at", time.time()), **changes)

@@ -50,7 +50,7 @@ class Access:
         return self._run([self.helm_program, *args], stdin, timeout)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
-        """Get an object, or None where there is none.
+        """Return an object, or None where there is none.
 
         Raises:
             KubectlError: when it cannot be asked for.
@@ -88,7 +88,7 @@ class Access:
         self.kubectl("delete", kind, name, *_in(namespace), *flags, timeout=timeout + 10)
 
     def logs(self, namespace: str, pod: str, container: str | None = None, *, previous: bool = False) -> str:
-        """Give the log of a pod's container, or of all of them."""
+        """Return the log of a pod's container, or of all of them."""
         chosen = [f"--container={container}"] if container else ["--all-containers", "--prefix"]
         return self.kubectl("logs", pod, *_in(namespace), *chosen, "--tail=-1", *(["--previous"] if previous else []))
 
@@ -99,7 +99,7 @@ class Access:
 
     @contextlib.contextmanager
     def port_forward(self, namespace: str, target: str, port: int) -> Iterator[str]:
-        """Give a local address (host:port) that leads to a port of `pod/NAME` or `service/NAME` for the block."""
+        """Yield a local address (host:port) that leads to a port of `pod/NAME` or `service/NAME` for the block."""
         if self.namespaces is None:
             with self._forward_by_kubectl(namespace, target, port) as address:
                 yield address
@@ -176,7 +176,7 @@ class Access:
 
 @contextlib.contextmanager
 def relay_to(namespaces: Namespaces, host: str, port: int) -> Iterator[str]:
-    """Give a local address that leads to one inside a cluster's network while the block runs."""
+    """Yield a local address that leads to one inside a cluster's network while the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         local = "{}:{}".format(*listener.getsockname())
         command = [sys.executable, "-I", str(RELAY), str(listener.fileno()), host, str(port)]

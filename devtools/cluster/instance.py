@@ -104,7 +104,7 @@ class Instance:
         with_keda: bool = True,
         addresses: Addresses = DEFAULT_ADDRESSES,
     ) -> None:
-        """Have it up: build what is not built, clear what a dead one left, start; nothing happens where it runs.
+        """Start it: build what is not built, clear what a dead one left; nothing happens where it runs.
 
         Raises:
             UnmetNeedError: when the machine lacks something; says what.

@@ -98,7 +98,7 @@ def provide_cluster(progress: Progress = print, addresses: Addresses = DEFAULT_A
 
 
 def find_foreign_cluster(kubeconfig: Path, progress: Progress) -> ProvidedCluster:
-    """Give the cluster behind a kubeconfig, with its images named or loaded.
+    """Return the cluster behind a kubeconfig, with its images named or loaded.
 
     Raises:
         UnmetNeedError: when kubectl or helm, or the images, are missing.

@@ -120,7 +120,7 @@ def _run_buildah(
 
 
 def _start_buildah() -> list[str]:
-    """Give the command of buildah with a storage of its own, on overlayfs where the machine can."""
+    """Return the command of buildah with a storage of its own, on overlayfs where the machine can."""
     root = find_cache_folder() / "buildah"
     if root.is_dir() and compute_size(root) > MOST_STORED_BYTES:
         shutil.rmtree(root)

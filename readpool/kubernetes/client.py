@@ -290,7 +290,7 @@ def _parse(text: bytes) -> dict[str, Any]:
     try:
         return cast("dict[str, Any]", json.loads(text))
     except ValueError as error:
-        raise ApiError(0, "BadAnswer", f"the API server's answer is no JSON: {error}") from error
+        raise ApiError(0, "BadAnswer", f"the API server's response is not JSON: {error}") from error
 
 
 def _no_answer(error: Exception) -> ApiError:

@@ -21,7 +21,7 @@ from scaler.polling.gate_watch import GateWatch
 from scaler.polling.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, Reference, ServiceSource
 
 _REMINDER_SECONDS = 1800.0
 """Half as long as Kubernetes keeps an event."""
@@ -193,7 +193,7 @@ class WatchedFleet:
         self._tell_at_once()
 
     def publish(self) -> None:
-        """Take a snapshot, log what changed, and wake those that wait for it."""
+        """Publish a snapshot, log what changed, and wake those that wait for it."""
         self.has_news = False
         self.snapshot = self._fold.advance(self._clock())
         self._change_log.note_snapshot(self.snapshot)

@@ -47,7 +47,9 @@ def stay(
     keeping = {
         name: requests[name] for name, one in standings.items() if keeps_pace(one, now) and one.needs_protocol is None
     }
-    if memory.capacity.trials or not _is_well(standings, keeping, settings, measured, now):
+    if memory.capacity.trials or not _is_well(
+        standings, keeping, settings.catch_up_deadline(warm_ups.median_seconds), now
+    ):
         return None
     catching_up = held - len(keeping)
     capacity = learn_in_step(memory.capacity, keeping, sum(requests.values()), now)
@@ -74,16 +76,14 @@ def stay(
 def _is_well(
     standings: Mapping[str, ReplicaState],
     keeping: Mapping[str, float],
-    settings: PolicySettings,
-    warm_up_seconds: float,
+    deadline_seconds: float,
     now: float,
 ) -> bool:
     """Return whether those that do not keep pace catch up, and are not overdue; and at least one does."""
     others = [one for name, one in standings.items() if name not in keeping] if len(keeping) < len(standings) else ()
-    patience = settings.find_deadline(warm_up_seconds)
     return bool(keeping) and all(
         one.replica_class is ReplicaClass.CATCHING_UP
         and one.needs_protocol is None
-        and now - find_start(one, is_underway=True) < patience
+        and now - find_start(one, is_underway=True) < deadline_seconds
         for one in others
     )

@@ -61,7 +61,7 @@ class FleetFeed:
         return self._histories.get(fleet)
 
     def sizes(self, fleet: str) -> tuple[Size, ...]:
-        """Give the record of one fleet's sizes, oldest first."""
+        """Return the record of one fleet's sizes, oldest first."""
         recorded = self._sizes.get(fleet)
         return () if recorded is None else recorded.sizes()
 

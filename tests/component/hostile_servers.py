@@ -105,7 +105,7 @@ async def streaming_nothing(reader: asyncio.StreamReader, writer: asyncio.Stream
 
 
 async def close_at_once(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Take the request, and close without a word."""
+    """Receive the request, and close without a response."""
     await reader.readuntil(b"\r\n\r\n")
 
 

@@ -45,7 +45,7 @@ class ScalerProcess:
         return self._wait(find, seconds, f"no event {event!r} {values or ''}")
 
     def events_named(self, event: str) -> list[_Event]:
-        """Give all lines of the log so far with this event."""
+        """Return all lines of the log so far with this event."""
         return [e for e in self.events if e.get("event") == event]
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = STOP_SECONDS) -> int:

@@ -42,7 +42,7 @@ class Installation:
         certificates.write_secret(self.folder / folder, given, self.bundle)
 
     def read(self, folder: str) -> tuple[bytes, bytes, bytes]:
-        """Give authorities, key and certificate as a caller takes them."""
+        """Return authorities, key and certificate as a caller takes them."""
         ca, key, certificate = ((self.folder / folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt"))
         return ca, key, certificate
 

@@ -15,7 +15,9 @@ from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from scaler.policy.policy import Bounds
 from scaler.services.keda_messages import build_metric_specs, build_metric_values
-from scaler.triggers.trigger import FleetSpec, Metric, ServiceSource, Trigger
+from scaler.triggers.fleet_spec import FleetSpec, ServiceSource
+from scaler.triggers.metric import Metric
+from scaler.triggers.trigger import Trigger
 from tests.component.answering_scaler import AnsweringScaler, serve_answers
 from tests.e2e.cluster import float_stripping_proxy as proxy
 

@@ -49,7 +49,7 @@ async def call(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> N
 
 
 async def is_served(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> bool:
-    """Tell whether a new connection with these credentials is served."""
+    """Return whether a new connection with these credentials is served."""
     try:
         await call(scaler, credentials)
     except grpc.aio.AioRpcError as error:
@@ -162,7 +162,7 @@ async def test_less_than_tls_1_2_is_refused(tmp_path: Path) -> None:
 
 
 async def handshake(scaler: ScalerProcess, context: ssl.SSLContext) -> str | None:
-    """Give the TLS version that is agreed on."""
+    """Return the TLS version that is agreed on."""
     host, port = scaler.grpc.split(":")
 
     def connect() -> str | None:

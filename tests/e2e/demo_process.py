@@ -32,6 +32,6 @@ def start_demo(report: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def find_current(report: Mapping[str, Any]) -> Sequence[int]:
-    """Give the sizes that the pool had, each change once."""
+    """Return the sizes that the pool had, each change once."""
     sizes = [moment["current"] for moment in report["timeline"]]
     return [size for turn, size in enumerate(sizes) if turn == 0 or size != sizes[turn - 1]]

@@ -100,7 +100,7 @@ async def read_steadily(port: int, statuses: list[int]) -> None:
 
 @contextlib.asynccontextmanager
 async def reading(port: int) -> AsyncIterator[list[int]]:
-    """Have somebody read at a steady pace for as long as the block runs."""
+    """Read at a steady pace for as long as the block runs."""
     statuses: list[int] = []
     reader = asyncio.create_task(read_steadily(port, statuses))
     try:

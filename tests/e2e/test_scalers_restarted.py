@@ -147,7 +147,7 @@ async def test_both_scalers_started_anew_in_an_overload_change_no_size(tmp_path:
 
 
 async def overload(stage: Stage, scalers: list[ScalerProcess]) -> None:
-    """Let two replicas fall behind for want of time until there are two more, as the first is asked for them."""
+    """Make two replicas fall behind for want of time until there are two more, as the first is asked for them."""
     busy = ("reads-nodes-0", "reads-nodes-1")
     for name in busy:
         await stage.fleet.load(name, UTILIZATION)

@@ -45,7 +45,7 @@ class User:
         return (), None
 
     def end(self, act: Act) -> None:
-        """Take it back, where it is one of those that are taken back."""
+        """Undo it, where it is one of those that are undone."""
         if act.verb == GATE_OFF:
             self._wanted |= {"gate": {"enabled": True}}
         if act.verb == PAUSE:

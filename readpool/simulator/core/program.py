@@ -54,7 +54,7 @@ def _write_program(path: Path) -> None:
 
 
 def _list_content() -> Iterator[tuple[str, bytes]]:
-    """Give the names and contents of what is in the file, in an order that does not change."""
+    """Yield the names and contents of what is in the file, in an order that does not change."""
     with tempfile.TemporaryDirectory() as folder:
         main = Path(folder, "__main__.py")
         main.write_text(_MAIN)

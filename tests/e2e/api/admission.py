@@ -33,7 +33,7 @@ def select(namespace: str) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def in_force(stage: ControllerStage, *bodies: tuple[str, dict[str, Any]]) -> AsyncIterator[None]:
-    """Have objects of admission in force during the block, each with its plural."""
+    """Keep objects of admission in force during the block, each with its plural."""
     try:
         for plural, body in bodies:
             await stage.client.request("POST", f"{_PATH}/{plural}", body=body)

@@ -51,7 +51,7 @@ class PoolStage:
     observer: "ObserverAsyncStub"
 
     def place_nodes(self, pool: str, nodes: Iterable[CoreNode], namespace: str | None = None) -> None:
-        """Have DNS tell of these nodes as the pods of a pool."""
+        """Make DNS name these nodes as the pods of a pool."""
         service = f"{pool}-nodes.{namespace or self.namespace}.svc.cluster.local."
         records = []
         for ordinal, node in enumerate(nodes):

@@ -46,7 +46,7 @@ async def install(stage: ControllerStage) -> None:
 
 @contextlib.asynccontextmanager
 async def begun(stage: ControllerStage, **spec: Any) -> AsyncIterator[None]:
-    """Have a controller, and five replicas that have been fresh for ten minutes, during the block."""
+    """Run a controller, and five replicas that have been fresh for ten minutes, during the block."""
     async with stage.controller(check_seconds=CHECK_SECONDS):
         await stage.apply(**spec)
         await stage.until_there(STATEFUL_SET, "pool")

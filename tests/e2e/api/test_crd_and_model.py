@@ -124,7 +124,7 @@ def find_refused_by_server(access: Access, specs: list[Manifest]) -> set[int]:
 
 
 def is_refused_by_model(spec: Manifest) -> bool:
-    """Tell whether parse_pool refuses a pool."""
+    """Return whether parse_pool refuses a pool."""
     try:
         parse_pool(build_manifest(**spec))
     except PoolError:

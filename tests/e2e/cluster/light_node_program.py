@@ -66,7 +66,7 @@ def answer(request: bytes, settings: Settings, started_at: float) -> bytes:
 
 
 def change(words: bytes, settings: Settings) -> bytes:
-    """Take over a JSON object of settings; answer with all of them, or with `error: ` and what is wrong."""
+    """Apply a JSON object of settings; answer with all of them, or with `error: ` and what is wrong."""
     try:
         wanted = json.loads(words)
         unknown = sorted(set(wanted) - set(KNOWN))

@@ -141,7 +141,7 @@ def raise_until_learned(router: PoolRouter, asked: Asked) -> float:
 
 
 def space_out(rate: float) -> float:
-    """Give the seconds between requests at a rate in requests/s for each of the first replicas."""
+    """Return the seconds between requests at a rate in requests/s for each of the first replicas."""
     return 1 / (TARGET * rate)
 
 

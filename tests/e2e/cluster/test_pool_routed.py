@@ -66,7 +66,7 @@ def router(
 
 @pytest.fixture
 def whole(router: PoolRouter) -> PoolRouter:
-    """Have all replicas fresh before the test."""
+    """Wait until all replicas are fresh before the test."""
     router.pool.wait_until_fresh(TARGET)
     return router
 

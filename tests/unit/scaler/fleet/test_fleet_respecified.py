@@ -11,7 +11,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.hold_reasons import NOT_YET_SUSTAINED, HoldReason
 from scaler.policy.policy import Bounds
-from scaler.triggers.trigger import FleetSpec
+from scaler.triggers.fleet_spec import FleetSpec
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, classes, desired
 
 NETWORK = StagedNetwork()
