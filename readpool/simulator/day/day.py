@@ -3,10 +3,10 @@
 What scales and what weighs are passed in; the model knows neither the scaler nor the controller.
 """
 
-from math import ceil, inf
+from math import inf
 
 from readpool.replica_class import ReplicaClass
-from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due, find_last_step
+from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due, find_last_step, find_look
 from readpool.simulator.day.leaving import Leaving
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import holds_any
@@ -48,8 +48,9 @@ class PoolDay:
         self._leaving = Leaving(day.odd.leaving_seconds)
         self._is_reset = False
         self._reach = _START_LEDGER
+        self._stale_lag = day.stale_lag or day.lag_threshold
         self._calm = NO_CALM
-        self._left: tuple[float, float] | None = None
+        self._left: tuple[float, float, int] | None = None
         self._spans = (*day.halts, *day.blind_spells, *day.odd.database_stops)
         self.measures = Measures()
         self._begin()
@@ -78,25 +79,21 @@ class PoolDay:
         traffic, target, measures = self._day.traffic, self._day.target, self.measures
         while self._calm is not NO_CALM:
             size = len(self._replicas)
-            asked = self._find_asked(step, size)
+            rests_until = -inf if self._patience is None else self._patience.rests_until(size)
+            asked = find_look(step, rests_until, _SYNC_STEPS)
             last = find_last_step(self._calm, traffic, step, asked)
             if last < step:
                 break
             demands, now = traffic[step : last + 1], float(last * STEP_SECONDS)
             self._tip += len(demands)
-            self._left = demands[-1], now
+            self._left = demands[-1], now, len(demands) + (self._left[2] if self._left else 0)
             measures.note_steps(self._calm.serving, target, size, demands)
             if looks := traffic[step + -step % _SYNC_STEPS : min(last + 1, asked) : _SYNC_STEPS]:
-                measures.note_calm_size(size, target, min(looks))
+                measures.note_calm_size(self._calm.healthy, target, min(looks))
             if last == asked:
                 self._ask_in_calm(demands[-1], now)
             step = last + 1
         return step
-
-    def _find_asked(self, step: int, size: int) -> int:
-        """Find the step from `step` on in which the scaling is asked next while all is calm."""
-        rests_until = -inf if self._patience is None else self._patience.rests_until(size)
-        return _SYNC_STEPS * ceil(max(step, rests_until / STEP_SECONDS) / _SYNC_STEPS)
 
     def _ask_in_calm(self, demand: float, now: float) -> None:
         """Ask the scaling, in short where that does."""
@@ -105,7 +102,7 @@ class PoolDay:
             unit = demand / sum(weights.values())
             requests = {replica.name: weights[replica.name] * unit for replica in self._replicas}
             if self._patience.stay(self._calm, requests, now):
-                self.measures.note_calm_size(len(requests), self._day.target, demand)
+                self.measures.note_calm_size(self._calm.healthy, self._day.target, demand)
                 return
         self._make_up()
         self._sync(demand, now, self._calm)
@@ -138,19 +135,21 @@ class PoolDay:
         reset_at = self._day.odd.reset_at
         moments = (*(one.at for one in self._faults[-1:]), *self._restarts[-1:], inf if reset_at is None else reset_at)
         due = find_due(now, self._spans, moments)
-        return find_calm(self._replicas, self._sights, self._weights, self._tip, now, due) if due > now else NO_CALM
+        return find_calm(self._replicas, self._sights, self._weights, self._tip, self._stale_lag, now, due)
 
     def _make_up(self) -> None:
         """Write down what the last of the steps came to in which nothing could happen."""
         if self._left is None:
             return
-        (demand, now), self._left = self._left, None
+        (demand, now, steps), self._left = self._left, None
         tip, weights, sights = self._tip, self._weights, self._sights
         self._reach, self._moved_at = tip, now
         unit = demand / sum(weights.values())
         for replica in self._replicas:
             replica.load = weights[replica.name] * unit
-            if replica.ledger:
+            if replica.fault is not None:
+                sights[replica.name].note_stuck(tip, steps)
+            elif replica.ledger:
                 replica.ledger = float(tip)
                 sights[replica.name].note_quiet(tip, now)
 
@@ -229,7 +228,7 @@ class PoolDay:
     def _advance(self, now: float) -> int:
         """Apply ledgers in every replica for a step; count those that are truly fresh, and their stale reads."""
         fresh = overloaded = serving = 0
-        tip, reach, threshold, stale = self._tip, self._reach, self._day.stale_lag or self._day.lag_threshold, 0.0
+        tip, reach, threshold, stale = self._tip, self._reach, self._stale_lag, 0.0
         for replica in self._replicas:
             if not replica.ledger:
                 if now < replica.downloaded_at:
@@ -254,20 +253,21 @@ class PoolDay:
         is_silent, sights = holds_any(odd.silent_gates, now), self._sights
         reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in sights}
         is_halted = now - self._moved_at >= _HALTED_SECONDS
-        view = View(
-            now,
-            len(self._replicas),
-            self._sights,
-            self._tip,
-            self._moved_at,
-            is_halted,
-            reads,
-            self._day.lag_threshold,
-            odd.reset_at if self._is_reset else None,
-            bool(odd.database_stops),
-            calm,
+        size = self._scaling.sync(
+            View(
+                now,
+                len(self._replicas),
+                sights,
+                self._tip,
+                self._moved_at,
+                is_halted,
+                reads,
+                self._day.lag_threshold,
+                odd.reset_at if self._is_reset else None,
+                shares_database=bool(odd.database_stops),
+                calm=calm,
+            )
         )
-        size = self._scaling.sync(view)
         if size != len(self._replicas):
             self.measures.scalings += 1
             self._resize(size, now)

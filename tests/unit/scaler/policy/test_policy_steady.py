@@ -21,6 +21,12 @@ def catching_up(since: float) -> ReplicaState:
     return ReplicaState(ReplicaClass.CATCHING_UP, since=since, first_seen=since, known_since=since)
 
 
+def standing_still(since: float) -> ReplicaState:
+    return replace(
+        FRESH, replica_class=ReplicaClass.LAGGING, since=since, degraded_since=since, lag_ledgers=90, rate=0.0
+    )
+
+
 def name(*standings: ReplicaState) -> dict[str, ReplicaState]:
     return {f"core-{number}": one for number, one in enumerate(standings)}
 
@@ -53,6 +59,7 @@ loads = st.lists(st.tuples(st.floats(5.0, 900.0), st.floats(0.0, 1300.0)), min_s
     moments=loads,
     fresh=st.integers(1, 12),
     newcomers=st.lists(st.floats(NOW - 4000.0, NOW - 1.0), max_size=3),
+    stuck=st.lists(st.floats(NOW - 300.0, NOW - 1.0), max_size=2),
     unrest=st.floats(0.0, 2.0),
     overloaded_at=st.none() | st.just(NOW - 300),
 )
@@ -60,10 +67,12 @@ def test_a_decision_in_short_remembers_what_the_whole_one_does(
     moments: list[tuple[float, float]],
     fresh: int,
     newcomers: list[float],
+    stuck: list[float],
     unrest: float,
     overloaded_at: float | None,
 ) -> None:
-    standings, now = name(*[FRESH] * fresh, *(catching_up(since) for since in newcomers)), NOW
+    others = [*(catching_up(since) for since in newcomers), *(standing_still(since) for since in stuck)]
+    standings, now = name(*[FRESH] * fresh, *others), NOW
     memory = remember(standings)
     memory = replace(
         memory,
@@ -81,7 +90,9 @@ def test_a_decision_in_short_remembers_what_the_whole_one_does(
             assert short == memory
 
 
-@pytest.mark.parametrize("sixth", [(), (catching_up(NOW - 600.0),)])
+@pytest.mark.parametrize(
+    "sixth", [(), (catching_up(NOW - 600.0),), (catching_up(NOW - 4000.0),), (standing_still(1.0),)]
+)
 def test_a_pool_of_the_target_is_decided_in_short(sixth: tuple[ReplicaState, ...]) -> None:
     standings = name(*[FRESH] * 5, *sixth)
     requests = dict.fromkeys(standings, 400.0)
@@ -96,8 +107,9 @@ def test_a_pool_of_the_target_is_decided_in_short(sixth: tuple[ReplicaState, ...
     [
         pytest.param(replace(FRESH, lag_ledgers=3), id="one does not keep pace"),
         pytest.param(replace(FRESH, since=NOW - 30), id="one is fresh for half a minute"),
-        pytest.param(replace(FRESH, replica_class=ReplicaClass.LAGGING), id="one lags"),
-        pytest.param(catching_up(NOW - 4000.0), id="one is overdue"),
+        pytest.param(replace(FRESH, replica_class=ReplicaClass.LAGGING), id="one lags and moves"),
+        pytest.param(replace(FRESH, replica_class=ReplicaClass.UNREACHABLE), id="one is silent"),
+        pytest.param(replace(standing_still(NOW - 100.0), needs_protocol=30), id="one lags and is too old"),
         pytest.param(replace(FRESH, needs_protocol=30), id="one is fresh and too old"),
         pytest.param(replace(FRESH, replica_class=ReplicaClass.CATCHING_UP, needs_protocol=30), id="one is too old"),
     ],
