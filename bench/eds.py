@@ -154,7 +154,7 @@ async def _measure_shares(mix: tuple[int, ...], requests: int, kind: str) -> flo
 
 
 async def _measure_shifts(changes: int, kind: str) -> list[float]:
-    """Swap two replicas' weights again and again; give how long each time until readers had moved, in seconds."""
+    """Swap two replicas' weights again and again; return how long each time until readers had moved, in seconds."""
     heavy, light = name_addresses(2)
     shifts = []
     async with _routed(kind, {heavy: 1000, light: 1}) as (store, port, backends), Reader(to_port(port)) as reader:

@@ -84,7 +84,7 @@ async def _measure(port: int, turns: int, seconds: float) -> list[tuple[Turn, Tu
 
 
 async def _load(ask: _Ask, port: int, seconds: float) -> Turn:
-    """Send requests as they are due; give how long each took, in seconds."""
+    """Send requests as they are due; return how long each took, in seconds."""
     latencies: list[float] = []
 
     async def take(due: float) -> None:

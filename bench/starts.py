@@ -108,7 +108,7 @@ class Stage:
         await replica.begin()
 
     async def time_until_fresh(self, replica: CoreProcess, began: float) -> float:
-        """Wait until a replica is in step and at most one ledger behind; give the seconds since it began."""
+        """Wait until a replica is in step and at most one ledger behind; return the seconds since it began."""
         while (seconds := time.monotonic() - began) < ASSUMED_FRESH_SECONDS:
             info, tip = await read_info(replica), await self.read_tip()
             if info.get("state") == "Synced!" and info["ledger"]["num"] >= tip - 1:

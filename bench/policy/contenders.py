@@ -7,7 +7,7 @@ from math import inf
 
 from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
-from controller.routing.weights import WeightSettings
+from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.scaling import Blindness, OurScaling
 from readpool.simulator.day.scenario import Day
 from readpool.simulator.day.view import Scaling
@@ -32,7 +32,7 @@ _WEIGHTS = WeightSettings()
 class Contender:
     """One way of scaling, made again for each day, and the weights that it has.
 
-    `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped; `heeds_doubts`: nor a
+    `spares_readers`: beside enough fresh replicas no laggard is read, as shipped; `heeds_doubts`: nor a
     fresh one whose last poll speaks against it. `target`: of its own, where it is not the day's.
     """
 
@@ -45,7 +45,7 @@ class Contender:
 
     def weigh(self, day: Day) -> WeightSettings:
         """Return the weights of a day's pool."""
-        return replace(self.weights, enough_fresh=(self.target or day.target) if self.spares_readers else 0)
+        return replace(self.weights, enough_fresh=count_enough(self.target or day.target) if self.spares_readers else 0)
 
 
 def _bounds(day: Day) -> Bounds:

@@ -66,7 +66,7 @@ class Applier:
         return False
 
     async def apply(self, manifest: Manifest, seconds: float | None = None) -> Manifest:
-        """Apply an object, and give what the API server has made of it; `seconds` may be less than a request may take.
+        """Apply an object, and return what the API server made of it; `seconds` may be less than a request may take.
 
         A ScaledObject whose tolerance this KEDA does not know is applied without it.
         """

@@ -15,7 +15,7 @@ from controller.replicas.draining import can_serve, leave_out, leave_out_dead
 from controller.replicas.replicas import Replica
 from controller.resources.endpoint_slices import CurrentEndpoint, Freshness, ReadEndpoint
 from controller.resources.read_service import PORT_NAME
-from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights, count_enough
 from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
 from readpool.replica_class import ReplicaClass
 
@@ -117,7 +117,7 @@ def _weigh(
 
 
 def _read_settings(spec: PoolSpec) -> WeightSettings:
-    """Read the pool's weights. A laggard, or who may be one, has none while targetReplicas are fresh.
+    """Read the pool's weights. A laggard, or who may be one, has none while five sixths of targetReplicas are fresh.
 
     With FreshOnly a laggard has none while one is.
 
@@ -127,7 +127,7 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
     return WeightSettings(
         max(1, balancing.fresh_node_weight),
         0 if balancing.mode is RoutingMode.FRESH_ONLY else balancing.lagging_node_weight,
-        enough_fresh=spec.target_replicas,
+        enough_fresh=count_enough(spec.target_replicas),
     )
 
 

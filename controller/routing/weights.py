@@ -54,6 +54,14 @@ class WeighedReplica:
         return self.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
 
 
+def count_enough(target: int) -> int:
+    """Return beside how many fresh replicas a lagging one gets no reads: five sixths of the target, rounded up.
+
+    So one in six may lag before readers are sent to those that do; the others can serve a sixth more.
+    """
+    return target - target // 6
+
+
 def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings) -> dict[str, int]:
     """Weigh all replicas of a pool, by name; 0 is no traffic. The order of `replicas` does not matter."""
     known = sorted(replicas, key=_by_lag)

@@ -177,7 +177,7 @@ class _Watch:
         self._alone, self._since = "", 0.0
 
     async def wait_for(self, replica: str) -> float:
-        """Read until this replica has answered alone for a while; give since when."""
+        """Read until this replica has answered alone for a while; return since when."""
         async with asyncio.timeout(_MOVED_SECONDS):
             while self._alone != replica or self._last[replica] - self._since < self._settled_seconds:
                 await self._read()

@@ -83,7 +83,7 @@ class SmallCluster:
         return bool(sent) and sent == self.list_fresh(pool, namespace)
 
     async def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> float:
-        """Wait until something holds; give how long it took."""
+        """Wait until something holds; return how long it took."""
         began = time.monotonic()
         while not holds():
             assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"

@@ -20,7 +20,7 @@ from devtools.machine.progress import CommandError
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; give the exit code."""
+    """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m devtools.cluster", description=__doc__)
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("--name", default=DEFAULT_NAME, help="which cluster (default: %(default)s)")

@@ -12,7 +12,7 @@ from readpool.certificates.keeper import Keeper
 from readpool.certificates.settings import CertificateSettings
 from readpool.certificates.stats import CertificateStats
 from readpool.clock import steady_clock
-from readpool.host_port import SettingsError
+from readpool.host_port import StartError
 from readpool.kubernetes.client import NoKubernetes, connect
 from readpool.signals import watch_signals
 from readpool.telemetry.exposition import build_process_registry
@@ -25,8 +25,7 @@ async def serve(settings: CertificateSettings) -> None:
     """Look after certificates until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: when there is no cluster.
-        StartError: when the telemetry address cannot be bound.
+        StartError: when there is no cluster, or the telemetry address cannot be bound.
     """
     stopping = watch_signals()
     stats = CertificateStats()
@@ -46,7 +45,7 @@ async def serve(settings: CertificateSettings) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
     except NoKubernetes as error:
-        raise SettingsError(f"no cluster: {error}; set --kubeconfig, or run in a pod") from None
+        raise StartError(f"no cluster: {error}; set --kubeconfig, or run in a pod") from None
     _log.info("stopped")
 
 

@@ -126,7 +126,7 @@ class Fleets:
         return self._sequence.value
 
     async def changed(self, after: int) -> int:
-        """Wait until `sequence` is over `after`, and give it."""
+        """Wait until `sequence` is over `after`, and return it."""
         return await self._sequence.wait_beyond(after)
 
     def _add(self, asked: FleetSpec, caller: str) -> WatchedFleet:

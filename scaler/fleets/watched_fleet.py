@@ -87,7 +87,7 @@ class WatchedFleet:
         return len(self._members)
 
     async def next_snapshot(self, after_sequence: int) -> FleetSnapshot:
-        """Wait for a snapshot with a sequence over `after_sequence`, and give the latest one."""
+        """Wait for a snapshot with a sequence over `after_sequence`, and return the latest one."""
         while self.snapshot.sequence <= after_sequence:
             await self._changed.wait_beyond(self._changed.value)
         return self.snapshot

@@ -35,7 +35,7 @@ class FleetsView(Protocol):
         """Return every fleet that is observed now."""
 
     async def changed(self, after: int) -> int:
-        """Wait until something changed since sequence `after`, and give the sequence now; at once for -1."""
+        """Wait until something changed since sequence `after`, and return the sequence now; at once for -1."""
 
 
 class FleetFeed:

@@ -60,7 +60,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Installation, int]]:
 
 
 async def call(port: int, files: tuple[bytes, bytes | None, bytes | None]) -> str:
-    """Dial anew and ask; give what came of it."""
+    """Dial anew and ask; return what came of it."""
     ca, key, certificate = files
     credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     options = [("grpc.ssl_target_name_override", HOST), ("grpc.use_local_subchannel_pool", 1)]

@@ -20,7 +20,7 @@ KEEPALIVE = "02"
 
 @asynccontextmanager
 async def silent_server() -> AsyncIterator[tuple[str, "asyncio.Future[int]"]]:
-    """Run a server that takes a watch and says nothing; give its address, and the port that the watch comes from."""
+    """Run a server that takes a watch and says nothing; yield its address, and the port that the watch comes from."""
     came_from: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def take(request: web.Request) -> web.StreamResponse:
@@ -71,7 +71,7 @@ async def test_a_silent_watch_is_probed_within_seconds(tmp_path: Path) -> None:
     async with silent_server() as (address, came_from), connect(write_kubeconfig(tmp_path, address)) as client:
         watch = client.watch(SERVICE, None, "1")
         follow = asyncio.ensure_future(anext(watch))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             kind, due_seconds = read_timer(await came_from, int(address.rpartition(":")[2]))
         follow.cancel()
         await asyncio.gather(follow, return_exceptions=True)

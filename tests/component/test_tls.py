@@ -33,7 +33,7 @@ from tests.component.scaler_process import ScalerProcess, run_scaler
 
 METADATA = {"service": "core", "port": "11626", "targetReplicas": "1", "enableTLS": "true"}
 REF = ScaledObjectRef(name="core", namespace="stellar", scalerMetadata=METADATA)
-SETTLED_SECONDS = 10.0
+SETTLED_SECONDS = 30.0
 
 
 def build_credentials(ca: bytes, pair: Pair | None = None) -> grpc.ChannelCredentials:
@@ -136,7 +136,7 @@ def open_calls(channel: grpc.aio.Channel) -> list[Any]:
 
 
 async def ask(call: Any) -> str:
-    """Wait for a call's first answer, and give its code."""
+    """Wait for a call's first answer, and return its code."""
     try:
         await (call.read() if hasattr(call, "read") else call)
     except grpc.aio.AioRpcError as error:

@@ -44,7 +44,7 @@ class Helm:
     binary: Path
 
     def run(self, *arguments: str) -> str:
-        """Run a command and give what it prints.
+        """Run a command and return what it prints.
 
         Raises:
             RefusedError: when it fails.

@@ -70,7 +70,7 @@ class Asker:
         return value
 
     async def wait_for(self, metric: str, lowest: float, highest: float) -> float:
-        """Ask until a value is within these bounds, and give it."""
+        """Ask until a value is within these bounds, and return it."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while True:
                 value = await self.ask(metric)

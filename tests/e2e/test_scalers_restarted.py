@@ -101,7 +101,7 @@ async def ask(scaler: ScalerProcess) -> float | None:
 
 
 async def until(find: Callable[[], Awaitable[Any]], what: str) -> Any:
-    """Wait until something is found, and give it."""
+    """Wait until something is found, and return it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SECONDS):
             while not (found := await find()):  # noqa: ASYNC110 - what is waited for is in other processes

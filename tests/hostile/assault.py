@@ -65,7 +65,7 @@ class Watch:
 
 
 async def make_attack(name: str, attack: Attack, part: Part, seconds: float, folder: Path) -> Outcome:
-    """Make the attack of this module on a part, for so long at least, and give what became of it."""
+    """Make the attack of this module on a part, for so long at least, and return what became of it."""
     watch, log = Watch(part), folder / f"attack-{name}.log"
     command = [*AS_OTHERS, sys.executable, "-m", "tests.hostile.attacker", name, json.dumps(dict(part.ports))]
     kills = part.memory.count_kills() if part.memory else 0

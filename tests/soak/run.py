@@ -199,7 +199,7 @@ def _describe(course: Course, began_at: float) -> str:
 
 
 def _settle(stage: Stage, notebook: Notebook, say: Say) -> tuple[str, ...]:
-    """Wait until all is as it should be; give what is not, where it does not come to that."""
+    """Wait until all is as it should be; return what is not, where it does not come to that."""
     deadline, said = time.monotonic() + SETTLE_SECONDS, 0.0
     while (unsettled := list_unsettled(stage, notebook)) and time.monotonic() < deadline:
         if time.monotonic() - said > PROGRESS_SECONDS:

@@ -146,7 +146,7 @@ class PoolWorld:
         return plan
 
     def rest(self) -> list[Plan]:
-        """Plan until there is nothing to do; give the plans.
+        """Plan until there is nothing to do; return the plans.
 
         Raises:
             AssertionError: where that never comes.

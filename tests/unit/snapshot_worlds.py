@@ -44,7 +44,7 @@ def read_message(world: PoolWorld, kind: str = "Snapshots") -> str:
 
 
 def grow(world: PoolWorld, replicas: int = 4) -> dict[str, Any]:
-    """Scale to so many replicas, and give the claim of the last one."""
+    """Scale to so many replicas, and return the claim of the last one."""
     world.change(replicas=replicas)
     world.rest()
     world.settle()

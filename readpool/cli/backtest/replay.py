@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from controller.routing.weights import WeightSettings
+from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.history import Setting
 from readpool.cli.backtest.reconstruction import Reconstruction
 from readpool.cli.backtest.scaling import Blindness, OurScaling, make_weigh
@@ -126,7 +126,8 @@ def replay(past: Reconstruction, setting: Setting) -> Outcome:
     )
     scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
     day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)
-    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)), scaling)
+    weights = WeightSettings(enough_fresh=count_enough(setting.target))
+    pool = PoolDay(day, scaling, make_weigh(weights), scaling)
     measures = pool.measures = _DailyMeasures()
     pool.live()
     measures.end_day()

@@ -70,7 +70,7 @@ class _Ledger:
         return fee
 
     def apply(self, envelope: Envelope, fee_stroops: int) -> bytes:
-        """Apply a transaction, all of it or nothing but its fee and sequence number; give its result."""
+        """Apply a transaction, all of it or nothing but its fee and sequence number; return its result."""
         source = self._account(envelope.source)
         if source is None:
             return encode_result(fee_stroops, TX_NO_ACCOUNT)

@@ -76,7 +76,7 @@ class BucketFolder:
                 path.unlink(missing_ok=True)
 
     def advance(self, levels: BucketList, num: int, changes: Mapping[bytes, bytes | None]) -> BucketList:
-        """Write what ledger `num` changed, and give the list that belongs to it. No file that was there changes."""
+        """Write what ledger `num` changed, and return the list that belongs to it. No file that was there changes."""
         for index in list_spilling(num):
             levels = self._spill(levels, index)
         batch = {**changes, b"": num.to_bytes(4, "big")}
@@ -146,7 +146,7 @@ class BucketFolder:
             yield content[start - key_size : start], None if entry_size < 0 else content[start:at]
 
     def write(self, records: Iterable[Record]) -> str:
-        """Write a bucket and give its name; one without records has no file."""
+        """Write a bucket and return its name; one without records has no file."""
         content = b"".join(
             _LENGTHS.pack(len(key), -1 if entry is None else len(entry)) + key + (entry or b"")
             for key, entry in records

@@ -47,7 +47,7 @@ Command = Callable[[Arguments], int]
 
 
 def main(words: Sequence[str]) -> int:
-    """Run `stellar-core WORDS…` and give the exit code."""
+    """Run `stellar-core WORDS…` and return the exit code."""
     print(_WARNING, file=sys.stderr, flush=True)
     name = _find_command(words)
     if name is None or name == "help":

@@ -39,7 +39,7 @@ class LedgerState:
         return cls(passphrase, GENESIS, genesis_entries(passphrase), kept)
 
     def apply(self, ledger: ClosedLedger) -> dict[bytes, bytes | None]:
-        """Apply the next ledger and give what changed; signatures are not looked at.
+        """Apply the next ledger and return what changed; signatures are not looked at.
 
         Raises:
             ValueError: it is not the next one, or holds what is no transaction.

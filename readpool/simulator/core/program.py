@@ -31,7 +31,7 @@ _EXECUTABLE = 0o755
 
 
 def build_program(path: Path) -> Path:
-    """Write the program to `path`, whose folder has to be there, and give the path.
+    """Write the program to `path`, whose folder has to be there, and return the path.
 
     A Python of its own does it: what this one has in memory would show in the compiled modules.
 

@@ -89,7 +89,7 @@ def build_webhook(stage: ControllerStage, url: str, *kinds: Kind, seconds: int =
 
 @contextlib.asynccontextmanager
 async def silent_server() -> AsyncIterator[str]:
-    """Serve what takes connections and never says anything; give its URL."""
+    """Serve what takes connections and never says anything; yield its URL."""
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):

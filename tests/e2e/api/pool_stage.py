@@ -83,7 +83,7 @@ class PoolStage:
         return answer.metricValues[0].metricValueFloat
 
     async def ask_until(self, expected: float | str, pool: str = "reads") -> list[float | str]:
-        """Ask until the answer is a number, or begins so; give all different answers in the order they came in."""
+        """Ask until the answer is a number, or begins so; return all different answers in the order they came in."""
         answers: list[float | str] = []
         deadline = time.monotonic() + SECONDS
         while True:

@@ -50,14 +50,14 @@ def apply(access: Access, *manifests: Object) -> None:
 
 
 def refusal(access: Access, manifest: dict[str, Any], user: str = ACCOUNT) -> str:
-    """Apply as the controller does, and give what the API server says against it; empty where it takes it."""
+    """Apply as the controller does, and return what the API server says against it; empty where it takes it."""
     return attempt(
         access, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(manifest), user=user
     )
 
 
 def attempt(access: Access, *arguments: str, stdin: str | None = None, user: str = ACCOUNT) -> str:
-    """Do something as a user, and give what the API server says against it; empty where it takes it."""
+    """Do something as a user, and return what the API server says against it; empty where it takes it."""
     try:
         access.kubectl(*arguments, f"--as={user}", stdin=stdin)
     except KubectlError as error:

@@ -21,7 +21,7 @@ SCOPES = [pytest.param(False, id="all namespaces"), pytest.param(True, id="some 
 
 
 def grant(server: ApiServer, helm: Helm, namespace: str, *, is_narrow: bool) -> Sequence[Object]:
-    """Apply the roles of a release that looks after a namespace, or all; give those roles."""
+    """Apply the roles of a release that looks after a namespace, or all; return those roles."""
     settings = (f"controller.namespaces={{{namespace}}}",) if is_narrow else ()
     found = [o for o in helm.render("tls.mode=off", *settings) if o["kind"] in ROLES]
     if server.access.get("namespace", NAMESPACE) is None:

@@ -47,7 +47,7 @@ async def client(api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
 
 @pytest.fixture(scope="module")
 def optional_kinds(api_server: ApiServer) -> Iterator[frozenset[Kind]]:
-    """Teach the API server the optional kinds for as long as these tests run, and give those that it knows."""
+    """Teach the API server the optional kinds for as long as these tests run, and yield those that it knows."""
     keda, routes = find_scaled_object_definition(), find_http_route_definition()
     for definition in filter(None, (keda, routes, json.dumps(PROMETHEUS_RULES))):
         api_server.access.kubectl("apply", "--server-side", "-f", "-", stdin=definition)

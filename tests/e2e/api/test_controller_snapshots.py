@@ -65,7 +65,7 @@ async def list_snapshots(stage: ControllerStage) -> list[Any]:
 
 
 async def make(stage: ControllerStage) -> str:
-    """Make the one that is taken, as a snapshot controller does, and give its name."""
+    """Make the one that is taken, as a snapshot controller does, and return its name."""
     (taken,) = await stage.until(lambda: list_snapshots(stage), "a snapshot to be taken")
     name = str(taken["metadata"]["name"])
     at = taken["metadata"]["creationTimestamp"]
@@ -81,7 +81,7 @@ async def merge_status(client: KubernetesClient, namespace: str, name: str, stat
 
 
 async def scale(stage: ControllerStage, replicas: int) -> Manifest:
-    """Scale the pool, and give the claim of its last replica."""
+    """Scale the pool, and return the claim of its last replica."""
     await stage.client.merge(POOL, stage.namespace, "pool", {"spec": {"replicas": replicas}}, manager=USER)
 
     async def has_grown() -> bool:

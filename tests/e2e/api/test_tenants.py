@@ -53,7 +53,7 @@ def count(access: Access, used: dict[str, str]) -> None:
 
 
 def refusal(access: Access, *arguments: str, stdin: str | None = None) -> str:
-    """Do something, and give what the API server says against it; empty where it takes it."""
+    """Do something, and return what the API server says against it; empty where it takes it."""
     try:
         access.kubectl(*arguments, stdin=stdin)
     except KubectlError as error:

@@ -92,7 +92,7 @@ def serve(host: str, info_port: int, control_port: int, settings: Settings) -> N
 
 
 def send_change(port: int, values: Settings) -> Settings:
-    """Send settings to the control port of the node in this pod, and give all that hold then.
+    """Send settings to the control port of the node in this pod, and return all that hold then.
 
     Raises:
         ValueError: when the node refuses them.

@@ -57,7 +57,7 @@ def read_newest(pool: PoolView) -> str:
 
 
 def scale(pool: PoolView, replicas: int, seconds: float) -> float:
-    """Scale a pool, and give the seconds until all its replicas are fresh."""
+    """Scale a pool, and return the seconds until all its replicas are fresh."""
     began = time.monotonic()
     where = f"--namespace={pool.namespace}"
     pool.access.kubectl("scale", f"rop/{pool.name}", f"--replicas={replicas}", where)

@@ -101,7 +101,7 @@ class ScaledFleet:
     def wait_for_event(
         self, name: str, is_it: Callable[[ScalerEvent], bool], since: float, seconds: float
     ) -> ScalerEvent:
-        """Wait until a scaler says something of it, and give the earliest such line of any."""
+        """Wait until a scaler says something of it, and return the earliest such line of any."""
 
         def find() -> ScalerEvent | None:
             return min(filter(is_it, self.events(name, since)), key=lambda event: event.at, default=None)

@@ -115,7 +115,7 @@ def build_today(network: CoreNetwork, storage: CsiStorage) -> Manifest:
 
 
 def time_rounds(pool: PoolView, rounds: int, *, is_warm: bool) -> list[float]:
-    """Scale a pool out and in again so often; give the seconds until each new replica is fresh."""
+    """Scale a pool out and in again so often; return the seconds until each new replica is fresh."""
     seconds: list[float] = []
     for _ in range(rounds):
         seconds += time_newcomers(pool, [ADDED], 0.0)
@@ -135,12 +135,12 @@ def is_gone(pool: PoolView) -> bool:
 
 
 def time_spread(pool: PoolView) -> list[float]:
-    """Scale a pool out by one replica after the other; give the seconds until each is fresh."""
+    """Scale a pool out by one replica after the other; return the seconds until each is fresh."""
     return time_newcomers(pool, [1] * TODAY_ADDED, TODAY_SECONDS)
 
 
 def time_newcomers(pool: PoolView, steps: list[int], between_seconds: float) -> list[float]:
-    """Add so many replicas in each step; give the seconds from asking for each until status says that it is fresh."""
+    """Add so many replicas in each step; return the seconds from asking for each until status says that it is fresh."""
     asked_at: dict[str, float] = {}
     took: dict[str, float] = {}
     left, last = list(steps), time.monotonic() - between_seconds

@@ -65,5 +65,5 @@ def replace_start(replica: ModelReplica) -> ModelReplica:
 
 
 def live(day: Day) -> float:
-    """Live a day with five; give the seconds below five."""
+    """Live a day with five; return the seconds below five."""
     return PoolDay(day, FixedSize(5), make_weigh(WeightSettings())).live().seconds_below

@@ -27,7 +27,7 @@ def watch(lag_of_last: int, spec: FleetSpec = SPEC) -> StagedFleet:
 
 
 def change(stage: StagedFleet, **fields: Any) -> FleetSnapshot:
-    """Change the spec, and give the very next snapshot."""
+    """Change the spec, and return the very next snapshot."""
     stage.fleet.change_spec(replace(SPEC, **fields), stage.now)
     return stage.fleet.advance(stage.now)
 

@@ -68,7 +68,7 @@ class Restarted:
         self.stage = StagedFleet(*scripts[: len(scripts) - without], spec=spec, since=now)
 
     def find_release(self, begun: float, most_seconds: float) -> float:
-        """Live until fewer are asked for; give how long that took from `begun`."""
+        """Live until fewer are asked for; return how long that took from `begun`."""
         size = len(self.stage.scripts)
         shown = (one for one in self.live(most_seconds) if (one.decision.desired or size) < size)
         return next(shown).at - begun

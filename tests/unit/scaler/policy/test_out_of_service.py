@@ -102,7 +102,7 @@ def test_status_says_which_it_is_and_counts_it_among_the_fresh_no_more() -> None
 
 
 def roll_out(world: PoolWorld) -> list[str]:
-    """Roll out another version; give the pods that were restarted."""
+    """Roll out another version; return the pods that were restarted."""
     world.change(version="v23.0.0")
     restarted: list[str] = []
     for _ in range(12):
