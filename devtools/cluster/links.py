@@ -29,7 +29,7 @@ class ClusterLink:
         self._filter(ports, "--insert")
 
     def mend(self, ports: Sequence[int]) -> None:
-        """Take the rules away again."""
+        """Remove the rules."""
         self._filter(ports, "--delete")
 
     def _filter(self, ports: Sequence[int], change: str) -> None:

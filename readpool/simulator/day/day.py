@@ -75,7 +75,7 @@ class PoolDay:
         return self.measures
 
     def _take_calm_steps(self, step: int) -> int:
-        """Take the steps in which nothing can happen, many at once; return the first in which something may."""
+        """Step through what is calm, many steps at once; return the first step in which something may happen."""
         traffic, target, measures = self._day.traffic, self._day.target, self.measures
         while self._calm is not NO_CALM:
             size = len(self._replicas)
@@ -108,7 +108,7 @@ class PoolDay:
         self._sync(demand, now, self._calm)
 
     def _take_step(self, step: int) -> None:
-        """Take one step in which anything may happen."""
+        """Step through five seconds in which anything may happen."""
         day, demand, now = self._day, self._day.traffic[step], float(step * STEP_SECONDS)
         self._make_up()
         self._calm = NO_CALM

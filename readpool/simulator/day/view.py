@@ -59,4 +59,4 @@ class Patience(Protocol):
         """Return until when a pool of this size keeps it, in seconds."""
 
     def stay(self, calm: Calm, requests: Mapping[str, float], now: float) -> bool:
-        """Be asked in short: return whether the size stays and nothing else need be said; False: ask it in full."""
+        """Return whether the size stays, and remember that this was asked; where False, ask in full."""

@@ -184,7 +184,7 @@ def check_tips(here: PoolView, there: PoolView) -> None:
 
 
 def wait_for_readers(envoy: ReadingEnvoy, which: int) -> float:
-    """Wait until one cluster is asked many times in a row and the other never; give when the first of them came."""
+    """Wait until one cluster is asked many times in a row and the other never; return when the first of them came."""
     begun, start = time.monotonic(), envoy.count_requests()
 
     def have_moved() -> bool:
