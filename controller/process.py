@@ -223,6 +223,7 @@ def _describe(settings: ControllerSettings) -> dict[str, object]:
         "allowOtherScalers": settings.grants.other_scalers,
         "gatewayNamespaces": list(settings.grants.gateway_namespaces),
         "runbookUrl": settings.runbook_url,
+        "alertLabels": dict(settings.alert_labels),
         "scraperNamespaces": list(settings.scraper_namespaces),
         "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
         "denyNetworks": [str(network) for network in settings.networks.denied],

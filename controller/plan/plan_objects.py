@@ -106,7 +106,7 @@ def build_objects(
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
-        built.append(build_prometheus_rule(pool, settings.runbook_url))
+        built.append(build_prometheus_rule(pool, settings.runbook_url, settings.alert_labels))
     built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)

@@ -141,7 +141,7 @@ def _build_objects(
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
     if pool.spec.alerting and observed.capabilities.prometheus:
-        built.append(build_prometheus_rule(pool, settings.runbook_url))
+        built.append(build_prometheus_rule(pool, settings.runbook_url, settings.alert_labels))
     return built
 
 

@@ -29,7 +29,10 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """PromQL, and how its series are called in the legend; `{{label}}` is filled in by Grafana."""
+    """PromQL, and how its series are called in the legend; `{{label}}` is filled in by Grafana.
+
+    In a table the legend is the heading of a column; without one only the labels are shown.
+    """
 
     expression: str
     legend: str
@@ -139,8 +142,9 @@ def _build_chart(panel: Panel) -> Builder[models.Panel]:
 
 def _build_table(panel: Panel) -> Builder[models.Panel]:
     """Join the queries by their labels; Grafana calls the value of query A "Value #A"."""
-    hidden: dict[str, object] = {"Time": True}
-    named: dict[str, object] = {f"Value #{_letter(index)}": one.legend for index, one in enumerate(panel.queries)}
+    values = {f"Value #{_letter(index)}": one.legend for index, one in enumerate(panel.queries)}
+    hidden: dict[str, object] = {"Time": True, **{value: True for value, legend in values.items() if not legend}}
+    named: dict[str, object] = {value: legend for value, legend in values.items() if legend}
     organize = {"excludeByName": hidden, "renameByName": named}
     built = (
         table.Panel()

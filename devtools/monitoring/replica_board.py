@@ -17,7 +17,7 @@ OBSERVED = Section(
             "Replicas",
             "Class, lag and last closed ledger of each replica.",
             [
-                Query(f"max by (replica, class) (readpool_replica_info{_CHOSEN})", "class"),
+                Query(f"max by (replica, class) (readpool_replica_info{_CHOSEN})", ""),
                 Query(_by_replica("readpool_replica_lag_ledgers"), "lag"),
                 Query(_by_replica("readpool_replica_ledger"), "ledger"),
             ],

@@ -1,11 +1,14 @@
 """An alert as data, and as a rule of Prometheus."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 RUNBOOK_URL = "https://github.com/readpool/readpool/blob/main/docs/runbooks"
 """Where the runbooks are read; NAME.md follows."""
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Severity(StrEnum):
@@ -49,14 +52,19 @@ class Alert:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def build_rule(alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = "") -> dict[str, Any]:
-    """Build the rule; without an address of Grafana there is no link to the dashboard."""
+def build_rule(
+    alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = "", labels: Mapping[str, str] = _NO_LABELS
+) -> dict[str, Any]:
+    """Build the rule; without an address of Grafana there is no link to the dashboard.
+
+    `labels` are those of every alert of an installation; an alert's own come before them.
+    """
     link = {"dashboard_url": _build_link(alert, grafana_url)} if grafana_url else {}
     return {
         "alert": alert.name,
         "expr": alert.expression,
         "for": alert.lasts,
-        "labels": {"severity": alert.severity.value, **dict(alert.labels)},
+        "labels": {**labels, "severity": alert.severity.value, **dict(alert.labels)},
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,

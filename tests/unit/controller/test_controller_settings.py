@@ -13,6 +13,7 @@ from controller.settings import (
     ControllerSettings,
     ScalerTls,
     build_scaler_tls,
+    parse_alert_label,
     parse_gateway_namespaces,
     parse_namespaces,
     parse_runbook_url,
@@ -157,3 +158,10 @@ def test_runbooks_are_at_a_web_address() -> None:
     for wrong in ("wiki.example", "ftp://wiki.example", "https://", "https://wiki example"):
         with pytest.raises(SettingsError, match="--runbook-url"):
             parse_runbook_url(wrong)
+
+
+def test_labels_of_alerts_have_names_that_prometheus_allows() -> None:
+    assert parse_alert_label("team=stellar=core") == ("team", "stellar=core")
+    for wrong in ("team", "team=", "=stellar", "stellar.org/team=a", "1st=a", ""):
+        with pytest.raises(SettingsError, match="--alert-label"):
+            parse_alert_label(wrong)

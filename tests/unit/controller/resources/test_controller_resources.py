@@ -222,6 +222,13 @@ def test_the_runbooks_of_a_pools_alerts_are_where_the_installation_says() -> Non
         assert rule["annotations"]["runbook_url"] == f"https://wiki.example/{rule['alert']}.md"
 
 
+def test_the_labels_of_an_installations_alerts_are_on_those_of_pools_and_never_take_the_place_of_their_own() -> None:
+    labels = (("team", "stellar"), ("severity", "none"))
+    (group,) = build_prometheus_rule(build_pool(), labels=labels)["spec"]["groups"]
+    for rule, plain in zip(group["rules"], list_rules(), strict=True):
+        assert rule["labels"] == {"team": "stellar", **plain["labels"]}
+
+
 def test_a_paused_pool_has_no_alerts_on_decisions() -> None:
     names = [rule["alert"] for rule in list_rules()]
     assert len(set(names)) == len(names)

@@ -12,6 +12,7 @@ from readpool.cli.fleets.board import GONE_SECONDS, Board, build_board
 from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.fleet_table import (
     COLUMNS,
+    COLUMNS_WITHOUT_GATES,
     LOOKS,
     SORTS,
     build_fleet,
@@ -92,9 +93,10 @@ def test_a_class_from_a_newer_scaler_shows_as_unknown() -> None:
 
 @given(st.integers(16, 300))
 def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
-    chosen = choose_columns(COLUMNS, width)
-    assert len(chosen) == 1 or sum(column.width + 2 for column in chosen) <= width
-    assert [column.position for column in chosen] == sorted(column.position for column in chosen)
+    for columns in (COLUMNS, COLUMNS_WITHOUT_GATES):
+        chosen = choose_columns(columns, width)
+        assert len(chosen) == 1 or sum(column.width + 2 for column in chosen) <= width
+        assert [column.position for column in chosen] == sorted(column.position for column in chosen)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,26 @@ def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
     ],
 )
 def test_the_most_telling_columns_stay(width: int, headings: list[str]) -> None:
+    assert [column.heading for column in choose_columns(COLUMNS_WITHOUT_GATES, width)] == headings
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        pytest.param(60, ["replica", "class", "behind", "lag"], id="narrow"),
+        pytest.param(80, ["replica", "class", "behind", "lag", "fresh in", "requests"], id="a usual terminal"),
+        pytest.param(
+            100, ["replica", "class", "behind", "lag", "fresh in", "requests", "p90", "errors"], id="a wide one"
+        ),
+        pytest.param(
+            120,
+            ["replica", "class", "ledger", "behind", "lag", "rate", "fresh in", "requests", "p90", "errors"],
+            id="a wider one",
+        ),
+        pytest.param(240, [column.heading for column in sorted(COLUMNS, key=lambda one: one.position)], id="all"),
+    ],
+)
+def test_what_readers_meet_with_comes_before_the_pace_of_ledgers(width: int, headings: list[str]) -> None:
     assert [column.heading for column in choose_columns(COLUMNS, width)] == headings
 
 
