@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup stubs dashboards dashboards-preview check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
 	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image publish-chart sign publish-release \
-	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
+	quickstart e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
 help: ## Show this
@@ -115,6 +115,9 @@ cluster-images: setup
 
 cluster-up: setup ## Start a real Kubernetes with KEDA on this machine (root; NAME=readpool; the first time builds it)
 	@$(PY) -m devtools.cluster up --name '$(NAME)' $(ARGS)
+
+quickstart: setup ## Show the quick start on that Kubernetes: no kind, no docker (docs/quickstart.md; it stays up)
+	@$(PY) -m devtools.cluster quickstart --name '$(NAME)'
 
 cluster-down: setup ## End it, whatever state it is in, and leave nothing
 	@$(PY) -m devtools.cluster down --name '$(NAME)'

@@ -60,7 +60,7 @@ def _show_digits(value: float) -> str:
     """Write at least three digits of a value, without noughts at its end."""
     size = abs(value)
     is_whole = abs(value - round(value)) < 1e-9 * max(1.0, size)
-    digits = 0 if size >= 100 or is_whole else 1 if size >= 10 else 2  # noqa: PLR2004
+    digits = 0 if size >= 100 or is_whole else 1 if size >= 10 else 2
     if size and size < 0.01:
         return f"{value:.2g}"
     return f"{value:.{digits}f}"

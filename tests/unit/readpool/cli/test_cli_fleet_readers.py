@@ -4,7 +4,8 @@ import pytest
 
 from readpool.cli.clients.observer_client import Connected
 from readpool.cli.fleets.board import Board, build_board
-from readpool.cli.terminal.fleet_table import build_fleet, choose_rows
+from readpool.cli.terminal.columns import choose_columns
+from readpool.cli.terminal.fleet_table import COLUMNS, build_fleet, choose_rows
 from readpool.v1 import observer_pb2 as pb
 from tests.unit.readpool.cli.test_cli_fleet_table import build_replica, build_snapshot, draw
 
@@ -54,3 +55,23 @@ def test_the_sizes_of_the_last_minutes_stand_in_the_headline_where_there_is_room
     for at in (1185, 1190):
         board.take(build_snapshot(build_replica("core-0"), at=at))
     assert "3 to 4 in 4 min" in draw(build_board(board, width=140, height=None, ascii_only=False), 140)
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        pytest.param(60, ["replica", "class", "behind", "lag"], id="narrow"),
+        pytest.param(80, ["replica", "class", "behind", "lag", "fresh in", "requests"], id="a usual terminal"),
+        pytest.param(
+            100, ["replica", "class", "behind", "lag", "fresh in", "requests", "p90", "errors"], id="a wide one"
+        ),
+        pytest.param(
+            120,
+            ["replica", "class", "ledger", "behind", "lag", "rate", "fresh in", "requests", "p90", "errors"],
+            id="a wider one",
+        ),
+        pytest.param(240, [column.heading for column in sorted(COLUMNS, key=lambda one: one.position)], id="all"),
+    ],
+)
+def test_what_readers_meet_with_comes_before_the_pace_of_ledgers(width: int, headings: list[str]) -> None:
+    assert [column.heading for column in choose_columns(COLUMNS, width)] == headings

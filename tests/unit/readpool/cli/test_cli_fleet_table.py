@@ -112,26 +112,6 @@ def test_the_most_telling_columns_stay(width: int, headings: list[str]) -> None:
     assert [column.heading for column in choose_columns(COLUMNS_WITHOUT_GATES, width)] == headings
 
 
-@pytest.mark.parametrize(
-    ("width", "headings"),
-    [
-        pytest.param(60, ["replica", "class", "behind", "lag"], id="narrow"),
-        pytest.param(80, ["replica", "class", "behind", "lag", "fresh in", "requests"], id="a usual terminal"),
-        pytest.param(
-            100, ["replica", "class", "behind", "lag", "fresh in", "requests", "p90", "errors"], id="a wide one"
-        ),
-        pytest.param(
-            120,
-            ["replica", "class", "ledger", "behind", "lag", "rate", "fresh in", "requests", "p90", "errors"],
-            id="a wider one",
-        ),
-        pytest.param(240, [column.heading for column in sorted(COLUMNS, key=lambda one: one.position)], id="all"),
-    ],
-)
-def test_what_readers_meet_with_comes_before_the_pace_of_ledgers(width: int, headings: list[str]) -> None:
-    assert [column.heading for column in choose_columns(COLUMNS, width)] == headings
-
-
 def test_every_column_has_a_place_of_its_own() -> None:
     assert sorted(column.position for column in COLUMNS) == list(range(len(COLUMNS)))
 
