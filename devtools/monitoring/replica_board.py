@@ -77,11 +77,11 @@ GATES = Section(
         ),
         Chart(
             "Answers by status",
-            "4xx are refused queries, 5xx failures of Stellar Core or of a limit.",
+            "4xx are refused queries, 5xx failures of Stellar Core or of a limit. Only what there is is shown.",
             [
                 Query(
                     "sum by (pod, envoy_response_code_class)"
-                    f" (rate(envoy_http_downstream_rq_xx{{{_READ}}}[$__rate_interval]))",
+                    f" (rate(envoy_http_downstream_rq_xx{{{_READ}}}[$__rate_interval])) > 0",
                     "{{pod}} {{envoy_response_code_class}}xx",
                 )
             ],

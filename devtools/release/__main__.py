@@ -84,7 +84,8 @@ def make_chart(dist: Path, repository: str, digest: str) -> None:
     """Make the chart's package."""
     folder = ROOT / "charts/readpool"
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    _write(dist, *package_chart(files, _version(), find_time(), repository=repository, digest=digest))
+    notes = find_notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), _version())
+    _write(dist, *package_chart(files, _version(), find_time(), repository=repository, digest=digest, notes=notes))
 
 
 @main.command("definition", help="Make the definition of ReadOnlyPool: for kubectl, and as JSON schema.")

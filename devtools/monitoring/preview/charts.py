@@ -1,7 +1,8 @@
 """Draws series as SVG: lines over time, stacked or not, with axes and a legend; and a number with its past. Pure."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
@@ -9,20 +10,42 @@ from devtools.monitoring.preview.questions import Series, Span
 from devtools.monitoring.preview.values import choose_ticks, show_value
 
 COLOURS = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#37872d", "#8ab8ff", "#c4162a", "#a352cc")
+NAMED = {
+    "green": "#73bf69",
+    "blue": "#5794f2",
+    "orange": "#ff9830",
+    "red": "#f2495c",
+    "purple": "#b877d9",
+    "yellow": "#fade2a",
+    "text": "#8e8e9c",
+}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 10, 8, 20
 _GAP_STEPS = 2.5
 _LEGEND = 10
 Points = Sequence[tuple[float, float]]
 
 
-def draw_chart(
-    series: Sequence[Series], span: Span, unit: str, size: tuple[int, int], *, is_stacked: bool, least: float | None
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a chart is drawn: the lowest value of its axis, None for what there is; the colours of series by name."""
+
+    unit: str
+    is_stacked: bool = False
+    least: float | None = None
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    def choose(self, series: Series, number: int) -> str:
+        """Choose the colour of a series, by its name or else by its place."""
+        named = self.colours.get(series.name)
+        return COLOURS[number % len(COLOURS)] if named is None else NAMED.get(named, named)
+
+
+def draw_chart(series: Sequence[Series], span: Span, style: Style, size: tuple[int, int]) -> str:
     """Draw a chart of this many pixels, and its legend below."""
     width, height = size
-    lines = stack(series) if is_stacked else [one.points for one in series]
+    lines = stack(series) if style.is_stacked else [one.points for one in series]
     values = [value for points in lines for _, value in points]
-    low, high = choose_range(values, least)
+    low, high = choose_range(values, style.least)
 
     def place(at: float, value: float) -> tuple[float, float]:
         x = _LEFT + (at - span.begin) / (span.end - span.begin) * (width - _LEFT - _RIGHT)
@@ -32,29 +55,32 @@ def draw_chart(
     for tick in choose_ticks(low, high):
         _, y = place(span.begin, tick)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(show_value(tick, unit))}</text>')
+        parts.append(
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(show_value(tick, style.unit))}</text>'
+        )
     for at in choose_ticks(span.begin, span.end, max(2, width // 120)):
         x, _ = place(at, low)
         words = time.strftime("%H:%M:%S", time.gmtime(at))
         parts.append(f'<text x="{x:.1f}" y="{height - 5}" text-anchor="middle">{words}</text>')
     for number, points in enumerate(lines):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = style.choose(series[number], number)
         for run in split_gaps(points, span.step):
             dots = " ".join("{:.1f},{:.1f}".format(*place(at, value)) for at, value in run)
-            if is_stacked:
+            if style.is_stacked:
                 below = lines[number - 1] if number else [(at, 0.0) for at, _ in run]
                 back = " ".join("{:.1f},{:.1f}".format(*place(at, value)) for at, value in reversed(below))
-                parts.append(f'<polygon points="{dots} {back}" fill="{colour}" opacity="0.3"/>')
-            parts.append(f'<polyline points="{dots}" fill="none" stroke="{colour}" stroke-width="1.3"/>')
+                parts.append(f'<polygon points="{dots} {back}" fill="{colour}" opacity="0.7"/>')
+            else:
+                parts.append(f'<polyline points="{dots}" fill="none" stroke="{colour}" stroke-width="1.3"/>')
     if not values:
         parts.append(f'<text class="empty" x="{width / 2}" y="{height / 2}" text-anchor="middle">No data</text>')
-    return "".join([*parts, "</svg>", draw_legend(series)])
+    return "".join([*parts, "</svg>", draw_legend(series, style)])
 
 
-def draw_legend(series: Sequence[Series]) -> str:
+def draw_legend(series: Sequence[Series], style: Style) -> str:
     """Draw what each colour stands for; of many, the first ones, and how many more there are."""
     items = [
-        f'<span><i style="background:{COLOURS[number % len(COLOURS)]}"></i>{escape(one.name) or "Value"}</span>'
+        f'<span><i style="background:{style.choose(one, number)}"></i>{escape(one.name) or "Value"}</span>'
         for number, one in enumerate(series[:_LEGEND])
     ]
     more = f"<span>and {len(series) - _LEGEND} more</span>" if len(series) > _LEGEND else ""
@@ -75,8 +101,8 @@ def choose_range(values: Sequence[float], least: float | None) -> tuple[float, f
     """Choose the lowest and the highest value of an axis: never one alone."""
     if not values:
         return 0.0, 1.0
-    low = min(values) if least is None else min(least, *values)
-    high = max(values)
+    low = min(values) if least is None else least
+    high = max(low, *values)
     room = (high - low) * 0.05 if high > low else max(abs(high) * 0.1, 1.0)
     return (low if least is not None or high == low else low - room), high + room
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from devtools.monitoring.preview.charts import draw_chart, draw_number
+from devtools.monitoring.preview.charts import NAMED, Style, draw_chart, draw_number
 from devtools.monitoring.preview.questions import Questioner, Series
 from devtools.monitoring.preview.values import show_value
 
@@ -73,18 +73,27 @@ def _draw(panel: Json, asking: Questioner, size: tuple[int, int]) -> str:
         return draw_number(points, asking.span, unit, (size[0], max(10, size[1] - 50)), colour)
     custom = defaults.get("custom", {})
     is_stacked = custom.get("stacking", {}).get("mode") == "normal"
-    chart = (size[0], size[1] - _LEGEND)
-    return draw_chart(series, asking.span, unit, chart, is_stacked=is_stacked, least=defaults.get("min"))
+    style = Style(unit, is_stacked, defaults.get("min"), _read_colours(panel))
+    return draw_chart(series, asking.span, style, (size[0], size[1] - _LEGEND))
+
+
+def _read_colours(panel: Json) -> dict[str, str]:
+    """Read the colours that the panel gives to series by their names."""
+    return {
+        one["matcher"]["options"]: part["value"]["fixedColor"]
+        for one in panel["fieldConfig"].get("overrides", ())
+        for part in one["properties"]
+        if part["id"] == "color"
+    }
 
 
 def choose_colour(thresholds: Json | None, value: float) -> str:
     """Choose the colour of a number: that of the highest threshold that it has reached, green without any."""
-    named = {"green": "#73bf69", "red": "#f2495c", "orange": "#ff9830", "text": "inherit"}
     reached = "green"
     for step in (thresholds or {}).get("steps", ()):
-        if step["value"] is None or value >= step["value"]:
+        if step.get("value") is None or value >= step["value"]:
             reached = step["color"]
-    return named.get(reached, reached)
+    return NAMED.get(reached, reached)
 
 
 def join_rows(answers: Sequence[Sequence[Series]]) -> list[dict[str, str]]:
@@ -96,7 +105,7 @@ def join_rows(answers: Sequence[Sequence[Series]]) -> list[dict[str, str]]:
         for one in answer:
             row = rows.setdefault(tuple(one.labels[name] for name in shared), {})
             row.update(one.labels)
-            row[f"Value #{chr(ord('A') + number)}"] = show_value(one.points[-1][1], "short")
+            row[f"Value #{chr(ord('A') + number)}"] = show_value(one.points[-1][1], "none")
     return [rows[key] for key in sorted(rows)]
 
 

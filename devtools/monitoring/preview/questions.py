@@ -5,6 +5,7 @@ import re
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 from urllib.parse import urlencode
 
@@ -89,7 +90,7 @@ class Questioner:
             Series(
                 _LABEL.sub(lambda match, labels=labels: labels.get(match[1], ""), target.get("legendFormat", "")),
                 labels,
-                [(float(at), float(value)) for at, value in values],
+                [(float(at), float(value)) for at, value in values if isfinite(float(value))],
             )
             for labels, values in answers
         ]
