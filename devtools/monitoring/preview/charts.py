@@ -120,7 +120,8 @@ def split_gaps(points: Points, step: float) -> list[Points]:
 def stack(series: Sequence[Series]) -> list[Points]:
     """Put each series upon those before it, at every time that any of them has."""
     times = sorted({at for one in series for at, _ in one.points})
-    below, stacked = dict.fromkeys(times, 0.0), []
+    below = dict.fromkeys(times, 0.0)
+    stacked: list[Points] = []
     for one in series:
         known = dict(one.points)
         below = {at: value + known.get(at, 0.0) for at, value in below.items()}

@@ -88,7 +88,7 @@ class Questioner:
             answers = [(one["metric"], one["values"]) for one in self._ask("query_range", {**question, **over})]
         return [
             Series(
-                _LABEL.sub(lambda match, labels=labels: labels.get(match[1], ""), target.get("legendFormat", "")),
+                name_series(target.get("legendFormat", ""), labels),
                 labels,
                 [(float(at), float(value)) for at, value in values if isfinite(float(value))],
             )
@@ -101,3 +101,8 @@ class Questioner:
             told = json.load(answer)
         result: list[dict[str, Any]] = told["data"]["result"]
         return result
+
+
+def name_series(legend: str, labels: Mapping[str, str]) -> str:
+    """Fill the labels of a series into a legend; one that it lacks is empty."""
+    return _LABEL.sub(lambda match: labels.get(match[1], ""), legend)

@@ -37,7 +37,7 @@ def choose_ticks(least: float, most: float, wanted: int = 4) -> Sequence[float]:
     power = 10.0 ** floor(log10(rough))
     step = next(power * one for one in (1, 2, 5, 10) if power * one >= rough)
     first = floor(least / step)
-    ticks = []
+    ticks: list[float] = []
     for number in count(first):
         tick = number * step
         if tick > most + step / 1000:
