@@ -23,7 +23,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stubs dashboards dashboards-preview check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
-	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image publish-chart sign publish-release \
+	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image find-gate-digest publish-chart sign publish-release \
 	quickstart e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -207,6 +207,7 @@ REPOSITORY ?= ghcr.io/readpool/readpool
 CHARTS     ?= oci://ghcr.io/readpool/charts
 ARCH       ?= amd64
 DIGEST     ?=
+GATE_DIGEST ?=
 TAG        ?=
 
 release: release-python release-definition release-sbom release-chart release-krew release-checksums ## Make all of a release that needs no registry, into dist/
@@ -224,7 +225,7 @@ release-sbom: setup
 	$(RELEASE) sbom
 
 release-chart: setup
-	$(RELEASE) chart $(if $(DIGEST),--repository '$(REPOSITORY)' --digest '$(DIGEST)')
+	$(RELEASE) chart $(if $(DIGEST),--repository '$(REPOSITORY)' --digest '$(DIGEST)') $(if $(GATE_DIGEST),--gate-digest '$(GATE_DIGEST)')
 
 release-krew: setup
 	$(RELEASE) krew
@@ -241,6 +242,10 @@ publish-image: ## Push dist/'s images for both architectures as one to REPOSITOR
 	buildah manifest create readpool:release
 	for arch in amd64 arm64; do buildah manifest add readpool:release "oci-archive:dist/readpool-image-$$arch.tar"; done
 	buildah manifest push --all --digestfile dist/image.digest readpool:release 'docker://$(REPOSITORY):$(patsubst v%,%,$(TAG))'
+
+find-gate-digest: setup ## Ask the registry for the digest of the Envoy that the chart names; it goes into dist/gate.digest (skopeo)
+	@mkdir -p dist
+	skopeo inspect --no-tags --format '{{.Digest}}' "docker://$$($(RELEASE) gate-image)" >dist/gate.digest
 
 publish-chart: ## Push dist/'s chart to CHARTS; its digest goes into dist/chart.digest
 	helm push dist/readpool-*.tgz '$(CHARTS)' 2>&1 | tee /dev/stderr | awk '/^Digest:/ { print $$2 }' >dist/chart.digest

@@ -130,9 +130,10 @@ _FILE = click.Path(path_type=Path)
 @option(
     "--alert-label",
     "alert_labels",
+    metavar="NAME=VALUE",
     type=Parsed("NAME=VALUE", parse_alert_label),
     multiple=True,
-    help="Label on the alerts of pools with alerting: true, by which Alertmanager routes them. Can be repeated.",
+    help="Label for the alerts of pools with alerting: true, such as team=stellar. Repeatable.",
 )
 @option(
     "--scraper-namespaces",

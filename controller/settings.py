@@ -18,7 +18,7 @@ from readpool.tls_files import TlsFiles, build_tls_files
 
 MAX_WORKERS = 64
 _TELEMETRY_LISTEN = HostPort("::", 8080)
-_ALERT_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROMETHEUS_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/]\S*")
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -121,7 +121,7 @@ class ControllerSettings:
             grants=self.grants,
             scraper_namespaces=self.scraper_namespaces,
             runbook_url=self.runbook_url,
-            alert_labels=self.alert_labels,
+            alert_labels=dict(self.alert_labels),
         )
 
 
@@ -161,14 +161,14 @@ def parse_runbook_url(text: str) -> str:
 
 
 def parse_alert_label(text: str) -> tuple[str, str]:
-    """Parse a label for alerts, as NAME=VALUE.
+    """Parse NAME=VALUE, a label of Prometheus.
 
     Raises:
-        SettingsError: when the name is none that Prometheus allows, or would take the place of one of an alert's own.
+        SettingsError: when the text is not of that form.
     """
-    name, separator, value = text.partition("=")
-    if not (separator and value and _ALERT_LABEL.fullmatch(name)):
-        raise SettingsError(f"--alert-label {text!r} is not NAME=VALUE with a name of letters, digits and _")
+    name, equals, value = text.partition("=")
+    if not equals or not _PROMETHEUS_LABEL.fullmatch(name):
+        raise SettingsError(f"--alert-label {text!r} is not NAME=VALUE with a Prometheus label, such as team=stellar")
     return name, value
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 RUNBOOK_URL = "https://github.com/readpool/readpool/blob/main/docs/runbooks"
 """Where the runbooks are read; NAME.md follows."""
-_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Severity(StrEnum):
@@ -53,18 +51,18 @@ class Alert:
 
 
 def build_rule(
-    alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = "", labels: Mapping[str, str] = _NO_LABELS
+    alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = "", labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Build the rule; without an address of Grafana there is no link to the dashboard.
 
-    `labels` are those of every alert of an installation; an alert's own come before them.
+    `labels` are added; they do not override the alert's own.
     """
     link = {"dashboard_url": _build_link(alert, grafana_url)} if grafana_url else {}
     return {
         "alert": alert.name,
         "expr": alert.expression,
         "for": alert.lasts,
-        "labels": {**labels, "severity": alert.severity.value, **dict(alert.labels)},
+        "labels": {**(labels or {}), "severity": alert.severity.value, **dict(alert.labels)},
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,

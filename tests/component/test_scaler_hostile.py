@@ -25,6 +25,7 @@ from scaler.services.health import Health
 from scaler.services.streams import Streams
 from tests.component.other_caller import calling_from
 from tests.component.scaler_process import ScalerProcess, run_scaler
+from tests.http2_frames import PREFACE, SETTINGS, WINDOW_UPDATE, write_frame, write_request
 
 STREAMS, FLEETS = 40, 5
 OF_NAMESPACE = STREAMS
@@ -60,7 +61,7 @@ def build_ref(namespace: str, **metadata: str) -> ScaledObjectRef:
 
 
 async def find_code(call: Any) -> grpc.StatusCode:
-    """Give how a call answers first: OK for a message."""
+    """Return how a call answers first: OK for a message."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await (call.read() if hasattr(call, "read") else call)
@@ -169,6 +170,79 @@ async def test_calls_whose_request_never_comes_leave_others_room() -> None:
         for call in calls:
             call.cancel()
         await asyncio.wait(waiting)
+    await server.stop(grace=None)
+
+
+async def test_calls_whose_answer_nobody_takes_are_counted_until_it_is_taken() -> None:
+    guard = CallGuard(Budget("calls", Limits(6, 3)), {}, Pace(100, 100.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    path = [(b":path", b"/grpc.health.v1.Health/Check"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), *path]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(PREFACE + write_frame(SETTINGS, (4).to_bytes(2, "big") + bytes(4)))  # a window of nothing
+    for number in range(5):
+        writer.write(write_request(1 + 2 * number, headers, bytes(5)))
+    received = b""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while received.count(b"are allowed") < 2:
+            received += await reader.read(1 << 16)
+    async with (
+        calling_from("127.0.0.2", f"127.0.0.1:{port}") as address,
+        grpc.aio.insecure_channel(address) as other,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as own,
+    ):
+        assert await find_code(health(other).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
+        assert await find_code(health(own).Check(health_pb2.HealthCheckRequest())) is EXHAUSTED
+        writer.write(write_frame(WINDOW_UPDATE, (1000).to_bytes(4, "big"), stream=1))  # takes one of them
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while await find_code(health(own).Check(health_pb2.HealthCheckRequest())) is EXHAUSTED:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)  # until the server has heard of it
+    writer.close()
+    await server.stop(grace=None)
+
+
+async def test_long_answers_that_nobody_takes_are_not_even_written() -> None:
+    written = 0
+
+    def write(message: Fleets) -> bytes:
+        nonlocal written
+        written += 1
+        return message.SerializeToString()
+
+    async def talk(_request: bytes, _context: Any) -> AsyncIterator[Fleets]:
+        for _ in range(3):
+            yield Fleets(namespace="x" * 1_000_000)
+
+    handler = grpc.unary_stream_rpc_method_handler(talk, bytes, write)
+    guard = CallGuard(Budget("calls", Limits(99, 99)), {}, Pace(999, 999.0), Refusals(), Bans())
+    server = grpc.aio.server(interceptors=[guard])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("a", {"B": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    path = [(b":path", b"/a/B"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), *path]
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(PREFACE + write_frame(SETTINGS, (4).to_bytes(2, "big") + bytes(4)))  # a window of nothing
+    for number in range(40):
+        writer.write(write_request(1 + 2 * number, headers, bytes(5)))
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while written < 16:  # noqa: ASYNC110 - by gRPC, as far as it goes
+            await asyncio.sleep(0.05)
+    async with (
+        calling_from("127.0.0.2", f"127.0.0.1:{port}") as address,
+        grpc.aio.insecure_channel(address) as other,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as own,
+    ):
+        asked: Any = other.unary_stream("/a/B")
+        assert len([message async for message in asked(b"")]) == 3
+        await asyncio.sleep(0.5)
+        assert written == 16 + 3
+        writer.transport.abort()
+        again: Any = own.unary_stream("/a/B")
+        assert len([message async for message in again(b"")]) == 3
     await server.stop(grace=None)
 
 

@@ -72,12 +72,6 @@ def test_the_selector_that_it_is_told_is_that_of_the_scalers_pods(helm: Helm) ->
         pytest.param(
             "gate.image=mirror.example/envoy:v1", "--gate-image=mirror.example/envoy:v1", CONTROLLER, id="gate"
         ),
-        pytest.param(
-            "monitoring.rules.alertLabels.team=stellar $(core)",
-            "--alert-label=team=stellar $$(core)",
-            CONTROLLER,
-            id="alertLabels",
-        ),
         pytest.param("controller.extraArgs={--workers=16}", "--workers=16", CONTROLLER, id="extraArgs"),
     ],
 )

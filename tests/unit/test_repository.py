@@ -84,13 +84,13 @@ def find_reached(module: str) -> set[str]:
 
 
 def is_pure(module: str, impure: frozenset[str] = IMPURE) -> bool:
-    """Tell whether a module takes nothing but the pure standard library and modules of ours that are pure as well."""
+    """Return whether a module takes nothing but the pure standard library and modules of ours that are pure as well."""
     tops = {imported.split(".", maxsplit=1)[0] for imported in find_reached(module)} - set(PACKAGES)
     return not tops & impure and tops <= sys.stdlib_module_names
 
 
 def has_code(module: str) -> bool:
-    """Tell whether a module holds more than its docstring, and is not merely the door of a package."""
+    """Return whether a module holds more than its docstring, and is not merely the door of a package."""
     path = MODULES[module]
     return path.name != "__init__.py" and len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
 
@@ -149,6 +149,19 @@ def test_the_image_is_built_from_the_lock_on_a_base_of_choice_and_runs_as_nobody
     assert "lock/runtime.txt" in dockerfile
     assert len(re.findall(r"^USER 65532", dockerfile, re.MULTILINE)) == 2
     assert 'ENTRYPOINT ["readpool"]' in dockerfile
+
+
+def test_packages_are_installed_as_wheels_with_their_hashes_and_none_runs_code_of_its_own() -> None:
+    recipes = (ROOT / "Dockerfile", ROOT / ".ci/setup", ROOT / ".ci/docs")
+    text = "\n".join(path.read_text(encoding="utf-8").replace("\\\n", " ") for path in recipes)
+    installs = re.findall(r"install (.*?)(?:$|&&|\|)", text, re.MULTILINE)
+    fetched = [one for one in installs if "lock/" in one]
+    assert len(fetched) == 4
+    assert [one for one in fetched if not {"--only-binary", ":all:", "--require-hashes"} <= set(one.split())] == []
+    ours = [one for one in installs if re.search(r"--editable \.|dist/\*\.whl", one)]
+    assert all("--no-deps" in one for one in ours)
+    others = {one for one in installs if one not in fetched and one not in ours}
+    assert not [one for one in others if "pip" in one or "http" in one]
 
 
 PINNED = """\
