@@ -57,7 +57,7 @@ def run_snapshots(given: argparse.Namespace) -> int:
 
 
 def run_quickstart(given: argparse.Namespace) -> int:
-    """Have a cluster up, and show the quick start on it; it stays up."""
+    """Start a cluster unless it is up, and run the quick start on it; it stays up."""
     run_up(given)
     return run_script(Instance(given.name), say)
 

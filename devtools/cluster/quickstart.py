@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "hack" / "quickstart.sh"
 
 
 def run_script(instance: Instance, progress: Progress) -> int:
-    """Run the script on a cluster that is up, with the images that are built here; give its exit code."""
+    """Run the script on a cluster that is up, with the images that are built here; return its exit code."""
     images = build_images(build_all(PROGRAMS, progress), progress)
     for archive in images.archives:  # what is there already takes no time
         instance.import_image(archive)

@@ -51,7 +51,7 @@ async def test_every_dashboard_can_be_drawn_and_looked_at(
 
 
 async def live(stage: MonitoredStage, seconds: float) -> None:
-    """Let a fifth of the time pass well, then a replica lag, then reads fail as well, and the rest pass well again."""
+    """Wait a fifth of the time, make a replica lag, make reads fail as well, and end both."""
     fifth = seconds / 5
     await asyncio.sleep(fifth)
     stage.pools.nodes[0].lag = 40
