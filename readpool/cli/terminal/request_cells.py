@@ -60,7 +60,7 @@ def show_percent(percent: float | None) -> str:
 
 
 def describe_requests(requests: Requests) -> str:
-    """Return what readers met with in words, such as `12.5 requests/s, p90 3.1 ms, 0 % errors`; empty while it is not known."""
+    """Return what readers met with in words, such as `12.5 requests/s, p90 3.1 ms, 0 % errors`; empty if unknown."""
     if requests.per_second is None:
         return ""
     return (
