@@ -23,7 +23,7 @@ from tests.raw_core import RawCore
 
 pytestmark = pytest.mark.timeout(300)
 ANSWER_SECONDS = 1.5
-AT_ONCE = 32
+AT_ONCE = 128
 EACH = 5
 """Of the lengths one of so many in all forms, and those that were recorded."""
 
