@@ -62,7 +62,7 @@ e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 CLUSTER_PARTS := e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler
 e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of ours, or that of KUBECONFIG (docs/cluster.md)
 	@mkdir -p artifacts
-	@echo 'on three clusters at once, about a quarter of an hour; each tells its part when it has ended'
+	@echo 'on three clusters at once, eleven minutes or so; each tells its part when it has ended'
 	@$(MAKE) --no-print-directory $(if $(KUBECONFIG)$(READPOOL_CLUSTER),-j1,-j3 --output-sync=target) $(CLUSTER_PARTS)
 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
