@@ -104,7 +104,7 @@ def learn(
         return replace(capacity, load=_keep(capacity.load, now))
     keeping = [name for name, one in standings.items() if keeps_pace(one, now) and name not in failing]
     in_step = {name: requests.get(name, 0.0) for name in keeping}
-    for name in sorted(standings):
+    for name in sorted(standings) if len(in_step) < len(standings) else ():
         if name in in_step:
             continue
         standing = standings[name]
@@ -120,6 +120,17 @@ def learn(
         capacity.onset_rates, capacity.alone, in_step, load, capacity.trials, paces, capacity.proven, knew_load=True
     )
     return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity)
+
+
+def learn_in_step(capacity: Capacity, keeping: Mapping[str, float], level: float, now: float) -> Capacity:
+    """Learn what learn() does where nothing is on trial and all replicas keep pace, but for some that catch up.
+
+    `keeping` is requests/s of those that keep pace, none of which fails its readers; `level` is that of all.
+    """
+    paces, load = follow_paces(capacity.paces, keeping, keeping, now), _follow(capacity.load, level, now)
+    return _unlearn(
+        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, capacity.proven, knew_load=True)
+    )
 
 
 def _count(capacity: Capacity, onset: Onset) -> Capacity:
