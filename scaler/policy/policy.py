@@ -139,7 +139,8 @@ def decide(
     decision, surplus = _size_pool(
         facts, flapping, replicas_for_load, memory.surplus, settings, release, now, may_release
     )
-    if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
+    if is_load_lost and capacity.load is None:  # nobody knows whether fewer have been enough meanwhile
+        surplus = replace(surplus, calm_since=None, calm_peak=0)
         decision = _blame_unknown_requests(decision)
     if _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
@@ -174,6 +175,8 @@ def _is_enough(facts: Facts, bounds: Bounds) -> bool:
 
 
 def _blame_unknown_requests(decision: Decision) -> Decision:
+    if decision.reason != SCALE_DOWN_DELAYED:
+        return decision
     message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
     return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
 
