@@ -59,7 +59,7 @@ class Fleet:
     def __init__(
         self, name: str, spec: FleetSpec, settings: FleetSettings, now: float, after_sequence: int = 0
     ) -> None:
-        self._name = name
+        self.name = name
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = build_policy(spec)
@@ -187,7 +187,7 @@ class Fleet:
         self._shortage = follow_shortage(self._shortage, len(replicas), decision.desired, now)
         shortage = self._explain_shortage(now)
         return FleetSnapshot(
-            fleet=self._name,
+            fleet=self.name,
             namespace=self._spec.namespace,
             sequence=self._sequence,
             at=now,
