@@ -84,3 +84,8 @@ def test_a_time_in_which_the_load_was_unknown_is_no_time_in_which_fewer_were_eno
         decision, memory = decide_on(twelve, memory, requests=requests, settings=LEARNED, seconds=seconds)
         answers.append(decision.desired)
     assert answers == [14, 14, 14, 14, 14, 13]
+
+
+def test_a_patience_of_a_day_says_nothing_of_the_load_in_a_day() -> None:
+    assert replace(SETTINGS, sustain_seconds=86_400.0).look_ahead(300.0) == 600.0
+    assert replace(SETTINGS, sustain_seconds=86_400.0).look_ahead(900.0) == 900.0
