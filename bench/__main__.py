@@ -58,7 +58,7 @@ def measure(name: str, *, quick: bool) -> dict[str, float]:
 
 
 def describe_machine() -> str:
-    """Say in one line what was measured on."""
+    """Describe in one line what was measured on."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores, {platform.machine()}, {memory_gib:.0f} GiB, "

@@ -113,7 +113,7 @@ async def _measure_push(pushes: int, streams: int) -> dict[str, float]:
 
 
 async def _push(port: int, names: list[str], *, is_delta: bool) -> float:
-    """Give the seconds from the request to the last of what it asks for, on a connection that stands."""
+    """Return the seconds from the request to the last of what it asks for, on a connection that stands."""
     async with open_stream(port, is_delta=is_delta) as stream:
         await stream.call.wait_for_connection()
         began = time.perf_counter()
@@ -126,7 +126,7 @@ async def _push(port: int, names: list[str], *, is_delta: bool) -> float:
 
 @asynccontextmanager
 async def _hold(port: int, names: list[str]) -> AsyncIterator[None]:
-    """Have ten Envoys know all pools for as long as the block runs."""
+    """Keep ten Envoys that know all pools for as long as the block runs."""
     async with asyncio.TaskGroup() as group:
         told, end = asyncio.Barrier(11), asyncio.Event()
 
@@ -147,14 +147,14 @@ async def _hold(port: int, names: list[str]) -> AsyncIterator[None]:
 
 
 async def _measure_shares(mix: tuple[int, ...], requests: int, kind: str) -> float:
-    """Give the largest difference between a replica's share of requests and its weight's, in percentage points."""
+    """Return the largest difference between a replica's share of requests and its weight's, in percentage points."""
     wanted = dict(zip(name_addresses(len(mix)), mix, strict=True))
     async with _routed(kind, wanted) as (_, port, _):
         return compute_share_error(await read_many(to_port(port), requests), wanted)
 
 
 async def _measure_shifts(changes: int, kind: str) -> list[float]:
-    """Swap two replicas' weights again and again; give how long each time until readers had moved, in seconds."""
+    """Swap two replicas' weights again and again; return how long each time until readers had moved, in seconds."""
     heavy, light = name_addresses(2)
     shifts = []
     async with _routed(kind, {heavy: 1000, light: 1}) as (store, port, backends), Reader(to_port(port)) as reader:

@@ -53,7 +53,7 @@ async def _measure(seconds: float) -> dict[str, float]:
 
 
 async def _load(port: int, seconds: float) -> list[float]:
-    """Send reads as they are due; give how long each took, in seconds.
+    """Send reads as they are due; return how long each took, in seconds.
 
     Raises:
         RuntimeError: when one failed.

@@ -36,7 +36,7 @@ class Turn:
     failed: int
 
     def percentile_ms(self, percent: int) -> float:
-        """Take a percentile in milliseconds."""
+        """Compute a percentile in milliseconds."""
         return 1000 * take_percentile(self.latencies, percent)
 
 
@@ -62,7 +62,7 @@ def run(*, quick: bool) -> dict[str, float]:
 
 
 def _compare(gated: Sequence[Turn], direct: Sequence[Turn], percent: int) -> float:
-    """Give the median of what is added, turn by turn: whatever else the machine does falls on neighbours alike."""
+    """Return the median of what is added, turn by turn: whatever else the machine does falls on neighbours alike."""
     added = [
         one.percentile_ms(percent) - other.percentile_ms(percent) for one, other in zip(gated, direct, strict=True)
     ]
@@ -84,7 +84,7 @@ async def _measure(port: int, turns: int, seconds: float) -> list[tuple[Turn, Tu
 
 
 async def _load(ask: _Ask, port: int, seconds: float) -> Turn:
-    """Send requests as they are due; give how long each took, in seconds."""
+    """Send requests as they are due; return how long each took, in seconds."""
     latencies: list[float] = []
 
     async def take(due: float) -> None:

@@ -68,7 +68,7 @@ def run(*, quick: bool) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _run_scaler() -> Iterator[tuple[str, str]]:
-    """Run the scaler for as long as the block runs; give its gRPC and its telemetry address."""
+    """Run the scaler for as long as the block runs; yield its gRPC and its telemetry address."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("w") as out, subprocess.Popen([sys.executable, "-m", "scaler", *FLAGS], stdout=out) as scaler:  # noqa: S603 - our own module
@@ -119,7 +119,7 @@ def ask_until_ground(address: str, requests: Sequence[bytes]) -> None:
 
 
 def ask(address: str, requests: Sequence[bytes], seconds: float) -> list[float]:
-    """Ask for the fleets in turn, and give how long each answer took, in seconds. Runs in the client's process."""
+    """Ask for the fleets in turn, and return how long each answer took, in seconds. Runs in the client's process."""
     return uvloop.run(_ask(address, requests, seconds))
 
 

@@ -123,7 +123,7 @@ async def _serve(kind: ProbeKind, *, keeps_open: bool) -> None:
 
 @contextlib.contextmanager
 def run_server(*, keeps_open: bool, kind: ProbeKind = ProbeKind.CORE) -> Iterator[int]:
-    """Run a server in a child process for as long as the block runs, and give its port.
+    """Run a server in a child process for as long as the block runs, and yield its port.
 
     Other kinds than Core keep connections open, as the real ones do.
     """

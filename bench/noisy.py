@@ -60,7 +60,7 @@ def _is_at_rest(cluster: SmallCluster, pool: str, namespace: str = "default") ->
 
 
 async def _see_changes(cluster: SmallCluster, changes: int) -> list[float]:
-    """Let a replica lag and be fresh again in turn; give how long readers waited each time, in seconds."""
+    """Make a replica lag and be fresh again in turn; return how long readers waited each time, in seconds."""
     seconds = []
     for number in range(changes):
         cluster.classes["pool-1"] = "fresh" if number % 2 else "lagging"
@@ -71,7 +71,7 @@ async def _see_changes(cluster: SmallCluster, changes: int) -> list[float]:
 
 @asynccontextmanager
 async def _hanging(cluster: SmallCluster, names: list[str]) -> AsyncIterator[Counter[str]]:
-    """Have every write of the other tenant's hang during the block, and much to be written; counts them by pool."""
+    """Make every write of the other tenant's hang during the block, and much to be written; counts them by pool."""
     hung: Counter[str] = Counter()
 
     async def meddle(write: Write) -> None:

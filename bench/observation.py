@@ -17,8 +17,8 @@ from scaler.gc_tuning import collect_seldom
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import FleetSpec, NodesSource
 
 _LAG_SAMPLE_SECONDS = 0.01
 
@@ -126,7 +126,7 @@ async def measure_observation(urls: tuple[str, ...], load: Load) -> Cost:
 
 
 def _write_log_to_nowhere() -> None:
-    """Have lines rendered as ever, and dropped."""
+    """Render lines as before, and drop them."""
     nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process
     structlog.configure(
         processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.PrintLoggerFactory(nowhere)

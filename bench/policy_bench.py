@@ -1,8 +1,9 @@
 """Proves the policy: a hundred model days, ours beside its rivals and without each guard. Prints a table and a verdict.
 
 `python -m bench.policy_bench [--days N] [--jobs N] [--first SEED] [--report FILE.json] [--warm-up SECONDS] [--plain]
-[--front] [--only NAME]`; the exit code is 0 when every judged claim holds. With `--front` only what the front is made
-of is lived, with `--only` only whom it names, and nothing is judged.
+[--measured] [--front [--picture FILE.svg]] [--only NAME]`; the exit code is 0 when every judged claim holds. With
+`--front` only what the front is made of is lived, and `--picture` draws it; with `--only` only whom it names, and
+nothing is judged.
 """
 
 import argparse
@@ -14,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.__main__ import RESULTS
 from bench.policy import contenders as c
-from bench.policy.days import Change, Results, compute_figure, live_days
+from bench.policy.days import Change, Results, compute_figure, find_measured_starts, live_days
 from bench.policy.front import build_front, find_behind, format_front, list_names
+from bench.policy.picture import draw_front
 from bench.policy.verdict import Claim, format_table, judge, mix_fixed
 from readpool.simulator.day.oddities import DAY_SECONDS
 
@@ -29,11 +32,15 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first day")
     parser.add_argument("--report", type=Path)
     parser.add_argument("--front", action="store_true", help="ours and rivals of five to eight, and who knows the day")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the front there; only with --front")
     parser.add_argument("--warm-up", type=_parse_seconds, help="newcomers download for so long, in the middle")
     parser.add_argument("--plain", action="store_true", help="days on which nothing odd happens")
+    parser.add_argument("--measured", action="store_true", help="replicas start as bench/results.json has it")
     known = list(dict.fromkeys([*(one.name for one in c.list_contenders()), *list_names()]))
     parser.add_argument("--only", action="append", choices=known, metavar="NAME", help="a contender; may be repeated")
     args = parser.parse_args()
+    if args.picture and not args.front:
+        parser.error("--picture draws the front, so it needs --front")
     if args.front:
         return _draw_front(args)
     if args.only:
@@ -61,6 +68,8 @@ def _draw_front(args: argparse.Namespace) -> int:
     print(format_front(front))
     for family in (c.OURS, c.OURS_BLIND):
         print(f"{family}, behind fixed pools at equal hours: {'; '.join(find_behind(front, family)) or 'nowhere'}")
+    if args.picture:
+        args.picture.write_text(draw_front(front))
     return _write(args, _report(results, []) | {"front": [asdict(point) for point in front]})
 
 
@@ -79,7 +88,8 @@ def _write(args: argparse.Namespace, report: dict[str, object]) -> int:
 
 
 def _live(args: argparse.Namespace, names: Sequence[str]) -> Results:
-    first, days, change = args.first, args.days, Change(args.warm_up, args.plain)
+    measured = find_measured_starts(json.loads(RESULTS.read_text(encoding="utf-8"))) if args.measured else None
+    first, days, change = args.first, args.days, Change(args.warm_up, args.plain, measured)
     results: Results = {name: [] for name in names}
     started = time.monotonic()
     for done, day in enumerate(live_days(range(first, first + days), names, args.jobs, change), 1):

@@ -26,7 +26,7 @@ _Fetch = Callable[[str], Awaitable[bytes]]
 
 
 async def _measure_fetches(urls: tuple[str, ...], rounds: int, fetch: _Fetch) -> float:
-    """Give fetches for one CPU-second, with one worker a node; the first round opens connections and is not counted."""
+    """Return fetches per CPU-second, with one worker a node; the first round opens connections and is not counted."""
 
     async def ask(url: str, times: int) -> None:
         for _ in range(times):

@@ -103,7 +103,7 @@ class PoolLoad:
         await self.until_at_rest()
 
     async def measure_change(self, number: int) -> float:
-        """Scale one pool, and give the seconds until its StatefulSet is of that size."""
+        """Scale one pool, and return the seconds until its StatefulSet is of that size."""
         namespace, name = random.Random(number).choice(self._names)  # noqa: S311 - no secret
         found = self._stateful_sets.get(namespace, name)
         assert found is not None  # noqa: S101 - measure_cold has waited for it
@@ -121,7 +121,7 @@ class PoolLoad:
             await asyncio.sleep(_QUIET_SECONDS)
 
     async def say(self) -> None:
-        """Have the scaler say once more that all are fresh, with the numbers that it said before."""
+        """Make the scaler report once more that all are fresh, with the same numbers as before."""
         at = time.time()
         await self._observer.say_all(
             {

@@ -5,5 +5,5 @@ from collections.abc import Iterable
 
 
 def take_percentile(values: Iterable[float], percent: int) -> float:
-    """Take a percentile from 1 to 99, linear between the two values next to it; they need no order."""
+    """Compute a percentile from 1 to 99, linear between the two values next to it; they need no order."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

@@ -108,7 +108,7 @@ class Stage:
         await replica.begin()
 
     async def time_until_fresh(self, replica: CoreProcess, began: float) -> float:
-        """Wait until a replica is in step and at most one ledger behind; give the seconds since it began."""
+        """Wait until a replica is in step and at most one ledger behind; return the seconds since it began."""
         while (seconds := time.monotonic() - began) < ASSUMED_FRESH_SECONDS:
             info, tip = await read_info(replica), await self.read_tip()
             if info.get("state") == "Synced!" and info["ledger"]["num"] >= tip - 1:
@@ -118,7 +118,7 @@ class Stage:
 
 
 async def restart(stage: Stage, name: str, after_seconds: float, *, is_today: bool) -> float:
-    """Have a replica be away for 60 ledgers, beginning after so many seconds; give how long it takes to be fresh."""
+    """Stop a replica for 60 ledgers, beginning after so many seconds; return how long it takes to be fresh."""
     replica = stage.make(name, is_today=is_today)
     await stage.begin(replica, is_today=is_today, is_new=True)
     await stage.time_until_fresh(replica, time.monotonic())
@@ -132,7 +132,7 @@ async def restart(stage: Stage, name: str, after_seconds: float, *, is_today: bo
 
 
 async def join(stage: Stage, name: str, after_seconds: float, *, is_today: bool) -> float:
-    """Have a newcomer join, once there is a checkpoint, after so many seconds; give how long it takes to be fresh."""
+    """Add a replica, once there is a checkpoint, after so many seconds; return how long it takes to be fresh."""
     await stage.wait_for_ledger(CHECKPOINT_LEDGERS + 2)
     await asyncio.sleep(after_seconds)
     replica = stage.make(name, is_today=is_today)
@@ -144,7 +144,7 @@ async def join(stage: Stage, name: str, after_seconds: float, *, is_today: bool)
 
 
 async def join_warm(stage: Stage, name: str, after_seconds: float, *, is_today: bool) -> float:
-    """Have a newcomer join with the snapshot, when that is so many seconds old; give how long it takes to be fresh.
+    """Add a replica with the snapshot, when that is so many seconds old; return how long it takes to be fresh.
 
     As long as storage takes to make a volume of it, and a node to start a pod, is not in it.
     """

@@ -12,6 +12,7 @@ from controller.settings import (
     ControllerSettings,
     build_eds_settings,
     build_scaler_tls,
+    parse_alert_label,
     parse_gateway_namespaces,
     parse_namespaces,
     parse_runbook_url,
@@ -125,6 +126,14 @@ _FILE = click.Path(path_type=Path)
     type=Parsed("URL", parse_runbook_url),
     default=RUNBOOK_URL,
     help="Address of the runbooks, for the alerts of pools with alerting: true. /NAME.md follows.",
+)
+@option(
+    "--alert-label",
+    "alert_labels",
+    metavar="NAME=VALUE",
+    type=Parsed("NAME=VALUE", parse_alert_label),
+    multiple=True,
+    help="Label for the alerts of pools with alerting: true, such as team=stellar. Repeatable.",
 )
 @option(
     "--scraper-namespaces",

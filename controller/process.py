@@ -63,7 +63,8 @@ class Controller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watches.run(), name="watches")
             await self.watches.synced.wait()
-            _log.info("watching", pools=len(self.watches.list_pools()), capabilities=str(self.watches.capabilities))
+            names = sorted(kind.name for kind in self.watches.optional_kinds)
+            _log.info("watching", pools=len(self.watches.list_pools()), optionalKinds=names)
             await lead(self._client, settings.lease_namespace, settings.lease_name, settings.identity, self._lead)
 
     async def _lead(self) -> None:
@@ -223,6 +224,7 @@ def _describe(settings: ControllerSettings) -> dict[str, object]:
         "allowOtherScalers": settings.grants.other_scalers,
         "gatewayNamespaces": list(settings.grants.gateway_namespaces),
         "runbookUrl": settings.runbook_url,
+        "alertLabels": dict(settings.alert_labels),
         "scraperNamespaces": list(settings.scraper_namespaces),
         "allowNetworks": [str(network) for network in settings.networks.allowed] or "all",
         "denyNetworks": [str(network) for network in settings.networks.denied],

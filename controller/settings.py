@@ -18,6 +18,7 @@ from readpool.tls_files import TlsFiles, build_tls_files
 
 MAX_WORKERS = 64
 _TELEMETRY_LISTEN = HostPort("::", 8080)
+_PROMETHEUS_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/]\S*")
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -80,6 +81,7 @@ class ControllerSettings:
     grants: Grants = field(default_factory=Grants)
     scraper_namespaces: tuple[str, ...] = ()
     runbook_url: str = RUNBOOK_URL
+    alert_labels: tuple[tuple[str, str], ...] = ()
     networks: NetworkRules = ANY_NETWORK
     allow_loopback_archives: bool = False
     telemetry_listen: HostPort = field(default=_TELEMETRY_LISTEN)
@@ -119,6 +121,7 @@ class ControllerSettings:
             grants=self.grants,
             scraper_namespaces=self.scraper_namespaces,
             runbook_url=self.runbook_url,
+            alert_labels=dict(self.alert_labels),
         )
 
 
@@ -155,6 +158,18 @@ def parse_runbook_url(text: str) -> str:
     if not _WEB_ADDRESS.fullmatch(text):
         raise SettingsError(f"--runbook-url {text!r} is not an http:// or https:// address, such as {RUNBOOK_URL}")
     return text.rstrip("/")
+
+
+def parse_alert_label(text: str) -> tuple[str, str]:
+    """Parse NAME=VALUE, a label of Prometheus.
+
+    Raises:
+        SettingsError: when the text is not of that form.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not _PROMETHEUS_LABEL.fullmatch(name):
+        raise SettingsError(f"--alert-label {text!r} is not NAME=VALUE with a Prometheus label, such as team=stellar")
+    return name, value
 
 
 def parse_gateway_namespaces(text: str) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ Frame = tuple[tuple[Run, ...], ...]
 
 
 async def record() -> tuple[list[Frame], str]:
-    """Play the demo and take a frame every two seconds; give them, and why it failed if it did."""
+    """Play the demo and take a frame every two seconds; return them, and why it failed if it did."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     plan = build_plan(3, 90.0, is_core=False)

@@ -80,7 +80,7 @@ def place_in_site(name: str) -> str:
 
 
 def on_config(config: Any) -> Any:
-    """Have the navigation follow the files."""
+    """Make the navigation follow the files."""
     config.nav = expand_nav(config.nav, Path(config.docs_dir))
     return config
 

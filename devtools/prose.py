@@ -1,13 +1,10 @@
 """Says where what people read is not plain English; `make check` runs it. The rules are in prose.toml beside it.
 
-It reads pages without their code, comments of the chart's values, texts of its schema and of the CRD, NOTES, and the
-strings of our programs: messages, help, docstrings. Files that still have such words are `pending` there: they are
-counted and not failed. A file leaves that list when it is clean, and then stays so.
+It reads pages without their code, comments of the chart's values, texts of its schema and of the CRD, NOTES, the
+strings of our programs (messages, help, docstrings), and how docstrings of functions begin, those of tests too.
 """
 
-import argparse
 import ast
-import fnmatch
 import json
 import re
 import sys
@@ -30,11 +27,15 @@ Line = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern of words, and what to write instead; `headings`: it is for headings of pages alone."""
+    """A pattern of words, and what to write instead.
+
+    `headings`: it is for headings of pages alone; `openings`: for the first lines of functions' docstrings alone.
+    """
 
     pattern: re.Pattern[str]
     instead: str
     headings: bool = False
+    openings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,27 @@ class Finding:
     instead: str
 
     def __str__(self) -> str:
-        """Say it as compilers do."""
+        """Format it as compilers do."""
         return f"{self.path}:{self.line}: {self.words!r}: write {self.instead}"
 
 
-def read_rules(text: str) -> tuple[list[Rule], list[str], list[str]]:
-    """Read the rules, the files that are read, and those that are pending, as globs."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules; the files that are read, and the programs whose docstrings are, as globs."""
+
+    rules: list[Rule]
+    files: list[str]
+    docstrings: list[str]
+
+
+def read_rules(text: str) -> Rules:
+    """Read the rules from TOML."""
     given = tomllib.loads(text)
-    rules = [Rule(re.compile(one["words"]), one["instead"], one.get("headings", False)) for one in given["rule"]]
-    return rules, given["files"], given["pending"]
+    rules = [
+        Rule(re.compile(one["words"]), one["instead"], one.get("headings", False), one.get("openings", False))
+        for one in given["rule"]
+    ]
+    return Rules(rules, given["files"], given["docstrings"])
 
 
 def check_lines(path: str, lines: Sequence[Line], rules: Sequence[Rule]) -> list[Finding]:
@@ -64,9 +77,27 @@ def check_lines(path: str, lines: Sequence[Line], rules: Sequence[Rule]) -> list
         Finding(path, number, found[0], rule.instead)
         for number, text in lines
         for rule in rules
-        if not rule.headings or text.startswith("#")
+        if not rule.openings and (not rule.headings or text.startswith("#"))
         for found in rule.pattern.finditer(text)
     ]
+
+
+def check_openings(path: str, text: str, rules: Sequence[Rule]) -> list[Finding]:
+    """Check how the docstrings of a program's functions begin."""
+    return [
+        Finding(path, number, found[0], rule.instead)
+        for number, line in _list_openings(text)
+        for rule in rules
+        if rule.openings
+        for found in rule.pattern.finditer(line)
+    ]
+
+
+def _list_openings(text: str) -> list[Line]:
+    """List the first lines of functions' docstrings."""
+    functions = (one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+    found = ((one, ast.get_docstring(one)) for one in functions)
+    return [(one.body[0].lineno, docstring.partition("\n")[0]) for one, docstring in found if docstring]
 
 
 def list_prose(path: Path) -> list[Line]:
@@ -109,24 +140,27 @@ def _list_descriptions(given: Any) -> Iterator[str]:
             yield from _list_descriptions(inner)
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Check; 1 where a file that is held has such words."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pending", action="store_true", help="show what pending files still have")
-    given = parser.parse_args(args)
-    rules, globs, pending = read_rules(RULES.read_text(encoding="utf-8"))
-    paths = sorted({path for glob in globs for path in ROOT.glob(glob) if path.is_file()})
-    held: list[Finding] = []
-    waiting: list[Finding] = []
+def main() -> int:
+    """Check; 1 where a file has such words."""
+    rules = read_rules(RULES.read_text(encoding="utf-8"))
+    paths = _list_paths(rules.files)
+    findings: list[Finding] = []
     for path in paths:
-        name = path.relative_to(ROOT).as_posix()
-        findings = check_lines(name, list_prose(path), rules)
-        is_pending = any(fnmatch.fnmatch(name, glob) for glob in pending)
-        (waiting if is_pending else held).extend(findings)
-    for finding in [*held, *(waiting if given.pending else [])]:
+        findings += check_lines(_name(path), list_prose(path), rules.rules)
+    for path in _list_paths(rules.docstrings):
+        findings += check_openings(_name(path), path.read_text(encoding="utf-8"), rules.rules)
+    for finding in findings:
         sys.stdout.write(f"{finding}\n")
-    sys.stdout.write(f"plain English in {len(paths)} files: {len(held)} to mend, {len(waiting)} pending\n")
-    return 1 if held else 0
+    sys.stdout.write(f"plain English in {len(paths)} files: {len(findings)} to mend\n")
+    return 1 if findings else 0
+
+
+def _list_paths(globs: Sequence[str]) -> list[Path]:
+    return sorted({path for glob in globs for path in ROOT.glob(glob) if path.is_file()})
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Bans:
         self._banned: dict[str, float] = {}
 
     def note_refusal(self, caller: str, now: float) -> float | None:
-        """Note that a caller was refused; give for how many seconds it is banned if that is one time too many."""
+        """Note that a caller was refused; return for how many seconds it is banned if that is one time too many."""
         record = self._records.get(caller)
         if record is None:
             if len(self._records) >= MOST_CALLERS:
@@ -47,7 +47,7 @@ class Bans:
         return self._ban(caller, record, now)
 
     def ban(self, caller: str, now: float) -> float | None:
-        """Ban a caller for something else; give for how many seconds, None where it is banned already."""
+        """Ban a caller for something else; return for how many seconds, None where it is banned already."""
         record = self._records.setdefault(caller, _Record(now))
         return None if now < record.until else self._ban(caller, record, now)
 

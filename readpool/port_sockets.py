@@ -72,7 +72,7 @@ def shut_down(descriptor: int, caller: str, port: int) -> bool:
 
 
 def keep_out(port: int, addresses: AbstractSet[str]) -> bool:
-    """Have the kernel drop what comes to the port from these addresses to open a connection, and from no others.
+    """Make the kernel drop what comes to the port from these addresses to open a connection, and from no others.
 
     Returns:
         Whether it does; where it cannot, connections have to be ended once they are open.
@@ -106,7 +106,7 @@ def _listens(own: socket.socket, port: int) -> bool:
 
 
 def _borrow(descriptor: int) -> Iterator[socket.socket]:
-    """Give a descriptor as a socket without owning it; nothing if it is not a socket."""
+    """Yield a descriptor as a socket without owning it; nothing if it is not a socket."""
     try:
         own = socket.socket(fileno=descriptor)
     except OSError:

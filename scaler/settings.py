@@ -13,8 +13,8 @@ from readpool.names import DNS_LABEL
 from readpool.telemetry.logging import LogFormat, LogLevel
 from readpool.tls_files import TlsFiles
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
+from scaler.triggers.fleet_spec import Reference
 from scaler.triggers.node_urls import ALLOWED_URL, is_node_url
-from scaler.triggers.trigger import Reference
 
 POLL_INTERVAL_SECONDS = (0.05, 300.0)
 DRAIN_SECONDS = (0.0, 600.0)

@@ -34,7 +34,7 @@ class Copying:
 
 
 def make_settings(folder: Path, archives: Sequence[HistoryArchive] = ()) -> CoreSettings:
-    """Give the settings of a node whose data are in a folder; `buckets` is relative when the folder is `.`."""
+    """Return the settings of a node whose data are in a folder; `buckets` is relative when the folder is `.`."""
     return CoreSettings(
         passphrase=PASSPHRASE,
         is_validator=False,
@@ -58,7 +58,7 @@ def make_ledgers(last: int, transactions: tuple[bytes, ...] = ()) -> list[Closed
 
 
 def changes_of(ledger: ClosedLedger) -> dict[bytes, bytes | None]:
-    """Say what a ledger of these tests changes: one entry that holds its number, and some that come and go."""
+    """Return what a ledger of these tests changes: one entry that holds its number, and some that come and go."""
     num = ledger.header.num
     return {ENTRY: str(num).encode(), f"key {num % 7}".encode(): None if num % 3 == 0 else f"value {num}".encode()}
 

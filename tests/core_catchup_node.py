@@ -91,7 +91,7 @@ class Node:
         self.store.save(ledger, changes_of(ledger))
 
     def spoil(self, script: str) -> None:
-        """Let `get` do this first; $3 is the file, $4 the target."""
+        """Make `get` do this first; $3 is the file, $4 the target."""
         (self.folder / "mode").write_text(script)
 
     async def catch_up(self, ledger: int | None, count: int = 0, trusted_hash: str | None = None) -> None:
@@ -139,7 +139,7 @@ def by_kind(names: Iterable[str]) -> list[tuple[str, list[str]]]:
 
 
 def recorded_names(recorded: dict[str, Any]) -> list[str]:
-    """Give the files of a recorded catch-up, in the order of their kinds."""
+    """Return the files of a recorded catch-up, in the order of their kinds."""
     return [
         *(name_state(one) for one in recorded["states"]),
         *(name_file("ledger", one) for one in recorded["ledgers"]),
@@ -149,12 +149,12 @@ def recorded_names(recorded: dict[str, Any]) -> list[str]:
 
 
 def clean(text: str) -> list[str]:
-    """Take off what is another each time, as in the recordings."""
+    """Remove what is another each time, as in the recordings."""
     return [clean_line(line) for line in re.findall(r"\[(?:History|Process) .*", text)]
 
 
 def clean_line(line: str) -> str:
-    """Take off what is another each time from one line."""
+    """Remove what is another each time from one line."""
     for pattern, word in CLEANED:
         line = re.sub(pattern, word, line)
     return line
@@ -200,7 +200,7 @@ async def give_up(catch_up: Coroutine[Any, Any, None], once: Callable[[], bool])
 
 
 def has_ended(process: Path) -> bool:
-    """Say whether a process, by its folder in /proc, has ended; its parent may not have looked yet."""
+    """Return whether a process, by its folder in /proc, has ended; its parent may not have looked yet."""
     try:
         return "State:\tZ" in (process / "status").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -25,7 +25,7 @@ class RawCore:
     received: list[bytes] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take a connection."""
+        """Answer a connection."""
         raw = b""
         try:
             with contextlib.suppress(TimeoutError, ConnectionError):

@@ -31,7 +31,7 @@ class RecordingCore:
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def request_lines(self) -> list[str]:
-        """Give the first line of each request."""
+        """Return the first line of each request."""
         return [one.partition(b"\r\n")[0].decode("latin-1") for one in self.requests]
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -45,7 +45,7 @@ class Clairvoyant:
         return self.sizes[min(int(view.now / STEP_SECONDS), len(self.sizes) - 1)]
 
     def restart(self, now: float) -> None:
-        """Have nothing to forget."""
+        """Do nothing: there is nothing to forget."""
 
 
 def _find_down(day: Day) -> list[list[bool]]:
@@ -75,7 +75,7 @@ def _find_size(down: Sequence[bool], wanted: int) -> int:
 
 
 def _look_ahead(needed: Sequence[int], steps: int) -> list[int]:
-    """Give at each step the most that is needed within so many steps from it."""
+    """Return at each step the most that is needed within so many steps from it."""
     sizes = [0] * len(needed)
     window: deque[int] = deque()
     for step in range(len(needed) - 1, -1, -1):

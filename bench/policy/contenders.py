@@ -7,7 +7,7 @@ from math import inf
 
 from bench.policy.clairvoyant import Clairvoyant
 from bench.policy.rivals import FixedSize, PlainHpa, SeedRule
-from controller.routing.weights import WeightSettings
+from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.scaling import Blindness, OurScaling
 from readpool.simulator.day.scenario import Day
 from readpool.simulator.day.view import Scaling
@@ -32,7 +32,7 @@ _WEIGHTS = WeightSettings()
 class Contender:
     """One way of scaling, made again for each day, and the weights that it has.
 
-    `spares_readers`: beside as many fresh replicas as the target no laggard is read, as shipped; `heeds_doubts`: nor a
+    `spares_readers`: beside enough fresh replicas no laggard is read, as shipped; `heeds_doubts`: nor a
     fresh one whose last poll speaks against it. `target`: of its own, where it is not the day's.
     """
 
@@ -44,8 +44,8 @@ class Contender:
     target: int | None = None
 
     def weigh(self, day: Day) -> WeightSettings:
-        """Give the weights of a day's pool."""
-        return replace(self.weights, enough_fresh=(self.target or day.target) if self.spares_readers else 0)
+        """Return the weights of a day's pool."""
+        return replace(self.weights, enough_fresh=count_enough(self.target or day.target) if self.spares_readers else 0)
 
 
 def _bounds(day: Day) -> Bounds:
@@ -70,7 +70,7 @@ def _ours(
 _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
     "sustain": lambda s: replace(s, sustain_seconds=1.0, flapping_sustains=300.0),
     "turns (unrest)": lambda s: replace(s, flapping_sustains=inf),
-    "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf),
+    "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf, least_deadline_seconds=inf),
     "surge": lambda s: replace(s, surge_ratio=100.0),
     "wait": lambda s: replace(s, wait_warm_ups=0.0),
     "wait after overload": lambda s: replace(s, overload_wait_seconds=0.0),

@@ -1,6 +1,6 @@
 """Lives the days, several at once, each contender through the same ones; and adds up what they came to."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
@@ -9,6 +9,7 @@ from readpool.cli.backtest.scaling import make_weigh
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.oddities import DAY_SECONDS, Oddities
 from readpool.simulator.day.scenario import Day, draw_day
+from readpool.simulator.day.starts import MeasuredStarts, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,34 @@ class Change:
     Attributes:
         warm_up_seconds: what new replicas download for, in the middle; None for what was drawn.
         is_plain: nothing odd happens: readpool.simulator.day.oddities.
+        measured_starts: how soon new and restarted replicas are fresh; None for what was drawn.
     """
 
     warm_up_seconds: float | None = None
     is_plain: bool = False
+    measured_starts: MeasuredStarts | None = None
 
     def apply(self, day: Day) -> Day:
         """Return the day as it is lived."""
         day = replace(day, odd=Oddities()) if self.is_plain else day
+        if self.measured_starts is not None:
+            return replace(day, measured_starts=self.measured_starts, warm_up_seconds=self.measured_starts.new.median)
         return day if self.warm_up_seconds is None else replace(day, warm_up_seconds=self.warm_up_seconds)
 
 
 AS_DRAWN = Change()
+
+
+def find_measured_starts(figures: Mapping[str, float]) -> MeasuredStarts:
+    """Find how soon replicas are fresh in the figures of the benchmarks: bench/results.json.
+
+    Raises:
+        KeyError: when one was not measured; names it.
+    """
+    new, restarted = (
+        Spread(figures[f"{start}_p50_s"], figures[f"{start}_p90_s"]) for start in ("warm_start", "restart_fresh")
+    )
+    return MeasuredStarts(new, restarted)
 
 
 def live_day(contender: Contender, seed: int, change: Change = AS_DRAWN) -> DayResult:

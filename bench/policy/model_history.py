@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from controller.routing.weights import WeightSettings
+from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.history import History, Sample, Setting, build_history
 from readpool.cli.backtest.replay import Outcome
 from readpool.cli.backtest.scaling import OurScaling, make_weigh
@@ -38,7 +38,7 @@ class Recording:
 
 
 def record_days(seeds: Iterable[int], setting: Setting) -> History:
-    """Live through days with one setting, one after another, and give what was seen."""
+    """Live through days with one setting, one after another, and return what was seen."""
     samples: list[Sample] = []
     for number, seed in enumerate(seeds):
         recording = Recording(_scale(setting), number * DAY_SECONDS)
@@ -65,4 +65,4 @@ def _scale(setting: Setting) -> OurScaling:
 
 
 def _weigh(setting: Setting) -> Weigh:
-    return make_weigh(WeightSettings(enough_fresh=setting.target))
+    return make_weigh(WeightSettings(enough_fresh=count_enough(setting.target)))

@@ -23,7 +23,7 @@ class FixedSize:
         return self.size
 
     def restart(self, now: float) -> None:
-        """Have nothing to forget."""
+        """Do nothing: there is nothing to forget."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class SeedRule:
         return max(self.bounds.minimum, min(wanted, self.bounds.maximum))
 
     def restart(self, now: float) -> None:
-        """Have nothing to forget."""
+        """Do nothing: there is nothing to forget."""
 
 
 @dataclass(slots=True)

@@ -94,7 +94,7 @@ def observe_pool(
         claims=tuple(watches.list_by_index(PVC, pool.namespace, index_by_label(key))),
         fleet=word.fleet,
         fleet_silent_since=word.silent_since,
-        capabilities=watches.find_capabilities(pool.namespace),
+        optional_kinds=watches.find_optional_kinds(pool.namespace),
         archived_ledgers=archived_ledgers,
         other_scaled_object=_find_other_scaled_object(watches, key, targeting, children),
         name_conflicts=frozenset(memory.name_conflicts).union(_find_occupied(watches, pool, children)),

@@ -12,9 +12,8 @@ import structlog
 
 from controller.cluster.sight import Sight
 from controller.cluster.trims import trim, trim_pod
-from controller.cluster.watched_kinds import OPTIONAL, SELECTORS, to_capabilities
+from controller.cluster.watched_kinds import OPTIONAL, SELECTORS
 from controller.cluster.workloads import Workloads
-from controller.observed.observed import Capabilities
 from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_keys, find_scaled_workload
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
@@ -66,14 +65,14 @@ class Watches:
         self._is_writing = False
 
     @property
-    def capabilities(self) -> Capabilities:
+    def optional_kinds(self) -> frozenset[Kind]:
         """Which optional kinds the cluster serves."""
-        return to_capabilities(self._informers.keys())
+        return frozenset(OPTIONAL.keys() & self._informers.keys())
 
-    def find_capabilities(self, namespace: str) -> Capabilities:
+    def find_optional_kinds(self, namespace: str) -> frozenset[Kind]:
         """Find which optional kinds the cluster serves, and lets us see in a namespace."""
-        seen = {kind for kind in OPTIONAL if (one := self._find(kind, namespace)) is not None and one.synced.is_set()}
-        return to_capabilities(seen)
+        found = {kind: self._find(kind, namespace) for kind in OPTIONAL}
+        return frozenset(kind for kind, one in found.items() if one is not None and one.synced.is_set())
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

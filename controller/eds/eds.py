@@ -141,7 +141,7 @@ def _fit(endpoints: Sequence[EdsEndpoint]) -> Sequence[EdsEndpoint]:
 
 
 def _choose_one_family(slices: Iterable[Manifest]) -> Iterator[tuple[EdsEndpoint, str]]:
-    """Give each endpoint of the slices with its zone, but those of IPv6 of pods that have one of IPv4."""
+    """Yield each endpoint of the slices with its zone, but those of IPv6 of pods that have one of IPv4."""
     found = [
         one for manifest in slices if (weight := read_weight(manifest)) for one in _read_endpoints(manifest, weight)
     ]

@@ -36,7 +36,7 @@ class EdsFeed:
         watches.sight.on_change(store.set_current)
 
     async def run(self) -> None:
-        """Say when the store knows all there is, which is after the first lists. From then on it follows by itself."""
+        """Mark the store ready once it knows all there is, after the first lists. From then on it follows by itself."""
         await self._watches.synced.wait()
         for resource in tuple(self._slices):
             self._tell(resource)

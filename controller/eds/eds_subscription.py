@@ -64,7 +64,7 @@ class Subscription:
     _is_acknowledged: bool = True
 
     def take_whole_request(self, names: Collection[str], nonce: str, known: Iterable[str]) -> bool:
-        """Take a request of the state-of-the-world variant; `known` are the pools that there are.
+        """Apply a request of the state-of-the-world variant; `known` are the pools that there are.
 
         The same names over again, when the last answer had been acknowledged, ask for them again: so does an Envoy that
         has renewed a cluster and waits for its endpoints before it uses it.
@@ -100,7 +100,7 @@ class Subscription:
         initial_versions: Mapping[str, str],
         known: Iterable[str],
     ) -> None:
-        """Take a request of the delta variant. What the client says it has from an earlier stream is not sent again.
+        """Apply a request of the delta variant. What the client says it has from an earlier stream is not sent again.
 
         Raises:
             TooManyNames: it names too many, or with those that it has named before; nothing of it counts then.
@@ -164,7 +164,7 @@ class Subscription:
         return Answer(self._nonce, tuple(names), tuple(removed))
 
     def _take_next(self) -> list[tuple[str, bool]]:
-        """Take the oldest that may have to be sent, as many as go into an answer; for each, whether it has to be."""
+        """Pop the oldest that may have to be sent, as many as go into an answer; for each, whether it has to be."""
         owed = tuple(islice(self.owed, MOST_IN_ONE_ANSWER))
         for name in owed:
             del self.owed[name]

@@ -14,7 +14,8 @@ _COUNTED = (reasons.ENOUGH_FRESH, reasons.TOO_FEW_FRESH)
 """While replicas come, go or are restarted, one too few is fresh again and again."""
 _NOT_YET = (
     *(reasons.NONE_FRESH, reasons.TOO_FEW_FRESH, reasons.NONE_REACHABLE, reasons.NO_ENDPOINTS),
-    *(reasons.NOT_OBSERVED, reasons.SCALER_UNREACHABLE, reasons.SCALED_OBJECT_NOT_READY),
+    *(reasons.NOT_OBSERVED, reasons.WAITING_FOR_KEDA, reasons.USAGE_UNKNOWN),
+    *(reasons.SCALER_UNREACHABLE, reasons.SCALED_OBJECT_NOT_READY),
 )
 """What every pool goes through while it comes up."""
 YOUNG_SECONDS = 600.0

@@ -94,16 +94,6 @@ class FleetView:
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
-    """Which optional kinds the cluster serves at the moment."""
-
-    keda: bool = False
-    gateway_api: bool = False
-    prometheus: bool = False
-    snapshots: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ObservedPool:
     """One pool and all that was seen of it.
 
@@ -113,6 +103,7 @@ class ObservedPool:
         claims: with the pool's labels.
         fleet: the scaler's last word, None where it has not said any.
         fleet_silent_since: Unix seconds since when the scaler cannot be heard, None while it can.
+        optional_kinds: those that the cluster serves at the moment, such as ScaledObject.
         archived_ledgers: first and last ledger that the archives hold, where somebody has asked them.
         other_scaled_object: a ScaledObject of the user's that points at the pool, or at its workload.
         name_conflicts: objects of others that have a name which the pool needs.
@@ -130,7 +121,7 @@ class ObservedPool:
     claims: tuple[Manifest, ...] = ()
     fleet: FleetView | None = None
     fleet_silent_since: float | None = None
-    capabilities: Capabilities = Capabilities()
+    optional_kinds: frozenset[Kind] = frozenset()
     archived_ledgers: tuple[int, int] | None = None
     other_scaled_object: str | None = None
     name_conflicts: frozenset[ObjectKey] = frozenset()

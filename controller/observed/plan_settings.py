@@ -42,6 +42,7 @@ class PlanSettings:
         grants: what pools may ask for beyond their own namespaces.
         scraper_namespaces: whose pods may read the gates' statistics, beside the scaler.
         runbook_url: where the runbooks of pools' alerts are.
+        alert_labels: of pools' alerts, beside their own.
         neutral_after_seconds: how long weights stand after the scaler's last word.
     """
 
@@ -54,4 +55,5 @@ class PlanSettings:
     grants: Grants = field(default_factory=Grants)
     scraper_namespaces: tuple[str, ...] = ()
     runbook_url: str = RUNBOOK_URL
+    alert_labels: Mapping[str, str] = field(default_factory=dict)
     neutral_after_seconds: float = NEUTRAL_AFTER_SECONDS

@@ -47,7 +47,7 @@ def plan_growth(observed: ObservedPool, replicas: Sequence[Replica], settings: P
         )
     if not has_gate(observed.pool.spec, settings.gate_image):
         why = "Volume usage is unknown without a gate: set gate.image, or --gate-image of the controller"
-        return GrowthPlan(condition=_build_condition(ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, why))
+        return GrowthPlan(condition=_build_condition(ConditionStatus.UNKNOWN, reasons.USAGE_UNKNOWN, why))
     volumes = _read_volumes(observed, replicas)
     growth = choose_growth(volumes, grows, now)
     return GrowthPlan(dict(growth.sizes), _compute_condition(volumes, growth, str(grows.max_size)))
@@ -108,7 +108,7 @@ def _compute_condition(volumes: Sequence[Volume], growth: Growth, most: str) -> 
         )
     if not volumes or (of[Space.UNKNOWN] and not of[Space.ENOUGH]):
         return _build_condition(
-            ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, "No gate has reported the usage of a volume yet"
+            ConditionStatus.UNKNOWN, reasons.USAGE_UNKNOWN, "No gate has reported the usage of a volume yet"
         )
     count, known = len(of[Space.UNKNOWN]), len(of[Space.ENOUGH])
     untold = f"; the usage of {count} is unknown" if count else ""

@@ -86,15 +86,15 @@ def is_applying(observed: ObservedPool, apply: Sequence[Manifest]) -> bool:
 
 
 def _explain_snapshot_wait(observed: ObservedPool, sizes: Sizes, pods: PodStage, settings: PlanSettings) -> str:
-    """Say what a snapshot waits for, where it does."""
+    """Return what a snapshot waits for, where it does."""
     holds = _hold_snapshots(sizes, is_restarting=bool(pods.outdated or pods.deleted), is_stuck=pods.is_stuck)
     if observed.pool.spec.storage.snapshots.enabled and not holds and is_changing(observed, settings):
-        return "what replicas run to be written"
+        return "the new version or configuration to be written"
     return holds
 
 
 def _hold_snapshots(sizes: Sizes, *, is_restarting: bool, is_stuck: bool) -> str:
-    """Say what a snapshot waits for: no volume is read while replicas are restarted, come or go."""
+    """Return what a snapshot waits for: no volume is read while replicas are restarted, come or go."""
     if is_stuck:
         return "the problem in Stalled to be fixed"
     if is_restarting:

@@ -105,8 +105,8 @@ def build_objects(
     built += [] if checkpoint is None else [build_checkpoint(pool, checkpoint)]
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
-    if pool.spec.alerting and observed.capabilities.prometheus:
-        built.append(build_prometheus_rule(pool, settings.runbook_url))
+    if pool.spec.alerting and PROMETHEUS_RULE in observed.optional_kinds:
+        built.append(build_prometheus_rule(pool, settings))
     built += volumes.snapshots
     # Last, since a StorageClass may refuse to let volumes grow, which is to hold up nothing else.
     built += build_grown_claims(pool, wanted, observed.claims, volumes.sizes, volumes.at)

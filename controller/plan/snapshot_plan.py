@@ -71,7 +71,7 @@ class SnapshotPlan:
 
 def choose_seeds(observed: ObservedPool, ordinals: int) -> Mapping[int, Seed]:
     """Choose what the volumes that are not there yet are made of, by ordinal; none where there is no good snapshot."""
-    if not (observed.pool.spec.storage.snapshots.enabled and observed.capabilities.snapshots):
+    if not (observed.pool.spec.storage.snapshots.enabled and VOLUME_SNAPSHOT in observed.optional_kinds):
         return {}
     there = {claim["metadata"]["name"] for claim in observed.claims}
     missing = [one for one in range(ordinals) if claim_name(observed.pool.name, one) not in there]
@@ -97,7 +97,7 @@ def plan_snapshots(
     settings, live = observed.pool.spec.storage.snapshots, index_snapshots(observed)
     if not settings.enabled:  # what was taken before stays for a person to delete
         return SnapshotPlan(_keep(observed.pool, live, read_snapshots(observed)))
-    if not observed.capabilities.snapshots:
+    if VOLUME_SNAPSHOT not in observed.optional_kinds:
         return SnapshotPlan(condition=_false(reasons.SNAPSHOT_API_MISSING, _MISSING))
     donors = read_donors(observed, replicas, weights, size, now)
     trials = evaluate_copies(read_copies(observed, replicas, now), _list_there(observed), now)
@@ -105,7 +105,7 @@ def plan_snapshots(
     known = [_evaluate(one, reporting, trials, now) for one in read_snapshots(observed)]
     kept = choose_kept(known, settings.keep, _list_in_use(observed), now)
     if observed.pool.spec.paused:
-        paused = _false(reasons.PAUSED, "spec.paused: none is taken")
+        paused = _false(reasons.PAUSED, "spec.paused is true: no snapshot is taken")
         return SnapshotPlan(_keep(observed.pool, live, known), condition=paused, newest=_to_status(known))
     occasion = _find_occasion(observed, replicas, fresh_enough, holds, now)
     step = choose_step(known, donors, occasion, settings.interval_seconds, now)
@@ -206,7 +206,9 @@ _MISSING = (
 def _compute_condition(known: Sequence[Snapshot], step: Step, untaken: Sequence[str], now: float) -> DesiredCondition:
     """Compute the condition: what new replicas start from, and what is wrong with the last snapshot."""
     newest = _find_newest(known)
-    start = "new replicas start empty" if newest is None else f"new replicas start from {_describe(newest)}"
+    start = (
+        "new replicas start with empty volumes" if newest is None else f"new replicas start from {_describe(newest)}"
+    )
     useless = [one for one in known if one.verdict is Verdict.BAD and not one.is_going]
     waits = f"; the next snapshot waits for {step.waits_for}" if step.waits_for and not step.donor else ""
     last_bad = max(useless, key=lambda one: one.evaluated_at, default=None)

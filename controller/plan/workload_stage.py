@@ -36,7 +36,7 @@ from controller.shards.shards import ShardPlan
 from controller.status.autoscaling import is_scaled_by_us
 from controller.status.conditions import DesiredCondition, merge_conditions
 from controller.status.workload_facts import find_workload_problem
-from readpool.kubernetes.kinds import SERVICE, ObjectKey, key_of, kind_of
+from readpool.kubernetes.kinds import PROMETHEUS_RULE, SERVICE, ObjectKey, key_of, kind_of
 from readpool.pool.condition_types import ConditionType
 from readpool.pool.spec import WorkloadKind
 from readpool.pool.status import Condition, ConditionStatus, PoolStatus
@@ -140,8 +140,8 @@ def _build_objects(
         built += build_route_objects(observed, port, routing.endpoints, routing.present)
     if is_scaled_by_us(observed):
         built.append(build_scaled_object(pool, settings))
-    if pool.spec.alerting and observed.capabilities.prometheus:
-        built.append(build_prometheus_rule(pool, settings.runbook_url))
+    if pool.spec.alerting and PROMETHEUS_RULE in observed.optional_kinds:
+        built.append(build_prometheus_rule(pool, settings))
     return built
 
 

@@ -66,7 +66,7 @@ class Applier:
         return False
 
     async def apply(self, manifest: Manifest, seconds: float | None = None) -> Manifest:
-        """Apply an object, and give what the API server has made of it; `seconds` may be less than a request may take.
+        """Apply an object, and return what the API server made of it; `seconds` may be less than a request may take.
 
         A ScaledObject whose tolerance this KEDA does not know is applied without it.
         """
@@ -151,7 +151,7 @@ async def _within(seconds: float | None, request: Awaitable[Any]) -> Any:
         async with asyncio.timeout(seconds):
             return await request
     except TimeoutError as error:
-        raise ApiError(0, TIMEOUT, f"no answer within {seconds} s") from error
+        raise ApiError(0, TIMEOUT, f"no response within {seconds} s") from error
 
 
 def _takes_its_time(answer: Manifest) -> bool:

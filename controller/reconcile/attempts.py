@@ -39,7 +39,7 @@ class Attempts:
         self._errors: list[ApiError] = []
 
     async def write(self, key: ObjectKey, write: Callable[[], Awaitable[Any]]) -> Any:
-        """Make one write and give its answer, which may be None; where it fails, `failed` has the key.
+        """Make one write and return its answer, which may be None; where it fails, `failed` has the key.
 
         Raises:
             ApiError: where all others would fail as well.

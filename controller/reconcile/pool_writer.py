@@ -53,7 +53,7 @@ class PoolWriter:
         self._looks = looks
 
     async def write_routes(self, look: Look, attempts: Attempts) -> Look:
-        """Write slices and routes, and give the last look; what failed is in `attempts`."""
+        """Write slices and routes, and return the last look; what failed is in `attempts`."""
         wanted = list_reader_writes(look.plan, look.observed)
         services = {key for manifest in wanted for key in list_services(manifest, look.observed)}
         conflicts = {key for key in look.plan.conflicts if key.kind in OF_READERS}
@@ -70,7 +70,7 @@ class PoolWriter:
         return seen
 
     async def write_rest(self, look: Look, attempts: Attempts) -> Look:
-        """Write all else, and give the last look; what failed is in `attempts`."""
+        """Write all else, and return the last look; what failed is in `attempts`."""
         late = frozenset(look.memory.failures)
         conflicts = {key for key in look.plan.conflicts if key.kind not in OF_READERS}
         seen = await self._find_conflicts(look, attempts, {*map(_key, list_other_writes(look.plan)), *conflicts})
@@ -97,7 +97,7 @@ class PoolWriter:
     async def _write_objects(
         self, look: Look, attempts: Attempts, is_due: Callable[[ObjectKey], bool], late: frozenset[ObjectKey]
     ) -> set[ObjectKey]:
-        """Annotate pods and apply objects, as far as they are due; give those that wait for one that is `late`."""
+        """Annotate pods and apply objects, as far as they are due; return those that wait for one that is `late`."""
         for patch in look.plan.pod_patches:
             key = ObjectKey(POD, look.pool.namespace, patch.name)
             if is_due(key):

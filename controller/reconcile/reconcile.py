@@ -87,7 +87,7 @@ class Reconciler:
         return routed
 
     async def reconcile(self, key: PoolKey) -> float | None:
-        """Do what else a pool needs; give in how many seconds to look again, None for not before something happens.
+        """Do what else a pool needs; return in how many seconds to look again, None for not before something happens.
 
         Raises:
             ApiError: writes failed, and are to be tried again; all that does not need them was done.

@@ -79,7 +79,7 @@ class WorkQueue:
         self._timers[key] = _Timer(due, loop.call_at(due, self._fall_due, key))
 
     def retry(self, key: PoolKey, at_least_seconds: float = 0.0, patience_seconds: float = PATIENCE_SECONDS) -> int:
-        """Have a key that failed worked on again, after a time that doubles; give how often it has failed in a row.
+        """Queue a key that failed again, after a time that doubles; return how often it has failed in a row.
 
         One that was added while it was worked on may be another by now, and waits no longer than the patience.
         """

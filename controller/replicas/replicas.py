@@ -135,7 +135,7 @@ def read_replicas(observed: ObservedPool) -> tuple[Replica, ...]:
 
 
 def _count_unready_gates(replicas: Sequence[Replica], unready: AbstractSet[str]) -> tuple[Replica, ...]:
-    """Take replicas whose gates are not ready for dead, unless they are more than half of those that have served.
+    """Count replicas whose gates are not ready as dead, unless they are more than half of those that have served.
 
     More than half is overload rather than broken replicas: their readers would only topple the others.
     """

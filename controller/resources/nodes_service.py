@@ -25,21 +25,12 @@ def build_nodes_service(
     """
     stats = ports.stats or next((one["stats"] for one in in_use if "stats" in one), None)
     named = {PROBE_PORT_NAME: ports.info, "peer": ports.peer, "stats": stats}
-    return {
-        "apiVersion": SERVICE.api_version,
-        "kind": SERVICE.name,
-        "metadata": build_metadata(pool, nodes_service_name(pool.name)),
-        "spec": {
-            "clusterIP": "None",
-            "publishNotReadyAddresses": True,
-            "selector": build_selector(pool.name),
-            "ports": [
-                {"name": name, "port": number, "targetPort": name, "protocol": "TCP"}
-                for name, number in named.items()
-                if number is not None
-            ],
-        },
-    }
+    found = [
+        {"name": name, "port": number, "targetPort": name, "protocol": "TCP"}
+        for name, number in named.items()
+        if number is not None
+    ]
+    return _build_headless(pool, selector=build_selector(pool.name), ports=found)
 
 
 def build_unselecting_nodes_service(pool: ReadOnlyPool, port: int) -> dict[str, Any]:
@@ -47,13 +38,13 @@ def build_unselecting_nodes_service(pool: ReadOnlyPool, port: int) -> dict[str, 
 
     `port` is for those who look at the Service: each slice says where its pods have theirs.
     """
+    return _build_headless(pool, ports=[{"name": PROBE_PORT_NAME, "port": port, "protocol": "TCP"}])
+
+
+def _build_headless(pool: ReadOnlyPool, **spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": SERVICE.api_version,
         "kind": SERVICE.name,
         "metadata": build_metadata(pool, nodes_service_name(pool.name)),
-        "spec": {
-            "clusterIP": "None",
-            "publishNotReadyAddresses": True,
-            "ports": [{"name": PROBE_PORT_NAME, "port": port, "protocol": "TCP"}],
-        },
+        "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, **spec},
     }

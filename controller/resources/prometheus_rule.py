@@ -6,20 +6,21 @@ Name and labels are the same too, so that Alertmanager takes the pool's and the 
 from typing import Any
 
 from controller.observed.labels import build_metadata
+from controller.observed.plan_settings import PlanSettings
 from readpool.alerts.fleets import build_fleet_alerts, build_not_observed
-from readpool.alerts.rule import RUNBOOK_URL, build_rule
+from readpool.alerts.rule import build_rule
 from readpool.kubernetes.kinds import PROMETHEUS_RULE
 from readpool.pool.spec import ReadOnlyPool
 
 
-def build_prometheus_rule(pool: ReadOnlyPool, runbook_url: str = RUNBOOK_URL) -> dict[str, Any]:
+def build_prometheus_rule(pool: ReadOnlyPool, settings: PlanSettings) -> dict[str, Any]:
     """Build the rule; a paused pool's has no alerts on decisions, for there are none."""
     fleet = f"{pool.namespace}/{pool.name}"
     percent = _choose_volume_percent(pool)
     alerts = [*build_fleet_alerts(fleet, is_paused=pool.spec.paused, volume_percent=percent), build_not_observed(fleet)]
     group = {
         "name": f"readpool.{pool.namespace}.{pool.name}",
-        "rules": [build_rule(alert, runbook_url) for alert in alerts],
+        "rules": [build_rule(alert, settings.runbook_url, labels=settings.alert_labels) for alert in alerts],
     }
     return {
         "apiVersion": PROMETHEUS_RULE.api_version,

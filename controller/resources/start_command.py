@@ -11,7 +11,7 @@ REACH_LEDGERS = 80
 STALLED_SECONDS = 60
 """A catchup that neither writes nor computes for so long waits for an archive that is away or behind."""
 MOST_SECONDS = 3600
-"""No catchup before `run` takes longer than the scaler counts on a newcomer."""
+"""No catchup before `run` takes longer than the scaler counts on a newcomer where all of them take long."""
 BAD_COPY_EXIT = 65
 """Exit code of a container that has discarded a copied folder; its message names it. Its next start begins from
 scratch."""

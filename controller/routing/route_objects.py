@@ -52,7 +52,7 @@ class _Class:
 
 def is_route_missed(observed: ObservedPool) -> bool:
     """Return whether a route is asked for, and the cluster does not know what that is."""
-    return observed.pool.spec.load_balancing.http_route is not None and not observed.capabilities.gateway_api
+    return observed.pool.spec.load_balancing.http_route is not None and HTTP_ROUTE not in observed.optional_kinds
 
 
 def build_route_objects(
@@ -68,7 +68,7 @@ def build_route_objects(
     """
     pool, route = observed.pool, observed.pool.spec.load_balancing.http_route
     services = [build_class_service(pool, freshness) for freshness in Freshness]
-    is_known = observed.capabilities.gateway_api
+    is_known = HTTP_ROUTE in observed.optional_kinds
     if route is None or not (is_known or any(key_of(SERVICE, service) in observed.children for service in services)):
         return []
     taken = [service for service in services if key_of(SERVICE, service) in observed.name_conflicts]

@@ -15,7 +15,7 @@ from controller.replicas.draining import can_serve, leave_out, leave_out_dead
 from controller.replicas.replicas import Replica
 from controller.resources.endpoint_slices import CurrentEndpoint, Freshness, ReadEndpoint
 from controller.resources.read_service import PORT_NAME
-from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights, count_enough
 from readpool.pool.spec import LoadBalancing, PoolSpec, RoutingMode
 from readpool.replica_class import ReplicaClass
 
@@ -112,15 +112,12 @@ def _weigh(
     last = _read_last(candidates, routes)
     weighed = [_to_weighed(replica, last, fleet, now) for replica in candidates]
     weights = compute_weights(weighed, _read_settings(observed.pool.spec))
-    is_none_fresh = not any(weights[one.name] for one in weighed if one.replica_class in _AS_GOOD_AS_FRESH)
+    is_none_fresh = not any(weights[one.name] for one in weighed if one.counts_as_fresh)
     return (RoutingBasis.NONE_FRESH if is_none_fresh else RoutingBasis.CLASSES), weights
 
 
-_AS_GOOD_AS_FRESH = (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
-
-
 def _read_settings(spec: PoolSpec) -> WeightSettings:
-    """Read the pool's weights. A laggard, or who may be one, has none while targetReplicas are fresh.
+    """Read the pool's weights. A laggard, or who may be one, has none while five sixths of targetReplicas are fresh.
 
     With FreshOnly a laggard has none while one is.
 
@@ -130,12 +127,12 @@ def _read_settings(spec: PoolSpec) -> WeightSettings:
     return WeightSettings(
         max(1, balancing.fresh_node_weight),
         0 if balancing.mode is RoutingMode.FRESH_ONLY else balancing.lagging_node_weight,
-        enough_fresh=spec.target_replicas,
+        enough_fresh=count_enough(spec.target_replicas),
     )
 
 
 def _weigh_equally(replicas: Iterable[Replica], balancing: LoadBalancing) -> dict[str, int]:
-    """Give equal weight to all ready replicas; if none is ready, to all."""
+    """Weigh all ready replicas equally; if none is ready, all."""
     known = list(replicas)
     ready = [replica for replica in known if replica.is_ready] or known
     return {replica.name: max(1, balancing.fresh_node_weight) for replica in ready}

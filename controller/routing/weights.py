@@ -48,6 +48,19 @@ class WeighedReplica:
     has_ledgers: bool = True
     is_doubted: bool = False
 
+    @property
+    def counts_as_fresh(self) -> bool:
+        """Return whether it serves as a fresh one does, while its class is not known too."""
+        return self.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
+
+
+def count_enough(target: int) -> int:
+    """Return beside how many fresh replicas a lagging one gets no reads: five sixths of the target, rounded up.
+
+    So one in six may lag before readers are sent to those that do; the others can serve a sixth more.
+    """
+    return target - target // 6
+
 
 def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings) -> dict[str, int]:
     """Weigh all replicas of a pool, by name; 0 is no traffic. The order of `replicas` does not matter."""
@@ -56,7 +69,7 @@ def compute_weights(replicas: Iterable[WeighedReplica], settings: WeightSettings
     certain = sum(r.replica_class is ReplicaClass.FRESH and not r.is_doubted for r in known)
     if 0 < settings.enough_fresh <= certain:
         weights |= {r.name: 0 for r in known if r.replica_class is ReplicaClass.LAGGING or r.is_doubted}
-    if not any(weights[r.name] for r in known if _is_fresh(r)):
+    if not any(weights[r.name] for r in known if r.counts_as_fresh):
         weights |= {r.name: max(1, settings.lagging_weight) for r in _choose_able(known)}
     return weights
 
@@ -76,10 +89,6 @@ def _weigh(replica: WeighedReplica, settings: WeightSettings) -> int:
             return settings.fresh_weight if replica.is_stale and is_known else replica.last_weight or 0
         case _:
             return 0
-
-
-def _is_fresh(replica: WeighedReplica) -> bool:
-    return replica.replica_class in (ReplicaClass.FRESH, ReplicaClass.UNKNOWN)
 
 
 def _choose_able(known: Sequence[WeighedReplica]) -> Sequence[WeighedReplica]:

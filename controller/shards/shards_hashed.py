@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 
 def assign_by_hash(names: Iterable[str], shard_count: int) -> dict[str, int]:
-    """Give each name a shard from 0 to shard_count - 1; the order of `names` does not matter.
+    """Assign each name a shard from 0 to shard_count - 1; the order of `names` does not matter.
 
     The highest score comes first, wherever replica and shard are both still free. So sizes differ by one at most, and
     no shard is left out while there are names enough. A name that comes or goes moves at most 2 * (shard_count - 1)

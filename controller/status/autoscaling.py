@@ -18,7 +18,7 @@ def is_scaled_by_us(observed: ObservedPool) -> bool:
     None before spec.replicas is written: KEDA would set its minimum at once. And one of the user's that comes with the
     pool, in the same file, is there by then; KEDA refuses a second one.
     """
-    is_wanted = observed.pool.spec.autoscaling.enabled and observed.capabilities.keda
+    is_wanted = observed.pool.spec.autoscaling.enabled and SCALED_OBJECT in observed.optional_kinds
     is_there = observed.find(SCALED_OBJECT, observed.pool.name) is not None
     if observed.workload is not None:  # what KEDA scales is the workload itself, and has to be there and ours alone
         view = observed.workload
@@ -37,7 +37,7 @@ def compute_autoscaling(observed: ObservedPool) -> DesiredCondition:
         return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.TRUE, reasons.SCALED_BY_OTHER, message)
     if not observed.pool.spec.autoscaling.enabled:
         return _no(reasons.DISABLED, "autoscaling.enabled is false")
-    if not observed.capabilities.keda:
+    if SCALED_OBJECT not in observed.optional_kinds:
         return _no(reasons.KEDA_MISSING, "KEDA is not installed; install it, or scale with kubectl scale or an HPA")
     if (problem := find_workload_problem(observed)) is not None:
         return _no(*problem)
@@ -67,7 +67,9 @@ def _compute_scaled_object(observed: ObservedPool) -> DesiredCondition:
             return _no(reasons.SCALED_OBJECT_NOT_READY, f"KEDA reports: {ready.get('message') or 'not ready'}")
         case _:
             message = "KEDA has not reported on the ScaledObject yet"
-            return DesiredCondition(ConditionType.AUTOSCALING, ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED, message)
+            return DesiredCondition(
+                ConditionType.AUTOSCALING, ConditionStatus.UNKNOWN, reasons.WAITING_FOR_KEDA, message
+            )
 
 
 _OLD_KEDA = (

@@ -179,7 +179,7 @@ def _add_missing_route(facts: PoolFacts, routing: DesiredCondition) -> DesiredCo
 
 def _is_of_us(autoscaling: DesiredCondition) -> bool:
     """Return whether Autoscaling is about the ScaledObject that the controller manages."""
-    return autoscaling.reason in (reasons.SCALED_BY_KEDA, reasons.SCALED_OBJECT_NOT_READY, reasons.NOT_OBSERVED)
+    return autoscaling.reason in (reasons.SCALED_BY_KEDA, reasons.SCALED_OBJECT_NOT_READY, reasons.WAITING_FOR_KEDA)
 
 
 def _add_refused(desired: DesiredCondition, refused: str) -> DesiredCondition:

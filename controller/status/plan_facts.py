@@ -14,7 +14,7 @@ from controller.routing.routing import Routing, RoutingBasis, find_stale_time
 from controller.shards.shards import ShardPlan
 from controller.status.autoscaling import compute_autoscaling
 from controller.status.conditions import PoolFacts, may_be_fresh
-from readpool.kubernetes.kinds import POD, POOL, PVC, SERVICE, Manifest, ObjectKey
+from readpool.kubernetes.kinds import POD, POOL, PROMETHEUS_RULE, PVC, SERVICE, Manifest, ObjectKey
 from readpool.pool.condition_types import ConditionType
 from readpool.replica_class import ReplicaClass
 
@@ -43,7 +43,7 @@ def gather_facts(
         has_query_server=has_query_server(spec.version),
         shard_problems=shards.problems if spec.shard_balancing.enabled else None,
         lacks_gateway_api=is_route_missed(observed),
-        has_alerts=observed.capabilities.prometheus if spec.alerting else None,
+        has_alerts=PROMETHEUS_RULE in observed.optional_kinds if spec.alerting else None,
         failing=list_failing(observed),
         is_misread=bool(observed.misread),
         out_of_service=tuple(one.name for one in list_out_of_service(replicas)),

@@ -90,7 +90,7 @@ def run_cert_manager(server: ApiServer, program: Path, webhook: Webhook, log: Pa
 
 
 def _is_asked(server: ApiServer, webhook: Webhook) -> bool:
-    """Have the API server ask the webhook, and return whether an issuer that cannot be is refused by it."""
+    """Return whether the API server asks the webhook, which refuses an issuer that cannot be."""
     server.access.apply(*_build_webhooks(webhook))
     issuer = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "nothing"}, "spec": {}}
     try:

@@ -61,13 +61,13 @@ class ControllerStage:
         return await self.client.get(kind, self.namespace, name)
 
     async def read(self, kind: Kind, name: str) -> Manifest:
-        """Get what has to be there."""
+        """Return what must be there."""
         found = await self.get(kind, name)
         assert found is not None
         return found
 
     async def until(self, holds: Callable[[], Awaitable[Any]], what: str, seconds: float = SECONDS) -> Any:
-        """Wait until something holds, and give it."""
+        """Wait until something holds, and return it."""
         last: Any = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -124,7 +124,7 @@ class ControllerStage:
         return await self.read_weights() == weights
 
     async def say(self, pool: str = "pool", **changes: Any) -> None:
-        """Have the scaler say that the pool's five replicas are fresh, but for `classes` and what else is given."""
+        """Make the scaler report that the pool's five replicas are fresh, but for `classes` and what else is given."""
         classes = {f"{pool}-{ordinal}": "fresh" for ordinal in range(5)} | changes.pop("classes", {})
         await self.observer.say(
             self.namespace, pool, build_snapshot(classes, changes.pop("at", time.time()), **changes)

@@ -75,7 +75,7 @@ async def measure_failover(clusters: TwoClusters) -> Failover:
 
 
 async def wait_for_readers(of: Cluster, other: Cluster) -> float:
-    """Wait until one cluster is asked many times in a row and the other never; give when the first of them came."""
+    """Wait until one cluster is asked many times in a row and the other never; return when the first of them came."""
     async with asyncio.timeout(_LATE_SECONDS):
         while True:
             begun, asked, others = time.monotonic(), of.asked, other.asked
@@ -87,7 +87,7 @@ async def wait_for_readers(of: Cluster, other: Cluster) -> float:
 
 
 async def wait_for_more(cluster: Cluster) -> float | None:
-    """Wait until a cluster's scaler asks for more than the pool has, and give how many."""
+    """Wait until a cluster's scaler asks for more than the pool has, and return how many."""
     async with asyncio.timeout(_LATE_SECONDS):
         while not ((wanted := await cluster.ask_for_replicas()) and wanted > len(cluster.reads)):  # noqa: ASYNC110 - the scaler says it
             await asyncio.sleep(_TIP_SECONDS)

@@ -12,7 +12,7 @@ from devtools.machine.progress import CommandError, run_reported
 
 
 def fetch_module(module: str, title: str, pins: Path | None = None) -> Path:
-    """Fetch a module, and give the folder of its files; `module` has its version, or it is pinned in `pins`/go.mod.
+    """Fetch a module, and return the folder of its files; `module` has its version, or it is pinned in `pins`/go.mod.
 
     Raises:
         UnmetNeedError: where there is no Go, or the module cannot be fetched.

@@ -69,7 +69,7 @@ class Programs:
 
 @contextlib.contextmanager
 def run_programs(
-    network: OwnNetwork, server: ApiServer, eds_port: int, binaries: Binaries, envoy: Path, folder: Path
+    eds_port: int, network: OwnNetwork, server: ApiServer, binaries: Binaries, envoy: Path, folder: Path
 ) -> Iterator[Programs]:
     """Run all of them for the block; they need not be ready when it begins, nor the controller at `eds_port`."""
     with contextlib.ExitStack() as stack:
@@ -134,7 +134,7 @@ def _build_contour(program: Path, server: ApiServer, folder: Path) -> list[str]:
 
 
 def _write_bootstrap(contour: Path, folder: Path) -> Path:
-    """Have Contour write what its Envoy starts with."""
+    """Make Contour write what its Envoy starts with."""
     bootstrap, places = folder / "envoy.json", [f"--resources-dir={folder}", f"--admin-address={ADMIN_SOCKET}"]
     told = [f"--xds-address={LOOPBACK}", f"--xds-port={_XDS_PORT}", "--xds-resource-version=v3"]
     command = [str(contour), "bootstrap", str(bootstrap), *places, *told]

@@ -40,7 +40,7 @@ class PlayedCluster:
         return pods
 
     async def set_ready(self, name: str, *, is_ready: bool = True) -> Manifest:
-        """Have the kubelet say whether a pod is ready."""
+        """Set whether the kubelet reports a pod as ready."""
         condition = {"type": "Ready", "status": "True" if is_ready else "False"}
         body = {"status": {"phase": "Running", "conditions": [condition]}}
         return await self._client.merge(POD, self._namespace, name, body, manager="kubelet", subresource="status")

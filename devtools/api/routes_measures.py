@@ -33,7 +33,7 @@ class Mix:
 
 
 async def measure_shares(routes: RoutesStage, mix: Mix, requests: int = REQUESTS) -> float:
-    """Give the largest difference between a replica's share through the Gateway and its weight's, in points.
+    """Return the largest difference between a replica's share through the Gateway and its weight's, in points.
 
     Of at least so many requests; of more, where chance alone could be a point off.
 
@@ -65,7 +65,7 @@ class Shifts:
 
 
 async def measure_shifts(routes: RoutesStage, way: Way, changes: int) -> Shifts:
-    """Have two replicas become the fresh one in turn, and a reader follow.
+    """Make two replicas become the fresh one in turn, and a reader follow.
 
     With FreshOnly the other one gets nothing, so that its last answer is the end. The pool has a route only where that
     is the way: its slices are written beside those of the Service.
@@ -85,7 +85,7 @@ async def measure_shifts(routes: RoutesStage, way: Way, changes: int) -> Shifts:
 
 
 async def measure_weight_shifts(routes: RoutesStage, mix: Mix, changes: int) -> list[float]:
-    """Have replicas fall behind and recover in turn; give how long it took until Envoy had all weights, in seconds.
+    """Make replicas fall behind and recover in turn; return how long it took until Envoy had all weights, in seconds.
 
     A replica loses its share as soon as it has left its class. The rest of the shares follows with the route.
     """
@@ -114,7 +114,7 @@ class StaleReads:
 
 
 async def measure_stale_reads(routes: RoutesStage, replicas: int, requests: int) -> StaleReads:
-    """Have one replica lag, with weights 100 to 0, and read once readers have moved."""
+    """Make one replica lag, with weights 100 to 0, and read once readers have moved."""
     await routes.have_pool(replicas, laggingNodeWeight=0)
     plain = await routes.have_plain_service()
     ways = {way: await routes.find_way(way) for way in routes.routed_by.ways}
@@ -177,7 +177,7 @@ class _Watch:
         self._alone, self._since = "", 0.0
 
     async def wait_for(self, replica: str) -> float:
-        """Read until this replica has answered alone for a while; give since when."""
+        """Read until this replica has answered alone for a while; return since when."""
         async with asyncio.timeout(_MOVED_SECONDS):
             while self._alone != replica or self._last[replica] - self._since < self._settled_seconds:
                 await self._read()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -118,7 +118,7 @@ class RoutesStage:
     async def have_pool(
         self, replicas: int, *, has_route: bool = True, target: int | None = None, **balancing: Any
     ) -> None:
-        """Have a pool of so many replicas, all of them fresh; a pool that is there grows.
+        """Make a pool of so many replicas, all of them fresh; a pool that is there grows.
 
         Of them `target` are wanted fresh: all, where it is not given.
         """
@@ -140,7 +140,7 @@ class RoutesStage:
         await (self.until_routed(weights) if has_route else self.stage.until_weights(weights))
 
     async def say(self, lagging: Iterable[str] = ()) -> None:
-        """Have these replicas lag and the others be fresh, and the scaler say so at once."""
+        """Make these replicas lag and the others be fresh, and the scaler report so at once."""
         lags = dict.fromkeys(lagging, LAG)
         self.ledgers.update({name: TIP - lags.get(name, 0) for name in self.addresses})
         classes = {name: "lagging" if name in lags else "fresh" for name in self.addresses}
@@ -160,7 +160,7 @@ class RoutesStage:
         return await read_shares(self.programs, self.routed_by.virtual_host) == wanted
 
     async def have_plain_service(self) -> Connect:
-        """Have a Service with all replicas in it, as one with a selector has; give the way to it."""
+        """Make a Service with all replicas in it, as one with a selector has; return the way to it."""
         named = {"name": PLAIN, "namespace": self.stage.namespace}
         port = {"name": "read", "port": READ_PORT, "protocol": "TCP"}
         slice_ = {
@@ -194,7 +194,7 @@ class RoutesStage:
         return way
 
     async def _answer(self, pod: str, address: str) -> None:
-        """Have a replica answer with its name and its ledger."""
+        """Make a replica answer with its name and its ledger."""
         if pod not in self.addresses:
             self.addresses[pod] = address
             self.ledgers[pod] = TIP
@@ -202,9 +202,30 @@ class RoutesStage:
             await self.backends.enter_async_context(run_backend(listener, lambda: f"{pod} {self.ledgers[pod]}"))
 
 
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What a stage is set with.
+
+    Attributes:
+        build: builds the programs, or finds them in the cache.
+        read_definition: reads the CRDs that come with them.
+        manifests: what else has to be there.
+        run: runs them for a block.
+        flags: of the controller.
+        routed_by: what follows the pool's HTTPRoute.
+    """
+
+    build: Callable[[], Binaries]
+    read_definition: Callable[[Binaries], str]
+    manifests: Path
+    run: Callable[[OwnNetwork, ApiServer, Binaries, Path, Path], contextlib.AbstractContextManager[Programs]]
+    flags: Sequence[str]
+    routed_by: RoutedBy
+
+
 @contextlib.asynccontextmanager
-async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
-    """Set the stage during the block.
+async def set_stage_with(kit: Kit, folder: Path) -> AsyncIterator[RoutesStage]:
+    """Set a stage during the block.
 
     Raises:
         UnmetNeedError: where a program can be had neither from the cache nor by building it, or Linux makes no network.
@@ -212,27 +233,39 @@ async def set_routes_stage(folder: Path) -> AsyncIterator[RoutesStage]:
     """
     with make_network() as network:
         envoy, programs = await asyncio.to_thread(find_envoy), await asyncio.to_thread(find_programs)
-        binaries = await asyncio.to_thread(build_all, ("kubernetes", "contour"))
+        binaries = await asyncio.to_thread(kit.build)
         definitions = await asyncio.to_thread(read_experimental_definitions)
         with run_api_server(folder, programs) as server:
-            manifests = _MANIFESTS.read_text(encoding="utf-8")
-            await asyncio.to_thread(prepare, server, [*definitions, _read_contour_definitions(binaries)], manifests)
+            manifests = kit.manifests.read_text(encoding="utf-8")
+            await asyncio.to_thread(_prepare, server, [*definitions, kit.read_definition(binaries)], manifests)
             async with contextlib.AsyncExitStack() as stack:
                 stage = await stack.enter_async_context(set_stage(server, NAMESPACE, folder))
-                (eds_port,) = take_ports(1)
-                running = stack.enter_context(run_programs(network, server, eds_port, binaries, envoy, folder))
+                running = stack.enter_context(kit.run(network, server, binaries, envoy, folder))
                 backends = await stack.enter_async_context(contextlib.AsyncExitStack())
-                flags = ("--eds-listen", f"127.0.0.1:{eds_port}", "--gateway-namespaces", GATEWAY_NAMESPACE)
-                await stack.enter_async_context(stage.process(*flags, kubeconfig=server.kubeconfig))
-                yield RoutesStage(stage, network, running, backends)
+                await stack.enter_async_context(stage.process(*kit.flags, kubeconfig=server.kubeconfig))
+                yield RoutesStage(stage, network, running, backends, kit.routed_by)
+
+
+def set_routes_stage(folder: Path) -> contextlib.AbstractAsyncContextManager[RoutesStage]:
+    """Set the stage with Contour, an Envoy by endpoint discovery and kube-proxy; raises as set_stage_with."""
+    (eds_port,) = take_ports(1)
+    kit = Kit(
+        build=partial(build_all, ("kubernetes", "contour")),
+        read_definition=_read_contour_definitions,
+        manifests=_MANIFESTS,
+        run=partial(run_programs, eds_port),
+        flags=("--eds-listen", f"127.0.0.1:{eds_port}", "--gateway-namespaces", GATEWAY_NAMESPACE),
+        routed_by=CONTOUR,
+    )
+    return set_stage_with(kit, folder)
 
 
 def _read_contour_definitions(binaries: Binaries) -> str:
     return (binaries.path("examples") / _CONTOUR_DEFINITIONS).read_text(encoding="utf-8")
 
 
-def prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
-    """Have all kinds served, and make a node and what else is required."""
+def _prepare(server: ApiServer, definitions: Sequence[str], manifests: str) -> None:
+    """Serve all kinds, and make a node and what else is required."""
     install_crd(server)
     server.access.apply(*definitions)
     wait_for("all kinds to be served", lambda: _are_served(server), seconds=60, every=0.1)

@@ -87,7 +87,7 @@ class SmallApi:
         return made
 
     def drop(self, key: ObjectKey) -> None:
-        """Take an object away at once."""
+        """Delete an object at once."""
         gone = self.objects.pop(key)
         gone["metadata"]["resourceVersion"] = str(next(self._numbers))
         self._tell("DELETED", key, gone)

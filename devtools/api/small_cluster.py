@@ -83,7 +83,7 @@ class SmallCluster:
         return bool(sent) and sent == self.list_fresh(pool, namespace)
 
     async def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> float:
-        """Wait until something holds; give how long it took."""
+        """Wait until something holds; return how long it took."""
         began = time.monotonic()
         while not holds():
             assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
@@ -131,7 +131,7 @@ class SmallCluster:
         self.api.put(key, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status})
 
     async def _say(self, pool: ObjectKey) -> None:
-        """Have the scaler say of each replica what it is."""
+        """Make the scaler report the class of each replica."""
         classes = {name: self.classes.get(name, "fresh") for name in self.list_alive(pool.name, pool.namespace)}
         told = (classes, self.list_alive(pool.name, pool.namespace))
         if self._told.get(pool) != told:

@@ -222,7 +222,7 @@ async def _run_cluster(
 
 @contextlib.asynccontextmanager
 async def _run_dns(network: OwnNetwork, addresses: Mapping[str, int]) -> AsyncIterator[str]:
-    """Answer in the network as cluster DNS does for the replicas, by their command ports; give HOST:PORT."""
+    """Answer in the network as cluster DNS does for the replicas, by their command ports; yield HOST:PORT."""
     told = {f"{POOL}-{at}": one for at, one in enumerate(addresses.items())}
     server = DnsServer(ServiceName(f"{POOL}-nodes", NAMESPACE, port_name="info"), lambda: told)
     opened = network.bind_datagrams(_LOOPBACK)

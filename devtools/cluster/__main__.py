@@ -20,7 +20,7 @@ from devtools.machine.progress import CommandError
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; give the exit code."""
+    """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m devtools.cluster", description=__doc__)
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("--name", default=DEFAULT_NAME, help="which cluster (default: %(default)s)")
@@ -38,7 +38,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def run_up(given: argparse.Namespace) -> int:
-    """Have a cluster up and say how to reach it."""
+    """Start a cluster and print how to reach it."""
     instance = Instance(given.name)
     instance.up(say, with_keda=not given.without_keda, family=given.ip_family)
     named = "" if given.name == DEFAULT_NAME else f" NAME={given.name}"
@@ -49,7 +49,7 @@ def run_up(given: argparse.Namespace) -> int:
 
 
 def run_snapshots(given: argparse.Namespace) -> int:
-    """Give a cluster that is up storage with snapshots."""
+    """Add storage with snapshots to a cluster that is up."""
     storage = start_csi(Instance(given.name), say)
     say(f"StorageClass and VolumeSnapshotClass: {storage.storage_class}")
     return 0
@@ -73,7 +73,7 @@ def run_shell(given: argparse.Namespace) -> int:
 
 
 def run_status(given: argparse.Namespace) -> int:
-    """Say what runs of a cluster; 0 where all does."""
+    """Print what runs of a cluster; return 0 if all does."""
     instance = Instance(given.name)
     if not instance.is_there:
         say(f"there is no cluster {given.name}")
@@ -87,7 +87,7 @@ def run_status(given: argparse.Namespace) -> int:
 
 
 def run_list(given: argparse.Namespace) -> int:
-    """Say which clusters of this user are there."""
+    """Print which clusters of this user exist."""
     del given
     for name in list_names():
         say(f"{name:30} {'is up' if Instance(name).is_running else 'is not ready'}")

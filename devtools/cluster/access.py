@@ -34,7 +34,7 @@ class Access:
     namespaces: Namespaces | None = None
 
     def kubectl(self, *args: str, stdin: str | None = None, timeout: float = 60) -> str:
-        """Run kubectl and give what it printed.
+        """Run kubectl and return what it printed.
 
         Raises:
             KubectlError: when it fails or takes longer than `timeout` seconds.
@@ -42,7 +42,7 @@ class Access:
         return self._run([self.kubectl_program, *args], stdin, timeout)
 
     def helm(self, *args: str, stdin: str | None = None, timeout: float = 180) -> str:
-        """Run helm and give what it printed.
+        """Run helm and return what it printed.
 
         Raises:
             KubectlError: when it fails or takes longer than `timeout` seconds.
@@ -50,7 +50,7 @@ class Access:
         return self._run([self.helm_program, *args], stdin, timeout)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
-        """Get an object, or None where there is none.
+        """Return an object, or None where there is none.
 
         Raises:
             KubectlError: when it cannot be asked for.
@@ -88,18 +88,18 @@ class Access:
         self.kubectl("delete", kind, name, *_in(namespace), *flags, timeout=timeout + 10)
 
     def logs(self, namespace: str, pod: str, container: str | None = None, *, previous: bool = False) -> str:
-        """Give the log of a pod's container, or of all of them."""
+        """Return the log of a pod's container, or of all of them."""
         chosen = [f"--container={container}"] if container else ["--all-containers", "--prefix"]
         return self.kubectl("logs", pod, *_in(namespace), *chosen, "--tail=-1", *(["--previous"] if previous else []))
 
     def exec(self, namespace: str, pod: str, *command: str, container: str | None = None, timeout: float = 60) -> str:
-        """Run a command in a pod and give what it printed."""
+        """Run a command in a pod and return what it printed."""
         chosen = [f"--container={container}"] if container else []
         return self.kubectl("exec", pod, *_in(namespace), *chosen, "--", *command, timeout=timeout)
 
     @contextlib.contextmanager
     def port_forward(self, namespace: str, target: str, port: int) -> Iterator[str]:
-        """Give a local address (host:port) that leads to a port of `pod/NAME` or `service/NAME` for the block."""
+        """Yield a local address (host:port) that leads to a port of `pod/NAME` or `service/NAME` for the block."""
         if self.namespaces is None:
             with self._forward_by_kubectl(namespace, target, port) as address:
                 yield address
@@ -176,7 +176,7 @@ class Access:
 
 @contextlib.contextmanager
 def relay_to(namespaces: Namespaces, host: str, port: int) -> Iterator[str]:
-    """Give a local address that leads to one inside a cluster's network while the block runs."""
+    """Yield a local address that leads to one inside a cluster's network while the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         local = "{}:{}".format(*listener.getsockname())
         command = [sys.executable, "-I", str(RELAY), str(listener.fileno()), host, str(port)]

@@ -34,7 +34,7 @@ class Resource:
     is_namespaced: bool
 
     def path(self, namespace: str | None, name: str = "") -> str:
-        """Give the path of an object, or of all of a namespace, or of all."""
+        """Return the path of an object, or of all of a namespace, or of all."""
         where = f"/namespaces/{namespace}" if self.is_namespaced and namespace else ""
         return f"{self.root}{where}/{self.plural}{f'/{name}' if name else ''}"
 
@@ -47,7 +47,7 @@ class ApiReader:
         self._resources: dict[str, Resource] = {}
 
     def get(self, kind: str, name: str, namespace: str | None) -> Manifest | None:
-        """Get an object, or None where there is none.
+        """Return an object, or None where there is none.
 
         Raises:
             ReadError: the API server says so, or cannot be reached.
@@ -139,7 +139,7 @@ def _open(kubeconfig: Path, _written_at: int) -> ApiReader:
 
 
 def open_reader(kubeconfig: Path) -> ApiReader:
-    """Give the reader of a kubeconfig, the same one until the file is written again.
+    """Return the reader of a kubeconfig, the same one until the file is written again.
 
     Raises:
         ReadError: there is no such file.

@@ -49,13 +49,13 @@ def name_image(binaries: Binaries, name: str) -> str:
 
 
 def build_binary_image(binaries: Binaries, name: str, progress: Progress) -> Path:
-    """Give the archive of a static binary's image, written unless the cache has it."""
+    """Return the archive of a static binary's image, written unless the cache has it."""
     image, reference = BINARY_IMAGES[name], name_image(binaries, name)
     return _keep(reference, partial(_write, reference, {image.place: binaries.path(image.binary)}, ()), progress)
 
 
 def build_core_image(binary: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Give the reference and the archive of the image of a real stellar-core, written unless the cache has it.
+    """Return the reference and the archive of the image of a real stellar-core, written unless the cache has it.
 
     It is laid out as the official image: the program on PATH as stellar-core, which is the entry point.
     """
@@ -65,7 +65,7 @@ def build_core_image(binary: Path, base: Layer, progress: Progress) -> tuple[str
 
 
 def build_gate_image(envoy: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Give the reference and the archive of the image of an Envoy, written unless the cache has it."""
+    """Return the reference and the archive of the image of an Envoy, written unless the cache has it."""
     reference = f"localhost/envoy:{_compute_tag(envoy, base)}"
     return reference, _keep(reference, partial(_write, reference, {"/usr/local/bin/envoy": envoy}, (base,)), progress)
 

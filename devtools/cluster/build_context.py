@@ -38,7 +38,7 @@ def is_sent(name: str, patterns: Iterable[str]) -> bool:
 
 
 def copy_context(checkout: Path, folder: Path) -> str:
-    """Copy what is sent into a folder, so that edits during the build change nothing, and give the key of the copy."""
+    """Copy what is sent into a folder, so that edits during the build change nothing, and return its key."""
     names = list_context(checkout)
     for name in (*names, *BUILD_FILES):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ class Binaries:
     folder: Path
 
     def path(self, name: str) -> Path:
-        """Give the path of one binary.
+        """Return the path of one binary.
 
         Raises:
             KeyError: when no such one was built.
@@ -104,7 +104,7 @@ def _build_tags(part: Part) -> list[str]:
 
 
 def _built_name(part: Part, package: str) -> str:
-    """Give the name that `go build` chooses: the last element of the path that is no major version."""
+    """Return the name that `go build` chooses: the last element of the path that is no major version."""
     elements = part.name if package == "." else package
     return next(name for name in reversed(elements.split("/")) if not re.fullmatch(r"v\d+", name))
 
@@ -118,7 +118,7 @@ def _find_source(part: Part) -> Path:
 
 
 def _keep_quiet(_line: str) -> None:
-    """Say nothing of what takes no time."""
+    """Print nothing of what takes no time."""
 
 
 def _join(folders: Sequence[Path], progress: Progress) -> Path:

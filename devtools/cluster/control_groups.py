@@ -108,7 +108,7 @@ class ControlGroups:
         return sorted(set(pids))
 
     def set_cpu_limit(self, container_id: str, cores: float | None) -> None:
-        """Let a container use so many cores and no more; None takes the limit away."""
+        """Limit a container to so many cores; None removes the limit."""
         group = self.find("cpu", container_id=container_id)
         quota = None if cores is None else max(1000, int(cores * 100_000))
         if is_unified(self._mount):
@@ -138,6 +138,6 @@ class ControlGroups:
 
 
 def _inherit_cpuset(group: Path) -> None:
-    """Give a new group of version 1 what its parent may use: it starts with nothing, and takes no process then."""
+    """Copy to a new group of version 1 what its parent may use: it starts with nothing, and takes no process then."""
     for name in CPUSET_FILES:
         (group / name).write_text((group.parent / name).read_text())

@@ -61,7 +61,7 @@ def build_api_server(program: Path, folders: Folders) -> list[str]:
 
 
 def _write_audit_policy(folders: Folders) -> Path:
-    """Have the verb and the resource of each request of the programs under test kept, so that roles can be judged."""
+    """Record the verb and the resource of each request of the programs under test, so that roles can be judged."""
     audited = {"level": "Metadata", "userGroups": [AUDITED_GROUP], "omitStages": ["RequestReceived"]}
     policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [audited, {"level": "None"}]}
     file = folders.configuration / "audit-policy.json"

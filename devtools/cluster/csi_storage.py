@@ -71,7 +71,7 @@ def start_csi(instance: Instance, progress: Progress = print) -> CsiStorage:
 
 
 def stop_snapshots(instance: Instance) -> None:
-    """Take snapshots away from a cluster again: their definitions, with all that is of them, and who made them.
+    """Remove snapshots from a cluster again: their definitions, with all that is of them, and who made them.
 
     Volumes stay as they are; `start_csi` brings it all back.
     """

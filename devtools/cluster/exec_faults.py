@@ -34,7 +34,7 @@ class ExecFaults:
         self._signal(namespace, pod, container, "STOP")
 
     def continue_process(self, namespace: str, pod: str, container: str) -> None:
-        """Let what was stopped go on."""
+        """Resume what was stopped."""
         self._signal(namespace, pod, container, "CONT")
 
     def kill_process(self, namespace: str, pod: str, container: str) -> None:

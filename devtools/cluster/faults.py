@@ -32,7 +32,7 @@ class Faults(Protocol):
         """Stop all that runs in a container (SIGSTOP): it neither answers nor ends."""
 
     def continue_process(self, namespace: str, pod: str, container: str) -> None:
-        """Let what was stopped go on (SIGCONT)."""
+        """Resume what was stopped (SIGCONT)."""
 
     def kill_process(self, namespace: str, pod: str, container: str) -> None:
         """Kill all that runs in a container (SIGKILL); the kubelet starts it again."""
@@ -50,7 +50,7 @@ class Faults(Protocol):
         """End a cut of a port."""
 
     def limit_cpu(self, namespace: str, pod: str, container: str, cores: float | None) -> None:
-        """Let a container use so many cores and no more; None gives back what its pod says."""
+        """Limit a container to so many cores; None restores what its pod says."""
 
     def restart_part(self, part: str) -> None:
         """End a part of the cluster and start it again."""

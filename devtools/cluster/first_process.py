@@ -38,7 +38,7 @@ def main(folder: Path, node_addresses: list[str]) -> None:
 
 
 def mount_private_folders(folder: Path) -> None:
-    """Give the place a /run and a /var of its own: sockets, CNI's namespaces and caches are kept apart."""
+    """Mount a /run and a /var of its own: sockets, CNI's namespaces and caches are kept apart."""
     run("mount", "--make-rshared", "/")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "run", "/run")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "lib", "/var/lib")
@@ -59,7 +59,7 @@ def show_tunables(folder: Path) -> None:
 
 
 def set_links_up(node_addresses: list[str]) -> None:
-    """Give the node its addresses, since EndpointSlices refuse loopback; a veth pair is there where `dummy` is not."""
+    """Add the node's addresses, since EndpointSlices refuse loopback; a veth pair is there where `dummy` is not."""
     run("ip", "link", "set", "lo", "up")
     run("ip", "link", "add", "node0", "type", "veth", "peer", "name", "node0-peer")
     run("ip", "link", "set", "node0", "up")
@@ -73,7 +73,7 @@ def set_links_up(node_addresses: list[str]) -> None:
 
 
 def reap_all() -> None:
-    """Take note of the end of each child that ended; one signal may stand for many."""
+    """Record the end of each child that ended; one signal may stand for many."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -97,7 +97,7 @@ class Instance:
         return OwnFaults(self.access, self.parts, ControlGroups(self.name))
 
     def up(self, progress: Progress = print, *, with_keda: bool = True, family: IpFamily = IpFamily.IPV4) -> None:
-        """Have it up: build what is not built, clear what a dead one left, start; nothing happens where it runs.
+        """Start it: build what is not built, clear what a dead one left; nothing happens where it runs.
 
         Raises:
             UnmetNeedError: when the machine lacks something; says what.

@@ -56,7 +56,7 @@ class Stages:
         self._start = time.monotonic()
 
     def done(self, what: str) -> None:
-        """Say that a stage is done."""
+        """Print that a stage is done."""
         self._progress(f"{time.monotonic() - self._start:5.1f} s  {what}")
 
 

@@ -72,7 +72,7 @@ def make_namespaces(folder: Path, place: list[str], node_addresses: Sequence[str
 
 
 def spawn(command: list[str], log: Path, descriptors: dict[int, int] | None = None) -> int:
-    """Start a command in a session of its own, its output at the end of `log`, and let it go; give its pid.
+    """Start a command in a session of its own, its output at the end of `log`, and let it go; return its pid.
 
     `descriptors` says which of our file descriptors it has under which number; 1 and 2 are the log where not said.
     """
@@ -87,7 +87,7 @@ def spawn(command: list[str], log: Path, descriptors: dict[int, int] | None = No
 
 
 def run_inside(namespaces: Namespaces, *command: str, timeout: float = 120) -> str:
-    """Run a command inside to its end and give what it printed.
+    """Run a command inside to its end and return what it printed.
 
     Raises:
         subprocess.CalledProcessError: when it fails; its stderr is in it.

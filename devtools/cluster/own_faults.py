@@ -57,7 +57,7 @@ class OwnFaults:
             raise
 
     def continue_process(self, namespace: str, pod: str, container: str) -> None:
-        """Let what was stopped go on."""
+        """Resume what was stopped."""
         if stopped := self._stopped.pop((namespace, pod, container), None):
             with contextlib.suppress(LookupError):  # it was started again meanwhile
                 _send(self._list_pids(stopped), signal.SIGCONT)
@@ -87,11 +87,11 @@ class OwnFaults:
         self._filter(namespace, pod, port, "--insert")
 
     def restore_port(self, namespace: str, pod: str, port: int) -> None:
-        """Take the rules away again."""
+        """Remove the rules again."""
         self._filter(namespace, pod, port, "--delete")
 
     def limit_cpu(self, namespace: str, pod: str, container: str, cores: float | None) -> None:
-        """Let a container use so many cores and no more; a limit of the whole pod stays above it."""
+        """Limit a container to so many cores; a limit of the whole pod stays above it."""
         if cores is None:
             cores = _read_cpu_limit(self._get_pod(namespace, pod), container)
         self._groups.set_cpu_limit(self._find_container(namespace, pod, container), cores)

@@ -70,7 +70,7 @@ def find_children(pid: int) -> list[int]:
 
 
 def reap(pid: int) -> None:
-    """Take note of the end of a child of this process; it is no matter where it is another's."""
+    """Record the end of a child of this process; it does not matter if it is another's."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:

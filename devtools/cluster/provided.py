@@ -96,7 +96,7 @@ def provide_cluster(progress: Progress = print, family: IpFamily = IpFamily.IPV4
 
 
 def find_foreign_cluster(kubeconfig: Path, progress: Progress) -> ProvidedCluster:
-    """Give the cluster behind a kubeconfig, with its images named or loaded.
+    """Return the cluster behind a kubeconfig, with its images named or loaded.
 
     Raises:
         UnmetNeedError: when kubectl or helm, or the images, are missing.

@@ -33,7 +33,7 @@ class ImageTooLargeError(RuntimeError):
 
 
 def build_readpool_image(base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Build our image of the checkout, unless the cache has it; give its reference and its archive.
+    """Build our image of the checkout, unless the cache has it; return its reference and its archive.
 
     Raises:
         UnmetNeedError: without root, buildah or space.
@@ -52,7 +52,7 @@ def build_readpool_image(base: Layer, progress: Progress) -> tuple[str, Path]:
 
 
 def build_simulated_core_image(program: Path, base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Build the Dockerfile's image of the simulated Core, unless the cache has it; give its reference and its archive.
+    """Build the Dockerfile's image of the simulated Core, unless it is cached; return its reference and its archive.
 
     The archive names it twice, the second time with NEXT at its end.
 
@@ -120,7 +120,7 @@ def _run_buildah(
 
 
 def _start_buildah() -> list[str]:
-    """Give the command of buildah with a storage of its own, on overlayfs where the machine can."""
+    """Return the command of buildah with a storage of its own, on overlayfs where the machine can."""
     root = find_cache_folder() / "buildah"
     if root.is_dir() and compute_size(root) > MOST_STORED_BYTES:
         shutil.rmtree(root)

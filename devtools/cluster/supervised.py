@@ -109,7 +109,7 @@ class Parts:
             raise RuntimeError("; ".join(f"{name} ended: {self.tail(name)}" for name in dead))
 
     def tail(self, name: str) -> str:
-        """Give the end of a part's log."""
+        """Return the end of a part's log."""
         log = self._log(name)
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         return "\n".join([f"(log in {log})", *lines[-LOG_TAIL_LINES:]])

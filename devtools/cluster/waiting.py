@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float, every: float = 0.5) -> T:
-    """Ask `probe` until it gives something true, and give that.
+    """Ask `probe` until it gives something true, and return that.
 
     The probe raises only what should end the wait at once; what may pass by itself it turns into a value that is false.
 

@@ -27,7 +27,7 @@ class Nodes:
     started: list[CoreProcess]
 
     async def start_validator(self) -> Ports:
-        """Start the validator of the network; give where it listens."""
+        """Start the validator of the network; return where it listens."""
         (self.folder / "history").mkdir()
         ports = self.take_ports()
         config = build_validator_config(PASSPHRASE, ports, self.key, is_accelerated=True)
@@ -76,7 +76,7 @@ async def read_info(node: CoreProcess) -> dict[str, Any]:
 
 
 async def wait_for(node: CoreProcess, what: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Wait until /info is so, at most WAIT_SECONDS; give it."""
+    """Wait until /info is so, at most WAIT_SECONDS; return it."""
     info: dict[str, Any] = {}
     try:
         async with asyncio.timeout(WAIT_SECONDS):

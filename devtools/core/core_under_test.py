@@ -16,7 +16,7 @@ def is_real() -> bool:
 
 
 def require_core() -> Path:
-    """Give the path of the stellar-core to run tests on, built where it is the simulated one.
+    """Return the path of the stellar-core to run tests on, built where it is the simulated one.
 
     A STELLAR_CORE that leads nowhere skips the test, or fails it in a strict run: it is no reason to take another.
     """
@@ -29,7 +29,7 @@ def require_core() -> Path:
 
 
 def require_real_core(reason: str) -> Path:
-    """Give the path of a real stellar-core, or skip the test: only a real one can prove it, for this reason."""
+    """Return the path of a real stellar-core, or skip the test: only a real one can prove it, for this reason."""
     if not os.environ.get("STELLAR_CORE"):
         skip_without_real_core(reason)
     return require_core()

@@ -31,7 +31,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it has in the library
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager

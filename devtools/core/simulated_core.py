@@ -11,7 +11,7 @@ from readpool.simulator.core.program import build_program
 
 @cache
 def simulated_core() -> Path:
-    """Give the path of the program, which anybody may execute."""
+    """Return the path of the program, which anybody may execute."""
     folder = Path(tempfile.mkdtemp(prefix="simulated-core-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)

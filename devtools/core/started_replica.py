@@ -72,7 +72,7 @@ class StartedReplica(CoreProcess):
         self._process = await self._spawn('exec stellar-core --conf "$1" run', "start")
 
     async def wait_for_end(self) -> int:
-        """Wait until its process has ended by itself; give its exit code."""
+        """Wait until its process has ended by itself; return its exit code."""
         assert self._process is not None
         async with asyncio.timeout(90):
             return await self._process.wait()
@@ -117,7 +117,7 @@ class StartedReplica(CoreProcess):
 
 
 async def read_checkpoint(network: CoreNetwork, frequency: int) -> str:
-    """Wait until the validator closes the last ledger of a checkpoint; give the line that replicas are told of it."""
+    """Wait until the validator closes the last ledger of a checkpoint; return the line that replicas are told of it."""
     async with asyncio.timeout(600):
         while True:
             info = await read_info(network.validator)

@@ -27,14 +27,14 @@ class EdsClient:
         self._reading: asyncio.Task[Any] | None = None
 
     async def want(self, *names: str, after: Any = None, refusing: str = "", type_url: str = TYPE_URL) -> None:
-        """Say all that is wanted; `after` is the answer that this acknowledges, or refuses."""
+        """Subscribe to all that is wanted; `after` is the answer that this acknowledges, or refuses."""
         request = discovery_pb2.DiscoveryRequest(node=NODE, resource_names=names, type_url=type_url)
         await self._write(request, after, refusing)
 
     async def change(
         self, *names: str, remove: Sequence[str] = (), after: Any = None, refusing: str = "", **known: str
     ) -> None:
-        """Say what more and what no more is wanted, by delta."""
+        """Subscribe to more, and unsubscribe from others, by delta."""
         request = discovery_pb2.DeltaDiscoveryRequest(
             node=NODE,
             type_url=TYPE_URL,

@@ -36,7 +36,7 @@ def find_envoy() -> Path:
 
 
 def require_envoy() -> Path:
-    """Give the path of a real Envoy, or skip; fail instead in a strict run."""
+    """Return the path of a real Envoy, or skip; fail instead in a strict run."""
     try:
         return find_envoy()
     except EnvoyMissingError as error:

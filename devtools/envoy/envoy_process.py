@@ -20,7 +20,7 @@ def name_admin_socket() -> str:
 
 
 def ask_admin(place: str, path: str) -> str:
-    """Ask the Envoy whose admin interface is at this Unix socket for a path; give the body.
+    """Ask the Envoy whose admin interface is at this Unix socket for a path; return the body.
 
     Raises:
         OSError: while it does not listen.
@@ -45,7 +45,7 @@ class EnvoyProcess:
         self._admin = admin
 
     async def ask_admin(self, path: str) -> str:
-        """Ask the admin interface for a path; give the body.
+        """Ask the admin interface for a path; return the body.
 
         Raises:
             OSError: while it does not listen.

@@ -45,7 +45,7 @@ async def run_gate(
 
 
 async def send(port: int, request: bytes) -> bytes:
-    """Send these very bytes over a connection of their own; give all answers up to the one that ends it."""
+    """Send these very bytes over a connection of their own; return all answers up to the one that ends it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answers = b""
     try:

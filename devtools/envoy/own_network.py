@@ -107,7 +107,7 @@ _COMMANDS = (
 
 
 def _leave_network() -> int:
-    """Have this thread, and no other, in a new network; give its number."""
+    """Move this thread, and no other, into a new network; return its number."""
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
         raise UnmetNeedError(f"No network of its own can be made here: {os.strerror(ctypes.get_errno())}.")
     return threading.get_native_id()

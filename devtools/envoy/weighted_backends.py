@@ -18,7 +18,7 @@ Connect = Callable[[], Awaitable[Streams]]
 
 
 def to_port(port: int) -> Connect:
-    """Give the way to a port of this machine."""
+    """Return the way to a port of this machine."""
     return partial(asyncio.open_connection, "127.0.0.1", port)
 
 

@@ -34,7 +34,7 @@ def compute_key(pieces: Iterable[str | bytes]) -> str:
 
 
 def make_once(folder: Path, make: Callable[[Path], None], progress: Progress) -> Path:
-    """Give `folder`, made unless it is there: `make` fills a temporary folder, which is renamed when it is whole."""
+    """Return `folder`, made unless it is there: `make` fills a temporary folder, which is renamed when it is whole."""
     if folder.is_dir():
         os.utime(folder)  # it is in use: forget_older goes by this
         return folder

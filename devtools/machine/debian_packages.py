@@ -25,7 +25,7 @@ SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def require(*packages: str, progress: Progress = print) -> None:
-    """Have these packages on the machine, installing by apt what is missing where root and apt are there.
+    """Ensure that these packages are on the machine, installing by apt what is missing where root and apt are there.
 
     Raises:
         UnmetNeedError: when something is missing and cannot be installed from here.

@@ -11,7 +11,7 @@ ENDING = (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
 
 
 def use_default_signals() -> None:
-    """Have what this process starts be ended by signals again; it goes on ignoring those that it was to, but SIGINT."""
+    """Make what this process starts end on signals again; it goes on ignoring those that it was to, but SIGINT."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in ENDING:

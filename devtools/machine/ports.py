@@ -16,7 +16,7 @@ _TRIES = 500
 
 
 def take_ports(count: int) -> list[int]:
-    """Give ports that nothing listens on, at any address, and that no other process is given while this one lives.
+    """Return ports that nothing listens on, at any address, and that no other process is given while this one lives.
 
     Raises:
         OSError: when none of many that were tried is free.
@@ -25,7 +25,7 @@ def take_ports(count: int) -> list[int]:
 
 
 def take_port() -> int:
-    """Give one such port."""
+    """Return one such port."""
     for port in random.sample(CANDIDATES, _TRIES):
         if _lease(port):
             return port

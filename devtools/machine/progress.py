@@ -30,7 +30,7 @@ def run_reported(
     environment: Mapping[str, str] | None = None,
     beat_seconds: float = BEAT_SECONDS,
 ) -> str:
-    """Run a program to its end and give what it printed on stdout; `what` names it in the lines of progress.
+    """Run a program to its end and return what it printed on stdout; `what` names it in the lines of progress.
 
     `environment` comes on top of that of this process.
 

@@ -38,13 +38,13 @@ class ScriptedObserver(ObserverServicer):
         self._news = asyncio.Condition()
 
     async def say(self, namespace: str, name: str, snapshot: pb.Snapshot) -> None:
-        """Say something of a pool from now on."""
+        """Report this of a pool from now on."""
         self._snapshots[namespace, name] = snapshot
         async with self._news:
             self._news.notify_all()
 
     async def say_all(self, snapshots: Mapping[PoolName, pb.Snapshot]) -> None:
-        """Say something of many pools."""
+        """Report these of many pools."""
         self._snapshots.update(snapshots)
         async with self._news:
             self._news.notify_all()

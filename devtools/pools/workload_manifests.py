@@ -38,10 +38,12 @@ WORKLOADS_REFUSED: Mapping[str, tuple[Manifest, str, str]] = {
     "a port of none": (RPC | {"probe": {"type": "rpc", "port": 0}}, "spec.probe.port", "must be a port from 1 to"),
     "a port beyond all": (RPC | {"probe": {"type": "rpc", "port": 65_536}}, "spec.probe.port", "must be a port from 1"),
     "a port of a bad name": (RPC | {"probe": {"type": "rpc", "port": "-a"}}, "spec.probe.port", "must be a port from"),
-    "a version of a workload": _beside("version", "the workload's own pod template", version="30"),
-    "an image of a workload": _beside("image", "the workload's own pod template", image="acme/stellar-core"),
-    "a pull policy of a workload": _beside("imagePullPolicy", "the workload's own", imagePullPolicy="Always"),
-    "a pull secret of a workload": _beside("imagePullSecrets", "the workload's own", imagePullSecrets=[{"name": "a"}]),
+    "a version of a workload": _beside("version", "set it in the workload's own", version="30"),
+    "an image of a workload": _beside("image", "set it in the workload's own", image="acme/stellar-core"),
+    "a pull policy of a workload": _beside("imagePullPolicy", "set it in the workload's own", imagePullPolicy="Always"),
+    "a pull secret of a workload": _beside(
+        "imagePullSecrets", "set it in the workload's own", imagePullSecrets=[{"name": "a"}]
+    ),
     "replicas of a workload": _beside("replicas", "scale the workload itself", replicas=3),
     "a configuration of a workload": _beside("coreConfigOverride", "the workload has", coreConfigOverride="A=1"),
     "a template of a workload": _beside("template", "the workload has its own", template={"spec": {"a": True}}),
@@ -50,14 +52,16 @@ WORKLOADS_REFUSED: Mapping[str, tuple[Manifest, str, str]] = {
     "a gate in a workload": _beside("gate", "the controller adds nothing", gate={"image": "envoy:v1"}),
     "shards of a workload": _beside(
         "shardBalancing.enabled",
-        "the workload's configuration says",
+        "the workload's own configuration",
         shardBalancing={"enabled": True},
         historyArchiveUrls=["https://history.example.com/core"],
     ),
     "archives of a workload": _beside(
-        "historyArchiveUrls", "the workload's configuration says", historyArchiveUrls=["https://history.example.com"]
+        "historyArchiveUrls", "the workload's own configuration", historyArchiveUrls=["https://history.example.com"]
     ),
-    "resources of a workload": _beside("resources", "the workload's own", resources={"requests": {"cpu": "1"}}),
+    "resources of a workload": _beside(
+        "resources", "set it in the workload's own", resources={"requests": {"cpu": "1"}}
+    ),
     "a size of a workload's volumes": _beside("storage", "the workload's volumes", storage={"size": "200Gi"}),
     "snapshots of a workload": _beside("storage", "the workload's volumes", storage={"snapshots": {"enabled": True}}),
 }

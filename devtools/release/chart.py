@@ -24,7 +24,7 @@ class ChartError(ValueError):
 def package_chart(
     files: Mapping[str, bytes], version: str, made_at: int, *, repository: str = "", digest: str = ""
 ) -> tuple[str, bytes]:
-    """Package a chart as `helm package` lays it out; give the file's name and its content.
+    """Package a chart as `helm package` lays it out; return the file's name and its content.
 
     Args:
         files: of the chart, path in its folder to content.

@@ -29,7 +29,7 @@ def build_json_schema() -> str:
 
 
 def _close(schema: dict[str, Any]) -> dict[str, Any]:
-    """Take away what only the API server understands, and close objects whose fields are all named."""
+    """Remove what only the API server understands, and close objects whose fields are all named."""
     kept = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes-")}
     if schema.get("x-kubernetes-int-or-string"):
         kept["type"] = ["integer", "string"]

@@ -1,5 +1,6 @@
 """An alert as data, and as a rule of Prometheus."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -49,14 +50,19 @@ class Alert:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def build_rule(alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = "") -> dict[str, Any]:
-    """Build the rule; without an address of Grafana there is no link to the dashboard."""
+def build_rule(
+    alert: Alert, runbook_url: str = RUNBOOK_URL, grafana_url: str = "", labels: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Build the rule; without an address of Grafana there is no link to the dashboard.
+
+    `labels` are added; they do not override the alert's own.
+    """
     link = {"dashboard_url": _build_link(alert, grafana_url)} if grafana_url else {}
     return {
         "alert": alert.name,
         "expr": alert.expression,
         "for": alert.lasts,
-        "labels": {"severity": alert.severity.value, **dict(alert.labels)},
+        "labels": {**(labels or {}), "severity": alert.severity.value, **dict(alert.labels)},
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,

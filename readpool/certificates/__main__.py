@@ -38,26 +38,50 @@ _EXAMPLES = """Examples:
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@option("--kubeconfig", type=click.Path(path_type=Path), help="The cluster. Without it: the one that this runs in.")
-@option("--namespace", default="readpool", help="Where Secrets are that are named without a namespace.")
-@option("--authority", metavar="SECRET", help="The Secret of the authority that signs; made in it where it is empty.")
-@option("--authority-name", default="readpool", help="Its common name.")
-@option("--server", "servers", metavar="SECRET=NAME,NAME", multiple=True, help="Issue a certificate to serve with.")
-@option("--client", "clients", metavar="SECRET=NAME,NAME", multiple=True, help="Issue a certificate to call with.")
-@option("--copy", "copies", metavar="SECRET=SECRET", multiple=True, help="Copy a certificate into another Secret.")
-@option("--duration", type=Parsed("DURATION", parse_duration), default="168h", help="How long a certificate lasts.")
+@option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    help="Kubeconfig of the cluster. Default: the cluster in which the pod runs.",
+)
+@option("--namespace", default="readpool", help="Namespace of Secrets that are given without one.")
+@option("--authority", metavar="SECRET", help="Secret of the CA. If it is empty, a CA is created in it.")
+@option("--authority-name", default="readpool", help="Common name of the CA.")
+@option(
+    "--server",
+    "servers",
+    metavar="SECRET=NAME,NAME",
+    multiple=True,
+    help="Issue a server certificate for these DNS names into the Secret. Repeatable.",
+)
+@option(
+    "--client",
+    "clients",
+    metavar="SECRET=NAME,NAME",
+    multiple=True,
+    help="Issue a client certificate with these names into the Secret. Repeatable.",
+)
+@option(
+    "--copy",
+    "copies",
+    metavar="SECRET=SECRET",
+    multiple=True,
+    help="Copy a certificate into another Secret, and keep it current. Repeatable.",
+)
+@option("--duration", type=Parsed("DURATION", parse_duration), default="168h", help="Validity of a certificate.")
 @option(
     "--authority-duration",
     type=Parsed("DURATION", parse_duration),
     default="8760h",
-    help="How long the authority lasts. Both are renewed when two thirds are over.",
+    help="Validity of the CA. Certificates and CA are renewed after two thirds of their validity.",
 )
-@option("--identity", default=socket.gethostname, show_default="the host's name", help="This process's name in Events.")
+@option(
+    "--identity", default=socket.gethostname, show_default="the host's name", help="Name of this process in Events."
+)
 @option(
     "--telemetry-listen",
     type=Parsed("HOST:PORT", parse_host_port),
     default="[::]:8080",
-    help="Where /metrics, /healthz and /readyz are. Port 0: any.",
+    help="Address of /metrics, /healthz and /readyz. Port 0 selects a free port.",
 )
 @option("--log-format", type=choice(LogFormat), default="json", help="JSON lines or human-readable.")
 @option("--log-level", type=choice(LogLevel), default="info", help="Minimum level to log.")
@@ -73,7 +97,7 @@ def certificates(
 ) -> None:
     """Issue and renew the CA, server and client certificates of an installation.
 
-    The Secrets have to be there, empty at first; SECRET is NAME or NAMESPACE/NAME. It needs the verbs get and update on
+    The Secrets must exist, empty at first; SECRET is NAME or NAMESPACE/NAME. It needs the verbs get and update on
     Secrets of these names, and create on Events where they are. Runs until SIGTERM.
     """
     with starting():

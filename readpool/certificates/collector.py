@@ -22,7 +22,7 @@ class IssuedCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Give the families."""
+        """Yield the families."""
         ends = GaugeMetricFamily(
             "readpool_certificate_not_after_timestamp_seconds",
             "Unix time at which the certificate in a Secret expires.",

@@ -176,7 +176,7 @@ class Keeper:
     async def _fetch(self, name: SecretName) -> dict[str, Any]:
         found = await self._client.get(SECRET, name.namespace, name.name)
         if found is None:
-            raise MissingError(f"there is no Secret {name}: `helm upgrade` brings it back")
+            raise MissingError(f"Secret {name} does not exist; `helm upgrade` creates it again")
         return dict(found)
 
     async def _tell_made(self, name: SecretName, secret: Mapping[str, Any], why: str, pair: Pair) -> None:
@@ -184,7 +184,9 @@ class Keeper:
         self._stats.issued[name] += 1
         self._told_late.discard(name)
         _log.info("certificateIssued", secret=str(name), message=why, notAfter=until)
-        await self._events.write(secret, "CertificateIssued", f"A certificate until {until}: {why}")
+        await self._events.write(
+            secret, "CertificateIssued", f"Issued a certificate that is valid until {until}: {why}"
+        )
 
     async def _tell_end(self, name: SecretName, secret: Mapping[str, Any], pair: Pair) -> None:
         """Note when a certificate ends, and warn once where that is soon."""

@@ -74,11 +74,11 @@ def is_late(dates: CertificateDates, now: float) -> bool:
 def why_anew(leaf: LeafFacts | None, names: frozenset[str], now: float, *, is_server: bool) -> str | None:
     """Return why a certificate has to be issued again; None if it stays."""
     if leaf is None:
-        return "there was none that could be read"
+        return "the Secret had no readable certificate"
     if leaf.names != names or leaf.is_server != is_server:
-        return "it was for other names"
+        return "its names have changed"
     if not leaf.is_of_authority:
-        return "the authority is a new one"
+        return "the CA has changed"
     if is_due(leaf.dates, now):
-        return "two thirds of its life were over"
+        return "two thirds of its validity had passed"
     return None

@@ -37,11 +37,11 @@ class CertificateSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if not self.leaves and not self.copies:
-            raise SettingsError("there is nothing to do: name Secrets by --server, --client or --copy")
+            raise SettingsError("no Secret is given; set --server, --client or --copy")
         if self.leaves and self.authority is None:
-            raise SettingsError("--server and --client need --authority, the Secret of the authority that signs")
+            raise SettingsError("--server and --client require --authority, the Secret of the CA")
         written = [leaf.secret for leaf in self.leaves] + [copy.target for copy in self.copies]
         written += [self.authority] if self.authority is not None else []
         for secret in written:
             if written.count(secret) > 1:
-                raise SettingsError(f"{secret} is named twice; each Secret holds one certificate")
+                raise SettingsError(f"{secret} is given twice; each Secret holds one certificate")

@@ -57,7 +57,9 @@ class Lifetimes:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if self.leaf_seconds < MIN_LEAF_SECONDS:
-            raise SettingsError(f"--duration {self.leaf_seconds:g}s is less than 1h: Secrets take minutes to spread")
+            raise SettingsError(
+                f"--duration {self.leaf_seconds:g}s is less than 1h: pods see a changed Secret after minutes"
+            )
         least = MIN_LEAVES * self.leaf_seconds
         if not least <= self.authority_seconds <= MAX_SECONDS:
             raise SettingsError(

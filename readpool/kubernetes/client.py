@@ -200,7 +200,7 @@ class KubernetesClient:
         *,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """Make one request and give the JSON of its answer."""
+        """Make one request and return the JSON of its answer."""
         answer = await self._open(method, path, query or {}, body, content_type=content_type)
         async with answer:
             return _parse(await _read(answer))
@@ -231,7 +231,7 @@ class KubernetesClient:
         accept: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> aiohttp.ClientResponse:
-        """Send a request and give its answer as soon as the status is there."""
+        """Send a request and return its answer as soon as the status is there."""
         prepared = await self._transport.param_serialize(
             method,
             path,
@@ -290,7 +290,7 @@ def _parse(text: bytes) -> dict[str, Any]:
     try:
         return cast("dict[str, Any]", json.loads(text))
     except ValueError as error:
-        raise ApiError(0, "BadAnswer", f"the API server's answer is no JSON: {error}") from error
+        raise ApiError(0, "BadAnswer", f"the API server's response is not JSON: {error}") from error
 
 
 def _no_answer(error: Exception) -> ApiError:

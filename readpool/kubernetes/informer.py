@@ -146,7 +146,7 @@ class Informer:
         self.lost_at = self.failure = None
 
     async def _relist(self) -> str:
-        """Take the whole list for what there is; whatever is not in it was deleted unseen.
+        """Replace the cache by the whole list; whatever is not in it was deleted unseen.
 
         What was written while the list was under way may be newer than the list.
         """

@@ -68,8 +68,8 @@ class LoadBalancing(Part):
     fresh_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 100
     """Weight of a fresh replica: one fewer than lagThreshold ledgers behind the network's newest ledger."""
     lagging_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 10
-    """Weight of a lagging replica while fewer than targetReplicas replicas are fresh; otherwise it gets no traffic. 0
-    removes it as soon as one replica is fresh."""
+    """Weight of a lagging replica while fewer than five sixths of targetReplicas, rounded up, are fresh; otherwise it
+    gets no traffic. 0 removes it as soon as one replica is fresh."""
     lag_threshold: Annotated[int, Field(ge=1, le=MAX_LAG_THRESHOLD)] = 1000
     """A replica that is at least this many ledgers behind the network's newest ledger is lagging. A ledger closes about
     every 5 s, so 12 is a minute and the default 83 minutes. Also used for scaling, even if loadBalancing is

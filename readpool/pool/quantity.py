@@ -23,7 +23,7 @@ def parse_quantity(text: str) -> Fraction:
     """
     found = _PARTS.fullmatch(text) if re.fullmatch(QUANTITY_PATTERN, text, re.ASCII) else None
     if found is None:
-        raise ValueError(f"{text!r} is no quantity; one is 500m, 2, 4Gi or 1e3")
+        raise ValueError(f"{text!r} is not a quantity, such as 500m, 2, 4Gi or 1e3")
     number, suffix = found.groups()
     factor = _FACTORS[suffix] if suffix in _FACTORS else Fraction(10) ** int(suffix[1:])
     return Fraction(number.rstrip(".")) * factor

@@ -117,7 +117,7 @@ def parse_duration(text: str) -> int:
         ValueError: for text that is no duration.
     """
     if not text or not re.fullmatch(_DURATION, text, re.ASCII):
-        raise ValueError(f"{text!r} is no duration; one is 30m, 6h or 1h30m")
+        raise ValueError(f"{text!r} is not a duration, such as 30m, 6h or 1h30m")
     return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PARTS.findall(text))
 
 

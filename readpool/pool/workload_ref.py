@@ -114,15 +114,15 @@ def _is_default(storage: Any) -> bool:
     )
 
 
-_PODS = "the workload's own pod template says it"
+_PODS = "set it in the workload's own pod template"
 _VOLUMES = "the workload's volumes are its own"
-_ARCHIVES = "the workload's configuration says which archives it reads"
+_ARCHIVES = "the workload's own configuration lists its archives"
 
 WORKLOAD_RULES = (
     Rule(
         "has(self.workloadRef) == has(oldSelf.workloadRef)"
         " && (!has(self.workloadRef) || self.workloadRef == oldSelf.workloadRef)",
-        "is immutable: a pool either owns its replicas or stands before one workload; create a new pool instead",
+        "is immutable: a pool either owns its replicas or uses one existing workload; create a new pool instead",
         path=".workloadRef",
     ),
     Rule(

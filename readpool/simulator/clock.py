@@ -24,7 +24,7 @@ class SimClock:
         self._zero = monotonic()
 
     def __call__(self) -> float:
-        """Tell the simulated time, Unix seconds."""
+        """Return the simulated time, Unix seconds."""
         return self._start + (self._monotonic() - self._zero) * self.speed
 
     def real_seconds(self, simulated_seconds: float) -> float:

@@ -111,7 +111,7 @@ class CoreNetwork(StatefulFleet):
         self.validator.signal(signal.SIGSTOP)
 
     async def unhalt(self) -> None:
-        """Let the validator go on."""
+        """Resume the validator."""
         self.validator.signal(signal.SIGCONT)
 
     async def close(self) -> None:
@@ -179,7 +179,7 @@ class CoreNetwork(StatefulFleet):
         return Ports(peer, http)
 
     def _take_port(self) -> int:
-        """Take a port that is free now and that no other node of ours was given."""
+        """Choose a port that is free now and that no other node of ours was given."""
         for port in random.sample(CANDIDATE_PORTS, 200):
             if port not in self._ports and _is_free(port):
                 self._ports.add(port)

@@ -114,7 +114,7 @@ class SimulatedFleet(StatefulFleet):
         self._servers[name].stop()
 
     async def resume(self, name: str) -> None:
-        """Let a stopped node go on, as SIGCONT does: it lags, then catches up."""
+        """Resume a stopped node, as SIGCONT does: it lags, then catches up."""
         self.node(name).resume(self.clock())
         self._servers[name].resume()
 
@@ -129,7 +129,7 @@ class SimulatedFleet(StatefulFleet):
         self.ledgers.halt(self.clock())
 
     async def unhalt(self) -> None:
-        """Let a halted network close ledgers again."""
+        """Make a halted network close ledgers again."""
         self.ledgers.resume(self.clock())
 
     async def die(self, name: str) -> None:
@@ -145,25 +145,25 @@ class SimulatedFleet(StatefulFleet):
             self._servers[name].relisten()
 
     async def hang(self, name: str) -> None:
-        """Let a node follow the network and accept, but never answer."""
+        """Make a node follow the network and accept, but never answer."""
         self.node(name)
         self._servers[name].hang()
 
     async def unhang(self, name: str) -> None:
-        """Let a hanging node answer again."""
+        """Make a hanging node answer again."""
         self.node(name)
         self._servers[name].unhang()
 
     async def load(self, name: str, utilization: float) -> None:
-        """Let readers use `utilization` (0 to 1) of a node; at 1 it applies no ledger, at 0 it is idle."""
+        """Set the share of a node, 0 to 1, that readers use; at 1 it applies no ledger, at 0 it is idle."""
         self.node(name).set_utilization(utilization, self.clock())
 
     async def lie(self, name: str, lead_ledgers: int) -> None:
-        """Let a node claim to be so many ledgers ahead of where it is; 0 ends it."""
+        """Make a node claim to be so many ledgers ahead of where it is; 0 ends it."""
         self.node(name).claimed_lead = lead_ledgers
 
     async def defect(self, name: str, passphrase: str) -> None:
-        """Let a node say that it is on another network; the fleet's own passphrase brings it back."""
+        """Make a node say that it is on another network; the fleet's own passphrase brings it back."""
         self.node(name).passphrase = passphrase
 
     async def start_dns(self, port: int = 0, cluster_domain: str = "cluster.local") -> DnsServer:

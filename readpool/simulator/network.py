@@ -87,11 +87,11 @@ class Network:
         return self._newest(now)[0]
 
     def newest_closed_at(self, now: float) -> float:
-        """Tell when the newest ledger of `now` closed, in seconds."""
+        """Return when the newest ledger of `now` closed, in seconds."""
         return self._newest(now)[1]
 
     def close_time(self, ledger: int) -> int:
-        """Tell when a ledger closed, in whole Unix seconds; 0 for genesis and what was before it.
+        """Return when a ledger closed, in whole Unix seconds; 0 for genesis and what was before it.
 
         Ledgers before the simulation began closed at the same pace.
         """
@@ -103,7 +103,7 @@ class Network:
         return max(1, int(stretch.start + (ledger - stretch.ledger) * self.settings.ledger_seconds))
 
     def ledger_hash(self, ledger: int) -> str:
-        """Give a ledger's hash: always the same for the same seed, passphrase and ledger."""
+        """Return a ledger's hash: always the same for the same seed, passphrase and ledger."""
         if ledger <= 0:
             return UNKNOWN_HASH
         if ledger == 1:

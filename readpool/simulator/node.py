@@ -81,7 +81,7 @@ class Node:
             self._stopped_at = now
 
     def resume(self, now: float) -> None:
-        """Let a stopped process go on: what its peers sent meanwhile is worked off at the network's own pace first."""
+        """Resume a stopped process: what its peers sent meanwhile is worked off at the network's own pace first."""
         if self._stopped_at is None:
             return
         away_seconds = now - self._stopped_at

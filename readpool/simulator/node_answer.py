@@ -67,7 +67,7 @@ def _tell_state(state: NodeState, network: Network, now: float) -> CoreState:
 
 
 def _tell_heard(state: NodeState, network: Network, persona: Persona, now: float) -> HeardQuorum:
-    """Tell what it hears: the network's newest, but after a stop only what waits in its sockets, in order."""
+    """Return what it hears: the network's newest, but after a stop only what waits in its sockets, in order."""
     if persona.claimed_lead or (state.phase is Phase.FOLLOWING and now < state.backlog_until):
         return HeardQuorum(state.ledger + persona.claimed_lead - 1)
     lag_ms = None if state.phase is not Phase.FOLLOWING or state.status else 1 + persona.seed % 12

@@ -38,7 +38,7 @@ class Steps:
         self._state.ledger = self._network.tip(at)
 
     def take(self, at: float) -> None:
-        """Take the step of the moment `at`."""
+        """Apply the step of the moment `at`."""
         state = self._state
         elapsed = at - state.phase_since
         if state.phase is Phase.BOOTING and elapsed >= BOOTING_SECONDS:
@@ -128,6 +128,6 @@ class Steps:
             self._state.has_buffered = self._state.has_buffered and is_behind
 
     def _buffered_status(self) -> tuple[str, ...]:
-        """Say what it applies of what it heard while it caught up. The line stays one ledger longer than that."""
+        """Describe what it applies of what it heard while it caught up. The line stays one ledger longer than that."""
         target = self._state.plan.target if self._state.plan else self._state.ledger
         return (f"Catching up to ledger {target}: Applying buffered ledgers: apply ledger {self._state.ledger}",)

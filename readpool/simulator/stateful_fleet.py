@@ -37,7 +37,7 @@ class StatefulFleet(Protocol):
         """Stop a node as SIGSTOP does: the kernel still accepts connections, no process answers. Twice is once."""
 
     async def resume(self, name: str) -> None:
-        """Let a stopped node go on, as SIGCONT does: it lags, then catches up. One not stopped is left alone."""
+        """Resume a stopped node, as SIGCONT does: it lags, then catches up. One not stopped is left alone."""
 
     async def restart(self, name: str) -> None:
         """End a node's process and start it again with its database kept. Returns when the new process is started."""
@@ -52,7 +52,7 @@ class StatefulFleet(Protocol):
         """Halt the whole network: every node answers, no ledger closes. No replica lags."""
 
     async def unhalt(self) -> None:
-        """Let a halted network close ledgers again."""
+        """Make a halted network close ledgers again."""
 
     async def close(self) -> None:
         """End every node, leave nothing behind. Twice is once."""

@@ -48,9 +48,9 @@ class ObserverServicer:
         """Watch sends each watched fleet's snapshot at once, then again at every change of class, suspicion, tip health or desired
         replicas, and with new numbers at most once a poll interval.
 
-        Errors: INVALID_ARGUMENT for a trigger that is not understood; UNIMPLEMENTED for a pool that this scaler does not
-        read (it runs without --pools, or with --namespaces of others); RESOURCE_EXHAUSTED for a stream or a fleet too many.
-        A fleet that cannot be observed is not an error: its snapshot says why in `decision`.
+        Errors: INVALID_ARGUMENT for an invalid trigger; UNIMPLEMENTED for a pool that this scaler does not read (it runs
+        without --pools, or its --namespaces exclude the pool); RESOURCE_EXHAUSTED for a stream or a fleet beyond a limit.
+        A fleet that cannot be observed is not an error: `decision` in its snapshot says why.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

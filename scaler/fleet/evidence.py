@@ -12,7 +12,7 @@ from readpool.history_archives import CHECKPOINT_LEDGERS
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.tip import CLOSING_RATE, CURRENT_SECONDS, SLACK_LEDGERS, Claim, Tip, TipLimits, find_attested
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 
 USED = "Used"
 """The reference is used to determine the tip."""

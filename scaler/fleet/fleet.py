@@ -31,7 +31,7 @@ from scaler.standing.freshness import advance
 from scaler.standing.standing import ReplicaState, Thresholds
 from scaler.standing.tip import CURRENT_SECONDS, Claim, Tip, TipLimits, compute_tip
 from scaler.standing.unseen import forget_unseen
-from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 
 _FORGOTTEN_SECONDS = 600.0
 """A reference without a response for as long no longer belongs to this fleet."""

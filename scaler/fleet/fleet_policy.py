@@ -10,7 +10,7 @@ from scaler.policy.shared_database import find_stopped_database
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport
 from scaler.standing.standing import ReplicaState
-from scaler.triggers.trigger import FleetSpec, Reference
+from scaler.triggers.fleet_spec import FleetSpec, Reference
 
 
 def build_policy(spec: FleetSpec) -> PolicySettings:

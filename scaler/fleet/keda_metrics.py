@@ -15,7 +15,7 @@ from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.hold_reasons import NOT_YET_SUSTAINED
 from scaler.probes.fields import clean
 from scaler.probes.report import NodeReport
-from scaler.triggers.trigger import Metric
+from scaler.triggers.metric import Metric
 
 NOTHING_TO_MEASURE = "NothingToMeasure"
 """No replica that has been fresh tells its ledger, so there is no lag to speak of; or no reader was answered."""

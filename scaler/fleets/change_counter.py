@@ -21,7 +21,7 @@ class ChangeCounter:
                 waiter.set_result(None)
 
     async def wait_beyond(self, value: int) -> int:
-        """Wait until the count is over `value`, and give it."""
+        """Wait until the count is over `value`, and return it."""
         while self.value <= value:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)

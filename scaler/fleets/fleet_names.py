@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from scaler.triggers.trigger import FleetSpec, NodesSource, PoolSource
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, PoolSource
 
 
 def name_source(spec: FleetSpec) -> str:

@@ -24,9 +24,9 @@ from scaler.fleets.sources import Sources
 from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.polling.rlimits import raise_open_files_limit
 from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.fleet_spec import FleetSpec, PoolSource, build_pool_target
 from scaler.triggers.poll_settings import PollSettings
 from scaler.triggers.pool_hold_reasons import was_deleted
-from scaler.triggers.trigger import FleetSpec, PoolSource, build_pool_target
 
 _LEASE_CHECKS_PER_LEASE = 20
 
@@ -127,7 +127,7 @@ class Fleets:
         return self._sequence.value
 
     async def changed(self, after: int) -> int:
-        """Wait until `sequence` is over `after`, and give it."""
+        """Wait until `sequence` is over `after`, and return it."""
         return await self._sequence.wait_beyond(after)
 
     def _add(self, asked: FleetSpec, caller: str) -> WatchedFleet:

@@ -16,8 +16,8 @@ from readpool.kubernetes.client import NoKubernetes, connect
 from readpool.kubernetes.informer import Informer
 from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey
 from readpool.pool.condition_types import ConditionType
+from scaler.triggers.fleet_spec import FleetSpec, PoolSource
 from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
-from scaler.triggers.trigger import FleetSpec, PoolSource
 
 _AFTER_FAULT_SECONDS = 30.0
 _KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "deletionTimestamp")

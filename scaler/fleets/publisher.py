@@ -110,7 +110,7 @@ class Publisher:
         return chosen
 
     def _publish(self, fleet: WatchedFleet) -> None:
-        """Take one snapshot. A fault in one fleet is logged once, and every other fleet goes on."""
+        """Publish one snapshot. A fault in one fleet is logged once, and every other fleet goes on."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
@@ -118,7 +118,7 @@ class Publisher:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the snapshots of all others
             if fleet not in self._faulty:
                 self._faulty.add(fleet)
-                _log.error("snapshotFault", fleet=fleet.name, exc_info=error)
+                _log.error("publishFault", fleet=fleet.name, exc_info=error)
         ended = loop.time()
         self._taken_at[fleet] = ended
         self._rests_until[fleet] = ended + _REST_FACTOR * (ended - started)

@@ -16,8 +16,8 @@ from scaler.polling.lookup_periods import LookupLoad, compute_lookup_periods
 from scaler.polling.poller import Poller
 from scaler.polling.references import References
 from scaler.telemetry.stats import ScalerStats
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, Reference, ServiceSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, ServiceSource
 
 _PERIODS_SECONDS = 1.0
 """How long the periods of lookups stay before they are computed again."""

@@ -20,7 +20,7 @@ from scaler.polling.gate_watch import GateWatch
 from scaler.polling.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 
 _REMINDER_SECONDS = 1800.0
 """Half as long as Kubernetes keeps an event."""
@@ -86,7 +86,7 @@ class WatchedFleet:
         return len(self._members)
 
     async def next_snapshot(self, after_sequence: int) -> FleetSnapshot:
-        """Wait for a snapshot with a sequence over `after_sequence`, and give the latest one."""
+        """Wait for a snapshot with a sequence over `after_sequence`, and return the latest one."""
         while self.snapshot.sequence <= after_sequence:
             await self._changed.wait_beyond(self._changed.value)
         return self.snapshot
@@ -198,7 +198,7 @@ class WatchedFleet:
         self._tell_at_once()
 
     def publish(self) -> None:
-        """Take a snapshot, log what changed, and wake those that wait for it."""
+        """Publish a snapshot, log what changed, and wake those that wait for it."""
         self.has_news = False
         self.snapshot = self._fold.advance(self._clock())
         self._change_log.note_snapshot(self.snapshot)

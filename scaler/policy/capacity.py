@@ -147,7 +147,7 @@ def _count(capacity: Capacity, onset: Onset) -> Capacity:
 def _try(
     capacity: Capacity, standings: Mapping[str, ReplicaState], requests: Mapping[str, float], now: float
 ) -> Capacity:
-    """Take back what half of the others refute by keeping pace at the same rate, all through the trial."""
+    """Withdraw what half of the others refute by keeping pace at the same rate, all through the trial."""
     serving = [name for name, one in standings.items() if one.replica_class in _SERVING]
     borne, left = list(capacity.onset_rates), []
     for trial in capacity.trials:

@@ -111,7 +111,7 @@ def decide(
         tip,
         grounded_seconds=now - grounded_since,
         sustain_seconds=settings.sustain_seconds,
-        deadline_seconds=max(settings.catch_up_deadline_seconds, settings.deadline_warm_ups * warm_up_seconds),
+        deadline_seconds=settings.catch_up_deadline(warm_ups.median_seconds),
         warm_up_seconds=warm_up_seconds,
         now=now,
         asked=memory.surplus.last_desired,
@@ -252,7 +252,7 @@ def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, boun
     if desired < wanted and desired == bounds.maximum:
         return AT_MAXIMUM, f", limited to the maximum of {bounds.maximum}"
     if desired < wanted:
-        return LIMITED_BY_SURGE, f", limited to {limit} until these have caught up"
+        return LIMITED_BY_SURGE, f", limited to {limit} until the new replicas have caught up"
     if wanted == bounds.target:
         return ON_TARGET, ""
     return (SCALED_FOR_LOAD if wanted == replicas_for_load else REPLACING_UNHEALTHY), ""

@@ -34,7 +34,9 @@ class PolicySettings:
         surge_ratio: share of the target that may catch up at once beyond it, so that a bad hour does not flood the
             archives.
         catch_up_deadline_seconds: a replica that catches up for longer than this is no longer counted on,
-        deadline_warm_ups: unless that is less than so many times what is usual in this pool.
+        deadline_warm_ups: unless that is less than so many times what is usual in this pool;
+        hung_warm_ups: or for longer than so many times what was measured in this pool, if that is less,
+        least_deadline_seconds: and longer than this.
         assumed_warm_up_seconds: what a new replica needs to be fresh while none has been measured. Core waits for the
             next 64-ledger checkpoint: 255 s were seen at best.
         headroom: share of a replica's capacity that it is planned to serve.
@@ -59,6 +61,8 @@ class PolicySettings:
     surge_ratio: float = 0.25
     catch_up_deadline_seconds: float = 3600.0
     deadline_warm_ups: float = 3.0
+    hung_warm_ups: float = 10.0
+    least_deadline_seconds: float = 900.0
     assumed_warm_up_seconds: float = 300.0
     headroom: float = 0.85
     look_ahead_warm_ups: float = 1.0
@@ -78,6 +82,15 @@ class PolicySettings:
         least_seconds = self.overload_wait_seconds if fears_overload else 0.0
         wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
         return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
+
+    def catch_up_deadline(self, measured_seconds: float | None) -> float:
+        """Return for how many seconds a replica that catches up is counted on; None while no warm-up was measured."""
+        usual_seconds = max(measured_seconds or self.assumed_warm_up_seconds, self.sustain_seconds)
+        deadline_seconds = self.catch_up_deadline_seconds
+        if measured_seconds is not None:
+            hung_seconds = max(self.hung_warm_ups * usual_seconds, self.least_deadline_seconds)
+            deadline_seconds = min(deadline_seconds, hung_seconds)
+        return max(deadline_seconds, self.deadline_warm_ups * usual_seconds)
 
     def look_ahead(self, measured_seconds: float) -> float:
         """Return how many seconds ahead to provide for the load; a sustain of a day says nothing about its trend."""

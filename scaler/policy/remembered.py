@@ -22,7 +22,7 @@ class Remembered:
         overload_at: when overload was seen that called for some of them; None where it was not.
         warm_up_seconds: the middle one of the warm-ups measured; None while there are none.
         warm_ups: how many were measured, of the last ones that count.
-        unrest: how many replicas ailed on the average of the last minutes.
+        unrest: how many replicas were unhealthy on the average of the last minutes.
         knew_load: the request rate has been known.
     """
 

@@ -23,8 +23,8 @@ from dns.rdtypes.IN.SRV import SRV
 
 from readpool.cancellation import heed_cancellation
 from scaler.polling.rlimits import SCALER_LIMITS
+from scaler.triggers.fleet_spec import ServiceSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import ServiceSource
 
 _LOOKUP_SECONDS = 4.0
 _LOOKUPS_AT_ONCE = 32
@@ -240,7 +240,7 @@ def _check_targets(records: Iterable[SRV | A | AAAA], service: str) -> None:
     for record in records:
         if isinstance(record, SRV) and len(record.target) > 1 and not record.target.is_subdomain(own):
             raise DiscoveryError(
-                f"an SRV record of {service} leads to {record.target}, which is not one of its pods", FOREIGN_MEMBERS
+                f"an SRV record of {service} points to {record.target}, which is not one of its pods", FOREIGN_MEMBERS
             )
 
 

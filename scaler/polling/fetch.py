@@ -132,7 +132,7 @@ class NodeClient:
     async def fetch(
         self, addresses: tuple[str, ...], limits: FetchLimits, budget: ReceiveBudget, tls: ssl.SSLContext
     ) -> bytes:
-        """Ask the node at the first of `addresses` that lets itself be connected to, and give the body of its answer.
+        """Ask the node at the first of `addresses` that lets itself be connected to, and return the body of its answer.
 
         Raises:
             ExchangeError: the node did not answer, or not with status 200; says why.
@@ -153,7 +153,7 @@ class NodeClient:
         budget: ReceiveBudget,
         tls: ssl.SSLContext,
     ) -> NodeReport | GateReport:
-        """Put the conversation's questions to the node, all of them within the one deadline, and give its report.
+        """Put the conversation's questions to the node, all of them within the one deadline, and return its report.
 
         Raises:
             ExchangeError: the node did not answer; says why.

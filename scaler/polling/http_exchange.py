@@ -95,7 +95,7 @@ class HttpConnection(asyncio.Protocol):
         self._retry_after: bytes | None = None
 
     async def ask(self, request: bytes) -> HttpAnswer:
-        """Send one request and give its answer.
+        """Send one request and return its answer.
 
         Raises:
             ExchangeError: the answer is not one.

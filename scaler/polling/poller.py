@@ -200,7 +200,7 @@ class Poller:
             await asyncio.sleep(min(max(idle_seconds, _TICK_SECONDS), _IDLE_TICK_SECONDS))
 
     def _start_due(self, now: float) -> int:
-        """Start polls that are due, as many as budget and turn allow; give how many were looked at."""
+        """Start polls that are due, as many as budget and turn allow; return how many were looked at."""
         turn, period = 0, self._period
         self._starts.refill(len(self._nodes), period, now)
         while turn < _STARTS_A_TURN and self._due and self._due[0][0] <= now and self._starts.take():

@@ -25,8 +25,8 @@ from scaler.probes.answer import RATE_LIMITED, HttpAnswer, StatusError
 from scaler.probes.conversation import Interviewer
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure, ProbeError
+from scaler.triggers.fleet_spec import Reference
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import Reference
 
 _log = structlog.get_logger()
 

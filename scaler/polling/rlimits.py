@@ -9,7 +9,7 @@ SCALER_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOM
 
 
 def raise_open_files_limit() -> int:
-    """Raise the soft limit of open files to the hard one, and give what holds then.
+    """Raise the soft limit of open files to the hard one, and return what holds then.
 
     Many systems start a process with 1,024, for the sake of programs that call select().
     """

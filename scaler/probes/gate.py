@@ -59,7 +59,7 @@ def parse_gate(body: bytes) -> GateReport:
     for name, labels, value in _find_series(body):
         if name == _REQUESTS:
             if requests is not None:
-                raise ProbeError(f"{_REQUESTS} is there twice")
+                raise ProbeError(f"{_REQUESTS} appears twice")
             requests = value
         elif name == _ANSWERS:
             _put(answers, _take(_CLASS, labels), value, _ANSWERS)
@@ -77,7 +77,7 @@ def _find_used_percent(body: bytes) -> int | None:
             continue
         told = _SPACE_SERIES.fullmatch(line.rstrip("\r"))
         if told is None or int(told[1]) > _WHOLE or found is not None:
-            raise ProbeError(f"{show(line)} is not one percentage from 0 to {_WHOLE}")
+            raise ProbeError(f"{show(line)} is not a percentage from 0 to {_WHOLE}")
         found = int(told[1])
     return found
 
@@ -102,7 +102,7 @@ def _take(pattern: re.Pattern[str], labels: str) -> str:
 
 def _put(known: dict[_Key, int], key: _Key, value: int, name: str) -> None:
     if key in known or len(known) >= _MAX_BUCKETS:
-        raise ProbeError(f"{name} is there twice for {key}, or too often")
+        raise ProbeError(f"{name} appears twice for {key}, or too many times")
     known[key] = value
 
 
@@ -111,5 +111,5 @@ def _order(times: dict[float, int]) -> tuple[tuple[float, int], ...]:
     if ordered and ordered[-1][0] != inf:
         raise ProbeError(f"{_TIMES} has no bound +Inf")
     if any(later[1] < earlier[1] for earlier, later in pairwise(ordered)):
-        raise ProbeError(f"{_TIMES} falls from one bound to the next")
+        raise ProbeError(f"{_TIMES} decreases from one bound to the next")
     return ordered

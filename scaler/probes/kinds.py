@@ -15,5 +15,7 @@ class ProbeKind(StrEnum):
     """Beside a node, telling of its readers: neither a fleet nor a reference is made of it."""
 
 
+FLEET_KINDS = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON)
+"""What the replicas of a fleet can be."""
 REFERENCE_KINDS = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON, ProbeKind.ARCHIVE)
 """What can be evidence of the tip."""

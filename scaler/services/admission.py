@@ -14,7 +14,9 @@ import structlog
 from readpool.callers import read_caller
 from readpool.clock import Clock, steady_clock
 from readpool.line_budget import LineBudget
-from scaler.triggers.trigger import PoolSource, Trigger, TriggerError, parse_trigger
+from scaler.triggers.fleet_spec import PoolSource
+from scaler.triggers.trigger import Trigger, parse_trigger
+from scaler.triggers.trigger_values import TriggerError
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED_CHARACTERS = 16 * 1024 * 1024

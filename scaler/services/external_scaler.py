@@ -31,7 +31,10 @@ from scaler.services.keda_messages import (
     is_active,
 )
 from scaler.services.streams import Streams
-from scaler.triggers.trigger import Metric, ServiceSource, Trigger, TriggerError
+from scaler.triggers.fleet_spec import ServiceSource
+from scaler.triggers.metric import Metric
+from scaler.triggers.trigger import Trigger
+from scaler.triggers.trigger_values import TriggerError
 
 _TRIGGER_NUMBER = re.compile(r"^s[0-9]{1,4}-")
 _SHOWN_CHARACTERS = 253

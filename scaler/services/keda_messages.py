@@ -7,7 +7,9 @@ Source: KEDA 2.21, pkg/scalers/external_scaler.go.
 import math
 
 from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, GetMetricsResponse, MetricSpec, MetricValue
-from scaler.triggers.trigger import Metric, PoolSource, Trigger
+from scaler.triggers.fleet_spec import PoolSource
+from scaler.triggers.metric import Metric
+from scaler.triggers.trigger import Trigger
 
 _INT64_MAXIMUM = 2**63 - 1
 

@@ -25,8 +25,8 @@ from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.services.admission import Admission
 from scaler.services.snapshot_message import build_snapshot_message
 from scaler.services.streams import Stream, Streams
+from scaler.triggers.fleet_spec import FleetSpec
 from scaler.triggers.pool_hold_reasons import POOL_DELETED
-from scaler.triggers.trigger import FleetSpec
 
 _SWEEP_SPACING_SECONDS = 0.1
 """Between two looks at all fleets: thousands of polls a second must not mean thousands of looks."""
@@ -162,7 +162,7 @@ class Observer(ObserverServicer):
         except (ValueError, TypeError, OverflowError) as error:
             if snapshot.fleet not in self._faulty:
                 self._faulty.add(snapshot.fleet)
-                _log.error("snapshotNotSent", fleet=snapshot.fleet, exc_info=error)
+                _log.error("updateNotSent", fleet=snapshot.fleet, exc_info=error)
             return None
         if is_gone:
             self._built.pop(snapshot.fleet, None)
@@ -191,13 +191,18 @@ def is_of_deleted_pool(snapshot: FleetSnapshot) -> bool:
 
 
 def is_more_than_numbers(before: FleetSnapshot, after: FleetSnapshot) -> bool:
-    """Return whether a class or suspicion, the replicas, the tip's health, the decision or the bounds changed."""
+    """Return whether a class or suspicion, the replicas, the tip's health, the decision or the bounds changed.
+
+    All that controller.observer.fleet_streams acts on at once is among it.
+    """
     return _build_standing(before) != _build_standing(after)
 
 
 def _build_standing(snapshot: FleetSnapshot) -> tuple[object, ...]:
     return (
-        tuple((one.name, one.standing.replica_class, one.standing.is_suspect) for one in snapshot.replicas),
+        tuple(
+            (one.name, one.address, one.standing.replica_class, one.standing.is_suspect) for one in snapshot.replicas
+        ),
         snapshot.tip and (snapshot.tip.is_stalled, snapshot.tip.is_halted),
         (snapshot.decision.desired, snapshot.decision.reason),
         (snapshot.bounds, snapshot.lag_threshold, snapshot.network),

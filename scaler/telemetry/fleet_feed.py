@@ -35,7 +35,7 @@ class FleetsView(Protocol):
         """Return every fleet that is observed now."""
 
     async def changed(self, after: int) -> int:
-        """Wait until something changed since sequence `after`, and give the sequence now; at once for -1."""
+        """Wait until something changed since sequence `after`, and return the sequence now; at once for -1."""
 
 
 class FleetFeed:
@@ -61,7 +61,7 @@ class FleetFeed:
         return self._histories.get(fleet)
 
     def sizes(self, fleet: str) -> tuple[Size, ...]:
-        """Give the record of one fleet's sizes, oldest first."""
+        """Return the record of one fleet's sizes, oldest first."""
         recorded = self._sizes.get(fleet)
         return () if recorded is None else recorded.sizes()
 

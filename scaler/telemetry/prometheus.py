@@ -27,7 +27,7 @@ MAX_REPLICA_SERIES = 2_000
 
 _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], ...] = (
     (
-        "readpool_snapshot_timestamp_seconds",
+        "readpool_fleet_updated_timestamp_seconds",
         "Unix time of the fleet's latest snapshot.",
         lambda snapshot: snapshot.at,
     ),

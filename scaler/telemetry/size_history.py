@@ -42,7 +42,7 @@ class SizeHistory:
             self._sizes.popleft()  # the one that holds at the beginning of the span stays
 
     def sizes(self) -> tuple[Size, ...]:
-        """Give the whole record, oldest first."""
+        """Return the whole record, oldest first."""
         return tuple(self._sizes)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from readpool.addresses import ANY_NETWORK, NetworkRules
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from scaler.policy.policy import Bounds
 from scaler.policy.remembered import Remembered
 from scaler.probes.fields import clean
 from scaler.probes.kinds import ProbeKind
+from scaler.triggers.fleet_spec import FleetSpec, PoolSource, Reference, ServiceSource
+from scaler.triggers.network_names import PASSPHRASES
 from scaler.triggers.node_urls import ALLOWED_URL, is_node_url
 from scaler.triggers.pool_hold_reasons import (
     PAUSED,
@@ -32,7 +34,6 @@ from scaler.triggers.pool_hold_reasons import (
     REFERENCES_NOT_ALLOWED,
     was_deleted,
 )
-from scaler.triggers.trigger import PASSPHRASES, FleetSpec, PoolSource, Reference, ServiceSource
 
 _NODES_PORT = "info"
 """The port of the pool's headless Service at which its replicas tell of themselves."""

@@ -3,7 +3,7 @@
 Beside scaler.policy.hold_reasons, where the reasons are that come from what is seen.
 """
 
-from scaler.triggers.trigger import FleetSpec
+from scaler.triggers.fleet_spec import FleetSpec
 
 POOLS_NOT_SYNCED = "PoolsNotSynced"
 """The API server has not given its list of pools since this scaler started."""

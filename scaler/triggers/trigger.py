@@ -4,30 +4,15 @@ Nothing is defaulted in silence. Parsing one value at a time is the part of scal
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
-from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
-from scaler.policy.remembered import Remembered
 from scaler.probes.fields import clean
-from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
-from scaler.triggers.network_names import ALLOWED, PASSPHRASES, find_passphrase
+from scaler.probes.kinds import FLEET_KINDS, REFERENCE_KINDS, ProbeKind
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, PoolSource, Reference, ServiceSource, build_pool_target
+from scaler.triggers.metric import REQUEST_METRICS, Metric
+from scaler.triggers.network_names import ALLOWED, find_passphrase
 from scaler.triggers.trigger_values import Metadata, TriggerError, check_name, refuse
-
-__all__ = [
-    "PASSPHRASES",
-    "FleetSpec",
-    "Metric",
-    "NodesSource",
-    "PoolSource",
-    "Reference",
-    "ServiceSource",
-    "Trigger",
-    "TriggerError",
-    "build_pool_target",
-    "parse_trigger",
-]
 
 MAX_REPLICAS = 5000
 """As many as a fleet may have members."""
@@ -41,85 +26,6 @@ MAX_NODES = 5000
 MAX_REFERENCES = 8
 
 
-class Metric(StrEnum):
-    """The metrics that a trigger can name."""
-
-    DESIRED_REPLICAS = "desiredReplicas"
-    FRESH_REPLICAS = "freshReplicas"
-    LAGGING_REPLICAS = "laggingReplicas"
-    LAGGING_PERCENT = "laggingPercent"
-    MAX_LAG = "maxLag"
-    P90_LAG = "p90Lag"
-    AVERAGE_LAG = "averageLag"
-    REQUESTS_PER_SECOND = "requestsPerSecond"
-    REQUEST_LATENCY_P90 = "requestLatencyP90Milliseconds"
-    REQUEST_ERROR_PERCENT = "requestErrorPercent"
-
-
-REQUEST_METRICS = frozenset((Metric.REQUESTS_PER_SECOND, Metric.REQUEST_LATENCY_P90, Metric.REQUEST_ERROR_PERCENT))
-"""What only gates report."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSource:
-    """A headless Service in the ScaledObject's own namespace, found by DNS; `port` is a number or a name (SRV)."""
-
-    name: str
-    port: int | str
-
-
-@dataclass(frozen=True, slots=True)
-class NodesSource:
-    """Fixed URLs, such as http://10.0.0.1:11626."""
-
-    urls: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSource:
-    """A ReadOnlyPool in the ScaledObject's own namespace."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A node whose word counts as evidence of the tip: asked like a node, never scaled."""
-
-    kind: ProbeKind
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class FleetSpec:
-    """The nodes of a fleet, and its bounds and thresholds. Triggers with equal specs share one observation.
-
-    `network` is the passphrase, None to use what the nodes agree on. `hold_reason` is why nothing is decided, whatever
-    is observed. A trigger with `pool` only names the pool; triggers.pool_fleet derives the rest from it, such as
-    `learned_requests_per_replica`, and `remembered`, which a fleet only reads when it starts, so that specs that differ
-    in nothing else are equal. `stats_port` is the port on which the gate beside each node reports its readers: a
-    number, or the name of the Service's port; None without gates. `unready` is why the pool's controller says that its
-    pods are not ready; empty if it does not. `out_of_service` are replicas taken out of service by a person: they get
-    no readers, and each has a substitute. `keeps_volumes`: the volume of a replica that is removed stays, or may.
-    """
-
-    namespace: str
-    source: ServiceSource | NodesSource | PoolSource
-    bounds: Bounds
-    probe: ProbeKind = ProbeKind.CORE
-    network: str | None = None
-    references: tuple[Reference, ...] = ()
-    lag_threshold: int = 1000
-    sustain_seconds: float = 60.0
-    hold_reason: HoldReason | None = None
-    learned_requests_per_replica: float | None = None
-    stats_port: int | str | None = None
-    unready: str = ""
-    out_of_service: frozenset[str] = frozenset()
-    keeps_volumes: bool = True
-    remembered: Remembered | None = field(default=None, compare=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """One trigger: a fleet, the metric that is asked of it, and the value per replica that the HPA aims at."""
@@ -127,11 +33,6 @@ class Trigger:
     fleet: FleetSpec
     metric: Metric = Metric.DESIRED_REPLICAS
     target_value: float = 1.0
-
-
-def build_pool_target(namespace: str, name: str) -> FleetSpec:
-    """Build what a trigger by pool names: the pool's name, and no bounds of its own."""
-    return FleetSpec(namespace, PoolSource(name), Bounds(0, 0, 0))
 
 
 def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_nodes: bool) -> Trigger:
@@ -158,7 +59,7 @@ def parse_trigger(namespace: str, metadata: Mapping[str, str], *, allow_static_n
         namespace=namespace,
         source=source,
         bounds=_take_bounds(keys),
-        probe=keys.take_choice("probe", _FLEET_PROBES, ProbeKind.CORE),
+        probe=keys.take_choice("probe", FLEET_KINDS, ProbeKind.CORE),
         network=_take_network(keys),
         references=_take_references(keys, allow_static_nodes=allow_static_nodes),
         lag_threshold=keys.take_whole("lagThreshold", 1000, minimum=1, maximum=MAX_LAG_THRESHOLD),
@@ -180,7 +81,6 @@ KEYS = (
 _NODES_KEYS = tuple(key for key in KEYS if key not in ("service", "pool", "port"))
 _MAX_TO_TARGET = 4
 """maxReplicas to targetReplicas where the former is not given: as in the defaults of a ReadOnlyPool, 20 to 5."""
-_FLEET_PROBES = (ProbeKind.CORE, ProbeKind.RPC, ProbeKind.HORIZON)
 
 
 def _take_source(keys: Metadata, *, allow_static_nodes: bool) -> ServiceSource | NodesSource | PoolSource:

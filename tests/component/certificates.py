@@ -62,7 +62,7 @@ class Authority:
 
 
 def write_secret(folder: Path, pair: Pair, client_ca: bytes) -> list[str]:
-    """Write ca.crt, tls.crt and tls.key as the kubelet does, swapped as a whole when it is done again; give the flags.
+    """Write ca.crt, tls.crt and tls.key as the kubelet does, swapped as a whole when done again; return the flags.
 
     The files are links into `..data`, which is a link to a folder of its own for each content.
     """

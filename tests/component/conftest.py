@@ -34,7 +34,7 @@ _LOOPS = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> _Loops:
-    """Give the loops by the test's module; all others run on asyncio's own."""
+    """Return the loops by the test's module; all others run on asyncio's own."""
     return _LOOPS.get(item.path.name, _ASYNCIO)
 
 

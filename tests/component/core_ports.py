@@ -44,11 +44,11 @@ class ScriptedNode:
     lagged: list[float] = field(default_factory=list)
 
     def facts(self) -> NodeFacts:
-        """Say it."""
+        """Return it."""
         return self.said
 
     def submit(self, envelope: bytes) -> Submission:
-        """Take what is an envelope."""
+        """Accept what is an envelope."""
         parse_envelope(envelope)
         return Submission("PENDING")
 
@@ -107,7 +107,7 @@ def _read(connection: socket.socket) -> Exchange:
 
 
 def facts_from(info: dict[str, Any]) -> NodeFacts:
-    """Give the facts that a recorded /info states. Slots are heard up to the one that it names."""
+    """Return the facts that a recorded /info states. Slots are heard up to the one that it names."""
     ledger, quorum = info["ledger"], info["quorum"]
     header = Header(
         ledger["num"],
@@ -140,19 +140,19 @@ def facts_from(info: dict[str, Any]) -> NodeFacts:
 
 
 def heard_slot(num: int, transactions_hash: str = "0" * 64, close_time: int = 0, heard_at: int = 0) -> HeardSlot:
-    """Give a slot of the recorded validator."""
+    """Return a slot of the recorded validator."""
     return HeardSlot(num, transactions_hash, close_time, VALIDATOR, heard_at)
 
 
 def peer(
     account: str = VALIDATOR, address: str = "127.0.0.1:27600", seconds: int = 0, latency: int = 86_400_000
 ) -> PeerFacts:
-    """Give a peer; the recorded validator is the one that was connected to."""
+    """Return a peer; the recorded validator is the one that was connected to."""
     return PeerFacts(address, account, account != VALIDATOR, seconds, latency)
 
 
 def with_peers(facts: NodeFacts, *peers: PeerFacts) -> NodeFacts:
-    """Give the facts with other peers."""
+    """Return the facts with other peers."""
     return replace(facts, peers=peers)
 
 
@@ -196,7 +196,7 @@ class Ports:
     ended: list[str] = field(default_factory=list)
 
     def show_ledger(self, num: int) -> None:
-        """Have the query port answer as of ledger `num`, with the five before it."""
+        """Make the query port answer as of ledger `num`, with the five before it."""
         self.snapshots.reset(max(num - 5, 0), genesis_entries(NETWORK))
         for one in range(max(num - 5, 0) + 1, num + 1):
             self.snapshots.put(one, {})

@@ -16,7 +16,7 @@ class EventReader:
         self.response = response
 
     async def next(self) -> tuple[str, Any]:
-        """Give the next event's name and data."""
+        """Return the next event's name and data."""
         name, data = "message", []
         async with asyncio.timeout(5):
             while line := (await self.response.content.readline()).decode():
@@ -30,7 +30,7 @@ class EventReader:
         raise EOFError
 
     async def until(self, wanted: str) -> Any:
-        """Give the data of the next event of that name."""
+        """Return the data of the next event of that name."""
         while True:
             name, data = await self.next()
             if name == wanted:

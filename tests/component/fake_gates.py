@@ -44,7 +44,7 @@ class FakeGate:
         await writer.drain()
 
     def tell(self) -> str:
-        """Tell what was counted since the start."""
+        """Report what was counted since the start."""
         count = int(self.rate * (asyncio.get_running_loop().time() - self._started_at))
         failed = int(count * self.failing)
         times = {bound: count if bound in _BOUNDS[3:] else 0 for bound in _BOUNDS}

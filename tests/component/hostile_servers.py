@@ -105,7 +105,7 @@ async def streaming_nothing(reader: asyncio.StreamReader, writer: asyncio.Stream
 
 
 async def close_at_once(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Take the request, and close without a word."""
+    """Receive the request, and close without a response."""
     await reader.readuntil(b"\r\n\r\n")
 
 
@@ -133,7 +133,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextlib.asynccontextmanager
 async def run_node(handler: Handler) -> AsyncIterator[str]:
-    """Run one node for as long as the block runs, and give its URL."""
+    """Run one node for as long as the block runs, and yield its URL."""
     connections: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

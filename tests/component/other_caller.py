@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 @contextlib.asynccontextmanager
 async def calling_from(address: str, target: str) -> AsyncIterator[str]:
-    """Give HOST:PORT that leads to the target, which sees `address` as its caller, for as long as the block runs."""
+    """Yield HOST:PORT that leads to the target, which sees `address` as its caller, for as long as the block runs."""
     host, _, port = target.rpartition(":")
     tasks: set[asyncio.Task[None]] = set()
 

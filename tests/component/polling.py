@@ -13,8 +13,8 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleets.fleets import Fleets
 from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.policy.policy import Bounds
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, ServiceSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import FleetSpec, NodesSource, ServiceSource
 from tests.component.hostile_servers import Handler, build_answer, build_honest_info
 
 FAST = PollSettings(interval_seconds=0.5, connect_seconds=0.3, total_seconds=0.4, allow_loopback=True)
@@ -29,7 +29,7 @@ class Running:
     lines: Sequence[MutableMapping[str, Any]]
 
     def lines_of(self, event: str, **fields: object) -> list[MutableMapping[str, Any]]:
-        """Give the lines of one event with these fields."""
+        """Return the lines of one event with these fields."""
         return [
             line
             for line in self.lines
@@ -71,7 +71,7 @@ async def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> 
 
 
 def classes(fleet: WatchedFleet) -> list[ReplicaClass]:
-    """Give the classes of a fleet's replicas, by name."""
+    """Return the classes of a fleet's replicas, by name."""
     return [replica.standing.replica_class for replica in fleet.snapshot.replicas]
 
 

@@ -97,7 +97,7 @@ _NORMAL = [
 
 
 def normalise(text: str) -> str:
-    """Take out what is never the same twice: times, random keys, hashes; and the build with its warning."""
+    """Remove what is never the same twice: times, random keys, hashes; and the build with its warning."""
     for pattern, by in _NORMAL:
         text = re.sub(pattern, by, text, flags=re.MULTILINE)
     return text

@@ -36,7 +36,7 @@ class ScalerProcess:
         self.telemetry = ""
 
     def wait_for(self, event: str, seconds: float = START_SECONDS, **values: object) -> _Event:
-        """Wait for a line of the log with this event and these values, and give it."""
+        """Wait for a line of the log with this event and these values, and return it."""
 
         def find() -> _Event | None:
             matching = (e for e in self.events if e.get("event") == event and values.items() <= e.items())
@@ -45,16 +45,16 @@ class ScalerProcess:
         return self._wait(find, seconds, f"no event {event!r} {values or ''}")
 
     def events_named(self, event: str) -> list[_Event]:
-        """Give all lines of the log so far with this event."""
+        """Return all lines of the log so far with this event."""
         return [e for e in self.events if e.get("event") == event]
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = STOP_SECONDS) -> int:
-        """Send a signal, wait for the end, and give the exit code."""
+        """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)
         return self.wait_until_ended(seconds)
 
     def wait_until_ended(self, seconds: float = STOP_SECONDS) -> int:
-        """Wait for the end and for its last line, and give the exit code."""
+        """Wait for the end and for its last line, and return the exit code."""
         code = self.process.wait(seconds)
         self._reader.join(seconds)
         return code

@@ -33,7 +33,7 @@ class ScriptedFleets:
             self._fleets[snapshot.fleet] = ScriptedFleet(snapshot)
 
     def all(self) -> tuple[ScriptedFleet, ...]:
-        """Give every fleet."""
+        """Return every fleet."""
         return tuple(self._fleets.values())
 
     async def changed(self, after: int) -> int:

@@ -42,7 +42,7 @@ class Installation:
         certificates.write_secret(self.folder / folder, given, self.bundle)
 
     def read(self, folder: str) -> tuple[bytes, bytes, bytes]:
-        """Give authorities, key and certificate as a caller takes them."""
+        """Return authorities, key and certificate as a caller takes them."""
         ca, key, certificate = ((self.folder / folder / name).read_bytes() for name in ("ca.crt", "tls.key", "tls.crt"))
         return ca, key, certificate
 
@@ -60,7 +60,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Installation, int]]:
 
 
 async def call(port: int, files: tuple[bytes, bytes | None, bytes | None]) -> str:
-    """Dial anew and ask; give what came of it."""
+    """Dial anew and ask; return what came of it."""
     ca, key, certificate = files
     credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     options = [("grpc.ssl_target_name_override", HOST), ("grpc.use_local_subchannel_pool", 1)]

@@ -245,7 +245,7 @@ def test_the_verdict_is_one_line(answers: list[Answer], line: str) -> None:
 
 @asynccontextmanager
 async def serve_readiness(*statuses: int) -> AsyncIterator[str]:
-    """Serve /readyz with these statuses, one after the other, the last one again and again; give its URL."""
+    """Serve /readyz with these statuses, one after the other, the last one again and again; yield its URL."""
     left = list(statuses)
 
     async def answer(_request: web.Request) -> web.Response:

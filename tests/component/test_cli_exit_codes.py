@@ -30,7 +30,7 @@ async def test_a_file_without_a_certificate_is_told_from_a_scaler_that_is_away(t
     path.write_text("my-laptop\n")
     code, out, err = await run_top("--tls-ca", str(path), "--once")
     assert (code, out) == (2, "")
-    assert f"--tls-ca {path}: there is no PEM certificate in it." in err
+    assert f"--tls-ca {path}: it contains no PEM certificate." in err
     assert "ssl_utils" not in err, "gRPC's own log lines stay out"
 
 
@@ -50,7 +50,7 @@ OURS, THEIRS = Authority("ours"), Authority("theirs")
     ("authority", "flags", "problem"),
     [
         pytest.param(
-            THEIRS, (), "its certificate is not signed by an authority of --tls-ca, or not valid now", id="CA"
+            THEIRS, (), "its certificate is not signed by a CA of --tls-ca, or is not valid at this time", id="CA"
         ),
         pytest.param(
             OURS,
@@ -58,7 +58,7 @@ OURS, THEIRS = Authority("ours"), Authority("theirs")
             "its certificate has another name; --tls-server-name says which to expect",
             id="name",
         ),
-        pytest.param(None, (), "it ends connections without TLS; --tls-ca turns TLS on", id="no TLS"),
+        pytest.param(None, (), "it closes connections without TLS; --tls-ca enables TLS", id="no TLS"),
     ],
 )
 async def test_what_is_wrong_with_tls_is_said(

@@ -33,7 +33,7 @@ LISTS = {"/api/v1/pods": [POD], "/api/v1/namespaces/system/events": []}
 
 @asynccontextmanager
 async def serve_api(tmp_path: Path, *, may_read_logs: bool) -> AsyncIterator[Path]:
-    """Serve an API server with one scaler's pod; give a kubeconfig for it."""
+    """Serve an API server with one scaler's pod; yield a kubeconfig for it."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.path

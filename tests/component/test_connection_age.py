@@ -36,7 +36,7 @@ REF = ScaledObjectRef(
 
 @asynccontextmanager
 async def run_server(host: str, port: int = 0) -> AsyncIterator[tuple[int, Running]]:
-    """Serve at an address; give the port and the fleets that are watched for who asked there."""
+    """Serve at an address; yield the port and the fleets that are watched for who asked there."""
     settings = ScalerSettings(listen=HostPort(host, port))
     async with run_fleets() as running:
         stats, clock = ScalerStats(), steady_clock()

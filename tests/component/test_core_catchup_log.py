@@ -47,7 +47,7 @@ async def test_current_with_a_new_database_is_logged_as_recorded(
 
 
 def earlier(line: str) -> str:
-    """Take 240 from the numbers of ledgers from 270 on, so that fewer ledgers have to be made."""
+    """Subtract 240 from the numbers of ledgers from 270 on, so that fewer ledgers have to be made."""
     line = re.sub(r"\b(2[7-9]\d|30\d)\b", lambda found: str(int(found[0]) - 240), line)
     return re.sub(r"\b(000001[0-9a-f]{2})\b", lambda found: f"{int(found[0], 16) - 240:08x}", line)
 

@@ -29,7 +29,7 @@ class Heard:
     ledger: int = 1
 
     def close_ledger(self, num: int, signer: str = "V") -> None:
-        """Have it close a ledger as a validator does."""
+        """Close a ledger as a validator does."""
         self.slots.add(ClosedLedger(Header(num, num, "", "")), [signer])
         self.overlay.send_slot(num)
 

@@ -140,7 +140,7 @@ async def test_the_state_file_is_that_of_stellar_core_to_those_who_read_it(valid
 
 
 def spoil(script: str) -> None:
-    """Let the commands do this first; $2 is the verb, $3 and $4 what it is given."""
+    """Make the commands do this first; $2 is the verb, $3 and $4 what it is given."""
     Path("spoiled").write_text(script)
 
 
@@ -150,7 +150,7 @@ def read(name: str, folder: str = "archive") -> bytes:
 
 
 def shape(state: dict[str, object]) -> list[list[bool]]:
-    """Say which of the buckets of a state are empty."""
+    """Return which of the buckets of a state are empty."""
     levels = state["currentBuckets"]
     assert isinstance(levels, list)
     return [[int(level[name], 16) == 0 for name in ("curr", "snap")] for level in levels]
@@ -164,7 +164,7 @@ async def test_new_hist_is_logged_as_recorded(validator: Validator, capsys: pyte
 
 
 def shorten(line: str) -> str:
-    """Take off which command it was."""
+    """Remove which command it was."""
     return re.sub(r"process \S+ exited 1: .*", "process exited 1", line)
 
 

@@ -41,7 +41,7 @@ def store(settings: CoreSettings) -> Iterator[Store]:
 
 
 def refuse(settings: CoreSettings) -> tuple[str, int]:
-    """Open a store that cannot be opened; give the first line and the exit code."""
+    """Open a store that cannot be opened; return the first line and the exit code."""
     with pytest.raises(CoreFailure) as failure, contextlib.closing(Store.open(settings)) as store:
         store.load_entries()
     return failure.value.lines[0], failure.value.exit_code

@@ -6,8 +6,8 @@ import dns.rcode
 import pytest
 
 from scaler.polling.discovery import FOREIGN_MEMBERS, SCALER_LIMIT, Discovery, DiscoveryError, NotHeadlessError
+from scaler.triggers.fleet_spec import ServiceSource
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import ServiceSource
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.polling import FAST
 

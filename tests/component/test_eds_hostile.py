@@ -43,7 +43,7 @@ def name_many(start: int, count: int) -> list[str]:
 
 
 async def read_refusal(stream: EdsClient) -> grpc.aio.AioRpcError:
-    """Read until the stream ends with an error, and give that."""
+    """Read until the stream ends with an error, and return that."""
     try:
         while await stream.read() is not grpc.aio.EOF:
             pass

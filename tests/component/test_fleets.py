@@ -13,7 +13,7 @@ from scaler.fleets.fleets import Fleets
 from scaler.policy.hold_reasons import STILL_OBSERVING
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
-from scaler.triggers.trigger import FleetSpec, NodesSource, PoolSource, Reference
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
 from tests.component.polling import (
     FAST,

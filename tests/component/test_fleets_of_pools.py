@@ -14,8 +14,8 @@ from scaler.fleets.fleets import Fleets
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, Reference, build_pool_target
 from scaler.triggers.pool_hold_reasons import POOL_DELETED, POOL_NOT_FOUND
-from scaler.triggers.trigger import FleetSpec, NodesSource, Reference, build_pool_target
 from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import run_node
 from tests.component.polling import FAST, HonestNode, build_spec, classes, wait_until
@@ -41,13 +41,13 @@ class ScriptedPools:
         self._note_pool, self._note_all = note_pool, note_all
 
     def put(self, asked: FleetSpec, spec: FleetSpec) -> None:
-        """Have a pool say something else."""
+        """Change what a pool says."""
         self.specs[asked] = spec
         assert self._note_pool
         self._note_pool(asked.namespace, "reads" if asked is READS else "other")
 
     def read_all(self) -> None:
-        """Have all pools read at last."""
+        """Make all pools readable at last."""
         assert self._note_all
         self._note_all()
 

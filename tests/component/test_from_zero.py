@@ -32,7 +32,7 @@ async def names() -> AsyncIterator[FakeDns]:
 
 @contextlib.contextmanager
 def run_keda(names: FakeDns) -> Iterator[str]:
-    """Run the scaler beside this DNS; give where KEDA asks it."""
+    """Run the scaler beside this DNS; yield where KEDA asks it."""
     flags = ("--dns-server", f"127.0.0.1:{names.port}", "--poll-interval", str(LOOKUP_SECONDS))
     with run_scaler("--allow-loopback-nodes", *flags) as scaler:
         yield scaler.grpc

@@ -30,12 +30,12 @@ FRESH = ReplicaClass.FRESH
 
 
 def rates(fleet: WatchedFleet) -> dict[str, float]:
-    """Give the requests/s of each replica, once they are known of all that serve."""
+    """Return the requests/s of each replica, once they are known of all that serve."""
     return find_rates(fleet.snapshot.replicas) or {}
 
 
 def name_ports(server: FakeDns, port: str, *urls: str) -> None:
-    """Have DNS name one port of each pod of the Service."""
+    """Make DNS name one port of each pod of the Service."""
     ports = [int(url.rpartition(":")[2]) for url in urls]
     pods = [f"reads-{number}.{SERVICE}" for number in range(len(ports))]
     server.records[f"_{port}._tcp.{SERVICE}", "SRV"] = [

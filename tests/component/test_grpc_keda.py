@@ -60,7 +60,7 @@ async def ask_until_ground(keda: "ExternalScalerAsyncStub", request: GetMetricsR
 
 
 async def refuse(call: Awaitable[Any]) -> grpc.aio.AioRpcError:
-    """Give the error that a call must end with."""
+    """Return the error that a call must end with."""
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await call
     return refusal.value

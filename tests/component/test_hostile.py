@@ -87,7 +87,7 @@ async def test_hostile_nodes_all_at_once_touch_no_other_fleet() -> None:
             assert min(gaps) > _TOGETHER.interval_seconds / 2
         assert process.memory_info().rss - rss_before < 100 * 1024 * 1024
         assert not running.lines_of("pollFault")
-        assert not running.lines_of("snapshotFault")
+        assert not running.lines_of("publishFault")
 
 
 async def test_many_endless_answers_at_once_share_one_bounded_memory() -> None:

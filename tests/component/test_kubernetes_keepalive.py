@@ -20,7 +20,7 @@ KEEPALIVE = "02"
 
 @asynccontextmanager
 async def silent_server() -> AsyncIterator[tuple[str, "asyncio.Future[int]"]]:
-    """Run a server that takes a watch and says nothing; give its address, and the port that the watch comes from."""
+    """Run a server that takes a watch and says nothing; yield its address, and the port that the watch comes from."""
     came_from: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def take(request: web.Request) -> web.StreamResponse:

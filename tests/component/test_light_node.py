@@ -28,7 +28,7 @@ class LightNode:
     control_port: int
 
     def ask(self, path: str = "/info") -> tuple[bytes, bytes]:
-        """Ask as the scaler does; give the head and the body."""
+        """Ask as the scaler does; return the head and the body."""
         with socket.create_connection(("127.0.0.1", self.info_port), timeout=ANSWER_SECONDS) as client:
             client.sendall(f"GET {path} HTTP/1.0\r\nHost: node\r\n\r\n".encode())
             answer = b"".join(iter(lambda: client.recv(4096), b""))

@@ -22,8 +22,8 @@ from scaler.policy.policy import Bounds, Decision
 from scaler.services.admission import Admission
 from scaler.services.observer import Observer
 from scaler.services.streams import Streams
+from scaler.triggers.fleet_spec import FleetSpec, ServiceSource
 from scaler.triggers.pool_hold_reasons import POOL_DELETED
-from scaler.triggers.trigger import FleetSpec, ServiceSource
 from tests.component.scripted_fleets import make_replica, make_snapshot, make_three_fresh
 
 if TYPE_CHECKING:

@@ -15,7 +15,9 @@ from readpool.keda import externalscaler_pb2 as pb
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from scaler.policy.policy import Bounds
 from scaler.services.keda_messages import build_metric_specs, build_metric_values
-from scaler.triggers.trigger import FleetSpec, Metric, ServiceSource, Trigger
+from scaler.triggers.fleet_spec import FleetSpec, ServiceSource
+from scaler.triggers.metric import Metric
+from scaler.triggers.trigger import Trigger
 from tests.component.answering_scaler import AnsweringScaler, serve_answers
 from tests.e2e.cluster import float_stripping_proxy as proxy
 
@@ -57,7 +59,7 @@ def test_old_stubs_read_a_value_as_a_whole_number(value: float, read: str) -> No
 
 @contextlib.contextmanager
 def run_proxy(scaler: str) -> Iterator[str]:
-    """Run the proxy as its pod does; give its address."""
+    """Run the proxy as its pod does; yield its address."""
     command = [sys.executable, str(Path(proxy.__file__)), "127.0.0.1:0", scaler]
     root = str(Path(__file__).parents[2])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": root}) as process:

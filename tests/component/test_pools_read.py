@@ -9,8 +9,8 @@ from devtools.api.small_api import serve_small_api
 from devtools.pools.pool_manifests import build_manifest
 from readpool.kubernetes.kinds import POOL, ObjectKey
 from scaler.fleets.pools import read_pools
+from scaler.triggers.fleet_spec import FleetSpec, build_pool_target
 from scaler.triggers.pool_fleet import ReferenceRules
-from scaler.triggers.trigger import FleetSpec, build_pool_target
 
 KEY = ObjectKey(POOL, "stellar", "reads")
 ASKED = build_pool_target("stellar", "reads")

@@ -8,7 +8,7 @@ import pytest
 from readpool.replica_class import ReplicaClass
 from scaler.probes.answer import HttpAnswer
 from scaler.probes.kinds import ProbeKind
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 from tests.component.hostile_servers import run_node
 from tests.component.http_answers import AnsweringServer
 from tests.component.polling import FAST, build_spec, classes, run_fleets, wait_until

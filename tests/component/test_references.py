@@ -14,8 +14,8 @@ from scaler.polling.fetch import build_tls_context
 from scaler.polling.references import References
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
+from scaler.triggers.fleet_spec import Reference
 from scaler.triggers.poll_settings import PollSettings
-from scaler.triggers.trigger import Reference
 from tests.component.fake_dns import run_dns
 from tests.component.hostile_servers import HOSTILE, Handler, answering, build_answer, build_honest_info, run_node
 from tests.component.polling import FAST, HonestNode, wait_until

@@ -60,7 +60,7 @@ def build_ref(namespace: str, **metadata: str) -> ScaledObjectRef:
 
 
 async def find_code(call: Any) -> grpc.StatusCode:
-    """Give how a call answers first: OK for a message."""
+    """Return how a call answers first: OK for a message."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await (call.read() if hasattr(call, "read") else call)

@@ -42,7 +42,7 @@ def build_reflection_stub(channel: Any) -> Any:
 
 
 def get(address: str, path: str) -> int:
-    """Give the status of one GET."""
+    """Return the status of one GET."""
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
         connection.request("GET", path)

@@ -36,7 +36,7 @@ def ports() -> Iterator[Ports]:
 
 
 def _expand(request: str, case: str) -> bytes:
-    """Give the request that was sent, of which the recording only keeps the beginning."""
+    """Return the request that was sent, of which the recording only keeps the beginning."""
     if (filled := FILLED.fullmatch(request)) is not None:
         request = filled[1] + "a" * int(filled[2]) + "\r\n\r\n"
     elif request.endswith("X: aaaaaaaaaaaaaa..."):

@@ -163,7 +163,7 @@ def _send(ports: Ports, request: str) -> str:
 
 
 def _expand(request: str, asked: dict[str, str]) -> str:
-    """Give a request; the one that is kept out of the recordings is another one, not encoded."""
+    """Return a request; the one that is kept out of the recordings is another one, not encoded."""
     if not request.startswith("unencoded: "):
         return request
     path, blob = asked[request.removeprefix("unencoded: ")].split("=", 1)

@@ -20,7 +20,7 @@ from readpool.simulator.core_process import CoreError, CoreProcess, check_binary
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Let all temporary folders be made in one of our own, so that what is left behind can be seen."""
+    """Make all temporary folders in one of our own, so that what is left behind can be seen."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield tmp_path
     assert list(tmp_path.glob("readpool-core-*")) == [], "a folder was left behind"

@@ -44,7 +44,7 @@ async def tell_info(writer: asyncio.StreamWriter, _turn: int) -> None:
 
 @contextlib.asynccontextmanager
 async def serve(behaviour: Behaviour) -> AsyncIterator[str]:
-    """Serve on loopback while the block runs; give HOST:PORT."""
+    """Serve on loopback while the block runs; yield HOST:PORT."""
     turns, handlers = iter(range(1_000_000)), set[asyncio.Task[None] | None]()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,7 +66,7 @@ async def serve(behaviour: Behaviour) -> AsyncIterator[str]:
 
 
 async def look(router: str, targets: dict[str, str], reads: int, patience: float = 30.0) -> tuple[list[Any], list[Any]]:
-    """Run the eyes until so many reads are over; give these and the probes."""
+    """Run the eyes until so many reads are over; return these and the probes."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.soak.eyes", router, str(patience)), stdin=pipe, stdout=pipe, cwd=ROOT

@@ -37,7 +37,7 @@ class Slow(Collector):
 
 @asynccontextmanager
 async def serve(idle_seconds: float = IDLE_SECONDS) -> AsyncIterator[int]:
-    """Serve a telemetry port, and give its number."""
+    """Serve a telemetry port, and yield its number."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Slow())
     connections = Connections(idle_seconds)
@@ -54,7 +54,7 @@ async def serve(idle_seconds: float = IDLE_SECONDS) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def connect(port: int, say: bytes = b"", source: str = "127.0.0.1") -> AsyncIterator[asyncio.StreamReader]:
-    """Connect, say something, and give what is answered, for as long as the block runs."""
+    """Connect, say something, and yield what is answered, for as long as the block runs."""
     own = socket.socket()
     own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that the kernel takes little of what nobody reads
     own.bind((source, 0))

@@ -49,7 +49,7 @@ async def call(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> N
 
 
 async def is_served(scaler: ScalerProcess, credentials: grpc.ChannelCredentials) -> bool:
-    """Tell whether a new connection with these credentials is served."""
+    """Return whether a new connection with these credentials is served."""
     try:
         await call(scaler, credentials)
     except grpc.aio.AioRpcError as error:
@@ -136,7 +136,7 @@ def open_calls(channel: grpc.aio.Channel) -> list[Any]:
 
 
 async def ask(call: Any) -> str:
-    """Wait for a call's first answer, and give its code."""
+    """Wait for a call's first answer, and return its code."""
     try:
         await (call.read() if hasattr(call, "read") else call)
     except grpc.aio.AioRpcError as error:
@@ -162,7 +162,7 @@ async def test_less_than_tls_1_2_is_refused(tmp_path: Path) -> None:
 
 
 async def handshake(scaler: ScalerProcess, context: ssl.SSLContext) -> str | None:
-    """Give the TLS version that is agreed on."""
+    """Return the TLS version that is agreed on."""
     host, port = scaler.grpc.split(":")
 
     def connect() -> str | None:

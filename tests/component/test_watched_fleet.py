@@ -16,7 +16,7 @@ from scaler.polling.discovery import Discovery
 from scaler.polling.fetch import build_tls_context
 from scaler.polling.poller import Poller
 from scaler.telemetry.stats import ScalerStats
-from scaler.triggers.trigger import FleetSpec, PoolSource
+from scaler.triggers.fleet_spec import FleetSpec, PoolSource
 from tests.component.polling import FAST
 from tests.unit.staged_fleet import SPEC, START, StagedNetwork
 
@@ -48,7 +48,7 @@ def build_members(*ordinals: int) -> dict[str, str]:
 
 
 def play(fleet: WatchedFleet, clock: Clock, seconds: float) -> None:
-    """Have each member answer in step each five seconds, and a snapshot taken."""
+    """Answer for each member in step every five seconds, and publish a snapshot."""
     until = clock.now + seconds
     while clock.now < until:
         for replica in fleet.snapshot.replicas:

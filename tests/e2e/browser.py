@@ -23,7 +23,7 @@ _ARGUMENTS = (
 
 
 def find_chromium() -> str:
-    """Give the path of Chromium: $CHROMIUM, or the first of the usual names on PATH; without one, skip the test."""
+    """Return the path of Chromium: $CHROMIUM, or the first of the usual names on PATH; without one, skip the test."""
     given = os.environ.get("CHROMIUM")
     found = given or next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:

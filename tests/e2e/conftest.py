@@ -20,7 +20,7 @@ assert all(path.is_file() for path in _PLACES), "one was renamed"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the files that take long come first, as they are listed."""
+    """Put the files that take long first, as they are listed."""
     items.sort(key=lambda item: _PLACES.get(item.path, len(_PLACES)))
 
 

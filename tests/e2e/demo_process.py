@@ -13,7 +13,7 @@ DEMO = (sys.executable, "-m", "readpool.cli", "demo")
 
 
 def run_demo(report: Path, *flags: str, seconds: float) -> tuple[int, str, Mapping[str, Any]]:
-    """Run it to its end within `seconds`; give its exit code, what it said, and its report."""
+    """Run it to its end within `seconds`; return its exit code, what it said, and its report."""
     command = (*DEMO, "--headless", "--report", str(report), *flags)
     environment = {**os.environ, "TMPDIR": str(report.parent)}  # so that what it leaves behind is found
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
@@ -22,7 +22,7 @@ def run_demo(report: Path, *flags: str, seconds: float) -> tuple[int, str, Mappi
 
 @contextmanager
 def start_demo(report: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start it, and give its process once the pool is at its target; the story then goes on."""
+    """Start it, and yield its process once the pool is at its target; the story then goes on."""
     command = (*DEMO, "--headless", "--report", str(report))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
@@ -32,6 +32,6 @@ def start_demo(report: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def find_current(report: Mapping[str, Any]) -> Sequence[int]:
-    """Give the sizes that the pool had, each change once."""
+    """Return the sizes that the pool had, each change once."""
     sizes = [moment["current"] for moment in report["timeline"]]
     return [size for turn, size in enumerate(sizes) if turn == 0 or size != sizes[turn - 1]]

@@ -44,7 +44,7 @@ class Helm:
     binary: Path
 
     def run(self, *arguments: str) -> str:
-        """Run a command and give what it prints.
+        """Run a command and return what it prints.
 
         Raises:
             RefusedError: when it fails.
@@ -112,11 +112,11 @@ def list_pods(objects: Sequence[Object]) -> list[Object]:
 
 
 def pod_of(objects: Sequence[Object], deployment: str) -> Any:
-    """Give the spec of the pods of a Deployment."""
+    """Return the spec of the pods of a Deployment."""
     return find(objects, "Deployment", deployment)["spec"]["template"]["spec"]
 
 
 def args_of(pod: Object) -> list[str]:
-    """Give the arguments of a pod's only container."""
+    """Return the arguments of a pod's only container."""
     (container,) = pod["containers"]
     return list(container["args"])

@@ -245,7 +245,7 @@ def test_every_alert_has_a_story(groups: list[dict[str, Any]]) -> None:
 
 
 def judge(stories: Sequence[Story], groups: list[dict[str, Any]], promtool: Path, folder: Path, end: int = END) -> None:
-    """Have promtool play the stories."""
+    """Make promtool play the stories."""
     (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
     tests = [build_test(story, end) for story in stories]
     document = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}

@@ -32,7 +32,7 @@ FLEET = "stellar/readers"
 
 
 def judge(seen: range, unseen: range, grid: list[Setting]) -> tuple[Setting, float]:
-    """Recommend from some days; give the recommendation, and its cost on others over the best one's."""
+    """Recommend from some days; return the recommendation, and its cost on others over the best one's."""
     history = record_days(seen, OWN)
     past = reconstruct(history)
     outcomes = [replay(past, setting) for setting in grid]
@@ -58,7 +58,7 @@ def test_what_is_recommended_is_within_a_twentieth_of_the_best_of_the_grid_on_20
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[tuple[str, History, float]]:
-    """Start a real Prometheus that has two model days; give its address, the days, and when they end."""
+    """Start a real Prometheus that has two model days; yield its address, the days, and when they end."""
     try:
         programs = build_all(("prometheus",))
     except UnmetNeedError as need:

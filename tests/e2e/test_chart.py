@@ -59,7 +59,7 @@ OWN_LABELS = {
 
 
 def scaler_of(objects: Sequence[Object]) -> Any:
-    """Give the spec of the scaler's pods."""
+    """Return the spec of the scaler's pods."""
     return pod_of(objects, SCALER)
 
 

@@ -35,12 +35,12 @@ DIGEST = "sha256:" + "0a" * 32
 
 
 def set_of(program: str, **values: Any) -> str:
-    """Give the setting of values of a program."""
+    """Return the setting of values of a program."""
     return json.dumps({program: values})
 
 
 def pods_of(objects: Sequence[Object]) -> list[Any]:
-    """Give the specs of the pods of every program, in the order of PROGRAMS."""
+    """Return the specs of the pods of every program, in the order of PROGRAMS."""
     return [pod_of(objects, f"readpool-{program}") for program in PROGRAMS]
 
 

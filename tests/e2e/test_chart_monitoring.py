@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.rendered_chart import CHART, Helm, RefusedError, find
+from tests.e2e.rendered_chart import CHART, Helm, RefusedError, args_of, find, pod_of
 
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
@@ -118,6 +118,8 @@ def test_alerts_can_be_left_out_and_routed(helm: Helm) -> None:
         "ReadPoolScalerSlow"
     }
     assert all(rule["labels"]["team"] == "stellar" for rule in some["readpool.fleets"])
+    pod = pod_of(helm.render("monitoring.rules.alertLabels.team=stellar"), "readpool-controller")
+    assert "--alert-label=team=stellar" in args_of(pod)
     with pytest.raises(RefusedError, match="/monitoring/rules/disabled/0"):
         helm.render(RULES, "monitoring.rules.disabled={Watchdog}")
 

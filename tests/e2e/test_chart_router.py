@@ -174,7 +174,7 @@ async def serving(store: EdsStore, port: int, tls: TlsFiles) -> AsyncIterator[No
 
 
 def place_router(objects: list[Object], folder: Path, eds_port: int) -> tuple[Any, int]:
-    """Give the bootstrap with files and ports of this machine, and the port of readers."""
+    """Return the bootstrap with files and ports of this machine, and the port of readers."""
     readers, telemetry = take_ports(2)
     files = {"/etc/envoy": folder, "/eds-ca": folder / "server", "/eds-client": folder / "client"}
     together = json.dumps(dict(find(objects, "ConfigMap", ROUTER)["data"]))

@@ -40,7 +40,7 @@ def list_tls_flags(pod: Object) -> list[str]:
 
 
 def list_mounts(pod: Object) -> Mounts:
-    """Give what is mounted where: the Secret's name and its files."""
+    """Return what is mounted where: the Secret's name and its files."""
     secrets = {volume["name"]: volume["secret"] for volume in pod.get("volumes", [])}
     (container,) = pod["containers"]
     assert all(mount["readOnly"] and "subPath" not in mount for mount in container.get("volumeMounts", []))

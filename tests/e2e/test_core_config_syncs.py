@@ -103,7 +103,7 @@ Starter = Callable[[tuple[str, ...], LedgerRange | None, bool], Awaitable[Replic
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def start_replica(private_network: CoreNetwork, tmp_path: Path) -> AsyncIterator[Starter]:
-    """Give what starts a replica with these archives, its own first, and waits until it is in step."""
+    """Yield what starts a replica with these archives, its own first, and waits until it is in step."""
     started: list[Replica] = []
 
     async def start(urls: tuple[str, ...], ledgers: LedgerRange | None, has_gate: bool) -> Replica:

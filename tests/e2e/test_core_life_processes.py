@@ -38,7 +38,7 @@ def is_synced(info: dict[str, object]) -> bool:
 
 
 async def end_by(node: CoreProcess, number: signal.Signals) -> tuple[int, float]:
-    """Send a signal; give the exit code and after how many seconds."""
+    """Send a signal; return the exit code and after how many seconds."""
     process, began = node._process, time.monotonic()
     assert process is not None
     node.signal(number)

@@ -22,7 +22,7 @@ class _Fetches(HTMLParser):
         self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take one tag."""
+        """Handle one tag."""
         given = dict(attrs)
         address = given.get(FETCHED.get(tag, ""))
         if address and not (tag == "link" and given.get("rel") in FOLLOWED):

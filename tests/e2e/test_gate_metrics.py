@@ -70,7 +70,7 @@ class Asker:
         return value
 
     async def wait_for(self, metric: str, lowest: float, highest: float) -> float:
-        """Ask until a value is within these bounds, and give it."""
+        """Ask until a value is within these bounds, and return it."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while True:
                 value = await self.ask(metric)
@@ -100,7 +100,7 @@ async def read_steadily(port: int, statuses: list[int]) -> None:
 
 @contextlib.asynccontextmanager
 async def reading(port: int) -> AsyncIterator[list[int]]:
-    """Have somebody read at a steady pace for as long as the block runs."""
+    """Read at a steady pace for as long as the block runs."""
     statuses: list[int] = []
     reader = asyncio.create_task(read_steadily(port, statuses))
     try:

@@ -22,7 +22,7 @@ CATCHING_UP = ReplicaClass.CATCHING_UP
 
 
 def read_from(replica: Replica, rate: float, failing: float = 0.0) -> Replica:
-    """Have readers ask a replica so often."""
+    """Read from a replica so often."""
     times = ((5.0, 0.8 * rate), (10.0, rate))
     return replace(replica, requests=RequestFigures(rate, rate, failing * rate, times))
 

@@ -17,7 +17,7 @@ from scaler.policy.policy import Bounds
 from scaler.probes import parse
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, NodesSource
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 0.4

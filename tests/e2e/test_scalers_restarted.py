@@ -101,7 +101,7 @@ async def ask(scaler: ScalerProcess) -> float | None:
 
 
 async def until(find: Callable[[], Awaitable[Any]], what: str) -> Any:
-    """Wait until something is found, and give it."""
+    """Wait until something is found, and return it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SECONDS):
             while not (found := await find()):  # noqa: ASYNC110 - what is waited for is in other processes
@@ -147,7 +147,7 @@ async def test_both_scalers_started_anew_in_an_overload_change_no_size(tmp_path:
 
 
 async def overload(stage: Stage, scalers: list[ScalerProcess]) -> None:
-    """Let two replicas fall behind for want of time until there are two more, as the first is asked for them."""
+    """Make two replicas fall behind for want of time until there are two more, as the first is asked for them."""
     busy = ("reads-nodes-0", "reads-nodes-1")
     for name in busy:
         await stage.fleet.load(name, UTILIZATION)

@@ -37,14 +37,14 @@ class Outcome:
         return not self.crashes and self.memory_after - self.memory_before <= MOST_GROWTH_MIB
 
     def __str__(self) -> str:
-        """Tell it in a line."""
+        """Describe it in a line."""
         rate = self.inputs / max(self.seconds, 1e-9)
         memory = f"{self.memory_before:.0f} MiB, {self.memory_after:.0f} at the end"
         return f"{self.name:24}{self.inputs:>10,} inputs{rate:>9,.0f}/s   {memory}   {len(self.crashes)} crashes"
 
 
 def run_target(name: str, inputs: int, seed: int) -> Outcome:
-    """Give one target its inputs, in a process of its own."""
+    """Feed one target its inputs, in a process of its own."""
     target, random = build_targets()[name], Random(f"{seed} {name}")  # noqa: S311 - the same inputs each time
     memory, before = psutil.Process(), 0.0
     began, told = time.monotonic(), time.monotonic()

@@ -33,7 +33,8 @@ from scaler.polling.http_exchange import ExchangeError, HttpConnection, ReceiveB
 from scaler.probes.gate import parse_gate
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import ProbeError
-from scaler.triggers.trigger import TriggerError, parse_trigger
+from scaler.triggers.trigger import parse_trigger
+from scaler.triggers.trigger_values import TriggerError
 from tests.component.certificates import Authority, write_secret
 from tests.fuzz.mutation import mutate_bytes, mutate_json
 from tests.unit.pool_statuses import FIVE, build_pool_manifest
@@ -112,7 +113,7 @@ def run_archive_report(body: bytes) -> None:
 
 
 def run_whole_request(body: bytes) -> None:
-    """Have a stream of endpoint discovery take a request twice, of the variant that names all."""
+    """Make a stream of endpoint discovery take a request twice, of the variant that names all."""
     message = _decode(discovery_pb2.DiscoveryRequest, body)
     if message is not None:
         stream = Subscription()
@@ -123,7 +124,7 @@ def run_whole_request(body: bytes) -> None:
 
 
 def run_delta_request(body: bytes) -> None:
-    """Have a stream of endpoint discovery take a request twice, of the variant that names what changes."""
+    """Make a stream of endpoint discovery take a request twice, of the variant that names what changes."""
     message = _decode(discovery_pb2.DeltaDiscoveryRequest, body)
     if message is None:
         return
@@ -178,7 +179,7 @@ def run_peer(body: bytes) -> None:
 
 
 def run_http(body: bytes) -> None:
-    """Have a connection to a node receive bytes, in one piece and in two."""
+    """Make a connection to a node receive bytes, in one piece and in two."""
     loop = _find_loop()
     for cut in (len(body), len(body) // 2):
         loop.run_until_complete(_receive(body[:cut], body[cut:]))
@@ -205,10 +206,10 @@ class _Transport:
         return False
 
     def write(self, _data: bytes) -> None:
-        """Take it."""
+        """Accept it."""
 
     def abort(self) -> None:
-        """Be gone."""
+        """Do nothing: it is gone."""
 
 
 @cache

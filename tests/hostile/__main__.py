@@ -48,7 +48,7 @@ def choose(patterns: Sequence[str]) -> dict[str, Attack]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and give the exit code."""
+    """Run, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=5.0, help="that all attacks share; 5 by default")
     parser.add_argument("--only", action="append", default=[], help="attacks whose modules have this in their names")

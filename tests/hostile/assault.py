@@ -32,7 +32,7 @@ class Watch:
 
     @contextlib.asynccontextmanager
     async def keep(self) -> AsyncIterator[None]:
-        """Have the honest ones ask, and look at memory, during the block."""
+        """Keep the honest ones asking, and watch memory, during the block."""
         tasks = [asyncio.create_task(self._ask(one)) for one in self._part.honest]
         if self._part.memory is not None:
             tasks.append(asyncio.create_task(self._sample(self._part.memory)))
@@ -65,7 +65,7 @@ class Watch:
 
 
 async def make_attack(name: str, attack: Attack, part: Part, seconds: float, folder: Path) -> Outcome:
-    """Make the attack of this module on a part, for so long at least, and give what became of it."""
+    """Make the attack of this module on a part, for so long at least, and return what became of it."""
     watch, log = Watch(part), folder / f"attack-{name}.log"
     command = [*AS_OTHERS, sys.executable, "-m", "tests.hostile.attacker", name, json.dumps(dict(part.ports))]
     kills = part.memory.count_kills() if part.memory else 0
@@ -97,7 +97,7 @@ async def make_attack(name: str, attack: Attack, part: Part, seconds: float, fol
 
 
 async def _wait_for_return(part: Part, watch: Watch, began: float, stood: float) -> None:
-    """Have the attack stand until all are served again, or until that is too late."""
+    """Keep the attack going until all are served again, or until that is too late."""
     while (now := time.monotonic()) < stood + BACK_SECONDS + 2 * WINDOW_SECONDS:
         phases = Phases(began, stood, now, now)
         if all(find_return(group.asked, phases) is not None for group in _group(part, watch)):

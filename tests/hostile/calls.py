@@ -28,7 +28,7 @@ _OWN_CHANNEL = ("grpc.use_local_subchannel_pool", 1)
 
 @contextlib.asynccontextmanager
 async def open_channels(port: int, count: int) -> AsyncIterator[list[grpc.aio.Channel]]:
-    """Give so many channels, each with a connection of its own."""
+    """Return so many channels, each with a connection of its own."""
     async with contextlib.AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}", [_OWN_CHANNEL]))

@@ -69,7 +69,7 @@ async def run_chart_router(
 
 @contextlib.asynccontextmanager
 async def serve_discovery(pool: str, replica_port: int, addresses: Sequence[str] = (_HOST,)) -> AsyncIterator[int]:
-    """Tell where the replicas of a pool are, until the block ends; gives the port to ask."""
+    """Serve where the replicas of a pool are, until the block ends; yields the port to ask."""
     store = EdsStore()
     store.ready.set()
     store.update(pool, assign(dict.fromkeys(addresses, 1), replica_port))

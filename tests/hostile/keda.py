@@ -66,7 +66,7 @@ class Watcher:
 
 @contextlib.asynccontextmanager
 async def call_honestly(address: str, metadata: Mapping[str, str]) -> AsyncIterator[list[Honest]]:
-    """Give those who call a scaler at HOST:PORT for this fleet, once it knows what to answer KEDA."""
+    """Return those who call a scaler at HOST:PORT for this fleet, once it knows what to answer KEDA."""
     async with (
         calling_from(KEDA, address) as from_keda,
         calling_from(CONTROLLER, address) as from_controller,

@@ -123,6 +123,6 @@ def _has_failed(during: Sequence[Asked], since: float, until: float) -> Iterable
 
 
 def take_percentile(values: Iterable[float], percent: int) -> float:
-    """Take a percentile; 0 of nothing."""
+    """Compute a percentile; 0 of nothing."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0

@@ -42,7 +42,7 @@ class Client:
             kept[1].close()
 
     async def _ask_over(self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
-        """Ask over a connection; give False where it ended before a word of the answer."""
+        """Ask over a connection; return False where it ended before a word of the answer."""
         reader, writer = streams
         is_kept = False
         try:

@@ -25,6 +25,6 @@ def read_answer(name: str) -> HttpAnswer:
 
 
 def change_root(name: str, at: float, **fields: object) -> HttpAnswer:
-    """Give a recorded answer to GET / with some fields changed, answered at `at`, in Unix seconds."""
+    """Return a recorded answer to GET / with some fields changed, answered at `at`, in Unix seconds."""
     recorded: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_bytes())
     return HttpAnswer(200, json.dumps(recorded["body"] | fields).encode(), formatdate(at, usegmt=True).encode())

@@ -31,7 +31,7 @@ N = TypeVar("N", int, float)
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a soak; give the exit code: 0 where all of it held, 1 where not, 2 where it could not be run."""
+    """Run a soak; return the exit code: 0 where all of it held, 1 where not, 2 where it could not be run."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", default="20", help="for so long faults come (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="of the schedule (default: %(default)s)")
@@ -112,7 +112,7 @@ def require_stage(cluster: ProvidedCluster) -> None:
 
 
 def keep_report(verdict: Verdict, seed: int, minutes: float) -> str:
-    """Keep what was done and what failed under artifacts/, and give the table."""
+    """Keep what was done and what failed under artifacts/, and return the table."""
     table = render_table(verdict, f"soak: seed {seed}, {minutes:g} min")
     ARTIFACTS.mkdir(exist_ok=True)
     (ARTIFACTS / "soak.txt").write_text(f"{table}\n")

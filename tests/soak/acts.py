@@ -43,7 +43,7 @@ class Act:
 
     @property
     def is_fault(self) -> bool:
-        """Tell whether it is a fault, and no wish of a user."""
+        """Return whether it is a fault, and no wish of a user."""
         return self.target != USER
 
 

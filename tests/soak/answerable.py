@@ -69,7 +69,7 @@ def list_failed(truth: Truth) -> tuple[Failed, ...]:
 
 
 def is_excused_by_router(done: Sequence[Done], read: Read) -> bool:
-    """Tell whether a router was hurt so shortly before that the reader's first try may have been lost to it."""
+    """Return whether a router was hurt so shortly before that the reader's first try may have been lost to it."""
     return any(
         one.act.target == ROUTER and one.began_at <= read.ended_at and read.sent_at <= one.ended_at + ROUTER_SECONDS
         for one in done

@@ -102,7 +102,7 @@ async def _probe(client: httpx.AsyncClient, name: str, address: str) -> None:
 
 
 def _judge(answer: httpx.Response) -> tuple[str, int]:
-    """Say what is wrong with an answer, "" for nothing, and at which ledger it is."""
+    """Return what is wrong with an answer, "" for nothing, and at which ledger it is."""
     with contextlib.suppress(ValueError, KeyError):
         ledger = int(answer.json()["ledgerSeq"]) if answer.status_code == httpx.codes.OK else 0
         if ledger > 1:

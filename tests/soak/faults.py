@@ -41,7 +41,7 @@ class Saboteur:
         return tuple(hurt)
 
     def end(self, act: Act, pods: Sequence[str]) -> None:
-        """Take a fault back; what is gone meanwhile needs nothing.
+        """End a fault; what is gone meanwhile needs nothing.
 
         Raises:
             KubectlError, RuntimeError: it could not be done.

@@ -63,7 +63,7 @@ def _is_hurt_again(done: Iterable[Done], first: Done, target: str, at: float) ->
 
 
 def _is_same(one: Done, first: Done, target: str) -> bool:
-    """Tell whether another act hit the same: of replicas the same one, of the rest the same kind."""
+    """Return whether another act hit the same: of replicas the same one, of the rest the same kind."""
     if first.act.target in {REPLICA, GATE}:
         return target in one.targets
     return one.act.target == first.act.target

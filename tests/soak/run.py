@@ -51,7 +51,7 @@ class Course:
     upon: list[Act] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Have somebody for the faults and for the wishes."""
+        """Build what makes the faults and the wishes."""
         self._saboteur = Saboteur(self.stage, self.notebook)
         self._user = User(self.stage, self.notebook)
 
@@ -78,7 +78,7 @@ class Course:
             self.done.append(Done(act, (), now - BEGIN_SECONDS - UNHEARD_SECONDS, now, self._user.size))
 
     def restore(self) -> None:
-        """Have the pool as its user wanted it first."""
+        """Restore the pool as its user wanted it first."""
         _try_again(self._user.restore, END_SECONDS)
 
     def _begin(self, act: Act) -> tuple[tuple[str, ...], int | None]:
@@ -199,7 +199,7 @@ def _describe(course: Course, began_at: float) -> str:
 
 
 def _settle(stage: Stage, notebook: Notebook, say: Say) -> tuple[str, ...]:
-    """Wait until all is as it should be; give what is not, where it does not come to that."""
+    """Wait until all is as it should be; return what is not, where it does not come to that."""
     deadline, said = time.monotonic() + SETTLE_SECONDS, 0.0
     while (unsettled := list_unsettled(stage, notebook)) and time.monotonic() < deadline:
         if time.monotonic() - said > PROGRESS_SECONDS:

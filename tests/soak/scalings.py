@@ -40,7 +40,7 @@ class Scaling:
     wrong: str = ""
 
     def __str__(self) -> str:
-        """Tell it in a line."""
+        """Describe it in a line."""
         return f"{self.of} {self.before} -> {self.after}" + (f": {self.wrong}" if self.wrong else "")
 
 

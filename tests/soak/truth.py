@@ -71,14 +71,14 @@ class Truth:
         return looks[first : after + 1]
 
     def was_fine(self, name: str, since: float, until: float) -> bool:
-        """Tell whether each probe of a replica found it fine all the time, and the kubelet called it ready."""
+        """Return whether each probe of a replica found it fine all the time, and the kubelet called it ready."""
         looks = self.list_looks(name, since, until)
         if len(looks) < FEWEST_PROBES or not all(look.is_fine for look in looks):
             return False
         return was_ready(self.replicas.get(name, []), since, until)
 
     def was_hurt(self, name: str, since: float, until: float) -> bool:
-        """Tell whether a fault of ours was upon a replica within a time."""
+        """Return whether a fault of ours was upon a replica within a time."""
         return any(
             done.began_at - BEFORE_SECONDS <= until and since <= done.ended_at + AFTER_SECONDS
             for done in self.hurts.get(name, ())
@@ -121,7 +121,7 @@ def group_pods(pods: Iterable[PodSeen], of: str) -> dict[str, list[PodSeen]]:
 
 
 def was_ready(words: Sequence[PodSeen], since: float, until: float) -> bool:
-    """Tell whether a pod was there and ready all the time, the same one."""
+    """Return whether a pod was there and ready all the time, the same one."""
     before = bisect_right(words, since, key=lambda word: word.at)
     after = bisect_right(words, until, key=lambda word: word.at)
     said = words[max(0, before - 1) : after] if before else ()

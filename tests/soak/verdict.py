@@ -30,7 +30,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Tell whether nothing is wrong."""
+        """Return whether nothing is wrong."""
         return not self.problems
 
 

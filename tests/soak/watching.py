@@ -35,7 +35,7 @@ class Note(Protocol):
 
 @contextlib.contextmanager
 def watch_cluster(client: httpx.Client, notebook: Notebook, paths: list[tuple[str, Note]]) -> Iterator[None]:
-    """Have all objects at these paths noted while the block runs, and whether the API server answers."""
+    """Record all objects at these paths while the block runs, and whether the API server answers."""
     is_over = threading.Event()
     threads = [threading.Thread(target=_follow, args=(client, path, note, is_over)) for path, note in paths]
     threads.append(threading.Thread(target=_follow_serving, args=(client, notebook, is_over)))

@@ -45,7 +45,7 @@ class User:
         return (), None
 
     def end(self, act: Act) -> None:
-        """Take it back, where it is one of those that are taken back."""
+        """Undo it, where it is one of those that are undone."""
         if act.verb == GATE_OFF:
             self._wanted |= {"gate": {"enabled": True}}
         if act.verb == PAUSE:
@@ -88,7 +88,7 @@ class User:
         raise ValueError(f"no such wish: {act}")
 
     def _scale(self, turn: int) -> int:
-        """Ask for one more, or for one fewer, than there are; give how many."""
+        """Ask for one more, or for one fewer, than there are; return how many."""
         pool, rules = self._stage.pool, self._stage.rules
         now = int(pool.pool()["spec"].get("replicas") or rules.target)
         size = min(now + 1, rules.maximum) if turn % 2 == 0 or now < rules.target else now - 1

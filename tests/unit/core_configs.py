@@ -27,7 +27,7 @@ def build(
 
 
 def get(url: str) -> str:
-    """Give the command that reads one archive alone."""
+    """Return the command that reads one archive alone."""
     return f"curl -sf --connect-timeout 10 --speed-time 30 {url}/{{0}} -o {{1}}"
 
 

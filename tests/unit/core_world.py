@@ -64,11 +64,11 @@ class Seen:
             self.statuses.append(life.status)
 
     def states(self) -> list[tuple[str, float]]:
-        """Give the states in their order, each with when it began."""
+        """Return the states in their order, each with when it began."""
         return collapse([(when, state) for when, state, _ in self.changes])
 
     def ledger_at(self, when: float) -> int:
-        """Give the ledger at a time."""
+        """Return the ledger at a time."""
         return [num for at, _, num in self.changes if at <= when][-1]
 
 
@@ -82,7 +82,7 @@ def collapse(changes: Sequence[tuple[float, str]]) -> list[tuple[str, float]]:
 
 
 def live(story: Story) -> Seen:
-    """Let a node live through a story."""
+    """Run a node through a story."""
     return _World(story).run()
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from controller.observed.observed import Capabilities
 from devtools.pools.pool_manifests import ARCHIVE
 from readpool.kubernetes.kinds import VOLUME_SNAPSHOT
 from readpool.replica_class import ReplicaClass
@@ -69,7 +68,7 @@ CHANGED = (
     "alerting",
     "coreConfigOverride",
 )
-CAPABILITIES = st.sampled_from([EVERYTHING, EVERYTHING, Capabilities()])
+OPTIONAL_KINDS = st.sampled_from([EVERYTHING, EVERYTHING, frozenset()])
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Turn:
     exit_code: int | None
 
     def play(self, world: PoolWorld) -> None:
-        """Let it happen."""
+        """Apply it."""
         world.now += self.seconds
         world.change(**self.changed)
         if self.settles:
@@ -136,7 +135,7 @@ TURNS = st.builds(
 def worlds(draw: st.DrawFn) -> PoolWorld:
     """Draw a world with a past, in which something has just happened that no plan has seen."""
     world = PoolWorld.make(**(draw(SPECS) | {"coreConfigOverride": ""}))
-    world.capabilities = draw(CAPABILITIES)
+    world.optional_kinds = draw(OPTIONAL_KINDS)
     world.rest()
     world.settle()
     world.say(*draw(TOLD))

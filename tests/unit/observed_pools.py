@@ -5,10 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 from controller.observed.labels import build_labels, pod_name
-from controller.observed.observed import Capabilities, FleetView, ObservedPool, ReplicaView
+from controller.observed.observed import FleetView, ObservedPool, ReplicaView
 from controller.observed.plan_settings import PlanSettings
 from devtools.pools.pool_manifests import build_manifest
-from readpool.kubernetes.kinds import Manifest, ObjectKey, key_of, kind_of
+from readpool.kubernetes.kinds import (
+    HTTP_ROUTE,
+    PROMETHEUS_RULE,
+    SCALED_OBJECT,
+    VOLUME_SNAPSHOT,
+    Manifest,
+    ObjectKey,
+    key_of,
+    kind_of,
+)
 from readpool.pool.spec import ReadOnlyPool, parse_pool
 from readpool.public_networks import load_public_networks
 from readpool.replica_class import ReplicaClass
@@ -16,7 +25,7 @@ from readpool.replica_class import ReplicaClass
 NOW = 1_700_000_000.0
 TIP = 55_000_000
 SETTINGS = PlanSettings(load_public_networks())
-EVERYTHING = Capabilities(keda=True, gateway_api=True, prometheus=True, snapshots=True)
+EVERYTHING = frozenset({SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE, VOLUME_SNAPSHOT})
 REVISION = "pool-1"
 VERSION = "v30.0.0"
 
@@ -62,7 +71,7 @@ def build_pod(
 
 
 def give_address(ordinal: int) -> str:
-    """Give the address that a pod has unless a test says otherwise."""
+    """Return the address that a pod has unless a test says otherwise."""
     return f"10.0.{ordinal // 250}.{ordinal % 250 + 1}"
 
 
@@ -94,5 +103,5 @@ def index(manifests: Iterable[Manifest]) -> dict[ObjectKey, Manifest]:
 def observe(pool: ReadOnlyPool, *classes: ReplicaClass, **fields: Any) -> ObservedPool:
     """Observe a pool whose replicas are there, ready and of these classes; nothing of its objects is."""
     pods = tuple(build_pod(pool, ordinal) for ordinal in range(len(classes)))
-    observed = ObservedPool(pool, {}, pods=pods, fleet=build_fleet(pool, *classes), capabilities=EVERYTHING)
+    observed = ObservedPool(pool, {}, pods=pods, fleet=build_fleet(pool, *classes), optional_kinds=EVERYTHING)
     return replace(observed, **fields)

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.cluster.trims import trim_pod
 from controller.observed.labels import build_labels, claim_name, pod_name
-from controller.observed.observed import Capabilities, FleetView, ObservedPool
+from controller.observed.observed import FleetView, ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.plan.plan import Plan, plan_pool
 from devtools.pools.pool_manifests import build_manifest
@@ -22,6 +22,7 @@ from readpool.kubernetes.kinds import (
     SCALED_OBJECT,
     STATEFUL_SET,
     VOLUME_SNAPSHOT,
+    Kind,
     ObjectKey,
     key_of,
     kind_of,
@@ -52,7 +53,7 @@ class PoolWorld:
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     fleet: FleetView | None = None
     silent_since: float | None = None
-    capabilities: Capabilities = EVERYTHING
+    optional_kinds: frozenset[Kind] = EVERYTHING
     now: float = NOW
     settings: PlanSettings = field(default=SETTINGS, repr=False)
 
@@ -97,7 +98,7 @@ class PoolWorld:
         return copy.deepcopy(self)
 
     def say(self, *classes: ReplicaClass, **fields: Any) -> None:
-        """Let the scaler say what the replicas are, by ordinal, at the addresses that their pods have."""
+        """Make the scaler report the replicas' classes, by ordinal, at the addresses that their pods have."""
         fleet = build_fleet(parse_pool(self.pool), *classes, **({"at": self.now, "heard_at": self.now} | fields))
         addresses = {name: pod["status"].get("podIP", "") for name, pod in self.pods.items()}
         self.fleet = replace(
@@ -110,7 +111,7 @@ class PoolWorld:
         )
 
     def observe(self) -> ObservedPool:
-        """Give what the controller sees."""
+        """Return what the controller sees."""
         return ObservedPool(
             parse_pool(self.pool),
             self.objects,
@@ -118,7 +119,7 @@ class PoolWorld:
             claims=tuple(self.claims.values()),
             fleet=self.fleet,
             fleet_silent_since=self.silent_since,
-            capabilities=self.capabilities,
+            optional_kinds=self.optional_kinds,
         )
 
     def plan(self) -> Plan:
@@ -145,7 +146,7 @@ class PoolWorld:
         return plan
 
     def rest(self) -> list[Plan]:
-        """Plan until there is nothing to do; give the plans.
+        """Plan until there is nothing to do; return the plans.
 
         Raises:
             AssertionError: where that never comes.
@@ -160,7 +161,7 @@ class PoolWorld:
         raise AssertionError(f"no rest: {last.applied} {last.delete} {last.pod_patches} {last.events} {last.status}")
 
     def see_stateful_set(self) -> None:
-        """Let the StatefulSet's controller see its newest template; the revision is a hash of it."""
+        """Update the StatefulSet's revision to its newest template; it is a hash of it."""
         for stateful_set in self._list_stateful_sets():
             status = {"observedGeneration": stateful_set["metadata"]["generation"], "updateRevision": self.revision}
             stateful_set["status"] = status
@@ -172,7 +173,7 @@ class PoolWorld:
         return f"{hash(json.dumps(templates, sort_keys=True)):x}"
 
     def settle(self) -> None:
-        """Let the cluster do its part: pods that are to go are gone, those that are missing are made."""
+        """Play the cluster's part: pods that are to go are gone, those that are missing are made."""
         for stateful_set in self._list_stateful_sets():
             wanted = [pod_name("pool", ordinal) for ordinal in range(stateful_set["spec"]["replicas"])]
             for name in [name for name, pod in self.pods.items() if _is_going(pod) or name not in wanted]:

@@ -15,7 +15,7 @@ from scaler.policy.remembered import Remembered
 from scaler.probes.gate import GateReport
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 from tests.unit.staged_fleet import NETWORK, START, Outcome, StagedNetwork
 
 STEP_SECONDS = 5.0
@@ -84,12 +84,12 @@ class World:
         self.tell_members()
 
     def tell_members(self) -> None:
-        """Have the fleet know the pods that DNS names: from their sandbox on, until they are gone."""
+        """Pass the fleet the pods that DNS names: from their sandbox on, until they are gone."""
         members = {name: f"http://10.0.0.{name}-{pod.born:.0f}:11626" for name, pod in self.pods.items()}
         self.fleet.set_members(members, self.now)
 
     def step(self) -> FleetSnapshot:
-        """Let five seconds pass: troubles, polls, gates, a snapshot, and the HPA each third time."""
+        """Advance five seconds: troubles, polls, gates, a snapshot, and the HPA each third time."""
         self.now += STEP_SECONDS
         self._trouble()
         for name, pod in self.pods.items():

@@ -23,14 +23,14 @@ def list_snapshots(world: PoolWorld) -> list[dict[str, Any]]:
 
 
 def make_ready(world: PoolWorld, after_seconds: float = 1.0, **status: Any) -> None:
-    """Have the snapshot controller make the newest one, so long after it was asked for."""
+    """Make the newest one ready, so long after it was asked for."""
     newest = list_snapshots(world)[-1]
     cut_at = write_time(world.now + after_seconds)
     newest["status"] = {"readyToUse": True, "creationTime": cut_at, "restoreSize": "100Gi"} | status
 
 
 def take(world: PoolWorld) -> str:
-    """Have one taken and made, and give its name."""
+    """Make a snapshot that is ready, and return its name."""
     world.rest()
     make_ready(world)
     world.now += 60
@@ -44,7 +44,7 @@ def read_message(world: PoolWorld, kind: str = "Snapshots") -> str:
 
 
 def grow(world: PoolWorld, replicas: int = 4) -> dict[str, Any]:
-    """Scale to so many replicas, and give the claim of the last one."""
+    """Scale to so many replicas, and return the claim of the last one."""
     world.change(replicas=replicas)
     world.rest()
     world.settle()

@@ -11,7 +11,7 @@ from scaler.fleet.fleet import Fleet, FleetSettings
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 
 Outcome = NodeReport | PollFailure
 Script = Callable[[float], Outcome]
@@ -35,7 +35,7 @@ class StagedNetwork:
         self.resumes_at = resumes_at
 
     def tell(self, now: float) -> tuple[int, float]:
-        """Tell the newest ledger and how old it is, in seconds."""
+        """Return the newest ledger and how old it is, in seconds."""
         moving = min(now, self.halts_at) - START + max(0.0, now - self.resumes_at)
         closed = int(moving // LEDGER_SECONDS)
         stood = max(0.0, min(now, self.resumes_at) - self.halts_at) if now < self.resumes_at else 0.0
@@ -80,7 +80,7 @@ class StagedFleet:
         self.take_members()
 
     def take_members(self) -> None:
-        """Have the fleet know exactly the nodes that have a script."""
+        """Pass the fleet exactly the nodes that have a script."""
         self.fleet.set_members({name: f"http://{name}:11626" for name in self.scripts}, self.now)
 
     def play(self, seconds: float) -> list[FleetSnapshot]:

@@ -25,7 +25,7 @@ DEGRADED = {
 }
 SUSPENDED = {(kind, reason) for kind, _, reason in ROWS if reason in ("Paused", "ScaledObjectPaused")}
 ACCEPTED = {("Autoscaling", "Disabled"), ("Snapshots", "NoSnapshotYet"), ("Snapshots", "SnapshotUnusable")}
-ACCEPTED |= {("VolumeSpace", "NotObserved"), ("Resources", "NoRequests")}
+ACCEPTED |= {("VolumeSpace", "UsageUnknown"), ("Resources", "NoRequests")}
 
 
 def ask(pool: dict[str, Any]) -> tuple[str, str]:

@@ -1,13 +1,15 @@
 """Facts that stand in one place: a second home is where the two begin to differ."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from readpool.pool.network import Network, ReferenceType
+from readpool.pool.workload_ref import ProbeType
 from readpool.public_networks import load_public_networks
-from scaler.probes.kinds import REFERENCE_KINDS
+from scaler.probes.kinds import FLEET_KINDS, REFERENCE_KINDS, ProbeKind
 from scaler.triggers.network_names import PASSPHRASES
 
 ROOT = Path(__file__).parents[2]
@@ -57,3 +59,26 @@ def test_the_page_names_the_public_networks() -> None:
 
 def test_a_pool_may_name_the_kinds_of_reference_that_the_scaler_polls() -> None:
     assert {kind.value for kind in ReferenceType} == {kind.value for kind in REFERENCE_KINDS}
+
+
+def test_a_pool_may_name_the_kinds_of_replica_that_the_scaler_polls() -> None:
+    assert {kind.value for kind in ProbeType} == {kind.value for kind in FLEET_KINDS}
+
+
+@pytest.mark.parametrize(
+    ("page", "row", "kinds"),
+    [
+        ("docs/scaledobject.md", "| `probe` |", FLEET_KINDS),
+        ("docs/scaledobject.md", "| `references` |", REFERENCE_KINDS),
+        ("docs/configuration.md", "| `--reference KIND=URL` |", REFERENCE_KINDS),
+    ],
+)
+def test_pages_name_the_kinds_that_the_scaler_polls(page: str, row: str, kinds: tuple[ProbeKind, ...]) -> None:
+    (line,) = [one for one in (ROOT / page).read_text(encoding="utf-8").splitlines() if one.startswith(row)]
+    assert {kind for kind in ProbeKind if f"`{kind}`" in line} == set(kinds)
+
+
+def test_the_chart_takes_the_kinds_of_reference_that_the_scaler_polls() -> None:
+    values = json.loads((ROOT / "charts/readpool/values.schema.json").read_text(encoding="utf-8"))
+    pattern = values["properties"]["scaler"]["properties"]["references"]["items"]["pattern"]
+    assert pattern == f"^({'|'.join(REFERENCE_KINDS)})=https?://.+$"

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from devtools.prose import RULES, check_lines, list_prose, read_rules
+from devtools.prose import RULES, check_lines, check_openings, list_prose, read_rules
 
 ROOT = Path(__file__).resolve().parents[2]
-FOUND, GLOBS, PENDING = read_rules(RULES.read_text(encoding="utf-8"))
+HELD = read_rules(RULES.read_text(encoding="utf-8"))
 
 
 def find(text: str, name: str, folder: Path) -> list[str]:
     path = folder / name
     path.write_text(text, encoding="utf-8")
-    return [finding.words for finding in check_lines(name, list_prose(path), FOUND)]
+    return [finding.words for finding in check_lines(name, list_prose(path), HELD.rules)]
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,20 @@ def test_programs_are_read_by_their_strings_alone(tmp_path: Path) -> None:
     assert sorted(find(program, "program.py", tmp_path)) == ["Give whether", "anew", "nobody"]
 
 
+def test_docstrings_of_functions_begin_with_what_they_do() -> None:
+    program = 'class A:\n    """Give."""\n    def f(self) -> int:\n        """Give one.\n\n        Have two."""\n'
+    program += 'async def g() -> int:\n    """Return one. Give two."""\n    return 1\n'
+    assert [str(one) for one in check_openings("a.py", program, HELD.rules)] == [
+        "a.py:4: 'Give': write what it does: Return, Yield, Write, Report, Make, Start, Resume, Remove"
+    ]
+
+
 def test_values_are_read_by_comments_and_schemas_by_descriptions(tmp_path: Path) -> None:
     assert find("a: nobody\nb: 1  # for nobody\n", "values.yaml", tmp_path) == ["nobody"]
     assert find('{"a": {"description": "anew"}, "b": "anew"}', "schema.json", tmp_path) == ["anew"]
 
 
 def test_every_glob_matches_something_and_every_rule_has_a_better_word() -> None:
-    assert [glob for glob in GLOBS if not glob.endswith(".py") and not any(ROOT.glob(glob))] == []
-    assert all(rule.instead for rule in FOUND)
-    assert PENDING is not None
+    globs = [*HELD.files, *HELD.docstrings]
+    assert [glob for glob in globs if not glob.endswith(".py") and not any(ROOT.glob(glob))] == []
+    assert all(rule.instead for rule in HELD.rules)

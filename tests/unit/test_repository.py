@@ -84,13 +84,13 @@ def find_reached(module: str) -> set[str]:
 
 
 def is_pure(module: str, impure: frozenset[str] = IMPURE) -> bool:
-    """Tell whether a module takes nothing but the pure standard library and modules of ours that are pure as well."""
+    """Return whether a module takes nothing but the pure standard library and modules of ours that are pure as well."""
     tops = {imported.split(".", maxsplit=1)[0] for imported in find_reached(module)} - set(PACKAGES)
     return not tops & impure and tops <= sys.stdlib_module_names
 
 
 def has_code(module: str) -> bool:
-    """Tell whether a module holds more than its docstring, and is not merely the door of a package."""
+    """Return whether a module holds more than its docstring, and is not merely the door of a package."""
     path = MODULES[module]
     return path.name != "__init__.py" and len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
 

@@ -16,7 +16,7 @@ local verdicts = {
     NetworkHalted = "Progressing", ScalerUnreachable = "Progressing", NotObserved = "Progressing",
   },
   Autoscaling = {
-    ScaledObjectNotReady = "Progressing", NotObserved = "Progressing", ScaledObjectPaused = "Suspended", Paused = "Suspended",
+    ScaledObjectNotReady = "Progressing", WaitingForKeda = "Progressing", ScaledObjectPaused = "Suspended", Paused = "Suspended",
     KedaMissing = "Degraded", NotAllowed = "Degraded", Disabled = "Healthy",
     WorkloadNotFound = "Progressing", WorkloadTaken = "Progressing", WorkloadNotVisible = "Progressing",
   },
@@ -34,7 +34,7 @@ local verdicts = {
     SnapshotApiMissing = "Degraded", Paused = "Suspended",
   },
   Resources = { NoRequests = "Healthy" },
-  VolumeSpace = { NotObserved = "Healthy", CannotGrow = "Degraded", AtMaxSize = "Degraded", Paused = "Suspended" },
+  VolumeSpace = { UsageUnknown = "Healthy", CannotGrow = "Degraded", AtMaxSize = "Degraded", Paused = "Suspended" },
 }
 -- Of these, True is what is not as it should be.
 local bad_when_true = { Reconciling = true, Stalled = true }

@@ -184,7 +184,7 @@ def _show(
 
 
 def _complete(given: Setting, told: Setting | None = None) -> Setting:
-    """Take what was given, else what Prometheus told, else the defaults."""
+    """Choose what was given, else what Prometheus told, else the defaults."""
     target = given.target or (told.target if told else 0)
     minimum = given.minimum if given.minimum >= 0 else told.minimum if told else min(3, target)
     maximum = given.maximum or (told.maximum if told else max(20, target))

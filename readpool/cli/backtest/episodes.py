@@ -60,7 +60,7 @@ class _Follower:
     is_overload: bool = False
 
     def step(self, lag: int | None, now: float, *, is_there: bool, is_first: bool, is_blind: bool, use: float) -> None:
-        """Take in one sample: `lag` is None where it did not answer, `use` the share of what a replica can serve."""
+        """Add one sample: `lag` is None where it did not answer, `use` the share of what a replica can serve."""
         if not is_there:
             self._leave(now)
         elif self.phase is _Phase.ABSENT:

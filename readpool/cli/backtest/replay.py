@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from controller.routing.weights import WeightSettings
+from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.history import Setting
 from readpool.cli.backtest.reconstruction import Reconstruction
 from readpool.cli.backtest.scaling import Blindness, OurScaling, make_weigh
@@ -116,7 +116,7 @@ def replay(past: Reconstruction, setting: Setting) -> Outcome:
     )
     scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
     day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)
-    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=setting.target)), scaling.rests)
+    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=count_enough(setting.target))), scaling.rests)
     measures = pool.measures = _DailyMeasures()
     pool.live()
     measures.end_day()

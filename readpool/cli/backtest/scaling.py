@@ -46,7 +46,7 @@ class OurScaling:
     _hpa_spec: HpaSpec = field(init=False)
 
     def __post_init__(self) -> None:
-        """Tell the HPA its bounds."""
+        """Set the bounds of the HPA."""
         bounds = self.settings.bounds
         self._hpa_spec = HpaSpec(bounds.minimum, bounds.maximum, 1.0, *UNBOUND_TOLERANCE)
 
@@ -115,7 +115,7 @@ class OurScaling:
 
 
 def _has_stopped(sights: Mapping[str, Sight]) -> bool:
-    """Tell what scaler.policy.shared_database tells: all that answer stand at one ledger behind the network."""
+    """Return whether scaler.policy.shared_database holds: all that answer stand at one ledger behind the network."""
     told = [sight for sight in sights.values() if sight.ledger > 0 and not sight.failed]
     is_one = len({sight.ledger for sight in told}) == 1 and len(told) > 1
     return is_one and all(sight.replica_class in _BEHIND and (sight.rate or 0.0) < _MOVES for sight in told)

@@ -23,7 +23,7 @@ def _option(flag: str, **attributes: Any) -> Callable[[Command], Command]:
 
 
 _TLS_OPTIONS = (
-    _option("--tls-ca", type=_FILE, metavar="FILE", help="Certificate authorities to trust, PEM. Turns TLS on."),
+    _option("--tls-ca", type=_FILE, metavar="FILE", help="CA certificates to trust, PEM. Enables TLS."),
     _option("--tls-cert", type=_FILE, metavar="FILE", help="Client certificate, PEM, for mutual TLS."),
     _option("--tls-key", type=_FILE, metavar="FILE", help="Private key of the client certificate, PEM."),
     _option(
@@ -51,7 +51,7 @@ class Endpoint:
 
 
 def tls_options(command: Command) -> Command:
-    """Give a command the flags of TLS; it gets them as keywords, for `build_endpoint`."""
+    """Add the flags of TLS to a command, which gets them as keywords, for `build_endpoint`."""
     for option in reversed(_TLS_OPTIONS):
         command = option(command)
     return command
@@ -92,7 +92,7 @@ def _check_files(endpoint: Endpoint) -> None:
         try:
             context.load_verify_locations(cadata=endpoint.tls_ca.read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
-            raise click.UsageError(f"--tls-ca {endpoint.tls_ca}: there is no PEM certificate in it.") from error
+            raise click.UsageError(f"--tls-ca {endpoint.tls_ca}: it contains no PEM certificate.") from error
     if endpoint.tls_cert is not None and endpoint.tls_key is not None:
         try:
             context.load_cert_chain(endpoint.tls_cert, endpoint.tls_key, password="")

@@ -30,12 +30,12 @@ FINAL_CODES = frozenset(
 
 # Marks in the details that gRPC gives a call whose connection has failed.
 _TLS_PROBLEMS = {
-    "CERTIFICATE_VERIFY_FAILED": "its certificate is not signed by an authority of --tls-ca, or not valid now",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not signed by a CA of --tls-ca, or is not valid at this time",
     "Hostname Verification Check failed": "its certificate has another name; --tls-server-name says which to expect",
     "WRONG_VERSION_NUMBER": "it does not speak TLS",
-    "Socket closed": "it ends the connection; it may require a client certificate: --tls-cert and --tls-key",
+    "Socket closed": "it closes the connection; it may require a client certificate: --tls-cert and --tls-key",
 }
-_PLAIN_PROBLEMS = {"Socket closed": "it ends connections without TLS; --tls-ca turns TLS on"}
+_PLAIN_PROBLEMS = {"Socket closed": "it closes connections without TLS; --tls-ca enables TLS"}
 _PROBLEM_SECONDS = 1.0
 
 

@@ -75,7 +75,7 @@ async def run_real_fleet(plan: DemoPlan, core: Path) -> AsyncIterator[DemoFleet]
 
 @asynccontextmanager
 async def serve_dns(nodes: StatefulFleet) -> AsyncIterator[str]:
-    """Answer DNS for the fleet's headless Service during the block, and give the server's HOST:PORT."""
+    """Answer DNS for the fleet's headless Service during the block, and yield the server's HOST:PORT."""
 
     def find_endpoints() -> Mapping[str, tuple[str, int]]:
         urls = {name: urlsplit(address) for name, address in nodes.addresses().items()}

@@ -107,10 +107,10 @@ def _laggard(timeline: Sequence[Moment], target: int) -> str | None:
 
 def _find_start(timeline: Sequence[Moment], target: int) -> str | None:
     if not timeline:
-        return "Nothing was seen: the scaler never told of the fleet."
+        return "Nothing was seen: the scaler never reported the fleet."
     if any(is_whole(moment, target) for moment in timeline):
         return None
-    return f"The pool never was at its target of {target} fresh replicas, so the story did not begin."
+    return f"The pool was never at its target of {target} fresh replicas, so the story did not begin."
 
 
 def _find_laggard(timeline: Sequence[Moment], target: int) -> str | None:

@@ -109,7 +109,7 @@ def _relieve(_sight: Sight, cast: Cast, paused: bool) -> Turn | None:
 def _recover(sight: Sight, cast: Cast, _paused: bool) -> Turn | None:
     if sight.moment.classes.get(cast.laggard) != ReplicaClass.FRESH:
         return None
-    line = f"{cast.laggard} is fresh again: one more than needed. One goes when that has lasted."
+    line = f"{cast.laggard} is fresh again: one more than needed. One is removed once that has lasted."
     return Turn(Act.SHRINKING, None, line)
 
 

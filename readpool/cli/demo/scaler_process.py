@@ -81,7 +81,7 @@ def _read_events(log: Path) -> Iterator[dict[str, str]]:
 def read_tail(log: Path) -> str:
     """Read the end of a log, for people, indented."""
     lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-    return "\n".join(["The end of its log:", *(f"  {line}" for line in lines or ["(it said nothing)"])])
+    return "\n".join(["The end of its log:", *(f"  {line}" for line in lines or ["(it logged nothing)"])])
 
 
 def _describe_end(code: int, log: Path) -> str:

@@ -38,7 +38,7 @@ class Cluster:
 
 
 def cluster_options(command: Command) -> Command:
-    """Give a command the flags of a cluster; it gets them as keywords, for `find_cluster`."""
+    """Add the flags of a cluster to a command, which gets them as keywords, for `find_cluster`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -164,7 +164,7 @@ def build_explanation(
 
 def _say_kind(pool: ReadOnlyPool) -> str:
     ledger = pool.status.network_latest_ledger
-    tip = "tip not known" if ledger is None else f"tip {ledger:,}"
+    tip = "tip unknown" if ledger is None else f"tip {ledger:,}"
     what = pool.spec.version or str(pool.spec.workload_ref)
     return f"{pool.spec.network} {what}, {tip}"
 

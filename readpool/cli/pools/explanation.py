@@ -113,7 +113,7 @@ def _say_by_status(pool: ReadOnlyPool) -> str:
 
 
 def _say_old_core(pool: ReadOnlyPool) -> tuple[str, ...]:
-    """Say that no replica can become fresh, whatever the size, where Stellar Core is too old for the network."""
+    """Explain that no replica can become fresh, whatever the size, where Stellar Core is too old for the network."""
     fresh = _find_condition(pool, ConditionType.FRESH)
     if fresh is None or fresh.reason != reasons.CORE_TOO_OLD:
         return ()

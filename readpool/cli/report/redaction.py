@@ -41,14 +41,14 @@ _DROPPED_ANNOTATIONS = frozenset({"kubectl.kubernetes.io/last-applied-configurat
 
 
 def redact_text(text: str) -> str:
-    """Take out what looks like a secret, wherever it stands in a text."""
+    """Replace what looks like a secret, wherever it stands in a text."""
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
     return text
 
 
 def redact_object(value: Any, name: str = "") -> Any:
-    """Take out values whose field or environment variable has a secret's name, and whatever looks like one."""
+    """Replace values whose field or environment variable has a secret's name, and whatever looks like one."""
     if isinstance(value, Mapping):
         return _redact_mapping(value)
     if isinstance(value, list):
@@ -66,7 +66,7 @@ def _redact_mapping(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _redact_pairs(items: list[Any]) -> list[Any]:
-    """Take out the argument after a flag such as --password in a command line."""
+    """Replace the argument after a flag such as --password in a command line."""
     texts = [item if isinstance(item, str) else "" for item in items]
     return [
         REDACTED

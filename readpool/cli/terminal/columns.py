@@ -26,7 +26,7 @@ ColumnT = TypeVar("ColumnT", bound=Column)
 
 
 def choose_columns(columns: Sequence[ColumnT], width: int) -> list[ColumnT]:
-    """Choose from columns, the most telling first, those that fit; give them in the order in which they stand."""
+    """Choose from columns, the most telling first, those that fit; return them in the order in which they stand."""
     chosen: list[ColumnT] = []
     used = 0
     for column in columns:

@@ -72,7 +72,7 @@ def build_headline(snapshot: pb.Snapshot) -> Text:
     decision, bounds = snapshot.decision, snapshot.bounds
     name = (make_printable(snapshot.fleet), "bold")
     if decision.reason in _OF_NO_POOL:
-        return Text.assemble(name, "  ", ("the pool is not there", "yellow"))
+        return Text.assemble(name, "  ", ("the pool does not exist", "yellow"))
     desired = str(decision.desired_replicas) if decision.HasField("desired_replicas") else "not known"
     line = Text.assemble(name, "  ", build_tip(snapshot), "  ")
     line.append(f"replicas {len(snapshot.replicas)}, desired {desired}")
@@ -84,7 +84,7 @@ def build_headline(snapshot: pb.Snapshot) -> Text:
 def build_tip(snapshot: pb.Snapshot) -> Text:
     """Build the words for the network's tip and whether it moves."""
     if not snapshot.HasField("tip"):
-        return Text("tip not known", "yellow")
+        return Text("tip unknown", "yellow")
     seconds = max(0.0, snapshot.at - snapshot.tip.moved_at)
     tip = f"tip {snapshot.tip.ledger:,}"
     if snapshot.tip.halted:

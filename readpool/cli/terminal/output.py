@@ -36,7 +36,7 @@ ANSWERING = (Output.TEXT, Output.JSON, Output.YAML)
 
 
 def output_option(formats: tuple[Output, ...] = READING) -> Callable[[Command], Command]:
-    """Give a command the flag -o; the first format is the default. The command gets an Output."""
+    """Add the flag -o to a command, which gets an Output; the first format is the default."""
     return click.option(
         "-o",
         "--output",

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from readpool.cli.validation.findings import Finding, Level
-from scaler.triggers.trigger import KEYS, TriggerError, parse_trigger
+from scaler.triggers.trigger import KEYS, parse_trigger
+from scaler.triggers.trigger_values import TriggerError
 
 _TYPES = frozenset({"external", "external-push"})
 _FROM_ENV = "FromEnv"

@@ -42,7 +42,7 @@ def apply_transactions(
 
 
 def check_operation(operation: Operation) -> int:
-    """Say what is wrong with an operation whatever the ledger is; 0 is nothing."""
+    """Return what is wrong with an operation whatever the ledger is; 0 is nothing."""
     if operation.kind in (CREATE_ACCOUNT, PAYMENT):
         return SUCCESS if operation.amount > 0 else MALFORMED
     if operation.kind == MANAGE_DATA:
@@ -61,7 +61,7 @@ class _Ledger:
         self._undo: list[Callable[[], object]] = []
 
     def charge(self, envelope: Envelope) -> int:
-        """Take the fee of a transaction; give what was taken."""
+        """Charge the fee of a transaction; return what was charged."""
         source = self._account(envelope.source)
         fee = min(envelope.fee, self._header.base_fee * max(len(envelope.operations), 1))
         if source is not None:
@@ -70,7 +70,7 @@ class _Ledger:
         return fee
 
     def apply(self, envelope: Envelope, fee_stroops: int) -> bytes:
-        """Apply a transaction, all of it or nothing but its fee and sequence number; give its result."""
+        """Apply a transaction, all of it or nothing but its fee and sequence number; return its result."""
         source = self._account(envelope.source)
         if source is None:
             return encode_result(fee_stroops, TX_NO_ACCOUNT)
@@ -87,7 +87,7 @@ class _Ledger:
         return encode_result(fee_stroops, TX_SUCCESS if is_good else TX_FAILED, tuple(one for _, one in results))
 
     def changes(self) -> dict[bytes, bytes | None]:
-        """Give every entry that is another than before, by its key."""
+        """Return every entry that is another than before, by its key."""
         num = self._header.num
         changed: dict[bytes, bytes | None] = {}
         for public_key, account in self._accounts.items():

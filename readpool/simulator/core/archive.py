@@ -36,7 +36,7 @@ class ArchiveState:
 
 
 def find_checkpoint(ledger: int, frequency: int) -> int:
-    """Give the last ledger of the checkpoint that `ledger` belongs to."""
+    """Return the last ledger of the checkpoint that `ledger` belongs to."""
     return ledger // frequency * frequency + frequency - 1
 
 
@@ -143,7 +143,7 @@ def _read_header(line: Any) -> Header:
 
 
 def _check_name(name: object) -> str:
-    """Give the name of a bucket. Raises ValueError: it becomes the name of a file, and is not taken on trust."""
+    """Return the name of a bucket. Raises ValueError: it becomes the name of a file, and is not taken on trust."""
     if not isinstance(name, str) or not _BUCKET.fullmatch(name):
         raise ValueError(f"a bucket has the name {name!r}, not 64 hexadecimal digits")
     return name

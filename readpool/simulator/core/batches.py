@@ -14,7 +14,7 @@ T = TypeVar("T")
 async def download_all(
     names: Sequence[K], get: Callable[[K], Awaitable[T]], *, started: Callable[[int], None]
 ) -> list[T]:
-    """Get all, 16 at once, and give them in the order of their names; `started` is told how many were begun."""
+    """Download all, 16 at once, and return them in the order of their names; `started` is told how many were begun."""
     count = 0
     places = asyncio.Semaphore(CONCURRENT)
 
@@ -34,7 +34,7 @@ async def download_all(
 
 
 async def download_in_order(names: Sequence[K], get: Callable[[K], Awaitable[T]]) -> AsyncGenerator[tuple[K, T], None]:
-    """Give one after the other while up to 15 behind it are fetched; the next is begun once one was used."""
+    """Yield one after the other while up to 15 behind it are fetched; the next is begun once one was used."""
     waiting = iter(names)
     under_way: deque[tuple[K, asyncio.Task[T]]] = deque()
 

@@ -37,5 +37,5 @@ def list_buckets(levels: Iterable[Level]) -> list[str]:
 
 
 def replace_level(levels: Sequence[Level], index: int, *, curr: str, snap: str) -> BucketList:
-    """Give the list with one of its levels replaced."""
+    """Return the list with one of its levels replaced."""
     return (*levels[:index], Level(curr, snap), *levels[index + 1 :])

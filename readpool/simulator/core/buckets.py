@@ -45,13 +45,13 @@ class BucketFolder:
         self._lock: int | None = _lock(f"{path}/{LOCK}")
 
     def close(self) -> None:
-        """Let another process have the folder; may be called again."""
+        """Release the folder to other processes; may be called again."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def locate(self, name: str) -> Path:
-        """Say where a bucket is kept."""
+        """Return where a bucket is kept."""
         return Path(self.path, f"bucket-{name}.xdr")
 
     def clear(self) -> None:
@@ -76,7 +76,7 @@ class BucketFolder:
                 path.unlink(missing_ok=True)
 
     def advance(self, levels: BucketList, num: int, changes: Mapping[bytes, bytes | None]) -> BucketList:
-        """Write what ledger `num` changed, and give the list that belongs to it. No file that was there changes."""
+        """Write what ledger `num` changed, and return the list that belongs to it. No file that was there changes."""
         for index in list_spilling(num):
             levels = self._spill(levels, index)
         batch = {**changes, b"": num.to_bytes(4, "big")}
@@ -91,7 +91,7 @@ class BucketFolder:
         return replace_level(levels, index, curr=EMPTY, snap=this.curr)
 
     def _join(self, newer: str, older: str) -> str:
-        """Give the bucket that two make together; where one is empty, that is the other."""
+        """Return the bucket that two make together; where one is empty, that is the other."""
         if EMPTY in (newer, older):
             return older if newer == EMPTY else newer
         return self.write(_merge(self.read(newer), self.read(older)))
@@ -146,7 +146,7 @@ class BucketFolder:
             yield content[start - key_size : start], None if entry_size < 0 else content[start:at]
 
     def write(self, records: Iterable[Record]) -> str:
-        """Write a bucket and give its name; one without records has no file."""
+        """Write a bucket and return its name; one without records has no file."""
         content = b"".join(
             _LENGTHS.pack(len(key), -1 if entry is None else len(entry)) + key + (entry or b"")
             for key, entry in records
@@ -159,7 +159,7 @@ class BucketFolder:
 
 
 def hash_content(content: bytes) -> str:
-    """Give the name of a bucket with this content."""
+    """Return the name of a bucket with this content."""
     return hashlib.sha256(content).hexdigest()
 
 

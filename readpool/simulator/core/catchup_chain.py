@@ -60,7 +60,7 @@ def join_ledger(header: Header, transactions: tuple[bytes, ...]) -> ClosedLedger
 
 
 def replay_seconds(ledger: ClosedLedger) -> float:
-    """Say how much CPU time it takes to replay a ledger, beside applying it."""
+    """Return how much CPU time it takes to replay a ledger, beside applying it."""
     sizes = (len(envelope) for envelope in ledger.transactions)
     operations = sum(max(1, (size - _ENVELOPE_BYTES) // _PAYMENT_BYTES) for size in sizes)
     return LEDGER_SECONDS + OPERATION_SECONDS * operations

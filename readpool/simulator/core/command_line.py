@@ -47,7 +47,7 @@ Command = Callable[[Arguments], int]
 
 
 def main(words: Sequence[str]) -> int:
-    """Run `stellar-core WORDS…` and give the exit code."""
+    """Run `stellar-core WORDS…` and return the exit code."""
     print(_WARNING, file=sys.stderr, flush=True)
     name = _find_command(words)
     if name is None or name == "help":
@@ -78,7 +78,7 @@ def _run(command: Command, arguments: Arguments) -> int:
 
 
 def _find_command(words: Sequence[str]) -> str | None:
-    """Give the first word that is neither an option nor its value, if it is a command."""
+    """Return the first word that is neither an option nor its value, if it is a command."""
     for is_option, word in _split(words):
         if not is_option:
             return word if word in list_commands() else None

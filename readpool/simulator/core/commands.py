@@ -169,6 +169,6 @@ def http_command(arguments: Arguments) -> int:
 
 
 def refuse(arguments: Arguments) -> int:
-    """Say of a command of Core that it has no counterpart here."""
+    """Refuse a command of Core that has no counterpart here."""
     print(f"{arguments.command} is not simulated", file=sys.stderr)
     return 1

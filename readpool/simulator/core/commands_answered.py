@@ -29,7 +29,7 @@ class CommandError(Exception):
 
 
 def answer_command(node: NodeView, path: str, arguments: Arguments) -> bytes | None:
-    """Give the body of the answer to a command, None where there is no such command."""
+    """Return the body of the answer to a command, None where there is no such command."""
     command = COMMANDS.get(path)
     if command is None:
         return None

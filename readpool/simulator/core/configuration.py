@@ -72,7 +72,7 @@ def _read(values: dict[str, Any], random_seed: str, note: Note) -> CoreSettings:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Give the settings that stand in the file as they are."""
+    """Return the settings that stand in the file as they are."""
     url = values.get("DATABASE", "sqlite3://:memory:")
     return {
         "database": url.removeprefix(_SQLITE),
@@ -144,7 +144,7 @@ def _read_trust(values: dict[str, Any], trust: _Trust, account: str, note: Note)
 
 
 def _self_as_validator(values: dict[str, Any], qualities: dict[str, str], account: str) -> list[Validator]:
-    """Give the node itself, which is part of a quorum set that is generated for a validator."""
+    """Return the node itself, which is part of a quorum set that is generated for a validator."""
     if not values.get("NODE_IS_VALIDATOR", False):
         return []
     domain = values.get("NODE_HOME_DOMAIN", "")

@@ -21,18 +21,18 @@ _BLOCK = bytes(64 * 1024)
 
 
 def cost_of_ledger(operations: int) -> float:
-    """Give the CPU seconds of applying a ledger."""
+    """Return the CPU seconds of applying a ledger."""
     return LEDGER_SECONDS + OPERATION_SECONDS * operations
 
 
 def cost_of_query(keys: int) -> float:
-    """Give the CPU seconds of answering a query."""
+    """Return the CPU seconds of answering a query."""
     return QUERY_SECONDS + KEY_SECONDS * keys
 
 
 @contextlib.contextmanager
 def costing(cpu_seconds: float, began: float | None = None) -> Iterator[None]:
-    """Have the block take at least so much CPU time of this thread: what it does not use is burnt at its end.
+    """Make the block take at least so much CPU time of this thread: what it does not use is burnt at its end.
 
     Args:
         cpu_seconds: what it costs.

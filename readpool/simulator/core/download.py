@@ -74,7 +74,7 @@ class Downloads:
             return await self._try_state(archive, STATE_FILE, _name_target(folder), _complain_of_newest(archive))
 
     async def get_state(self, ledger: int | None) -> ArchiveState:
-        """Get the state of a checkpoint, None for the newest; tries until it has it."""
+        """Download the state of a checkpoint, None for the newest; tries until it has it."""
         remote = STATE_FILE if ledger is None else name_state(ledger)
         async with self.open_folder("history") as folder:
             target = _name_target(folder)
@@ -87,7 +87,7 @@ class Downloads:
             return await self._repeat(once)
 
     async def get_file(self, folder: Path, remote: str, read: Callable[[bytes], T]) -> T:
-        """Get a file and give what `read` makes of it; tries again when that raises ArchiveFileError."""
+        """Download a file and return what `read` makes of it; tries again when that raises ArchiveFileError."""
 
         async def once() -> T | None:
             return await self.get_file_once(self._select(remote), folder, remote, read)

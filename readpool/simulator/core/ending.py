@@ -6,10 +6,10 @@ ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def hold() -> None:
-    """Have them wait."""
+    """Hold them back."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
 
 
 def release() -> None:
-    """Let them come, those that waited at once."""
+    """Release them, those that waited at once."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)

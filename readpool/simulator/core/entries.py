@@ -23,7 +23,7 @@ _EXTENSION = struct.Struct(">IqqIIIIIIIQI")
 
 
 def check_key(data: bytes) -> bytes:
-    """Give the key back if it is a whole LedgerKey. Raises XdrError with Core's words."""
+    """Return the key back if it is a whole LedgerKey. Raises XdrError with Core's words."""
     reader = Reader(data)
     kind = reader.one_of(range(10), "LedgerKey")
     if kind in (ACCOUNT, TRUSTLINE, OFFER, DATA):
@@ -44,12 +44,12 @@ def check_key(data: bytes) -> bytes:
 
 
 def account_key(account: bytes) -> bytes:
-    """Give the LedgerKey of an account, by its public key of 32 bytes."""
+    """Return the LedgerKey of an account, by its public key of 32 bytes."""
     return b"\0\0\0\0\0\0\0\0" + account
 
 
 def data_key(account: bytes, name: bytes) -> bytes:
-    """Give the LedgerKey of an account's data entry."""
+    """Return the LedgerKey of an account's data entry."""
     return b"\0\0\0\3\0\0\0\0" + account + pack_bounded(name)
 
 

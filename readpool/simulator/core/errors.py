@@ -22,7 +22,7 @@ class CoreFailure(Exception):  # noqa: N818  # it ends a command, and is no faul
 
 
 def abort(text: str, kind: str = "std::runtime_error") -> CoreFailure:
-    """Give the failure of an exception that nothing catches, which ends Core with SIGABRT."""
+    """Return the failure of an exception that nothing catches, which ends Core with SIGABRT."""
     return CoreFailure(f'{kind}("{text}")', ABORTED)
 
 

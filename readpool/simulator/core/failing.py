@@ -9,7 +9,7 @@ from readpool.simulator.core.log import log
 
 
 def report(failure: CoreFailure) -> int:
-    """Say why, and give the exit code; an abort does not return."""
+    """Print why, and return the exit code; an abort does not return."""
     text = "\n".join(failure.lines)
     if failure.exit_code == ABORTED:
         print(f"current exception: {text}", file=sys.stderr, flush=True)

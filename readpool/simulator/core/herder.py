@@ -40,7 +40,7 @@ class Herder:
         self._heard: dict[int, ClosedLedger] = {}
 
     def hear(self, ledgers: Iterable[ClosedLedger], now: float) -> list[ClosedLedger]:
-        """Take slots that came together and satisfy the quorum, and give the ledgers that are due with them."""
+        """Add slots that came together and satisfy the quorum, and return the ledgers that are due with them."""
         last = self.slot + BRACKET_SLOTS
         for ledger in ledgers:
             num = ledger.header.num

@@ -42,17 +42,17 @@ def decode_seed(text: str) -> bytes:
 
 
 def network_id(passphrase: str) -> bytes:
-    """Give the 32 bytes that stand for a network in what is signed."""
+    """Return the 32 bytes that stand for a network in what is signed."""
     return hashlib.sha256(passphrase.encode()).digest()
 
 
 def root_seed(passphrase: str) -> str:
-    """Give the seed of the account that has all lumens of a new network, S…: it is the network's id."""
+    """Return the seed of the account that has all lumens of a new network, S…: it is the network's id."""
     return encode_seed(network_id(passphrase))
 
 
 def account_of(seed: str) -> str:
-    """Give the account, G…, of a seed, S…. Raises ValueError for anything else."""
+    """Return the account, G…, of a seed, S…. Raises ValueError for anything else."""
     return encode_account(public_key_of(decode_seed(seed)))
 
 
@@ -117,7 +117,7 @@ def _double(point: _Point) -> _Point:
 
 
 def _window(point: _Point) -> list[_Point]:
-    """Give 0 to 15 times the point."""
+    """Return 0 to 15 times the point."""
     multiples = [_ZERO]
     for _ in range(15):
         multiples.append(_add(multiples[-1], point))
@@ -140,7 +140,7 @@ def _compress(point: _Point) -> bytes:
 
 
 def _decompress(data: bytes) -> _Point | None:
-    """Give the point of a public key; None where there is none (RFC 8032, 5.1.3)."""
+    """Return the point of a public key; None where there is none (RFC 8032, 5.1.3)."""
     value = int.from_bytes(data, "little")
     sign, y = value >> _SIGN_BIT, value & ((1 << _SIGN_BIT) - 1)
     if y >= _P:

@@ -35,11 +35,11 @@ class LedgerState:
 
     @classmethod
     def genesis(cls, passphrase: str, kept: int = 5) -> Self:
-        """Give the first state of a network."""
+        """Return the first state of a network."""
         return cls(passphrase, GENESIS, genesis_entries(passphrase), kept)
 
     def apply(self, ledger: ClosedLedger) -> dict[bytes, bytes | None]:
-        """Apply the next ledger and give what changed; signatures are not looked at.
+        """Apply the next ledger and return what changed; signatures are not looked at.
 
         Raises:
             ValueError: it is not the next one, or holds what is no transaction.
@@ -60,7 +60,7 @@ class LedgerState:
         self.snapshots.reset(header.num, entries)
 
     def entries(self) -> dict[bytes, bytes]:
-        """Give all entries, a copy."""
+        """Return all entries, a copy."""
         return self.snapshots.entries()
 
     def submit(self, data: bytes) -> Submission:
@@ -76,7 +76,7 @@ class LedgerState:
 
 
 def genesis_entries(passphrase: str) -> dict[bytes, bytes]:
-    """Give the entries of a network's first ledger: its root account, whose seed is the hash of the passphrase."""
+    """Return the entries of a network's first ledger: its root account, whose seed is the hash of the passphrase."""
     root = keys.public_key_of(keys.network_id(passphrase))
     return {account_key(root): Account(root, ROOT_BALANCE_STROOPS, 0).encode(GENESIS.num)}
 

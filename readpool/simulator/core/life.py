@@ -94,7 +94,7 @@ class Life:
         return self._reading_until is not None or self._held_times > 0
 
     def hear(self, ledgers: Iterable[ClosedLedger], now: float) -> None:
-        """Take slots that satisfy the quorum, of which none is reported twice."""
+        """Add slots that satisfy the quorum, of which none is reported twice."""
         known = self._herder.slot
         self._process(self._herder.hear(ledgers, now), now)
         if self._herder.slot > known and self._held_times > 0 and self._reading_until is None:
@@ -102,7 +102,7 @@ class Life:
             self._allowed += 1
 
     def look(self, now: float) -> None:
-        """Let time pass: lose track after 35 s without a slot."""
+        """Advance time: lose track after 35 s without a slot."""
         if self._reading_until is not None and now >= self._reading_until:
             self._weigh_backlog()
         self._process(self._herder.look(now), now)
@@ -126,7 +126,7 @@ class Life:
         self.ledger, self._books = header.num, Books.SYNCED
 
     def take(self) -> ClosedLedger | None:
-        """Take the next ledger to apply; None when there is none now."""
+        """Pop the next ledger to apply; None when there is none now."""
         if not self._ready or self._reading_until is not None:
             return None
         if self._held_times > 0:
@@ -146,7 +146,7 @@ class Life:
             self._books, self._text_ends_with_next = Books.SYNCED, True
 
     def progress(self, text: str) -> None:
-        """Say in the status how far catching up is."""
+        """Write into the status how far catching up is."""
         self.status = text
 
     def replayed(self, num: int) -> None:

@@ -35,7 +35,7 @@ class Header:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Return it as JSON."""
         return asdict(self)
 
     @classmethod
@@ -52,7 +52,7 @@ class ClosedLedger:
     transactions: tuple[bytes, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON, envelopes in hexadecimal digits."""
+        """Return it as JSON, envelopes in hexadecimal digits."""
         return {"header": self.header.to_json(), "transactions": [one.hex() for one in self.transactions]}
 
     @classmethod

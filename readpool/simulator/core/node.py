@@ -77,7 +77,7 @@ class Node:
         await self.history.close()
 
     def facts(self) -> NodeFacts:
-        """Say what is so now."""
+        """Return what is so now."""
         header = None if self.is_booting else self.state.header
         return NodeFacts(
             state="Booting" if self.is_booting else self.life.state,

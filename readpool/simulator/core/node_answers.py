@@ -20,7 +20,7 @@ NO_HASH = "0" * 64
 
 
 def build_info(facts: NodeFacts, *, is_compact: bool = True) -> dict[str, Any]:
-    """Give what /info says, and offline-info; not compact has the bucket list."""
+    """Return what /info says, and offline-info; not compact has the bucket list."""
     info: dict[str, Any] = {
         "build": BUILD,
         "ledger": _build_ledger(facts),
@@ -39,7 +39,7 @@ def build_info(facts: NodeFacts, *, is_compact: bool = True) -> dict[str, Any]:
 
 
 def build_quorum(facts: NodeFacts, *, is_compact: bool = False, is_full: bool = False) -> dict[str, Any]:
-    """Give what /quorum says."""
+    """Return what /quorum says."""
     if is_compact:
         quorum = _build_info_quorum(facts)
         if facts.heard:
@@ -54,7 +54,7 @@ def build_quorum(facts: NodeFacts, *, is_compact: bool = False, is_full: bool = 
 
 
 def build_transitive_quorum(facts: NodeFacts, *, is_full: bool = False) -> dict[str, Any]:
-    """Give what /quorum?transitive=true says."""
+    """Return what /quorum?transitive=true says."""
     nodes = [(0, _call(facts, is_full=is_full)), *((1, _name(one, is_full=is_full)) for one in facts.quorum.validators)]
     shown = []
     for distance, node in nodes:
@@ -70,7 +70,7 @@ def build_transitive_quorum(facts: NodeFacts, *, is_full: bool = False) -> dict[
 
 
 def build_peers(facts: NodeFacts, *, is_compact: bool = True, is_full: bool = False) -> dict[str, Any]:
-    """Give what /peers says."""
+    """Return what /peers says."""
     sides: dict[str, Any] = {"inbound": None, "outbound": None}
     for side in sides:
         found = [one for one in facts.peers if one.is_inbound == (side == "inbound")]
@@ -79,12 +79,12 @@ def build_peers(facts: NodeFacts, *, is_compact: bool = True, is_full: bool = Fa
 
 
 def describe_value(validator: str, transactions_hash: str, close_time: int) -> str:
-    """Give what a validator proposed for a slot, as Core logs it."""
+    """Return what a validator proposed for a slot, as Core logs it."""
     return f"[ SIGNED@{validator[:SHORT]} txH: {transactions_hash[:6]}, ct: {close_time}, upgrades: [ ] ]"
 
 
 def hash_quorum(quorum: QuorumSet) -> str:
-    """Give the six hexadecimal digits by which a quorum set is called."""
+    """Return the six hexadecimal digits by which a quorum set is called."""
     return hashlib.sha256(json.dumps(_build_set(quorum, is_full=True)).encode()).hexdigest()[:6]
 
 
@@ -109,7 +109,7 @@ def _build_ledger(facts: NodeFacts) -> dict[str, Any]:
 
 
 def _build_bucket_list(header: Header | None) -> list[dict[str, str]]:
-    """Give hashes that are other ones in each ledger; they hash nothing."""
+    """Return hashes that are other ones in each ledger; they hash nothing."""
     levels = []
     for level in range(BUCKET_LEVELS):
         # Level n takes in what closed 4^n ledgers; what no ledger has reached yet is empty.

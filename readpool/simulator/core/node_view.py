@@ -101,10 +101,10 @@ class NodeView(Protocol):
     """What /metrics says; the node records each ledger that it applies."""
 
     def facts(self) -> NodeFacts:
-        """Say what is so now."""
+        """Return what is so now."""
 
     def submit(self, envelope: bytes) -> Submission:
-        """Take a TransactionEnvelope into the queue and pass it on to peers.
+        """Queue a TransactionEnvelope and pass it on to peers.
 
         Raises:
             xdr.XdrError: when it is none, with the words that the port answers.

@@ -28,7 +28,7 @@ class Hello:
     version: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Return it as JSON."""
         return {"hello": {"network": self.network, "account": self.account, "port": self.port, "version": self.version}}
 
     @classmethod

@@ -31,7 +31,7 @@ _EXECUTABLE = 0o755
 
 
 def build_program(path: Path) -> Path:
-    """Write the program to `path`, whose folder has to be there, and give the path.
+    """Write the program to `path`, whose folder has to be there, and return the path.
 
     A Python of its own does it: what this one has in memory would show in the compiled modules.
 
@@ -54,7 +54,7 @@ def _write_program(path: Path) -> None:
 
 
 def _list_content() -> Iterator[tuple[str, bytes]]:
-    """Give the names and contents of what is in the file, in an order that does not change."""
+    """Yield the names and contents of what is in the file, in an order that does not change."""
     with tempfile.TemporaryDirectory() as folder:
         main = Path(folder, "__main__.py")
         main.write_text(_MAIN)

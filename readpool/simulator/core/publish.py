@@ -39,7 +39,7 @@ class Publisher:
         self._commands = commands
 
     def describe(self, store: Store) -> str | None:
-        """Give the status text; None when nothing waits."""
+        """Return the status text; None when nothing waits."""
         if not (queued := store.list_queued()):
             return None
         is_new = queued[-1] == store.header.num
@@ -140,7 +140,7 @@ class Publisher:
 
 
 def _locate_files(store: Store, folder: Path, checkpoint: int, buckets: Sequence[str]) -> dict[str, Path]:
-    """Say where each file lies before it is put, by its name in the archive."""
+    """Map each file's name in the archive to where it lies before it is put."""
     files = {}
     for kind in ("ledger", "transactions", "results"):
         remote = name_file(kind, checkpoint)

@@ -21,7 +21,7 @@ _STRIDE = 42
 
 
 def read_account_keys(body: bytes) -> list[bytes] | None:
-    """Give the keys of a form that asks for accounts and nothing else; None for every other form."""
+    """Return the keys of a form that asks for accounts and nothing else; None for every other form."""
     count = body.count(b"key=")
     if b"+" in body or b"%" in body[:4]:
         return None
@@ -36,7 +36,7 @@ def read_account_keys(body: bytes) -> list[bytes] | None:
 
 
 def read_form(body: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Give the values of `key` and of `ledgerSeq`, as they were sent. Raises BadRequestError."""
+    """Return the values of `key` and of `ledgerSeq`, as they were sent. Raises BadRequestError."""
     form = parse_form(body)
     return [value for name, value in form if name == b"key"], [value for name, value in form if name == b"ledgerSeq"]
 

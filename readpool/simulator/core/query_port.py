@@ -33,7 +33,7 @@ class _Connection:
     length: int = 0
 
     def receive(self) -> bool:
-        """Take what there is. False when the other side is gone or sends no more."""
+        """Receive what there is. False when the other side is gone or sends no more."""
         try:
             chunk = self.socket.recv(CHUNK_BYTES)
         except BlockingIOError:
@@ -44,7 +44,7 @@ class _Connection:
         return bool(chunk)
 
     def take_request(self) -> tuple[Head, bytes] | None:
-        """Give a request when it is whole. Raises BadRequestError and LengthError."""
+        """Return a request when it is whole. Raises BadRequestError and LengthError."""
         if self.head is None:
             self.head = parse_head(self.received)
             if self.head is None:

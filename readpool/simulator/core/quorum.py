@@ -26,7 +26,7 @@ class Validator:
 
 
 def tolerated(size: int, *, is_majority: bool) -> int:
-    """Say how many of `size` may fail: less than half of them for a simple majority, else less than a third."""
+    """Return how many of `size` may fail: less than half of them for a simple majority, else less than a third."""
     return (size - 1) // (2 if is_majority else 3) if size else 0
 
 

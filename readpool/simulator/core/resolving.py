@@ -7,7 +7,7 @@ import threading
 
 
 async def resolve(host: str, port: int) -> tuple[str, int]:
-    """Give the first IPv4 address of `host`, and the port. Raises OSError when it has none."""
+    """Return the first IPv4 address of `host`, and the port. Raises OSError when it has none."""
     try:
         return str(ipaddress.IPv4Address(host)), port
     except ValueError:

@@ -30,7 +30,7 @@ _DEADLOCK = "Resource deadlock avoided"
 
 
 def run(settings: CoreSettings) -> int:
-    """Run a node until a signal ends it; give the exit code.
+    """Run a node until a signal ends it; return the exit code.
 
     Raises:
         CoreFailure: in Core's words, when it cannot start or comes to an end by itself.

@@ -12,7 +12,7 @@ ALL = 2**32 - 1
 
 
 def build_scp(facts: NodeFacts, limit: int = LIMIT) -> dict[str, Any]:
-    """Give what /scp says of the last `limit` slots."""
+    """Return what /scp says of the last `limit` slots."""
     shown = {str(slot.num): _build_slot(facts, slot) for slot in facts.heard[-limit:] if limit}
     return {"queue": None, "scp": shown or None, "you": facts.account[:SHORT]}
 

@@ -27,17 +27,17 @@ class Slots:
         return True
 
     def get(self, num: int) -> dict[str, object]:
-        """Give slot `num` as peers send it. Raises KeyError when it is not remembered."""
+        """Return slot `num` as peers send it. Raises KeyError when it is not remembered."""
         ledger, signers = self._slots[num]
         return {"ledger": ledger.to_json(), "signers": signers}
 
     def after(self, num: int) -> list[dict[str, object]]:
-        """Give the last slots beyond ledger `num`, without what is only kept because it begins a checkpoint."""
+        """Return the last slots beyond ledger `num`, without what is only kept because it begins a checkpoint."""
         oldest = max(num, self._newest - self._remembered)
         return [self.get(one) for one in sorted(self._slots) if one > oldest]
 
     def checkpoint(self) -> list[dict[str, object]]:
-        """Give the first slot of the newest checkpoint; nothing when it is not remembered."""
+        """Return the first slot of the newest checkpoint; nothing when it is not remembered."""
         return [self.get(one) for one in self._slots if one == self._newest // self._step * self._step]
 
     def _is_kept(self, num: int, newest: int) -> bool:

@@ -41,7 +41,7 @@ class Snapshots:
         return self._state.ledgers[-1].num
 
     def put(self, num: int, changes: Changes) -> None:
-        """Take the next ledger by what changed in it; None is gone."""
+        """Add the next ledger by what changed in it; None is gone."""
         oldest, ledgers = self._state.oldest, (*self._state.ledgers, _Ledger(num, changes))[-self._kept - 1 :]
         self._state = _State(oldest, ledgers)
         _merge(ledgers[0].changes, oldest)
@@ -51,7 +51,7 @@ class Snapshots:
         self._state = _State(entries, (_Ledger(num, {}),))
 
     def get(self, key: bytes) -> bytes | None:
-        """Give the entry of a key as of the last ledger."""
+        """Return the entry of a key as of the last ledger."""
         return _find(key, self._state)
 
     def find(self, keys: Iterable[bytes], num: int | None = None) -> tuple[int, dict[bytes, bytes]] | None:
@@ -71,7 +71,7 @@ class Snapshots:
         return ledgers[-1].num, {key: entry for key, entry in found.items() if entry is not None}
 
     def entries(self) -> dict[bytes, bytes]:
-        """Give all entries as of the last ledger, a copy."""
+        """Return all entries as of the last ledger, a copy."""
         entries = dict(self._state.oldest)
         for ledger in self._state.ledgers:
             _merge(ledger.changes, entries)

@@ -12,7 +12,7 @@ class StopWatch:
         self._last: tuple[float, float] | None = None
 
     def look(self, now: float, cpu_seconds: float) -> float:
-        """Give for how many seconds the process was stopped since the last look; 0 when it was not."""
+        """Return for how many seconds the process was stopped since the last look; 0 when it was not."""
         last, self._last = self._last, (now, cpu_seconds)
         if last is None:
             return 0.0

@@ -138,13 +138,13 @@ class Store:
         self._drop(before)
 
     def assume(self, header: Header, levels: BucketList) -> None:
-        """Take over a ledger whose buckets were put into the folder: the end of a download."""
+        """Continue from a ledger whose buckets were put into the folder: the end of a download."""
         before = self.levels
         self._commit(ClosedLedger(header), levels, {})
         self._drop(before)
 
     def ledgers(self, first: int, last: int) -> list[ClosedLedger]:
-        """Give the closed ledgers from `first` to `last` that are kept with their transactions, in order."""
+        """Return the closed ledgers from `first` to `last` that are kept with their transactions, in order."""
         return [ledger for ledger in self._read_ledgers(first, last) if _is_whole(ledger)]
 
     def list_queued(self) -> list[int]:
@@ -152,7 +152,7 @@ class Store:
         return sorted(self._queued)
 
     def read_queued(self, checkpoint: int) -> BucketList:
-        """Give the buckets of a checkpoint that waits to be published."""
+        """Return the buckets of a checkpoint that waits to be published."""
         return _parse_levels(self._locate_queued(checkpoint).read_text())
 
     def unqueue(self, checkpoint: int) -> None:

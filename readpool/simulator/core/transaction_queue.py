@@ -40,7 +40,7 @@ class TransactionQueue:
         self._banned: deque[set[bytes]] = deque([set()], maxlen=BANNED_LEDGERS)
 
     def submit(self, envelope: Envelope, max_operations: int) -> Submission:
-        """Take a transaction, where a ledger takes `max_operations`."""
+        """Queue a transaction, where a ledger takes `max_operations`."""
         name = envelope.payload_hash(self._network_id)
         if any(name in banned for banned in self._banned):
             return Submission("TRY_AGAIN_LATER")

@@ -59,7 +59,7 @@ class Envelope(NamedTuple):
     data: bytes
 
     def payload_hash(self, network_id: bytes) -> bytes:
-        """Give what is signed on a network, which is also the transaction's name there."""
+        """Return what is signed on a network, which is also the transaction's name there."""
         return hashlib.sha256(_NETWORK_AND_TYPE.pack(network_id, _ENVELOPE_V1) + self.hashed).digest()
 
 

@@ -46,7 +46,7 @@ class Upgrades:
         return cls(time=_parse_time(query.get("upgradetime", "")), **values)
 
     def to_json(self) -> dict[str, object]:
-        """Give it as mode=get answers it."""
+        """Return it as mode=get answers it."""
         shown: dict[str, object] = {"configupgradesetkey": {"nullopt": True}, "time": self.time}
         for argument, name in ARGUMENTS.items():
             value = getattr(self, argument)
@@ -54,7 +54,7 @@ class Upgrades:
         return shown
 
     def describe(self) -> str | None:
-        """Give the status text of a node that is armed; None when nothing is."""
+        """Return the status text of a node that is armed; None when nothing is."""
         armed = [f"{name}={value}" for name in ARGUMENTS if (value := getattr(self, name)) is not None]
         if not armed:
             return None
@@ -62,7 +62,7 @@ class Upgrades:
         return "Armed with network upgrades: " + ", ".join([f"upgradetime={when:%Y-%m-%dT%H:%M:%SZ}", *armed])
 
     def vote(self, header: Header) -> Header:
-        """Give the header with what is armed and due at its close time in force."""
+        """Return the header with what is armed and due at its close time in force."""
         if header.close_time < self.time:
             return header
         return replace(
@@ -74,7 +74,7 @@ class Upgrades:
         )
 
     def after(self, header: Header) -> Self:
-        """Give what is still armed once `header` is closed: nothing that was due."""
+        """Return what is still armed once `header` is closed: nothing that was due."""
         if header.close_time < self.time:
             return self
         return type(self)(time=self.time)

@@ -150,12 +150,12 @@ WITH_VALUE = frozenset(
 
 
 def usage() -> str:
-    """Give the list of all commands."""
+    """Return the list of all commands."""
     return f"usage:\n  stellar-core COMMAND\n\nwhere COMMAND is one of following:\n{COMMANDS}"
 
 
 def list_commands() -> dict[str, str]:
-    """Give the commands and what each does, by the words of the list."""
+    """Return the commands and what each does, by the words of the list."""
     found: dict[str, str] = {}
     name = ""
     for line in COMMANDS.splitlines():
@@ -166,7 +166,7 @@ def list_commands() -> dict[str, str]:
 
 
 def command_usage(command: str) -> str:
-    """Give the usage of one command."""
+    """Return the usage of one command."""
     argument, _ = ARGUMENTS.get(command, ("", ""))
     options = _OPTIONS.get(command, _COMMON)
     return (
@@ -176,6 +176,6 @@ def command_usage(command: str) -> str:
 
 
 def list_options(command: str) -> frozenset[str]:
-    """Give the options that a command takes."""
+    """Return the options that a command takes."""
     text = _OPTIONS.get(command, _COMMON)
     return frozenset(word.strip(",") for line in text.splitlines() for word in line[2:].split(" ") if word[:1] == "-")

@@ -128,7 +128,7 @@ class PoolDay:
         self._sync(demand, now, self._calm)
 
     def _suffer(self, now: float) -> None:
-        """Let the faults that are due begin and those that are over end."""
+        """Begin the faults that are due and end those that are over."""
         while self._faults and self._faults[-1].at <= now:
             fault: Fault = self._faults.pop()
             if fault.ordinal < len(self._replicas):
@@ -145,7 +145,7 @@ class PoolDay:
             self._scaling.restart(now)
 
     def _reset(self, now: float) -> None:
-        """Let the network begin again: who is there follows the old one, until its volume is emptied."""
+        """Restart the network: who is there follows the old one, until its volume is emptied."""
         odd = self._day.odd
         if odd.reset_at is None or now < odd.reset_at:
             return
@@ -180,7 +180,7 @@ class PoolDay:
         return changed
 
     def _share(self, demand: float, now: float) -> None:
-        """Give every replica its share of the reads."""
+        """Divide the reads among the replicas."""
         weights, measures = self._weights, self.measures
         total = sum(weights.values())
         if not total:
@@ -199,7 +199,7 @@ class PoolDay:
                 measures.failed_reads += (load - most) * STEP_SECONDS
 
     def _advance(self, now: float) -> int:
-        """Let every replica apply ledgers for a step; count those that are truly fresh, and their stale reads."""
+        """Apply ledgers in every replica for a step; count those that are truly fresh, and their stale reads."""
         fresh = overloaded = serving = 0
         tip, reach, threshold, stale = self._tip, self._reach, self._day.stale_lag or self._day.lag_threshold, 0.0
         for replica in self._replicas:
@@ -264,6 +264,7 @@ class PoolDay:
                 min(warm_up_seconds, _SHORT_DOWNLOAD_SECONDS) if self._is_reset else warm_up_seconds,
                 self._leaving.find_end(f"core-{ordinal}", now),
                 may_be_odd=self._day.odd.odd_newcomers and now > 0,
+                measured=self._day.measured_starts,
             )
             self._replicas.append(replica)
 

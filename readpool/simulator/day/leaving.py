@@ -24,7 +24,7 @@ class Leaving:
         return name in self._replicas
 
     def let_go(self, replica: ModelReplica, now: float) -> None:
-        """Let a replica go."""
+        """Remove a replica."""
         self._replicas[replica.name] = (replica, self.find_end(replica.name, now) + self._seconds)
 
     def find_end(self, name: str, now: float) -> float:

@@ -9,6 +9,7 @@ from math import exp, log
 from random import Random
 
 from readpool.simulator.day.oddities import DAY_SECONDS, Oddities, Span, draw_oddities, draw_spans
+from readpool.simulator.day.starts import MeasuredStarts
 from readpool.simulator.day.traffic import build_traffic, draw_bursts
 
 MOST_REPLICAS = 20
@@ -59,6 +60,7 @@ class Day:
         odd: what seldom happens, and did on this day.
         stale_lag: ledgers behind from which a read counts as stale; 0 for the lag threshold.
         initial_replicas: how many it begins with; 0 for the target.
+        measured_starts: how soon replicas are fresh, where that was measured; None for what was drawn.
     """
 
     seed: int
@@ -76,6 +78,7 @@ class Day:
     odd: Oddities
     stale_lag: int = 0
     initial_replicas: int = 0
+    measured_starts: MeasuredStarts | None = None
 
 
 _OUTGROWN_CHANCE = 0.4

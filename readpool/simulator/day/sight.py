@@ -47,7 +47,7 @@ class Sight:
         self.forget(now)
 
     def forget(self, now: float) -> None:
-        """Be as one that is seen for the first time."""
+        """Reset to a replica that is seen for the first time."""
         self.replica_class = UNKNOWN
         self.since = now
         self.first_seen = now

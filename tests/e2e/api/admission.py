@@ -33,7 +33,7 @@ def select(namespace: str) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def in_force(stage: ControllerStage, *bodies: tuple[str, dict[str, Any]]) -> AsyncIterator[None]:
-    """Have objects of admission in force during the block, each with its plural."""
+    """Keep objects of admission in force during the block, each with its plural."""
     try:
         for plural, body in bodies:
             await stage.client.request("POST", f"{_PATH}/{plural}", body=body)
@@ -89,7 +89,7 @@ def build_webhook(stage: ControllerStage, url: str, *kinds: Kind, seconds: int =
 
 @contextlib.asynccontextmanager
 async def silent_server() -> AsyncIterator[str]:
-    """Serve what takes connections and never says anything; give its URL."""
+    """Serve what takes connections and never says anything; yield its URL."""
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):

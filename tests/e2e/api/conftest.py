@@ -27,7 +27,7 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 
 @pytest.fixture(scope="session")
 def programs() -> Programs:
-    """Give the programs of an API server; the first time, they are built."""
+    """Return the programs of an API server; the first time, they are built."""
     try:
         return find_programs()
     except UnmetNeedError as error:
@@ -44,7 +44,7 @@ def api_server(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def namespace(api_server: ApiServer) -> str:
-    """Give a namespace of the test's own; it goes with the server, as nobody is there to empty it before."""
+    """Return a namespace of the test's own; it goes with the server, as nobody is there to empty it before."""
     name = f"test-{next(_NUMBERS)}"
     api_server.access.kubectl("create", "namespace", name)
     return name
@@ -52,6 +52,6 @@ def namespace(api_server: ApiServer) -> str:
 
 @pytest_asyncio.fixture
 async def stage(api_server: ApiServer, namespace: str, tmp_path: Path) -> AsyncIterator[ControllerStage]:
-    """Give a namespace with all that a controller talks to."""
+    """Yield a namespace with all that a controller talks to."""
     async with set_stage(api_server, namespace, tmp_path) as staged:
         yield staged

@@ -47,7 +47,7 @@ class IssuedChart:
         return self.folder / secret
 
     def place_flags(self, deployment: str, prefixes: Sequence[str]) -> list[str]:
-        """Give the flags of a program that have these prefixes, with the Secrets that they name mounted."""
+        """Return the flags of a program that have these prefixes, with the Secrets that they name mounted."""
         pod = pod_of(self.objects, deployment)
         secrets = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}
         (container,) = pod["containers"]
@@ -64,7 +64,7 @@ class IssuedChart:
         wait_for(f"{', '.join(names)} to be issued", lambda: all(map(self._is_ready, names)), _ISSUED_SECONDS, 0.3)
 
     def renew(self, certificate: str) -> None:
-        """Have cert-manager issue a certificate again now, as its own command does, and wait until it has."""
+        """Make cert-manager issue a certificate again now, as its own command does, and wait until it has."""
         secret = self.certificates[certificate]["secretName"]
         before = self.read_secret(secret)["tls.crt"]
         condition = '{"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "for a test"}'

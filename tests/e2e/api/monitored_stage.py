@@ -83,7 +83,7 @@ async def set_monitored_stage(
 
 
 def _start(stack: contextlib.AsyncExitStack, work: object) -> None:
-    """Have work go on until the stage ends."""
+    """Keep work going until the stage ends."""
     task = asyncio.ensure_future(work)  # type: ignore[call-overload]
 
     async def end() -> None:
@@ -106,7 +106,7 @@ async def _start_gate(
 
 
 def _tell_dns(pools: PoolStage, gates: Sequence[GatePorts]) -> None:
-    """Have DNS tell of the gates as the headless Service of a pool does."""
+    """Make DNS name the gates as the headless Service of a pool does."""
     service = f"{POOL}-nodes.{pools.namespace}.svc.cluster.local."
     for name in ("info", "stats"):
         pools.dns.records[f"_{name}._tcp.{service}", "SRV"] = [
@@ -163,7 +163,7 @@ async def _ask_as_keda(pools: PoolStage) -> None:
 
 
 async def _run_pods(cluster: PlayedCluster) -> None:
-    """Have the pods of the pool run, once there are any."""
+    """Run the pods of the pool, once there are any."""
     while True:
         with contextlib.suppress(AssertionError, KeyError, LookupError):
             await cluster.run_pods(POOL)

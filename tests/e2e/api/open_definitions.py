@@ -44,7 +44,7 @@ async def install(client: KubernetesClient, kind: Kind, spec: Mapping[str, Any] 
 
 
 async def remove(client: KubernetesClient, kind: Kind) -> None:
-    """Take a kind out, with all objects of it; it need not be there."""
+    """Remove a kind, with all objects of it; it need not be there."""
     try:
         await client.request("DELETE", f"{_PATH}/{_name(kind)}")
     except ApiError as error:
@@ -55,7 +55,7 @@ async def remove(client: KubernetesClient, kind: Kind) -> None:
 
 @contextlib.asynccontextmanager
 async def defined(client: KubernetesClient, *kinds: Kind, spec: Mapping[str, Any] | None = None) -> AsyncIterator[None]:
-    """Have kinds served during the block; `spec` as for install."""
+    """Serve kinds during the block; `spec` as for install."""
     try:
         for kind in kinds:
             await install(client, kind, spec)

@@ -51,7 +51,7 @@ class PoolStage:
     observer: "ObserverAsyncStub"
 
     def place_nodes(self, pool: str, nodes: Iterable[CoreNode], namespace: str | None = None) -> None:
-        """Have DNS tell of these nodes as the pods of a pool."""
+        """Make DNS name these nodes as the pods of a pool."""
         service = f"{pool}-nodes.{namespace or self.namespace}.svc.cluster.local."
         records = []
         for ordinal, node in enumerate(nodes):
@@ -83,7 +83,7 @@ class PoolStage:
         return answer.metricValues[0].metricValueFloat
 
     async def ask_until(self, expected: float | str, pool: str = "reads") -> list[float | str]:
-        """Ask until the answer is a number, or begins so; give all different answers in the order they came in."""
+        """Ask until the answer is a number, or begins so; return all different answers in the order they came in."""
         answers: list[float | str] = []
         deadline = time.monotonic() + SECONDS
         while True:

@@ -93,7 +93,7 @@ def ask_endpoints(channel: grpc.Channel) -> None:
 def find_code(
     address: str, name: str, authorities: bytes, client: Pair | None, ask: Callable[[grpc.Channel], None] = ask_health
 ) -> grpc.StatusCode:
-    """Ask once over a new connection; give how that is answered."""
+    """Ask once over a new connection; return how that is answered."""
     with dial(address, name, authorities, client) as channel:
         try:
             ask(channel)

@@ -29,7 +29,7 @@ POLICY = "ValidatingAdmissionPolicy 'readpool.readpool-controller'"
 
 @pytest.fixture
 def policy(api_server: ApiServer, helm: Helm) -> Iterator[Sequence[Object]]:
-    """Have the chart's policy in force, with the controller's cluster-wide role."""
+    """Keep the chart's policy in force, with the controller's cluster-wide role."""
     roles = grant(api_server, helm, "", is_narrow=False)
     found = [o for o in helm.render() if o["kind"].startswith("ValidatingAdmission")]
     apply(api_server.access, *found)
@@ -40,7 +40,7 @@ def policy(api_server: ApiServer, helm: Helm) -> Iterator[Sequence[Object]]:
 
 @pytest_asyncio.fixture
 async def kinds(stage: ControllerStage) -> AsyncIterator[None]:
-    """Have the optional kinds."""
+    """Serve the optional kinds."""
     async with defined(stage.client, SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE):
         yield
 
@@ -50,14 +50,14 @@ def apply(access: Access, *manifests: Object) -> None:
 
 
 def refusal(access: Access, manifest: dict[str, Any], user: str = ACCOUNT) -> str:
-    """Apply as the controller does, and give what the API server says against it; empty where it takes it."""
+    """Apply as the controller does, and return what the API server says against it; empty where it takes it."""
     return attempt(
         access, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(manifest), user=user
     )
 
 
 def attempt(access: Access, *arguments: str, stdin: str | None = None, user: str = ACCOUNT) -> str:
-    """Do something as a user, and give what the API server says against it; empty where it takes it."""
+    """Do something as a user, and return what the API server says against it; empty where it takes it."""
     try:
         access.kubectl(*arguments, f"--as={user}", stdin=stdin)
     except KubectlError as error:

@@ -21,7 +21,7 @@ SCOPES = [pytest.param(False, id="all namespaces"), pytest.param(True, id="some 
 
 
 def grant(server: ApiServer, helm: Helm, namespace: str, *, is_narrow: bool) -> Sequence[Object]:
-    """Apply the roles of a release that looks after a namespace, or all; give those roles."""
+    """Apply the roles of a release that looks after a namespace, or all; return those roles."""
     settings = (f"controller.namespaces={{{namespace}}}",) if is_narrow else ()
     found = [o for o in helm.render("tls.mode=off", *settings) if o["kind"] in ROLES]
     if server.access.get("namespace", NAMESPACE) is None:
@@ -31,7 +31,7 @@ def grant(server: ApiServer, helm: Helm, namespace: str, *, is_narrow: bool) -> 
 
 
 def revoke(server: ApiServer, roles: Sequence[Object]) -> None:
-    """Take the roles away again."""
+    """Remove the roles again."""
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": roles})
     server.access.kubectl("delete", "-f", "-", stdin=listed)
 
@@ -91,12 +91,12 @@ def list_granted(roles: Sequence[Object], account: str) -> set[Right]:
 
 
 async def has_version(stage: ControllerStage, version: str) -> bool:
-    """Tell whether the pool's StatefulSet is of this version."""
+    """Return whether the pool's StatefulSet is of this version."""
     found = await stage.read(STATEFUL_SET, "pool")
     return any(one["image"].endswith(f":{version}") for one in found["spec"]["template"]["spec"]["containers"])
 
 
 async def is_one_ending(stage: ControllerStage) -> bool:
-    """Tell whether a pod is gone, or about to go."""
+    """Return whether a pod is gone, or about to go."""
     pods, _ = await stage.client.list(POD, stage.namespace)
     return len(pods) < 5 or any("deletionTimestamp" in pod["metadata"] for pod in pods)

@@ -50,7 +50,7 @@ def make_pool(api_server: ApiServer, namespace: str, manifest: dict[str, Any]) -
 
 @pytest.fixture
 def pool(api_server: ApiServer, namespace: str) -> str:
-    """Make a pool `readers` with a replica that lags; give its namespace."""
+    """Make a pool `readers` with a replica that lags; return its namespace."""
     make_pool(api_server, namespace, build_pool_manifest(*FIVE, LAGGING))
     return namespace
 

@@ -97,7 +97,7 @@ async def test_a_webhook_that_hangs_holds_up_no_reader(stage: ControllerStage) -
 
 
 async def names_failure(stage: ControllerStage, what: str) -> bool:
-    """Tell whether status names an object, and the API server's words on a webhook that does not answer."""
+    """Return whether status names an object, and the API server's words on a webhook that does not answer."""
     conditions = (await stage.read(POOL, "pool")).get("status", {}).get("conditions", ())
     return any(what in one["message"] and "failed calling webhook" in one["message"] for one in conditions)
 
@@ -107,13 +107,13 @@ def read_image(stateful_set: Manifest) -> str:
 
 
 async def change_template(stage: ControllerStage) -> None:
-    """Have the controller want to write the StatefulSet; the budget it writes with every change of class."""
+    """Make the controller want to write the StatefulSet; the budget it writes with every change of class."""
     template = {"spec": {"terminationGracePeriodSeconds": 77}}
     await stage.client.merge(POOL, stage.namespace, "pool", {"spec": {"template": template}}, manager=USER)
 
 
 async def until_readers_follow(stage: ControllerStage) -> None:
-    """Have one replica lag and be fresh again; each is in the slices soon."""
+    """Make one replica lag and be fresh again; each is in the slices soon."""
     for lagging, weight in (("lagging", 10), ("fresh", 100)):
         await stage.say(classes={"pool-1": lagging})
         await stage.until_weights(

@@ -77,5 +77,5 @@ async def test_a_replica_that_changes_its_class_is_never_in_no_slice(stage: Cont
 
 
 async def say_lagging(stage: ControllerStage, tip: int) -> None:
-    """Have the scaler say that one of five lags, by some more at each ledger."""
+    """Make the scaler report that one of five lags, by some more at each ledger."""
     await stage.say(classes={"pool-4": "lagging"}, lags={"pool-4": tip - 2000}, tip=tip)

@@ -30,7 +30,7 @@ async def keep_claim(stage: ControllerStage, *finalizers: str) -> None:
 
 
 async def leave_claim_going(stage: ControllerStage) -> Manifest:
-    """Let the pool go from five to four, and its last claim be deleted and stay for a finalizer; give the claim."""
+    """Make the pool go from five to four, and its last claim be deleted and stay for a finalizer; return the claim."""
     await keep_claim(stage, KEPT)
     await scale(stage, 4)
     await stage.until(lambda: has_size(stage, 4), "4 replicas")

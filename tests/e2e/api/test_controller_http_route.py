@@ -37,7 +37,7 @@ async def without_routes(stage: ControllerStage) -> AsyncIterator[None]:
 
 
 async def define_routes(stage: ControllerStage) -> None:
-    """Have HTTPRoutes served."""
+    """Serve HTTPRoutes."""
     try:
         definition = await asyncio.to_thread(read_http_route_definition)
     except UnmetNeedError as error:
@@ -176,5 +176,5 @@ async def test_twenty_changes_of_class_write_at_most_two_slices_each_of_the_rout
 
 
 def is_of_route(path: str) -> bool:
-    """Tell whether a write is of the route or of a slice of its Services."""
+    """Return whether a write is of the route or of a slice of its Services."""
     return "/httproutes/" in path or "/pool-fresh-fresh-" in path or "/pool-lagging-lagging-" in path

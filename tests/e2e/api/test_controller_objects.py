@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from controller.observed.drift import has_drifted
-from controller.observed.observed import Capabilities, ObservedPool
+from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import Grants
 from controller.plan.plan import Plan, plan_pool
 from devtools.api.api_server import ApiServer
@@ -23,6 +23,7 @@ from readpool.kubernetes.kinds import (
     POOL,
     PROMETHEUS_RULE,
     SCALED_OBJECT,
+    Kind,
     Manifest,
     ObjectKey,
     key_of,
@@ -45,14 +46,14 @@ async def client(api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
 
 
 @pytest.fixture(scope="module")
-def capabilities(api_server: ApiServer) -> Iterator[Capabilities]:
-    """Teach the API server the optional kinds for as long as these tests run, and give those that it knows."""
+def optional_kinds(api_server: ApiServer) -> Iterator[frozenset[Kind]]:
+    """Teach the API server the optional kinds for as long as these tests run, and yield those that it knows."""
     keda, routes = find_scaled_object_definition(), find_http_route_definition()
     for definition in filter(None, (keda, routes, json.dumps(PROMETHEUS_RULES))):
         api_server.access.kubectl("apply", "--server-side", "-f", "-", stdin=definition)
     names = {"prometheusrules", *(("scaledobjects",) if keda else ()), *(("httproutes",) if routes else ())}
     wait_for("the optional kinds to be served", lambda: names <= list_served(api_server), seconds=30, every=0.1)
-    yield Capabilities(keda=keda is not None, gateway_api=routes is not None, prometheus=True)
+    yield frozenset({PROMETHEUS_RULE, *([SCALED_OBJECT] if keda else []), *([HTTP_ROUTE] if routes else [])})
     taught = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
     api_server.access.kubectl(
         *("delete", "customresourcedefinitions", "--ignore-not-found"),
@@ -79,10 +80,12 @@ async def make_pool(client: KubernetesClient, namespace: str, spec: Mapping[str,
     return parse_pool(await client.create(POOL, build_manifest("pool", namespace, **whole)))
 
 
-def observe(pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest], capabilities: Capabilities) -> ObservedPool:
+def observe(
+    pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest], optional_kinds: frozenset[Kind]
+) -> ObservedPool:
     pods = tuple(build_pod(pool, ordinal) for ordinal in range(3))
     fleet = build_fleet(pool, FRESH, FRESH, LAGGING)
-    return ObservedPool(pool, children, pods=pods, fleet=fleet, capabilities=capabilities)
+    return ObservedPool(pool, children, pods=pods, fleet=fleet, optional_kinds=optional_kinds)
 
 
 async def carry_out(client: KubernetesClient, plan: Plan) -> dict[ObjectKey, Manifest]:
@@ -96,14 +99,14 @@ def name_all(manifests: Mapping[ObjectKey, Manifest]) -> list[str]:
 
 @pytest.mark.parametrize("spec", POOLS.values(), ids=POOLS.keys())
 async def test_what_a_pool_needs_is_taken_and_is_nothing_to_write_again(
-    client: KubernetesClient, namespace: str, capabilities: Capabilities, spec: Mapping[str, Any]
+    client: KubernetesClient, namespace: str, optional_kinds: frozenset[Kind], spec: Mapping[str, Any]
 ) -> None:
     pool = await make_pool(client, namespace, spec)
-    plan = plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW)
+    plan = plan_pool(observe(pool, {}, optional_kinds), SETTINGS, NOW)
     live = await carry_out(client, plan)
     assert [one["kind"] for one in plan.apply if has_drifted(one, live[key_of(kind_of(one), one)])] == []
     fetched = {key: await client.get(*key) or {} for key in live}
-    again = plan_pool(observe(pool, fetched, capabilities), SETTINGS, NOW)
+    again = plan_pool(observe(pool, fetched, optional_kinds), SETTINGS, NOW)
     assert (again.apply, again.delete) == ((), ())
     second = await carry_out(client, plan)
     assert {key: one["metadata"]["resourceVersion"] for key, one in second.items()} == {
@@ -140,58 +143,58 @@ async def test_what_a_pool_needs_is_taken_and_is_nothing_to_write_again(
 async def test_a_change_of_the_spec_writes_what_it_concerns_and_the_api_server_takes_it(
     client: KubernetesClient,
     namespace: str,
-    capabilities: Capabilities,
+    optional_kinds: frozenset[Kind],
     change: Mapping[str, Any],
     written: set[str],
 ) -> None:
     pool = await make_pool(client, namespace, {"loadBalancing": {"enabled": True}})
-    live = await carry_out(client, plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW))
+    live = await carry_out(client, plan_pool(observe(pool, {}, optional_kinds), SETTINGS, NOW))
     changed = await client.merge(POOL, namespace, "pool", {"spec": change}, manager="somebody")
     pool = replace(pool, spec=parse_pool(changed).spec)
-    after = await carry_out(client, plan_pool(observe(pool, live, capabilities), SETTINGS, NOW))
-    optional = set() if capabilities.keda else {"ScaledObject pool"}
+    after = await carry_out(client, plan_pool(observe(pool, live, optional_kinds), SETTINGS, NOW))
+    optional = set() if SCALED_OBJECT in optional_kinds else {"ScaledObject pool"}
     assert set(name_all(after)) - optional <= written - optional
     claims = tuple(one for key, one in after.items() if key.kind.name == "PersistentVolumeClaim")
-    settled = replace(observe(pool, live | after, capabilities), claims=claims)
+    settled = replace(observe(pool, live | after, optional_kinds), claims=claims)
     assert plan_pool(settled, SETTINGS, NOW).apply == ()
 
 
 async def test_what_others_have_set_stays_and_what_they_have_taken_away_is_set_again(
-    client: KubernetesClient, namespace: str, capabilities: Capabilities
+    client: KubernetesClient, namespace: str, optional_kinds: frozenset[Kind]
 ) -> None:
     pool = await make_pool(client, namespace, {})
-    live = await carry_out(client, plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW))
+    live = await carry_out(client, plan_pool(observe(pool, {}, optional_kinds), SETTINGS, NOW))
     theirs = {"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "2"}}}
     for key in live:
         await client.merge(*key, theirs, manager="somebody")
     touched = {key: await client.get(*key) or {} for key in live}
-    assert plan_pool(observe(pool, touched, capabilities), SETTINGS, NOW).apply == ()
+    assert plan_pool(observe(pool, touched, optional_kinds), SETTINGS, NOW).apply == ()
     for key in live:
         await client.merge(*key, {"metadata": {"labels": {"stellar.org/pool": None}}}, manager="somebody")
     touched = {key: await client.get(*key) or {} for key in live}
-    plan = plan_pool(observe(pool, touched, capabilities), SETTINGS, NOW)
+    plan = plan_pool(observe(pool, touched, optional_kinds), SETTINGS, NOW)
     mended = await carry_out(client, plan)
     assert mended.keys() == live.keys()
     assert {one["metadata"]["labels"]["theirs"] for one in mended.values()} == {"1"}
-    assert plan_pool(observe(pool, mended, capabilities), SETTINGS, NOW).apply == ()
+    assert plan_pool(observe(pool, mended, optional_kinds), SETTINGS, NOW).apply == ()
 
 
 async def test_a_field_that_is_no_longer_wanted_goes(
-    client: KubernetesClient, namespace: str, capabilities: Capabilities
+    client: KubernetesClient, namespace: str, optional_kinds: frozenset[Kind]
 ) -> None:
     pool = await make_pool(client, namespace, {"template": {"spec": {"nodeSelector": {"disk": "fast"}}}})
-    live = await carry_out(client, plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW))
+    live = await carry_out(client, plan_pool(observe(pool, {}, optional_kinds), SETTINGS, NOW))
     pool = replace(pool, spec=pool.spec.model_copy(update={"template": {}}))
-    after = await carry_out(client, plan_pool(observe(pool, live, capabilities), SETTINGS, NOW))
+    after = await carry_out(client, plan_pool(observe(pool, live, optional_kinds), SETTINGS, NOW))
     assert name_all(after) == ["StatefulSet pool"]
     assert all("nodeSelector" not in one["spec"]["template"]["spec"] for one in after.values())
-    assert plan_pool(observe(pool, live | after, capabilities), SETTINGS, NOW).apply == ()
+    assert plan_pool(observe(pool, live | after, optional_kinds), SETTINGS, NOW).apply == ()
 
 
-def test_every_kind_that_a_pool_may_own_was_tried(capabilities: Capabilities) -> None:
+def test_every_kind_that_a_pool_may_own_was_tried(optional_kinds: frozenset[Kind]) -> None:
     route = POOLS["routes of a Gateway and of a mesh"]
     pool = parse_pool(build_manifest("pool", replicas=3, alerting=True, **route))
-    kinds = {kind_of(one) for one in plan_pool(observe(pool, {}, capabilities), SETTINGS, NOW).apply}
+    kinds = {kind_of(one) for one in plan_pool(observe(pool, {}, optional_kinds), SETTINGS, NOW).apply}
     assert PROMETHEUS_RULE in kinds
-    assert (SCALED_OBJECT in kinds) is capabilities.keda
-    assert (HTTP_ROUTE in kinds) is capabilities.gateway_api
+    assert (SCALED_OBJECT in kinds) is (SCALED_OBJECT in optional_kinds)
+    assert (HTTP_ROUTE in kinds) is (HTTP_ROUTE in optional_kinds)

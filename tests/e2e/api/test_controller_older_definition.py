@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest_asyncio.fixture
 async def lax_stage(programs: Programs, tmp_path: Path) -> AsyncIterator[ControllerStage]:
-    """Give a stage on a server whose definition of pools takes anything."""
+    """Yield a stage on a server whose definition of pools takes anything."""
     definition = build_crd()
     open_schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     definition["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": open_schema}

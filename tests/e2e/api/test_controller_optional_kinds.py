@@ -76,6 +76,6 @@ async def is_gone(stage: ControllerStage) -> bool:
 
 
 async def tell_ready(stage: ControllerStage, name: str) -> None:
-    """Have KEDA say that a ScaledObject works."""
+    """Make KEDA say that a ScaledObject works."""
     body = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
     await stage.client.merge(SCALED_OBJECT, stage.namespace, name, body, manager="keda-operator", subresource="status")

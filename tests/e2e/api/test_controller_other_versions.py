@@ -38,7 +38,7 @@ def read_routes(version: str) -> str:
 
 @contextlib.asynccontextmanager
 async def served(stage: ControllerStage, kind: Kind, definition: str) -> AsyncIterator[None]:
-    """Have a definition served during the block."""
+    """Serve a definition during the block."""
     name = yaml.safe_load(definition)["metadata"]["name"]
     access = stage.server.access
     access.kubectl("apply", "--server-side", "-f", "-", stdin=definition)

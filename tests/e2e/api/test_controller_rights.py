@@ -103,7 +103,7 @@ async def make_storage_class(stage: ControllerStage) -> None:
 
 
 async def stand_before_a_workload(stage: ControllerStage) -> None:
-    """Have a pool stand before a Deployment, which is watched with its ReplicaSets, pods and HPAs."""
+    """Make a pool stand before a Deployment, which is watched with its ReplicaSets, pods and HPAs."""
     played = PlayedWorkloads(stage.client, stage.namespace)
     replica_set = await played.make_replica_set(await played.make(DEPLOYMENT), "theirs-1")
     await played.run_pod(replica_set, "theirs-1-a", "10.9.0.1")
@@ -113,7 +113,7 @@ async def stand_before_a_workload(stage: ControllerStage) -> None:
 
 
 async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
-    """Have a pool go through all that makes the controller write."""
+    """Make a pool go through all that makes the controller write."""
     archives: dict[str, Any] = {
         "historyArchiveUrls": ["https://archive.example.com"],
         "shardBalancing": {"enabled": True},
@@ -159,7 +159,7 @@ async def live_a_full_life(stage: ControllerStage, clock: Clock) -> None:
 
 
 async def have_snapshots_come_and_go(stage: ControllerStage) -> None:
-    """Have one taken and made, and one go that was bad."""
+    """Make one snapshot be taken, and one go that was bad."""
     bad = {"stellar.org/applied": "x", "stellar.org/verdict": "bad", "stellar.org/verdict-at": "1"}
     labels = {"stellar.org/pool": "pool", "app.kubernetes.io/managed-by": "readpool"}
     metadata = {"name": "bad", "namespace": stage.namespace, "labels": labels, "annotations": bad}
@@ -199,5 +199,5 @@ async def change(stage: ControllerStage, **spec: Any) -> None:
 
 
 async def has_asked(stage: ControllerStage, method: str, kind: Kind) -> bool:
-    """Tell whether the controller has done this to an object of a kind."""
+    """Return whether the controller has done this to an object of a kind."""
     return any(one.method == method and f"/{kind.plural}/" in one.path for one in stage.relay.writes)

@@ -10,12 +10,10 @@ import pytest_asyncio
 
 from controller.gate.gate import READ_PORT
 from devtools.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
-from devtools.envoy.envoy_binary import EnvoyMissingError
 from devtools.envoy.gate_process import build_request, read_answer, read_status
 from devtools.envoy.weighted_backends import Connect
-from devtools.machine.needs import UnmetNeedError
-from devtools.strictness import skip_or_fail
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly_forms, write_deadly_streams
+from tests.e2e.api.stage_or_skip import set_or_skip
 from tests.judged_requests import find_deadly
 from tests.raw_core import RawCore
 
@@ -28,12 +26,8 @@ EACH = 5
 
 @pytest_asyncio.fixture
 async def routes(tmp_path: Path) -> AsyncIterator[RoutesStage]:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            staged = await stack.enter_async_context(set_routes_stage(tmp_path))
-        except (UnmetNeedError, EnvoyMissingError) as error:
-            skip_or_fail(str(error))
-        yield staged
+    async with set_or_skip(set_routes_stage(tmp_path)) as stage:
+        yield stage
 
 
 async def test_no_byte_of_it_arrives_through_a_gateway(routes: RoutesStage) -> None:
@@ -58,7 +52,7 @@ async def test_no_byte_of_it_arrives_through_a_gateway(routes: RoutesStage) -> N
 
 
 async def ask(connect: Connect) -> int:
-    """Ask as an honest reader does; give the status."""
+    """Ask as an honest reader does; return the status."""
     reader, writer = await connect()
     writer.write(build_request("POST", "/getledgerentryraw", BODY))
     async with asyncio.timeout(30):

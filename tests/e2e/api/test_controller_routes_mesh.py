@@ -4,7 +4,6 @@ As test_controller_routes_real for what a gateway does of it. Long, for what it 
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,10 +21,8 @@ from devtools.api.routes_measures import (
     read_eagerly,
 )
 from devtools.api.routes_stage import RoutesStage, Way
-from devtools.envoy.envoy_binary import EnvoyMissingError
 from devtools.envoy.weighted_backends import Reader
-from devtools.machine.needs import UnmetNeedError
-from devtools.strictness import skip_or_fail
+from tests.e2e.api.stage_or_skip import set_or_skip
 from tests.e2e.api.test_controller_routes_real import BALANCING, PATTERNS
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
@@ -41,12 +38,8 @@ MIXES = (Mix(2, 1), Mix(5, 2), Mix(5, 4, 1), Mix(20, 3), Mix(20, 10, 55))
 
 @pytest_asyncio.fixture
 async def mesh(tmp_path: Path) -> AsyncIterator[RoutesStage]:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            staged = await stack.enter_async_context(set_mesh_stage(tmp_path))
-        except (UnmetNeedError, EnvoyMissingError) as error:
-            skip_or_fail(str(error))
-        yield staged
+    async with set_or_skip(set_mesh_stage(tmp_path)) as stage:
+        yield stage
 
 
 async def test_each_replica_gets_the_share_of_its_weight_through_a_sidecar(mesh: RoutesStage) -> None:

@@ -4,7 +4,6 @@ Replicas answer with who they are and which ledger they have; what the scaler sa
 """
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator
 from functools import partial
@@ -27,11 +26,9 @@ from devtools.api.routes_measures import (
 )
 from devtools.api.routes_stage import NAMESPACE, POOL, RoutesStage, Way, set_routes_stage
 from devtools.cluster.addresses import NODE_NAME
-from devtools.envoy.envoy_binary import EnvoyMissingError
 from devtools.envoy.weighted_backends import read_many
-from devtools.machine.needs import UnmetNeedError
-from devtools.strictness import skip_or_fail
 from readpool.kubernetes.kinds import SERVICE
+from tests.e2e.api.stage_or_skip import set_or_skip
 
 pytestmark = pytest.mark.timeout(300)
 MOST_POINTS = 1.0
@@ -64,12 +61,8 @@ STALE_REPLICAS = 5
 
 @pytest_asyncio.fixture
 async def routes(tmp_path: Path) -> AsyncIterator[RoutesStage]:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            staged = await stack.enter_async_context(set_routes_stage(tmp_path))
-        except (UnmetNeedError, EnvoyMissingError) as error:
-            skip_or_fail(str(error))
-        yield staged
+    async with set_or_skip(set_routes_stage(tmp_path)) as stage:
+        yield stage
 
 
 async def test_each_replica_gets_the_share_of_its_weight_through_a_gateway(routes: RoutesStage) -> None:

@@ -123,6 +123,6 @@ async def test_with_a_route_no_service_of_a_class_has_a_replica_in_two_slices(
 
 
 async def lag(stage: ControllerStage, names: Sequence[str] | frozenset[str] | set[str]) -> None:
-    """Have the scaler say that these lag, and wait until weights say so."""
+    """Make the scaler report that these lag, and wait until weights say so."""
     await stage.say(classes=dict.fromkeys(names, "lagging"), lags=dict.fromkeys(names, 500))
     await stage.until_weights(FRESH | dict.fromkeys(names, 10))

@@ -46,7 +46,7 @@ async def install(stage: ControllerStage) -> None:
 
 @contextlib.asynccontextmanager
 async def begun(stage: ControllerStage, **spec: Any) -> AsyncIterator[None]:
-    """Have a controller, and five replicas that have been fresh for ten minutes, during the block."""
+    """Run a controller, and five replicas that have been fresh for ten minutes, during the block."""
     async with stage.controller(check_seconds=CHECK_SECONDS):
         await stage.apply(**spec)
         await stage.until_there(STATEFUL_SET, "pool")
@@ -65,7 +65,7 @@ async def list_snapshots(stage: ControllerStage) -> list[Any]:
 
 
 async def make(stage: ControllerStage) -> str:
-    """Make the one that is taken, as a snapshot controller does, and give its name."""
+    """Make the one that is taken, as a snapshot controller does, and return its name."""
     (taken,) = await stage.until(lambda: list_snapshots(stage), "a snapshot to be taken")
     name = str(taken["metadata"]["name"])
     at = taken["metadata"]["creationTimestamp"]
@@ -81,7 +81,7 @@ async def merge_status(client: KubernetesClient, namespace: str, name: str, stat
 
 
 async def scale(stage: ControllerStage, replicas: int) -> Manifest:
-    """Scale the pool, and give the claim of its last replica."""
+    """Scale the pool, and return the claim of its last replica."""
     await stage.client.merge(POOL, stage.namespace, "pool", {"spec": {"replicas": replicas}}, manager=USER)
 
     async def has_grown() -> bool:

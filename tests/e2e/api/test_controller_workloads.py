@@ -26,7 +26,7 @@ async def run_stateful_set(stage: ControllerStage, *names: str, **fields: Any) -
 
 
 async def say(stage: ControllerStage, classes: Mapping[str, str], pool: str = "pool", **fields: Any) -> None:
-    """Have the scaler say of which class each pod is."""
+    """Make the scaler report of which class each pod is."""
     at = fields.pop("at", stage.clock())
     await stage.observer.say(stage.namespace, pool, build_snapshot(classes, at, **fields))
 

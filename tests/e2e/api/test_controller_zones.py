@@ -19,7 +19,7 @@ DISTRIBUTIONS = [
 
 
 async def have_nodes(stage: ControllerStage) -> None:
-    """Have nodes in zones, and the pool's pods on them in turn."""
+    """Place the pool's pods in turn on nodes in zones."""
     for name, zone in ZONES.items():
         metadata = {"name": name, "labels": {"topology.kubernetes.io/zone": zone}}
         node = {"apiVersion": "v1", "kind": "Node", "metadata": metadata}

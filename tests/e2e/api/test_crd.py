@@ -22,7 +22,7 @@ def access(api_server: ApiServer) -> Access:
 
 
 def apply(access: Access, manifest: Manifest, *flags: str) -> str:
-    """Apply a manifest as a user of kubectl does, and give what it says."""
+    """Apply a manifest as a user of kubectl does, and return what it says."""
     return access.kubectl("apply", *flags, "-f", "-", stdin=json.dumps(manifest))
 
 

@@ -111,7 +111,7 @@ _before_workloads = st.fixed_dictionaries(
 
 
 def find_refused_by_server(access: Access, specs: list[Manifest]) -> set[int]:
-    """Ask the API server about many pools, none of which it keeps; give the numbers of those that it refuses."""
+    """Ask the API server about many pools, none of which it keeps; return the numbers of those that it refuses."""
     manifests = [build_manifest(f"pool-{number}", **spec) for number, spec in enumerate(specs)]
     try:
         access.kubectl("apply", "--dry-run=server", "-f", "-", stdin="\n---\n".join(map(json.dumps, manifests)))
@@ -124,7 +124,7 @@ def find_refused_by_server(access: Access, specs: list[Manifest]) -> set[int]:
 
 
 def is_refused_by_model(spec: Manifest) -> bool:
-    """Tell whether parse_pool refuses a pool."""
+    """Return whether parse_pool refuses a pool."""
     try:
         parse_pool(build_manifest(**spec))
     except PoolError:

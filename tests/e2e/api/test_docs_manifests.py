@@ -65,7 +65,7 @@ def _is_served(access: Access) -> bool:
 
 
 def refuse(access: Access, manifest: Object) -> str:
-    """Give what the API server says against a manifest; empty where it takes it."""
+    """Return what the API server says against a manifest; empty where it takes it."""
     flags = ("--dry-run=server", "--validate=strict", "--server-side", "--force-conflicts")
     try:
         access.kubectl("apply", *flags, "-f", "-", stdin=json.dumps(manifest))

@@ -88,7 +88,7 @@ def test_a_manifest_that_sets_the_size_takes_it_from_whoever_scales(api_server: 
 
 @pytest.fixture
 def rendered(api_server: ApiServer, helm: Helm) -> Iterator[list[Object]]:
-    """Give the default chart's objects that this API server knows, and take them away afterwards."""
+    """Yield the default chart's objects that this API server knows, and take them away afterwards."""
     known = set(api_server.access.kubectl("api-resources", "-o", "name").split())
     kinds = {row.split()[-1] for row in api_server.access.kubectl("api-resources", "--no-headers").splitlines()}
     assert "readonlypools.stellar.org" in known

@@ -59,7 +59,7 @@ def list_questions(fleet: str) -> Iterator[tuple[str, str]]:
 
 
 async def until(holds: Callable[[], Awaitable[Any]], what: str, seconds: float = SECONDS) -> Any:
-    """Wait until something holds, and give it."""
+    """Wait until something holds, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := await holds()):
         assert time.monotonic() < deadline, what

@@ -30,7 +30,7 @@ OPTIONAL = ("cert-manager.io", "keda.sh", "monitoring.coreos.com")
 
 @pytest.fixture(scope="module")
 def tenant(api_server: ApiServer) -> Iterator[Access]:
-    """Take the tenant in. Nobody counts what the quota counts here, so the test says that nothing is used."""
+    """Admit the tenant. No controller counts what the quota counts here, so the test says that nothing is used."""
     access = api_server.access
     apply(access, *TENANT)
     count(access, {})
@@ -44,7 +44,7 @@ def apply(access: Access, *manifests: Object, flags: tuple[str, ...] = ()) -> No
 
 
 def count(access: Access, used: dict[str, str]) -> None:
-    """Say what is used, as the controller of quotas does."""
+    """Write what is used, as the controller of quotas does."""
     hard = next(one["spec"]["hard"] for one in TENANT if one["kind"] == "ResourceQuota")
     status = json.dumps({"status": {"hard": hard, "used": dict.fromkeys(hard, "0") | used}})
     access.kubectl(
@@ -53,7 +53,7 @@ def count(access: Access, used: dict[str, str]) -> None:
 
 
 def refusal(access: Access, *arguments: str, stdin: str | None = None) -> str:
-    """Do something, and give what the API server says against it; empty where it takes it."""
+    """Do something, and return what the API server says against it; empty where it takes it."""
     try:
         access.kubectl(*arguments, stdin=stdin)
     except KubectlError as error:

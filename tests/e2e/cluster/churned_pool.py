@@ -26,7 +26,7 @@ def apply_churned_pool(cluster: ProvidedCluster, namespace: str, network: CoreNe
 def measure_quiet(
     cluster: ProvidedCluster, pool: PoolView, network: CoreNetwork, minutes: float
 ) -> tuple[Churn, Churn]:
-    """Have one replica lag by more and more for so long, and return; give what was written, then and in all."""
+    """Make one replica lag by more and more for so long, and recover; return what was written, then and in all."""
     with record_churn(cluster, pool) as whole:
         with without_peers(cluster, pool, [pool.pod(LAGGARD)], network):
             wait_for_weights(pool, 10)
@@ -38,7 +38,7 @@ def measure_quiet(
 
 
 def measure_changes(cluster: ProvidedCluster, pool: PoolView, network: CoreNetwork, changes: int) -> Churn:
-    """Have a replica fall behind and return until classes have changed so often; give what was written."""
+    """Make a replica fall behind and recover until classes have changed so often; return what was written."""
     with record_churn(cluster, pool) as record:
         while record.count().changes < changes:
             with without_peers(cluster, pool, [pool.pod(LAGGARD)], network):

@@ -33,7 +33,7 @@ _namespaces = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test here its time, unless it has asked for another."""
+    """Set the timeout of each test here, unless it has asked for another."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents and item.get_closest_marker("timeout") is None:
@@ -68,14 +68,14 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[ProvidedCluster]:
 
 @pytest.fixture
 def namespace(cluster: ProvidedCluster, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give the test a namespace of its own."""
+    """Yield a namespace of the test's own."""
     with borrow_namespace(cluster, request.config, request.node.name) as name:
         yield name
 
 
 @pytest.fixture(scope="module")
 def module_namespace(cluster: ProvidedCluster, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give the tests of a module a namespace that they share."""
+    """Yield a namespace that the tests of a module share."""
     with borrow_namespace(cluster, request.config, request.path.stem) as name:
         yield name
 
@@ -98,7 +98,7 @@ def core_network(cluster: ProvidedCluster, pytestconfig: pytest.Config) -> Itera
 
 @pytest.fixture(scope="session")
 def snapshot_storage(cluster: ProvidedCluster) -> CsiStorage:
-    """Have storage with snapshots: ours, else that of READPOOL_SNAPSHOT_CLASSES."""
+    """Return storage with snapshots: ours, else that of READPOOL_SNAPSHOT_CLASSES."""
     if cluster.instance is None:
         storage, _, snapshots = os.environ.get("READPOOL_SNAPSHOT_CLASSES", "").partition(",")
         if not (storage and snapshots):
@@ -125,7 +125,7 @@ def borrow_namespace(cluster: ProvidedCluster, config: pytest.Config, purpose: s
 
 
 def tell(line: str) -> None:
-    """Tell what is being built or started at once, whatever pytest captures."""
+    """Print what is being built or started at once, whatever pytest captures."""
     if sys.__stderr__ is not None:
         sys.__stderr__.write(f"{line}\n")
 

@@ -29,23 +29,23 @@ class KedaView:
     name: str
 
     def scaled_object(self) -> dict[str, Any]:
-        """Give it as it is now; empty while it is not there."""
+        """Return it as it is now; empty while it is not there."""
         return self.access.get("scaledobject", self.name, self.namespace) or {}
 
     def hpa(self) -> dict[str, Any]:
-        """Give KEDA's HPA for it; empty while there is none."""
+        """Return KEDA's HPA for it; empty while there is none."""
         return self.access.get("hpa", f"keda-hpa-{self.name}", self.namespace) or {}
 
     def spec_replicas(self) -> int:
-        """Say how many replicas its StatefulSet is told to have."""
+        """Return how many replicas its StatefulSet is told to have."""
         return int((self.access.get("statefulset", self.name, self.namespace) or {})["spec"]["replicas"])
 
     def condition(self, kind: str) -> dict[str, str]:
-        """Give a condition of the ScaledObject, such as Ready; empty while it has none."""
+        """Return a condition of the ScaledObject, such as Ready; empty while it has none."""
         return _find_condition(self.scaled_object(), kind)
 
     def hpa_condition(self, kind: str) -> dict[str, str]:
-        """Give a condition of the HPA, such as ScalingActive; empty while it has none."""
+        """Return a condition of the HPA, such as ScalingActive; empty while it has none."""
         return _find_condition(self.hpa(), kind)
 
     def warnings(self) -> list[str]:

@@ -53,7 +53,7 @@ class Command:
 
 @contextlib.contextmanager
 def fill_ledgers(network: CoreNetwork, reader: str, accounts: int) -> Iterator[None]:
-    """Have so many accounts pay in each ledger during the block; `reader` (HOST:PORT) is asked for what they have.
+    """Make so many accounts pay in each ledger during the block; `reader` (HOST:PORT) is asked for what they have.
 
     Raises:
         ValueError: at the end of the block, where a payment was not taken.
@@ -81,7 +81,7 @@ def fill_ledgers(network: CoreNetwork, reader: str, accounts: int) -> Iterator[N
 
 
 def _found_accounts(validator: Command, reader: str, passphrase: str, accounts: int) -> list[tuple[Keypair, Account]]:
-    """Have the root found those accounts that are not there, and give all with the sequence numbers that they have."""
+    """Create those accounts that are not there, and return all with the sequence numbers that they have."""
     validator.ask("upgrades", mode="set", upgradetime="1970-01-01T00:00:00Z", maxtxsetsize=_LARGEST_LEDGER)
     network_id = Network(passphrase).network_id()
     root = Keypair.from_raw_ed25519_seed(network_id)

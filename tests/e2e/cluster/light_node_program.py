@@ -66,7 +66,7 @@ def answer(request: bytes, settings: Settings, started_at: float) -> bytes:
 
 
 def change(words: bytes, settings: Settings) -> bytes:
-    """Take over a JSON object of settings; answer with all of them, or with `error: ` and what is wrong."""
+    """Apply a JSON object of settings; answer with all of them, or with `error: ` and what is wrong."""
     try:
         wanted = json.loads(words)
         unknown = sorted(set(wanted) - set(KNOWN))
@@ -92,7 +92,7 @@ def serve(host: str, info_port: int, control_port: int, settings: Settings) -> N
 
 
 def send_change(port: int, values: Settings) -> Settings:
-    """Send settings to the control port of the node in this pod, and give all that hold then.
+    """Send settings to the control port of the node in this pod, and return all that hold then.
 
     Raises:
         ValueError: when the node refuses them.

@@ -86,7 +86,7 @@ def build_headless_service(name: str, selector: Mapping[str, str]) -> Manifest:
 
 
 def set_light_node(access: _CanExec, namespace: str, pod: str, values: Settings) -> Settings:
-    """Make a running node change its settings, such as `lag_ledgers`, from inside its pod; give all that hold then."""
+    """Change the settings of a running node, such as `lag_ledgers`, from inside its pod; return all that hold then."""
     words = [f"{name}={json.dumps(value)}" for name, value in values.items()]
     settings: Settings = json.loads(access.exec(namespace, pod, *_SCRIPT, "set", *words, container=CONTAINER))
     return settings

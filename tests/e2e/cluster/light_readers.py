@@ -54,7 +54,7 @@ def build_light_readers(kind: str, image: str, replicas: int) -> list[Manifest]:
 
 
 def set_lag(access: Access, namespace: str, pod: str, ledgers: int) -> None:
-    """Have a running pod fall behind, or catch up."""
+    """Make a running pod fall behind, or catch up."""
     code = f"open('{LAG}', 'w').write('{ledgers}')"
     access.exec(namespace, pod, PYTHON, "-I", "-S", "-c", code, container=CONTAINER)
 

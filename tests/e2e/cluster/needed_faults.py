@@ -5,7 +5,7 @@ from devtools.strictness import skip_where_impossible
 
 
 def require_faults(faults: Faults, *names: str) -> Faults:
-    """Give the faults where this cluster allows those named; skip the test where not."""
+    """Return the faults where this cluster allows those named; skip the test where not."""
     if unable := [name for name in names if not faults.is_able(name)]:
         skip_where_impossible(f"this cluster does not allow {', '.join(unable)} from outside")
     return faults

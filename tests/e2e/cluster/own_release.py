@@ -34,7 +34,7 @@ class OwnRelease:
         return sorted(pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"])
 
     def events(self, pod: str, name: str) -> list[dict[str, Any]]:
-        """Give the lines of a scaler's log with this event."""
+        """Return the lines of a scaler's log with this event."""
         lines = self.access.logs(self.namespace, pod, "scaler").splitlines()
         events = [json.loads(line) for line in lines if line.startswith("{")]
         return [event for event in events if event.get("event") == name]

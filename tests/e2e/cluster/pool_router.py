@@ -30,7 +30,7 @@ class PoolRouter:
         return [one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"]]
 
     def is_told(self) -> bool:
-        """Tell whether each router is connected to a controller."""
+        """Return whether each router is connected to a controller."""
         return all(one and min(one.values()) == 1 for one in self._fetch(_CONNECTED))
 
     def count_connected(self) -> int:

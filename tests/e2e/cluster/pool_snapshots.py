@@ -37,7 +37,7 @@ def read_verdict(pool: PoolView, name: str) -> str:
 
 
 def take_known_good(pool: PoolView, ordinal: int, name: str) -> None:
-    """Have the driver take a snapshot of a replica now, that counts as one of the pool's and as found to be good.
+    """Make the driver take a snapshot of a replica now, that counts as one of the pool's and as found to be good.
 
     By itself the controller takes none of a replica that has been fresh for less than two minutes, and none within ten
     minutes of another.
@@ -57,7 +57,7 @@ def read_newest(pool: PoolView) -> str:
 
 
 def scale(pool: PoolView, replicas: int, seconds: float) -> float:
-    """Scale a pool, and give the seconds until all its replicas are fresh."""
+    """Scale a pool, and return the seconds until all its replicas are fresh."""
     began = time.monotonic()
     where = f"--namespace={pool.namespace}"
     pool.access.kubectl("scale", f"rop/{pool.name}", f"--replicas={replicas}", where)

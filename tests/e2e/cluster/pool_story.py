@@ -26,7 +26,7 @@ class Story:
         return self._list("desiredChanged")
 
     def is_calm(self) -> bool:
-        """Tell whether the newest decision of each scaler that has decided is that nothing is to be done."""
+        """Return whether the newest decision of each scaler that has decided is that nothing is to be done."""
         newest = {event.pod: event.fields["reason"] for event in self.decisions()}
         return set(newest.values()) == {ON_TARGET}
 

@@ -23,6 +23,16 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 WEIGHT = "stellar.org/weight"
 
 
+def build_override(network: CoreNetwork, *, has_neighbours: bool = False) -> str:
+    """Build the coreConfigOverride of a pool that follows the network, by its validator alone or by neighbours too."""
+    return build_private_override(
+        f"{network.network.validator_host}:{PEER_PORT}",
+        VALIDATOR_KEY.account,
+        is_accelerated=network.network.is_accelerated,
+        has_neighbours=has_neighbours,
+    )
+
+
 def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
     """Build a pool that follows the network, three replicas as a rule; `spec` goes over it, field by field."""
     image, _, tag = network.image.rpartition(":")
@@ -38,9 +48,7 @@ def build_pool(name: str, network: CoreNetwork, **spec: Any) -> Manifest:
         "autoscaling": {"sustainSeconds": 10, "scaleDownStabilizationSeconds": 10},
         "loadBalancing": {"enabled": True, "lagThreshold": LAG_THRESHOLD, "updateIntervalSeconds": 5},
         "historyArchiveUrls": [f"http://{host}:{HISTORY_PORT}"],
-        "coreConfigOverride": build_private_override(
-            f"{host}:{PEER_PORT}", VALIDATOR_KEY.account, is_accelerated=network.network.is_accelerated
-        ),
+        "coreConfigOverride": build_override(network),
         "resources": {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "256Mi"}},
         "storage": {"storageClass": "standard", "size": "64Mi"},
         "template": {"spec": {"terminationGracePeriodSeconds": 5}},
@@ -67,16 +75,16 @@ class PoolView:
         return KedaView(self.access, self.namespace, self.name)
 
     def pool(self) -> Manifest:
-        """Give it as it is now; empty while it is not there."""
+        """Return it as it is now; empty while it is not there."""
         return self.access.get("readonlypool", self.name, self.namespace) or {}
 
     def status(self) -> Manifest:
-        """Give its status; empty while it has none."""
+        """Return its status; empty while it has none."""
         status: Manifest = self.pool().get("status") or {}
         return status
 
     def condition(self, kind: str) -> Manifest:
-        """Give a condition of it; empty while it has none."""
+        """Return a condition of it; empty while it has none."""
         return next((one for one in self.status().get("conditions") or () if one["type"] == kind), {})
 
     def pods(self) -> list[Manifest]:
@@ -89,15 +97,15 @@ class PoolView:
         return f"{self.name}-{ordinal}"
 
     def replica(self, pod: str) -> Manifest:
-        """Give what status says of a replica; empty while it says nothing."""
+        """Return what status says of a replica; empty while it says nothing."""
         return next((one for one in self.status().get("replicaWeights") or () if one["replicaName"] == pod), {})
 
     def routed(self) -> dict[str, int]:
-        """Give the weight of each pod that readers are sent to, from the EndpointSlices of the read Service."""
+        """Return the weight of each pod that readers are sent to, from the EndpointSlices of the read Service."""
         return _read_weights(self.access.list("endpointslices", self.namespace, f"{SERVICE_LABEL}={self.name}"))
 
     def look(self) -> tuple[list[Manifest], Manifest, dict[str, int]]:
-        """Give its pods, its status and who is routed to, by one call: as near to one moment as can be."""
+        """Return its pods, its status and who is routed to, by one call: as near to one moment as can be."""
         found = self.access.list("pods,readonlypools,endpointslices", self.namespace)
         pods, pools, slices = ([one for one in found if one["kind"] == kind] for kind in _LOOKED_AT)
         ours = [pod for pod in pods if pod["metadata"]["labels"].get(POOL_LABEL) == self.name]

@@ -43,7 +43,7 @@ class ReplicaRecord:
         return max((after - before for before, after in pairwise(self.values)), default=0)
 
     def first_at(self, replicas: int) -> float:
-        """Say when a number was first seen, in Unix seconds."""
+        """Return when a number was first seen, in Unix seconds."""
         return next(step.at for step in self.steps if step.replicas == replicas)
 
 

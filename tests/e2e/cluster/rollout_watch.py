@@ -46,7 +46,7 @@ class RolloutSeen:
         return min(len(look.routed) for look in calm)
 
     def __str__(self) -> str:
-        """Tell it look by look, for the message of a failed test."""
+        """Describe it look by look, for the message of a failed test."""
         return "\n".join(map(str, self.looks))
 
 

@@ -26,7 +26,7 @@ class Lack(str):
     __slots__ = ()
 
     def __bool__(self) -> bool:
-        """Tell that it is not what was awaited."""
+        """Return False: it is not what was awaited."""
         return False
 
 
@@ -101,7 +101,7 @@ class ScaledFleet:
     def wait_for_event(
         self, name: str, is_it: Callable[[ScalerEvent], bool], since: float, seconds: float
     ) -> ScalerEvent:
-        """Wait until a scaler says something of it, and give the earliest such line of any."""
+        """Wait until a scaler says something of it, and return the earliest such line of any."""
 
         def find() -> ScalerEvent | None:
             return min(filter(is_it, self.events(name, since)), key=lambda event: event.at, default=None)
@@ -116,7 +116,7 @@ class ScaledFleet:
 
 
 def scale_fleet(release: OwnRelease, namespace: str, name: str, metadata: dict[str, str]) -> ScaledFleet:
-    """Have KEDA scale a StatefulSet by what this release's scalers say."""
+    """Make KEDA scale a StatefulSet by what this release's scalers say."""
     scaled = build_scaled_object(name, metadata, scaler_address=release.address)
     release.access.apply(scaled, namespace=namespace)
     return ScaledFleet(KedaView(release.access, namespace, name), release)

@@ -40,7 +40,7 @@ def list_events(release: OwnRelease, fleet: str, name: str | None = None, since:
 
 
 def list_classes(release: OwnRelease, fleet: str) -> dict[str, dict[str, str]]:
-    """Give the class of each replica as each scaler sees it: pod of the scaler, then replica, to class.
+    """Return the class of each replica as each scaler sees it: pod of the scaler, then replica, to class.
 
     A scaler that has said nothing of the fleet stands there with nothing.
     """

@@ -38,7 +38,7 @@ class Churn:
     statuses: int
 
     def __str__(self) -> str:
-        """Tell it in a line."""
+        """Describe it in a line."""
         return (
             f"{self.ledgers} ledgers, {self.changes} changes of class, status written {self.statuses} times,"
             f" slices {len(self.slices)} times, by {self.requests} requests"
@@ -89,7 +89,7 @@ def record_churn(cluster: ProvidedCluster, pool: PoolView) -> Iterator[ChurnReco
 
 
 def is_of_service(manifest: Manifest, service: str) -> bool:
-    """Tell whether a slice is one of this Service."""
+    """Return whether a slice is one of this Service."""
     labels = manifest["metadata"].get("labels") or {}
     return bool(labels.get("kubernetes.io/service-name") == service)
 

@@ -16,7 +16,7 @@ class NewestTold:
     newest: tuple[int, ...]
 
     def before(self, at: float) -> int:
-        """Say what was the newest before a moment of time.monotonic(); 0 before the first answer."""
+        """Return what was the newest before a moment of time.monotonic(); 0 before the first answer."""
         count = bisect_left(self.ended, at)
         return self.newest[count - 1] if count else 0
 
@@ -37,7 +37,7 @@ class Staleness:
     most_ledgers: int
 
     def __str__(self) -> str:
-        """Tell it in a few words."""
+        """Describe it in a few words."""
         return f"{self.stale} of {self.answers} stale, by up to {self.most_ledgers} ledgers"
 
 

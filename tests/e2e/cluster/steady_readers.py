@@ -59,7 +59,7 @@ class Asked:
         return sum(one.sent_at >= since for one in self.requests)
 
     def __str__(self) -> str:
-        """Tell how many there were, and what was wrong with how many."""
+        """Describe how many there were, and what was wrong with how many."""
         slowest = max((one.seconds for one in self.requests if not one.failure), default=0.0)
         wrong = dict(Counter(one.failure for one in self.failed()))
         return f"{len(self.failed())} of {len(self.requests)} failed, the slowest answer took {slowest:.2f} s {wrong}"

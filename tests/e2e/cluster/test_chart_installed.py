@@ -41,12 +41,12 @@ VARIANTS = [
 
 
 def restrict(access: Access, namespace: str) -> None:
-    """Let the namespace admit only what Kubernetes calls restricted."""
+    """Set the namespace to admit only what Kubernetes calls restricted."""
     access.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
 
 
 def run_helm_test(access: Access, namespace: str) -> str:
-    """Run `helm test`, and give what it and its pod said."""
+    """Run `helm test`, and return what it and its pod said."""
     return access.helm("test", "readpool", "--namespace", namespace, "--logs", "--timeout", "90s")
 
 
@@ -89,7 +89,7 @@ def test_helm_test_asks_the_controllers_too_in_a_namespace_that_they_have_roles_
 
 
 def define_pools(access: Access) -> None:
-    """Have the cluster know ReadOnlyPools: of several releases only one may bring their definition."""
+    """Install the CRD of ReadOnlyPools: of several releases only one may bring it."""
     if access.get("crd", CRD_NAME) is None:
         access.kubectl("apply", "-f", "-", stdin=render_crd())
     access.kubectl("wait", f"crd/{CRD_NAME}", "--for=condition=Established", "--timeout=30s")

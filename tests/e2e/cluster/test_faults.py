@@ -53,7 +53,7 @@ class BusyPod:
         wait_for("the pod to be ready", self.is_ready, seconds=60)
 
     def is_ready(self) -> bool:
-        """Tell whether the kubelet calls it ready."""
+        """Return whether the kubelet calls it ready."""
         return any(c["type"] == "Ready" and c["status"] == "True" for c in self._read_status().get("conditions", []))
 
     def count_restarts(self) -> int:
@@ -159,7 +159,7 @@ def test_pods_run_on_while_parts_of_the_cluster_are_started_again(cluster: Provi
 
 
 def answers(cluster: ProvidedCluster) -> bool:
-    """Tell whether the API server is ready."""
+    """Return whether the API server is ready."""
     try:
         return cluster.access.kubectl("get", "--raw", "/readyz", timeout=10) == "ok"
     except KubectlError:
@@ -167,7 +167,7 @@ def answers(cluster: ProvidedCluster) -> bool:
 
 
 def is_node_ready(cluster: ProvidedCluster) -> bool:
-    """Tell whether every node is Ready."""
+    """Return whether every node is Ready."""
     conditions = [
         c for node in cluster.access.list("nodes") for c in node["status"]["conditions"] if c["type"] == "Ready"
     ]

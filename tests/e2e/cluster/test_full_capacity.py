@@ -116,7 +116,7 @@ def test_a_pool_grows_before_the_load_that_toppled_it_topples_it_again(
 
 
 def raise_until_learned(router: PoolRouter, asked: Asked) -> float:
-    """Raise the load step by step until status says what a replica bears; give the largest load, for each replica.
+    """Raise the load step by step until status says what a replica bears; return the largest load, for each replica.
 
     Where all have fallen behind and nothing was learned, as from one that went silent first, they may recover: who fell
     behind alone is remembered for ten minutes.
@@ -141,7 +141,7 @@ def raise_until_learned(router: PoolRouter, asked: Asked) -> float:
 
 
 def space_out(rate: float) -> float:
-    """Give the seconds between requests at a rate in requests/s for each of the first replicas."""
+    """Return the seconds between requests at a rate in requests/s for each of the first replicas."""
     return 1 / (TARGET * rate)
 
 

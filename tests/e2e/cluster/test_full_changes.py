@@ -35,7 +35,7 @@ class Change:
 
 
 def name_other_gate(cluster: ProvidedCluster, _: Spec) -> Spec | None:
-    """Give the gate's image another name, which a cluster of ours can be told."""
+    """Rename the gate's image, which a cluster of ours can be told."""
     gate, namespaces = cluster.images.gate, cluster.access.namespaces
     if gate is None or namespaces is None:
         return None

@@ -90,7 +90,7 @@ def test_a_pool_is_read_polled_and_scaled(
 
 
 def start_network(cluster: ProvidedCluster, namespace: str, family: IpFamily) -> tuple[CoreNetwork, str]:
-    """Start a private network; give it, and where its validator takes peers, which is an address of IPv4."""
+    """Start a private network; return it, and where its validator takes peers, which is an address of IPv4."""
     access, core, image = cluster.access, cluster.images.core, cluster.images.readpool
     if core is None:
         skip_or_fail("there is no image of stellar-core")

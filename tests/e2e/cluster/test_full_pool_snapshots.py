@@ -16,7 +16,7 @@ from tests.e2e.cluster.core_configuration import HISTORY_PORT
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.needed_faults import require_faults
 from tests.e2e.cluster.own_release import OwnRelease
-from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
+from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_override, build_pool
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(420, func_only=True)]
 TARGET = 2
@@ -39,7 +39,7 @@ def pool(
     scaler_release: OwnRelease,
     snapshot_storage: CsiStorage,
 ) -> Iterator[PoolView]:
-    """Have a pool in a cluster without snapshots, and then with them, until it has taken its first one."""
+    """Run a pool in a cluster without snapshots, and then with them, until it has taken its first one."""
     assert scaler_release.pods()
     if cluster.instance is None:
         skip_where_impossible("take snapshots away from a cluster of others")
@@ -48,6 +48,7 @@ def pool(
         "core",
         core_network,
         targetReplicas=TARGET,
+        coreConfigOverride=build_override(core_network, has_neighbours=True),
         autoscaling={"enabled": False, "sustainSeconds": 10},
         storage=seen.build_storage(snapshot_storage, keep=KEPT),
         replacement={"enabled": True, "afterSeconds": REPLACED_AFTER_SECONDS},
@@ -65,7 +66,7 @@ def pool(
 
 @pytest.fixture(autouse=True)
 def settled(pool: PoolView) -> None:
-    """Have the pool at its target before each test."""
+    """Wait until the pool is at its target before each test."""
     seen.scale(pool, TARGET, FRESH_SECONDS)
 
 

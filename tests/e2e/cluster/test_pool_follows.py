@@ -151,7 +151,7 @@ def test_replicas_vouch_for_a_checkpoint_that_a_newcomer_starts_from(
 
 
 def scale_and_read_log(pool: PoolView, replicas: int) -> str:
-    """Scale up by one; give the newcomer's log once all are fresh."""
+    """Scale up by one; return the newcomer's log once all are fresh."""
     where = f"--namespace={pool.namespace}"
     pool.access.kubectl("scale", f"rop/{pool.name}", f"--replicas={replicas}", where)
     pool.wait_until_fresh(replicas)

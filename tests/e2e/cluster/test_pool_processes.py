@@ -36,7 +36,7 @@ def pool(
 
 @pytest.fixture
 def steady(pool: PoolView) -> Iterator[PoolView]:
-    """Have the pool as it was before the test, and see that it is so again after it."""
+    """Wait until the pool is as it was, before the test and after it."""
     pool.wait_until_fresh(TARGET)
     yield pool
     pool.wait_until_fresh(TARGET)

@@ -66,7 +66,7 @@ def router(
 
 @pytest.fixture
 def whole(router: PoolRouter) -> PoolRouter:
-    """Have all replicas fresh before the test."""
+    """Wait until all replicas are fresh before the test."""
     router.pool.wait_until_fresh(TARGET)
     return router
 
@@ -203,7 +203,7 @@ def test_no_request_fails_while_all_replicas_are_replaced(whole: PoolRouter) -> 
 
 
 def measure_shares(router: PoolRouter) -> dict[str, float]:
-    """Send requests, and give each pod's share of them in percent."""
+    """Send requests, and return each pod's share of them in percent."""
     before = router.count_requests()
     asked = read_times(router.address, REQUESTS)
     fail_on(asked.failed(), asked)

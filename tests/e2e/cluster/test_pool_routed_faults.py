@@ -42,7 +42,7 @@ def router(
 
 @pytest.fixture
 def whole(router: PoolRouter) -> PoolRouter:
-    """Have all replicas fresh and all routers told before the test."""
+    """Wait until all replicas are fresh and all routers told before the test."""
     router.pool.wait_until_fresh(TARGET)
     wait_for("the routers to be told", router.is_told, BACK_SECONDS)
     return router
@@ -135,7 +135,7 @@ def test_no_request_fails_while_all_replicas_lag(
 
 @contextmanager
 def scaled_to_none(cluster: ProvidedCluster, namespace: str, component: str) -> Iterator[None]:
-    """Have no pod of a Deployment of the release while the block runs; afterwards all of them are ready again."""
+    """Scale a Deployment of the release to none while the block runs; afterwards all its pods are ready again."""
     where = f"--namespace={namespace}"
     scale = ("scale", f"deployment/readpool-{component}", where)
     cluster.access.kubectl(*scale, "--replicas=0")
@@ -169,12 +169,12 @@ def list_replicas(pool: PoolView) -> list[str]:
 
 
 def find_ground(pool: PoolView) -> str:
-    """Say what the weights rest on, by the reason of Routing."""
+    """Return what the weights rest on, by the reason of Routing."""
     return str(pool.condition("Routing").get("reason"))
 
 
 def is_left_alone(router: PoolRouter, pod: str, asked: Asked) -> bool:
-    """Tell whether none of the next requests, so many that a share would show, is sent to a replica."""
+    """Return whether none of the next requests, so many that a share would show, is sent to a replica."""
     before = router.count_requests()
     wait_for_requests(asked)
     after = router.count_requests()

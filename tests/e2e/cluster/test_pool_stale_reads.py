@@ -83,7 +83,7 @@ def test_no_answer_is_stale_after_the_shift_while_a_plain_service_gives_many(
 
 @contextmanager
 def plain_service(pool: PoolView) -> Iterator[str]:
-    """Give the address of a Service with a selector on the pool's pods while the block runs; Kubernetes fills it."""
+    """Yield the address of a Service with a selector on the pool's pods while the block runs; Kubernetes fills it."""
     spec = {"selector": {POOL_LABEL: pool.name}, "ports": [{"port": ROUTER_PORT, "targetPort": ROUTER_PORT}]}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": PLAIN}, "spec": spec}
     pool.access.apply(service, namespace=pool.namespace)

@@ -40,7 +40,7 @@ class Before:
     was: Mapping[str, Any]
 
     def workload(self) -> dict[str, Any]:
-        """Give the workload as it is now."""
+        """Return the workload as it is now."""
         kind, _, _ = KINDS[self.kind]
         return self.view.access.get(kind.lower(), self.kind, self.view.namespace) or {}
 

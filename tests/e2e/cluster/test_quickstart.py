@@ -27,7 +27,7 @@ TOOK = re.compile(r" \(\d+ s\)$", re.MULTILINE)
 
 @pytest.fixture
 def output(cluster: ProvidedCluster, tmp_path: Path) -> Iterator[str]:
-    """Run the script, and give what it printed; what it made in its own namespace goes afterwards."""
+    """Run the script, and yield what it printed; what it made in its own namespace goes afterwards."""
     core = cluster.images.core
     if core is None:
         skip_or_fail("READPOOL_CORE_IMAGE is not set: the cluster has no image of the simulated Core")

@@ -32,7 +32,7 @@ def test_a_scaler_pod_is_ready_within_three_seconds_of_its_start(
 
 
 def measure_start(cluster: ProvidedCluster, release: OwnRelease) -> float:
-    """Delete a scaler, and give the seconds from the start of its successor's container until it is ready."""
+    """Delete a scaler, and return the seconds from the start of its successor's container until it is ready."""
     old = set(release.pods())
     cluster.access.kubectl("delete", "pod", f"--namespace={release.namespace}", min(old))
 

@@ -114,7 +114,7 @@ def test_only_the_right_client_certificate_is_served_and_a_wrong_one_is_said_to_
 
 
 def is_refusal_logged(view: KedaView) -> bool:
-    """Tell whether KEDA's operator says that the scaler hung up on this ScaledObject right after the handshake.
+    """Return whether KEDA's operator says that the scaler hung up on this ScaledObject right after the handshake.
 
     In TLS 1.3 a server looks at the client's certificate when the client is done already.
     """
@@ -180,7 +180,7 @@ def make_keda_dial_anew(view: KedaView) -> None:
 
 
 def raise_maximum(view: KedaView) -> int:
-    """Raise the ScaledObject's maxReplicaCount by one, and give it."""
+    """Raise the ScaledObject's maxReplicaCount by one, and return it."""
     raised = int(view.scaled_object()["spec"]["maxReplicaCount"]) + 1
     patch = json.dumps({"spec": {"maxReplicaCount": raised}})
     where = ("scaledobject", view.name, f"--namespace={view.namespace}")

@@ -31,5 +31,5 @@ def is_served(release: OwnRelease, pod: str, authorities: bytes, client: Pair) -
 
 
 def is_served_by_all(release: OwnRelease, authorities: bytes, client: Pair) -> bool:
-    """Tell whether every scaler of the release serves such a caller."""
+    """Return whether every scaler of the release serves such a caller."""
     return all(is_served(release, pod, authorities, client) for pod in release.pods())

@@ -92,7 +92,7 @@ NEEDS = {"config": (STATEFUL_SET,), "replicas": (), "class": (HTTP_ROUTE,), "siz
 
 
 def is_hit(write: Write) -> bool:
-    """Tell whether it is the write that fails, of the pool that it fails for."""
+    """Return whether it is the write that fails, of the pool that it fails for."""
     for pool, (verb, kind, name) in WRITES.items():
         if write.verb == verb and write.key.kind == kind and (write.subresource == "status") is (pool == "status"):
             names = {name.format(pool)} if name else set()
@@ -125,7 +125,7 @@ def list_missing(cluster: SmallCluster, pool: str) -> set[tuple[str, str]]:
 
 
 def is_named(cluster: SmallCluster, pool: str) -> bool:
-    """Tell whether status names what fails, in the API server's words; it is of the newest spec."""
+    """Return whether status names what fails, in the API server's words; it is of the newest spec."""
     found = cluster.read_pool(pool)
     told = [one["message"] for one in (found.get("status") or {}).get("conditions", ())]
     is_said = any(WORDS in message and WRITES[pool][1].name in message for message in told)
@@ -156,7 +156,7 @@ def list_owned(cluster: SmallCluster, pool: str) -> list[tuple[ObjectKey, dict[s
 
 
 def spoil(cluster: SmallCluster, pool: str) -> None:
-    """Have everything of a pool written once more."""
+    """Make the controller write everything of a pool once more."""
     for key, one in list_owned(cluster, pool):
         annotations = {**one["metadata"]["annotations"], APPLIED: "spoiled"}
         cluster.api.put(key, {**one, "metadata": {**one["metadata"], "annotations": annotations}})

@@ -38,7 +38,7 @@ def has_replicas(cluster: SmallCluster, pool: str) -> bool:
 
 
 async def until_reason(cluster: SmallCluster, pool: str, type_: str, reason: str, namespace: str = "default") -> str:
-    """Wait for a condition's reason; give its message."""
+    """Wait for a condition's reason; return its message."""
 
     def is_said() -> bool:
         return cluster.read_conditions(pool, namespace).get(type_, {}).get("reason") == reason

@@ -47,7 +47,7 @@ def hang(does_hang: Callable[[Write], bool]) -> Any:
 
 
 async def see_changes(cluster: SmallCluster, count: int = 4) -> float:
-    """Let a replica lag and be fresh again; give the longest that readers waited for it."""
+    """Make a replica lag and be fresh again; return the longest that readers waited for it."""
     longest = 0.0
     for number in range(count):
         cluster.classes["pool-1"] = "fresh" if number % 2 else "lagging"
@@ -109,7 +109,7 @@ async def test_a_route_that_hangs_delays_no_slice_by_more_than_it_is_waited_for(
 
 
 def drain(cluster: SmallCluster, pool: str = "pool") -> None:
-    """Take all pods of a pool away; they come back at other addresses."""
+    """Delete all pods of a pool; they come back at other addresses."""
     for name in cluster.list_alive(pool):
         cluster.api.drop(ObjectKey(POD, "default", name))
 

@@ -19,7 +19,7 @@ ROUNDS = 30
 
 
 def set_route(cluster: SmallCluster, chance: random.Random) -> None:
-    """Let the route be written, or mostly not at all."""
+    """Set whether the route can be written, or mostly not at all."""
     fails = chance.random() < 0.8
 
     async def meddle(write: Write) -> None:

@@ -13,6 +13,7 @@ from controller.settings import (
     ControllerSettings,
     ScalerTls,
     build_scaler_tls,
+    parse_alert_label,
     parse_gateway_namespaces,
     parse_namespaces,
     parse_runbook_url,
@@ -150,6 +151,14 @@ def test_namespaces_of_scrapers_are_names() -> None:
     assert parse_scraper_namespaces("") == ()
     with pytest.raises(SettingsError, match="--scraper-namespaces '\\*'"):
         parse_scraper_namespaces("*")
+
+
+def test_labels_of_alerts_are_labels_of_prometheus() -> None:
+    assert parse_alert_label("team=stellar") == ("team", "stellar")
+    assert parse_alert_label("to=a=b,c") == ("to", "a=b,c")
+    for wrong in ("team", "=x", "app.kubernetes.io/name=x", "1st=x"):
+        with pytest.raises(SettingsError, match="--alert-label"):
+            parse_alert_label(wrong)
 
 
 def test_runbooks_are_at_a_web_address() -> None:

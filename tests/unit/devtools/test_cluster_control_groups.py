@@ -11,7 +11,7 @@ CONTAINER = "0123abcd"
 
 
 def make_version_1(mount: Path) -> Path:
-    """Make a tree of version 1 with one container in it; give the mount."""
+    """Make a tree of version 1 with one container in it; return the mount."""
     for controller in ("cpu", "cpuset", "memory", "pids"):
         group = mount / controller / "readpool-a" / "kubepods" / "poduid1" / CONTAINER
         group.mkdir(parents=True)
@@ -21,7 +21,7 @@ def make_version_1(mount: Path) -> Path:
 
 
 def make_version_2(mount: Path) -> Path:
-    """Make a tree of version 2 with one container in it; give the mount."""
+    """Make a tree of version 2 with one container in it; return the mount."""
     (mount / "cgroup.controllers").write_text("cpuset cpu memory pids\n")
     group = mount / "readpool-a" / "kubepods" / "poduid1" / CONTAINER
     group.mkdir(parents=True)

@@ -150,7 +150,7 @@ def test_most_of_what_is_exported_can_be_seen() -> None:
     unseen = families - {re.sub(r"_(bucket|count|sum)$", "", name) for name in seen}
     assert unseen == {
         "readpool_reference_info",
-        "readpool_snapshot_timestamp_seconds",
+        "readpool_fleet_updated_timestamp_seconds",
         "readpool_tip_stalled",
         "readpool_fleet_info",
         "readpool_replica_series_enabled",

@@ -14,7 +14,7 @@ from readpool.bans import (
 
 
 def refuse(bans: Bans, *, seconds: range, a_second: int = MOST_REFUSALS, caller: str = "evil") -> list[float]:
-    """Refuse a caller evenly; give how long the bans are that come of it."""
+    """Refuse a caller evenly; return how long the bans are that come of it."""
     times = [second + turn / a_second for second in seconds for turn in range(a_second)]
     return [ban for now in times if (ban := bans.note_refusal(caller, now)) is not None]
 

@@ -14,7 +14,7 @@ LIMITS = Limits(process=MOST, caller=6, namespace=3)
 
 
 def take(budget: Budget, *wanted: tuple[str, str]) -> Scope | None:
-    """Take one for each; give whose share was used up first."""
+    """Count one for each; return whose share was used up first."""
     try:
         for caller, namespace in wanted:
             budget.take(caller, namespace)

@@ -69,13 +69,13 @@ def facts(**others: object) -> LeafFacts:
 @pytest.mark.parametrize(
     ("leaf", "now", "why"),
     [
-        pytest.param(None, 0.0, "there was none that could be read", id="none"),
+        pytest.param(None, 0.0, "the Secret had no readable certificate", id="none"),
         pytest.param(facts(), LIFE / 2, None, id="good"),
         pytest.param(facts(has_bundle=False), 0.0, None, id="what is trusted beside it is another matter"),
-        pytest.param(facts(names=frozenset({"other"})), 0.0, "it was for other names", id="renamed"),
-        pytest.param(facts(is_server=False), 0.0, "it was for other names", id="a client's"),
-        pytest.param(facts(is_of_authority=False), 0.0, "the authority is a new one", id="of another authority"),
-        pytest.param(facts(), LIFE * 2 / 3, "two thirds of its life were over", id="due"),
+        pytest.param(facts(names=frozenset({"other"})), 0.0, "its names have changed", id="renamed"),
+        pytest.param(facts(is_server=False), 0.0, "its names have changed", id="a client's"),
+        pytest.param(facts(is_of_authority=False), 0.0, "the CA has changed", id="of another authority"),
+        pytest.param(facts(), LIFE * 2 / 3, "two thirds of its validity had passed", id="due"),
     ],
 )
 def test_a_certificate_is_issued_anew(leaf: LeafFacts | None, now: float, why: str | None) -> None:
@@ -142,14 +142,14 @@ LEAF = Leaf(SecretName("n", "tls"), ("a",), is_server=True)
 @pytest.mark.parametrize(
     ("authority", "leaves", "copies", "sentence"),
     [
-        pytest.param(None, (), (), "there is nothing to do", id="nothing"),
-        pytest.param(None, (LEAF,), (), "need --authority", id="nobody signs"),
-        pytest.param(LEAF.secret, (LEAF,), (), "n/tls is named twice", id="over the authority"),
+        pytest.param(None, (), (), "no Secret is given", id="nothing"),
+        pytest.param(None, (LEAF,), (), "require --authority", id="nobody signs"),
+        pytest.param(LEAF.secret, (LEAF,), (), "n/tls is given twice", id="over the authority"),
         pytest.param(
             SecretName("n", "ca"),
             (LEAF,),
             (Copy(SecretName("n", "x"), LEAF.secret),),
-            "n/tls is named twice",
+            "n/tls is given twice",
             id="copied",
         ),
     ],

@@ -7,7 +7,7 @@ import pytest
 from readpool.networks import HomeDomain, NetworkFacts, NetworksError, Quality, parse_networks
 from readpool.pool.network import Network
 from readpool.public_networks import load_public_networks
-from scaler.triggers.trigger import PASSPHRASES
+from scaler.triggers.network_names import PASSPHRASES
 
 KEY = "G" + "A" * 55
 TRUSTED_TOO_LITTLE = {Quality.MEDIUM, Quality.LOW}

@@ -22,7 +22,7 @@ from scaler.settings import (
     parse_namespaces,
     parse_reference,
 )
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 
 ADDRESSES = [
     pytest.param("0.0.0.0:9090", HostPort("0.0.0.0", 9090), id="IPv4"),  # noqa: S104 - an example

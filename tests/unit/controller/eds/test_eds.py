@@ -27,7 +27,7 @@ LAGGING: dict[str, Any] = {"weight": 10, "name": "pool-lagging-0", "freshness": 
 
 
 def weigh(*slices: dict[str, Any]) -> dict[str, int]:
-    """Give each address its weight."""
+    """Map each address to its weight."""
     localities = build_assignment(slices).localities
     return {endpoint.address: endpoint.weight for locality in localities for endpoint in locality.endpoints}
 

@@ -17,17 +17,17 @@ class Conversation:
         self.stream = Subscription()
 
     def want(self, *names: str, nonce: str = "") -> tuple[str, ...] | None:
-        """Request all that is wanted; give the names that come back."""
+        """Request all that is wanted; return the names that come back."""
         self.stream.take_whole_request(names, nonce, self.versions)
         return self.read()
 
     def change(self, *names: str, remove: Sequence[str] = (), **known: str) -> tuple[str, ...] | None:
-        """Request by delta; give the names that come back."""
+        """Request by delta; return the names that come back."""
         self.stream.take_delta_request(names, remove, known, self.versions)
         return self.read()
 
     def set(self, name: str, version: str | None) -> tuple[str, ...] | None:
-        """Change a pool; give the names that come back."""
+        """Change a pool; return the names that come back."""
         if version is None:
             del self.versions[name]
         else:

@@ -7,7 +7,7 @@ from controller.events.event_series import BURST, MAX_SERIES, REPEAT_SECONDS, SE
 
 
 def tell(series: EventSeries, sentence: Sentence, now: float) -> str:
-    """Tell one Event as the recorder does: new, again (with a write or not), or dropped."""
+    """Record one Event as the recorder does: new, again (with a write or not), or dropped."""
     found = series.find(sentence, now)
     if found is not None:
         if not series.is_due(found, now):

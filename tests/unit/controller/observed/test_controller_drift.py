@@ -163,7 +163,7 @@ def test_two_wishes_with_one_hash_are_one_wish(one: Any, other: Any) -> None:
 
 
 def _normal(value: Any) -> Any:
-    """Tell true from 1 and false from 0, as JSON does."""
+    """Distinguish true from 1 and false from 0, as JSON does."""
     if isinstance(value, dict):
         return {key: _normal(part) for key, part in value.items()}
     return [_normal(part) for part in value] if isinstance(value, list) else (type(value).__name__, value)

@@ -27,7 +27,7 @@ def route_to(*parents: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(pool: ReadOnlyPool, settings: PlanSettings = SECURED) -> Plan:
-    return plan_pool(observe(pool, capabilities=EVERYTHING), settings, NOW)
+    return plan_pool(observe(pool, optional_kinds=EVERYTHING), settings, NOW)
 
 
 def find(planned: Plan, kind: Kind) -> list[dict[str, Any]]:
@@ -170,7 +170,9 @@ def test_what_is_refused_is_the_reason_of_a_condition_that_would_be_true() -> No
     assert "the route is attached to the others" in explain_refused_route(pool, SECURED)
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     (scaled,) = find(plan(pool), SCALED_OBJECT)
-    observed = observe(pool, FRESH, capabilities=EVERYTHING, children={OWN_SCALED_OBJECT: {**scaled, "status": ready}})
+    observed = observe(
+        pool, FRESH, optional_kinds=EVERYTHING, children={OWN_SCALED_OBJECT: {**scaled, "status": ready}}
+    )
     planned = plan_pool(observed, SECURED, NOW)
     assert read_condition(planned, "Autoscaling")[:2] == ("False", "NotAllowed")
     assert read_condition(planned, "Routing")[:2] == ("False", "NotAllowed")

@@ -17,7 +17,7 @@ REPLACED = {"replacement": {"enabled": True, "afterSeconds": 1800}, "loadBalanci
 
 
 def lag(world: PoolWorld, seconds: float, ahead: float) -> None:
-    """Let pool-2 have lagged for so long by the scaler's clock, which is `ahead` of ours."""
+    """Build a view in which pool-2 has lagged for so long by the scaler's clock, which is `ahead` of ours."""
     at = world.now + ahead
     world.say(FRESH, FRESH, LAGGING, at=at)
     assert world.fleet is not None

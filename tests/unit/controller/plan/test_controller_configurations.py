@@ -32,7 +32,7 @@ def build(observed: ObservedPool, wanted: int = 2, settings: PlanSettings = SETT
 
 
 def hold(observed: ObservedPool, texts: Any, noted: str | None = None) -> ObservedPool:
-    """Let the ConfigMap hold these texts, and the pod have noted a hash."""
+    """Put these texts into the ConfigMap, and a hash into the pod."""
     pod = build_pod(observed.pool, 0, annotations={} if noted is None else {"stellar.org/config": noted})
     return replace(observed, children=index([build_config_map(observed.pool, texts)]), pods=(pod,))
 

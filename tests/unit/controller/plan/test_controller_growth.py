@@ -31,7 +31,7 @@ def begin(**storage: Any) -> PoolWorld:
 
 
 def fill(world: PoolWorld, *percent: int | None) -> None:
-    """Have gates tell how full the volumes are, by ordinal."""
+    """Make gates report how full the volumes are, by ordinal."""
     world.now += 60
     world.say(*[FRESH] * 3)
     assert world.fleet is not None
@@ -46,7 +46,7 @@ def read_sizes(world: PoolWorld) -> list[str]:
 
 
 def finish(world: PoolWorld) -> None:
-    """Have the storage make volumes as large as they are asked to be."""
+    """Make the volumes as large as they are asked to be."""
     for claim in world.claims.values():
         claim["status"]["capacity"] = dict(claim["spec"]["resources"]["requests"])
 
@@ -57,7 +57,7 @@ def read_message(world: PoolWorld) -> str:
 
 def test_a_volume_that_is_nearly_full_grows_step_by_step_up_to_its_bound() -> None:
     world = begin()
-    assert world.read_condition("VolumeSpace") == ("Unknown", "NotObserved")
+    assert world.read_condition("VolumeSpace") == ("Unknown", "UsageUnknown")
     fill(world, 50, 79, 20)
     assert world.read_condition("VolumeSpace") == ("True", "EnoughSpace")
     assert read_sizes(world) == ["100Gi"] * 3
@@ -142,7 +142,7 @@ def test_without_a_gate_nobody_knows() -> None:
     world = begin()
     world.settings = SETTINGS
     fill(world, None, None, None)
-    assert world.read_condition("VolumeSpace") == ("Unknown", "NotObserved")
+    assert world.read_condition("VolumeSpace") == ("Unknown", "UsageUnknown")
     pod = world.objects[STATEFUL_SET_KEY]["spec"]["template"]["spec"]
     assert WATCH not in [one["name"] for one in pod["initContainers"]]
 

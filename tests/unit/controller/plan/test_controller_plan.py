@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.observed.observed import Capabilities
 from controller.plan.plan import plan_pool
 from controller.replicas.disruptions import SHUT_SECONDS
-from readpool.kubernetes.kinds import CONFIG_MAP, POD, PVC, SERVICE, ObjectKey
+from readpool.kubernetes.kinds import CONFIG_MAP, POD, PROMETHEUS_RULE, PVC, SCALED_OBJECT, SERVICE, ObjectKey
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, NOW, UNKNOWN, UNREACHABLE
 from tests.unit.pool_world import SCALED_OBJECT_KEY, STATEFUL_SET_KEY, WEIGHED, PoolWorld, name_deleted, name_writes
 
@@ -132,12 +131,12 @@ def test_the_scaled_object_goes_when_the_user_has_one_and_comes_back_when_that_g
 def test_optional_kinds_come_and_go_with_the_cluster() -> None:
     world = PoolWorld.begin(FRESH, alerting=True)
     assert {"ScaledObject", "PrometheusRule"} <= {key.kind.name for key in world.objects}
-    world.capabilities = Capabilities()
+    world.optional_kinds = frozenset()
     world.objects = {k: v for k, v in world.objects.items() if k.kind.name not in {"ScaledObject", "PrometheusRule"}}
     world.rest()
     assert world.read_condition("Autoscaling") == ("False", "KedaMissing")
     assert world.read_condition("Alerting") == ("False", "PrometheusMissing")
-    world.capabilities = Capabilities(keda=True, prometheus=True)
+    world.optional_kinds = frozenset({SCALED_OBJECT, PROMETHEUS_RULE})
     assert name_writes(world.step()) == ["ScaledObject pool", "PrometheusRule pool"]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from controller.observed.observed import Capabilities, ObservedPool
+from controller.observed.observed import ObservedPool
 from controller.observed.workload import WorkloadView, write_selector
 from controller.plan.plan import Plan, plan_pool
 from devtools.pools.workload_manifests import CORE, HORIZON, RPC
-from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, kind_of
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, Kind, Manifest, kind_of
 from readpool.pool.status import PoolStatus
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import EVERYTHING, FRESH, LAGGING, NOW, SETTINGS, build_pool, build_view, observe
@@ -95,19 +95,19 @@ def test_what_keda_scales_is_the_workload_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "view", "capabilities"),
+    ("spec", "view", "optional_kinds"),
     [
         pytest.param(ALONE, WorkloadView(build_workload()), EVERYTHING, id="autoscaling is off"),
-        pytest.param(SCALED, WorkloadView(build_workload()), Capabilities(), id="there is no KEDA"),
+        pytest.param(SCALED, WorkloadView(build_workload()), frozenset(), id="there is no KEDA"),
         pytest.param(SCALED, WorkloadView(build_workload(), scaled_by="HPA x"), EVERYTHING, id="somebody scales it"),
         pytest.param(SCALED, WorkloadView(build_workload(), taken_by="x"), EVERYTHING, id="another pool has it"),
         pytest.param(SCALED, WorkloadView(), EVERYTHING, id="it is not there"),
     ],
 )
 def test_nobody_scales_a_workload_that_is_not_the_pools_to_scale(
-    spec: Mapping[str, Any], view: WorkloadView, capabilities: Capabilities
+    spec: Mapping[str, Any], view: WorkloadView, optional_kinds: frozenset[Kind]
 ) -> None:
-    planned = plan(see(spec, FRESH, FRESH, FRESH, view=view, capabilities=capabilities))
+    planned = plan(see(spec, FRESH, FRESH, FRESH, view=view, optional_kinds=optional_kinds))
     assert "ScaledObject pool" not in list_names(planned)
 
 
@@ -207,5 +207,5 @@ def test_selectors_are_written_as_the_api_server_reads_them(selector: Mapping[st
 
 
 def replace_name(pod: dict[str, Any], name: str) -> dict[str, Any]:
-    """Give a pod another name."""
+    """Rename a pod."""
     return pod | {"metadata": pod["metadata"] | {"name": name}}

@@ -34,7 +34,7 @@ ENDED = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
 
 
 def grow(world: PoolWorld, to: int) -> str:
-    """Let a pool grow by one, whose pod is ready at once; give its name."""
+    """Grow a pool by one, whose pod is ready at once; return its name."""
     world.change(replicas=to)
     world.rest()
     world.settle()
@@ -42,7 +42,7 @@ def grow(world: PoolWorld, to: int) -> str:
 
 
 def say_of_last(world: PoolWorld, **fields: Any) -> None:
-    """Let the scaler say something else of the last replica."""
+    """Change what the scaler reports of the last replica."""
     assert world.fleet is not None
     *others, last = world.fleet.replicas
     world.fleet = replace(world.fleet, replicas=(*others, replace(last, **fields)))

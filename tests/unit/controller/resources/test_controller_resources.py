@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from controller.gate.gate import choose_ports
-from controller.observed.observed import Capabilities
 from controller.observed.plan_settings import Grants, PlanSettings
 from controller.plan.plan import plan_pool
 from controller.resources.network_policy import build_network_policy
@@ -204,7 +203,7 @@ def test_keda_is_told_of_a_pause_of_another_scaler_and_of_certificates() -> None
 
 
 def list_rules(**spec: Any) -> list[dict[str, Any]]:
-    rules: list[dict[str, Any]] = build_prometheus_rule(build_pool(**spec))["spec"]["groups"][0]["rules"]
+    rules: list[dict[str, Any]] = build_prometheus_rule(build_pool(**spec), SETTINGS)["spec"]["groups"][0]["rules"]
     return rules
 
 
@@ -217,9 +216,17 @@ def test_alerts_ask_for_the_series_of_this_very_pool() -> None:
 
 
 def test_the_runbooks_of_a_pools_alerts_are_where_the_installation_says() -> None:
-    (group,) = build_prometheus_rule(build_pool(), "https://wiki.example")["spec"]["groups"]
+    settings = replace(SETTINGS, runbook_url="https://wiki.example")
+    (group,) = build_prometheus_rule(build_pool(), settings)["spec"]["groups"]
     for rule in group["rules"]:
         assert rule["annotations"]["runbook_url"] == f"https://wiki.example/{rule['alert']}.md"
+
+
+def test_a_pools_alerts_have_the_installations_labels_and_keep_their_own() -> None:
+    settings = replace(SETTINGS, alert_labels={"team": "stellar", "severity": "none"})
+    (group,) = build_prometheus_rule(build_pool(), settings)["spec"]["groups"]
+    assert {rule["labels"]["team"] for rule in group["rules"]} == {"stellar"}
+    assert {rule["labels"]["severity"] for rule in group["rules"]} == {"critical", "warning"}
 
 
 def test_a_paused_pool_has_no_alerts_on_decisions() -> None:
@@ -230,6 +237,6 @@ def test_a_paused_pool_has_no_alerts_on_decisions() -> None:
 
 def test_a_cluster_without_optional_kinds_is_asked_for_none() -> None:
     pool = build_pool(replicas=1, alerting=True)
-    plan = plan_pool(observe(pool, FRESH, capabilities=Capabilities()), PlanSettings(SETTINGS.networks), NOW)
+    plan = plan_pool(observe(pool, FRESH, optional_kinds=frozenset()), PlanSettings(SETTINGS.networks), NOW)
     groups = {one["apiVersion"] for one in plan.apply}
     assert groups == {"v1", "apps/v1", "discovery.k8s.io/v1", "networking.k8s.io/v1", "policy/v1"}

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.resources.http_route import MOST_WEIGHT
+from readpool.kubernetes.kinds import HTTP_ROUTE
 from readpool.replica_class import ReplicaClass
 from tests.unit.drawn_worlds import CLASSES, few, list_alive, worlds
 from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_backends
@@ -96,7 +97,7 @@ def list_empty_backends(world: PoolWorld) -> set[str]:
 def test_the_route_gives_each_class_the_share_that_its_replicas_weigh(world: PoolWorld) -> None:
     world.rest()
     assert (HTTP_ROUTE_KEY in world.objects) is (
-        "httpRoute" in world.spec["loadBalancing"] and world.capabilities.gateway_api
+        "httpRoute" in world.spec["loadBalancing"] and HTTP_ROUTE in world.optional_kinds
     )
     backends, weights = read_backends(world), world.read_endpoints()
     for name, (weight, addresses) in backends.items():

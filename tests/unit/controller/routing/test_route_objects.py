@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.observed.observed import Capabilities
 from controller.plan.plan import Plan, plan_pool
-from readpool.kubernetes.kinds import SERVICE, ObjectKey
+from readpool.kubernetes.kinds import PROMETHEUS_RULE, SCALED_OBJECT, SERVICE, ObjectKey
 from readpool.replica_class import ReplicaClass
 from tests.unit.observed_pools import CATCHING_UP, EVERYTHING, FRESH, LAGGING
 from tests.unit.pool_routes import HTTP_ROUTE_KEY, read_backends
@@ -127,7 +126,7 @@ def test_what_is_no_longer_asked_for_goes_the_route_first() -> None:
 
 def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -> None:
     world = begin(FRESH, FRESH, LAGGING)
-    world.capabilities = Capabilities(keda=True, prometheus=True)
+    world.optional_kinds = frozenset({SCALED_OBJECT, PROMETHEUS_RULE})
     del world.objects[HTTP_ROUTE_KEY]  # as all objects of a kind go with its definition
     plan = world.rest()[0]
     assert read_backends(world) == {}
@@ -141,7 +140,7 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
     routing = next(one for one in world.status["conditions"] if one["type"] == "Routing")
     assert "the Gateway API is not installed" in routing["message"]
     world.say(FRESH, FRESH, LAGGING)
-    world.capabilities = EVERYTHING
+    world.optional_kinds = EVERYTHING
     world.rest()
     assert world.read_condition("Routing") == ("True", "WeightedByFreshness")
     assert read_members(world) == {"pool-fresh": (200, ["pool-0", "pool-1"]), "pool-lagging": (10, ["pool-2"])}
@@ -149,7 +148,7 @@ def test_a_cluster_without_the_kind_is_said_and_the_route_made_once_it_comes() -
 
 def test_a_cluster_that_never_had_the_kind_gets_no_services_for_it() -> None:
     world = PoolWorld.make(**ROUTED)
-    world.capabilities = Capabilities(keda=True, prometheus=True)
+    world.optional_kinds = frozenset({SCALED_OBJECT, PROMETHEUS_RULE})
     world.rest()
     assert {key.name for key in world.objects if key.kind == SERVICE} == {"pool", "pool-nodes"}
     assert world.read_condition("Routing")[0] == "False"

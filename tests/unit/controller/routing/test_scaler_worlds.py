@@ -8,7 +8,7 @@ from copy import deepcopy
 
 import pytest
 
-from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights, count_enough
 from scaler.fleet.readers import find_rates
 from scaler.fleet.snapshot import FleetSnapshot
 from tests.unit.scaler_worlds import STEP_SECONDS, World, bound_size, draw_world
@@ -55,7 +55,7 @@ class Watch:
         if not settled or now - self.world.restarted_at < SETTLED_SECONDS:
             return
         weighed = [WeighedReplica(r.name, r.standing.replica_class, r.standing.lag_ledgers) for r in shown.replicas]
-        weights = compute_weights(weighed, WeightSettings(enough_fresh=self.world.spec.bounds.target))
+        weights = compute_weights(weighed, WeightSettings(enough_fresh=count_enough(self.world.spec.bounds.target)))
         classes = {r.name: r.standing.replica_class.value for r in shown.replicas}
         assert any(weights.get(name, 0) > 0 for name in settled), f"none of {settled} serves: {classes}"
 

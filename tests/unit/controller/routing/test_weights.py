@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
+from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights, count_enough
 from readpool.replica_class import ReplicaClass
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP
@@ -107,6 +107,13 @@ def test_a_fresh_one_whose_last_answer_speaks_against_it_gets_nothing_beside_eno
 ) -> None:
     doubted = WeighedReplica("core-9", FRESH, lag_ledgers=12, is_doubted=True)
     assert compute_weights([doubted, *pool(*certain)], WeightSettings(enough_fresh=enough))["core-9"] == weight
+
+
+@pytest.mark.parametrize(
+    ("target", "enough"), [(0, 0), (1, 1), (3, 3), (5, 5), (6, 5), (11, 10), (12, 10), (5000, 4167)]
+)
+def test_five_sixths_of_the_target_rounded_up_are_enough(target: int, enough: int) -> None:
+    assert count_enough(target) == enough
 
 
 any_replica = st.builds(

@@ -11,7 +11,7 @@ from tests.unit.snapshot_worlds import ALL, begin, grow, list_snapshots, make_re
 
 
 def give_up(world: PoolWorld, name: str, code: int = 65) -> None:
-    """Have Core end on the volume that it started from."""
+    """End Core on the volume that it started from."""
     ended = {"exitCode": code, "message": "readpool: starts\nCore ended with exit code 134 before it was in step"}
     core = {"name": "stellar-core", "state": {"running": {}}, "lastState": {"terminated": ended}, "restartCount": 1}
     world.pods[name]["status"]["containerStatuses"] = [core]

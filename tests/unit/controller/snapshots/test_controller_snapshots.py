@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from controller.observed.labels import OUT_OF_SERVICE, build_labels
-from controller.observed.observed import Capabilities
 from controller.resources.claims import SEED_ANNOTATION
-from readpool.kubernetes.kinds import VOLUME_SNAPSHOT, ObjectKey
+from readpool.kubernetes.kinds import SCALED_OBJECT, VOLUME_SNAPSHOT, ObjectKey
 from tests.unit.api_answers import write_time
 from tests.unit.observed_pools import FRESH, LAGGING
 from tests.unit.pool_world import PoolWorld, name_deleted, name_writes
@@ -44,7 +43,7 @@ def test_nothing_is_taken_where_nothing_is_asked_for() -> None:
 def test_without_snapshots_in_the_cluster_a_condition_says_so_and_all_else_works() -> None:
     world = begin()
     world.objects = {key: one for key, one in world.objects.items() if key.kind != VOLUME_SNAPSHOT}
-    world.capabilities = Capabilities(keda=True)
+    world.optional_kinds = frozenset({SCALED_OBJECT})
     world.rest()
     assert world.read_condition("Snapshots") == ("False", "SnapshotApiMissing")
     assert world.read_condition("Ready")[0] == "True"
@@ -97,7 +96,7 @@ def test_until_there_is_one_the_data_source_of_the_pool_counts() -> None:
 
 
 def replace_last(world: PoolWorld, **fields: Any) -> dict[str, Any]:
-    """Have the StatefulSet make the last replica and its claim anew, before anybody else does."""
+    """Make the last replica and its claim again, as the StatefulSet does, before anybody else."""
     pod = world.pods["pool-2"]
     pod["metadata"] |= {"creationTimestamp": write_time(world.now)}
     pod["spec"]["nodeName"] = None
@@ -248,7 +247,7 @@ def test_none_is_taken_of_a_replica_that_is_out_of_service(part: str, value: str
 
 
 def back_up(world: PoolWorld, **status: Any) -> dict[str, Any]:
-    """Have a backup take a snapshot of a replica's volume: it has the labels of the claim, and no owner."""
+    """Make a snapshot of a replica's volume as a backup does: it has the labels of the claim, and no owner."""
     metadata = {"name": "velero-data-pool-0-x7k2p", "namespace": "default", "labels": build_labels("pool")}
     metadata |= {"uid": "uid-of-backup", "creationTimestamp": write_time(world.now)}
     body = {"apiVersion": VOLUME_SNAPSHOT.api_version, "kind": VOLUME_SNAPSHOT.name, "metadata": metadata}
@@ -285,6 +284,6 @@ def test_a_snapshot_of_a_backup_is_none_of_the_pools(is_enabled: bool, kept: str
 
 
 def make_all_ready(world: PoolWorld) -> None:
-    """Have the snapshot controller make those that it has not yet."""
+    """Make those snapshots ready that are not yet, as the snapshot controller does."""
     for one in list_snapshots(world):
         one.setdefault("status", {"readyToUse": True, "creationTime": write_time(world.now + 1)})

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from controller.observed import reasons
-from controller.observed.observed import Capabilities
 from controller.observed.workload import WorkloadView
 from controller.routing.routing import RoutingBasis
 from controller.shards import shards_problems
@@ -47,13 +46,11 @@ def cut(sentence: str) -> str:
     return " ".join((tail if colon else head).split()).removesuffix(".")
 
 
-OF_SHARDS = {reason: line.removesuffix(".") for reason, line in read_docstrings(shards_problems).items()}
+OF_SHARDS = {
+    reason: line[0].lower() + line[1:].removesuffix(".") for reason, line in read_docstrings(shards_problems).items()
+}
 MEANINGS = {reason: cut(line) for reason, line in read_docstrings(reasons).items()} | OF_SHARDS
 TOLD = {reason for reason, line in read_docstrings(reasons).items() if line.startswith("An Event: ")}
-
-
-OF_ONE_CONDITION = {("Autoscaling", "NotObserved"): "KEDA has not reported on the ScaledObject yet"}
-"""What a reason means in one condition, where it says something else there."""
 
 
 def list_rows(heading: str) -> list[list[str]]:
@@ -77,7 +74,7 @@ OF_SNAPSHOTS = (
 OF_VOLUMES = (
     (ConditionStatus.TRUE, reasons.ENOUGH_SPACE),
     (ConditionStatus.TRUE, reasons.VOLUMES_GROWING),
-    (ConditionStatus.UNKNOWN, reasons.NOT_OBSERVED),
+    (ConditionStatus.UNKNOWN, reasons.USAGE_UNKNOWN),
     (ConditionStatus.FALSE, reasons.CANNOT_GROW),
     (ConditionStatus.FALSE, reasons.AT_MAX_SIZE),
     (ConditionStatus.FALSE, reasons.PAUSED),
@@ -95,12 +92,12 @@ WORKLOADS = (
 def list_autoscaling() -> Iterator[Any]:
     """List what Autoscaling says of every kind of pool."""
     specs: list[dict[str, Any]] = [{}, {"paused": True}, {"autoscaling": {"enabled": False}}]
-    for spec, capabilities, other, ready in product(
-        specs, [EVERYTHING, Capabilities()], [None, "mine"], ["True", "False", "Unknown"]
+    for spec, optional_kinds, other, ready in product(
+        specs, [EVERYTHING, frozenset()], [None, "mine"], ["True", "False", "Unknown"]
     ):
         status = {"conditions": [{"type": "Ready", "status": ready}]}
         children = {ObjectKey(SCALED_OBJECT, "default", "pool"): {"metadata": {"name": "pool"}, "status": status}}
-        seen = observe(build_pool(replicas=3, **spec), children=children, capabilities=capabilities)
+        seen = observe(build_pool(replicas=3, **spec), children=children, optional_kinds=optional_kinds)
         yield compute_autoscaling(seen if other is None else type(seen)(seen.pool, {}, other_scaled_object=other))
     paused: dict[str, Any] = {"metadata": {"name": "pool", "annotations": {"autoscaling.keda.sh/paused": "true"}}}
     children = {ObjectKey(SCALED_OBJECT, "default", "pool"): paused}
@@ -151,8 +148,8 @@ def test_every_condition_stands_in_the_guide_with_what_it_can_say() -> None:
 
 @pytest.mark.parametrize("row", list_rows("Conditions"), ids=lambda row: f"{row[0]} {row[2]}")
 def test_the_guide_says_what_it_means_in_the_words_of_the_code_and_what_to_do(row: list[str]) -> None:
-    condition, _, reason, meaning, advice = row
-    assert meaning == OF_ONE_CONDITION.get((condition, reason), MEANINGS[reason])
+    _, _, reason, meaning, advice = row
+    assert meaning == MEANINGS[reason]
     assert advice.endswith((".", "`", ")", "?"))
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.observed.observed import Capabilities, ObservedPool
+from controller.observed.observed import ObservedPool
 from controller.status.autoscaling import compute_autoscaling, is_scaled_by_us
-from readpool.kubernetes.kinds import SCALED_OBJECT, ObjectKey
+from readpool.kubernetes.kinds import PROMETHEUS_RULE, SCALED_OBJECT, ObjectKey
 from tests.unit.observed_pools import build_pool, observe
 
 
@@ -21,13 +21,13 @@ def ready(status: str, **told: str) -> dict[str, Any]:
 
 
 BEGUN = observe(build_pool(replicas=5))
-NO_KEDA = Capabilities(prometheus=True)
+NO_KEDA = frozenset({PROMETHEUS_RULE})
 AUTOSCALING = {
-    "not yet": (BEGUN, True, ("Unknown", "NotObserved")),
-    "KEDA has said nothing": (scaled(BEGUN), True, ("Unknown", "NotObserved")),
+    "not yet": (BEGUN, True, ("Unknown", "WaitingForKeda")),
+    "KEDA has said nothing": (scaled(BEGUN), True, ("Unknown", "WaitingForKeda")),
     "KEDA says that it works": (scaled(BEGUN, ready("True")), True, ("True", "ScaledByKeda")),
     "KEDA says that it does not": (scaled(BEGUN, ready("False", message="x")), True, ("False", "ScaledObjectNotReady")),
-    "no KEDA": (replace(BEGUN, capabilities=NO_KEDA), False, ("False", "KedaMissing")),
+    "no KEDA": (replace(BEGUN, optional_kinds=NO_KEDA), False, ("False", "KedaMissing")),
     "not enabled": (observe(build_pool(replicas=5, autoscaling={"enabled": False})), False, ("False", "Disabled")),
     "by the user's": (replace(scaled(BEGUN), other_scaled_object="mine"), False, ("True", "ScaledByOther")),
     "the user's, and ours is not enabled": (
@@ -36,13 +36,13 @@ AUTOSCALING = {
         ("True", "ScaledByOther"),
     ),
     "paused": (scaled(observe(build_pool(replicas=5, paused=True))), True, ("False", "Paused")),
-    "before spec.replicas is written": (observe(build_pool()), False, ("Unknown", "NotObserved")),
-    "spec.replicas put back to nothing": (scaled(observe(build_pool())), True, ("Unknown", "NotObserved")),
+    "before spec.replicas is written": (observe(build_pool()), False, ("Unknown", "WaitingForKeda")),
+    "spec.replicas put back to nothing": (scaled(observe(build_pool())), True, ("Unknown", "WaitingForKeda")),
 }
 
 
 def annotated(**annotations: str) -> ObservedPool:
-    """Give a pool whose ScaledObject works, and has these annotations of KEDA's."""
+    """Return a pool whose ScaledObject works, and has these annotations of KEDA's."""
     observed = scaled(BEGUN, ready("True"))
     written = {f"autoscaling.keda.sh/{name.replace('_', '-')}": text for name, text in annotations.items()}
     children = {

@@ -35,7 +35,7 @@ def write(observed: ObservedPool, now: float = NOW) -> PoolStatus:
 
 
 def tell(observed: ObservedPool, *classes: Any, at: float = NOW, ahead: int = 0, **fields: Any) -> ObservedPool:
-    """Let the scaler say it, with a tip that is so many ledgers ahead."""
+    """Make the scaler report it, with a tip that is so many ledgers ahead."""
     fleet = build_fleet(observed.pool, *classes, at=at, tip_ledger=TIP + ahead, **fields)
     return replace(observed, fleet=fleet)
 

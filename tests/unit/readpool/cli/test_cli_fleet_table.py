@@ -55,7 +55,7 @@ def test_a_pool_that_is_not_there_is_said_not_to_be(reason: str) -> None:
     message = "ReadOnlyPool stellar/core does not exist."
     fleet = pb.Snapshot(fleet="stellar/core", decision=pb.Decision(reason=reason, message=message))
     headline, sentence, *_ = draw(build_fleet(fleet, width=120, max_rows=5)).splitlines()
-    assert headline.rstrip() == "stellar/core  the pool is not there"
+    assert headline.rstrip() == "stellar/core  the pool does not exist"
     assert sentence.rstrip() == message
 
 
@@ -161,7 +161,7 @@ def test_a_fleet_of_nothing_says_so() -> None:
             id="it is halted",
         ),
         pytest.param(pb.Tip(ledger=1234, moved_at=1020), "tip 1,234, last ledger 0 s ago", id="never in the future"),
-        pytest.param(None, "tip not known", id="it is not known"),
+        pytest.param(None, "tip unknown", id="it is not known"),
     ],
 )
 def test_the_tip_in_words(tip: pb.Tip | None, words: str) -> None:

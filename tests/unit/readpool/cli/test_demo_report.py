@@ -56,8 +56,8 @@ def test_the_laggard_may_recover_before_the_newcomer_is_fresh() -> None:
 @pytest.mark.parametrize(
     ("states", "why"),
     [
-        pytest.param((), "never told of the fleet", id="nothing seen"),
-        pytest.param(("???", "FF?"), "never was at its target of 3", id="never whole"),
+        pytest.param((), "never reported the fleet", id="nothing seen"),
+        pytest.param(("???", "FF?"), "never at its target of 3", id="never whole"),
         pytest.param(("FFF", "FFF"), "No replica was seen to fall behind", id="nobody lagged"),
         pytest.param(("FFF", "FFFC", "FFFF", "FFF"), "No replica was seen to fall behind", id="grown for nothing"),
         pytest.param(("FFF", "FLF", "FFF"), "never grew beyond 3", id="not grown"),

@@ -57,7 +57,7 @@ def read_lines(lines: list[str], notes: list[str] | None = None) -> CoreSettings
 
 
 def refusal(lines: list[str]) -> str:
-    """Give what is said of a configuration that is refused."""
+    """Return what is said of a configuration that is refused."""
     with pytest.raises(CoreFailure) as refused:
         read_lines(lines)
     assert refused.value.exit_code == 1

@@ -73,7 +73,7 @@ STORIES = [
 
 
 def recorded_states(story: Story) -> list[tuple[str, float]]:
-    """Give the recorded states, without those that are no states or soon over."""
+    """Return the recorded states, without those that are no states or soon over."""
     states = [(one["from"] - story.recorded_from, one["state"]) for one in RECORDED[story.name]["states"]]
     seen = [one for one in states if one[0] < story.seconds and one[1] not in ("refused", "stopped")]
     return drop_short(seen, story.seconds)

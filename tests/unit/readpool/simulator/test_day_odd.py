@@ -25,7 +25,7 @@ HOUR = 3600.0
 
 
 def quiet_day(share: float = 0.5, **changes: Any) -> Day:
-    """Give six hours of even traffic without any fault, as changed."""
+    """Return six hours of even traffic without any fault, as changed."""
     day = replace(
         draw_day(0),
         traffic=(share * 5 * BORNE_PER_REPLICA,) * (STEPS_PER_DAY // 4),

@@ -14,7 +14,7 @@ from readpool.telemetry.logging import LogFormat, LogLevel, configure_logging
 
 @pytest.fixture
 def stream() -> Iterator[StringIO]:
-    """Have lines written as JSON to a stream, and all set back afterwards."""
+    """Write lines as JSON to a stream, and set everything back afterwards."""
     before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
     stream = StringIO()
     configure_logging(LogFormat.JSON, LogLevel.INFO, stream)

@@ -19,7 +19,7 @@ from scaler.probes.core import parse_core
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import ClosedLedger, NodeReport
 from scaler.services.snapshot_message import build_snapshot_message
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 from tests.unit.observed_pools import FRESH, LAGGING, NOW, SETTINGS, build_fleet, build_pool, index, observe
 from tests.unit.staged_fleet import FIRST_LEDGER, LEDGER_SECONDS, START, StagedFleet, StagedNetwork
 

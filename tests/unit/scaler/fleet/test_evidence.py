@@ -25,7 +25,7 @@ from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.tip import DEFAULT_LIMITS, Tip
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 from tests.unit.staged_fleet import NETWORK, SPEC, START, StagedFleet, StagedNetwork, classes, desired
 
 NOW = 10_000.0

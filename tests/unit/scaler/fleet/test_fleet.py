@@ -10,7 +10,7 @@ from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.tip import SLACK_LEDGERS
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 from tests.unit.staged_fleet import (
     FIRST_LEDGER,
     GONE,
@@ -35,7 +35,7 @@ DURING = 120.0
 
 
 def steady(*more: Script) -> StagedFleet:
-    """Give a fleet of three in step that has been watched for two minutes, and others if asked for."""
+    """Return a fleet of three in step that has been watched for two minutes, and others if asked for."""
     stage = StagedFleet(*[NETWORK.in_step] * 3, *more)
     stage.play(120)
     return stage

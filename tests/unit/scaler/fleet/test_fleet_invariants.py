@@ -13,7 +13,7 @@ from scaler.fleet.keda_metrics import MetricUnavailable, compute_metric
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import Metric
+from scaler.triggers.metric import Metric
 from tests.unit.staged_fleet import FIRST_LEDGER, GONE, SPEC, START, Outcome, StagedNetwork
 
 NETWORK = StagedNetwork()

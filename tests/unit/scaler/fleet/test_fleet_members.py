@@ -11,7 +11,7 @@ NETWORK = StagedNetwork()
 
 
 def steady() -> StagedFleet:
-    """Give a fleet of three in step that has been watched for two minutes."""
+    """Return a fleet of three in step that has been watched for two minutes."""
     stage = StagedFleet(*[NETWORK.in_step] * 3)
     stage.play(120)
     return stage

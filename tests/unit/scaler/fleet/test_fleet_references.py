@@ -10,7 +10,7 @@ from scaler.policy.hold_reasons import NETWORK_RESET
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport
-from scaler.triggers.trigger import FleetSpec, Reference
+from scaler.triggers.fleet_spec import FleetSpec, Reference
 from tests.unit.staged_fleet import (
     NETWORK,
     SPEC,

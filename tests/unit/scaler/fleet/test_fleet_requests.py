@@ -40,7 +40,7 @@ class Readers:
         self.failing_share = 0.01
 
     def play(self, seconds: float) -> None:
-        """Let time pass, each gate asked as often as each node."""
+        """Advance time, each gate asked as often as each node."""
         for _ in range(int(seconds / POLL_SECONDS)):
             self.stage.play(POLL_SECONDS)
             for name, rate in self.rates.items():
@@ -52,7 +52,7 @@ class Readers:
 
 
 def steady(**rates: float) -> tuple[StagedFleet, Readers]:
-    """Give a fleet of three in step, of which these gates tell so many requests a second."""
+    """Return a fleet of three in step, of which these gates tell so many requests a second."""
     stage = StagedFleet(*[NETWORK.in_step] * 3)
     readers = Readers(stage, **rates)
     readers.play(180)
@@ -60,7 +60,7 @@ def steady(**rates: float) -> tuple[StagedFleet, Readers]:
 
 
 def known(stage: StagedFleet) -> dict[str, float]:
-    """Give the requests a second of each replica that tells them."""
+    """Return the requests a second of each replica that tells them."""
     return find_rates(stage.fleet.advance(stage.now).replicas) or {}
 
 

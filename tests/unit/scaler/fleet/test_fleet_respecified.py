@@ -11,7 +11,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.hold_reasons import NOT_YET_SUSTAINED, HoldReason
 from scaler.policy.policy import Bounds
-from scaler.triggers.trigger import FleetSpec
+from scaler.triggers.fleet_spec import FleetSpec
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, classes, desired
 
 NETWORK = StagedNetwork()
@@ -27,7 +27,7 @@ def watch(lag_of_last: int, spec: FleetSpec = SPEC) -> StagedFleet:
 
 
 def change(stage: StagedFleet, **fields: Any) -> FleetSnapshot:
-    """Change the spec, and give the very next snapshot."""
+    """Change the spec, and return the very next snapshot."""
     stage.fleet.change_spec(replace(SPEC, **fields), stage.now)
     return stage.fleet.advance(stage.now)
 

@@ -39,7 +39,7 @@ class Restarted:
         self.remembered = POOL.remembered
 
     def live(self, seconds: float) -> Iterable[FleetSnapshot]:
-        """Let time pass; newcomers are in step as soon as they are there."""
+        """Advance time; newcomers are in step as soon as they are there."""
         until = self.stage.now + seconds
         while self.stage.now < until:
             for shown in self.stage.play(STEP_SECONDS):
@@ -56,7 +56,7 @@ class Restarted:
         self.stage.take_members()
 
     def take_out(self, *names: str) -> None:
-        """Take replicas out of service, as the pool's status says from now on, to any scaler."""
+        """Put replicas out of service, as the pool's status says from now on, to any scaler."""
         self.spec = replace(POOL, out_of_service=frozenset(names))
         self.stage.fleet.change_spec(self.spec, self.stage.now)
 
@@ -68,7 +68,7 @@ class Restarted:
         self.stage = StagedFleet(*scripts[: len(scripts) - without], spec=spec, since=now)
 
     def find_release(self, begun: float, most_seconds: float) -> float:
-        """Live until fewer are asked for; give how long that took from `begun`."""
+        """Live until fewer are asked for; return how long that took from `begun`."""
         size = len(self.stage.scripts)
         shown = (one for one in self.live(most_seconds) if (one.decision.desired or size) < size)
         return next(shown).at - begun

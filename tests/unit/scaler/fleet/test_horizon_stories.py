@@ -55,7 +55,7 @@ def horizon(network: StagedNetwork) -> Script:
 
 
 def restored(network: StagedNetwork, behind: int, starts: Callable[[float], bool]) -> Script:
-    """Be a Horizon on a restored database, that is behind and stays there; `starts` while its Core has not answered."""
+    """Answer as a Horizon on a restored database, always behind; `starts` while its Core has not answered."""
 
     def script(now: float) -> NodeReport:
         ledger, age = network.tell(now)
@@ -66,7 +66,7 @@ def restored(network: StagedNetwork, behind: int, starts: Callable[[float], bool
 
 
 def rpc(network: StagedNetwork, *, takes_batches: bool) -> Script:
-    """Be a Stellar RPC that is unhealthy once its last ledger is 30 s old."""
+    """Answer as a Stellar RPC that is unhealthy once its last ledger is 30 s old."""
 
     def script(now: float) -> NodeReport:
         ledger, age = network.tell(now)
@@ -104,7 +104,7 @@ def test_the_threshold_of_an_rpc_that_follows_is_the_fleets_and_of_one_that_stop
     network, interviewer = StagedNetwork(), Interviewer(ProbeKind.RPC, "http://core-0")
 
     def behind(now: float) -> NodeReport:
-        """Be unhealthy by its own word, and eight ledgers behind; after ten minutes stand still."""
+        """Answer as unhealthy, and eight ledgers behind; after ten minutes stand still."""
         ledger, age = network.tell(min(now, START + 600) - 40.0)
         told = {"latestLedger": ledger, "latestLedgerCloseTime": str(int(now - 40.0 - age))}
         calls = [{"id": 1, "error": LATE}, {"id": 2, "result": told}]

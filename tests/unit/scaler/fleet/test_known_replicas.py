@@ -6,7 +6,7 @@ import pytest
 
 from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
 from scaler.policy.policy import Bounds
-from scaler.triggers.trigger import NodesSource
+from scaler.triggers.fleet_spec import NodesSource
 from tests.unit.staged_fleet import SPEC, StagedFleet, StagedNetwork, desired
 
 FIVE = replace(SPEC, bounds=Bounds(2, 5, 20))

@@ -18,7 +18,7 @@ from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
 from scaler.probes.core import parse_core
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.trigger import FleetSpec, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, ServiceSource
 from tests.shared_folder import SHARED
 
 RECORDINGS = SHARED / "reference" / "core-info"

@@ -13,7 +13,7 @@ FINITE = (1.0, 10.0, 100.0)
 
 
 def timed(*counts: float, bounds: tuple[float, ...] = (*FINITE, inf)) -> RequestFigures:
-    """Give figures with so many answers/s up to each bound."""
+    """Return figures with so many answers/s up to each bound."""
     return RequestFigures(counts[-1], counts[-1], 0.0, tuple(zip(bounds, counts, strict=True)))
 
 

@@ -16,7 +16,7 @@ BOUNDS = (1.0, 10.0, inf)
 
 
 def report(requests: int, failures: int = 0, times: tuple[int, ...] = ()) -> GateReport:
-    """Give the report of a gate that has answered all that it was asked."""
+    """Return the report of a gate that has answered all that it was asked."""
     return GateReport(requests, failures, requests, tuple(zip(BOUNDS, times, strict=True)) if times else ())
 
 

@@ -13,7 +13,8 @@ from readpool.replica_class import ReplicaClass
 from scaler.fleet.keda_metrics import compute_metric
 from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds
-from scaler.triggers.trigger import FleetSpec, Metric
+from scaler.triggers.fleet_spec import FleetSpec
+from scaler.triggers.metric import Metric
 from tests.unit.drawn_worlds import few, worlds
 from tests.unit.observed_pools import CATCHING_UP, FRESH, LAGGING, UNREACHABLE
 from tests.unit.pool_routes import read_addresses
@@ -41,9 +42,8 @@ def list_served(world: PoolWorld) -> set[str]:
 
 
 def list_restarted(world: PoolWorld) -> list[str]:
-    """Let the controller come to rest; give the pods that it deleted."""
-    deleted = (name for plan in world.rest() for name in name_deleted(plan))
-    return [name.removeprefix("Pod ") for name in deleted if name.startswith("Pod ")]
+    """Run the controller until it rests; return the pods that it deleted."""
+    return [name[4:] for plan in world.rest() for name in name_deleted(plan) if name.startswith("Pod ")]
 
 
 @pytest.mark.parametrize("part", ["annotations", "labels"])
@@ -102,7 +102,7 @@ def test_status_says_which_it_is_and_counts_it_among_the_fresh_no_more() -> None
 
 
 def roll_out(world: PoolWorld) -> list[str]:
-    """Roll out another version; give the pods that were restarted."""
+    """Roll out another version; return the pods that were restarted."""
     world.change(version="v23.0.0")
     restarted: list[str] = []
     for _ in range(12):

@@ -93,7 +93,7 @@ L = standing(LAGGING, 72)
             5,
             7,
             "LimitedBySurge",
-            "target 5 + 3 lagging for 72 s = 8, limited to 7 until these have caught up",
+            "target 5 + 3 lagging for 72 s = 8, limited to 7 until the new replicas have caught up",
             id="three lag at once",
         ),
         pytest.param([F] * 2 + [L] * 3 + [UNKNOWN], 6, 7, "LimitedBySurge", None, id="an unknown one is on its way"),

@@ -8,6 +8,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import PolicyMemory, PolicySettings, decide, decide_from_zero
 from scaler.policy.policy_release import Surplus
+from scaler.policy.policy_warmup import WarmUps
 from scaler.standing.standing import ReplicaState
 from scaler.standing.tip import Tip
 from tests.unit.policy_turns import NOW, SETTINGS, Pool, pool
@@ -61,6 +62,32 @@ LAG = replace(F, replica_class=LAGGING, since=NOW - 90, degraded_since=NOW - 90)
 )
 def test_the_size_that_is_asked_for_where(standings: list[ReplicaState], held: int, size: int) -> None:
     assert wanted(pool(*standings), held) == size
+
+
+@pytest.mark.parametrize(
+    ("measured", "deadline"),
+    [
+        pytest.param(None, HOUR, id="none was measured"),
+        pytest.param(90.0, 900.0, id="they take a minute and a half: a quarter of an hour at the least"),
+        pytest.param(5.0, 900.0, id="or no time at all"),
+        pytest.param(180.0, 1800.0, id="three minutes: ten of them"),
+        pytest.param(900.0, HOUR, id="a quarter of an hour: an hour at the most"),
+        pytest.param(2400.0, 7200.0, id="forty minutes: three of them, however long"),
+    ],
+)
+def test_a_newcomer_is_counted_on_for_as_long_as_is_usual_in_its_pool_where(
+    measured: float | None, deadline: float
+) -> None:
+    assert PolicySettings(SETTINGS.bounds).catch_up_deadline(measured) == deadline
+    memory = PolicyMemory(surplus=Surplus(last_desired=6), warm_ups=WarmUps(() if measured is None else (measured,)))
+
+    def ask(known_seconds: float) -> int | None:
+        standings = pool(*[F] * 4, LAG, newcomer(known_seconds))
+        settings = PolicySettings(SETTINGS.bounds)
+        tip = Tip(5000, NOW - 2)
+        return decide(standings, tip, observed_since=0.0, memory=memory, settings=settings, now=NOW)[0].desired
+
+    assert (ask(deadline - 1), ask(deadline + 1)) == (6, 7)
 
 
 def test_of_replicas_without_ordinals_as_many_may_fall_silent_as_were_let_go() -> None:

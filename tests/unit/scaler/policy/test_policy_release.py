@@ -10,7 +10,7 @@ SETTINGS = ReleaseSettings(wait_seconds=100.0, regret_seconds=3600.0, longest_wa
 
 
 def follow(wanted: list[tuple[float, int]], surplus: Surplus | None = None) -> tuple[list[int], Surplus]:
-    """Tell what was wanted when; return what was asked for, and what is remembered."""
+    """Replay what was wanted when; return what was asked for, and what is remembered."""
     surplus = surplus or Surplus()
     asked = []
     for now, want in wanted:

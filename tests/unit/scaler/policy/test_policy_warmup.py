@@ -77,7 +77,7 @@ def test_an_ordinal_that_left_and_returns_is_a_newcomer_again() -> None:
 
 
 def scale_in_and_out(warm_ups: WarmUps, seconds: float, *, times: int, keeps_volumes: bool = False) -> WarmUps:
-    """Have the same replica let go and asked for again, so often; each time it begins with ledgers."""
+    """Remove the same replica and ask for it again, so often; each time it begins with ledgers."""
     for turn in range(times):
         at = 10_000.0 * (len(warm_ups.seconds) + turn + 1)
         grown = with_ledgers(new(at)), with_ledgers(fresh(at, seconds))

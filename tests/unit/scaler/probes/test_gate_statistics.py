@@ -58,7 +58,7 @@ def test_a_volume_that_is_fuller_than_full_is_refused(told: str) -> None:
         (TOTAL.replace("12", "9" * 400), "whole number"),
         (f"{TOTAL}\nenvoy_http_downstream_rq_xx{{{READ}}} 1", "labels"),
         (f'{TOTAL}\nenvoy_http_downstream_rq_time_bucket{{{READ},le="1"}} 1', "no bound"),
-        (TEXT.replace('le="1"}} 4'.replace("}}", "}"), 'le="1"} 2'), "falls"),
+        (TEXT.replace('le="1"}} 4'.replace("}}", "}"), 'le="1"} 2'), "decreases"),
     ],
 )
 def test_what_contradicts_itself_is_refused(text: str, why: str) -> None:

@@ -160,7 +160,7 @@ def test_a_field_that_nobody_knows_changes_nothing(
 
 
 def is_plain(value: Any) -> bool:
-    """Tell whether a value is JSON that a node may send: no NaN, and no number longer than Python takes."""
+    """Return whether a value is JSON that a node may send: no NaN, and no number longer than Python takes."""
     try:
         json.loads(json.dumps(value, allow_nan=False))
     except ValueError:

@@ -28,7 +28,7 @@ DATE = b"Mon, 30 Nov 2026 10:20:08 GMT"
 
 
 def hold(interviewer: Interviewer, serve: Callable[[ProbeRequest], HttpAnswer]) -> tuple[NodeReport, list[str]]:
-    """Hold one conversation, and give the report and what was asked."""
+    """Hold one conversation, and return the report and what was asked."""
     conversation, asked = interviewer.begin(), []
     request = next(conversation)
     while True:

@@ -4,7 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from scaler.services.admission import Admission, PoolTriggerError
-from scaler.triggers.trigger import ServiceSource, TriggerError, build_pool_target
+from scaler.triggers.fleet_spec import ServiceSource, build_pool_target
+from scaler.triggers.trigger_values import TriggerError
 
 GOOD = {"service": "core", "port": "11626", "targetReplicas": "3"}
 

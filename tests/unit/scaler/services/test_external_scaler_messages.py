@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from scaler.policy.policy import Bounds
 from scaler.services.keda_messages import build_metric_specs, build_metric_values, is_active
-from scaler.triggers.trigger import FleetSpec, Metric, ServiceSource, Trigger, build_pool_target
+from scaler.triggers.fleet_spec import FleetSpec, ServiceSource, build_pool_target
+from scaler.triggers.metric import Metric
+from scaler.triggers.trigger import Trigger
 
 VALUES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from controller.observer import fleet_streams
+from controller.observer.fleet_view import parse_fleet_view
 from readpool.budget import Budget, Limits
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
@@ -86,24 +88,26 @@ def test_every_class_has_its_word_on_the_wire() -> None:
 
 
 FRESH = Replica("core-0", "http://10.0.0.1:11626", replace(ANSWERED, replica_class=ReplicaClass.FRESH))
+MOVED = replace(SNAPSHOT.replicas[0], address="http://10.0.0.9:11626")
 DOUBTED = replace(FRESH, standing=replace(FRESH.standing, contradicting_polls=1))
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        pytest.param({"sequence": 8, "at": 101.0}, False, id="time alone"),
-        pytest.param({"tip": Tip(3001, 101.0)}, False, id="the tip moved on"),
-        pytest.param({"decision": Decision(4, "Lacking", "One lags, still.", unhealthy=1)}, False, id="other words"),
-        pytest.param({"tip": Tip(3000, 98.0, is_halted=True)}, True, id="the network halted"),
-        pytest.param({"tip": None}, True, id="the tip was lost"),
-        pytest.param({"decision": Decision(5, "Lacking", "Two lag.")}, True, id="another number of replicas"),
-        pytest.param({"decision": Decision(4, "Bearing", "For the load.")}, True, id="another reason"),
-        pytest.param({"replicas": (FRESH, SNAPSHOT.replicas[1])}, True, id="a class"),
-        pytest.param({"replicas": SNAPSHOT.replicas[:1]}, True, id="a replica left"),
-        pytest.param({"bounds": Bounds(1, 3, 11)}, True, id="other bounds"),
-    ],
-)
+CHANGES = [
+    pytest.param({"sequence": 8, "at": 101.0}, False, id="time alone"),
+    pytest.param({"tip": Tip(3001, 101.0)}, False, id="the tip moved on"),
+    pytest.param({"decision": Decision(4, "Lacking", "One lags, still.", unhealthy=1)}, False, id="other words"),
+    pytest.param({"tip": Tip(3000, 98.0, is_halted=True)}, True, id="the network halted"),
+    pytest.param({"tip": None}, True, id="the tip was lost"),
+    pytest.param({"decision": Decision(5, "Lacking", "Two lag.")}, True, id="another number of replicas"),
+    pytest.param({"decision": Decision(4, "Bearing", "For the load.")}, True, id="another reason"),
+    pytest.param({"replicas": (FRESH, SNAPSHOT.replicas[1])}, True, id="a class"),
+    pytest.param({"replicas": SNAPSHOT.replicas[:1]}, True, id="a replica left"),
+    pytest.param({"bounds": Bounds(1, 3, 11)}, True, id="other bounds"),
+    pytest.param({"replicas": (MOVED, SNAPSHOT.replicas[1])}, True, id="another address"),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), CHANGES)
 def test_only_what_is_more_than_numbers_is_told_at_once(change: dict[str, Any], expected: bool) -> None:
     newest = replace(SNAPSHOT, **change)
     assert is_more_than_numbers(SNAPSHOT, newest) is expected
@@ -111,9 +115,20 @@ def test_only_what_is_more_than_numbers_is_told_at_once(change: dict[str, Any], 
     assert told.compute_rest_seconds(newest, now=101.0, interval_seconds=5.0) == (0.0 if expected else 4.0)
 
 
+@pytest.mark.parametrize(("change", "expected"), CHANGES)
+def test_the_controller_takes_for_more_than_numbers_only_what_is_told_at_once(
+    change: dict[str, Any], expected: bool
+) -> None:
+    before, after = (parse_fleet_view(build_snapshot_message(one)) for one in (SNAPSHOT, replace(SNAPSHOT, **change)))
+    assert expected or not fleet_streams.is_more_than_numbers(before, after)
+
+
 def test_a_doubt_is_told_at_once_and_goes_out() -> None:
     known, doubted = (replace(SNAPSHOT, replicas=(one, SNAPSHOT.replicas[1])) for one in (FRESH, DOUBTED))
     assert is_more_than_numbers(known, doubted)
+    assert fleet_streams.is_more_than_numbers(
+        *(parse_fleet_view(build_snapshot_message(one)) for one in (known, doubted))
+    )
     assert [build_snapshot_message(one).replicas[0].suspect for one in (known, doubted)] == [False, True]
 
 

@@ -13,7 +13,7 @@ from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.core_protocol import find_network_protocol, leave_out_too_old, note_too_old
 from scaler.standing.standing import ReplicaState
-from scaler.triggers.trigger import Reference
+from scaler.triggers.fleet_spec import Reference
 from tests.unit.staged_fleet import GONE, NETWORK, SPEC, START, Script, StagedFleet, StagedNetwork, desired
 
 FRESH, LAGGING, CATCHING_UP = ReplicaClass.FRESH, ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP

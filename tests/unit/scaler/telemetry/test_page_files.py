@@ -11,7 +11,8 @@ import yaml
 from readpool.replica_class import ReplicaClass
 from scaler.telemetry.page_feed import Health
 from scaler.telemetry.page_files import PageFile, read_page_files
-from scaler.triggers.trigger import ServiceSource, parse_trigger
+from scaler.triggers.fleet_spec import ServiceSource
+from scaler.triggers.trigger import parse_trigger
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from scaler.policy.policy import Bounds
 from scaler.policy.remembered import Remembered
 from scaler.probes import parse_horizon
 from scaler.probes.kinds import ProbeKind
+from scaler.triggers.fleet_spec import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 from scaler.triggers.pool_fleet import ReferenceRules, build_unread, derive_fleet
 from scaler.triggers.pool_hold_reasons import was_deleted
-from scaler.triggers.trigger import FleetSpec, PoolSource, Reference, ServiceSource, build_pool_target
 
 ASKED = build_pool_target("stellar", "reads")
 NODES = ServiceSource("reads-nodes", "info")

@@ -12,8 +12,8 @@ from scaler.fleet.snapshot import FleetSnapshot
 from scaler.policy.policy import Bounds, Decision
 from scaler.policy.remembered import Remembered
 from scaler.services.snapshot_message import build_snapshot_message
+from scaler.triggers.fleet_spec import build_pool_target
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
-from scaler.triggers.trigger import build_pool_target
 
 NOW = 1_800_000_000
 TIMES = st.integers(NOW - 10**6, NOW).map(float)

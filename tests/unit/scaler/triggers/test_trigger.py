@@ -6,17 +6,10 @@ import pytest
 
 from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
-from scaler.triggers.trigger import (
-    FleetSpec,
-    Metric,
-    NodesSource,
-    PoolSource,
-    Reference,
-    ServiceSource,
-    Trigger,
-    TriggerError,
-    parse_trigger,
-)
+from scaler.triggers.fleet_spec import FleetSpec, NodesSource, PoolSource, Reference, ServiceSource
+from scaler.triggers.metric import Metric
+from scaler.triggers.trigger import Trigger, parse_trigger
+from scaler.triggers.trigger_values import TriggerError
 
 SERVICE = {"service": "core", "port": "11626", "targetReplicas": "3"}
 NODES = {"nodes": "http://10.0.0.1:11626", "targetReplicas": "3"}

@@ -9,8 +9,11 @@ import yaml
 
 from scaler.probes.kinds import REFERENCE_KINDS, ProbeKind
 from scaler.triggers import pool_hold_reasons, trigger
+from scaler.triggers.fleet_spec import FleetSpec, build_pool_target
+from scaler.triggers.metric import Metric
+from scaler.triggers.network_names import PASSPHRASES
 from scaler.triggers.pool_fleet import ReferenceRules, derive_fleet
-from scaler.triggers.trigger import FleetSpec, Metric, Trigger, build_pool_target, parse_trigger
+from scaler.triggers.trigger import Trigger, parse_trigger
 from tests.unit.scaler.triggers.test_trigger import refuse
 
 FOLDER = Path(__file__).resolve().parents[4]
@@ -60,7 +63,7 @@ def test_every_metric_kind_of_node_and_public_network_is_named() -> None:
     assert {ROWS["metric"][0].strip("`"), *re.findall(r"`(\w+)`", ROWS["metric"][2])} == set(Metric)
     assert set(re.findall(r"`([a-z]+)`", ROWS["references"][2])) == set(REFERENCE_KINDS)
     assert set(re.findall(r"`([a-z]+)`", ROWS["probe"][2])) == set(REFERENCE_KINDS) - {ProbeKind.ARCHIVE}
-    assert set(re.findall(r"`([A-Z]\w+)`", ROWS["network"][2])) == set(trigger.PASSPHRASES)
+    assert set(re.findall(r"`([A-Z]\w+)`", ROWS["network"][2])) == set(PASSPHRASES)
 
 
 def test_every_reason_to_hold_a_pool_is_explained() -> None:

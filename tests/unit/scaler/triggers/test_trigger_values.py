@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.probes.kinds import ProbeKind
+from scaler.triggers.fleet_spec import NodesSource, PoolSource, ServiceSource
+from scaler.triggers.metric import REQUEST_METRICS, Metric
 from scaler.triggers.trigger import (
     MAX_LAG_THRESHOLD,
     MAX_NODES,
@@ -17,15 +19,10 @@ from scaler.triggers.trigger import (
     MAX_TARGET_VALUE,
     MIN_SUSTAIN_SECONDS,
     MIN_TARGET_VALUE,
-    REQUEST_METRICS,
-    Metric,
-    NodesSource,
-    PoolSource,
-    ServiceSource,
     Trigger,
-    TriggerError,
     parse_trigger,
 )
+from scaler.triggers.trigger_values import TriggerError
 from tests.unit.scaler.triggers.test_trigger import NODES, POOL, SERVICE, parse, refuse
 
 KEYS = (
