@@ -219,7 +219,7 @@ def _judge_ledger(
 
 
 def _find_contradiction(least: int, heard: Hearing, against: Circumstances, stands: bool) -> str:
-    """Explain who shows that the network cannot be at `least`; empty if nobody does. `stands`: it moves no more."""
+    """Explain who shows that the network cannot be at `least`; empty if none does. `stands`: it moves no more."""
     is_firm = against.is_dated or not heard.has_moved or stands
     if is_firm and against.attested is not None and least > against.attested:
         return f"two current replicas are at {against.attested}"

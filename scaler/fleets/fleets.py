@@ -208,7 +208,7 @@ class Fleets:
         self._sequence.advance()
 
     def _forget_name(self, fleet: WatchedFleet) -> None:
-        """Name those anew that shared the source of a fleet that goes."""
+        """Rename the fleets that shared the source of one that goes."""
         source = name_source(fleet.asked)
         sharing = [one for one in self._names.pop(source) if one is not fleet]
         if sharing:

@@ -84,7 +84,7 @@ def judge_reading(report: NodeReport, answer: HttpAnswer) -> NodeReport:
 
 
 def _take_lesser(report: NodeReport, answer: HttpAnswer) -> NodeReport:
-    """Take the newest ledger that a reader got, and its age, where that is less than what Horizon says of itself."""
+    """Return the report with the newest ledger that a reader got, and its age, if Horizon reports a newer one."""
     records = find_object(parse_object(answer.body), "_embedded").get("records")
     first = records[0] if isinstance(records, list) and records else None
     newest = find_ledger(first, "sequence") if isinstance(first, dict) else None

@@ -209,7 +209,7 @@ def _follow_leader(claims: list[Claim], own: list[int], previous: Tip | None, no
 
 
 def _find_successor(claims: list[Claim], previous: Tip | None, now: float, limits: TipLimits) -> int | None:
-    """Find the ledger of one that goes on far below a tip for which nobody stands any more; None while anybody does.
+    """Find the ledger of a node that goes on far below a tip that no claim is near to any more; None while one is.
 
     The network was reset, or the tip was never its own. A replica alone has no second to agree with it.
     """

@@ -33,7 +33,7 @@ def spec_of(replicas: int) -> FleetSpec:
 
 
 def refer(network: StagedNetwork, ahead: int = 0, *, tells_age: bool = True) -> Script:
-    """Be a reference that is current by its own clock, so many ledgers ahead of the network."""
+    """Return a reference that is current by its own clock, so many ledgers ahead of the network."""
 
     def script(now: float) -> NodeReport:
         ledger, age = network.tell(now)
@@ -47,7 +47,7 @@ def leap(before: Script, after: Script) -> Script:
 
 
 def undated(network: StagedNetwork) -> Script:
-    """Be a node that does not tell how old its ledger is, as a Stellar RPC behind a proxy that drops the Date."""
+    """Return a node that does not tell how old its ledger is, as a Stellar RPC behind a proxy that drops the Date."""
     return lambda now: NodeReport(network.tell(now)[0], is_synced=True, network=NETWORK, tells_start=False)
 
 
@@ -124,7 +124,7 @@ def test_a_reference_that_halts_with_the_network_does_not_vouch_for_one_on_a_for
 
 
 def renewed(network: StagedNetwork, wiped_at: float) -> Script:
-    """Be a replica of a network that began anew when the old one halted: on the old one until its volume is wiped."""
+    """Return a replica of a network that was reset when the old one halted: on that until its volume is wiped."""
 
     def script(now: float) -> NodeReport:
         if now < wiped_at:
