@@ -87,7 +87,9 @@ def _take_lesser(report: NodeReport, answer: HttpAnswer) -> NodeReport:
     """Return the report with the newest ledger that a reader got, and its age, if Horizon reports a newer one."""
     records = find_object(parse_object(answer.body), "_embedded").get("records")
     first = records[0] if isinstance(records, list) and records else None
-    newest = find_ledger(first, "sequence") if isinstance(first, dict) else None
+    if not isinstance(first, dict):
+        return report
+    newest = find_ledger(first, "sequence")
     if newest is None or newest >= report.ledger:
         return report
     return replace(report, ledger=newest, age_seconds=_find_age(first.get("closed_at"), answer.at))

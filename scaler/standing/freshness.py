@@ -51,7 +51,7 @@ def advance(
     elif tip is None:
         new_class, contradicting = _forget_failures(standing.replica_class), 0
     else:
-        is_current = _is_current(standing, outcome, lag, tip, thresholds)
+        is_current = _is_current(standing, outcome, lag, tip, thresholds, now)
         new_class, contradicting = _classify(standing, outcome, thresholds, is_current=is_current)
     moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
     gain = _follow_gain(standing, lag, now)
@@ -152,7 +152,9 @@ def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
     return ReplicaClass.UNKNOWN if lost else replica_class
 
 
-def _is_current(standing: ReplicaState, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds) -> bool:
+def _is_current(
+    standing: ReplicaState, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds, now: float
+) -> bool:
     """Return whether a response is a fresh replica's.
 
     While the tip stands still Core says that it has lost sync, though it lacks nothing, and others tell no ledger any
@@ -162,17 +164,22 @@ def _is_current(standing: ReplicaState, report: NodeReport, lag: int | None, tip
     if lag is None:
         return standing.replica_class is ReplicaClass.FRESH and tip.is_stalled
     if standing.replica_class is ReplicaClass.FRESH:
-        lacks_nothing = report.is_synced or tip.is_stalled or _stands_with_network(standing, report, lag)
+        lacks_nothing = report.is_synced or tip.is_stalled or _stands_with_network(standing, report, lag, now)
         return lag < thresholds.lag_ledgers and lacks_nothing
     is_back = standing.replica_class is ReplicaClass.UNREACHABLE and standing.became_fresh_after is not None
     is_in_sync = report.is_synced or (is_back and tip.is_stalled)
     return is_in_sync and report.ledger > 1 and lag <= thresholds.return_ledgers
 
 
-def _stands_with_network(standing: ReplicaState, report: NodeReport, lag: int) -> bool:
-    """Return whether the process that was fresh has lost sync by age alone; one that restarts has its reasons."""
-    is_old = report.age_seconds is not None and report.age_seconds > CURRENT_SECONDS
-    return lag <= TOGETHER_LEDGERS and is_old and standing.became_fresh_after is not None
+def _stands_with_network(standing: ReplicaState, report: NodeReport, lag: int, now: float) -> bool:
+    """Return whether the process that was fresh has lost sync by age alone.
+
+    One that restarts has its reasons; one whose ledger moved and is older than its last answer replays history.
+    """
+    if lag > TOGETHER_LEDGERS or report.age_seconds is None or standing.became_fresh_after is None:
+        return False
+    closed_since = standing.observed_at is not None and report.age_seconds <= now - standing.observed_at
+    return report.age_seconds > CURRENT_SECONDS and (closed_since or _has_same_ledger(standing.report, report))
 
 
 def _classify(
@@ -230,8 +237,8 @@ def _smooth(before: float | None, ledgers: int, seconds: float) -> float:
     """Smooth ledgers a second over time, however often a node is polled."""
     if before is None:
         return ledgers / max(seconds, _SMOOTHED_SECONDS)
-    share = 1.0 - (1.0 - _SMOOTHING) ** (seconds / _SMOOTHED_SECONDS)
-    return before + share * (ledgers / seconds - before)
+    kept: float = (1.0 - _SMOOTHING) ** (seconds / _SMOOTHED_SECONDS)
+    return ledgers / seconds + kept * (before - ledgers / seconds)
 
 
 def _predict(report: NodeReport, lag: int | None, gain: float | None, thresholds: Thresholds) -> float | None:

@@ -99,8 +99,10 @@ def test_two_references_that_agree_are_believed_rather_than_one_replica() -> Non
 
 
 def test_a_reference_that_catches_up_in_leaps_shows_who_is_behind() -> None:
-    behind = refer(NET, -400)
-    stage = StagedFleet(*[lambda now: replace(undated(NET)(now), ledger=NET.tell(now)[0] - 400)] * 2, spec=spec_of(2))
+    def behind(now: float) -> NodeReport:
+        return NodeReport(NET.tell(now)[0] - 400, is_synced=True, network=NETWORK, tells_start=False)
+
+    stage = StagedFleet(behind, behind, spec=spec_of(2))
     stage.references[ONE] = leap(lambda now: replace(behind(now), age_seconds=2000.0), refer(NET))
     assert words(stage.play(200)[10:]) == {"fresh"}, "nobody can know"
     assert words(stage.play(200)[150:]) == {"lagging"}

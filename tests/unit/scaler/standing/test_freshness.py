@@ -250,4 +250,9 @@ def test_lost_sync_with_the_newest_ledger_that_anybody_has_is_no_lag_though_the_
         (replace(lost, age_seconds=3.0), LAGGING),
         (replace(lost, age_seconds=None), LAGGING),
     ):
-        assert walk(OK, late, late)[-1] is replica_class
+        assert walk(report(4999), late, late)[-1] is replica_class
+
+
+def test_one_whose_ledgers_are_older_than_its_last_answer_replays_history() -> None:
+    replayed = [replace(report(ledger, is_synced=False), age_seconds=60.0) for ledger in (4999, 5000)]
+    assert walk(OK, *replayed) == [FRESH, FRESH, LAGGING]
