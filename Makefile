@@ -22,8 +22,8 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs dashboards check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
-	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image publish-chart sign publish-release \
+.PHONY: help setup stubs dashboards check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core require-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
+	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image find-gate-digest publish-chart sign publish-release \
 	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
@@ -55,7 +55,7 @@ e2e: e2e-local e2e-cluster ## Run the slow and real: networks of processes, a br
 
 e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 	@mkdir -p artifacts
-	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 4) --dist loadfile --no-loadscope-reorder \
+	$(PYTEST) -m 'not full' tests/e2e --ignore=tests/e2e/cluster -n $(shell [ $(JOBS) -lt 2 ] && echo 1 || echo 5) --dist loadfile --no-loadscope-reorder \
 		--junitxml=artifacts/e2e-local.xml $(ARGS)
 
 # Most of it is waiting, so three clusters of ours at once take a third as long; a cluster that is given takes all in turn.
@@ -67,10 +67,10 @@ e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of 
 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
 CLUSTER_TESTS := $(filter-out $(FULL_TESTS),$(sort $(wildcard tests/e2e/cluster/test_*.py)))
-# The test of the controller's role judges by what the stories of pools did on the same cluster.
-# Beside those of pools and of routes stand some of the scaler's, so that all three parts take about as long; the soak is the last.
-ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed.py pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py half_stopped.py lagging_replica.py chart_installed.py tls_default.py pool_soak.py)
-WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% %/test_role_used.py %/test_tls.py,$(CLUSTER_TESTS)))
+# The test of the controller's role judges by what the stories of pools did on the same cluster, and the soak is the last of its own.
+# What is neither stands where it makes all three parts take about as long.
+ROUTED        := $(addprefix tests/e2e/cluster/test_,pool_routed_faults.py pool_stale_reads.py pool_learned_capacity.py pool_workload_kinds.py pool_snapshots.py pool_soak.py)
+WITH_POOLS    := $(filter-out $(ROUTED),$(filter tests/e2e/cluster/test_pool_% $(addprefix %/test_,role_used.py tls.py tls_default.py odd_conditions.py),$(CLUSTER_TESTS)))
 
 # Sessions of pytest that end at once would clear each other's old folders from under them.
 APART         := PYTEST_DEBUG_TEMPROOT=$$(mktemp -d)
@@ -101,10 +101,12 @@ hostile: setup ## Attack gate and router as hostile readers do, under the chart'
 CORE_TESTS := tests/component/test_simulator_core_network.py \
 	$(addprefix tests/e2e/test_,real_core.py core_config_real.py core_config_syncs.py start_command.py gate_real.py demo_core.py)
 
-e2e-real-core: setup cluster-images ## Run on a real stellar-core what runs on the simulated one otherwise: STELLAR_CORE=/path/to/stellar-core
+require-real-core:
 	@if [ ! -x '$(STELLAR_CORE)' ]; then \
 		echo 'make e2e-real-core needs a real stellar-core: STELLAR_CORE=/path/to/stellar-core (docs/testing.md).' >&2; exit 1; \
 	fi
+
+e2e-real-core: require-real-core setup cluster-images ## Run on a real stellar-core what runs on the simulated one otherwise: STELLAR_CORE=/path/to/stellar-core
 	@mkdir -p artifacts
 	$(PYTEST) $(CORE_TESTS) --junitxml=artifacts/e2e-real-core.xml $(ARGS)
 	@$(MAKE) --no-print-directory e2e-cluster
@@ -200,6 +202,7 @@ REPOSITORY ?= ghcr.io/readpool/readpool
 CHARTS     ?= oci://ghcr.io/readpool/charts
 ARCH       ?= amd64
 DIGEST     ?=
+GATE_DIGEST ?=
 TAG        ?=
 
 release: release-python release-definition release-sbom release-chart release-krew release-checksums ## Make all of a release that needs no registry, into dist/
@@ -217,7 +220,7 @@ release-sbom: setup
 	$(RELEASE) sbom
 
 release-chart: setup
-	$(RELEASE) chart $(if $(DIGEST),--repository '$(REPOSITORY)' --digest '$(DIGEST)')
+	$(RELEASE) chart $(if $(DIGEST),--repository '$(REPOSITORY)' --digest '$(DIGEST)') $(if $(GATE_DIGEST),--gate-digest '$(GATE_DIGEST)')
 
 release-krew: setup
 	$(RELEASE) krew
@@ -234,6 +237,10 @@ publish-image: ## Push dist/'s images for both architectures as one to REPOSITOR
 	buildah manifest create readpool:release
 	for arch in amd64 arm64; do buildah manifest add readpool:release "oci-archive:dist/readpool-image-$$arch.tar"; done
 	buildah manifest push --all --digestfile dist/image.digest readpool:release 'docker://$(REPOSITORY):$(patsubst v%,%,$(TAG))'
+
+find-gate-digest: setup ## Ask the registry for the digest of the Envoy that the chart names; it goes into dist/gate.digest (skopeo)
+	@mkdir -p dist
+	skopeo inspect --no-tags --format '{{.Digest}}' "docker://$$($(RELEASE) gate-image)" >dist/gate.digest
 
 publish-chart: ## Push dist/'s chart to CHARTS; its digest goes into dist/chart.digest
 	helm push dist/readpool-*.tgz '$(CHARTS)' 2>&1 | tee /dev/stderr | awk '/^Digest:/ { print $$2 }' >dist/chart.digest

@@ -1,14 +1,14 @@
 """Stands before each gRPC method: who calls, how many calls that one has, and whether the request ever comes.
 
-gRPC has limits for the process alone, first come, first served. Here a call is counted to its caller before its request
-has been read; one whose request does not come is ended, one that is no message is refused. Who asks too often waits.
-What a stream may hold beyond that is its service's to say. The caller is read at once: gRPC crashes when it is asked
-for the peer of a call that has ended.
+gRPC has limits for the process alone, first come, first served. Here a call is counted to its caller from before its
+request has been read until its answer has been taken; one whose request does not come is ended, one that is no message
+is refused. Who asks too often waits. What a stream may hold beyond that is its service's to say. The caller is read at
+once: gRPC crashes when it is asked for the peer of a call that has ended.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import grpc
@@ -18,6 +18,7 @@ from readpool.budget import Budget, Limits
 from readpool.callers import read_caller
 from readpool.pace import Pace, Paces
 from readpool.refusals import Refusals
+from readpool.unsent import Unsent
 from readpool.wrapped_methods import Handler, WrappedMethods
 
 REQUEST_SECONDS = 10.0
@@ -60,27 +61,30 @@ class CallGuard(WrappedMethods):
         self._bans = bans
         self._request_seconds = request_seconds
         self._short_bytes = short_bytes
+        self._unsent = Unsent()
         self._held_bytes = Budget("bytes of streams' requests", _HELD_BYTES)
 
     def wrap(self, method: str, handler: Any) -> Handler:
         """Read requests as bytes, one by one: the handler of a unary request is called only when it has arrived."""
-        serializer = handler.response_serializer
         if handler.request_streaming:
             budget = self._streams.get(method, self._calls)
-            return grpc.stream_stream_rpc_method_handler(self._wrap_talk(handler, budget), None, serializer)
+            return grpc.stream_stream_rpc_method_handler(self._wrap_talk(handler, budget), None, None)
         if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(handler), None, serializer)
-        return grpc.stream_unary_rpc_method_handler(self._wrap_call(handler), None, serializer)
+            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(handler), None, None)
+        return grpc.stream_unary_rpc_method_handler(self._wrap_call(handler), None, handler.response_serializer)
 
     def _wrap_call(self, handler: Any) -> Callable[..., Awaitable[Any]]:
         async def guarded(_requests: Any, context: _Context) -> Any:
             caller = read_caller(context.peer())
-            with await self._admit(self._calls, caller, context):
-                try:
-                    return await handler.unary_unary(await self._receive(handler, caller, context), context)
-                except grpc.aio.AbortError as error:
-                    _let_go(error)
-                    raise
+            held = ExitStack()
+            held.enter_context(await self._admit(self._calls, caller, context))
+            # Once its answer has been taken, or never will be; the stubs name a class where any callable will do.
+            context.add_done_callback(lambda _context: held.close())  # type: ignore[arg-type]
+            try:
+                return await handler.unary_unary(await self._receive(handler, caller, context), context)
+            except grpc.aio.AbortError as error:
+                _let_go(error)
+                raise
 
         return guarded
 
@@ -94,8 +98,8 @@ class CallGuard(WrappedMethods):
                 del body
             with await self._admit(self._held_bytes, caller, context, size):
                 try:
-                    async for message in handler.unary_stream(request, context):
-                        yield message
+                    async for body in self._send(handler, handler.unary_stream(request, context), caller):
+                        yield body
                 except grpc.aio.AbortError as error:
                     del request
                     _let_go(error)
@@ -108,10 +112,20 @@ class CallGuard(WrappedMethods):
             caller = read_caller(context.peer())
             with await self._admit(budget, caller, context):
                 parsed = self._parse_all(requests, handler, caller, context)
-                async for message in handler.stream_stream(parsed, context):
-                    yield message
+                async for body in self._send(handler, handler.stream_stream(parsed, context), caller):
+                    yield body
 
         return guarded
+
+    async def _send(self, handler: Any, messages: AsyncIterator[Any], caller: str) -> AsyncIterator[bytes]:
+        """Encode messages one by one, each when there is room for it on the way to its caller."""
+        async for message in messages:
+            size = message.ByteSize()
+            await self._unsent.take(caller, size)
+            try:
+                yield handler.response_serializer(message)
+            finally:
+                self._unsent.give_back(caller, size)
 
     async def _admit(
         self, budget: Budget, caller: str, context: _Context, count: int = 1

@@ -17,6 +17,7 @@ def build_options(streams: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", 256 * 1024),  # a trigger, or the names of thousands of pools, in turn
         ("grpc.max_send_message_length", 64 * 1024 * 1024),  # a snapshot of a very large fleet
         ("grpc.max_metadata_size", 16 * 1024),
+        ("grpc.http2.write_buffer_size", 8 * 1024),  # of each stream beyond what its reader takes; 64 KiB by default
         ("grpc.max_concurrent_streams", streams),
         ("grpc.keepalive_time_ms", 60_000),  # finds peers that went without a word, and frees their streams
         ("grpc.keepalive_timeout_ms", 20_000),

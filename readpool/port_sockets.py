@@ -46,9 +46,9 @@ def read_received(port: int) -> dict[Hashable, Received]:
     received: dict[Hashable, Received] = {}
     for descriptor in list_descriptors():
         for own in _borrow(descriptor):
-            caller = _read_caller(own, port)
-            if caller is not None and (count := _read_count(own)) is not None:
-                received[descriptor, caller] = Received(caller, count)
+            peer = _read_peer(own, port)
+            if peer is not None and (count := _read_count(own)) is not None:
+                received[descriptor, peer] = Received(peer[0], count)
     return received
 
 
@@ -118,14 +118,21 @@ def _borrow(descriptor: int) -> Iterator[socket.socket]:
 
 
 def _read_caller(own: socket.socket, port: int) -> str | None:
+    peer = _read_peer(own, port)
+    return None if peer is None else peer[0]
+
+
+def _read_peer(own: socket.socket, port: int) -> tuple[str, int] | None:
+    """Read who is at the other end, and the port there."""
     if own.family not in {socket.AF_INET, socket.AF_INET6}:
         return None
     try:
         if own.getsockname()[1] != port:
             return None
-        return read_address(own.getpeername()[0])
+        host, far_port = own.getpeername()[:2]
     except OSError:
         return None  # it listens, or has ended
+    return read_address(host), far_port
 
 
 def _read_count(own: socket.socket) -> int | None:

@@ -130,8 +130,8 @@ class Subscription:
 
     @property
     def named(self) -> int:
-        """How many names the client has given that are kept, for as long as the stream is open."""
-        return len(self.names) + self._initial
+        """How many names of the client's are kept for as long as the stream is open; the wildcard counts as many."""
+        return len(self.names) + self._initial + (MOST_IN_ONE_ANSWER if self.is_wildcard else 0)
 
     def note_change(self, name: str) -> bool:
         """Note that a pool's assignment has changed; tell whether that is this stream's matter."""

@@ -15,6 +15,7 @@ from readpool.clock import Clock
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import EVENT, POOL
+from readpool.text import make_printable
 from readpool.timestamps import format_micro_time
 
 CONTROLLER = "stellar.org/readpool"
@@ -121,6 +122,6 @@ def build_event(regarding: dict[str, Any], event: PoolEvent, identity: str, now:
         "action": "Reconcile",
         "reason": event.reason,
         "type": "Warning" if event.is_warning else "Normal",
-        "note": event.message[:MAX_NOTE_CHARACTERS],
+        "note": make_printable(event.message[:MAX_NOTE_CHARACTERS], " "),
         "regarding": regarding,
     }

@@ -13,6 +13,7 @@ from controller.status.pool_facts import DesiredCondition, PoolFacts
 from readpool.pool.condition_types import ConditionType
 from readpool.pool.scalars import to_timestamp
 from readpool.pool.status import Condition, ConditionStatus
+from readpool.text import make_printable
 from readpool.timestamps import format_time
 
 __all__ = ["DesiredCondition", "PoolFacts", "compute_conditions", "may_be_fresh", "merge_conditions"]
@@ -58,7 +59,7 @@ def _merge(desired: DesiredCondition, last: Condition | None, generation: int, n
         type=desired.type,
         status=desired.status,
         reason=desired.reason,
-        message=desired.message,
+        message=make_printable(desired.message, " "),  # with words of containers, archives and the API server
         last_transition_time=last.last_transition_time if last is not None and is_same else to_timestamp(now),
         observed_generation=generation,
     )

@@ -25,7 +25,7 @@ from readpool.clock import Clock, steady_clock
 from readpool.kubernetes.client import KubernetesClient, connect
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POOL, Kind, Manifest
 
-SECONDS = 40.0
+SECONDS = 60.0
 QUIET_SECONDS = 1.0
 USER = "somebody"
 """A field manager that is not ours."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from devtools.cluster.api_reader import ApiReader, ReadError, open_reader
 from devtools.cluster.namespaces import Namespaces
@@ -74,6 +75,16 @@ class Access:
         items: list[Manifest] = json.loads(self.kubectl("get", kind, *where, *chosen, "-o", "json"))["items"]
         return items
 
+    def fetch(self, path: str) -> str:
+        """Fetch what the API server answers at a path, as `kubectl get --raw` does.
+
+        Raises:
+            KubectlError: when it refuses or cannot be asked.
+        """
+        if self.namespaces is not None:
+            return self._read(lambda reader: reader.fetch(path))
+        return self.kubectl("get", "--raw", path)
+
     def apply(self, *manifests: Manifest | str, namespace: str | None = None) -> None:
         """Apply manifests, server-side; a text may hold several documents of YAML."""
         documents = [text if isinstance(text, str) else json.dumps(text) for text in manifests]
@@ -89,6 +100,9 @@ class Access:
 
     def logs(self, namespace: str, pod: str, container: str | None = None, *, previous: bool = False) -> str:
         """Return the log of a pod's container, or of all of them."""
+        if container and self.namespaces is not None:
+            query = urlencode({"container": container, "previous": str(previous).lower()})
+            return self.fetch(f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{query}")
         chosen = [f"--container={container}"] if container else ["--all-containers", "--prefix"]
         return self.kubectl("logs", pod, *_in(namespace), *chosen, "--tail=-1", *(["--previous"] if previous else []))
 

@@ -71,6 +71,14 @@ class ApiReader:
             found += [_show(named | item) for item in answer.get("items") or ()]
         return found
 
+    def fetch(self, path: str) -> str:
+        """Fetch what the API server answers at a path, which may have a query.
+
+        Raises:
+            ReadError: the API server says so, or cannot be reached.
+        """
+        return _require(self._ask(path)).text
+
     def _find(self, name: str) -> Resource:
         if name.lower() not in self._resources:
             self._resources = dict(self._discover())  # kinds come as they are defined
@@ -157,6 +165,10 @@ def _show(found: Manifest) -> Manifest:
 
 
 def _check(answer: httpx.Response) -> Any:
+    return _require(answer).json()
+
+
+def _require(answer: httpx.Response) -> httpx.Response:
     if not answer.is_success:
         raise ReadError(f"GET {answer.request.url.path}: {answer.status_code} {answer.text[:500]}")
-    return answer.json()
+    return answer

@@ -20,6 +20,10 @@ NEXT = "-next"
 """The image of stellar-core has a second tag, which ends so: a version to upgrade to that behaves as the first."""
 
 
+_WHITEOUT = ".wh."
+"""What the name of an entry begins with that takes something away (OCI image specification, layers)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """An uncompressed layer on disk and the digest (hexadecimal SHA-256) that names it."""
@@ -86,6 +90,29 @@ def rename_archive(archive: Path, renamed: Path, references: Sequence[str]) -> N
                 _add_bytes(new, entry.name, json.dumps(manifest).encode())
             else:
                 new.addfile(entry, content)
+
+
+def read_modes(archive: Path) -> dict[str, int]:
+    """Read the mode of each file that a container of an image has, by its path without a slash before it."""
+    modes: dict[str, int] = {}
+    with tarfile.open(archive) as tar:
+        listed = tar.extractfile("manifest.json")
+        assert listed
+        for name in json.load(listed)[0]["Layers"]:
+            with tarfile.open(fileobj=tar.extractfile(_follow(tar, name))) as layer:
+                entries = {one.name.removeprefix("./"): one.mode for one in layer if not one.isdir()}
+            for gone in filter(None, map(_find_gone, entries)):
+                modes = {path: mode for path, mode in modes.items() if not f"{path}/".startswith(gone)}
+            modes |= {path: mode for path, mode in entries.items() if not _find_gone(path)}
+    return modes
+
+
+def _find_gone(path: str) -> str:
+    """Find what a layer takes from those below it by this entry, with a slash at its end; nothing as a rule."""
+    folder, _, name = path.rpartition("/")
+    if not name.startswith(_WHITEOUT):
+        return ""
+    return "/".join(filter(None, (folder, name.removeprefix(_WHITEOUT)))).removesuffix(f"/{_WHITEOUT}.opq") + "/"
 
 
 def read_layer_sizes(archive: Path) -> list[int]:

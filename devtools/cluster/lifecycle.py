@@ -195,7 +195,7 @@ def _start_rest(folders: Folders, contents: Contents, parts: Parts) -> None:
 def is_serving(access: Access) -> bool:
     """Return whether the API server answers and is ready."""
     try:
-        return access.kubectl("get", "--raw", "/readyz").strip() == "ok"
+        return access.fetch("/readyz").strip() == "ok"
     except KubectlError:
         return False
 

@@ -14,7 +14,7 @@ from google.rpc import status_pb2
 
 from controller.eds.eds_messages import TYPE_URL
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
 QUIET_SECONDS = 0.3
 NODE = base_pb2.Node(id="test")
 

@@ -12,7 +12,7 @@ from typing import Self, cast
 
 _REQUEST = b"POST /getledgerentryraw HTTP/1.1\r\nHost: pool\r\nContent-Length: 0\r\n\r\n"
 _CONTENT_LENGTH = 32
-MOVED_SECONDS = 10.0
+MOVED_SECONDS = 30.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
 

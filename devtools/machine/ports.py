@@ -2,13 +2,12 @@
 
 A port that the kernel gives (bind to 0) and that is let go again may go to an outgoing connection, or to another test,
 before the program that it is meant for listens on it. Those given here are below the kernel's own range, and each is
-leased to this process until it ends, by an abstract socket that no other process of the network namespace can bind.
+leased to this process until it ends.
 """
 
-import contextlib
 import random
-import socket
-import sys
+
+from readpool.simulator.port_leases import lease_port
 
 CANDIDATES = range(12_000, 20_000)
 """Below what the kernel gives to outgoing connections, and below what CoreNetwork takes for its nodes."""
@@ -27,23 +26,8 @@ def take_ports(count: int) -> list[int]:
 def take_port() -> int:
     """Return one such port."""
     for port in random.sample(CANDIDATES, _TRIES):
-        if _lease(port):
+        lease = lease_port(port)
+        if lease is not None:
+            lease.detach()  # open as long as the process is
             return port
     raise OSError(f"no free port among {_TRIES} tried of {CANDIDATES.start} to {CANDIDATES.stop - 1}")
-
-
-def _lease(port: int) -> bool:
-    """Lease a port, if it is free."""
-    with contextlib.ExitStack() as held:
-        try:
-            if sys.platform == "linux":
-                lease = held.enter_context(socket.socket(socket.AF_UNIX))
-                lease.bind(f"\0readpool-port-{port}")
-            probe = held.enter_context(socket.socket())
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what lingers of a connection does not matter
-            probe.bind(("", port))
-        except OSError:
-            return False
-        if sys.platform == "linux":
-            lease.detach()  # open as long as the process is
-    return True

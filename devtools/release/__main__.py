@@ -79,12 +79,21 @@ def make_python(dist: Path) -> None:
 @main.command("chart", help="Make the chart's package; REPOSITORY and DIGEST name the image that it installs.")
 @click.option("--repository", default="", help="Of the image. [that of values.yaml]")
 @click.option("--digest", default="", help="Of the image, sha256:…. [none]")
+@click.option("--gate-digest", default="", help="Of the image of Envoy, sha256:…. [none]")
 @click.pass_obj
-def make_chart(dist: Path, repository: str, digest: str) -> None:
+def make_chart(dist: Path, repository: str, digest: str, gate_digest: str) -> None:
     """Make the chart's package."""
     folder = ROOT / "charts/readpool"
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    _write(dist, *package_chart(files, _version(), find_time(), repository=repository, digest=digest))
+    named = {"repository": repository, "digest": digest, "gate_digest": gate_digest}
+    _write(dist, *package_chart(files, _version(), find_time(), **named))
+
+
+@main.command("gate-image", help="Print the image of Envoy that the chart names, by its tag.")
+def print_gate_image() -> None:
+    """Print it as a registry wants it."""
+    image = yaml.safe_load((ROOT / "charts/readpool/values.yaml").read_text(encoding="utf-8"))["gate"]["image"]
+    click.echo(f"{image['registry'] or 'docker.io'}/{image['repository']}:{image['tag']}")
 
 
 @main.command("definition", help="Make the definition of ReadOnlyPool: for kubectl, and as JSON schema.")

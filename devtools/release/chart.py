@@ -22,7 +22,13 @@ class ChartError(ValueError):
 
 
 def package_chart(
-    files: Mapping[str, bytes], version: str, made_at: int, *, repository: str = "", digest: str = ""
+    files: Mapping[str, bytes],
+    version: str,
+    made_at: int,
+    *,
+    repository: str = "",
+    digest: str = "",
+    gate_digest: str = "",
 ) -> tuple[str, bytes]:
     """Package a chart as `helm package` lays it out; return the file's name and its content.
 
@@ -32,9 +38,11 @@ def package_chart(
         made_at: Unix seconds that all entries get.
         repository: of the image; what values.yaml has where it is empty.
         digest: of the image, sha256:…; none where it is empty.
+        gate_digest: of the image of Envoy, likewise.
     """
-    if digest and not _DIGEST.fullmatch(digest):
-        raise ChartError(f"digest {digest!r} is not sha256: and 64 hexadecimal digits")
+    for given in filter(None, (digest, gate_digest)):
+        if not _DIGEST.fullmatch(given):
+            raise ChartError(f"digest {given!r} is not sha256: and 64 hexadecimal digits")
     filled = dict(files)
     filled["Chart.yaml"] = _set(files["Chart.yaml"], "version", to_chart_version(version))
     filled["Chart.yaml"] = _set(filled["Chart.yaml"], "appVersion", f'"{version}"')
@@ -44,6 +52,9 @@ def package_chart(
     for field, value in (("repository", repository), ("digest", f'"{digest}"' if digest else "")):
         if value:
             filled["values.yaml"] = _set(filled["values.yaml"], field, value, indent="  ")
+    if gate_digest:
+        before, gate, after = filled["values.yaml"].partition(b"\ngate:\n")
+        filled["values.yaml"] = before + gate + _set(after, "digest", f'"{gate_digest}"', indent="    ")
     name = f"readpool-{to_chart_version(version)}.tgz"
     return name, pack({f"readpool/{path}": content for path, content in filled.items()}, made_at)
 

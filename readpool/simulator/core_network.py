@@ -9,15 +9,15 @@ import json
 import random
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from readpool.simulator.core_config import HISTORY, NodeKey, Ports, build_validator_config, build_watcher_config
 from readpool.simulator.core_process import CoreBinary, CoreError, CoreProcess, check_binary, generate_key
+from readpool.simulator.port_leases import lease_port
 from readpool.simulator.stateful_fleet import StatefulFleet
 
 CANDIDATE_PORTS = range(20_000, 32_768)
@@ -53,7 +53,7 @@ class CoreNetwork(StatefulFleet):
         self.settings = settings
         self._key = key
         self._folder = Path(tempfile.mkdtemp(prefix="readpool-core-"))
-        self._ports: set[int] = set()
+        self._leases = ExitStack()
         self._nodes: dict[str, CoreProcess] = {}
         self._validator_ports = self._take_ports()
         config = build_validator_config(
@@ -118,6 +118,7 @@ class CoreNetwork(StatefulFleet):
         """End every process and remove the folder. Twice is once."""
         await asyncio.gather(*(node.end() for node in (*self._nodes.values(), self.validator)))
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._leases.close()
 
     async def start(self) -> None:
         """Start the validator, bring its ledger to the binary's newest protocol, and start the first watchers.
@@ -179,10 +180,11 @@ class CoreNetwork(StatefulFleet):
         return Ports(peer, http)
 
     def _take_port(self) -> int:
-        """Choose a port that is free now and that no other node of ours was given."""
+        """Lease a port that is free now, and that no other process leases until this network ends."""
         for port in random.sample(CANDIDATE_PORTS, 200):
-            if port not in self._ports and _is_free(port):
-                self._ports.add(port)
+            lease = lease_port(port)
+            if lease is not None:
+                self._leases.enter_context(lease)
                 return port
         raise CoreError(f"no free port among 200 tried of {CANDIDATE_PORTS.start} to {CANDIDATE_PORTS.stop - 1}")
 
@@ -201,13 +203,3 @@ async def start_core_network(binary: Path | str, settings: CoreNetworkSettings |
         await network.close()
         raise
     return network
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Core does: what lingers does not matter
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True

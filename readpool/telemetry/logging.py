@@ -62,7 +62,11 @@ def _build_closing(log_format: LogFormat, *, is_terminal: bool) -> list[Processo
             _lead_with_event,
             structlog.processors.JSONRenderer(),
         ]
-    return [_escape_unprintable, structlog.dev.ConsoleRenderer(colors=is_terminal)]
+    return [
+        structlog.processors.format_exc_info,
+        _escape_unprintable,
+        structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=structlog.dev.plain_traceback),
+    ]
 
 
 def _build_formatter(opening: Sequence[Processor], closing: Sequence[Processor]) -> logging.Formatter:
@@ -80,7 +84,11 @@ def _lead_with_event(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 def _escape_unprintable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Escape what a node could put into its answers to forge lines or drive a terminal; JSON does so by itself."""
-    return {key: _escape(value) for key, value in event.items()}
+    return {key: _escape_lines(value) if key == "exception" else _escape(value) for key, value in event.items()}
+
+
+def _escape_lines(value: object) -> object:
+    return "\n".join(str(_escape(line)) for line in str(value).split("\n"))
 
 
 def _escape(value: object) -> object:

@@ -18,7 +18,7 @@ class EventReader:
     async def next(self) -> tuple[str, Any]:
         """Return the next event's name and data."""
         name, data = "message", []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while line := (await self.response.content.readline()).decode():
                 field, _, value = line.rstrip("\n").partition(": ")
                 if field == "event":

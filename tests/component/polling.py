@@ -59,7 +59,7 @@ def build_service_spec(name: str = "core", port: int | str = 11626, **fields: An
     return FleetSpec(namespace="stellar", source=ServiceSource(name, port), bounds=Bounds(1, 3, 10), **fields)
 
 
-async def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until a condition holds.
 
     Raises:

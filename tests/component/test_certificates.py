@@ -257,7 +257,7 @@ async def test_it_goes_on_by_itself_once_the_api_server_is_back(stage: Stage) ->
     working = asyncio.create_task(stage._keeper.run())
     await asyncio.sleep(0.2)
     stage.api.is_away = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not stage.stats.is_complete:  # noqa: ASYNC110 - nobody says when
             await asyncio.sleep(0.05)
     working.cancel()

@@ -8,7 +8,7 @@ from tests.component.fake_dns import run_dns
 
 NAME = "scaler.test."
 ANEW_SECONDS = 0.3
-FOUND_SECONDS = 5.0
+FOUND_SECONDS = 15.0
 """A channel of its own accord would ask again after 30 s."""
 
 

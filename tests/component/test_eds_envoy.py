@@ -29,7 +29,7 @@ from readpool.host_port import HostPort
 REQUESTS = 10_000
 MOST_POINTS = 1.0
 BOTH = pytest.mark.parametrize("variant", [WHOLE, DELTA])
-SETTLED_SECONDS = 10.0
+SETTLED_SECONDS = 30.0
 
 
 @pytest.fixture

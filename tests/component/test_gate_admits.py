@@ -158,7 +158,7 @@ async def send_and_hang_up(port: int, request: bytes) -> bytes:
     """Send a request over a connection that stays, and read one answer's head."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
     writer.close()
     return head

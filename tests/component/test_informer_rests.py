@@ -104,7 +104,7 @@ async def test_it_knows_since_when_it_is_lost_and_that_it_is_found_again() -> No
     api: Server = Broken()
     informer = Informer(api, POD, None)  # type: ignore[arg-type]
     following = asyncio.create_task(informer.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_lost(informer):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         informer._client = Held()  # type: ignore[assignment]

@@ -123,7 +123,7 @@ async def serve_observer(
 
 async def read(stream: Any) -> Snapshot:
     """Read the next message, which must come soon."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         message = await stream.read()
     assert isinstance(message, Snapshot)
     return message

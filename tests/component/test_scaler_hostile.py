@@ -12,17 +12,11 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from readpool.bans import Bans
-from readpool.budget import Budget, Limits
-from readpool.call_guard import CallGuard
 from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, IsActiveResponse, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
-from readpool.pace import Pace
-from readpool.refusals import Refusals
 from readpool.v1.observer_pb2 import Fleets, Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
-from scaler.services.health import Health
-from scaler.services.streams import Streams
+from tests.component.call_codes import ANSWER_SECONDS, EXHAUSTED, INVALID, find_code
 from tests.component.other_caller import calling_from
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
@@ -30,8 +24,6 @@ STREAMS, FLEETS = 40, 5
 OF_NAMESPACE = STREAMS
 health: Any = health_pb2_grpc.HealthStub  # whose types are those of channels that block
 reflection: Any = reflection_pb2_grpc.ServerReflectionStub
-EXHAUSTED, INVALID = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT
-ANSWER_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -57,16 +49,6 @@ async def keda(scaler: ScalerProcess) -> AsyncIterator[grpc.aio.Channel]:
 def build_ref(namespace: str, **metadata: str) -> ScaledObjectRef:
     given = {"service": "core", "port": "11626", "targetReplicas": "3", **metadata}
     return ScaledObjectRef(name="core", namespace=namespace, scalerMetadata=given)
-
-
-async def find_code(call: Any) -> grpc.StatusCode:
-    """Return how a call answers first: OK for a message."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await (call.read() if hasattr(call, "read") else call)
-    except grpc.aio.AioRpcError as error:
-        return error.code()
-    return grpc.StatusCode.OK
 
 
 def read_metric(scaler: ScalerProcess, what: str, share: str) -> float:
@@ -144,34 +126,6 @@ async def test_fleets_without_end_of_one_namespace_leave_room_for_others_and_are
     assert refusals[0]["message"] == f"127.0.0.1 has {FLEETS} fleets for namespace evil, at most {FLEETS} are allowed"
 
 
-async def test_calls_whose_request_never_comes_leave_others_room() -> None:
-    guard = CallGuard(Budget("calls", Limits(6, 3)), {}, Pace(100, 100.0), Refusals(), Bans())
-    server = grpc.aio.server(interceptors=[guard])
-    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-
-    async def send_nothing() -> AsyncIterator[bytes]:
-        await asyncio.sleep(ANSWER_SECONDS)
-        yield b""
-
-    async with (
-        calling_from("127.0.0.2", f"127.0.0.1:{port}") as address,
-        grpc.aio.insecure_channel(address) as other,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        begin: Any = channel.stream_unary("/grpc.health.v1.Health/Check")
-        calls = [begin(send_nothing()) for _ in range(4)]
-        codes = [asyncio.ensure_future(find_code(call)) for call in calls]
-        ended, waiting = await asyncio.wait(codes, return_when=asyncio.FIRST_COMPLETED)
-        assert [one.result() for one in ended] == [EXHAUSTED]
-        assert await find_code(health(other).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
-        for call in calls:
-            call.cancel()
-        await asyncio.wait(waiting)
-    await server.stop(grace=None)
-
-
 async def test_bytes_that_are_no_request_are_refused_without_a_line(
     scaler: ScalerProcess, hostile: grpc.aio.Channel
 ) -> None:
@@ -207,39 +161,3 @@ async def test_triggers_without_end_and_names_without_end_are_few_and_short_line
 async def test_the_default_answer_is_still_given_for_a_trigger_that_is_refused(hostile: grpc.aio.Channel) -> None:
     answer: GetMetricSpecResponse = await ExternalScalerStub(hostile).GetMetricSpec(build_ref("evil", nonsense="1"))
     assert [spec.metricName for spec in answer.metricSpecs] == ["desiredReplicas"]
-
-
-async def test_a_request_that_does_not_come_ends_the_call_and_one_that_ends_early_is_no_request() -> None:
-    guard = CallGuard(Budget("calls", Limits(2, 2)), {}, Pace(100, 100.0), Refusals(), Bans(), request_seconds=0.2)
-    server = grpc.aio.server(interceptors=[guard])
-    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(1, 1)))), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-
-    async def send(*, after_seconds: float) -> AsyncIterator[bytes]:
-        await asyncio.sleep(after_seconds)
-        for _ in ():
-            yield b""
-
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        begin: Any = channel.stream_unary("/grpc.health.v1.Health/Check")
-        assert await find_code(begin(send(after_seconds=ANSWER_SECONDS))) is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert await find_code(begin(send(after_seconds=0.0))) is INVALID
-        assert await find_code(health(channel).Check(health_pb2.HealthCheckRequest())) is grpc.StatusCode.OK
-    await server.stop(grace=None)
-
-
-async def test_long_requests_of_streams_that_stay_open_are_counted_by_their_length() -> None:
-    guard = CallGuard(Budget("calls", Limits(99, 99)), {}, Pace(10_000, 1000.0), Refusals(), Bans())
-    server = grpc.aio.server(interceptors=[guard])
-    health_pb2_grpc.add_HealthServicer_to_server(Health((), Streams(Budget("streams", Limits(999, 999)))), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        most = 16 * 1024 * 1024 // 1_000_000
-        calls = [health(channel).Watch(health_pb2.HealthCheckRequest(service="x" * 1_000_000)) for _ in range(most + 3)]
-        codes = await asyncio.gather(*map(find_code, calls))
-        assert codes.count(EXHAUSTED) == 3
-        for call in calls:
-            call.cancel()
-    await server.stop(grace=None)

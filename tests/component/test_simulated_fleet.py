@@ -44,7 +44,7 @@ async def fetch_info(fleet: StatefulFleet, name: str, timeout_seconds: float = 3
     return info
 
 
-async def wait_until(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 10.0) -> None:
+async def wait_until(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 30.0) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_seconds
     while not await condition():

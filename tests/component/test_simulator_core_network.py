@@ -16,6 +16,7 @@ import pytest
 from devtools.core.core_under_test import require_core
 from readpool.simulator.core_network import CoreNetwork, CoreNetworkSettings, start_core_network
 from readpool.simulator.core_process import CoreError, CoreProcess, check_binary
+from readpool.simulator.port_leases import lease_port
 
 
 @pytest.fixture
@@ -149,14 +150,21 @@ async def test_a_network_starts_scales_stops_and_ends_without_a_trace(folder: Pa
     await network.close()
 
 
-async def test_a_node_that_crashed_is_started_again(folder: Path) -> None:
+async def test_a_node_that_crashed_is_started_again_on_its_port_which_nobody_else_is_given_meanwhile(
+    folder: Path,
+) -> None:
     async with await start_core_network(require_core(), CoreNetworkSettings(nodes=1)) as network:
-        pid = network._nodes["pool-0"].pid
+        pid, port = network._nodes["pool-0"].pid, network._nodes["pool-0"].http_port
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         await network.restart("pool-0")
         assert network._nodes["pool-0"].pid not in {None, pid}
+        await network.die("pool-0")
+        assert lease_port(port) is None
     assert find_processes(folder) == []
+    lease = lease_port(port)
+    assert lease is not None
+    lease.close()
 
 
 async def test_a_process_that_ignores_term_is_killed_with_what_it_started(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""The telemetry port under a pod that means harm: silent connections, half a head, answers that nobody reads."""
+"""The telemetry port under a pod that means harm: silence, heads without end, answers that nobody reads."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,12 +14,14 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from readpool.telemetry.connections import MOST_OF_A_CALLER, Connections, GuardedSite
+from readpool.telemetry.connections import MOST_ARRIVALS, MOST_OF_A_CALLER, Connections, GuardedSite
 from readpool.telemetry.exposition import Exposition
 from readpool.telemetry.http_port import build_telemetry_app, open_listener
 
 IDLE_SECONDS = 0.5
 DEADLINE_SECONDS = 10.0
+MOST_SENT_BYTES = 16 * 1024 * 1024
+"""What the kernel takes of a connection that nobody reads, and more."""
 
 
 class Slow(Collector):
@@ -97,6 +100,58 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
         await reader.read(1)
         await asyncio.sleep(4 * IDLE_SECONDS)
         assert len(await read_to_end(reader)) < 50_000 * 100  # all of it is longer
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"X-A: " + b"a" * 8000 + b"\r\n", id="headers"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"a: b\r\n", id="short headers"),
+        pytest.param(b"GET /", b"a" * 1000, id="a path"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\n", b"a" * 1000, id="the name of a header"),
+        pytest.param(b"POST /healthz HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"a" * 1000, id="a body"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"a" * 1000, id="of a GET"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", id="chunks"),
+        pytest.param(
+            b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", id="requests in line, no answer of which is read"
+        ),
+    ],
+)
+async def test_what_is_sent_without_end_ends_the_connection_and_takes_no_memory(head: bytes, more: bytes) -> None:
+    probe = b"GET /readyz HTTP/1.0\r\n\r\n"
+    async with serve(idle_seconds=30.0) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        block, sent = more * (1 + 100_000 // len(more)), 0
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while True:
+                    writer.write(block)
+                    await writer.drain()
+                    sent += len(block)
+                    await asyncio.sleep(0)
+        writer.close()
+        assert sent < MOST_SENT_BYTES
+        async with connect(port, probe, source="127.0.0.2") as kubelet:
+            assert b"200 OK" in await read_to_end(kubelet)
+
+
+async def test_one_caller_opens_so_many_connections_a_second_and_the_kubelet_is_answered() -> None:
+    probe = b"GET /readyz HTTP/1.0\r\n\r\n"
+    async with serve() as port:
+        for _ in range(MOST_ARRIVALS + 200):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.transport.abort()
+        async with connect(port, probe) as over:
+            assert await read_to_end(over) == b""
+        async with connect(port, probe, source="127.0.0.2") as kubelet:
+            assert b"200 OK" in await read_to_end(kubelet)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                await asyncio.sleep(0.1)
+                async with connect(port, probe) as again:
+                    if await read_to_end(again):
+                        break
 
 
 async def test_one_caller_has_so_many_connections_and_the_kubelet_is_answered() -> None:

@@ -33,7 +33,7 @@ from tests.component.scaler_process import ScalerProcess, run_scaler
 
 METADATA = {"service": "core", "port": "11626", "targetReplicas": "1", "enableTLS": "true"}
 REF = ScaledObjectRef(name="core", namespace="stellar", scalerMetadata=METADATA)
-SETTLED_SECONDS = 10.0
+SETTLED_SECONDS = 30.0
 
 
 def build_credentials(ca: bytes, pair: Pair | None = None) -> grpc.ChannelCredentials:

@@ -13,6 +13,7 @@ LONG = (
     *("test_demo_simulator.py", "test_hostile_readers.py", "test_deadly_lengths.py", "test_demo_core.py"),
     *("test_cluster_lifecycle.py", "test_alert_rules.py", "api/test_prometheus.py", "test_scalers_restarted.py"),
     *("api/test_docs_manifests.py", "api/test_two_clusters.py", "test_docs_site.py", "test_backtest.py"),
+    *("test_router_faults.py", "test_page_reading.py", "test_gate_limits.py", "test_core_command_line.py"),
 )
 """Files that take half a minute or more: they come first, so that at the end no worker is left alone with one."""
 _PLACES = {HERE / name: place for place, name in enumerate(LONG)}

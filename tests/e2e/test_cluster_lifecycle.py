@@ -118,6 +118,7 @@ def test_two_clusters_at_once_do_not_meet_and_each_leaves_nothing(names: tuple[s
     assert look_at_machine() == before
 
 
+@pytest.mark.full
 def test_a_running_cluster_is_left_alone_and_one_whose_processes_were_killed_starts_anew(
     names: tuple[str, str],
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_running_cluster_is_left_alone_and_one_whose_processes_were_killed_sta
     assert find_traces(instance, processes) == []
 
 
+@pytest.mark.full
 def test_a_start_that_was_killed_half_way_leaves_nothing_after_down(names: tuple[str, str]) -> None:
     instance = Instance(names[0])
     command = [sys.executable, "-m", "devtools.cluster", "up", "--without-keda", "--name", instance.name]

@@ -173,7 +173,7 @@ async def test_the_query_port_answers_readers(
     question = b"key=" + NO_SUCH_ACCOUNT
     writer.write(b"POST /getledgerentryraw HTTP/1.1\r\nHost: node\r\nConnection: close\r\n")
     writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(question), question))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-l"))
         answer = json.loads(await reader.readexactly(length))

@@ -106,7 +106,7 @@ async def test_the_statistics_tell_of_readers_and_of_nothing_else(stage: Stage) 
 
 async def read_settled(stage: Stage) -> dict[str, float]:
     """Read the statistics when the histogram has caught up with the counters, which it does each second."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             statistics = await read_statistics(stage)
             if statistics["rq_time_count"] == statistics["rq_total"]:

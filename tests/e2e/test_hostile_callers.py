@@ -1,5 +1,7 @@
 """All attackers of a scaler's ports, and of a controller's, at once for a few seconds; `make hostile` takes minutes.
 
+Two are made by themselves: one that takes no answers, which is banned before it does harm among others, and one of TLS.
+
 KEDA, the Lease and the class of another tenant are looked after meanwhile. How soon each has to be served is bounded
 loosely here, where other tests run beside it.
 """
@@ -22,7 +24,9 @@ PATIENCE = 10.0
 pytestmark = pytest.mark.timeout(900)  # Helm and Kubernetes may have to be built
 
 
-@pytest.mark.parametrize("name", ["scaler_all_at_once", "controller_all_at_once"])
+@pytest.mark.parametrize(
+    "name", ["scaler_all_at_once", "scaler_untaken", "scaler_tls_stalled", "controller_all_at_once"]
+)
 async def test_callers_who_mean_harm_do_none(name: str, tmp_path: Path) -> None:
     attack = load_attack(name)
     try:

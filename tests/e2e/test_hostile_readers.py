@@ -14,8 +14,8 @@ from tests.hostile.parts import run_part
 from tests.hostile.report import build_table
 
 ATTACKS = {name: one for name, one in load_attacks().items() if one.part in {"gate", "router"}}
-SECONDS = 60 / len(ATTACKS)
-"""A minute for all of them."""
+SECONDS = 30 / len(ATTACKS)
+"""Half a minute for all of them."""
 pytestmark = pytest.mark.timeout(900)  # Helm may have to be built
 
 

@@ -20,7 +20,8 @@ from scaler.probes.report import NodeReport, PollFailure
 from scaler.triggers.fleet_spec import FleetSpec, NodesSource
 
 POLL_SECONDS = 0.5
-ANSWER_SECONDS = 0.4
+ANSWER_SECONDS = 1.0
+"""Of which a node takes a few thousandths, and more where other tests have the processors."""
 TARGET = 3
 LAG_THRESHOLD = 6
 FRESH, LAGGING = ReplicaClass.FRESH, ReplicaClass.LAGGING
@@ -108,28 +109,30 @@ def desired_of(snapshots: list[FleetSnapshot]) -> set[int]:
 async def story() -> AsyncIterator[Story]:
     async with await start_core_network(require_core(), CoreNetworkSettings(nodes=TARGET)) as network:
         one = Story(network)
-        await one.observe(all_fresh, 30.0, "all are fresh")
+        await one.observe(all_fresh, 60.0, "all are fresh")
         yield one
 
 
 async def test_a_new_network_is_fresh_and_asks_for_what_it_has(story: Story) -> None:
+    began = asyncio.get_running_loop().time()
     seen = await story.observe_for(10.0)
+    seconds = asyncio.get_running_loop().time() - began
     assert all(all_fresh(snapshot) for snapshot in seen)
     assert desired_of(seen) == {TARGET}
     assert seen[-1].network == story.network.network
     assert seen[0].tip is not None
     assert seen[-1].tip is not None
-    assert 8 <= seen[-1].tip.ledger - seen[0].tip.ledger <= 12
+    assert 0.6 * seconds <= seen[-1].tip.ledger - seen[0].tip.ledger <= seconds + 2
 
 
 async def test_a_stopped_node_is_unreachable_then_lags_saying_synced_then_is_fresh(story: Story) -> None:
     first = len(story.snapshots)
     await story.network.stop("pool-1")
-    await story.observe(lambda s: read_classes(s)["pool-1"] is UNREACHABLE, 10.0, "pool-1 is unreachable")
-    await story.observe(lambda s: s.decision.desired == TARGET + 1, 20.0, "one more is asked for")
+    await story.observe(lambda s: read_classes(s)["pool-1"] is UNREACHABLE, 30.0, "pool-1 is unreachable")
+    await story.observe(lambda s: s.decision.desired == TARGET + 1, 40.0, "one more is asked for")
     await story.observe_for(15.0)
     await story.network.resume("pool-1")
-    await story.observe(lambda s: read_classes(s)["pool-1"] is LAGGING, 10.0, "pool-1 lags")
+    await story.observe(lambda s: read_classes(s)["pool-1"] is LAGGING, 30.0, "pool-1 lags")
     standing = next(one.standing for one in story.snapshots[-1].replicas if one.name == "pool-1")
     assert standing.report is not None
     assert standing.report.is_synced
@@ -152,10 +155,10 @@ async def test_a_restarted_node_is_fresh_again_within_seconds(story: Story) -> N
 async def test_a_node_that_was_away_is_unreachable_then_catches_up_and_asks_for_nobody_meanwhile(story: Story) -> None:
     first = len(story.snapshots)
     await story.network.die("pool-0")
-    await story.observe(lambda s: read_classes(s)["pool-0"] is UNREACHABLE, 10.0, "pool-0 is unreachable")
+    await story.observe(lambda s: read_classes(s)["pool-0"] is UNREACHABLE, 30.0, "pool-0 is unreachable")
     await story.observe_for(20.0)  # longer than its peers remember
     await story.network.revive("pool-0")
-    await story.observe(lambda s: read_classes(s)["pool-0"] is CATCHING_UP, 10.0, "pool-0 catches up")
+    await story.observe(lambda s: read_classes(s)["pool-0"] is CATCHING_UP, 30.0, "pool-0 catches up")
     back = len(story.snapshots) - 1
     await story.observe(all_fresh, 120.0, "pool-0 is fresh again")
     assert story.classes_of("pool-0", back) == [CATCHING_UP, FRESH]

@@ -12,6 +12,8 @@ Use = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Arrive], Awaitable[N
 _AT_ONCE = 64
 """Connections that are being opened: more would only wait in the backlog, or be told to try again."""
 _TRY_SECONDS = 0.1
+_CONNECT_SECONDS = 3.0
+"""The kernel drops what a banned caller sends to connect."""
 _SOURCES = itertools.cycle(f"127.0.9.{number}" for number in range(1, 255))
 """Of loopback, in turn: one address has too few ports for those that end by the thousand."""
 
@@ -29,6 +31,12 @@ async def open_connection(port: int, receive_buffer: int | None = None) -> Strea
         opened.close()
         raise
     return await asyncio.open_connection(sock=opened)
+
+
+async def connect(port: int) -> Streams:
+    """Connect, unless the other side lets nobody in: TimeoutError then, which is an OSError."""
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        return await asyncio.open_connection("127.0.0.1", port)
 
 
 class Crowd:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tests.hostile.arrivals import Arrivals
 from tests.hostile.attack import Stand
-from tests.hostile.connections import wait_for_end
+from tests.hostile.connections import connect, wait_for_end
 from tests.http2_frames import (
     ACK,
     CONTINUATION,
@@ -44,7 +44,7 @@ async def connect_silently(port: int, stand: Stand) -> None:
         while True:
             with contextlib.suppress(OSError):
                 async with opening:
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    reader, writer = await connect(port)
                 try:
                     if number % 2:
                         writer.write(write_opening())
@@ -68,7 +68,7 @@ async def send_frames(port: int, stand: Stand, path: bytes) -> None:
     async def be_one(number: int, build: Callable[[], tuple[bytes, Write]]) -> None:
         while True:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await connect(port)
                 reading = asyncio.ensure_future(wait_for_end(reader))
                 first, write_more = build()
                 try:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 
@@ -65,13 +66,19 @@ class Watcher:
 
 
 @contextlib.asynccontextmanager
-async def call_honestly(address: str, metadata: Mapping[str, str]) -> AsyncIterator[list[Honest]]:
+async def call_honestly(
+    address: str, metadata: Mapping[str, str], credentials: grpc.ChannelCredentials | None = None
+) -> AsyncIterator[list[Honest]]:
     """Return those who call a scaler at HOST:PORT for this fleet, once it knows what to answer KEDA."""
+    open_channel = (
+        partial(grpc.aio.secure_channel, credentials=credentials) if credentials else grpc.aio.insecure_channel
+    )
+
     async with (
         calling_from(KEDA, address) as from_keda,
         calling_from(CONTROLLER, address) as from_controller,
-        grpc.aio.insecure_channel(from_keda) as of_keda,
-        grpc.aio.insecure_channel(from_controller) as of_controller,
+        open_channel(from_keda) as of_keda,
+        open_channel(from_controller) as of_controller,
     ):
         keda, watcher = Keda(of_keda, metadata), Watcher(of_controller, metadata)
         async with asyncio.timeout(60):

@@ -151,6 +151,19 @@ def test_the_image_is_built_from_the_lock_on_a_base_of_choice_and_runs_as_nobody
     assert 'ENTRYPOINT ["readpool"]' in dockerfile
 
 
+def test_packages_are_installed_as_wheels_with_their_hashes_and_none_runs_code_of_its_own() -> None:
+    recipes = (ROOT / "Dockerfile", ROOT / ".ci/setup", ROOT / ".ci/docs")
+    text = "\n".join(path.read_text(encoding="utf-8").replace("\\\n", " ") for path in recipes)
+    installs = re.findall(r"install (.*?)(?:$|&&|\|)", text, re.MULTILINE)
+    fetched = [one for one in installs if "lock/" in one]
+    assert len(fetched) == 4
+    assert [one for one in fetched if not {"--only-binary", ":all:", "--require-hashes"} <= set(one.split())] == []
+    ours = [one for one in installs if re.search(r"--editable \.|dist/\*\.whl", one)]
+    assert all("--no-deps" in one for one in ours)
+    others = {one for one in installs if one not in fetched and one not in ours}
+    assert not [one for one in others if "pip" in one or "http" in one]
+
+
 PINNED = """\
 aiohttp==3.14.5 \\
     --hash=sha256:00

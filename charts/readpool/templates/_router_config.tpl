@@ -25,6 +25,11 @@ static_resources:
       # Whatever readers do, the kubelet is answered.
       ignore_global_conn_limit: true
       bypass_overload_manager: true
+      # As above: who takes nothing of its metrics gives up a place.
+      socket_options:
+        - {level: 1, name: 7, int_value: 32768}
+        - {level: 1, name: 8, int_value: 32768}
+        - {level: 6, name: 18, int_value: 5000}
       per_connection_buffer_limit_bytes: {{ include "readpool.router.mostBodyBytes" . }}
       filter_chains:
         - filters:
@@ -172,6 +177,7 @@ codec_type: HTTP1
 generate_request_id: false
 request_headers_timeout: 5s
 request_timeout: {{ add (int .Values.router.drainSeconds) 10 }}s
+stream_idle_timeout: {{ add (int .Values.router.drainSeconds) 10 }}s
 max_request_headers_kb: 8
 common_http_protocol_options: {idle_timeout: 10s, max_headers_count: 64}
 route_config:

@@ -7,6 +7,7 @@ from readpool.cli.pools.pool_entries import PoolEntry, read_entries, say_state
 from readpool.cli.report.bundle import Unread
 from readpool.cli.report.sources import find_images
 from readpool.pool.condition_types import is_good
+from readpool.text import make_printable
 from readpool.timestamps import format_time
 
 _WARNING = "Secrets, seeds, keys, tokens and passwords are taken out; read it yourself before you send it."
@@ -44,7 +45,7 @@ def build_summary(
         "",
         *(f"- {name}" for name in sorted(files)),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(make_printable(line) for line in lines) + "\n"
 
 
 def _list_pools(entries: Sequence[PoolEntry]) -> Iterator[str]:

@@ -54,10 +54,25 @@ def build_document(kind: str, **fields: Any) -> dict[str, Any]:
 
 
 def print_data(document: Mapping[str, Any], output: Output) -> None:
-    """Print a document as JSON or YAML."""
+    """Print a document as JSON or YAML; what a terminal would obey or hide is escaped."""
     if output is Output.JSON:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(_escape_json(json.dumps(document, indent=2, ensure_ascii=False)))
         return
     import yaml  # noqa: PLC0415  # for this one format
 
-    click.echo(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True), nl=False)
+    plain = json.loads(json.dumps(document))
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    if not _is_shown(text):
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=False)
+    click.echo(text, nl=False)
+
+
+def _escape_json(text: str) -> str:
+    """Escape what is not printable; only within strings can there be any beside the ends of lines."""
+    if _is_shown(text):
+        return text
+    return "".join(one if _is_shown(one) else json.dumps(one)[1:-1] for one in text)
+
+
+def _is_shown(text: str) -> bool:
+    return text.replace("\n", "").isprintable()

@@ -45,8 +45,8 @@ class FirstTime:
         pytest.param(409, "Conflict", id="somebody else was first"),
         pytest.param(429, "TooManyRequests", id="throttled without a time"),
         pytest.param(500, "InternalError", id="broken"),
-        pytest.param(503, "ServiceUnavailable", id="not there"),
-        pytest.param(504, "Timeout", id="too slow for itself"),
+        pytest.param(503, "ServiceUnavailable", id="not there", marks=pytest.mark.full),
+        pytest.param(504, "Timeout", id="too slow for itself", marks=pytest.mark.full),
     ],
 )
 async def test_each_write_may_fail_once_and_the_pool_becomes_what_it_should(

@@ -79,6 +79,7 @@ async def test_killed_between_any_two_writes_of_a_new_pool(api_server: ApiServer
     await a_few_at_once(interrupt, writes)
 
 
+@pytest.mark.full  # a new pool is the proof on a real API server, and of any plan: test_controller_plan_invariants
 async def test_killed_between_any_two_writes_of_a_change(api_server: ApiServer, tmp_path: Path) -> None:
     async def change(stage: ControllerStage) -> None:
         await stage.client.merge(POOL, stage.namespace, "pool", {"spec": CHANGE}, manager=USER)

@@ -77,7 +77,7 @@ async def test_a_deployment_gets_readers_by_class_and_only_its_own_pods_do(stage
         }
         late = dict.fromkeys(names, "fresh") | {"theirs-0a-z": "lagging"}
         await say(stage, late, lags={"theirs-0a-z": 2000}, tip=5000)
-        await stage.until_weights({"theirs-0a-z": 10, "theirs-1a-x": 100, "theirs-1a-y": 100}, seconds=1.0)
+        await stage.until_weights({"theirs-0a-z": 10, "theirs-1a-x": 100, "theirs-1a-y": 100}, seconds=5.0)
         ready = await stage.until_condition("Ready", status="True")
         assert ready["message"] == "3 of 3 replicas are ready"
         await stage.until_condition("Fresh", status="False", reason="TooFewFresh")

@@ -77,6 +77,8 @@ def refuse(access: Access, manifest: Object) -> str:
 def test_every_manifest_is_taken_by_an_api_server(access: Access) -> None:
     manifests = list_manifests()
     assert len(manifests) > 30
+    if not refuse(access, {"apiVersion": "v1", "kind": "List", "items": [one for _, one in manifests]}):
+        return  # each by itself takes a kubectl, and tells which one it is
     refused = {place: sentence for place, one in manifests if (sentence := refuse(access, one))}
     assert refused == {}
 

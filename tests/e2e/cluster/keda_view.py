@@ -64,7 +64,7 @@ class KedaView:
             KubectlError: with what the API server says instead.
         """
         path = f"{_EXTERNAL_METRICS}/namespaces/{self.namespace}/{metric}?labelSelector={_OWNER}%3D{self.name}"
-        (item,) = json.loads(self.access.kubectl("get", "--raw", path))["items"]
+        (item,) = json.loads(self.access.fetch(path))["items"]
         return parse_quantity(item["value"])
 
     def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:

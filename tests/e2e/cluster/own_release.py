@@ -76,6 +76,6 @@ def build_values(image: str, scaler: dict[str, Any], **others: Any) -> dict[str,
 
 def fetch_series(access: Access, namespace: str, pod: str, name: str, port: int = 8080) -> dict[str, float]:
     """Fetch the series of one Prometheus metric from a pod's /metrics, through the API server."""
-    text = access.kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
+    text = access.fetch(f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
     series = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
     return {labels.removeprefix(name): float(value) for labels, value in series}

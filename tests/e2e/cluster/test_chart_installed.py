@@ -16,7 +16,7 @@ from tests.e2e.cluster.own_release import CHART, install_own_release
 from tests.e2e.cluster.tls_secrets import TLS_BY_SECRETS, build_keda_secret
 
 VARIANTS = [
-    pytest.param((), id="defaults"),
+    pytest.param((), id="defaults", marks=pytest.mark.full),
     pytest.param(
         (
             "scaler.networkPolicy.enabled=true",
@@ -73,6 +73,7 @@ def test_helm_test_asks_each_of_two_scalers_in_a_restricted_namespace(cluster: P
     assert f"All 2 scalers at readpool-scaler.{namespace}:9090 answer as KEDA asks" in said
 
 
+@pytest.mark.full
 def test_helm_test_asks_the_controllers_too_in_a_namespace_that_they_have_roles_for(
     cluster: ProvidedCluster, namespace: str
 ) -> None:

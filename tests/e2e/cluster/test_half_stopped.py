@@ -17,11 +17,12 @@ SURGE = PolicySettings(Bounds(1, TARGET, TARGET)).surge
 GROWN_SECONDS = 150.0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("maximum", "last", "reason"),
     [
         pytest.param(TARGET + HALF + 3, TARGET + HALF, "LimitedBySurge", id="bounded-by-the-surge"),
-        pytest.param(TARGET + 1, TARGET + 1, "AtMaximum", id="bounded-by-the-maximum", marks=pytest.mark.full),
+        pytest.param(TARGET + 1, TARGET + 1, "AtMaximum", id="bounded-by-the-maximum"),
     ],
 )
 def test_when_half_a_fleet_stops_it_grows_within_its_bounds(

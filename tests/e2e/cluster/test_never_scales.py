@@ -64,7 +64,12 @@ def stage(
             halt_network, "stop_process", decides_nothing_for("NetworkHalted"), "NetworkHalted", id="network-halted"
         ),
         pytest.param(
-            stop_all_replicas, "stop_process", decides_nothing_for("AllUnreachable"), "AllUnreachable", id="all-stopped"
+            stop_all_replicas,
+            "stop_process",
+            decides_nothing_for("AllUnreachable"),
+            "AllUnreachable",
+            id="all-stopped",
+            marks=pytest.mark.full,
         ),
         pytest.param(cut_scalers_off, "cut_network", None, "rpc error", id="scalers-cut-off"),
         pytest.param(delete_scaler, None, None, "rpc error", id="scaler-deleted", marks=pytest.mark.full),
@@ -101,6 +106,7 @@ def test_a_fleet_holds_while_there_is_no_ground_to_decide_on(
             let_a_stranger_and_a_liar_join,
             (calls_foreign("is on the network"), calls_foreign("which the network cannot have")),
             id="stranger-and-liar-join",
+            marks=pytest.mark.full,
         ),
     ],
 )
@@ -124,6 +130,7 @@ def test_a_fleet_goes_on_by_what_is_known(stage: Stage, fault: Fault, says: tupl
     assert record.values == [TARGET]
 
 
+@pytest.mark.full
 def test_scalers_that_restart_while_one_replica_is_replaced_neither_add_nor_remove_any(stage: Stage) -> None:
     fleet, release = stage.fleet, stage.release
     fleet.wait_until_steady(TARGET)

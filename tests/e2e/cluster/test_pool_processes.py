@@ -1,16 +1,13 @@
-"""Our own processes come and go, a pool is paused, and nothing of it moves."""
+"""Another controller leads, a pool is paused, a replica is taken out of service: what is to stay stays."""
 
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from devtools.cluster.lifecycle import is_serving
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
-from devtools.strictness import skip_where_impossible
 from tests.e2e.cluster.core_network import CoreNetwork
-from tests.e2e.cluster.keda_view import wait_until_keda_is_back
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.read_only_pool import CORE, PoolView, apply_pool, build_pool
 
@@ -20,6 +17,7 @@ CONTROLLER = "controller"
 TAKEN_OVER_SECONDS = 20.0
 OBSERVED_SECONDS = 8.0
 NOTICED_SECONDS = 60.0
+BACK_SECONDS = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +58,6 @@ def test_another_controller_leads_within_twenty_seconds_of_a_kill(
     assert steady.pool()["spec"]["replicas"] == TARGET
 
 
-def test_without_scalers_weights_stay_and_status_says_since_when(
-    cluster: ProvidedCluster, steady: PoolView, scaler_release: OwnRelease
-) -> None:
-    before, where = steady.routed(), f"--namespace={scaler_release.namespace}"
-    cluster.access.kubectl("scale", "deployment/readpool-scaler", where, "--replicas=0")
-    try:
-        steady.wait_for(
-            "it says that the scaler is silent",
-            lambda: steady.condition("Routing").get("reason") == "ScalerUnreachable",
-            NOTICED_SECONDS,
-        )
-        time.sleep(OBSERVED_SECONDS)  # that nothing happens shows in no condition
-        assert "since 20" in steady.condition("Fresh")["message"]
-        assert steady.routed() == before
-        assert steady.pool()["spec"]["replicas"] == TARGET
-    finally:
-        cluster.access.kubectl("scale", "deployment/readpool-scaler", where, "--replicas=2")
-        cluster.access.kubectl("rollout", "status", "deployment/readpool-scaler", where, "--timeout=60s", timeout=70)
-
-
 def test_a_paused_pool_keeps_replicas_and_weights_whatever_happens(cluster: ProvidedCluster, steady: PoolView) -> None:
     before, pod = steady.routed(), steady.pod(1)
     steady.change({"paused": True})
@@ -95,21 +73,26 @@ def test_a_paused_pool_keeps_replicas_and_weights_whatever_happens(cluster: Prov
         steady.change({"paused": False})
 
 
-def test_an_api_server_that_restarts_loses_nothing(cluster: ProvidedCluster, steady: PoolView) -> None:
-    if not cluster.faults.is_able("restart_part"):
-        skip_where_impossible("the parts of this cluster cannot be restarted")
-    before, replicas = steady.routed(), {pod["metadata"]["uid"] for pod in steady.pods()}
-    cluster.faults.restart_part("kube-apiserver")
-    wait_for("the API server to answer", lambda: is_serving(cluster.access), NOTICED_SECONDS)
-    cluster.access.kubectl("delete", "service", f"{steady.name}-nodes", f"--namespace={steady.namespace}")
-    wait_for(
-        "the controller to work again",
-        lambda: cluster.access.get("service", f"{steady.name}-nodes", steady.namespace),
-        NOTICED_SECONDS,
-    )
-    assert steady.routed() == before
-    assert {pod["metadata"]["uid"] for pod in steady.pods()} == replicas
-    wait_until_keda_is_back(cluster.access)
+def test_a_replica_that_is_taken_out_of_service_has_a_substitute_and_is_left_alone_until_it_is_back(
+    cluster: ProvidedCluster, steady: PoolView
+) -> None:
+    out, mark, where = steady.pod(1), "stellar.org/out-of-service", f"--namespace={steady.namespace}"
+    uid = read_uids(steady)[out]
+    cluster.access.kubectl("annotate", "pod", out, f"{mark}=to look at its disk", where)
+    steady.wait_for("nobody is sent to it", lambda: out not in steady.routed(), NOTICED_SECONDS)
+    steady.wait_for("one more", lambda: steady.pool()["spec"]["replicas"] == TARGET + 1, NOTICED_SECONDS)
+    steady.wait_for("enough are fresh beside it", lambda: steady.status().get("freshReplicas") == TARGET, BACK_SECONDS)
+    assert out not in steady.routed()
+    assert steady.replica(out)["outOfService"] is True
+    assert f"out of service: {out}" in steady.condition("Fresh")["message"]
+    cluster.access.kubectl("annotate", "pod", out, f"{mark}-", where)
+    steady.wait_for("it serves again", lambda: out in steady.routed(), NOTICED_SECONDS)
+    steady.wait_until_fresh(TARGET, BACK_SECONDS)
+    assert read_uids(steady)[out] == uid
+
+
+def read_uids(pool: PoolView) -> dict[str, str]:
+    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
 
 
 def read_leader(pool: PoolView, namespace: str) -> str:

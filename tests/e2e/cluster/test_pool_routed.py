@@ -8,13 +8,14 @@ import pytest
 
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.waiting import wait_for
-from devtools.strictness import skip_where_impossible
+from devtools.strictness import skip_or_fail, skip_where_impossible
 from tests.core_commands import CORE_COMMANDS
 from tests.e2e.cluster.core_network import CoreNetwork
 from tests.e2e.cluster.needed_faults import require_faults
 from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import ROUTER_PORT, PoolRouter, run_routed_pool
 from tests.e2e.cluster.read_only_pool import CORE, build_pool
+from tests.e2e.cluster.rollout_watch import watch_rollout
 from tests.e2e.cluster.shared_release import NAMESPACE
 from tests.e2e.cluster.steady_readers import fail_on, keep_reading, read_times
 
@@ -88,6 +89,10 @@ def test_no_request_fails_while_a_replica_stands_still_and_none_goes_to_it_once_
         try:
             pool.wait_for("nobody is sent to it", lambda: pod not in pool.routed(), NOTICED_SECONDS)
             noticed = time.monotonic()
+            pool.wait_for("status says so", lambda: pool.replica(pod).get("isFresh") is False, NOTICED_SECONDS)
+            assert pool.replica(pod)["weight"] == 0
+            assert pool.condition("Fresh")["status"] == "False"
+            assert sorted(pool.routed()) == [pool.pod(0), pool.pod(2)]
             time.sleep(TOLD_SECONDS)
             told, before = time.monotonic(), whole.count_requests()
             wait_for("a hundred requests", lambda: asked.sent(told) >= 100, NOTICED_SECONDS)
@@ -99,6 +104,7 @@ def test_no_request_fails_while_a_replica_stands_still_and_none_goes_to_it_once_
     fail_on(asked.failed(), asked)
     assert after[pod] == before[pod]
     assert sum(after.values()) - sum(before.values()) >= 50
+    assert pool.pool()["spec"]["replicas"] == TARGET
 
     def find_share() -> bool:
         return abs(measure_shares(whole)[pod] - 100 / TARGET) <= SHARE_POINTS
@@ -186,19 +192,32 @@ def test_no_command_of_core_is_reached_from_another_pod(whole: PoolRouter, scale
     assert reached.keys() <= set(queries), "these are no commands there, but what readers ask"
 
 
-def test_no_request_fails_while_all_replicas_are_replaced(whole: PoolRouter) -> None:
-    pool = whole.pool
-    before = {pod["metadata"]["uid"] for pod in pool.pods()}
-    template = {"metadata": {"annotations": {"readpool.test/turn": "2"}}}
-    with keep_reading(whole.address) as asked:
+def test_no_request_fails_while_a_new_version_rolls_through_with_at_most_one_fresh_replica_away(
+    cluster: ProvidedCluster, whole: PoolRouter
+) -> None:
+    pool, version = whole.pool, cluster.images.core_next
+    if version is None:
+        skip_or_fail("READPOOL_CORE_NEXT is not set: there is no second image of stellar-core to upgrade to")
+    before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    with keep_reading(whole.address) as asked, watch_rollout(pool) as seen:
         began = time.monotonic()
-        patch = json.dumps({"spec": {"template": template}})
-        where = f"--namespace={pool.namespace}"
-        pool.access.kubectl("patch", "rop", pool.name, where, "--type=merge", f"--patch={patch}")
+        manifest = {
+            "apiVersion": "stellar.org/v1alpha1",
+            "kind": "ReadOnlyPool",
+            "metadata": {"name": pool.name},
+            "spec": pool.pool()["spec"] | {"version": version},
+        }
+        pool.access.apply(manifest, namespace=pool.namespace)
         pool.wait_for("it sets about it", lambda: pool.condition("Reconciling").get("status") == "True")
         pool.wait_until_fresh(TARGET, 3 * BACK_SECONDS)
     print(f"replaced within {time.monotonic() - began:.0f} s; {asked}")  # noqa: T201
-    assert not before & {pod["metadata"]["uid"] for pod in pool.pods()}
+    after = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    assert after.keys() == before.keys()
+    assert not set(after.values()) & set(before.values())
+    images = {pod["spec"]["containers"][0]["image"] for pod in pool.pods()}
+    assert {image.rpartition(":")[2] for image in images} == {version}
+    assert seen.most_away == 1, str(seen)
+    assert seen.fewest_routed >= TARGET - 1, str(seen)
     fail_on(asked.failed(), asked)
 
 

@@ -58,7 +58,9 @@ def test_no_request_fails_while_both_scalers_are_away(
         with scaled_to_none(cluster, namespace, "scaler"):
             pool.wait_for("it says that the scaler is silent", lambda: find_ground(pool) == "ScalerUnreachable")
             wait_for_requests(asked)
+            assert "since 20" in pool.condition("Fresh")["message"]
             assert pool.routed() == {pool.pod(ordinal): 100 for ordinal in range(TARGET)}
+            assert pool.pool()["spec"]["replicas"] == TARGET
         pool.wait_for("weights follow freshness again", lambda: find_ground(pool) == "WeightedByFreshness")
     tell("both scalers away", asked)
     fail_on(asked.failed(), asked)
@@ -66,6 +68,7 @@ def test_no_request_fails_while_both_scalers_are_away(
 
 def test_no_request_fails_while_the_api_server_is_away(cluster: ProvidedCluster, whole: PoolRouter) -> None:
     faults, pool = require_faults(cluster.faults, "stop_part", "start_part"), whole.pool
+    replicas = {pod["metadata"]["uid"] for pod in pool.pods()}
     with keep_reading(whole.address) as asked:
         faults.stop_part("kube-apiserver")
         try:
@@ -79,6 +82,7 @@ def test_no_request_fails_while_the_api_server_is_away(cluster: ProvidedCluster,
         wait_for("the routers to be told", whole.is_told, BACK_SECONDS)
     tell("the API server away", asked)
     wait_until_keda_is_back(cluster.access)
+    assert {pod["metadata"]["uid"] for pod in pool.pods()} == replicas
     fail_on(asked.failed(), asked)
 
 

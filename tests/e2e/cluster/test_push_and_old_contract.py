@@ -45,6 +45,8 @@ def start_proxy(cluster: ProvidedCluster, release: OwnRelease, namespace: str) -
 def test_fleets_asked_for_by_pull_by_push_and_by_the_old_contract_take_the_same_steps(
     cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease
 ) -> None:
+    none, one_each = dict.fromkeys(STREAMS, 0.0), dict.fromkeys(STREAMS, 1.0)
+    wait_for("earlier streams to end", lambda: count_open_streams(scaler_release) == none, START_SECONDS)
     start_proxy(cluster, scaler_release, namespace)
     views = {name: start_fleet(cluster, scaler_release, namespace, name) for name in (PULLED, PUSHED, OLD)}
     for view in views.values():
@@ -61,14 +63,7 @@ def test_fleets_asked_for_by_pull_by_push_and_by_the_old_contract_take_the_same_
     steps = {name: record.values for name, record in records.items()}
     assert steps == {name: [TARGET, TARGET + 1, TARGET] for name in views}
 
-
-def test_a_pushed_scaled_object_holds_both_streams_open_until_it_is_deleted(
-    cluster: ProvidedCluster, namespace: str, scaler_release: OwnRelease
-) -> None:
-    none, one_each = dict.fromkeys(STREAMS, 0.0), dict.fromkeys(STREAMS, 1.0)
-    wait_for("earlier streams to end", lambda: count_open_streams(scaler_release) == none, START_SECONDS)
-    view = start_fleet(cluster, scaler_release, namespace, PUSHED)
-    view.wait_until_ready(START_SECONDS)
+    # A pushed ScaledObject holds both streams open until it is deleted.
     wait_for("one of each stream", lambda: count_open_streams(scaler_release) == one_each, START_SECONDS)
     cluster.access.delete("scaledobject", PUSHED, namespace)
     wait_for("each of its streams to end", lambda: count_open_streams(scaler_release) == none, START_SECONDS)

@@ -1,10 +1,14 @@
-"""Two promised numbers of the scaler in a cluster: how soon its pod is ready, and what its image adds to the base."""
+"""What is promised of the scaler's pod and image: how soon it is ready, what it adds to its base, what is not in it."""
 
+import re
+import stat
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from devtools.cluster.debian_base import build_base
+from devtools.cluster.image_archive import read_modes
 from devtools.cluster.provided import ProvidedCluster
 from devtools.cluster.readpool_image import MOST_ADDED_BYTES, compute_added_bytes
 from devtools.cluster.waiting import wait_for
@@ -53,11 +57,24 @@ def test_the_image_adds_no_more_to_its_base_than_it_may(
 ) -> None:
     if not cluster.is_ours:
         skip_where_impossible("weigh an image that somebody else built")
-    tag = cluster.images.readpool.rpartition(":")[2]
-    archive = find_cache_folder() / "images" / f"readpool-{tag}" / "image.tar"
-    added = compute_added_bytes(archive, build_base(print))
+    added = compute_added_bytes(find_archive(cluster), build_base(print))
     record_testsuite_property("added_bytes", added)
     assert added < MOST_ADDED_BYTES
+
+
+def test_the_image_has_nothing_that_installs_packages_or_changes_the_user(cluster: ProvidedCluster) -> None:
+    if not cluster.is_ours:
+        skip_where_impossible("look into an image that somebody else built")
+    modes = read_modes(find_archive(cluster))
+    assert "opt/readpool/bin/readpool" in modes
+    assert [path for path, mode in modes.items() if mode & (stat.S_ISUID | stat.S_ISGID)] == []
+    installers = re.compile(r".*bin/(pip[\d.]*|apt|apt-get|dpkg)|.*/(pip|ensurepip)/__init__\.py")
+    assert [path for path in modes if installers.fullmatch(path)] == []
+
+
+def find_archive(cluster: ProvidedCluster) -> Path:
+    tag = cluster.images.readpool.rpartition(":")[2]
+    return find_cache_folder() / "images" / f"readpool-{tag}" / "image.tar"
 
 
 def find_ready(pod: dict[str, Any]) -> str:

@@ -75,6 +75,23 @@ def expect_answers(record: MetricRecord, more: int = ANSWERS) -> None:
     wait_for(f"{more} more answers", lambda: len(record.values) >= enough or record.misses, SEEN_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A release that serves with certificates of these authorities, and a fleet that KEDA scales by it."""
+
+    old: Authorities
+    release: OwnRelease
+    view: KedaView
+
+
+@pytest.fixture(scope="module")
+def served(cluster: ProvidedCluster, module_namespace: str) -> Served:
+    """Start a fleet whose KEDA and scalers show each other certificates; the tests go on from each other."""
+    old = make_authorities("old")
+    release = install_tls_release(cluster, module_namespace, old, is_mutual=True)
+    return Served(old, release, scale_light_fleet(cluster, release, "light", "keda"))
+
+
 @pytest.mark.full
 def test_with_an_authority_in_the_trigger_authentication_the_metric_flows_over_tls(
     cluster: ProvidedCluster, namespace: str
@@ -86,17 +103,15 @@ def test_with_an_authority_in_the_trigger_authentication_the_metric_flows_over_t
 
 
 def test_only_the_right_client_certificate_is_served_and_a_wrong_one_is_said_to_be_refused(
-    cluster: ProvidedCluster, namespace: str
+    cluster: ProvidedCluster, served: Served
 ) -> None:
-    trusted = make_authorities("old")
-    release = install_tls_release(cluster, namespace, trusted, is_mutual=True)
+    trusted, good, namespace = served.old, served.view, served.release.namespace
     cluster.access.apply(
         build_keda_secret("stranger", trusted.servers.root, Authority("stranger").issue("keda")),
         build_trigger_authentication("stranger", is_mutual=True),
         namespace=namespace,
     )
-    good = scale_light_fleet(cluster, release, "good", "keda")
-    refused = scale_light_fleet(cluster, release, "refused", "stranger")
+    refused = scale_light_fleet(cluster, served.release, "refused", "stranger")
     good.wait_until_ready()
     with ask_throughout(good) as record:
         # No event is waited for: KEDA 2.21 writes this message into a field of 128 characters, too, and loses it.
@@ -124,13 +139,12 @@ def is_refusal_logged(view: KedaView) -> bool:
 
 
 def test_server_certificate_client_certificate_and_both_authorities_rotate_without_a_missed_metric(
-    cluster: ProvidedCluster, namespace: str, record_testsuite_property: Callable[[str, object], None]
+    cluster: ProvidedCluster, served: Served, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
-    old, new = make_authorities("old"), make_authorities("new")
+    old, new, release, view = served.old, make_authorities("new"), served.release, served.view
+    cluster.access.delete("scaledobject", "refused", release.namespace)  # its errors are none of ours
     old_client, new_client = old.clients.issue("keda"), new.clients.issue("keda")
     both_servers, both_clients = old.servers.root + new.servers.root, old.clients.root + new.clients.root
-    release = install_tls_release(cluster, namespace, old, is_mutual=True)
-    view = scale_light_fleet(cluster, release, "light", "keda")
     view.wait_until_ready()
     errors = count_errors(release)
     with ask_throughout(view) as record:

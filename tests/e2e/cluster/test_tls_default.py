@@ -140,7 +140,12 @@ def test_with_the_defaults_keda_and_the_controller_speak_mutual_tls(cluster: Pro
     (controller,) = access.list("pods", namespace, "app.kubernetes.io/component=controller")
     where = (namespace, controller["metadata"]["name"], "controller")
     wait_for("the controller to hear", lambda: "scalerConnected" in access.logs(*where), HEARD_SECONDS)
-    assert "All 2 scalers" in run_helm_test(access, namespace)
+    asked = run_helm_test(access, namespace)
+    assert f"All 2 scalers at readpool-scaler.{namespace}:9090 answer as KEDA asks" in asked
+    assert f"http://readpool-controller.{namespace}:8080/readyz is ready" in asked
+    assert (access.get("lease", "readpool-controller", namespace) or {})["spec"]["holderIdentity"] == (
+        controller["metadata"]["name"]
+    )
     said = [access.exec(namespace, pod, "readpool", "top", "--once", "-o", "name") for pod in release.pods()]
     assert any("light" in fleets for fleets in said)  # KEDA asks one of them
 

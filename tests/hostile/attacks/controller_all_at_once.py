@@ -9,7 +9,7 @@ from tests.hostile.attacks.controller_telemetry import PATHS
 from tests.hostile.calls import reflect
 from tests.hostile.combined import run_all
 from tests.hostile.frames import connect_silently, send_frames
-from tests.hostile.telemetry_flood import flood_telemetry
+from tests.hostile.telemetry_flood import flood_telemetry, pour_into_telemetry
 
 _STREAMS = 1200
 
@@ -25,6 +25,7 @@ async def _run(ports: Ports, stand: Stand) -> None:
         lambda arrive: connect_silently(eds, arrive),
         lambda arrive: send_frames(eds, arrive, PATH),
         lambda arrive: flood_telemetry(ports["telemetry"], arrive, PATHS),
+        lambda arrive: pour_into_telemetry(ports["telemetry"], arrive),
     )
 
 

@@ -10,7 +10,7 @@ from tests.hostile.attacks.scaler_words import run_words
 from tests.hostile.calls import reflect
 from tests.hostile.combined import run_all
 from tests.hostile.frames import connect_silently, send_frames
-from tests.hostile.telemetry_flood import flood_telemetry
+from tests.hostile.telemetry_flood import flood_telemetry, pour_into_telemetry
 
 _STREAMS_DIVIDED_BY = 10
 
@@ -27,6 +27,7 @@ async def _run(ports: Ports, stand: Stand) -> None:
         lambda arrive: connect_silently(grpc, arrive),
         lambda arrive: send_frames(grpc, arrive, PATH),
         lambda arrive: flood_telemetry(ports["telemetry"], arrive, PATHS),
+        lambda arrive: pour_into_telemetry(ports["telemetry"], arrive),
     )
 
 

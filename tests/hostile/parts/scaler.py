@@ -1,14 +1,17 @@
 """The scaler as the chart runs it without TLS, with one honest fleet; KEDA, a watcher and the kubelet ask meanwhile.
 
-Every pod may call it then. With TLS, which the chart has by default, none without a certificate gets as far.
+Every pod may call it then. With TLS, which the chart has by default, none without a certificate gets as far: that is
+parts.scaler_tls.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
+import grpc
 
 from devtools.machine.ports import take_ports
 from readpool.simulator.fleet import FleetSettings, start_fleet
@@ -24,18 +27,25 @@ MOST_HEALTH_P99_MS = 500.0
 _METRIC = "readpool_event_loop_lag_seconds"
 
 
-@contextlib.asynccontextmanager
-async def run_part(folder: Path) -> AsyncIterator[Part]:
+def run_part(folder: Path) -> AbstractAsyncContextManager[Part]:
     """Run it."""
+    return run_scaler(folder)
+
+
+@contextlib.asynccontextmanager
+async def run_scaler(
+    folder: Path, flags: Sequence[str] = (), credentials: grpc.ChannelCredentials | None = None
+) -> AsyncIterator[Part]:
+    """Run a scaler with flags beside those of the chart; the honest ones call it with these credentials."""
     helm, (grpc_port, telemetry, shared) = find_helm(), take_ports(3)
     fleet_settings = FleetSettings(name="core", namespace=VICTIM, nodes=3, shared_port=shared)
     async with await start_fleet(fleet_settings) as fleet:
         dns = await fleet.start_dns()
         own = (f"--listen=127.0.0.1:{grpc_port}", f"--telemetry-listen=127.0.0.1:{telemetry}")
         lab = ("--allow-loopback-nodes", f"--dns-server=127.0.0.1:{dns.port}")
-        async with run_chart_program(helm, "scaler", SETTINGS, (*own, *lab), folder) as scaler:
+        async with run_chart_program(helm, "scaler", SETTINGS, (*own, *lab, *flags), folder) as scaler:
             metadata = {"service": "core", "port": str(shared), "targetReplicas": "3"}
-            async with call_honestly(f"127.0.0.1:{grpc_port}", metadata) as callers:
+            async with call_honestly(f"127.0.0.1:{grpc_port}", metadata, credentials) as callers:
                 kubelet = be_kubelet(telemetry, KUBELET_SECONDS, most_p99_ms=MOST_HEALTH_P99_MS)
 
                 async def find_harm() -> list[str]:

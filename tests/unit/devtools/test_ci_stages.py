@@ -1,7 +1,10 @@
 """What a run of CI says at its end: each stage with its time, and, as the last thing, the tests that were flaky."""
 
+import re
 import subprocess
 from pathlib import Path
+
+import pytest
 
 STAGES = Path(__file__).resolve().parents[3] / ".ci" / "stages"
 FLAKY = "flaky: tests/test_these.py::test_one failed, and passed when it was run once more"
@@ -45,3 +48,14 @@ def test_flaky_tests_are_said_where_a_later_stage_fails(tmp_path: Path) -> None:
     done = run(tmp_path, f"stage one echo '{FLAKY}'; stage two false")
     assert done.returncode == 1
     assert FLAKY in done.stdout.partition("# FLAKY #")[2]
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux counts so")
+def test_how_busy_the_processors_were_is_said_of_stages_and_of_their_parts(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "both() { part first sleep 0.1; part second sh -c 'sleep 0.1; false'; }; stage one sleep 0.1; stage two both",
+    )
+    assert done.returncode == 1
+    (line,) = re.findall(r"^processors busy: (.*)$", done.stdout, re.MULTILINE)
+    assert re.fullmatch(r"one \d+ %, first \d+ s \d+ %, second \d+ s \d+ %, two \d+ %", line)

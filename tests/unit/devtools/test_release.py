@@ -97,9 +97,16 @@ def test_a_chart_s_readme_has_every_value_and_links_that_lead_out_of_the_package
     assert len(rows) > 100
 
 
-def test_a_digest_that_is_none_is_refused() -> None:
+def test_a_chart_names_envoy_by_the_digest_that_it_had_when_it_was_released() -> None:
+    _, packed = package_chart(FILES, "0.2.0", 1_800_000_000, gate_digest=DIGEST)
+    before, after = yaml.safe_load(FILES["values.yaml"]), yaml.safe_load(read_chart(packed)["readpool/values.yaml"])
+    assert after == before | {"gate": before["gate"] | {"image": before["gate"]["image"] | {"digest": DIGEST}}}
+
+
+@pytest.mark.parametrize("given", [{"digest": "latest"}, {"gate_digest": "sha256:0a"}])
+def test_a_digest_that_is_none_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(ChartError, match="64 hexadecimal digits"):
-        package_chart(FILES, "0.2.0", 0, digest="latest")
+        package_chart(FILES, "0.2.0", 0, **given)
 
 
 def test_a_package_is_the_same_whatever_order_its_files_come_in_and_names_nobody() -> None:
@@ -175,6 +182,7 @@ def test_the_release_makes_signs_and_publishes_every_part() -> None:
     parts = ("release-image", "release-check", "publish-image", "release", "publish-chart", "sign", "publish-release")
     assert [part for part in parts if f"make {part}" not in commands] == []
     assert commands.index("make publish-image") < commands.index('DIGEST="$(cat dist/image.digest)"')
+    assert commands.index("make find-gate-digest") < commands.index('GATE_DIGEST="$(cat dist/gate.digest)"')
     offline = re.search(r"^release: (.*?) ##", MAKEFILE, re.MULTILINE)
     assert offline
     every = {

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from controller.events.event_recorder import build_event
+from controller.events.pool_events import PoolEvent, find_events
 from controller.observed import reasons
 from controller.replicas.replicas import read_replicas
 from controller.routing.routing import RoutingBasis
@@ -234,6 +236,16 @@ def test_the_time_of_a_condition_is_that_of_its_status(last: list[Condition], at
     (merged,) = merge_conditions([desired], last, 7, NOW + 9)
     assert merged.last_transition_time == to_timestamp(at)
     assert (merged.reason, merged.message, merged.observed_generation) == ("B", "b", 7)
+
+
+def test_what_others_say_drives_no_terminal_that_shows_a_condition_or_an_event() -> None:
+    told = "crashes (core: \x1b]0;title\x07\x1b[2J\u202e\x9b31m\r\nforged)"
+    (merged,) = merge_conditions([DesiredCondition(ConditionType.FRESH, ConditionStatus.FALSE, "B", told)], [], 7, NOW)
+    assert merged.message == "crashes (core:  ]0;title  [2J  31m  forged)"
+    (event,) = find_events([condition()], [merged])
+    assert event.message.isprintable()
+    note = build_event({"name": "a", "namespace": "b"}, PoolEvent("B", told), "us", NOW)["note"]
+    assert note.isprintable()
 
 
 def test_what_the_scaler_told_stands_while_it_has_not_been_heard_yet() -> None:
