@@ -77,9 +77,7 @@ REFUSALS = {
         json.dumps([{"jsonrpc": "2.0", "id": None, "result": result} for result in RESULTS.values()]).encode(),
         DATE,
     ),
-    "answers to calls of another id": HttpAnswer(
-        200, json.dumps([{"jsonrpc": "2.0", "id": n, "result": RESULTS["getHealth"]} for n in (1, 1, 3)]).encode(), DATE
-    ),
+    "the same id twice": HttpAnswer(200, json.dumps([{"id": 1, "result": RESULTS["getHealth"]}] * 2).encode(), DATE),
     "null": HttpAnswer(200, b"null"),
     "an empty list": HttpAnswer(200, b"[]"),
     "nothing": HttpAnswer(200, b""),
