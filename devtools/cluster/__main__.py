@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from devtools.cluster.addresses import IpFamily
+from devtools.cluster.addresses import Addresses, IpFamily
 from devtools.cluster.builds import build_all
 from devtools.cluster.csi_storage import start_csi
 from devtools.cluster.folders import list_names
@@ -40,7 +40,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def run_up(given: argparse.Namespace) -> int:
     """Start a cluster and print how to reach it."""
     instance = Instance(given.name)
-    instance.up(say, with_keda=not given.without_keda, family=given.ip_family)
+    instance.up(say, with_keda=not given.without_keda, addresses=Addresses(given.ip_family))
     named = "" if given.name == DEFAULT_NAME else f" NAME={given.name}"
     say(f"\nexport KUBECONFIG={instance.kubeconfig}    # from anywhere on this machine")
     say(f"make cluster-shell{named}    # a shell in the cluster's network, with kubectl, helm and KUBECONFIG")

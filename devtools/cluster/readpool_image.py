@@ -4,7 +4,6 @@ Built once for each content of what the Dockerfile copies. buildah's own storage
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 from functools import partial
@@ -123,7 +122,7 @@ def _start_buildah() -> list[str]:
     """Return the command of buildah with a storage of its own, on overlayfs where the machine can."""
     root = find_cache_folder() / "buildah"
     if root.is_dir() and compute_size(root) > MOST_STORED_BYTES:
-        shutil.rmtree(root)
+        remove_aside(root)
     for driver in ("overlay", "vfs"):
         store = root / driver
         command = [
@@ -139,6 +138,13 @@ def _start_buildah() -> list[str]:
         if driver == "vfs" or subprocess.run([*command, "info"], capture_output=True, check=False).returncode == 0:
             return command
     raise AssertionError("vfs works everywhere")
+
+
+def remove_aside(root: Path) -> None:
+    """Remove a folder without waiting for it: of hundreds of thousands of files that can take an hour."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+    root.rename(aside / root.name)
+    subprocess.run(["sh", "-c", 'exec rm -rf "$1" </dev/null >/dev/null 2>&1 &', "sh", aside], check=True)
 
 
 def _load_base(buildah: list[str], base: Layer, progress: Progress) -> str:

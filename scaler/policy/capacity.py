@@ -104,11 +104,11 @@ def learn(
     """
     if requests is None:
         return replace(capacity, load=_keep(capacity.load, now))
-    if capacity.proven and _are_others(standings, capacity.proven_at):
+    if is_of_others(capacity, standings):
         capacity = replace(capacity, proven=0.0)
     keeping = [name for name, one in standings.items() if keeps_pace(one, now) and name not in failing]
     in_step = {name: requests.get(name, 0.0) for name in keeping}
-    for name in sorted(standings):
+    for name in sorted(standings) if len(in_step) < len(standings) else ():
         if name in in_step:
             continue
         standing = standings[name]
@@ -124,10 +124,26 @@ def learn(
     return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity, now)
 
 
-def _are_others(standings: Mapping[str, ReplicaState], proven_at: float) -> bool:
-    """Return whether all that serve have started since: they may have less CPU, or another version."""
+def is_of_others(capacity: Capacity, standings: Mapping[str, ReplicaState]) -> bool:
+    """Return whether all that serve have started since what is proven was: they may have less CPU."""
+    if not capacity.proven:
+        return False
     serving = [one for one in standings.values() if one.replica_class in _SERVING]
-    return bool(serving) and all(one.first_seen > proven_at for one in serving)
+    return bool(serving) and all(one.first_seen > capacity.proven_at for one in serving)
+
+
+def learn_in_step(capacity: Capacity, keeping: Mapping[str, float], level: float, now: float) -> Capacity:
+    """Learn what learn() does where nothing is on trial and all replicas keep pace, but for some that catch up.
+
+    What is proven must be of some of them (`is_of_others`).
+
+    `keeping` is requests/s of those that keep pace, none of which fails its readers; `level` is that of all.
+    """
+    paces, load = follow_paces(capacity.paces, keeping, keeping, now), _follow(capacity.load, level, now)
+    proven, at = capacity.proven, capacity.proven_at
+    return _unlearn(
+        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, proven, at, knew_load=True), now
+    )
 
 
 def _count(capacity: Capacity, onset: Onset) -> Capacity:

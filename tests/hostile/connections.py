@@ -12,7 +12,7 @@ Use = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Arrive], Awaitable[N
 _AT_ONCE = 64
 """Connections that are being opened: more would only wait in the backlog, or be told to try again."""
 _TRY_SECONDS = 0.1
-_CONNECT_SECONDS = 3.0
+_CONNECT_SECONDS = 0.5
 """The kernel drops what a banned caller sends to connect."""
 _SOURCES = itertools.cycle(f"127.0.9.{number}" for number in range(1, 255))
 """Of loopback, in turn: one address has too few ports for those that end by the thousand."""

@@ -27,7 +27,7 @@ from tests.http2_frames import (
 
 SILENT_CONNECTIONS = 4000
 _CONNECTIONS_OF_A_KIND = 4
-_OPENED_AT_ONCE = 100
+_OPENED_AT_ONCE = 400
 _AGAIN_SECONDS = 1.0
 _TRY_SECONDS = 0.01
 _FIELD = write_headers([(b"x", b"A" * 16_000)])

@@ -18,7 +18,7 @@ from tests.http2_frames import write_opening
 
 SHAKING = 64
 STALLED = 4000
-_OPENED_AT_ONCE = 100
+_OPENED_AT_ONCE = 400
 _AGAIN_SECONDS = 1.0
 _WAIT_SECONDS = 5.0
 _HALF = 100
