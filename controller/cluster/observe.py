@@ -12,7 +12,7 @@ from controller.cluster.workload_view import find_workload, list_workload_pods, 
 from controller.observed import reasons
 from controller.observed.drift import Rewrite
 from controller.observed.failures import Failure, list_failing, list_refused
-from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, read_annotations
+from controller.observed.labels import APPLIED_ANNOTATION, MANAGED_BY_LABEL, is_claim_name, read_annotations
 from controller.observed.observed import FleetView, ObservedPool
 from controller.observed.pool_keys import PoolKey, index_by_label, index_by_target, index_by_workload
 from readpool.kubernetes.kinds import (
@@ -91,7 +91,7 @@ def observe_pool(
         pool=pool,
         children=children,
         pods=_list_pods(watches, pool, children) if workload is None else list_workload_pods(watches, workload),
-        claims=tuple(watches.list_by_index(PVC, pool.namespace, index_by_label(key))),
+        claims=_list_claims(watches, pool),
         fleet=word.fleet,
         fleet_silent_since=word.silent_since,
         optional_kinds=watches.find_optional_kinds(pool.namespace),
@@ -160,6 +160,12 @@ def _list_labelled(watches: Watches, pool: ReadOnlyPool) -> Iterator[tuple[Kind,
     for kind in OWNED:
         for manifest in watches.list_by_index(kind, pool.namespace, index_key):
             yield kind, manifest
+
+
+def _list_claims(watches: Watches, pool: ReadOnlyPool) -> tuple[Manifest, ...]:
+    """List the claims of replicas, of any ordinal."""
+    labelled = watches.list_by_index(PVC, pool.namespace, index_by_label(PoolKey(pool.namespace, pool.name)))
+    return tuple(one for one in labelled if is_claim_name(pool.name, one["metadata"]["name"]))
 
 
 def _list_pods(watches: Watches, pool: ReadOnlyPool, children: Mapping[ObjectKey, Manifest]) -> tuple[Manifest, ...]:

@@ -22,12 +22,17 @@ def trim(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def trim_pod(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Trim a pod: what it is made of is in its StatefulSet, but for its ports, which are its own while it lives."""
+    """Trim a pod: what it is made of is in its StatefulSet, but for its ports, which are its own while it lives.
+
+    Its native sidecars run as its containers do, and a named port may be theirs: they are listed after those.
+    """
     spec = manifest.get("spec") or {}
     status = manifest.get("status") or {}
+    sidecars = (one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always")
+    containers = _list_ports((*(spec.get("containers") or ()), *sidecars))
     return {
         "metadata": _trim_metadata(manifest["metadata"]),
-        "spec": {"nodeName": spec.get("nodeName"), "containers": _list_ports(spec.get("containers") or ())},
+        "spec": {"nodeName": spec.get("nodeName"), "containers": containers},
         "status": {name: part for name, part in status.items() if name in _KEPT_POD_STATUS}
         | {name: [_trim_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
@@ -45,8 +50,16 @@ def trim_scaler(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_ports(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the ports of TCP, by which readers and polls come."""
     return [
-        {"name": one.get("name"), "ports": [{name: port.get(name) for name in _KEPT_OF_PORTS} for port in one["ports"]]}
+        {
+            "name": one.get("name"),
+            "ports": [
+                {name: port.get(name) for name in _KEPT_OF_PORTS}
+                for port in one["ports"]
+                if (port.get("protocol") or "TCP") == "TCP"
+            ],
+        }
         for one in containers
         if one.get("ports")
     ]

@@ -12,7 +12,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, TypeGuard
 
-from controller.observed.labels import FRESHNESS_LABEL, SERVICE_LABEL, WEIGHT_ANNOTATION, read_annotations
+from controller.observed.labels import FRESHNESS_LABEL, SERVICE_LABEL, WEIGHT_ANNOTATION, read_number
 from controller.resources.endpoint_slices import Freshness
 from readpool.kubernetes.kinds import POOL, Manifest
 from readpool.pool.labels import POOL_LABEL
@@ -121,9 +121,8 @@ def compute_version(assignment: Assignment) -> str:
 
 def read_weight(manifest: Manifest) -> int:
     """Read the weight that a slice carries, within what Envoy takes; 0 means that no one in it is wanted."""
-    text = read_annotations(manifest).get(WEIGHT_ANNOTATION, "")
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WEIGHT))
-    return min(int(text), MOST_WEIGHT) if is_number else NEUTRAL_WEIGHT
+    weight = read_number(manifest, WEIGHT_ANNOTATION)
+    return NEUTRAL_WEIGHT if weight is None else min(weight, MOST_WEIGHT)
 
 
 def _is_of_fresh(manifest: Manifest) -> bool:

@@ -19,7 +19,7 @@ from readpool.text import make_printable
 from readpool.timestamps import format_micro_time
 
 CONTROLLER = "stellar.org/readpool"
-MAX_NOTE_CHARACTERS = 1024
+MAX_NOTE_BYTES = 1024
 _WAITING = 1_000
 _FLUSH_SECONDS = 1.0
 _log = structlog.get_logger()
@@ -122,6 +122,6 @@ def build_event(regarding: dict[str, Any], event: PoolEvent, identity: str, now:
         "action": "Reconcile",
         "reason": event.reason,
         "type": "Warning" if event.is_warning else "Normal",
-        "note": make_printable(event.message[:MAX_NOTE_CHARACTERS], " "),
+        "note": make_printable(event.message.encode()[:MAX_NOTE_BYTES].decode(errors="ignore"), " "),
         "regarding": regarding,
     }

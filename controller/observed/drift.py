@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from controller.observed.labels import APPLIED_ANNOTATION
+from controller.observed.labels import APPLIED_ANNOTATION, read_annotations
 from controller.observed.list_map_keys import index_items, keys_of_kind
 from readpool.kubernetes.kinds import Manifest
 from readpool.pool.quantity import parse_quantity
@@ -76,6 +76,34 @@ def note_rewrite(wanted: Manifest, answer: Manifest, before: Rewrite | None) -> 
     applied = _read_applied_hash(wanted)
     last = before.found if before is not None and before.applied == applied else {}
     return Rewrite(applied, {path: told if last.get(path, told) == told else "" for path, told in found.items()})
+
+
+def note_kept_status(status: Manifest, answer: Manifest) -> Rewrite | None:
+    """Note what became of a status by the answer to its write, as where an older CRD prunes fields; None for all of it.
+
+    What was applied is the status as a whole.
+    """
+    found = find_differences({"status": status}, answer)
+    return Rewrite(compute_hash(status), found) if found else None
+
+
+def is_status_kept(status: Manifest, live: Manifest, rewrite: Rewrite | None) -> bool:
+    """Return whether a status was written just so already, and would become what it is once more."""
+    if rewrite is None or rewrite.applied != compute_hash(status):
+        return False
+    return find_differences({"status": status}, live) == rewrite.found
+
+
+def note_kept_annotations(uid: str, annotations: Mapping[str, str | None], answer: Manifest) -> Rewrite | None:
+    """Note which annotations an object of this uid did not keep, by the answer to their patch; None where it did."""
+    found = read_annotations(answer)
+    lost = {f"metadata.annotations.{name}": "" for name, text in annotations.items() if found.get(name) != text}
+    return Rewrite(compute_hash([uid, annotations]), lost) if lost else None
+
+
+def are_annotations_patched(uid: str, annotations: Mapping[str, str | None], rewrite: Rewrite | None) -> bool:
+    """Return whether the same patch of the same object was not kept when it was written last."""
+    return rewrite is not None and rewrite.applied == compute_hash([uid, annotations])
 
 
 def find_differences(wanted: Manifest, live: Manifest) -> dict[str, str]:

@@ -89,6 +89,12 @@ def claim_name(pool_name: str, ordinal: int) -> str:
     return f"{VOLUME}-{pod_name(pool_name, ordinal)}"
 
 
+def is_claim_name(pool_name: str, claim: str) -> bool:
+    """Return whether a claim is a replica's by its name; a copy that a backup restored has its labels too."""
+    pod = claim.removeprefix(f"{VOLUME}-")
+    return pod != claim and parse_ordinal(pool_name, pod) is not None
+
+
 VOLUME = "data"
 """The volume of a replica, in its pod and in its claim's name."""
 
@@ -97,6 +103,20 @@ def parse_ordinal(pool_name: str, pod: str) -> int | None:
     """Parse a replica's ordinal from its pod's name; None for a pod that is no replica of the pool."""
     ordinal = pod.removeprefix(f"{pool_name}-")
     return int(ordinal) if ordinal != pod and ordinal.isascii() and ordinal.isdigit() else None
+
+
+_MOST_DIGITS = 15
+
+
+def parse_number(text: str) -> int | None:
+    """Parse a number of an annotation; None for anything else, since anyone may write there."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else None
+
+
+def read_number(manifest: Manifest, annotation: str) -> int | None:
+    """Read a number from an annotation; None where there is none."""
+    return parse_number(read_annotations(manifest).get(annotation, ""))
 
 
 def read_annotations(manifest: Manifest) -> Mapping[str, str]:

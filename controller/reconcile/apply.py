@@ -86,11 +86,13 @@ class Applier:
             await self._write("apply", kind, partial(self._client.apply, kind, manifest, manager=MANAGER), seconds)
         )
 
-    async def patch_pod(self, namespace: str, patch: PodPatch) -> None:
-        """Set annotations of a pod; one that is another by now is left alone (ApiError)."""
+    async def patch_pod(self, namespace: str, patch: PodPatch) -> Manifest:
+        """Set annotations of a pod, and return it as it is then; another of its name is left alone (ApiError)."""
         body = {"metadata": {"uid": patch.uid, "annotations": dict(patch.annotations)}}
         write = partial(self._client.merge, POD, namespace, patch.name, body, manager=MANAGER)
-        self._watches.observe(POD, await self._write("patch", POD, write))
+        answer = dict(await self._write("patch", POD, write))
+        self._watches.observe(POD, answer)
+        return answer
 
     async def delete(self, key: ObjectKey, uid: str | None, seconds: float | None = None) -> None:
         """Delete what is to go; without `uid`, what is in the store. Another of its name is left alone (ApiError)."""
@@ -112,14 +114,16 @@ class Applier:
         )
         self._watches.observe(POOL, answer)
 
-    async def write_status(self, pool: ReadOnlyPool, status: Manifest) -> None:
-        """Write the whole status; what we said once and no longer say goes."""
+    async def write_status(self, pool: ReadOnlyPool, status: Manifest) -> Manifest:
+        """Write the whole status, and return the pool as it is then; what we said once and no longer say goes."""
         metadata = {"name": pool.name, "namespace": pool.namespace, "uid": pool.uid}
         body = {"apiVersion": POOL.api_version, "kind": POOL.name, "metadata": metadata, "status": dict(status)}
         answer = await self._write(
             "status", POOL, partial(self._client.apply, POOL, body, manager=MANAGER, subresource="status")
         )
+        kept = dict(answer)
         self._watches.observe(POOL, answer)
+        return kept
 
     async def write_conditions(self, namespace: str, name: str, conditions: list[Any]) -> None:
         """Write the conditions of a pool whose spec is not understood, and leave the rest of its status."""

@@ -10,6 +10,7 @@ import structlog
 from controller.archives.archives import Archives
 from controller.cluster.observe import PoolMemory, observe_pool, restore_disconnect_time
 from controller.cluster.watches import Watches
+from controller.observed.drift import are_annotations_patched, is_status_kept
 from controller.observed.observed import ObservedPool
 from controller.observed.plan_settings import PlanSettings
 from controller.observed.pool_keys import PoolKey
@@ -20,7 +21,7 @@ from controller.reconcile.rollout_turns import RolloutTurns
 from controller.status.misread import recall_understood
 from readpool.clock import Clock
 from readpool.kubernetes.errors import ApiError
-from readpool.kubernetes.kinds import POOL, Manifest, ObjectKey
+from readpool.kubernetes.kinds import POD, POOL, Manifest, ObjectKey
 from readpool.pool.errors import PoolError
 from readpool.pool.spec import ReadOnlyPool, ShardStrategy, parse_pool
 
@@ -76,12 +77,13 @@ class Looks:
         except PoolError as error:
             pool, misread = recall_understood(manifest, memory.understood), str(error)
         observed, plan = self._plan(key, pool, memory, misread)
-        wanted = list_touched(plan, observed) | {ObjectKey(POOL, key.namespace, key.name)}
+        of_pool = ObjectKey(POOL, key.namespace, key.name)
+        wanted = list_touched(plan, observed) | {of_pool}
         memory.slow &= wanted
         if memory.failures.keys() - wanted:  # what is no longer to be written does not fail
             memory.failures = {key: one for key, one in memory.failures.items() if key in wanted}
             observed, plan = self._plan(key, pool, memory, misread)
-        return Look(key, manifest, observed, memory, plan)
+        return Look(key, manifest, observed, memory, _leave_out_vain(plan, manifest, memory, of_pool))
 
     def find_memory(self, key: PoolKey) -> PoolMemory | None:
         """Find what is remembered of a pool."""
@@ -126,3 +128,18 @@ class Looks:
             self._archives.forget(key)
             return None
         return self._archives.read(key, pool.spec.history_archive_urls)
+
+
+def _leave_out_vain(plan: Plan, manifest: Manifest, memory: PoolMemory, of_pool: ObjectKey) -> Plan:
+    """Leave out of a plan what was written just so already, and others undo each time: annotations of pods, status."""
+    if plan.pod_patches:
+        patches = ((ObjectKey(POD, of_pool.namespace, one.name), one) for one in plan.pod_patches)
+        kept = (
+            one
+            for key, one in patches
+            if not are_annotations_patched(one.uid, one.annotations, memory.rewritten.get(key))
+        )
+        plan = replace(plan, pod_patches=tuple(kept))
+    if plan.is_status_changed and is_status_kept(plan.status, manifest, memory.rewritten.get(of_pool)):
+        plan = replace(plan, is_status_changed=False)
+    return plan

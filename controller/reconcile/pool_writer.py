@@ -10,7 +10,7 @@ from functools import partial
 from controller.events.event_recorder import EventRecorder
 from controller.events.pool_events import PoolEvent
 from controller.gate.gate import has_gate
-from controller.observed.drift import note_rewrite
+from controller.observed.drift import Rewrite, note_kept_annotations, note_kept_status, note_rewrite
 from controller.reconcile.apply import TIMEOUT, Applier
 from controller.reconcile.attempts import Attempts
 from controller.reconcile.lanes import (
@@ -101,7 +101,9 @@ class PoolWriter:
         for patch in look.plan.pod_patches:
             key = ObjectKey(POD, look.pool.namespace, patch.name)
             if is_due(key):
-                await attempts.write(key, partial(self._applier.patch_pod, look.pool.namespace, patch))
+                answer = await attempts.write(key, partial(self._applier.patch_pod, look.pool.namespace, patch))
+                rewrite = note_kept_annotations(patch.uid, patch.annotations, answer or {})
+                _remember(look, key, rewrite if answer is not None else None)
         waiting = set()
         slow = [one for one in list_reader_writes(look.plan, look.observed) if _key(one) in look.memory.slow]
         for manifest in (*slow, *list_other_writes(look.plan)):
@@ -152,9 +154,11 @@ class PoolWriter:
             return look
         if look.plan.is_status_changed:
             attempts.failed.pop(_pool_key(look), None)
-            await attempts.write(_pool_key(look), partial(self._applier.write_status, look.pool, look.plan.status))
-            if _pool_key(look) in attempts.failed:
+            key = _pool_key(look)
+            answer = await attempts.write(key, partial(self._applier.write_status, look.pool, look.plan.status))
+            if answer is None:
                 return look
+            _remember(look, key, note_kept_status(look.plan.status, answer))
         self._record(look, [event for event in look.plan.events if event not in look.plan.deletion_events])
         return look
 
@@ -168,10 +172,7 @@ class PoolWriter:
         memory.slow.discard(key)
         is_short = key.kind == SCALED_OBJECT and lacks_tolerance(answer)
         asked = leave_out_tolerance(manifest) if is_short else manifest
-        rewrite = note_rewrite(asked, answer, memory.rewritten.get(key))
-        memory.rewritten.pop(key, None)
-        if rewrite is not None:
-            memory.rewritten[key] = rewrite
+        _remember(look, key, note_rewrite(asked, answer, memory.rewritten.get(key)))
 
     def _waits(self, look: Look, key: ObjectKey, failed: AbstractSet[ObjectKey]) -> bool:
         is_guarded = has_gate(look.pool.spec, self._looks.settings.gate_image)
@@ -186,6 +187,13 @@ class PoolWriter:
     def _record(self, look: Look, events: Iterable[PoolEvent]) -> None:
         for event in events:
             self._recorder.record(look.pool.namespace, look.pool.name, look.pool.uid, event)
+
+
+def _remember(look: Look, key: ObjectKey, rewrite: Rewrite | None) -> None:
+    """Remember what others made of an object as it was just written; None for nothing."""
+    look.memory.rewritten.pop(key, None)
+    if rewrite is not None:
+        look.memory.rewritten[key] = rewrite
 
 
 def _key(manifest: Manifest) -> ObjectKey:

@@ -7,7 +7,7 @@ while too few are fresh and somebody is on the way; an hour after it was shut at
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.observed.labels import CLOSED_ANNOTATION, read_annotations
+from controller.observed.labels import CLOSED_ANNOTATION, read_number
 from controller.observed.observed import ObservedPool
 from controller.replicas.replicas import Replica
 from readpool.kubernetes.kinds import PDB, Manifest
@@ -34,7 +34,7 @@ def compute_disruptions(observed: ObservedPool, replicas: Sequence[Replica], wan
     last = read_shut_since(observed.find(PDB, observed.pool.name))
     if not _is_to_be_shut(observed, replicas, wanted, was_shut=last is not None):
         return Disruptions()
-    since = int(now) if last is None else last
+    since = int(now) if last is None else min(last, int(now))  # whoever noted it may have had another clock
     if now >= since + SHUT_SECONDS and _has_one_gone(replicas, since + SHUT_SECONDS):
         since = int(now)
     ends = since + SHUT_SECONDS
@@ -43,8 +43,7 @@ def compute_disruptions(observed: ObservedPool, replicas: Sequence[Replica], wan
 
 def read_shut_since(live: Manifest | None) -> int | None:
     """Read since when a budget is shut; None for one that is not, or of which that cannot be read."""
-    text = read_annotations(live or {}).get(CLOSED_ANNOTATION, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return read_number(live or {}, CLOSED_ANNOTATION)
 
 
 def _is_to_be_shut(observed: ObservedPool, replicas: Sequence[Replica], wanted: int, *, was_shut: bool) -> bool:

@@ -53,7 +53,8 @@ def choose_read_port(spec: PoolSpec) -> str:
 def find_pod_ports(pod: Manifest, spec: PoolSpec) -> Mapping[str, int]:
     """Find where a pod answers, by the names of our Services' ports; a name that it does not have is left out."""
     wanted = {PROBE_PORT_NAME: spec.probe.port if spec.probe is not None else "", PORT_NAME: choose_read_port(spec)}
-    named = {name: number for one in _list_containers(pod) for name, number in _read_ports(one)}
+    ports = [port for one in _list_containers(pod) for port in _read_ports(one)]
+    named = dict(reversed(ports))  # of two containers that name theirs alike, the first counts, as for a Service
     found = {name: int(port) if port.isdigit() else named.get(port) for name, port in wanted.items()}
     return {name: number for name, number in found.items() if number is not None}
 
@@ -61,13 +62,15 @@ def find_pod_ports(pod: Manifest, spec: PoolSpec) -> Mapping[str, int]:
 def is_serving_dead(pod: Manifest, spec: PoolSpec) -> bool:
     """Return whether the kubelet knows that a container does not run which readers are sent to.
 
-    That is each that names the port, or the only one. A sidecar that crashes is not what readers come for.
+    That is each that names the port, a native sidecar too, or else the only one. Another sidecar that crashes is not
+    what readers come for.
     """
     port = find_pod_ports(pod, spec).get(PORT_NAME)
     states = read_states(pod)
     names = [one.get("name") for one in _list_containers(pod) if port in [number for _, number in _read_ports(one)]]
     serving = names or (list(states) if len(states) == 1 else [])
-    return any(states.get(str(name), {}).keys() & {"waiting", "terminated"} for name in serving)
+    known = {**read_states(pod, "initContainerStatuses"), **states}
+    return any(known.get(str(name), {}).keys() & {"waiting", "terminated"} for name in serving)
 
 
 def _list_containers(pod: Manifest) -> Sequence[Mapping[str, Any]]:

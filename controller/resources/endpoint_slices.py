@@ -17,10 +17,11 @@ from controller.observed.labels import (
     SERVICE_LABEL,
     WEIGHT_ANNOTATION,
     build_metadata,
-    read_annotations,
+    read_number,
 )
 from controller.resources.read_service import PORT_NAME
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, Manifest, ObjectKey
+from readpool.pool.scalars import MAX_WEIGHT
 from readpool.pool.spec import ReadOnlyPool
 
 MAX_ENDPOINTS = 100
@@ -271,5 +272,5 @@ def _read_freshness(manifest: Manifest) -> Freshness:
 
 
 def _read_weight(manifest: Manifest) -> int | None:
-    text = read_annotations(manifest).get(WEIGHT_ANNOTATION, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    weight = read_number(manifest, WEIGHT_ANNOTATION)
+    return None if weight is None else min(weight, MAX_WEIGHT)

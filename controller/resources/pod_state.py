@@ -1,5 +1,6 @@
 """What does the kubelet say of a pod: since when, at which addresses, and does what serves readers run at all?"""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -58,8 +59,10 @@ def read_core_start(pod: Manifest) -> float | None:
 
 
 def parse_time(text: Any) -> float | None:
-    """Parse a timestamp of the API; None for none."""
-    return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None
+    """Parse a timestamp of the API; None for none, and for what anyone may have written into an annotation."""
+    with contextlib.suppress(ValueError, OverflowError):
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None
+    return None
 
 
 def is_dead(pod: Manifest) -> bool:
@@ -76,10 +79,10 @@ def is_gate_unready(pod: Manifest) -> bool:
     return any(one.get("name") == GATE and one.get("ready") is False for one in _list_statuses(pod))
 
 
-def read_states(pod: Manifest) -> Mapping[str, Mapping[str, Any]]:
-    """Read the state of each container, by its name."""
-    return {one.get("name", ""): one.get("state") or {} for one in _list_statuses(pod)}
+def read_states(pod: Manifest, part: str = "containerStatuses") -> Mapping[str, Mapping[str, Any]]:
+    """Read the state of each container, by its name; `part` may be initContainerStatuses, for native sidecars."""
+    return {one.get("name", ""): one.get("state") or {} for one in _list_statuses(pod, part)}
 
 
-def _list_statuses(pod: Manifest) -> Sequence[Mapping[str, Any]]:
-    return (pod.get("status") or {}).get("containerStatuses") or ()
+def _list_statuses(pod: Manifest, part: str = "containerStatuses") -> Sequence[Mapping[str, Any]]:
+    return (pod.get("status") or {}).get(part) or ()

@@ -12,6 +12,7 @@ from controller.observed.labels import (
     build_metadata,
     build_selector,
     nodes_service_name,
+    parse_number,
     read_annotations,
 )
 from controller.observed.plan_settings import PlanSettings
@@ -60,7 +61,7 @@ def build_stateful_set(
 def read_unhealthy(live: Manifest | None) -> frozenset[int]:
     """Read the ordinals that a rollout has noted; of what is no number, none."""
     parts = read_annotations(live or {}).get(NOT_FRESH_BEFORE_ANNOTATION, "").split(",")
-    return frozenset(int(part) for part in parts if part.isascii() and part.isdigit())
+    return frozenset(number for part in parts if (number := parse_number(part)) is not None)
 
 
 def _note(unhealthy: AbstractSet[int]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from controller.core_config.core_config_version import parse_major
-from controller.observed.labels import APPLIED_ANNOTATION, claim_name, read_annotations
+from controller.observed.labels import APPLIED_ANNOTATION, claim_name, read_annotations, read_number
 from controller.observed.observed import ObservedPool
 from controller.observed.scaler_clock import read_scaler_clock
 from controller.replicas.pod_troubles import index_claims
@@ -61,18 +61,14 @@ def _read(pool: ReadOnlyPool, name: str, live: Manifest) -> Snapshot:
         is_ready=bool(status.get("readyToUse")),
         donor=noted.get(DONOR_ANNOTATION, ""),
         donor_uid=noted.get(DONOR_UID_ANNOTATION, ""),
-        fresh_since=_read_number(noted.get(FRESH_ANNOTATION)),
+        fresh_since=read_number(live, FRESH_ANNOTATION),
         fails=_read_error(status),
         verdict=Verdict(verdict) if verdict in tuple(Verdict) else Verdict.BAD,
-        evaluated_at=_read_number(noted.get(JUDGED_ANNOTATION)) or 0.0,
+        evaluated_at=read_number(live, JUDGED_ANNOTATION) or 0.0,
         why=noted.get(REASON_ANNOTATION, ""),
         is_usable=_is_usable(pool, noted),
         is_going=bool(live["metadata"].get("deletionTimestamp")),
     )
-
-
-def _read_number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _read_error(status: Manifest) -> str:

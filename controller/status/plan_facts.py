@@ -112,11 +112,12 @@ def list_failing(observed: ObservedPool) -> tuple[str, ...]:
 
 def list_rewrites(observed: ObservedPool, objects: Mapping[ObjectKey, Manifest]) -> tuple[str, ...]:
     """List the fields that are other than we apply them, since somebody changes them each time."""
+    pods = {pod["metadata"]["name"] for pod in observed.pods}
     return tuple(
         sorted(
             f"{path} of {_name(key)}"
             for key, rewrite in observed.rewritten.items()
-            if key in objects
+            if key in objects or key.kind == POOL or (key.kind == POD and key.name in pods)
             for path in rewrite.found
         )
     )

@@ -19,7 +19,10 @@ _DONE = re.compile(r"\(([0-9]{1,3})% done\)")
 
 
 def are_numbers_due(observed: ObservedPool, replicas: Sequence[Replica], now: float) -> bool:
-    """Return whether new numbers may be told: the last are old enough, or a class, a member or the spec is another."""
+    """Return whether new numbers may be told: the last are old enough, or a class, a member or the spec is another.
+
+    Those of a time that is as far ahead are of a scaler whose clock was wrong, and count as old.
+    """
     last = observed.pool.status
     told = {one.replica_name: one.replica_class for one in last.replica_weights}
     if last.observed_at is None or last.observed_generation != observed.pool.generation:
@@ -27,7 +30,8 @@ def are_numbers_due(observed: ObservedPool, replicas: Sequence[Replica], now: fl
     if told != {replica.name: replica.replica_class for replica in replicas}:
         return True
     at = read_scaler_clock(observed.current_fleet, now) if observed.current_fleet is not None else now
-    return at - last.observed_at.timestamp() >= observed.pool.spec.load_balancing.update_interval_seconds
+    age = at - last.observed_at.timestamp()
+    return abs(age) >= observed.pool.spec.load_balancing.update_interval_seconds
 
 
 def build_status(

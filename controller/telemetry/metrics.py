@@ -112,7 +112,7 @@ def _collect_eds(stats: EdsStats) -> Iterator[Metric]:
     )
     refused = CounterMetricFamily(
         "readpool_controller_refused_requests",
-        "Number of endpoint discovery requests refused for a limit, by the resource and the scope of the limit.",
+        "Number of endpoint discovery requests refused because of a limit, by its resource and scope.",
         labels=["resource", "scope"],
     )
     for labels, count in stats.refused_callers.items():

@@ -49,7 +49,7 @@ class SmallApi:
 
     Attributes:
         meddle: called before each write; may wait, and raise a Refusal.
-        admit: may change an object that is applied before it is stored, as mutating admission does.
+        admit: may change what is written before it is stored, as mutating admission does, and a definition that prunes.
         hidden: namespaces that may not be listed, or NAMESPACE/PLURAL for one kind there.
         is_away: every request is cut.
         writes: all that were asked for.
@@ -181,10 +181,7 @@ class SmallApi:
         if verb in ("create", "replace"):
             return self.put(key, body)
         if verb == "apply" and not subresource:
-            made = copy.deepcopy(_apply(key, copy.deepcopy(before), body))
-            if self.admit is not None:
-                self.admit(key, made)
-            return self.put(key, made)
+            return self._admit(key, _apply(key, copy.deepcopy(before), body))
         live = copy.deepcopy(self._read(key))
         if verb == "delete":
             if body.get("preconditions", {}).get("uid") not in (None, live["metadata"]["uid"]):
@@ -193,7 +190,13 @@ class SmallApi:
             return {"kind": "Status", "status": "Success"}
         if body["metadata"].get("uid") not in (None, live["metadata"]["uid"]) if "metadata" in body else False:
             raise Refusal(409, "another uid", "Conflict")
-        return self.put(key, {**live, "status": body["status"]} if verb == "apply" else _merge(live, body))
+        return self._admit(key, {**live, "status": body["status"]} if verb == "apply" else _merge(live, body))
+
+    def _admit(self, key: ObjectKey, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        made = copy.deepcopy(dict(manifest))
+        if self.admit is not None:
+            self.admit(key, made)
+        return self.put(key, made)
 
 
 def _apply(key: ObjectKey, before: dict[str, Any] | None, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from devtools.api.small_api import SmallApi, serve_small_api
 from devtools.pools.pool_manifests import build_manifest
 from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, serve_observer
 from readpool.clock import steady_clock
-from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, STATEFUL_SET, ObjectKey
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, PVC, STATEFUL_SET, ObjectKey
 
 SECONDS = 40.0
 BALANCED: dict[str, Any] = {
@@ -38,6 +38,8 @@ class SmallCluster:
     controller: Controller
     observer: ScriptedObserver
     classes: dict[str, str] = field(default_factory=dict)
+    since: float | None = None
+    """Since when each replica is what it is; None for since just now."""
     _addresses: Any = field(default_factory=lambda: itertools.count(1))
     _told: dict[Any, Any] = field(default_factory=dict)
 
@@ -129,6 +131,15 @@ class SmallCluster:
         status = {"phase": "Running", "podIP": f"10.9.{number // 250}.{number % 250 + 1}", "conditions": [ready]}
         spec = {**template["spec"], "nodeName": "node-1"}
         self.api.put(key, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status})
+        self._make_claim(ObjectKey(PVC, key.namespace, f"data-{key.name}"), stateful_set)
+
+    def _make_claim(self, key: ObjectKey, stateful_set: dict[str, Any]) -> None:
+        """Make a bound claim of the StatefulSet's template, unless there is one."""
+        template = stateful_set["spec"]["volumeClaimTemplates"][0]
+        if key not in self.api.objects:
+            metadata = {"name": key.name, "namespace": key.namespace, "labels": template["metadata"]["labels"]}
+            made = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
+            self.api.put(key, {**made, "status": {"phase": "Bound"}})
 
     async def _say(self, pool: ObjectKey) -> None:
         """Make the scaler report the class of each replica."""
@@ -138,7 +149,7 @@ class SmallCluster:
             self._told[pool] = told
             lags = {name: 3000 for name, one in classes.items() if one == "lagging"}
             await self.observer.say(
-                pool.namespace, pool.name, build_snapshot(classes, time.time(), tip=9000, lags=lags)
+                pool.namespace, pool.name, build_snapshot(classes, time.time(), tip=9000, lags=lags, since=self.since)
             )
 
 

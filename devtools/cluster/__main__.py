@@ -1,6 +1,6 @@
 """The commands behind `make cluster-…`: up, down, shell, status, list, logs; build and images for what is slow.
 
-And `snapshots`, which gives a cluster that is up storage with snapshots.
+And `snapshots`, which gives a cluster that is up storage with snapshots; `quickstart`, which runs hack/quickstart.sh.
 """
 
 import argparse
@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from devtools.cluster.addresses import IpFamily
+from devtools.cluster.addresses import Addresses, IpFamily
 from devtools.cluster.builds import build_all
 from devtools.cluster.csi_storage import start_csi
 from devtools.cluster.folders import list_names
 from devtools.cluster.images import build_images
 from devtools.cluster.instance import DEFAULT_NAME, PROGRAMS, Instance
+from devtools.cluster.quickstart import run_script
 from devtools.machine.cache import find_cache_folder
 from devtools.machine.needs import UnmetNeedError
 from devtools.machine.progress import CommandError
@@ -40,7 +41,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def run_up(given: argparse.Namespace) -> int:
     """Start a cluster and print how to reach it."""
     instance = Instance(given.name)
-    instance.up(say, with_keda=not given.without_keda, family=given.ip_family)
+    instance.up(say, with_keda=not given.without_keda, addresses=Addresses(given.ip_family))
     named = "" if given.name == DEFAULT_NAME else f" NAME={given.name}"
     say(f"\nexport KUBECONFIG={instance.kubeconfig}    # from anywhere on this machine")
     say(f"make cluster-shell{named}    # a shell in the cluster's network, with kubectl, helm and KUBECONFIG")
@@ -53,6 +54,12 @@ def run_snapshots(given: argparse.Namespace) -> int:
     storage = start_csi(Instance(given.name), say)
     say(f"StorageClass and VolumeSnapshotClass: {storage.storage_class}")
     return 0
+
+
+def run_quickstart(given: argparse.Namespace) -> int:
+    """Start a cluster unless it is up, and run the quick start on it; it stays up."""
+    run_up(given)
+    return run_script(Instance(given.name), say)
 
 
 def run_down(given: argparse.Namespace) -> int:
@@ -131,6 +138,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "up": run_up,
     "down": run_down,
     "snapshots": run_snapshots,
+    "quickstart": run_quickstart,
     "shell": run_shell,
     "status": run_status,
     "list": run_list,

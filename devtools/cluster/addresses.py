@@ -1,5 +1,7 @@
 """Where things are inside a cluster's own network namespace, by its IP family: the same in each, as no two share one.
 
+Clusters that are linked (links.py) have IPv4 addresses of their own, by their place among these.
+
 The pods of an IPv6-only cluster have IPv4 besides, on a second link that leads out and that Kubernetes does not know
 of, as clouds give it to them: Core meets its peers by IPv4 alone.
 """
@@ -12,8 +14,7 @@ API_PORT = 6443
 ETCD_URL = "http://127.0.0.1:2379"
 ETCD_PEER_URL = "http://127.0.0.1:2380"
 CLUSTER_DOMAIN = "cluster.local"
-NODE_ADDRESS_OUTSIDE = "10.123.0.2"
-"""The node's IPv4 address, which it has whatever the family; of an IPv6-only cluster, it lies outside Kubernetes."""
+MOST_PLACES = 10
 OUTSIDE_SUBNET = "169.254.172.0/24"
 """Of the pods' second links, in an IPv6-only cluster."""
 
@@ -47,16 +48,23 @@ class AddressRange:
     anywhere: str
 
 
-_IPV4 = AddressRange(
-    node=NODE_ADDRESS_OUTSIDE,
-    node_prefix=24,
-    pods="10.244.0.0/16",
-    node_pods="10.244.0.0/24",
-    services="10.96.0.0/16",
-    api_service="10.96.0.1",
-    dns="10.96.0.10",
-    anywhere="0.0.0.0/0",
-)
+def _build_ipv4(place: int) -> AddressRange:
+    pods, services = 244 + place, 96 + place
+    return AddressRange(
+        node=f"10.123.{place}.2",
+        node_prefix=24,
+        pods=f"10.{pods}.0.0/16",
+        node_pods=f"10.{pods}.0.0/24",
+        services=f"10.{services}.0.0/16",
+        api_service=f"10.{services}.0.1",
+        dns=f"10.{services}.0.10",
+        anywhere="0.0.0.0/0",
+    )
+
+
+_IPV4 = tuple(_build_ipv4(place) for place in range(MOST_PLACES))
+NODE_ADDRESS_OUTSIDE = _IPV4[0].node
+"""The node's IPv4 address, which it has whatever the family; of an IPv6-only cluster, it lies outside Kubernetes."""
 _IPV6 = AddressRange(
     node="fd00:10:123::2",
     node_prefix=64,
@@ -67,19 +75,20 @@ _IPV6 = AddressRange(
     dns="fd00:10:96::a",
     anywhere="::/0",
 )
-_RANGES = {IpFamily.IPV4: (_IPV4,), IpFamily.IPV6: (_IPV6,), IpFamily.DUAL: (_IPV4, _IPV6)}
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """All addresses of a cluster of one family."""
+    """All addresses of a cluster of one family; those of IPv4 differ by its place, 0 where it is linked to no other."""
 
     family: IpFamily = IpFamily.IPV4
+    place: int = 0
 
     @property
     def ranges(self) -> tuple[AddressRange, ...]:
         """Those of each version of IP that the cluster has, the first one's before the other's."""
-        return _RANGES[self.family]
+        ipv4 = () if self.family is IpFamily.IPV6 else (_IPV4[self.place],)
+        return ipv4 if self.family is IpFamily.IPV4 else (*ipv4, _IPV6)
 
     @property
     def first(self) -> AddressRange:
@@ -101,7 +110,8 @@ class Addresses:
     def of_node(self) -> tuple[str, ...]:
         """The node's own addresses with their prefixes."""
         own = tuple(f"{one.node}/{one.node_prefix}" for one in self.ranges)
-        return own if _IPV4 in self.ranges else (*own, f"{_IPV4.node}/{_IPV4.node_prefix}")
+        outside = _IPV4[self.place]
+        return own if outside in self.ranges else (*own, f"{outside.node}/{outside.node_prefix}")
 
     def join(self, name: str) -> str:
         """Join one attribute of all ranges, as the parts' flags have it."""

@@ -86,13 +86,16 @@ class Folders:
 
     @property
     def ip_family(self) -> Path:
-        """Which IP family it was made with."""
+        """Which IP family it was made with, and its place among clusters that are linked."""
         return self.state / "ip-family"
 
     @property
     def addresses(self) -> Addresses:
         """Where things are inside it; those of IPv4 where it is not there."""
-        return Addresses(IpFamily(self.ip_family.read_text())) if self.ip_family.exists() else Addresses()
+        if not self.ip_family.exists():
+            return Addresses()
+        family, _, place = self.ip_family.read_text().partition(" ")
+        return Addresses(IpFamily(family), int(place or 0))
 
     @property
     def programs(self) -> Path:

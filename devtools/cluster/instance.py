@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from devtools.cluster.access import Access, KubectlError
-from devtools.cluster.addresses import Addresses, IpFamily
+from devtools.cluster.addresses import Addresses
 from devtools.cluster.binary_images import build_binary_image, name_image
 from devtools.cluster.builds import build_all
 from devtools.cluster.control_groups import ControlGroups
@@ -31,6 +31,7 @@ from devtools.cluster.supervised import Parts
 from devtools.machine.progress import Progress
 
 DEFAULT_NAME = "readpool"
+DEFAULT_ADDRESSES = Addresses()
 PROGRAMS = ("pause", "etcd", "kubernetes", "coredns", "helm", "keda")
 """The parts that are built; volumes are made by a provisioner of our own (storage.py)."""
 
@@ -96,26 +97,32 @@ class Instance:
         """How to hurt it."""
         return OwnFaults(self.access, self.parts, ControlGroups(self.name))
 
-    def up(self, progress: Progress = print, *, with_keda: bool = True, family: IpFamily = IpFamily.IPV4) -> None:
+    def up(
+        self,
+        progress: Progress = print,
+        *,
+        with_keda: bool = True,
+        addresses: Addresses = DEFAULT_ADDRESSES,
+    ) -> None:
         """Start it: build what is not built, clear what a dead one left; nothing happens where it runs.
 
         Raises:
             UnmetNeedError: when the machine lacks something; says what.
             RuntimeError: when a part ends while it starts; nothing runs then, and its logs are kept until `down`.
-                When it runs, with another IP family.
+                When it runs, with other addresses.
             TimeoutError: as RuntimeError, when it does not become ready.
         """
         with hold_name(self.folders, progress):
             if self.is_running:
-                if self.folders.addresses.family is not family:
+                if (own := self.folders.addresses) != addresses:
                     raise RuntimeError(
-                        f"the cluster {self.name} is up with IP family {self.folders.addresses.family}, "
-                        f"not {family}: take it down first"
+                        f"the cluster {self.name} is up with IP family {own.family} and the addresses of place "
+                        f"{own.place}, not {addresses.family} and {addresses.place}: take it down first"
                     )
                 progress(f"the cluster {self.name} is up")
                 return
             require_machine(progress)
-            contents = replace(build_contents(progress, with_keda=with_keda), addresses=Addresses(family))
+            contents = replace(build_contents(progress, with_keda=with_keda), addresses=addresses)
             if self.is_there:
                 progress(f"clearing what is left of an earlier cluster {self.name}")
             end_cluster(self.folders)

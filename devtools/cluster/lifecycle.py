@@ -154,7 +154,7 @@ def _prepare(folders: Folders, contents: Contents) -> Namespaces:
     for folder in (folders.configuration, folders.volumes):
         folder.mkdir(parents=True)
     folders.state.chmod(0o711)  # pods of any user pass through it to their volumes, and read nothing else
-    folders.ip_family.write_text(contents.addresses.family)
+    folders.ip_family.write_text(f"{contents.addresses.family} {contents.addresses.place}")
     folders.programs.symlink_to(contents.programs.folder)
     write_certificates(folders.certificates, contents.addresses)
     write_kubeconfig(folders.inner_kubeconfig, folders.certificates, "admin", contents.addresses.api_url)

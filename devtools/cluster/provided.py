@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.cluster.access import Access
-from devtools.cluster.addresses import IpFamily
+from devtools.cluster.addresses import Addresses
 from devtools.cluster.builds import build_all
 from devtools.cluster.exec_faults import ExecFaults
 from devtools.cluster.faults import Faults
 from devtools.cluster.folders import build_folders
 from devtools.cluster.image_archive import NEXT
 from devtools.cluster.images import build_images
-from devtools.cluster.instance import PROGRAMS, Instance
+from devtools.cluster.instance import DEFAULT_ADDRESSES, PROGRAMS, Instance
 from devtools.machine.needs import UnmetNeedError
 from devtools.machine.progress import Progress, run_reported
 
@@ -66,8 +66,8 @@ class ProvidedCluster:
 
 
 @contextlib.contextmanager
-def provide_cluster(progress: Progress = print, family: IpFamily = IpFamily.IPV4) -> Iterator[ProvidedCluster]:
-    """Provide a cluster while the block runs; ours has this IP family, and ends with it unless READPOOL_KEEP_CLUSTER=1.
+def provide_cluster(progress: Progress = print, addresses: Addresses = DEFAULT_ADDRESSES) -> Iterator[ProvidedCluster]:
+    """Provide a cluster while the block runs; ours has these addresses, and ends then unless READPOOL_KEEP_CLUSTER=1.
 
     Raises:
         UnmetNeedError: when neither can be had; says what is missing.
@@ -76,10 +76,12 @@ def provide_cluster(progress: Progress = print, family: IpFamily = IpFamily.IPV4
         yield find_foreign_cluster(Path(kubeconfig), progress)
         return
     named = os.environ.get("READPOOL_CLUSTER")
+    if named and addresses.place:
+        named = f"{named}-{addresses.place}"
     instance = Instance(named or find_free_name())
     was_running = instance.is_running
     try:
-        instance.up(progress, family=family)
+        instance.up(progress, addresses=addresses)
         images = build_images(build_all(PROGRAMS, progress), progress)
         if was_running:
             for archive in images.archives:  # what is there already takes no time

@@ -6,7 +6,6 @@ The library's typed models stay out: decoding each object into them costs more t
 
 import asyncio
 import contextlib
-import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from kubernetes.aio.config.config_exception import ConfigException
 
+from readpool.kubernetes.answers import parse_answer, parse_event, read_page, read_resources, read_stored
 from readpool.kubernetes.errors import ApiError, parse_error
 from readpool.kubernetes.kinds import Kind, Manifest
 from readpool.kubernetes.transport import build_transport
@@ -84,7 +84,7 @@ class KubernetesClient:
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """Fetch one object; None where it is not there."""
         try:
-            return await self.request("GET", kind.build_path(namespace, name))
+            return read_stored(await self.request("GET", kind.build_path(namespace, name)))
         except ApiError as error:
             if error.is_not_found:
                 return None
@@ -100,16 +100,17 @@ class KubernetesClient:
         found: list[dict[str, Any]] = []
         query = {"limit": str(PAGE), **_build_selectors(selector, fields)}
         while True:
-            page = await self.request("GET", kind.build_path(namespace), query)
-            found += page["items"]
-            follow = page["metadata"].get("continue")
+            items, follow, version = read_page(await self.request("GET", kind.build_path(namespace), query))
+            found += items
             if not follow:
-                return found, page["metadata"]["resourceVersion"]
+                return found, version
             query["continue"] = follow
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Create an object; ApiError `is_conflict` where there is one."""
-        return await self.request("POST", kind.build_path(manifest["metadata"]["namespace"]), body=manifest)
+        return read_stored(
+            await self.request("POST", kind.build_path(manifest["metadata"]["namespace"]), body=manifest)
+        )
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, manager: str, subresource: str | None = None, force: bool = True
@@ -118,19 +119,20 @@ class KubernetesClient:
         metadata = manifest["metadata"]
         path = kind.build_path(metadata["namespace"], metadata["name"], subresource)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
-        return await self.request("PATCH", path, query, manifest, content_type=_APPLY)
+        return read_stored(await self.request("PATCH", path, query, manifest, content_type=_APPLY))
 
     async def merge(
         self, kind: Kind, namespace: str, name: str, patch: Manifest, *, manager: str, subresource: str | None = None
     ) -> Manifest:
         """Merge `patch` into an object (RFC 7386): None takes a field away."""
         path = kind.build_path(namespace, name, subresource)
-        return await self.request("PATCH", path, {"fieldManager": manager}, patch, content_type=_MERGE)
+        return read_stored(await self.request("PATCH", path, {"fieldManager": manager}, patch, content_type=_MERGE))
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Replace an object as a whole; ApiError `is_conflict` where it is no longer of its resourceVersion."""
         metadata = manifest["metadata"]
-        return await self.request("PUT", kind.build_path(metadata["namespace"], metadata["name"]), body=manifest)
+        path = kind.build_path(metadata["namespace"], metadata["name"])
+        return read_stored(await self.request("PUT", path, body=manifest))
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None) -> Manifest | None:
         """Delete an object, in the background for what it owns; None where it was not there.
@@ -157,7 +159,7 @@ class KubernetesClient:
             if error.is_not_found:
                 return False
             raise
-        return any(resource["name"] == kind.plural for resource in known["resources"])
+        return kind.plural in read_resources(known)
 
     async def watch(
         self,
@@ -183,11 +185,8 @@ class KubernetesClient:
         answer = await self._open("GET", kind.build_path(namespace), query, seconds=WATCH_SECONDS + _SILENCE_SECONDS)
         try:
             async for line in _read_lines(answer):
-                event = _parse(line)
-                if event["type"] == "ERROR":
-                    status = event["object"]
-                    raise parse_error(status.get("code", 500), json.dumps(status).encode(), None)
-                yield event["type"], event["object"]
+                if line.strip():
+                    yield parse_event(line)
         finally:
             _abort(answer)
 
@@ -203,7 +202,7 @@ class KubernetesClient:
         """Make one request and return the JSON of its answer."""
         answer = await self._open(method, path, query or {}, body, content_type=content_type)
         async with answer:
-            return _parse(await _read(answer))
+            return parse_answer(await _read(answer))
 
     async def read_text(self, path: str, query: Mapping[str, str] | None = None, *, most_bytes: int) -> str:
         """Read what is no object: a log, or what a pod answers through the API server; its end may be cut off."""
@@ -283,14 +282,6 @@ async def _read_lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             begun = rest
     except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError) as error:
         raise _no_answer(error) from error
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    """Parse an answer; a proxy in between may have written another, or cut it."""
-    try:
-        return cast("dict[str, Any]", json.loads(text))
-    except ValueError as error:
-        raise ApiError(0, "BadAnswer", f"the API server's response is not JSON: {error}") from error
 
 
 def _no_answer(error: Exception) -> ApiError:

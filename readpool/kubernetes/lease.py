@@ -130,8 +130,9 @@ class _Lease:
     async def release(self) -> None:
         """Release the Lease if we hold it, so that another process need not wait until it expires."""
         live = await self._client.get(LEASE, self._namespace, self._name)
-        if live is not None and live["spec"].get("holderIdentity") == self._identity:
-            await self._client.replace(LEASE, {**live, "spec": {**live["spec"], "holderIdentity": ""}})
+        spec = (live or {}).get("spec") or {}
+        if live is not None and spec.get("holderIdentity") == self._identity:
+            await self._client.replace(LEASE, {**live, "spec": {**spec, "holderIdentity": ""}})
 
     def _is_free(self, live: Manifest | None) -> bool:
         """Return whether it can be ours: it is, no one's, or its holder has not renewed it for as long as he said."""

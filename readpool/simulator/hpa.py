@@ -150,14 +150,17 @@ def _milli(value: float) -> int:
 def _stabilize(spec: HpaSpec, memory: HpaMemory, current: int, recommended: int, now: float) -> int:
     """`stabilizeRecommendationWithBehaviors`: up to the lowest, down to the highest of the recent recommendations."""
     up = min([recommended, *_recent(memory, spec.scale_up.stabilization_window_seconds, now)])
-    down = max([recommended, *_recent(memory, spec.scale_down.stabilization_window_seconds, now)])
-    return min(max(current, up), down)
+    least = max(current, up)
+    if least <= recommended:
+        return least  # and no more than the highest, since what is recommended now is among those
+    return min(least, max([recommended, *_recent(memory, spec.scale_down.stabilization_window_seconds, now)]))
 
 
 def _recent(memory: HpaMemory, window_seconds: float, now: float) -> list[int]:
     if window_seconds <= 0:
         return []
-    return [entry.replicas for entry in memory.recommendations if entry.at > now - window_seconds]
+    oldest = now - window_seconds
+    return [entry.replicas for entry in memory.recommendations if entry.at > oldest]
 
 
 def _limit_rate(spec: HpaSpec, memory: HpaMemory, current: int, desired: int, now: float) -> HpaStep:
@@ -189,8 +192,10 @@ def _propose(policy: ScalingPolicy, memory: HpaMemory, current: int, now: float,
 
 def _remember_recommendation(spec: HpaSpec, memory: HpaMemory, recommended: int, now: float) -> HpaMemory:
     window = max(spec.scale_up.stabilization_window_seconds, spec.scale_down.stabilization_window_seconds)
-    kept = [entry for entry in memory.recommendations if entry.at > now - window]
-    return HpaMemory((*kept, Recommendation(now, recommended)), memory.added, memory.removed)
+    known, oldest, dropped = memory.recommendations, now - window, 0
+    while dropped < len(known) and known[dropped].at <= oldest:
+        dropped += 1  # in the order of time
+    return HpaMemory((*known[dropped:], Recommendation(now, recommended)), memory.added, memory.removed)
 
 
 def _remember_change(spec: HpaSpec, memory: HpaMemory, change: int, now: float) -> HpaMemory:

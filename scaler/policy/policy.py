@@ -8,9 +8,10 @@ guard is worth.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from scaler.policy.capacity import Capacity, compute_replicas_for_load, find_capacity_per_replica, learn
+from scaler.policy.capacity import learn
 from scaler.policy.hold_reasons import LOSES_SIGHT, find_hold_reason
 from scaler.policy.policy_facts import Facts, Flapping, describe_unhealthy, follow_flapping, gather_facts
+from scaler.policy.policy_need import Need, find_need
 from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
 from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
@@ -116,7 +117,8 @@ def decide(
         now=now,
         asked=memory.surplus.last_desired,
     )
-    facts = replace(facts, unready=settings.unready or facts.unready)
+    if settings.unready:
+        facts = replace(facts, unready=settings.unready)
     missing = find_hold_reason(facts, is_first=not memory.has_decided)
     if (why := settings.hold_reason or missing) is not None:
         lost_now = missing is not None and missing.reason in LOSES_SIGHT
@@ -126,29 +128,18 @@ def decide(
     memory = _take_what_is_there(memory, facts, settings.bounds, now)
     judged = leave_out_too_old(standings)
     capacity = learn(memory.capacity, judged, requests, now, failing)
-    borne = find_capacity_per_replica(capacity, settings.learned_requests_per_replica)
-    certain = _find_certain_capacity(capacity, settings) if capacity.trials else borne
-    replicas_for_load = compute_replicas_for_load(
-        capacity.load, borne, settings.look_ahead(measured), settings.headroom
-    )
+    need = find_need(capacity, settings, measured)
     flapping = _follow_flapping(memory.flapping, facts, settings, now)
     overload = watch_overload(memory.overload, judged, now)
-    release = settings.release(warm_up_seconds, fears_overload=not replicas_for_load and overload.seen_at is not None)
+    release = settings.release(warm_up_seconds, fears_overload=not need.replicas and overload.seen_at is not None)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     may_release = _is_enough(facts, settings.bounds) and not is_load_lost
-    decision, surplus = _size_pool(
-        facts, flapping, replicas_for_load, memory.surplus, settings, release, now, may_release
-    )
-    if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
-        decision = _blame_unknown_requests(decision)
-    if _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
+    decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, may_release)
+    if is_load_lost and capacity.load is None:
+        decision, surplus = _wait_for_requests(decision, surplus)
+    if overload.seen_at is not None and _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
-    memory = PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
-    return replace(decision, learned_requests_per_replica=certain), memory
-
-
-def _find_certain_capacity(capacity: Capacity, settings: PolicySettings) -> float | None:
-    return find_capacity_per_replica(capacity, settings.learned_requests_per_replica, is_certain=True)
+    return decision, PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
 
 
 def _record_warm_ups(
@@ -173,9 +164,13 @@ def _is_enough(facts: Facts, bounds: Bounds) -> bool:
     return facts.unknown == 0 and facts.fresh >= bounds.target and facts.tells_lag
 
 
-def _blame_unknown_requests(decision: Decision) -> Decision:
+def _wait_for_requests(decision: Decision, surplus: Surplus) -> tuple[Decision, Surplus]:
+    """Blame the unknown request rate for a surplus; whether fewer have been enough meanwhile is unknown as well."""
+    surplus = replace(surplus, calm_since=None, calm_peak=0)
+    if decision.reason != SCALE_DOWN_DELAYED:
+        return decision, surplus
     message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
-    return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
+    return replace(decision, reason=REQUESTS_UNKNOWN, message=message), surplus
 
 
 def _is_calm_at_target(desired: int | None, bounds: Bounds, facts: Facts, flapping: Flapping) -> bool:
@@ -212,13 +207,13 @@ def _follow_flapping(flapping: Flapping, facts: Facts, settings: PolicySettings,
     """Update the average of degraded replicas, if it can be told which ones lag."""
     if not facts.tells_lag:
         return replace(flapping, at=now)
-    return follow_flapping(flapping, facts.degraded, settings.flapping_sustains * settings.sustain_seconds, now)
+    return follow_flapping(flapping, facts.degraded, settings.flapping_seconds, now)
 
 
 def _size_pool(
     facts: Facts,
     flapping: Flapping,
-    replicas_for_load: int,
+    need: Need,
     surplus: Surplus,
     settings: PolicySettings,
     release: ReleaseSettings,
@@ -228,7 +223,7 @@ def _size_pool(
     """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
     bounds = settings.bounds
     unhealthy = max(len(facts.unhealthy), flapping.unhealthy)
-    wanted = max(bounds.target + unhealthy, replicas_for_load)
+    wanted = max(bounds.target + unhealthy, need.replicas)
     clamped = max(bounds.minimum, min(wanted, bounds.maximum))
     held = facts.current if surplus.last_desired is None else surplus.last_desired
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
@@ -236,9 +231,9 @@ def _size_pool(
         surplus = replace(surplus, last_desired=held)
     asked, surplus = hold_or_release(surplus, min(clamped, limit), may_release=may_release, settings=release, now=now)
     desired = max(bounds.minimum, min(asked, bounds.maximum))
-    reason, why = _explain(wanted, desired, limit, replicas_for_load, bounds)
-    message = _describe_want(facts, flapping, replicas_for_load, bounds.target) + why + _describe_too_old(facts)
-    decision = Decision(desired, reason, message, unhealthy, facts.catching_up, replicas_for_load)
+    reason, why = _explain(wanted, desired, limit, need.replicas, bounds)
+    message = _describe_want(facts, flapping, need.replicas, bounds.target) + why + _describe_too_old(facts)
+    decision = Decision(desired, reason, message, unhealthy, facts.catching_up, *need)
     return decision, surplus if surplus.last_desired == desired else replace(surplus, last_desired=desired)
 
 

@@ -16,6 +16,8 @@ _DOING = {
 }
 """What a lacking replica does instead, in words."""
 DEGRADED_CLASSES = (ReplicaClass.LAGGING, ReplicaClass.UNREACHABLE)
+_FRESH, _FOREIGN, _LAGGING = ReplicaClass.FRESH, ReplicaClass.FOREIGN, ReplicaClass.LAGGING
+"""By name, since this is asked of every replica at every decision, and a member of an Enum takes longer to look up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +112,17 @@ def gather_facts(
 
     `asked` is the size last asked for: degraded replicas beyond it are leaving.
     """
-    own = {name: standing for name, standing in standings.items() if standing.replica_class is not ReplicaClass.FOREIGN}
+    own = {name: standing for name, standing in standings.items() if standing.replica_class is not _FOREIGN}
     for name in _find_leavers(own, asked):
         del own[name]
     classes = [standing.replica_class for standing in own.values()]
     tells_lag = tip is not None and tip.tells_lag
+    fresh = classes.count(_FRESH)
     needed = [one.needs_protocol for one in own.values() if one.needs_protocol is not None]
     degraded = catching_up = 0
     unhealthy = []
-    for name in sorted(name for name, one in own.items() if one.replica_class is not ReplicaClass.FRESH):
+    others = [name for name, one in own.items() if one.replica_class is not _FRESH] if fresh < len(own) else []
+    for name in sorted(others):
         standing = own[name]
         if standing.needs_protocol is not None:
             continue
@@ -126,8 +130,8 @@ def gather_facts(
         catching_up += is_underway
         degraded += not is_underway and standing.replica_class in DEGRADED_CLASSES
         patience = deadline_seconds if is_underway else sustain_seconds
-        seconds = min(now - _find_start(standing, is_underway=is_underway), grounded_seconds)
-        is_judged = tells_lag or standing.replica_class is not ReplicaClass.LAGGING
+        seconds = min(now - find_start(standing, is_underway=is_underway), grounded_seconds)
+        is_judged = tells_lag or standing.replica_class is not _LAGGING
         if standing.replica_class in _DOING and is_judged and seconds >= patience:
             unhealthy.append(UnhealthyReplica(name, standing.replica_class, seconds))
     return Facts(
@@ -141,7 +145,7 @@ def gather_facts(
         sustain_seconds=sustain_seconds,
         grounded_seconds=grounded_seconds,
         warm_up_seconds=warm_up_seconds,
-        fresh=classes.count(ReplicaClass.FRESH),
+        fresh=fresh,
         tells_lag=tells_lag,
         reset_seconds=None if tip is None or tip.reset_at is None else now - tip.reset_at,
         unheard=[one.report for one in own.values()].count(None),
@@ -157,15 +161,16 @@ def _find_leavers(own: Mapping[str, ReplicaState], asked: int | None) -> frozens
     """
     if asked is None or len(own) <= asked:
         return frozenset()
-    silent = [name for name, one in own.items() if one.replica_class is ReplicaClass.UNREACHABLE]
-    if len(silent) == len(own):
+    degraded = {name for name, one in own.items() if one.replica_class in DEGRADED_CLASSES}
+    silent = [name for name in degraded if own[name].replica_class is ReplicaClass.UNREACHABLE]
+    if not degraded or len(silent) == len(own):
         return frozenset()
     if all(order_by_ordinal(name)[1] < 0 for name in own):
         return frozenset(sorted(silent)[: len(own) - asked])
-    return frozenset(name for name in list_last(own, asked) if own[name].replica_class in DEGRADED_CLASSES)
+    return list_last(own, asked) & degraded
 
 
-def _find_start(standing: ReplicaState, *, is_underway: bool) -> float:
+def find_start(standing: ReplicaState, *, is_underway: bool) -> float:
     """Find since when a replica does what may make it lacking.
 
     A replica that responds again, but is behind, has been degraded all the time; one that catches up has done so since

@@ -102,6 +102,11 @@ class PolicySettings:
         return self.expects_requests and (known_here or self.learned_requests_per_replica is not None)
 
     @property
+    def flapping_seconds(self) -> float:
+        """Over how long replicas that take turns at lagging are averaged."""
+        return self.flapping_sustains * self.sustain_seconds
+
+    @property
     def surge(self) -> int:
         """Replicas that may catch up at once beyond the target."""
         return max(1, ceil(self.surge_ratio * self.bounds.target))

@@ -57,5 +57,6 @@ def note_too_old(standings: Mapping[str, ReplicaState], protocol: int | None) ->
 
 def leave_out_too_old(standings: Mapping[str, ReplicaState]) -> Mapping[str, ReplicaState]:
     """Leave out replicas whose Core is too old: that they fall behind says nothing of the load."""
-    left = {name: one for name, one in standings.items() if one.needs_protocol is None}
-    return standings if len(left) == len(standings) else left
+    if not any([one.needs_protocol is not None for one in standings.values()]):  # noqa: C419 - few, and asked often
+        return standings
+    return {name: one for name, one in standings.items() if one.needs_protocol is None}

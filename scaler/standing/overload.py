@@ -12,6 +12,7 @@ from scaler.standing.standing import ReplicaState
 
 _ADVANCES_RATE = 0.02
 """Ledgers/s: a replica that applies fewer than one in 50 s is stuck, not busy."""
+_FRESH, _LAGGING = ReplicaClass.FRESH, ReplicaClass.LAGGING
 _TOGETHER_SECONDS = 600.0
 _PROOF_SECONDS = 60.0
 """One that has just begun to lag is shown by then to be busy, or is stuck."""
@@ -35,19 +36,16 @@ class Overload:
 def watch_overload(overload: Overload, standings: Mapping[str, ReplicaState], now: float) -> Overload:
     """Note which replicas have fallen behind since the last call; the order of `standings` does not matter."""
     alone, seen_at = overload.alone, overload.seen_at
-    lagging = {name for name, one in standings.items() if one.replica_class is ReplicaClass.LAGGING}
-    for name in sorted(lagging & overload.fresh):
+    lagging = [name for name, one in standings.items() if one.replica_class is _LAGGING and name in overload.fresh]
+    for name in sorted(lagging):
         if falls_behind(standings[name]):
             if alone is not None and is_company(alone, name, now):
                 seen_at = now
             alone = (name, now)
-    fresh = frozenset(
-        name
-        for name, one in standings.items()
-        if one.replica_class is ReplicaClass.FRESH or (name in overload.fresh and is_on_proof(one, now))
-    )
+    fresh = {name for name, one in standings.items() if one.replica_class is _FRESH}
+    fresh.update([name for name in lagging if is_on_proof(standings[name], now)])
     is_same = fresh == overload.fresh and alone is overload.alone and seen_at is overload.seen_at
-    return overload if is_same else Overload(fresh, alone, seen_at)
+    return overload if is_same else Overload(frozenset(fresh), alone, seen_at)
 
 
 def falls_behind(standing: ReplicaState) -> bool:

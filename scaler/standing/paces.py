@@ -14,6 +14,7 @@ _IN_STEP_LEDGERS = 2
 """Up to this lag a replica keeps pace: a ledger closed between two polls is no lag."""
 _SETTLED_SECONDS = 60.0
 """A replica that has only just become fresh tells nothing: its share of the load is still changing."""
+_FRESH = ReplicaClass.FRESH
 _PROOF_SECONDS = 180.0
 """A replica above its capacity for as long is out of step: at a tenth too much by four ledgers."""
 
@@ -37,9 +38,13 @@ class Pace:
 
 def keeps_pace(standing: ReplicaState, now: float) -> bool:
     """Return whether a replica has been fresh for a while and keeps up with the network."""
-    if standing.replica_class is not ReplicaClass.FRESH or standing.lag_ledgers is None:
-        return False
-    return now - standing.since >= _SETTLED_SECONDS and standing.lag_ledgers <= _IN_STEP_LEDGERS
+    lag = standing.lag_ledgers
+    return (
+        standing.replica_class is _FRESH
+        and lag is not None
+        and now - standing.since >= _SETTLED_SECONDS
+        and lag <= _IN_STEP_LEDGERS
+    )
 
 
 def follow_paces(
@@ -62,5 +67,5 @@ def find_proven(paces: Mapping[str, Pace]) -> float:
 
     The fastest machine says nothing of the others.
     """
-    proven = sorted((pace.proven for pace in paces.values()), reverse=True)
-    return proven[min(1, len(proven) - 1)] if proven else 0.0
+    proven = sorted([pace.proven for pace in paces.values()])
+    return proven[-min(2, len(proven))] if proven else 0.0

@@ -31,6 +31,7 @@ class Thresholds:
         return min(self.return_ratio * self.lag_ledgers, self.lag_ledgers - 1)
 
 
+_UNDERWAY = (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN)
 _WITHOUT_LAG = frozenset({ReplicaClass.UNREACHABLE, ReplicaClass.UNKNOWN, ReplicaClass.FOREIGN})
 
 
@@ -103,7 +104,7 @@ class ReplicaState:
 
         One that lagged before it fell silent is not; nor is one that was known before this scaler observed it.
         """
-        if self.replica_class in (ReplicaClass.CATCHING_UP, ReplicaClass.UNKNOWN):
+        if self.replica_class in _UNDERWAY:
             return True
         if self.replica_class is not ReplicaClass.UNREACHABLE or self.became_fresh_after is not None:
             return False

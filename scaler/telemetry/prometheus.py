@@ -28,7 +28,7 @@ MAX_REPLICA_SERIES = 2_000
 _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], ...] = (
     (
         "readpool_fleet_updated_timestamp_seconds",
-        "Unix time of the fleet's latest snapshot.",
+        "Unix time at which the scaler last updated the fleet's values.",
         lambda snapshot: snapshot.at,
     ),
     (
@@ -53,12 +53,12 @@ _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], .
     ),
     (
         "readpool_max_lag_ledgers",
-        "Lag of the replica that is furthest behind the tip; absent while no lag is known.",
+        "Lag, in ledgers, of the replica that is furthest behind the tip; absent while no lag is known.",
         lambda snapshot: max((lag for lag in compute_lags(snapshot).values() if lag is not None), default=None),
     ),
     (
         "readpool_lag_threshold_ledgers",
-        "Lag at which a replica counts as lagging.",
+        "Lag, in ledgers, at which a replica counts as lagging.",
         lambda snapshot: snapshot.lag_threshold,
     ),
     (
@@ -73,7 +73,7 @@ _FLEET_GAUGES: tuple[tuple[str, str, Callable[[FleetSnapshot], float | None]], .
     ),
     (
         "readpool_unhealthy_replicas",
-        "Replicas that are lagging or unreachable for long, or overdue in catching up; one more is requested for each.",
+        "Replicas lagging or unreachable for sustainSeconds, or overdue in catching up. One more is added for each.",
         lambda snapshot: snapshot.decision.unhealthy,
     ),
     (
@@ -264,7 +264,7 @@ def _collect_stats(stats: ScalerStats) -> Iterator[Metric]:
         in_flight.add_metric([method], count)
     refused = CounterMetricFamily(
         "readpool_refused_requests",
-        "Number of gRPC requests refused for a limit, by the resource and the scope of the limit.",
+        "Number of gRPC requests refused because of a limit, by its resource and scope.",
         labels=["resource", "scope"],
     )
     for labels, count in stats.refused_callers.items():

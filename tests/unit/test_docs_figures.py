@@ -1,4 +1,4 @@
-"""The figures in README are those that the benchmarks measured: bench/results.json, rounded as they are shown there."""
+"""The figures in README and docs/starts.md are those of bench/results.json, rounded as they are shown there."""
 
 import json
 import re
@@ -9,7 +9,8 @@ import pytest
 
 from bench.__main__ import RESULTS
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 TABLE = re.search(r"<!-- figures: begin.*?-->\n(.*?)<!-- figures: end", README.read_text(encoding="utf-8"), re.DOTALL)
 ROWS = [line.split("|")[1:4] for line in (TABLE[1] if TABLE else "").splitlines() if line.startswith("| ")][1:]
 FIGURES: dict[str, tuple[str, Callable[[dict[str, float]], str]]] = {
@@ -50,3 +51,26 @@ def test_a_row_has_what_was_measured(begins: str) -> None:
 def test_no_row_of_figures_is_left_out() -> None:
     names = [name.strip() for name, *_ in ROWS]
     assert [name for name in names if not name.startswith((*FIGURES, *ELSEWHERE))] == []
+
+
+STARTS = {
+    "from a snapshot, 30 ": "warm_start",
+    "with new volumes, ": "cluster_cold_start",
+    "today's way": "cluster_today_start",
+}
+"""How each row of docs/starts.md of what was measured from asked for to fresh begins, and the name of its figures."""
+
+
+@pytest.mark.parametrize("begins", STARTS)
+def test_a_row_of_starts_has_what_was_measured(begins: str) -> None:
+    lines = (ROOT / "docs" / "starts.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {begins}")]
+    measured = json.loads(RESULTS.read_text(encoding="utf-8"))
+    shown = [f"{measured[f'{STARTS[begins]}_{which}_s']:.0f}" for which in ("p50", "p90")]
+    assert [cell.strip() for cell in row.split("|")[2:4]] == shown
+
+
+def test_starts_are_as_soon_as_is_promised() -> None:
+    measured = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert measured["warm_start_p90_s"] <= 120 < measured["cluster_today_start_p90_s"]
+    assert measured["restart_fresh_p90_s"] <= 20 < measured["restart_fresh_today_p90_s"]

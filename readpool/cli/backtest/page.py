@@ -31,14 +31,15 @@ def build_page(report: Report) -> str:
     advice = report.advice
     setting = "" if advice.setting is None else f"<p><code>{escape(format_setting(advice.setting))}</code></p>"
     title = escape(f"Backtest of {report.pool}")
-    facts = "".join(f"<li>{escape(line)}</li>" for line in [*describe_past(report), describe_fit(report)])
+    facts = "".join(f"<li>{escape(line)}</li>" for line in describe_past(report))
     rows = "".join(_build_row(report, one) for one in report.outcomes)
     heads = "".join(f"<th>{head}</th>" for head in _HEADS)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1><h2>Recommendation</h2>{setting}"
-        f"<p>{escape(advice.reason)}</p><h2>Cost against freshness</h2>{_build_svg(build_chart(report))}"
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1><p>{escape(describe_fit(report))}</p>"
+        f"<h2>Recommendation</h2>{setting}<p>{escape(advice.reason)}</p>"
+        f"<h2>Cost against freshness</h2>{_build_svg(build_chart(report))}"
         "<p>Each dot is a setting. The line is the front: no setting is better in both. The ring is today's setting,"
         " the green dot the recommended one.</p>"
         '<h2>Settings</h2><div class="scroll"><table>'

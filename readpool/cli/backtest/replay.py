@@ -1,12 +1,15 @@
 """Replays a reconstructed past for one setting: the real policy scales it, the real weights share its readers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from controller.routing.weights import WeightSettings, count_enough
 from readpool.cli.backtest.history import Setting
 from readpool.cli.backtest.reconstruction import Reconstruction
 from readpool.cli.backtest.scaling import Blindness, OurScaling, make_weigh
 from readpool.replica_class import ReplicaClass
+from readpool.simulator.day.calm import Calm
 from readpool.simulator.day.day import PoolDay
 from readpool.simulator.day.measures import Measures
 from readpool.simulator.day.oddities import DAY_SECONDS
@@ -16,6 +19,7 @@ from scaler.policy.policy import Bounds, PolicySettings
 
 _QUIET_SYNC_SECONDS = 60.0
 """The HPA looks every 15 s. While all replicas are fresh and nothing changes, every fourth look comes to the same."""
+_FRESH = ReplicaClass.FRESH
 _STEPS_PER_DAY = int(DAY_SECONDS / STEP_SECONDS)
 
 
@@ -55,15 +59,15 @@ class _DailyMeasures(Measures):
     steps: int = 0
     _last: tuple[int, float, float] = (0, 0.0, 0.0)
 
-    def note_step(self, fresh: int, target: int, replicas: int, demand: float) -> None:
-        """Add one step, and end the day where it ends."""
-        if fresh < target:
-            self.seconds_below += STEP_SECONDS
-        self.replica_hours += replicas * (STEP_SECONDS / 3600.0)
-        self.reads += demand * STEP_SECONDS
-        self.steps += 1
-        if self.steps % _STEPS_PER_DAY == 0:
-            self.end_day()
+    def note_steps(self, fresh: int, target: int, replicas: int, demands: Sequence[float]) -> None:
+        """Add steps, and end the day where it ends."""
+        while demands:
+            left = _STEPS_PER_DAY - self.steps % _STEPS_PER_DAY
+            today, demands = demands[:left], demands[left:]
+            Measures.note_steps(self, fresh, target, replicas, today)
+            self.steps += len(today)
+            if len(today) == left:
+                self.end_day()
 
     def end_day(self) -> None:
         """Keep what came since the last day ended."""
@@ -91,16 +95,22 @@ class _PatientScaling:
     def sync(self, view: View) -> int:
         """Return how many replicas there are to be."""
         seen = [sight.replica_class for sight in view.sights.values()]
-        if seen.count(ReplicaClass.FRESH) == len(seen) == view.replicas and self.rests(view.now, view.replicas):
+        if seen.count(_FRESH) == len(seen) == view.replicas and view.now < self.rests_until(view.replicas):
             return view.replicas
         self.asked_at, self.seen = view.now, seen
         self.size = self.scaling.sync(view)
         return self.size
 
-    def rests(self, now: float, replicas: int) -> bool:
-        """Return whether nothing has changed in a pool of which every replica is fresh, and it was asked lately."""
-        is_same = self.seen.count(ReplicaClass.FRESH) == len(self.seen) == replicas == self.size
-        return is_same and now - self.asked_at < _QUIET_SYNC_SECONDS
+    def rests_until(self, replicas: int) -> float:
+        """Return until when it need not be asked if nothing has changed: a while where every replica was fresh."""
+        is_same = self.seen.count(_FRESH) == len(self.seen) == replicas == self.size
+        return self.asked_at + _QUIET_SYNC_SECONDS if is_same else -inf
+
+    def stay(self, calm: Calm, requests: Mapping[str, float], now: float) -> bool:
+        """Ask in short."""
+        if stays := self.scaling.stay(calm, requests, now):
+            self.asked_at = now
+        return stays
 
     def restart(self, now: float) -> None:
         """Forget what a scaler forgets when it is started again."""
@@ -116,7 +126,8 @@ def replay(past: Reconstruction, setting: Setting) -> Outcome:
     )
     scaling = _PatientScaling(OurScaling(settings, Blindness(requests=not knows_load)))
     day = replace(past.day, minimum=setting.minimum, lag_threshold=setting.lag_threshold)
-    pool = PoolDay(day, scaling, make_weigh(WeightSettings(enough_fresh=count_enough(setting.target))), scaling.rests)
+    weights = WeightSettings(enough_fresh=count_enough(setting.target))
+    pool = PoolDay(day, scaling, make_weigh(weights), scaling)
     measures = pool.measures = _DailyMeasures()
     pool.live()
     measures.end_day()

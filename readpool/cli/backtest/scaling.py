@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from controller.routing.weights import WeighedReplica, WeightSettings, compute_weights
 from readpool.replica_class import ReplicaClass
@@ -12,10 +13,12 @@ from readpool.simulator.hpa import DEFAULT_SCALE_DOWN, DEFAULT_SCALE_UP, HpaMemo
 from scaler.policy.hold_reasons import HoldReason
 from scaler.policy.policy import PolicyMemory, PolicySettings, decide
 from scaler.policy.policy_recall import recall, tell_memory
+from scaler.policy.policy_steady import stay
 from scaler.policy.shared_database import DATABASE_STOPPED
 from scaler.standing.freshness import ReplicaState
 from scaler.standing.tip import Tip
 
+_FRESH = ReplicaClass.FRESH
 _STALE_POLLS = 3
 _BEHIND, _MOVES = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP), 0.02
 _STOPPED = HoldReason(DATABASE_STOPPED, "all stand at one ledger")
@@ -80,6 +83,30 @@ class OurScaling:
         )
         return step.desired
 
+    def stay(self, calm: Calm, requests: Mapping[str, float], now: float) -> bool:
+        """Decide in short where nothing but the load has changed; return False, and do nothing, where that may not do.
+
+        `calm` is that of the last sync, and `requests` is requests/s of each replica.
+        """
+        if calm is not self._calm or self.blindness.requests:
+            return False
+        memory = stay(
+            self._standings,
+            requests,
+            observed_since=self.observed_since,
+            memory=self.memory,
+            settings=self.settings,
+            now=now,
+        )
+        if memory is None:
+            return False
+        size = len(self._standings)
+        step, hpa = sync_hpa(self._hpa_spec, self.hpa, current=size, observed=size, metric=float(size), now=now)
+        if step.desired != size:
+            return False
+        self.memory, self.hpa, self._kept = memory, hpa, (memory, now)
+        return True
+
     def restart(self, now: float) -> None:
         """Forget all but what the pool's status keeps; the HPA is not ours and forgets nothing."""
         kept = None if self._kept is None else tell_memory(self._kept[0], None, self._kept[1])
@@ -87,16 +114,19 @@ class OurScaling:
         self.observed_since = -1e9 if self.blindness.own_restarts else now
 
     def _stand(self, name: str, sight: Sight, lag_threshold: int) -> ReplicaState:
-        """Build a standing, or keep that of a fresh replica of which nothing changes but that it still is."""
+        """Build a standing, or keep that of a replica of which nothing changes but that it still is fresh."""
         kept = self._standings.get(name)
         if (
             kept is not None
-            and kept.replica_class is sight.replica_class is ReplicaClass.FRESH
+            and kept.replica_class is sight.replica_class
+            and (kept.fresh_at == sight.fresh_at or sight.replica_class is _FRESH)
             and kept.since == sight.since
             and kept.lag_ledgers == sight.lag_ledgers
             and kept.rate == sight.rate
             and kept.failed_polls == sight.failed
             and kept.degraded_since == sight.degraded_since
+            and kept.first_seen == sight.first_seen
+            and kept.became_fresh_after == sight.became_fresh_after
         ):
             return kept
         return ReplicaState(
@@ -124,18 +154,44 @@ def _has_stopped(sights: Mapping[str, Sight]) -> bool:
 def make_weigh(settings: WeightSettings, *, heeds_doubts: bool = True) -> Weigh:
     """Make the controller's weights out of what is seen; for every contender the same, so that only scaling differs."""
 
-    def weigh(sights: Mapping[str, Sight], last: Mapping[str, int]) -> dict[str, int]:
-        return compute_weights((_to_weighed(name, sight, last.get(name)) for name, sight in sights.items()), settings)
+    @lru_cache(maxsize=256)
+    def weigh_alike(seen: tuple[_Seen, ...]) -> dict[str, int]:
+        return compute_weights((_to_weighed(one) for one in seen), settings)
 
-    def _to_weighed(name: str, sight: Sight, last_weight: int | None) -> WeighedReplica:
-        return WeighedReplica(
-            name,
-            sight.replica_class,
-            sight.lag_ledgers,
-            last_weight,
-            is_stale=sight.failed >= _STALE_POLLS,
-            has_ledgers=sight.ledger > 0,
-            is_doubted=heeds_doubts and sight.is_doubted,
+    def weigh(sights: Mapping[str, Sight], last: Mapping[str, int]) -> dict[str, int]:
+        return dict(
+            weigh_alike(
+                tuple(
+                    [
+                        (
+                            name,
+                            sight.replica_class,
+                            last.get(name),
+                            sight.failed >= _STALE_POLLS,
+                            sight.ledger > 0,
+                            heeds_doubts and sight.is_doubted,
+                        )
+                        for name, sight in sights.items()
+                    ]
+                )
+            )
         )
 
     return weigh
+
+
+_Seen = tuple[str, ReplicaClass, int | None, bool, bool, bool]
+"""All of a replica that its weight comes from; its lag decides on the order of weights alone."""
+
+
+def _to_weighed(seen: _Seen) -> WeighedReplica:
+    name, replica_class, last_weight, is_stale, has_ledgers, is_doubted = seen
+    return WeighedReplica(
+        name,
+        replica_class,
+        None,
+        last_weight,
+        is_stale=is_stale,
+        has_ledgers=has_ledgers,
+        is_doubted=is_doubted,
+    )

@@ -3,19 +3,18 @@
 What scales and what weighs are passed in; the model knows neither the scaler nor the controller.
 """
 
-from collections.abc import Callable
 from math import inf
 
 from readpool.replica_class import ReplicaClass
-from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due
+from readpool.simulator.day.calm import NO_CALM, Calm, find_calm, find_due, find_last_step, find_look
 from readpool.simulator.day.leaving import Leaving
 from readpool.simulator.day.measures import Measures
-from readpool.simulator.day.oddities import Span
+from readpool.simulator.day.oddities import holds_any
 from readpool.simulator.day.replica import ModelReplica, find_start_ledger, start_replica
 from readpool.simulator.day.scenario import Day, Fault
 from readpool.simulator.day.sight import Sight
 from readpool.simulator.day.traffic import STEP_SECONDS
-from readpool.simulator.day.view import Scaling, View, Weigh
+from readpool.simulator.day.view import Patience, Scaling, View, Weigh
 
 _START_LEDGER = 100_000
 _SYNC_STEPS = 3
@@ -32,13 +31,11 @@ _SHORT_DOWNLOAD_SECONDS = 180.0
 class PoolDay:
     """One day being lived through."""
 
-    def __init__(
-        self, day: Day, scaling: Scaling, weigh: Weigh, rests: Callable[[float, int], bool] = lambda _now, _size: False
-    ) -> None:
-        """Begin the day; `rests` says of a moment and a size that `scaling` need not be asked while all is calm."""
+    def __init__(self, day: Day, scaling: Scaling, weigh: Weigh, patience: Patience | None = None) -> None:
+        """Begin the day; `patience` says when `scaling` need not be asked while all is calm."""
         self._day = day
         self._scaling = scaling
-        self._rests = rests
+        self._patience = None if day.odd.silent_gates else patience
         self._weigh = weigh
         self._tip = _START_LEDGER
         self._moved_at = 0.0
@@ -51,8 +48,9 @@ class PoolDay:
         self._leaving = Leaving(day.odd.leaving_seconds)
         self._is_reset = False
         self._reach = _START_LEDGER
+        self._stale_lag = day.stale_lag or day.lag_threshold
         self._calm = NO_CALM
-        self._left: tuple[float, float] | None = None
+        self._left: tuple[float, float, int] | None = None
         self._spans = (*day.halts, *day.blind_spells, *day.odd.database_stops)
         self.measures = Measures()
         self._begin()
@@ -68,64 +66,92 @@ class PoolDay:
 
     def live(self) -> Measures:
         """Live through the day and return its figures."""
-        day, measures = self._day, self.measures
-        for step, demand in enumerate(day.traffic):
-            now = float(step * STEP_SECONDS)
-            if now < self._calm.until and demand <= self._calm.most_demand:
-                self._tip += 1
-                self._left = demand, now
-                measures.note_step(len(self._replicas), day.target, len(self._replicas), demand)
-                if step % _SYNC_STEPS == 0:
-                    self._sync_in_calm(demand, now)
-                continue
-            self._make_up()
-            self._calm = NO_CALM
-            if not _holds(day.halts, now):
-                self._tip += 1
-                self._moved_at = now
-            self._reach = self._reach if _holds(day.odd.database_stops, now) else self._tip
-            self._suffer(now)
-            self._share(demand, now)
-            fresh = self._advance(now)
-            measures.note_step(fresh, day.target, len(self._replicas), demand)
-            if self._poll(now) or step % _WEIGH_STEPS == 0:
-                staying = {name: sight for name, sight in self._sights.items() if not self._leaving.has(name)}
-                self._weights = self._weigh(staying, self._weights)
-                self._calm = self._find_calm(now)
-            if step % _SYNC_STEPS == 0:
-                self._sync(demand, now)
-        return measures
+        step, steps = 0, len(self._day.traffic)
+        while step < steps:
+            step = self._take_calm_steps(step)
+            if step < steps:
+                self._take_step(step)
+                step += 1
+        return self.measures
+
+    def _take_calm_steps(self, step: int) -> int:
+        """Step through what is calm, many steps at once; return the first step in which something may happen."""
+        traffic, target, measures = self._day.traffic, self._day.target, self.measures
+        while self._calm is not NO_CALM:
+            size = len(self._replicas)
+            rests_until = -inf if self._patience is None else self._patience.rests_until(size)
+            asked = find_look(step, rests_until, _SYNC_STEPS)
+            last = find_last_step(self._calm, traffic, step, asked)
+            if last < step:
+                break
+            demands, now = traffic[step : last + 1], float(last * STEP_SECONDS)
+            self._tip += len(demands)
+            self._left = demands[-1], now, len(demands) + (self._left[2] if self._left else 0)
+            measures.note_steps(self._calm.serving, target, size, demands)
+            if looks := traffic[step + -step % _SYNC_STEPS : min(last + 1, asked) : _SYNC_STEPS]:
+                measures.note_calm_size(self._calm.healthy, target, min(looks))
+            if last == asked:
+                self._ask_in_calm(demands[-1], now)
+            step = last + 1
+        return step
+
+    def _ask_in_calm(self, demand: float, now: float) -> None:
+        """Ask the scaling, in short where that does."""
+        if self._patience is not None:
+            weights = self._weights
+            unit = demand / sum(weights.values())
+            requests = {replica.name: weights[replica.name] * unit for replica in self._replicas}
+            if self._patience.stay(self._calm, requests, now):
+                self.measures.note_calm_size(self._calm.healthy, self._day.target, demand)
+                return
+        self._make_up()
+        self._sync(demand, now, self._calm)
+
+    def _take_step(self, step: int) -> None:
+        """Step through five seconds in which anything may happen."""
+        day, demand, now = self._day, self._day.traffic[step], float(step * STEP_SECONDS)
+        self._make_up()
+        self._calm = NO_CALM
+        if not holds_any(day.halts, now):
+            self._tip += 1
+            self._moved_at = now
+        self._reach = self._reach if holds_any(day.odd.database_stops, now) else self._tip
+        self._suffer(now)
+        self._share(demand, now)
+        fresh = self._advance(now)
+        self.measures.note_steps(fresh, day.target, len(self._replicas), (demand,))
+        if self._poll(now) or step % _WEIGH_STEPS == 0:
+            leaving = self._leaving.names
+            staying = {name: sight for name, sight in self._sights.items() if name not in leaving}
+            self._weights = self._weigh(staying, self._weights)
+            self._calm = self._find_calm(now)
+        if step % _SYNC_STEPS == 0:
+            self._sync(demand, now)
 
     def _find_calm(self, now: float) -> Calm:
         """Find for how long nothing can happen."""
-        if self._leaving.is_any or self._is_reset:
+        if self._leaving.names or self._is_reset:
             return NO_CALM
         reset_at = self._day.odd.reset_at
         moments = (*(one.at for one in self._faults[-1:]), *self._restarts[-1:], inf if reset_at is None else reset_at)
         due = find_due(now, self._spans, moments)
-        return find_calm(self._replicas, self._sights, self._weights, self._tip, due) if due > now else NO_CALM
+        return find_calm(self._replicas, self._sights, self._weights, self._tip, self._stale_lag, now, due)
 
     def _make_up(self) -> None:
         """Write down what the last of the steps came to in which nothing could happen."""
         if self._left is None:
             return
-        (demand, now), self._left = self._left, None
+        (demand, now, steps), self._left = self._left, None
         tip, weights, sights = self._tip, self._weights, self._sights
         self._reach, self._moved_at = tip, now
         unit = demand / sum(weights.values())
         for replica in self._replicas:
-            replica.ledger = float(tip)
             replica.load = weights[replica.name] * unit
-            sights[replica.name].note_quiet(tip, now)
-
-    def _sync_in_calm(self, demand: float, now: float) -> None:
-        """Ask for the size, unless the scaling policy need not be asked."""
-        size = len(self._replicas)
-        if self._rests(now, size):
-            self.measures.note_calm_size(size, self._day.target, demand)
-            return
-        self._make_up()
-        self._sync(demand, now, self._calm)
+            if replica.fault is not None:
+                sights[replica.name].note_stuck(tip, steps)
+            elif replica.ledger:
+                replica.ledger = float(tip)
+                sights[replica.name].note_quiet(tip, now)
 
     def _suffer(self, now: float) -> None:
         """Begin the faults that are due and end those that are over."""
@@ -136,7 +162,8 @@ class PoolDay:
         for replica in self._replicas:
             if replica.fault is not None and replica.fault_until <= now:
                 replica.recover()
-            replica.loop(now)
+            if replica.loops_at <= now:
+                replica.loop(now)
         self._reset(now)
         while self._restarts and self._restarts[-1] <= now:
             self._restarts.pop()
@@ -163,9 +190,9 @@ class PoolDay:
         """Ask every replica once; return whether a class changed."""
         changed = self._leaving.poll(self._sights, self._tip, self._day.lag_threshold, now, STEP_SECONDS)
         tip, threshold, sights = self._tip, self._day.lag_threshold, self._sights
-        is_blind = _holds(self._day.blind_spells, now)
+        is_blind, leaving = holds_any(self._day.blind_spells, now), self._leaving.names
         for replica in self._replicas:
-            if self._leaving.has(replica.name):
+            if replica.name in leaving:
                 continue
             sight = sights.get(replica.name)
             if is_blind or now < replica.answers_at:
@@ -173,7 +200,7 @@ class PoolDay:
                 continue
             if sight is None:
                 sight = sights[replica.name] = Sight(now)
-            if sight.replica_class is _FRESH and sight.is_quiet and replica.ledger >= tip:
+            if replica.ledger >= tip and sight.replica_class is _FRESH and sight.is_quiet:
                 sight.note_quiet(tip, now)
                 continue
             changed = sight.see(replica, tip, threshold, now, STEP_SECONDS) or changed
@@ -191,17 +218,17 @@ class PoolDay:
         unit = demand / total
         for replica in self._replicas:
             load = weights.get(replica.name, 0) * unit
-            if now < replica.answers_at or not replica.ledger:
+            if load and (now < replica.answers_at or not replica.ledger):
                 measures.failed_reads += load * STEP_SECONDS
                 load = 0.0
             replica.load = load
-            if load > (most := replica.most_reads):
+            if load and load > (most := replica.most_reads):
                 measures.failed_reads += (load - most) * STEP_SECONDS
 
     def _advance(self, now: float) -> int:
         """Apply ledgers in every replica for a step; count those that are truly fresh, and their stale reads."""
         fresh = overloaded = serving = 0
-        tip, reach, threshold, stale = self._tip, self._reach, self._day.stale_lag or self._day.lag_threshold, 0.0
+        tip, reach, threshold, stale = self._tip, self._reach, self._stale_lag, 0.0
         for replica in self._replicas:
             if not replica.ledger:
                 if now < replica.downloaded_at:
@@ -223,24 +250,24 @@ class PoolDay:
     def _sync(self, demand: float, now: float, calm: Calm = NO_CALM) -> None:
         """Ask for the size and change it as a StatefulSet does."""
         odd = self._day.odd
-        is_silent = _holds(odd.silent_gates, now)
-        sights = self._sights
+        is_silent, sights = holds_any(odd.silent_gates, now), self._sights
         reads = None if is_silent else {r.name: r.load for r in self._replicas if r.name in sights}
         is_halted = now - self._moved_at >= _HALTED_SECONDS
-        view = View(
-            now,
-            len(self._replicas),
-            self._sights,
-            self._tip,
-            self._moved_at,
-            is_halted,
-            reads,
-            self._day.lag_threshold,
-            odd.reset_at if self._is_reset else None,
-            bool(odd.database_stops),
-            calm,
+        size = self._scaling.sync(
+            View(
+                now,
+                len(self._replicas),
+                sights,
+                self._tip,
+                self._moved_at,
+                is_halted,
+                reads,
+                self._day.lag_threshold,
+                odd.reset_at if self._is_reset else None,
+                shares_database=bool(odd.database_stops),
+                calm=calm,
+            )
         )
-        size = self._scaling.sync(view)
         if size != len(self._replicas):
             self.measures.scalings += 1
             self._resize(size, now)
@@ -270,7 +297,3 @@ class PoolDay:
 
 
 _FRESH = ReplicaClass.FRESH
-
-
-def _holds(spans: tuple[Span, ...], now: float) -> bool:
-    return bool(spans) and any(span.start <= now < span.end for span in spans)

@@ -1,5 +1,7 @@
 """Replicas that were let go: in DNS until their pods are gone, silent before, and in the way of their ordinals."""
 
+from collections.abc import Set as AbstractSet
+
 from readpool.simulator.day.replica import ModelReplica
 from readpool.simulator.day.sight import Sight
 
@@ -15,13 +17,9 @@ class Leaving:
         self._replicas: dict[str, tuple[ModelReplica, float]] = {}
 
     @property
-    def is_any(self) -> bool:
-        """Some replica is leaving."""
-        return bool(self._replicas)
-
-    def has(self, name: str) -> bool:
-        """Return whether the replica of this name is one that leaves."""
-        return name in self._replicas
+    def names(self) -> AbstractSet[str]:
+        """The names of those that are leaving."""
+        return self._replicas.keys()
 
     def let_go(self, replica: ModelReplica, now: float) -> None:
         """Remove a replica."""

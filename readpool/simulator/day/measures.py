@@ -1,5 +1,6 @@
 """What a day came to: the figures by which policies are compared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
 
@@ -38,12 +39,15 @@ class Measures:
     _cascade_since: float | None = field(default=None, repr=False)
     _cascade_last: float = field(default=0.0, repr=False)
 
-    def note_step(self, fresh: int, target: int, replicas: int, demand: float) -> None:
-        """Add one step's time, cost and traffic."""
+    def note_steps(self, fresh: int, target: int, replicas: int, demands: Sequence[float]) -> None:
+        """Add the time, cost and traffic of steps that differ in nothing but their traffic."""
         if fresh < target:
-            self.seconds_below += STEP_SECONDS
-        self.replica_hours += replicas * (STEP_SECONDS / 3600.0)
-        self.reads += demand * STEP_SECONDS
+            self.seconds_below += STEP_SECONDS * len(demands)
+        replica_hours, reads, paid = self.replica_hours, self.reads, replicas * (STEP_SECONDS / 3600.0)
+        for demand in demands:  # one after another, so that sums round as those of single steps do
+            replica_hours += paid
+            reads += demand * STEP_SECONDS
+        self.replica_hours, self.reads = replica_hours, reads
 
     def note_overload(self, overloaded: int, serving: int, now: float) -> None:
         """Follow how long overload lasts; a gap of a minute does not end it."""
@@ -56,9 +60,12 @@ class Measures:
 
     def note_size(self, replicas: list[ModelReplica], target: int, demand: float, now: float) -> None:
         """Compare the pool's size with what the moment needs."""
-        self.note_calm_size(len([r for r in replicas if r.fault is None]), target, demand)
-        downloading = [r for r in replicas if r.answers_at <= now < r.downloaded_at < inf]
-        self.catching_up = max(self.catching_up, len(downloading))
+        healthy = downloading = 0
+        for replica in replicas:
+            healthy += replica.fault is None
+            downloading += now < replica.downloaded_at < inf and replica.answers_at <= now
+        self.note_calm_size(healthy, target, demand)
+        self.catching_up = max(self.catching_up, downloading)
 
     def note_calm_size(self, replicas: int, target: int, demand: float) -> None:
         """Compare the size of a pool without a fault with what the moment needs."""

@@ -41,6 +41,11 @@ class Span:
         return self.start <= now < self.end
 
 
+def holds_any(spans: tuple[Span, ...], now: float) -> bool:
+    """Return whether one of the spans holds."""
+    return bool(spans) and any(span.start <= now < span.end for span in spans)
+
+
 @dataclass(frozen=True, slots=True)
 class Oddities:
     """What is odd about one day.

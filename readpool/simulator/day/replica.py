@@ -121,8 +121,8 @@ class ModelReplica:
         """Apply ledgers for a step; return whether it is reads that keep it from keeping pace."""
         if now < self.resumes_at:
             return False
-        utilization = self.load / (READS_AT_FULL_USE * self.speed)
-        rate = FULL_SPEED * self.speed * max(_LEAST_SHARE, 1.0 - utilization)
+        share = 1.0 - self.load / (READS_AT_FULL_USE * self.speed)
+        rate = FULL_SPEED * self.speed * max(_LEAST_SHARE, share)
         self.ledger = min(tip, self.ledger + rate * seconds)
         return rate < NETWORK_RATE
 

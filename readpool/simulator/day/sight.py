@@ -123,6 +123,13 @@ class Sight:
         self.ledger = tip
         self.fresh_at = now
 
+    def note_stuck(self, tip: int, answers: int) -> None:
+        """Note so many answers of one that stands still, in short."""
+        rate = self.rate or 0.0
+        for _ in range(answers):
+            rate += _RATE_WEIGHT * (0.0 - rate)
+        self.rate, self.lag_ledgers = rate, tip - self.ledger
+
     def _note_ailing(self, now: float, *, is_ailing: bool) -> None:
         if not is_ailing:
             self.degraded_since = None

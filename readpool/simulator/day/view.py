@@ -50,3 +50,13 @@ class Scaling(Protocol):
 
     def restart(self, now: float) -> None:
         """Forget what a scaler forgets when it is started again."""
+
+
+class Patience(Protocol):
+    """How seldom a scaling need be asked while all is calm, so that long pasts take less time."""
+
+    def rests_until(self, replicas: int) -> float:
+        """Return until when a pool of this size keeps it, in seconds."""
+
+    def stay(self, calm: Calm, requests: Mapping[str, float], now: float) -> bool:
+        """Return whether the size stays, and remember that this was asked; where False, ask in full."""

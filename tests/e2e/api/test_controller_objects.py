@@ -23,6 +23,7 @@ from readpool.kubernetes.kinds import (
     POOL,
     PROMETHEUS_RULE,
     SCALED_OBJECT,
+    STATEFUL_SET,
     Kind,
     Manifest,
     ObjectKey,
@@ -189,6 +190,28 @@ async def test_a_field_that_is_no_longer_wanted_goes(
     assert name_all(after) == ["StatefulSet pool"]
     assert all("nodeSelector" not in one["spec"]["template"]["spec"] for one in after.values())
     assert plan_pool(observe(pool, live | after, optional_kinds), SETTINGS, NOW).apply == ()
+
+
+@pytest.mark.parametrize("is_applied", [False, True], ids=["created", "applied by the server"])
+async def test_null_in_the_template_takes_a_field_of_ours_away_and_a_union_is_replaced(
+    client: KubernetesClient, namespace: str, optional_kinds: frozenset[Kind], is_applied: bool
+) -> None:
+    probe = {"tcpSocket": {"port": 11625}, "periodSeconds": 3}
+    own = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+    core = {"name": "stellar-core", "readinessProbe": probe, "lifecycle": None}
+    template = {"spec": {"securityContext": own, "containers": [core]}}
+    pool = await make_pool(client, namespace, {} if is_applied else {"template": template})
+    if is_applied:
+        whole = build_manifest("pool", namespace, version="v22.4.1", minReplicas=2, template=template)
+        pool = parse_pool(await client.apply(POOL, whole, manager="somebody"))
+    live = await carry_out(client, plan_pool(observe(pool, {}, optional_kinds), SETTINGS, NOW))
+    (made,) = [one["spec"]["template"]["spec"] for key, one in live.items() if key.kind == STATEFUL_SET]
+    assert made["securityContext"].keys() == {"runAsNonRoot", "seccompProfile", "fsGroupChangePolicy"}
+    (container,) = [one for one in made["containers"] if one["name"] == "stellar-core"]
+    assert container["readinessProbe"]["tcpSocket"] == {"port": 11625}
+    assert "httpGet" not in container["readinessProbe"]
+    assert "lifecycle" not in container
+    assert plan_pool(observe(pool, live, optional_kinds), SETTINGS, NOW).apply == ()
 
 
 def test_every_kind_that_a_pool_may_own_was_tried(optional_kinds: frozenset[Kind]) -> None:

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from devtools.cluster.access import relay_to
-from devtools.cluster.addresses import NODE_ADDRESS_OUTSIDE, IpFamily
+from devtools.cluster.addresses import NODE_ADDRESS_OUTSIDE, Addresses, IpFamily
 from devtools.cluster.provided import ProvidedCluster, provide_cluster
 from devtools.machine.needs import UnmetNeedError
 from devtools.strictness import skip_or_fail, skip_where_impossible
@@ -49,7 +49,7 @@ def family(request: pytest.FixtureRequest) -> IpFamily:
 def cluster(family: IpFamily) -> Iterator[ProvidedCluster]:
     """Provide a cluster of ours of this family."""
     try:
-        with provide_cluster(tell, family) as provided:
+        with provide_cluster(tell, Addresses(family)) as provided:
             if not provided.is_ours:
                 skip_where_impossible("give a cluster that is there another IP family")
             yield provided

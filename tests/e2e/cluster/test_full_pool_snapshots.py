@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(420, func_only=True)]
 TARGET = 2
 KEPT = 2
 TAKEN_SECONDS = SETTLED_SECONDS + 90.0
-FRESH_SECONDS = 90.0
+FRESH_SECONDS = 120.0
 STOPPED_SECONDS = 40.0
 REPLACED_AFTER_SECONDS = 60
 LOST = "Lost track of consensus"

@@ -28,9 +28,9 @@ from tests.e2e.cluster.read_only_pool import CORE, Manifest, PoolView, apply_poo
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(2400, func_only=True)]
 TARGET = 2
-ADDED = 5
+ADDED = 6
 """New replicas of one round, all at once."""
-WARM_ROUNDS, COLD_ROUNDS = 6, 2
+WARM_ROUNDS, COLD_ROUNDS = 5, 1
 TODAY_ADDED = 8
 TODAY_SECONDS = 40.0
 """Between two new replicas as of today: all of them take as long as a checkpoint, so that each waits another time."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from readpool.kubernetes.kinds import (
     POD,
     POOL,
     PROMETHEUS_RULE,
+    PVC,
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
@@ -236,3 +238,22 @@ async def test_without_a_gate_no_replica_starts_before_its_network_policy(tmp_pa
         cluster.api.meddle = None
         cluster.change("pool", maxReplicas=8)
         await cluster.until(lambda: cluster.is_served_by_the_fresh("pool"), "the pool to go on")
+
+
+async def test_a_claim_that_a_backup_has_restored_beside_ours_is_left_alone(tmp_path: Path) -> None:
+    storage = {"size": "100Gi", "autoGrow": {"maxSize": "20Ti"}, "snapshots": {"enabled": True, "interval": "1h"}}
+    async with run_small_cluster(tmp_path) as cluster:
+        cluster.since = time.time() - 86_400
+        cluster.make("pool", storage=storage)
+        await until_reason(cluster, "pool", "Reconciling", "UpToDate")
+        ours = cluster.api.objects[ObjectKey(PVC, "default", "data-pool-0")]
+        metadata = {"name": "data-pool-0-copy", "labels": ours["metadata"]["labels"]}
+        spec = {**ours["spec"], "resources": {"requests": {"storage": "10Ti"}}}
+        theirs = ObjectKey(PVC, "default", "data-pool-0-copy")
+        cluster.api.put(theirs, {**ours, "metadata": metadata, "spec": spec, "status": {"phase": "Pending"}})
+        cluster.change("pool", storage=storage | {"size": "200Gi"}, replicas=3, targetReplicas=3)
+        new = ObjectKey(PVC, "default", "data-pool-2")
+        await cluster.until(lambda: new in cluster.api.objects, "a volume of a new replica")
+        assert cluster.api.objects[new]["spec"]["resources"]["requests"]["storage"] == "200Gi"
+        await until_reason(cluster, "pool", "Reconciling", "UpToDate")
+        assert theirs not in {write.key for write in cluster.api.writes}

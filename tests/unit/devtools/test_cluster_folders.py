@@ -1,10 +1,13 @@
 """What a cluster may be called, and where its state may lie."""
 
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
+from devtools.cluster.addresses import MOST_PLACES, Addresses, IpFamily
 from devtools.cluster.folders import build_folders, hold_name, list_names
 
 
@@ -57,3 +60,21 @@ def test_clusters_are_listed_by_their_state(tmp_path: Path, monkeypatch: pytest.
     build_folders("a").state.mkdir()
     build_folders("b").lock.touch()
     assert list_names() == ["a", "b"]
+
+
+def test_clusters_of_other_places_share_no_ipv4_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    made = [Addresses(family, place) for family in IpFamily for place in range(MOST_PLACES)]
+    folders = build_folders("a")
+    folders.state.mkdir(parents=True)
+    for addresses in made:
+        folders.ip_family.write_text(f"{addresses.family} {addresses.place}")
+        assert folders.addresses == addresses
+    nets = [
+        ip_network(net, strict=False)
+        for addresses in made
+        if addresses.family is IpFamily.IPV4
+        for net in (*addresses.of_node, addresses.first.pods, addresses.first.services)
+    ]
+    assert len(nets) == 3 * MOST_PLACES
+    assert not any(one.overlaps(other) for one, other in combinations(nets, 2))

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.observed.drift import compute_hash, find_differences, has_drifted, note_rewrite, with_applied_hash
+from controller.observed.drift import (
+    are_annotations_patched,
+    compute_hash,
+    find_differences,
+    has_drifted,
+    is_status_kept,
+    note_kept_annotations,
+    note_kept_status,
+    note_rewrite,
+    with_applied_hash,
+)
 from controller.observed.list_map_keys import index_items, keys_of_kind
 
 
@@ -172,3 +182,28 @@ def _normal(value: Any) -> Any:
 @given(st.permutations(["a", "b", "c", "d"]))
 def test_the_order_of_keys_does_not_matter(names: list[str]) -> None:
     assert compute_hash(dict.fromkeys(names, 1)) == compute_hash(dict.fromkeys(sorted(names), 1))
+
+
+def test_a_status_that_is_pruned_is_written_once_and_again_when_it_or_what_is_kept_changes() -> None:
+    wanted = {"replicas": 3, "averageLag": 1, "conditions": [{"type": "Ready"}]}
+    live = {"status": {"replicas": 3, "conditions": [{"type": "Ready"}]}}
+    rewrite = note_kept_status(wanted, live)
+    assert rewrite is not None
+    assert list(rewrite.found) == ["status.averageLag"]
+    assert is_status_kept(wanted, live, rewrite)
+    assert not is_status_kept({**wanted, "replicas": 4}, live, rewrite)
+    assert not is_status_kept(wanted, {"status": {"replicas": 2, "conditions": []}}, rewrite)
+    assert note_kept_status(wanted, {"status": wanted}) is None
+    assert not is_status_kept(wanted, live, None)
+
+
+def test_annotations_that_somebody_strips_are_patched_once_for_each_object_and_text() -> None:
+    patch = {"a": "1", "gone": None}
+    rewrite = note_kept_annotations("uid", patch, {"metadata": {"annotations": {"b": "2"}}})
+    assert rewrite is not None
+    assert list(rewrite.found) == ["metadata.annotations.a"]
+    assert are_annotations_patched("uid", patch, rewrite)
+    assert not are_annotations_patched("another", patch, rewrite)
+    assert not are_annotations_patched("uid", {**patch, "a": "2"}, rewrite)
+    assert note_kept_annotations("uid", patch, {"metadata": {"annotations": {"a": "1"}}}) is None
+    assert not are_annotations_patched("uid", patch, None)

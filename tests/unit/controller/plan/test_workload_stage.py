@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from controller.cluster.trims import trim_pod
 from controller.observed.observed import ObservedPool
 from controller.observed.workload import WorkloadView, write_selector
 from controller.plan.plan import Plan, plan_pool
@@ -187,6 +188,36 @@ def test_a_container_that_has_crashed_serves_nobody_but_a_sidecar_may() -> None:
     }
     pods = (build_pod(0), build_pod(1, **dead), build_pod(2, **beside))
     assert read_weights(plan(see(ALONE, FRESH, FRESH, FRESH, pods=pods))).keys() == {"stellar-rpc-0", "stellar-rpc-2"}
+
+
+def build_pod_with_sidecar(number: int, state: str, **container: Any) -> dict[str, Any]:
+    """Build a pod whose port for readers is that of a native sidecar, as the API server gives it."""
+    pod = build_pod(number, port="inside")
+    sidecar = {"name": "proxy", "ports": [{"name": "http", "containerPort": 9000}], "restartPolicy": "Always"}
+    done = {"name": "prepare", "ports": [{"name": "http", "containerPort": 7000}]}
+    pod["spec"]["initContainers"] = [done, sidecar | container]
+    pod["status"]["initContainerStatuses"] = [
+        {"name": "prepare", "state": {"terminated": {"exitCode": 0}}},
+        {"name": "proxy", "state": {state: {}}},
+    ]
+    pod["status"]["containerStatuses"] = [{"name": "node", "state": {"running": {}}}]
+    return trim_pod(pod)
+
+
+def test_a_native_sidecar_may_have_the_port_of_readers_and_serves_while_it_runs() -> None:
+    pods = (build_pod_with_sidecar(0, "running"), build_pod_with_sidecar(1, "waiting"))
+    planned = plan(see(HORIZON | {"loadBalancing": {"enabled": True}}, FRESH, FRESH, pods=pods))
+    assert read_weights(planned) == {"stellar-rpc-0": 100}
+    slices = [one for one in planned.applied if one["metadata"]["name"] == "pool-fresh-0"]
+    assert [one["ports"][0]["port"] for one in slices] == [9000]
+    assert read_condition(planned, "Stalled")[0] == "False"
+
+
+def test_a_port_of_another_protocol_is_not_the_one_of_its_name() -> None:
+    udp = [{"name": "http", "containerPort": 9000, "protocol": "UDP"}]
+    pod = build_pod_with_sidecar(0, "running", ports=udp)
+    planned = plan(see(HORIZON | {"loadBalancing": {"enabled": True}}, FRESH, pods=(pod,)))
+    assert read_condition(planned, "Stalled") == ("True", "PortNotFound")
 
 
 @pytest.mark.parametrize(

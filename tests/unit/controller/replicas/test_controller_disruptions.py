@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.observed.labels import CLOSED_ANNOTATION
 from controller.replicas.disruptions import SHUT_SECONDS
 from readpool.kubernetes.kinds import PDB, ObjectKey
 from readpool.replica_class import ReplicaClass
@@ -101,5 +102,20 @@ def test_a_silent_scaler_opens_and_shuts_nothing_but_by_time() -> None:
     world.rest()
     assert read_most(world) == 0
     world.now += SHUT_SECONDS
+    world.rest()
+    assert read_most(world) == 1
+
+
+def test_a_budget_that_was_shut_by_a_clock_ahead_opens_after_an_hour_by_this_one() -> None:
+    world = PoolWorld.begin(FRESH, FRESH, FRESH, **WEIGHED)
+    world.say(FRESH, FRESH, CATCHING_UP)
+    world.rest()
+    world.objects[KEY]["metadata"]["annotations"][CLOSED_ANNOTATION] = str(int(world.now) + 30 * 86_400)
+    for _ in range(2):
+        world.say(FRESH, FRESH, CATCHING_UP)
+        world.rest()
+        assert read_most(world) == 0
+        world.now += SHUT_SECONDS / 2
+    world.say(FRESH, FRESH, CATCHING_UP)
     world.rest()
     assert read_most(world) == 1

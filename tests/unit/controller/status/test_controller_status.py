@@ -101,6 +101,13 @@ def test_numbers_wait_for_the_interval() -> None:
         assert (write(later, NOW + seconds) == observed.pool.status) is not is_told
 
 
+def test_numbers_of_a_scaler_whose_clock_was_ahead_do_not_stand_until_then() -> None:
+    observed = settle(tell(observe(build_pool(), FRESH, LAGGING), FRESH, LAGGING))
+    for seconds, is_told in ((-29, False), (-30, True), (-86_400, True)):
+        later = tell(observed, FRESH, LAGGING, at=NOW + seconds, ahead=1)
+        assert (write(later, NOW).network_latest_ledger == TIP + 1) is is_told
+
+
 @pytest.mark.parametrize(
     "changed",
     [

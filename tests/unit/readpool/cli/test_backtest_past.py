@@ -153,7 +153,7 @@ def test_looks_that_are_left_out_while_all_is_calm_change_nothing(monkeypatch: p
     settings = [OWN, replace(OWN, target=4, lag_threshold=6)]
     shortened = [replay(past, setting) for setting in settings]
 
-    def ask_always(day: Day, scaling: Scaling, weigh: Weigh, _rests: object) -> PoolDay:
+    def ask_always(day: Day, scaling: Scaling, weigh: Weigh, _patience: object) -> PoolDay:
         return PoolDay(day, scaling, weigh)
 
     monkeypatch.setattr("readpool.cli.backtest.replay.PoolDay", ask_always)
@@ -200,6 +200,7 @@ def test_the_page_needs_nothing_but_itself_and_takes_no_markup_from_a_name() -> 
     assert "http" not in page
     assert "&lt;script&gt;" in page
     assert page.count("<circle") == len(report.outcomes) + 1
+    assert page.index("Fit: good.") < page.index("Recommendation")
     data = build_json(report)
     assert data["settings"][0]["isToday"]
     assert data["fit"]["verdict"] == "good"
