@@ -4,6 +4,9 @@
 ARG BASE=python:3.14-slim-trixie@sha256:51dafde81dbdb6ebde285137a295cf18a47ca95234fe388a343719cb97305b3d
 
 FROM ${BASE} AS build
+# The same sources give the same bytes: dates inside wheels, and the order of what Python compiles, do not depend on this build.
+ENV SOURCE_DATE_EPOCH=315532800 \
+    PYTHONHASHSEED=0
 WORKDIR /src
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/readpool
 COPY lock/ lock/
@@ -16,9 +19,10 @@ RUN cd /opt/readpool/lib/python3*/site-packages/kubernetes \
     && find client/api client/models aio/client/api aio/client/models -name '*.py' ! -name __init__.py -delete
 COPY . .
 RUN mkdir dist && /opt/build/bin/python -m readpool.simulator.core.program dist/stellar-core
+# Bytecode that an import has written holds dates, and what several processes compile differs by what each did before: all of it again, by one.
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/python -m pip --python /opt/readpool/bin/python install --no-compile --no-deps --no-index dist/*.whl \
-    && /opt/readpool/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/readpool/lib \
+    && /opt/readpool/bin/python -m compileall -q -f -j 1 --invalidation-mode unchecked-hash /opt/readpool/lib \
     && /opt/readpool/bin/python -c 'import readpool.kubernetes.informer, readpool.kubernetes.lease'
 
 FROM ${BASE} AS readpool

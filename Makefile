@@ -22,9 +22,9 @@ STUBS    := readpool/keda readpool/v1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stubs dashboards check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core require-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
+.PHONY: help setup stubs dashboards dashboards-preview check check-workflows check-stubs check-lock test e2e e2e-local e2e-cluster e2e-full e2e-real-core require-real-core soak fuzz hostile browser demo recording docs bench policy-bench start-bench lock clean image \
 	release release-check release-python release-definition release-sbom release-chart release-krew release-checksums release-image publish-image find-gate-digest publish-chart sign publish-release \
-	e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
+	quickstart e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler cluster-images cluster-up cluster-down cluster-shell cluster-status
 .DELETE_ON_ERROR:
 
 help: ## Show this
@@ -62,7 +62,7 @@ e2e-local: setup browser cluster-images ## Of those, what needs no cluster
 CLUSTER_PARTS := e2e-cluster-pools e2e-cluster-routes e2e-cluster-scaler
 e2e-cluster: setup cluster-images ## Of those, what runs on a cluster: three of ours, or that of KUBECONFIG (docs/cluster.md)
 	@mkdir -p artifacts
-	@echo 'on three clusters at once, about a quarter of an hour; each tells its part when it has ended'
+	@echo 'on three clusters at once, eleven minutes or so; each tells its part when it has ended'
 	@$(MAKE) --no-print-directory $(if $(KUBECONFIG)$(READPOOL_CLUSTER),-j1,-j3 --output-sync=target) $(CLUSTER_PARTS)
 
 FULL_TESTS    := $(wildcard tests/e2e/cluster/test_full_*.py)
@@ -118,6 +118,9 @@ cluster-images: setup
 cluster-up: setup ## Start a real Kubernetes with KEDA on this machine (root; NAME=readpool; the first time builds it)
 	@$(PY) -m devtools.cluster up --name '$(NAME)' $(ARGS)
 
+quickstart: setup ## Show the quick start on that Kubernetes: no kind, no docker (docs/quickstart.md; it stays up)
+	@$(PY) -m devtools.cluster quickstart --name '$(NAME)'
+
 cluster-down: setup ## End it, whatever state it is in, and leave nothing
 	@$(PY) -m devtools.cluster down --name '$(NAME)'
 
@@ -166,6 +169,10 @@ start-bench: setup ## Measure how soon restarted and new replicas are fresh at r
 
 dashboards: setup ## Make the chart's dashboards and rules from devtools/monitoring
 	$(PY) -m devtools.monitoring
+
+PROMETHEUS ?= http://localhost:9090
+dashboards-preview: setup ## Draw the dashboards from a Prometheus into artifacts/dashboards, where no Grafana is at hand (PROMETHEUS=URL ARGS="--minutes 30")
+	$(PY) -m devtools.monitoring.preview --prometheus '$(PROMETHEUS)' $(ARGS)
 
 lock: ## Resolve the dependencies of pyproject.toml into lock/ (UPGRADE=1 for the newest of each)
 	@command -v uv >/dev/null || .ci/setup '$(VENV)'

@@ -76,9 +76,9 @@ def write_deadly_forms(length: bytes) -> list[bytes]:
     return forms
 
 
-def write_deadly_streams(length: bytes) -> list[bytes]:
+def write_deadly_streams(length: bytes, authority: bytes = b"a") -> list[bytes]:
     """Write the forms of it in HTTP/2, each for a connection of its own."""
-    headers, named = query_headers(), (b"content-length", length)
+    headers, named = query_headers(authority=authority), (b"content-length", length)
     spelled = (b"Content-Length", length)
     requests = [
         *(write_request(1, [*headers, one], body) for one in (named, spelled) for body in (None, BODY, b"")),

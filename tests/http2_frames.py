@@ -55,9 +55,14 @@ def write_opening(*, window: int = 2**31 - 1) -> bytes:
     return PREFACE + write_frame(SETTINGS, settings) + write_frame(WINDOW_UPDATE, (2**30).to_bytes(4, "big"))
 
 
-def query_headers(length: int | None = None) -> list[Header]:
+def query_headers(length: int | None = None, authority: bytes = b"a") -> list[Header]:
     """Name the headers of a query, with the length of its body where it is said."""
-    plain = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/getledgerentryraw"), (b":authority", b"a")]
+    plain = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", b"/getledgerentryraw"),
+        (b":authority", authority),
+    ]
     return plain if length is None else [*plain, (b"content-length", b"%d" % length)]
 
 

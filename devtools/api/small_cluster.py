@@ -19,7 +19,7 @@ from devtools.pools.scripted_observer import ScriptedObserver, build_snapshot, s
 from readpool.clock import steady_clock
 from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, PVC, STATEFUL_SET, ObjectKey
 
-SECONDS = 40.0
+SECONDS = 90.0
 BALANCED: dict[str, Any] = {
     "version": "v22.4.1",
     "minReplicas": 1,

@@ -1,6 +1,6 @@
 """The commands behind `make cluster-…`: up, down, shell, status, list, logs; build and images for what is slow.
 
-And `snapshots`, which gives a cluster that is up storage with snapshots.
+And `snapshots`, which gives a cluster that is up storage with snapshots; `quickstart`, which runs hack/quickstart.sh.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from devtools.cluster.csi_storage import start_csi
 from devtools.cluster.folders import list_names
 from devtools.cluster.images import build_images
 from devtools.cluster.instance import DEFAULT_NAME, PROGRAMS, Instance
+from devtools.cluster.quickstart import run_script
 from devtools.machine.cache import find_cache_folder
 from devtools.machine.needs import UnmetNeedError
 from devtools.machine.progress import CommandError
@@ -53,6 +54,12 @@ def run_snapshots(given: argparse.Namespace) -> int:
     storage = start_csi(Instance(given.name), say)
     say(f"StorageClass and VolumeSnapshotClass: {storage.storage_class}")
     return 0
+
+
+def run_quickstart(given: argparse.Namespace) -> int:
+    """Start a cluster unless it is up, and run the quick start on it; it stays up."""
+    run_up(given)
+    return run_script(Instance(given.name), say)
 
 
 def run_down(given: argparse.Namespace) -> int:
@@ -131,6 +138,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "up": run_up,
     "down": run_down,
     "snapshots": run_snapshots,
+    "quickstart": run_quickstart,
     "shell": run_shell,
     "status": run_status,
     "list": run_list,

@@ -31,8 +31,12 @@ class ImageTooLargeError(RuntimeError):
     """Our image adds more to its base than it may."""
 
 
-def build_readpool_image(base: Layer, progress: Progress) -> tuple[str, Path]:
-    """Build our image of the checkout, unless the cache has it; return its reference and its archive.
+def build_readpool_image(
+    base: Layer, progress: Progress, checkout: Path = CHECKOUT, kept_as: str = "readpool"
+) -> tuple[str, Path]:
+    """Build our image of a checkout, unless the cache has it; return its reference and its archive.
+
+    The cache keeps the newest ones of each `kept_as`.
 
     Raises:
         UnmetNeedError: without root, buildah or space.
@@ -42,11 +46,11 @@ def build_readpool_image(base: Layer, progress: Progress) -> tuple[str, Path]:
     images = find_cache_folder() / "images"
     with tempfile.TemporaryDirectory(prefix="readpool-context-") as temporary:
         context = Path(temporary)
-        tag = f"{copy_context(CHECKOUT, context)[:8]}-{base.digest[:8]}"
+        tag = f"{copy_context(checkout, context)[:8]}-{base.digest[:8]}"
         reference = f"localhost/readpool:{tag}"
         build = partial(_build, base, context, reference, progress)
-        folder = make_once(images / f"readpool-{tag}", build, progress)
-    forget_older(images, "readpool-", KEPT)
+        folder = make_once(images / f"{kept_as}-{tag}", build, progress)
+    forget_older(images, f"{kept_as}-", KEPT)
     return reference, folder / "image.tar"
 
 
@@ -109,9 +113,9 @@ def _run_buildah(
     require_disk(folder, DISK_GIB)
     with hold_lock(find_cache_folder() / ".buildah.lock", progress):
         buildah = _start_buildah()
-        name = _load_base(buildah, base, progress)
+        name = load_base(buildah, base, progress)
         command = [*buildah, "bud", "--isolation", "chroot", "--layers", "--target", target]
-        command += ["--build-arg", f"BASE={name}", *_lend_settings(folder), "--tag", reference, str(context)]
+        command += ["--build-arg", f"BASE={name}", *lend_settings(folder), "--tag", reference, str(context)]
         run_reported(command, f"building the image {target}", progress)
         export = [*buildah, "push", reference, f"docker-archive:{archive}:{reference}"]
         run_reported(export, f"exporting the image {target}", progress)
@@ -119,10 +123,14 @@ def _run_buildah(
 
 
 def _start_buildah() -> list[str]:
-    """Return the command of buildah with a storage of its own, on overlayfs where the machine can."""
     root = find_cache_folder() / "buildah"
     if root.is_dir() and compute_size(root) > MOST_STORED_BYTES:
         remove_aside(root)
+    return find_buildah(root)
+
+
+def find_buildah(root: Path) -> list[str]:
+    """Find the command of buildah with its storage in this folder, on overlayfs where the machine can."""
     for driver in ("overlay", "vfs"):
         store = root / driver
         command = [
@@ -147,7 +155,8 @@ def remove_aside(root: Path) -> None:
     subprocess.run(["sh", "-c", 'exec rm -rf "$1" </dev/null >/dev/null 2>&1 &', "sh", aside], check=True)
 
 
-def _load_base(buildah: list[str], base: Layer, progress: Progress) -> str:
+def load_base(buildah: list[str], base: Layer, progress: Progress) -> str:
+    """Load the base into buildah's storage unless it is there, and return its name."""
     name = f"localhost/readpool-base:{base.digest[:16]}"
     known = subprocess.run([*buildah, "inspect", "--type", "image", name], capture_output=True, check=False)
     if known.returncode != 0:
@@ -158,8 +167,11 @@ def _load_base(buildah: list[str], base: Layer, progress: Progress) -> str:
     return name
 
 
-def _lend_settings(folder: Path) -> list[str]:
-    """Lend the build this machine's way to Python packages, as mounts that leave no trace in the image."""
+def lend_settings(folder: Path) -> list[str]:
+    """Write a pip.conf into the folder, and return the options that lend the build this machine's way to packages.
+
+    They are mounts, which leave no trace in the image.
+    """
     settings = read_pip_settings()
     options = []
     authorities = settings.pop("cert", None) or os.environ.get("SSL_CERT_FILE")

@@ -1,6 +1,6 @@
 """The dashboard of scaler and controller, and of KEDA between them."""
 
-from devtools.monitoring.panels import Chart, Query, Section, Stat, Unit
+from devtools.monitoring.panels import CHART_HEIGHT, Chart, Query, Section, Stat, Unit
 
 
 def _rate(metric: str, by: str, matchers: str = "") -> str:
@@ -22,8 +22,15 @@ SCALER = Section(
             "Scalers that Prometheus scrapes. Two are usual.",
             [Query("count(readpool_fleets)", "scalers")],
             width=4,
+            height=CHART_HEIGHT,
         ),
-        Stat("Fleets", "Fleets that are observed.", [Query("max(readpool_fleets)", "fleets")], width=4),
+        Stat(
+            "Fleets",
+            "Fleets that are observed.",
+            [Query("max(readpool_fleets)", "fleets")],
+            width=4,
+            height=CHART_HEIGHT,
+        ),
         Chart(
             "Polls of nodes",
             "Polls a second by outcome. All but Answered are failures.",
@@ -67,11 +74,11 @@ SCALER = Section(
             "Calls per second refused for a limit, by resource and scope. 0 is good.",
             [
                 Query(
-                    f"{_rate('readpool_refused_requests_total', 'resource, scope')} or vector(0)",
+                    f"{_rate('readpool_refused_requests_total', 'resource, scope')} or on() vector(0)",
                     "scaler {{resource}} {{scope}}",
                 ),
                 Query(
-                    f"{_rate('readpool_controller_refused_requests_total', 'resource, scope')} or vector(0)",
+                    f"{_rate('readpool_controller_refused_requests_total', 'resource, scope')} or on() vector(0)",
                     "controller {{resource}} {{scope}}",
                 ),
             ],
@@ -87,12 +94,16 @@ CONTROLLER = Section(
             "Controllers that hold the Lease: exactly 1.",
             [Query("sum(readpool_controller_leading)", "leaders")],
             width=4,
+            height=CHART_HEIGHT,
+            thresholds=[(0.0, "red"), (1.0, "green"), (2.0, "red")],
         ),
         Stat(
             "Failing pools",
             "Pools whose last reconciliation failed.",
             [Query("max(readpool_controller_failing_pools)", "failing")],
             width=4,
+            height=CHART_HEIGHT,
+            thresholds=[(1.0, "orange")],
         ),
         Chart(
             "Connected pools",
@@ -131,7 +142,13 @@ CONTROLLER = Section(
         Chart(
             "Events",
             "Kubernetes Events a second, by outcome.",
-            [Query(f"{_rate('readpool_controller_events_total', 'outcome')} or vector(0)", "{{outcome}}")],
+            [
+                Query(
+                    f"{_rate('readpool_controller_events_total', 'outcome')}"
+                    ' or on() label_replace(vector(0), "outcome", "none", "", "")',
+                    "{{outcome}}",
+                )
+            ],
             Unit.OPERATIONS,
         ),
         Chart(
@@ -212,7 +229,8 @@ KEDA = Section(
             [
                 Query(
                     "sum by (exported_namespace, scaledObject)"
-                    ' (rate(keda_scaler_detail_errors_total{scaler=~"external.*"}[$__rate_interval])) or vector(0)',
+                    ' (rate(keda_scaler_detail_errors_total{scaler=~"external.*"}[$__rate_interval]))'
+                    " or on() vector(0)",
                     "{{exported_namespace}}/{{scaledObject}}",
                 )
             ],

@@ -5,6 +5,14 @@ from readpool.alerts.fleets import FleetMetrics
 
 _CHOSEN, _ALL = FleetMetrics("$fleet"), FleetMetrics()
 _FRESH = 'class="fresh"'
+CLASS_COLOURS = {
+    "fresh": "green",
+    "catchingUp": "blue",
+    "lagging": "orange",
+    "unreachable": "red",
+    "foreign": "purple",
+    "unknown": "text",
+}
 
 
 def _max(metric: str, legend: str, *matchers: str) -> Query:
@@ -73,7 +81,14 @@ NOW = Section(
             _max("readpool_request_latency_p90_seconds", "p90"),
             Unit.SECONDS,
         ),
-        _stat("Errors", "The share of 5xx answers.", _max("readpool_request_error_ratio", "errors"), Unit.RATIO),
+        Stat(
+            "Errors",
+            "The share of 5xx answers. An alert fires above 5 %.",
+            [_max("readpool_request_error_ratio", "errors")],
+            Unit.RATIO,
+            width=4,
+            thresholds=[(0.01, "orange"), (0.05, "red")],
+        ),
     ],
 )
 FRESHNESS = Section(
@@ -84,6 +99,7 @@ FRESHNESS = Section(
             "catchingUp is a replica that has not been fresh since it started; lagging one that fell behind.",
             [_max_by("class", "readpool_replicas")],
             is_stacked=True,
+            colours=CLASS_COLOURS,
         ),
         Chart(
             "Lag",

@@ -1,7 +1,7 @@
 """Panels as data, and as Grafana has them: what a dashboard asks is told apart from how it is drawn."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from grafana_foundation_sdk.builders import common as common_builders
@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
-_STAT_HEIGHT, _CHART_HEIGHT, _TABLE_HEIGHT = 4, 8, 9
+STAT_HEIGHT, CHART_HEIGHT = 4, 8
 
 
 class Unit(StrEnum):
@@ -29,7 +29,10 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """PromQL, and how its series are called in the legend; `{{label}}` is filled in by Grafana."""
+    """PromQL, and how its series are called in the legend; `{{label}}` is filled in by Grafana.
+
+    In a table the legend is the heading of a column; without one only the labels are shown.
+    """
 
     expression: str
     legend: str
@@ -43,6 +46,9 @@ class Panel:
         help: a sentence or two, behind the panel's i: what it shows, and what is good.
         width: in 24ths of the page.
         is_stacked: whether the series add up to something.
+        colours: of series by their names, where a colour means something; others get one by their order.
+        thresholds: of a stat, rising: from which value on it has which colour, green below.
+        height: in 30ths of a screen, as those beside it; None is a usual one.
     """
 
     title: str
@@ -51,6 +57,9 @@ class Panel:
     unit: Unit = Unit.COUNT
     width: int = 8
     is_stacked: bool = False
+    colours: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Sequence[tuple[float, str]] = ()
+    height: int | None = None
 
 
 class Stat(Panel):
@@ -92,12 +101,13 @@ def _build_stat(panel: Panel) -> Builder[models.Panel]:
         .title(panel.title)
         .description(panel.help)
         .datasource(DATASOURCE)
-        .height(_STAT_HEIGHT)
+        .height(panel.height or STAT_HEIGHT)
         .span(panel.width)
         .unit(panel.unit.value)
         .no_value("not known")
         .reduce_options(reduced)
         .graph_mode(common.BigValueGraphMode.AREA)
+        .thresholds(_build_thresholds(panel))
     )
     for query in _build_queries(panel):
         built.with_target(query)
@@ -120,11 +130,11 @@ def _build_chart(panel: Panel) -> Builder[models.Panel]:
         .title(panel.title)
         .description(panel.help)
         .datasource(DATASOURCE)
-        .height(_CHART_HEIGHT)
+        .height(panel.height or CHART_HEIGHT)
         .span(panel.width)
         .unit(panel.unit.value)
-        .line_width(1)
-        .fill_opacity(30 if panel.is_stacked else 5)
+        .line_width(0 if panel.is_stacked else 1)  # the line of a series of noughts would hide the one below it
+        .fill_opacity(70 if panel.is_stacked else 5)
         .show_points(common.VisibilityMode.NEVER)
         .stacking(stacking)
         .legend(legend)
@@ -132,22 +142,32 @@ def _build_chart(panel: Panel) -> Builder[models.Panel]:
     )
     if panel.unit is not Unit.LEDGER:
         built.min(0)
+    for name, colour in panel.colours.items():
+        fixed = {"mode": "fixed", "fixedColor": colour}
+        built.override_by_name(name, [models.DynamicConfigValue(id_val="color", value=fixed)])
     for query in _build_queries(panel):
         built.with_target(query)
     return built
 
 
+def _build_thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
+    steps = [models.Threshold(value=value, color=colour) for value, colour in panel.thresholds]
+    first = models.Threshold(value=None, color="green")
+    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps([first, *steps])
+
+
 def _build_table(panel: Panel) -> Builder[models.Panel]:
     """Join the queries by their labels; Grafana calls the value of query A "Value #A"."""
-    hidden: dict[str, object] = {"Time": True}
-    named: dict[str, object] = {f"Value #{_letter(index)}": one.legend for index, one in enumerate(panel.queries)}
+    values = {f"Value #{_letter(index)}": one.legend for index, one in enumerate(panel.queries)}
+    hidden: dict[str, object] = {"Time": True, **{value: True for value, legend in values.items() if not legend}}
+    named: dict[str, object] = {value: legend for value, legend in values.items() if legend}
     organize = {"excludeByName": hidden, "renameByName": named}
     built = (
         table.Panel()
         .title(panel.title)
         .description(panel.help)
         .datasource(DATASOURCE)
-        .height(_TABLE_HEIGHT)
+        .height(panel.height or CHART_HEIGHT)
         .span(panel.width)
         .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(models.DataTransformerConfig(id_val="organize", options=organize))

@@ -17,7 +17,7 @@ OBSERVED = Section(
             "Replicas",
             "Class, lag and last closed ledger of each replica.",
             [
-                Query(f"max by (replica, class) (readpool_replica_info{_CHOSEN})", "class"),
+                Query(f"max by (replica, class) (readpool_replica_info{_CHOSEN})", ""),
                 Query(_by_replica("readpool_replica_lag_ledgers"), "lag"),
                 Query(_by_replica("readpool_replica_ledger"), "ledger"),
             ],
@@ -77,11 +77,11 @@ GATES = Section(
         ),
         Chart(
             "Answers by status",
-            "4xx are refused queries, 5xx failures of Stellar Core or of a limit.",
+            "4xx are refused queries, 5xx failures of Stellar Core or of a limit. Only what there is is shown.",
             [
                 Query(
                     "sum by (pod, envoy_response_code_class)"
-                    f" (rate(envoy_http_downstream_rq_xx{{{_READ}}}[$__rate_interval]))",
+                    f" (rate(envoy_http_downstream_rq_xx{{{_READ}}}[$__rate_interval])) > 0",
                     "{{pod}} {{envoy_response_code_class}}xx",
                 )
             ],

@@ -25,6 +25,7 @@ ROUTER = Section(
             ],
             Unit.PER_SECOND,
             is_stacked=True,
+            colours={"1xx": "text", "2xx": "green", "3xx": "blue", "4xx": "yellow", "5xx": "red"},
         ),
         Chart(
             "Latency",

@@ -86,7 +86,8 @@ def make_chart(dist: Path, repository: str, digest: str, gate_digest: str) -> No
     folder = ROOT / "charts/readpool"
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     named = {"repository": repository, "digest": digest, "gate_digest": gate_digest}
-    _write(dist, *package_chart(files, _version(), find_time(), **named))
+    notes = find_notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), _version())
+    _write(dist, *package_chart(files, _version(), find_time(), notes=notes, **named))
 
 
 @main.command("gate-image", help="Print the image of Envoy that the chart names, by its tag.")

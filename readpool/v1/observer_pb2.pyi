@@ -184,6 +184,7 @@ class Snapshot(_message.Message):
     POLL_INTERVAL_SECONDS_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     NETWORK_PROTOCOL_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
     fleet: _builtins.str
     """NAMESPACE/SOURCE, unique within one scaler process."""
     namespace: _builtins.str
@@ -217,6 +218,10 @@ class Snapshot(_message.Message):
         there is none. A replica that starts far behind can verify an archive against it.
         """
 
+    @_builtins.property
+    def requests(self) -> Global___RequestFigures:
+        """What readers of all its replicas met with together; absent unless the gate of each replica that serves reports it."""
+
     def __init__(
         self,
         *,
@@ -234,10 +239,11 @@ class Snapshot(_message.Message):
         poll_interval_seconds: _builtins.float = ...,
         checkpoint: Global___Checkpoint | None = ...,
         network_protocol: _builtins.int | None = ...,
+        requests: Global___RequestFigures | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "network_protocol", b"network_protocol", "tip", b"tip"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "network_protocol", b"network_protocol", "requests", b"requests", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol", "at", b"at", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "network_protocol", b"network_protocol", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol", "at", b"at", "bounds", b"bounds", "checkpoint", b"checkpoint", "decision", b"decision", "fleet", b"fleet", "gone", b"gone", "lag_threshold", b"lag_threshold", "namespace", b"namespace", "network", b"network", "network_protocol", b"network_protocol", "poll_interval_seconds", b"poll_interval_seconds", "replicas", b"replicas", "requests", b"requests", "sequence", b"sequence", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__network_protocol: _TypeAlias = _typing.Literal["network_protocol"]  # noqa: Y015
     _WhichOneofArgType__network_protocol: _TypeAlias = _typing.Literal["_network_protocol", b"_network_protocol"]  # noqa: Y015
@@ -324,6 +330,7 @@ class Replica(_message.Message):
     VOLUME_USED_PERCENT_FIELD_NUMBER: _builtins.int
     CORE_PROTOCOL_FIELD_NUMBER: _builtins.int
     CORE_TOO_OLD_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The pod's name if DNS has it, otherwise its address."""
     address: _builtins.str
@@ -355,6 +362,10 @@ class Replica(_message.Message):
     """The newest protocol that its Stellar Core supports; absent if not reported."""
     core_too_old: _builtins.bool
     """Its Stellar Core is too old for the network's protocol: it cannot become fresh, nor could another of its version."""
+    @_builtins.property
+    def requests(self) -> Global___RequestFigures:
+        """What its readers met with, as the gate beside it reports; absent while not known."""
+
     def __init__(
         self,
         *,
@@ -374,10 +385,11 @@ class Replica(_message.Message):
         volume_used_percent: _builtins.int | None = ...,
         core_protocol: _builtins.int | None = ...,
         core_too_old: _builtins.bool = ...,
+        requests: Global___RequestFigures | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol", "_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "core_protocol", b"core_protocol", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol", "_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "core_protocol", b"core_protocol", "lag", b"lag", "ledger", b"ledger", "observed_at", b"observed_at", "rate", b"rate", "requests", b"requests", "seconds_to_fresh", b"seconds_to_fresh", "started_on", b"started_on", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol", "_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "core_protocol", b"core_protocol", "core_too_old", b"core_too_old", "detail", b"detail", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "suspect", b"suspect", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol", "_lag", b"_lag", "_ledger", b"_ledger", "_observed_at", b"_observed_at", "_rate", b"_rate", "_seconds_to_fresh", b"_seconds_to_fresh", "_started_on", b"_started_on", "_volume_used_percent", b"_volume_used_percent", "address", b"address", "class", b"class", "core_protocol", b"core_protocol", "core_too_old", b"core_too_old", "detail", b"detail", "lag", b"lag", "ledger", b"ledger", "name", b"name", "observed_at", b"observed_at", "of_another_network", b"of_another_network", "rate", b"rate", "requests", b"requests", "seconds_to_fresh", b"seconds_to_fresh", "since", b"since", "started_on", b"started_on", "state", b"state", "suspect", b"suspect", "volume_used_percent", b"volume_used_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__core_protocol: _TypeAlias = _typing.Literal["core_protocol"]  # noqa: Y015
     _WhichOneofArgType__core_protocol: _TypeAlias = _typing.Literal["_core_protocol", b"_core_protocol"]  # noqa: Y015
@@ -413,6 +425,38 @@ class Replica(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volume_used_percent) -> _WhichOneofReturnType__volume_used_percent | None: ...
 
 Global___Replica: _TypeAlias = Replica  # noqa: Y015
+
+@_typing.final
+class RequestFigures(_message.Message):
+    """What readers met with over the last minute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    LATENCY_P90_MS_FIELD_NUMBER: _builtins.int
+    ERROR_PERCENT_FIELD_NUMBER: _builtins.int
+    requests_per_second: _builtins.float
+    """Requests that came in."""
+    latency_p90_ms: _builtins.float
+    """The time that nine in ten responses did not exceed, in milliseconds; absent while there are none."""
+    error_percent: _builtins.float
+    """Responses with 5xx, in per cent of all; 0 without responses."""
+    def __init__(
+        self,
+        *,
+        requests_per_second: _builtins.float = ...,
+        latency_p90_ms: _builtins.float | None = ...,
+        error_percent: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_latency_p90_ms", b"_latency_p90_ms", "latency_p90_ms", b"latency_p90_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_p90_ms", b"_latency_p90_ms", "error_percent", b"error_percent", "latency_p90_ms", b"latency_p90_ms", "requests_per_second", b"requests_per_second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__latency_p90_ms: _TypeAlias = _typing.Literal["latency_p90_ms"]  # noqa: Y015
+    _WhichOneofArgType__latency_p90_ms: _TypeAlias = _typing.Literal["_latency_p90_ms", b"_latency_p90_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__latency_p90_ms) -> _WhichOneofReturnType__latency_p90_ms | None: ...
+
+Global___RequestFigures: _TypeAlias = RequestFigures  # noqa: Y015
 
 @_typing.final
 class Decision(_message.Message):

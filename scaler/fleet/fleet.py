@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from readpool.replica_class import ReplicaClass
 from scaler.fleet.checkpoints import Vouchers, list_vouchers
-from scaler.fleet.evidence import Circumstances, Hearing, Verdict, find_witnessed, hear, judge
+from scaler.fleet.evidence import Circumstances, Hearing, Verdict, hear, judge_all
 from scaler.fleet.fleet_messages import add_shortage, explain_no_replicas
 from scaler.fleet.fleet_policy import build_policy, hold_where_useless, list_trusted
 from scaler.fleet.known_replicas import Shortage, explain_shortage, follow_shortage
@@ -59,7 +59,7 @@ class Fleet:
     def __init__(
         self, name: str, spec: FleetSpec, settings: FleetSettings, now: float, after_sequence: int = 0
     ) -> None:
-        self._name = name
+        self.name = name
         self._spec = spec
         self._thresholds = Thresholds(lag_ledgers=spec.lag_threshold)
         self._policy = build_policy(spec)
@@ -187,7 +187,7 @@ class Fleet:
         self._shortage = follow_shortage(self._shortage, len(replicas), decision.desired, now)
         shortage = self._explain_shortage(now)
         return FleetSnapshot(
-            fleet=self._name,
+            fleet=self.name,
             namespace=self._spec.namespace,
             sequence=self._sequence,
             at=now,
@@ -212,7 +212,13 @@ class Fleet:
         in_service = leave_out(self._standings, out)
         replicas = tuple(one for one in seen if one.name not in out)
         settings = hold_where_useless(
-            self._policy, self._spec.probe, self._standings, self._addresses, self._steps_back, now
+            self._policy,
+            self._spec.probe,
+            self._standings,
+            self._addresses,
+            self._steps_back,
+            self._interval_seconds,
+            now,
         )
         settings = replace(settings, bounds=make_room(settings.bounds, len(out))) if out else settings
         if self._are_members_known and not in_service and not self._discovery_trouble:
@@ -286,6 +292,5 @@ class Fleet:
         """Judge what the references say against what the nodes do; one that is asked no more is forgotten."""
         oldest = now - max(_FORGOTTEN_SECONDS, 10 * self._interval_seconds)
         self._references = {one: heard for one, heard in self._references.items() if heard.asked_at >= oldest}
-        attested, is_dated = find_witnessed(claims)
-        against = Circumstances(self._network, self._tip, attested, is_dated, self._interval_seconds, self._limits)
-        return tuple(judge(reference, heard, against, now) for reference, heard in self._references.items())
+        against = Circumstances(self._network, self._tip, None, False, self._interval_seconds, self._limits)
+        return judge_all(self._references, claims, against, now)

@@ -32,6 +32,7 @@ def hold_where_useless(
     standings: Mapping[str, ReplicaState],
     addresses: Mapping[str, str],
     steps_back: Mapping[str, tuple[float, ...]],
+    interval_seconds: float,
     now: float,
 ) -> PolicySettings:
     """Suspend the policy if scaling would not help: a shared database that has stopped, one address for all."""
@@ -39,7 +40,7 @@ def hold_where_useless(
         return policy
     hold = find_shared_address(steps_back, addresses, now) if steps_back else None
     if hold is None and probe is ProbeKind.HORIZON:
-        hold = find_stopped_database(standings)
+        hold = find_stopped_database(standings, interval_seconds, now)
     return policy if hold is None else replace(policy, hold_reason=hold)
 
 

@@ -59,8 +59,14 @@ def is_label(name: str, url: str) -> bool:
 
 
 def is_same_member(before: str | None, name: str, url: str) -> bool:
-    """Return whether the member at an address is the one known there as `before`: a pod keeps its label."""
-    return before is not None and (before == name or not is_label(before, url) or not is_label(name, url))
+    """Return whether the member at an address is the one known there as `before`: a pod keeps its first label.
+
+    The whole of its name takes the place of that while another pod has the same first label.
+    """
+    if before is None:
+        return False
+    is_unnamed = not is_label(before, url) or not is_label(name, url)
+    return is_unnamed or before.partition(".")[0] == name.partition(".")[0]
 
 
 def _keep_labels(known: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:

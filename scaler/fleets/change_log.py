@@ -21,15 +21,15 @@ class ChangeLog:
         "_classes",
         "_decision",
         "_discovery_trouble",
-        "_fleet",
         "_has_shortage",
         "_references",
         "_reset_at",
         "_tip_health",
+        "fleet",
     )
 
     def __init__(self, fleet: str) -> None:
-        self._fleet = fleet
+        self.fleet = fleet
         self._classes: dict[str, ReplicaClass] = {}
         self._decision: tuple[int | None, str] = (None, "")
         self._tip_health = "unknown"
@@ -44,7 +44,7 @@ class ChangeLog:
         health = name_tip_health(snapshot.tip)
         if health != self._tip_health:
             ledger = snapshot.tip.ledger if snapshot.tip else None
-            _log.info("tipChanged", fleet=self._fleet, previous=self._tip_health, current=health, ledger=ledger)
+            _log.info("tipChanged", fleet=self.fleet, previous=self._tip_health, current=health, ledger=ledger)
             self._tip_health = health
         self._note_reset(snapshot.tip)
         self._note_references(snapshot)
@@ -52,19 +52,19 @@ class ChangeLog:
         if bool(snapshot.shortage) != self._has_shortage:
             self._has_shortage = bool(snapshot.shortage)
             if snapshot.shortage:
-                _log.warning("replicasMissing", fleet=self._fleet, message=snapshot.shortage)
+                _log.warning("replicasMissing", fleet=self.fleet, message=snapshot.shortage)
 
     def note_discovery(self, trouble: str, reason: str = "") -> None:
         """Log that discovery fails, once for each `reason`, and that it works again: neither is given."""
         if reason and reason != self._discovery_trouble:
-            _log.warning("discoveryFailed", fleet=self._fleet, reason=reason, message=trouble)
+            _log.warning("discoveryFailed", fleet=self.fleet, reason=reason, message=trouble)
         elif self._discovery_trouble and not reason:
-            _log.info("discoveryRecovered", fleet=self._fleet)
+            _log.info("discoveryRecovered", fleet=self.fleet)
         self._discovery_trouble = reason
 
     def _note_reset(self, tip: Tip | None) -> None:
         if tip is not None and tip.reset_at is not None and tip.reset_at != self._reset_at:
-            _log.warning("networkReset", fleet=self._fleet, previous=tip.reset_from, current=tip.ledger)
+            _log.warning("networkReset", fleet=self.fleet, previous=tip.reset_from, current=tip.ledger)
             self._reset_at = tip.reset_at
 
     def _note_references(self, snapshot: FleetSnapshot) -> None:
@@ -74,11 +74,11 @@ class ChangeLog:
             if verdict.state in (NO_ANSWER, self._references.get(key, USED)):
                 continue
             if verdict.state == USED:
-                _log.info("referenceUsed", fleet=self._fleet, kind=kind, url=url)
+                _log.info("referenceUsed", fleet=self.fleet, kind=kind, url=url)
             else:
                 why = verdict.message
                 _log.warning(
-                    "referenceIgnored", fleet=self._fleet, kind=kind, url=url, reason=verdict.state, message=why
+                    "referenceIgnored", fleet=self.fleet, kind=kind, url=url, reason=verdict.state, message=why
                 )
             self._references[key] = verdict.state
         if len(self._references) > len(snapshot.references):
@@ -91,7 +91,7 @@ class ChangeLog:
             return
         _log.info(
             "desiredChanged",
-            fleet=self._fleet,
+            fleet=self.fleet,
             previous=self._decision[0],
             current=decision.desired,
             reason=decision.reason,
@@ -108,7 +108,7 @@ class ChangeLog:
             classes[replica.name] = standing.replica_class
             _log.info(
                 "classChanged",
-                fleet=self._fleet,
+                fleet=self.fleet,
                 replica=replica.name,
                 previous=was.value,
                 current=standing.replica_class.value,

@@ -17,10 +17,11 @@ from readpool.clock import Clock
 from readpool.public_networks import list_protocols
 from scaler.fleet.fleet import FleetSettings
 from scaler.fleets.change_counter import ChangeCounter
+from scaler.fleets.fleet_names import name_fleets, name_source
 from scaler.fleets.node_account import NodeAccount
 from scaler.fleets.publisher import Publisher
 from scaler.fleets.sources import Sources
-from scaler.fleets.watched_fleet import WatchedFleet, name_fleet
+from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.polling.rlimits import raise_open_files_limit
 from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.fleet_spec import FleetSpec, PoolSource, build_pool_target
@@ -68,7 +69,7 @@ class Fleets:
         self._budget = Budget("fleets", limits)
         # How many nodes this process polls is the poller's to count: it asks each once for however many fleets.
         self._node_budget = Budget("nodes", Limits(None, settings.caller_nodes, settings.namespace_nodes))
-        self._names: set[str] = set()
+        self._names: dict[str, list[WatchedFleet]] = {}
         self._lease_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -132,13 +133,16 @@ class Fleets:
     def _add(self, asked: FleetSpec, caller: str) -> WatchedFleet:
         self._budget.take(caller, asked.namespace)
         try:
-            name, spec = name_fleet(asked, is_taken=self._names.__contains__), self._derive(asked)
+            spec = self._derive(asked)
         except BaseException:
             self._budget.give_back(caller, asked.namespace)
             raise
         account = NodeAccount(self._node_budget, caller, asked.namespace)
+        source = name_source(asked)
+        sharing = self._names.setdefault(source, [])
+        names = name_fleets(source, [*(one.asked for one in sharing), asked])
         fleet = WatchedFleet(
-            name,
+            names[asked],
             asked,
             spec,
             self._fold_settings,
@@ -148,9 +152,11 @@ class Fleets:
             account,
         )
         self._fleets[asked] = fleet
-        self._names.add(name)
+        for one in sharing:
+            one.rename(names[one.asked])
+        sharing.append(fleet)
         self._publisher.add(fleet)
-        _log.info("fleetWatched", fleet=name)
+        _log.info("fleetWatched", fleet=fleet.name)
         self._sources.follow(fleet)
         self._sequence.advance()
         return fleet
@@ -195,11 +201,21 @@ class Fleets:
     def _drop(self, fleet: WatchedFleet) -> None:
         self._sources.leave(fleet)
         self._publisher.remove(fleet)
-        self._names.discard(fleet.name)
+        self._forget_name(fleet)
         del self._fleets[fleet.asked]
         self._budget.give_back(fleet.account.caller, fleet.asked.namespace)
         _log.info("fleetDropped", fleet=fleet.name)
         self._sequence.advance()
+
+    def _forget_name(self, fleet: WatchedFleet) -> None:
+        """Rename the fleets that shared the source of one that goes."""
+        source = name_source(fleet.asked)
+        sharing = [one for one in self._names.pop(source) if one is not fleet]
+        if sharing:
+            self._names[source] = sharing
+        names = name_fleets(source, (one.asked for one in sharing))
+        for one in sharing:
+            one.rename(names[one.asked])
 
 
 def _log_pool(fleet: WatchedFleet) -> None:

@@ -4,7 +4,6 @@ Outcomes of polls come in, snapshots go out; what they mean is decided by the fo
 by the publisher.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 
 from readpool.clock import Clock
@@ -21,7 +20,7 @@ from scaler.polling.gate_watch import GateWatch
 from scaler.polling.poller import Poller
 from scaler.probes.gate import GateReport
 from scaler.probes.report import NodeReport, PollFailure
-from scaler.triggers.fleet_spec import FleetSpec, NodesSource, Reference, ServiceSource
+from scaler.triggers.fleet_spec import FleetSpec, Reference, ServiceSource
 
 _REMINDER_SECONDS = 1800.0
 """Half as long as Kubernetes keeps an event."""
@@ -131,6 +130,12 @@ class WatchedFleet:
         """Handle a member without a gate, or with another one than before."""
         self._fold.forget_gate(name)
 
+    def rename(self, name: str) -> None:
+        """Go by another name from the next snapshot on."""
+        if name != self.name:
+            self.name = self._fold.name = self._change_log.fleet = name
+            self._tell_at_once()
+
     def apply_spec(self, spec: FleetSpec) -> None:
         """Apply another spec. Observations stay, unless the spec selects other nodes now."""
         now = self._clock()
@@ -215,16 +220,3 @@ class WatchedFleet:
     def _tell_at_once(self) -> None:
         self.has_news = True
         self._note_news(self)
-
-
-def name_fleet(spec: FleetSpec, *, is_taken: Callable[[str], bool]) -> str:
-    """Name a fleet NAMESPACE/SOURCE; where that is taken by another spec, a digest of this one tells them apart."""
-    if isinstance(spec.source, NodesSource):
-        name = f"{spec.namespace}/nodes-{_digest(spec.source.urls)}"
-    else:
-        name = f"{spec.namespace}/{spec.source.name}"
-    return f"{name}~{_digest(spec)}" if is_taken(name) else name
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]

@@ -67,7 +67,8 @@ class Capacity:
         onset_rates: requests/s at which replicas began to fall behind, newest last; those on trial are among them.
         trials: what may yet be taken back.
         paces: how those keep pace that do.
-        proven: requests/s that two replicas bore for minutes, the most so far.
+        proven: requests/s that two replicas bore for minutes, the most so far; of no other pods than there are now.
+        proven_at: when they last bore more than before, in seconds.
         knew_load: the request rate has been known.
         alone: the last onset that had no company yet.
         in_step: requests/s that each replica served when it last kept pace and did not fail its readers; gone when it
@@ -82,6 +83,7 @@ class Capacity:
     trials: tuple[Trial, ...] = ()
     paces: Mapping[str, Pace] = field(default_factory=dict)
     proven: float = 0.0
+    proven_at: float = 0.0
     knew_load: bool = False
 
 
@@ -102,6 +104,8 @@ def learn(
     """
     if requests is None:
         return replace(capacity, load=_keep(capacity.load, now))
+    if is_of_others(capacity, standings):
+        capacity = replace(capacity, proven=0.0)
     keeping = [name for name, one in standings.items() if keeps_pace(one, now) and name not in failing]
     in_step = {name: requests.get(name, 0.0) for name in keeping}
     for name in sorted(standings) if len(in_step) < len(standings) else ():
@@ -116,20 +120,29 @@ def learn(
             in_step[name] = served
     paces = follow_paces(capacity.paces, keeping, requests, now)
     load = _follow(capacity.load, sum(requests.values()), now)
-    capacity = Capacity(
-        capacity.onset_rates, capacity.alone, in_step, load, capacity.trials, paces, capacity.proven, knew_load=True
-    )
-    return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity)
+    capacity = replace(capacity, in_step=in_step, load=load, paces=paces, knew_load=True)
+    return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity, now)
+
+
+def is_of_others(capacity: Capacity, standings: Mapping[str, ReplicaState]) -> bool:
+    """Return whether all that serve have started since what is proven was: they may have less CPU."""
+    if not capacity.proven:
+        return False
+    serving = [one for one in standings.values() if one.replica_class in _SERVING]
+    return bool(serving) and all(one.first_seen > capacity.proven_at for one in serving)
 
 
 def learn_in_step(capacity: Capacity, keeping: Mapping[str, float], level: float, now: float) -> Capacity:
     """Learn what learn() does where nothing is on trial and all replicas keep pace, but for some that catch up.
 
+    What is proven must be of some of them (`is_of_others`).
+
     `keeping` is requests/s of those that keep pace, none of which fails its readers; `level` is that of all.
     """
     paces, load = follow_paces(capacity.paces, keeping, keeping, now), _follow(capacity.load, level, now)
+    proven, at = capacity.proven, capacity.proven_at
     return _unlearn(
-        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, capacity.proven, knew_load=True)
+        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, proven, at, knew_load=True), now
     )
 
 
@@ -180,13 +193,16 @@ def _take_back(borne: list[float], trial: Trial) -> list[float]:
     return left
 
 
-def _unlearn(capacity: Capacity) -> Capacity:
+def _unlearn(capacity: Capacity, now: float) -> Capacity:
     """Forget what was learned at clearly fewer requests/s than two replicas have served since."""
     proven = find_proven(capacity.paces)
     if proven <= capacity.proven:
         return capacity
     return replace(
-        capacity, proven=proven, onset_rates=tuple(b for b in capacity.onset_rates if b >= _CLEAR_SHARE * proven)
+        capacity,
+        proven=proven,
+        proven_at=now,
+        onset_rates=tuple(b for b in capacity.onset_rates if b >= _CLEAR_SHARE * proven),
     )
 
 

@@ -135,8 +135,8 @@ def decide(
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     may_release = _is_enough(facts, settings.bounds) and not is_load_lost
     decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, may_release)
-    if is_load_lost and capacity.load is None and decision.reason == SCALE_DOWN_DELAYED:
-        decision = _blame_unknown_requests(decision)
+    if is_load_lost and capacity.load is None:
+        decision, surplus = _wait_for_requests(decision, surplus)
     if overload.seen_at is not None and _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
     return decision, PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
@@ -164,9 +164,13 @@ def _is_enough(facts: Facts, bounds: Bounds) -> bool:
     return facts.unknown == 0 and facts.fresh >= bounds.target and facts.tells_lag
 
 
-def _blame_unknown_requests(decision: Decision) -> Decision:
+def _wait_for_requests(decision: Decision, surplus: Surplus) -> tuple[Decision, Surplus]:
+    """Blame the unknown request rate for a surplus; whether fewer have been enough meanwhile is unknown as well."""
+    surplus = replace(surplus, calm_since=None, calm_peak=0)
+    if decision.reason != SCALE_DOWN_DELAYED:
+        return decision, surplus
     message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
-    return replace(decision, reason=REQUESTS_UNKNOWN, message=message)
+    return replace(decision, reason=REQUESTS_UNKNOWN, message=message), surplus
 
 
 def _is_calm_at_target(desired: int | None, bounds: Bounds, facts: Facts, flapping: Flapping) -> bool:

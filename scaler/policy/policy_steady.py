@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from readpool.replica_class import ReplicaClass
-from scaler.policy.capacity import learn_in_step
+from scaler.policy.capacity import is_of_others, learn_in_step
 from scaler.policy.policy_facts import find_start, follow_flapping
 from scaler.policy.policy_need import find_need
 from scaler.policy.policy_release import hold_or_release
@@ -51,7 +51,7 @@ def stay(
     grounded_since = observed_since if memory.grounded_since is None else max(observed_since, memory.grounded_since)
     deadline_seconds = settings.catch_up_deadline(warm_ups.median_seconds)
     others = _count_others(standings, keeping, settings.sustain_seconds, deadline_seconds, now - grounded_since, now)
-    if memory.capacity.trials or others is None:
+    if memory.capacity.trials or others is None or is_of_others(memory.capacity, standings):
         return None
     capacity = learn_in_step(memory.capacity, keeping, sum(requests.values()), now)
     need = find_need(capacity, settings, measured)

@@ -13,20 +13,27 @@ from scaler.standing.freshness import ReplicaState
 DATABASE_STOPPED = "DatabaseStopped"
 """All Horizons stand at one ledger while the network goes on: they share a database that is no longer filled."""
 _BEHIND = (ReplicaClass.LAGGING, ReplicaClass.CATCHING_UP)
-_MOVES_LEDGERS_PER_SECOND = 0.02
+_STANDS_SECONDS = 50.0
+"""An ingester that takes longer for a ledger has stopped, or as good as."""
+_STANDS_POLLS = 3
 
 
-def find_stopped_database(standings: Mapping[str, ReplicaState]) -> HoldReason | None:
+def find_stopped_database(
+    standings: Mapping[str, ReplicaState], interval_seconds: float, now: float
+) -> HoldReason | None:
     """Find whether all Horizons that answer with a ledger stand at the same one, and their Core, or others, go on.
 
-    None while any of them is fresh or moves, or while there is but one: it does not show what another one would do.
+    None while any of them is fresh, while fewer than two have stood there for long, or while there is but one: it does
+    not show what another one would do. Those that have just joined are no fresher.
     """
     answering = [one for one in standings.values() if one.report is not None and one.replica_class in _BEHIND]
     if any(one.replica_class is ReplicaClass.FRESH for one in standings.values()):
         return None
     ledgers = {one.report.ledger for one in answering if one.report is not None and one.report.ledger}
     told = [one for one in answering if one.report is not None and one.report.ledger]
-    if len(told) < 2 or len(ledgers) > 1 or not all(_stands_behind(one) for one in told):  # noqa: PLR2004 - one has no second
+    oldest = now - max(_STANDS_SECONDS, _STANDS_POLLS * interval_seconds)
+    standing = sum(one.closed_at is not None and one.closed_at <= oldest for one in told)
+    if standing < 2 or len(ledgers) > 1 or any(not one.lag_ledgers for one in told):  # noqa: PLR2004 - one has no second
         return None
     behind = max(one.lag_ledgers or 0 for one in told)
     return HoldReason(
@@ -34,7 +41,3 @@ def find_stopped_database(standings: Mapping[str, ReplicaState]) -> HoldReason |
         f"All {len(told)} Horizons that respond are at ledger {ledgers.pop()}, {behind} behind the network. They seem"
         " to share a database that is no longer updated; another replica would be no fresher.",
     )
-
-
-def _stands_behind(standing: ReplicaState) -> bool:
-    return (standing.lag_ledgers or 0) > 0 and (standing.rate is None or standing.rate < _MOVES_LEDGERS_PER_SECOND)

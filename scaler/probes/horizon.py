@@ -35,7 +35,7 @@ def parse_horizon(body: bytes, at: float | None = None) -> NodeReport:
     ingested = find_ledger(root, "ingest_latest_ledger")
     core = find_ledger(root, "core_latest_ledger")
     ledger = history if ingested is None else min(history, ingested)
-    age = _find_age(root, at) if ledger == history else None
+    age = _find_age(root.get("history_latest_ledger_closed_at"), at) if ledger == history else None
     is_current = age is not None and age <= _CURRENT_SECONDS
     is_starting = core == 0 and not is_current
     return NodeReport(
@@ -72,8 +72,7 @@ def judge_reading(report: NodeReport, answer: HttpAnswer) -> NodeReport:
     if answer.status in _NOT_FOR_US:
         return report
     if answer.status == OK:
-        newest = _find_newest(answer.body)
-        return report if newest is None else replace(report, ledger=min(report.ledger, newest))
+        return _take_lesser(report, answer)
     if find_problem_type(answer.body) in (_STALE, _INGESTING):
         return replace(report, is_synced=False, state=f"readers get: {find_problem(answer.body)}"[:200])
     if answer.status == TOO_MANY_REQUESTS:
@@ -84,10 +83,16 @@ def judge_reading(report: NodeReport, answer: HttpAnswer) -> NodeReport:
     raise ProbeError(f"readers get status {answer.status}{': ' if words else ''}{words}", "BadStatus")
 
 
-def _find_newest(body: bytes) -> int | None:
-    records = find_object(parse_object(body), "_embedded").get("records")
+def _take_lesser(report: NodeReport, answer: HttpAnswer) -> NodeReport:
+    """Return the report with the newest ledger that a reader got, and its age, if Horizon reports a newer one."""
+    records = find_object(parse_object(answer.body), "_embedded").get("records")
     first = records[0] if isinstance(records, list) and records else None
-    return find_ledger(first, "sequence") if isinstance(first, dict) else None
+    if not isinstance(first, dict):
+        return report
+    newest = find_ledger(first, "sequence")
+    if newest is None or newest >= report.ledger:
+        return report
+    return replace(report, ledger=newest, age_seconds=_find_age(first.get("closed_at"), answer.at))
 
 
 def _describe(history: int, ledger: int, *, is_starting: bool) -> str:
@@ -98,9 +103,8 @@ def _describe(history: int, ledger: int, *, is_starting: bool) -> str:
     return f"state at {ledger}, history at {history}" if ledger < history else "ingested"
 
 
-def _find_age(root: Any, at: float | None) -> float | None:
-    """Find how old the newest ledger is; while there is none its close time is in the year 1."""
-    closed_at = root.get("history_latest_ledger_closed_at")
+def _find_age(closed_at: Any, at: float | None) -> float | None:
+    """Find how old a ledger is; while there is none its close time is in the year 1."""
     if at is None or not isinstance(closed_at, str) or not closed_at.endswith("Z") or closed_at.startswith("0001"):
         return None
     try:

@@ -145,6 +145,10 @@ def _find_passphrase(response: Mapping[str, Any] | None) -> str | None:
 
 
 def _find_close_time(result: Mapping[str, Any]) -> int:
-    """Find when the newest ledger closed, Unix seconds in text (since v27.1 in getHealth); 0 where that is not told."""
+    """Find when the newest ledger closed, in Unix seconds (since v27.1 in getHealth); 0 where that is not told.
+
+    They are text; a proxy that reads and writes JSON may have made them a number.
+    """
     closed_at = result.get("latestLedgerCloseTime", result.get("closeTime"))
-    return int(closed_at) if isinstance(closed_at, str) and _SECONDS.fullmatch(closed_at) else 0
+    told = str(closed_at) if isinstance(closed_at, str) or type(closed_at) is int else ""
+    return int(told) if _SECONDS.fullmatch(told) else 0

@@ -1,7 +1,11 @@
 """A fleet's snapshot in the Observer's words: one to one, with what is not known left out."""
 
+from collections.abc import Iterable
+
 from readpool.replica_class_messages import CLASS_TO_MESSAGE
 from readpool.v1 import observer_pb2
+from scaler.fleet.readers import find_requests
+from scaler.fleet.request_figures import RequestFigures, compute_error_percent, compute_latency_p90, compute_rate
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.policy.remembered import Remembered
@@ -15,6 +19,7 @@ def build_snapshot_message(
     snapshot: FleetSnapshot, *, is_gone: bool = False, poll_interval_seconds: float = 0.0
 ) -> observer_pb2.Snapshot:
     """Build the message of one snapshot; `is_gone` marks the last one of a fleet, an interval of 0 tells none."""
+    requests = find_requests(snapshot.replicas)
     return observer_pb2.Snapshot(
         fleet=snapshot.fleet,
         namespace=snapshot.namespace,
@@ -30,6 +35,7 @@ def build_snapshot_message(
         poll_interval_seconds=poll_interval_seconds,
         checkpoint=_build_checkpoint(snapshot.checkpoint) if snapshot.checkpoint else None,
         network_protocol=snapshot.network_protocol,
+        requests=None if requests is None else _build_requests(requests.values()),
     )
 
 
@@ -60,9 +66,19 @@ def _build_replica(replica: Replica, network: str | None) -> observer_pb2.Replic
         volume_used_percent=replica.volume_used_percent,
         core_protocol=report.protocol if report else None,
         core_too_old=standing.needs_protocol is not None,
+        requests=None if replica.requests is None else _build_requests((replica.requests,)),
     )
     setattr(message, "class", CLASS_TO_MESSAGE[standing.replica_class])  # a keyword of this language
     return message
+
+
+def _build_requests(figures: Iterable[RequestFigures]) -> observer_pb2.RequestFigures:
+    known = tuple(figures)
+    return observer_pb2.RequestFigures(
+        requests_per_second=compute_rate(known),
+        latency_p90_ms=compute_latency_p90(known),
+        error_percent=compute_error_percent(known),
+    )
 
 
 def _build_decision(decision: Decision, remembered: Remembered | None) -> observer_pb2.Decision:

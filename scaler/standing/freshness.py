@@ -10,14 +10,14 @@ from scaler.probes.answer import RATE_LIMITED
 from scaler.probes.report import NodeReport, PollFailure
 from scaler.standing.restarts import REFUSED, is_restarted, keep_ledger
 from scaler.standing.standing import ReplicaState, Thresholds
-from scaler.standing.tip import Tip
+from scaler.standing.tip import CURRENT_SECONDS, TOGETHER_LEDGERS, Tip
 
 __all__ = ["ReplicaState", "Thresholds", "advance"]
 
 _JOINING_SECONDS = 3600.0
 """A replica out of sync that has been up for longer than this has been fresh before, seen or not."""
-_SMOOTHING = 0.3
-"""Weight of the latest poll in the rates: about the last six polls count."""
+_SMOOTHING, _SMOOTHED_SECONDS = 0.3, 5.0
+"""Weight of the latest poll in the rates, where it came so many seconds after the one before: half a minute counts."""
 _GAINS_LEDGERS_PER_SECOND = 0.02
 
 
@@ -51,7 +51,7 @@ def advance(
     elif tip is None:
         new_class, contradicting = _forget_failures(standing.replica_class), 0
     else:
-        is_current = _is_current(standing, outcome, lag, tip, thresholds)
+        is_current = _is_current(standing, outcome, lag, tip, thresholds, now)
         new_class, contradicting = _classify(standing, outcome, thresholds, is_current=is_current)
     moved = standing.report is None or _find_newest(outcome) != _find_newest(standing.report)
     gain = _follow_gain(standing, lag, now)
@@ -152,19 +152,34 @@ def _forget_failures(replica_class: ReplicaClass) -> ReplicaClass:
     return ReplicaClass.UNKNOWN if lost else replica_class
 
 
-def _is_current(standing: ReplicaState, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds) -> bool:
+def _is_current(
+    standing: ReplicaState, report: NodeReport, lag: int | None, tip: Tip, thresholds: Thresholds, now: float
+) -> bool:
     """Return whether a response is a fresh replica's.
 
     While the tip stands still Core says that it has lost sync, though it lacks nothing, and others tell no ledger any
-    more: their word is then not held against one that is fresh, or was when it last answered.
+    more: their word is then not held against one that is fresh, or was when it last answered. Nor is it if its last
+    ledger is old and is the newest that anybody has: polls far apart show that before the tip is seen to stand still.
     """
     if lag is None:
         return standing.replica_class is ReplicaClass.FRESH and tip.is_stalled
     if standing.replica_class is ReplicaClass.FRESH:
-        return lag < thresholds.lag_ledgers and (report.is_synced or tip.is_stalled)
+        lacks_nothing = report.is_synced or tip.is_stalled or _stands_with_network(standing, report, lag, now)
+        return lag < thresholds.lag_ledgers and lacks_nothing
     is_back = standing.replica_class is ReplicaClass.UNREACHABLE and standing.became_fresh_after is not None
     is_in_sync = report.is_synced or (is_back and tip.is_stalled)
     return is_in_sync and report.ledger > 1 and lag <= thresholds.return_ledgers
+
+
+def _stands_with_network(standing: ReplicaState, report: NodeReport, lag: int, now: float) -> bool:
+    """Return whether the process that was fresh has lost sync by age alone.
+
+    One that restarts has its reasons; one whose ledger moved and is older than its last answer replays history.
+    """
+    if lag > TOGETHER_LEDGERS or report.age_seconds is None or standing.became_fresh_after is None:
+        return False
+    closed_since = standing.observed_at is not None and report.age_seconds <= now - standing.observed_at
+    return report.age_seconds > CURRENT_SECONDS and (closed_since or _has_same_ledger(standing.report, report))
 
 
 def _classify(
@@ -209,17 +224,21 @@ def _follow_rate(standing: ReplicaState, report: NodeReport, now: float) -> floa
         return standing.rate
     if not report.ledger or not standing.report.ledger:
         return standing.rate
-    return _smooth(standing.rate, (report.ledger - standing.report.ledger) / (now - standing.observed_at))
+    return _smooth(standing.rate, report.ledger - standing.report.ledger, now - standing.observed_at)
 
 
 def _follow_gain(standing: ReplicaState, lag: int | None, now: float) -> float | None:
     if lag is None or standing.lag_ledgers is None or standing.observed_at is None or now <= standing.observed_at:
         return standing.gain
-    return _smooth(standing.gain, (standing.lag_ledgers - lag) / (now - standing.observed_at))
+    return _smooth(standing.gain, standing.lag_ledgers - lag, now - standing.observed_at)
 
 
-def _smooth(before: float | None, latest: float) -> float:
-    return latest if before is None else before + _SMOOTHING * (latest - before)
+def _smooth(before: float | None, ledgers: int, seconds: float) -> float:
+    """Smooth ledgers a second over time, however often a node is polled."""
+    if before is None:
+        return ledgers / max(seconds, _SMOOTHED_SECONDS)
+    kept: float = (1.0 - _SMOOTHING) ** (seconds / _SMOOTHED_SECONDS)
+    return ledgers / seconds + kept * (before - ledgers / seconds)
 
 
 def _predict(report: NodeReport, lag: int | None, gain: float | None, thresholds: Thresholds) -> float | None:

@@ -23,7 +23,7 @@ _STALLED_POLLS, _HALTED_POLLS = 3, 6
 """Polls in a row that must have brought nothing new, where these take longer."""
 _DAY_LEDGERS = 17_280
 """What a network closes in a day at a ledger each five seconds, or in hours if it is faster."""
-_TOGETHER_LEDGERS = 1
+TOGETHER_LEDGERS = 1
 """Nodes that stopped with the network differ by no more: each has closed the last ledger or is about to."""
 
 
@@ -195,12 +195,30 @@ def _follow_leader(claims: list[Claim], own: list[int], previous: Tip | None, no
     """Follow the foremost without a witness: no further than ledgers can have closed since there was one."""
     if not own and previous is not None:
         return replace(previous, ceiling=None)
+    successor = _find_successor(claims, previous, now, limits)
+    if successor is not None and previous is not None:
+        tip = _move(previous, successor, successor + limits.slack_ledgers, now, is_anchored=True)
+        is_reset = 2 * successor < previous.ledger
+        return replace(tip, reset_at=now, reset_from=previous.ledger) if is_reset else tip
     line = None if previous is None else _extrapolate(previous, now, limits)
     if line is None or len(own) == 1:
         # Nothing stands against the highest claim: there is no other, or nobody was ever known to be current.
         return _move(previous, own[0], None, now)
     leaders = (claim.ledger for claim in claims if claim.is_advancing and claim.ledger <= line)
     return _move(previous, max(leaders, default=0), line, now)
+
+
+def _find_successor(claims: list[Claim], previous: Tip | None, now: float, limits: TipLimits) -> int | None:
+    """Find the ledger of a node that goes on far below a tip that no claim is near to any more; None while one is.
+
+    The network was reset, or the tip was never its own. A replica alone has no second to agree with it.
+    """
+    if previous is None or now - previous.moved_at < limits.halted_seconds:
+        return None
+    if any(claim.ledger + limits.slack_ledgers >= previous.ledger for claim in claims):
+        return None
+    following = (c.ledger for c in claims if _is_current_node(c) and c.is_following and not c.is_undated)
+    return max(following, default=None)
 
 
 def _extrapolate(previous: Tip, now: float, limits: TipLimits) -> int | None:
@@ -248,11 +266,14 @@ def _judge_motion(tip: Tip, previous: Tip | None, claims: list[Claim], now: floa
 
 
 def _is_lone(tip: Tip, claims: list[Claim]) -> bool:
-    """Return whether one node alone is ahead of at least two others that stopped together and hear of nothing newer."""
-    if any(claim.is_trusted for claim in claims):
-        return False
-    stopped = [claim.ledger for claim in claims if claim.ledger and not claim.is_advancing]
+    """Return whether one node alone is ahead of at least two others that stopped together and hear of nothing newer.
+
+    A reference that is ahead of them as well shows that it is right; one that stopped with them shows nothing.
+    """
+    nodes = [claim for claim in claims if not claim.is_trusted]
+    stopped = [claim.ledger for claim in nodes if claim.ledger and not claim.is_advancing]
     last = max(stopped, default=0)
-    together = sum(ledger >= last - _TOGETHER_LEDGERS for ledger in stopped)
-    ahead = sum(claim.ledger > last for claim in claims)
-    return together > 1 and ahead == 1 and tip.ledger > last
+    together = sum(ledger >= last - TOGETHER_LEDGERS for ledger in stopped)
+    ahead = sum(claim.ledger > last for claim in nodes)
+    is_witnessed = any(claim.is_trusted and claim.ledger > last for claim in claims)
+    return together > 1 and ahead == 1 and tip.ledger > last and not is_witnessed

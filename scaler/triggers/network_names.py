@@ -23,6 +23,10 @@ _WORDS: Mapping[str, str] = {
     **dict.fromkeys(("futurenet", "future"), "Futurenet"),
 }
 _LOCAL_WORDS = ("standalone", "local", "localnet")
+_BESIDE = re.compile(r"stellar|sdf|network$")
+"""What people write beside the name of a network."""
+_LEAST_BEGINNING = 10
+"""So many letters of a passphrase, without what follows, are no other network's."""
 _ESCAPE = "passphrase:"
 _NAME = re.compile(r"[\w.-]{1,40}")
 """What looks like a name: one short word. A passphrase that anybody has used so far has blanks."""
@@ -33,13 +37,14 @@ def find_passphrase(words: str) -> str | None:
     if words.startswith(_ESCAPE):
         return words.removeprefix(_ESCAPE).strip() or None
     plain = _simplify(words)
-    if plain in _WORDS:
-        return PASSPHRASES[_WORDS[plain]]
-    if plain in _LOCAL_WORDS:
-        return _STANDALONE
-    known = {_simplify(passphrase): passphrase for passphrase in (*PASSPHRASES.values(), _STANDALONE)}
-    if plain in known:
-        return known[plain]
+    for name in (plain, _BESIDE.sub("", plain)):
+        if name in _WORDS:
+            return PASSPHRASES[_WORDS[name]]
+        if name in _LOCAL_WORDS:
+            return _STANDALONE
+    for passphrase in (*PASSPHRASES.values(), _STANDALONE):
+        if len(plain) >= _LEAST_BEGINNING and _simplify(passphrase).startswith(plain):
+            return passphrase
     return None if _NAME.fullmatch(words) else words
 
 

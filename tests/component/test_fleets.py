@@ -49,7 +49,6 @@ async def test_specs_that_differ_are_fleets_with_names_of_their_own_and_share_th
         await wait_until(lambda: classes(one) == classes(other) == [ReplicaClass.FRESH])
 
         assert one.name != other.name
-        assert other.name.startswith(one.name)
         assert len(node.asked_at) <= running.fleets.stats.polls["Answered"] + 1
 
 
@@ -211,3 +210,19 @@ async def test_nodes_are_replicas_under_their_host_and_port() -> None:
         await wait_until(lambda: fleet.snapshot.replicas)
         assert fleet.snapshot.replicas[0].name == url.removeprefix("http://")
         assert fleet.snapshot.replicas[0].address == url
+
+
+async def test_fleets_of_one_service_are_named_alike_by_every_scaler_whoever_asks_first() -> None:
+    specs = [build_service_spec(), *(replace(build_service_spec(), lag_threshold=ledgers) for ledgers in (7, 8, 9))]
+    named = []
+    for order in (specs, specs[::-1], specs[2:] + specs[:2]):
+        async with run_fleets() as running:
+            for spec in order:
+                running.fleets.watch(spec)
+            named.append({fleet.asked.lag_threshold: fleet.name for fleet in running.fleets.all()})
+            snapshots = [await fleet.next_snapshot(0) for fleet in running.fleets.all()]
+            await wait_until(lambda: {one.snapshot.fleet for one in running.fleets.all()} == set(named[-1].values()))
+            assert len(snapshots) == len(specs)
+    assert named[0] == named[1] == named[2]
+    assert min(named[0].values()) == "stellar/core"
+    assert len(set(named[0].values())) == len(specs)

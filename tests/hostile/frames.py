@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tests.hostile.arrivals import Arrivals
 from tests.hostile.attack import Stand
 from tests.hostile.connections import connect, wait_for_end
+from tests.hostile.stays import say_and_stay
 from tests.http2_frames import (
     ACK,
     CONTINUATION,
@@ -38,26 +39,8 @@ Write = Callable[[], bytes]
 
 async def connect_silently(port: int, stand: Stand) -> None:
     """Open connections: one in two says nothing, the others no more than what HTTP/2 begins with."""
-    arrivals, opening = Arrivals(SILENT_CONNECTIONS, stand), asyncio.Semaphore(_OPENED_AT_ONCE)
-
-    async def be_one(number: int) -> None:
-        while True:
-            with contextlib.suppress(OSError):
-                async with opening:
-                    reader, writer = await connect(port)
-                try:
-                    if number % 2:
-                        writer.write(write_opening())
-                    arrivals.note(number)
-                    await wait_for_end(reader)
-                finally:
-                    writer.transport.abort()
-            arrivals.note(number)
-            await asyncio.sleep(_AGAIN_SECONDS)
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(SILENT_CONNECTIONS):
-            group.create_task(be_one(number))
+    said = [write_opening() if number % 2 else b"" for number in range(SILENT_CONNECTIONS)]
+    await say_and_stay(port, stand, said, again_seconds=_AGAIN_SECONDS, opened_at_once=_OPENED_AT_ONCE)
 
 
 async def send_frames(port: int, stand: Stand, path: bytes) -> None:

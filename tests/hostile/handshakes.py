@@ -13,7 +13,8 @@ from pathlib import Path
 from tests.component.certificates import Authority, write_secret
 from tests.hostile.arrivals import Arrivals
 from tests.hostile.attack import Stand
-from tests.hostile.connections import connect, wait_for_end
+from tests.hostile.connections import connect
+from tests.hostile.stays import say_and_stay
 from tests.http2_frames import write_opening
 
 SHAKING = 64
@@ -52,26 +53,10 @@ async def shake_hands(port: int, stand: Stand) -> None:
 
 async def stall_handshakes(port: int, stand: Stand) -> None:
     """Open connections that say nothing, half of a handshake's first word, or all of it, and then stay."""
-    arrivals, opening, hello = Arrivals(STALLED, stand), asyncio.Semaphore(_OPENED_AT_ONCE), write_hello()
-    said = (b"", hello[:_HALF], hello)
-
-    async def be_one(number: int) -> None:
-        while True:
-            with contextlib.suppress(OSError):
-                async with opening:
-                    reader, writer = await connect(port)
-                try:
-                    writer.write(said[number % len(said)])
-                    arrivals.note(number)
-                    await wait_for_end(reader)
-                finally:
-                    writer.transport.abort()
-            arrivals.note(number)
-            await asyncio.sleep(_AGAIN_SECONDS)
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(STALLED):
-            group.create_task(be_one(number))
+    hello = write_hello()
+    kinds = (b"", hello[:_HALF], hello)
+    said = [kinds[number % len(kinds)] for number in range(STALLED)]
+    await say_and_stay(port, stand, said, again_seconds=_AGAIN_SECONDS, opened_at_once=_OPENED_AT_ONCE)
 
 
 def write_hello() -> bytes:

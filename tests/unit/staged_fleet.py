@@ -67,11 +67,14 @@ class StagedNetwork:
 
 
 class StagedFleet:
-    """A fleet on this stage, its nodes named core-0, core-1 and so on."""
+    """A fleet on this stage, its nodes named core-0, core-1 and so on; each is polled once in `interval` seconds."""
 
-    def __init__(self, *scripts: Script, spec: FleetSpec = SPEC, since: float = START) -> None:
-        self.fleet = Fleet("stellar/core", spec, FleetSettings(POLL_SECONDS), since)
+    def __init__(
+        self, *scripts: Script, spec: FleetSpec = SPEC, since: float = START, interval: int = int(POLL_SECONDS)
+    ) -> None:
+        self.fleet = Fleet("stellar/core", spec, FleetSettings(interval), since)
         self.now = since
+        self.interval = interval
         self.scripts = {f"core-{i}": script for i, script in enumerate(scripts)}
         self.references: dict[Reference, Script] = {}
         self.take_members()
@@ -81,12 +84,13 @@ class StagedFleet:
         self.fleet.set_members({name: f"http://{name}:11626" for name in self.scripts}, self.now)
 
     def play(self, seconds: float) -> list[FleetSnapshot]:
-        """Poll each node each five seconds, phases spread, and return a snapshot a second."""
+        """Poll each node once in the interval, phases spread, and return a snapshot a second."""
         shown = []
         until = self.now + seconds
         while self.now < until:
+            apart = max(1, self.interval // max(5, len(self.scripts)))
             for phase, (name, script) in enumerate(self.scripts.items()):
-                if int(self.now - START) % int(POLL_SECONDS) == phase % int(POLL_SECONDS):
+                if int(self.now - START) % self.interval == phase * apart % self.interval:
                     self.fleet.observe(name, script(self.now), self.now)
             for reference, script in self.references.items():
                 self.fleet.observe_reference(reference, script(self.now), self.now)

@@ -11,6 +11,7 @@ from readpool.cli.clients.observer_client import Connected, Event, Outage
 from readpool.cli.terminal.fleet_document import describe_fleet
 from readpool.cli.terminal.fleet_table import build_fleet
 from readpool.cli.terminal.output import build_document
+from readpool.cli.terminal.sizes import Size, record_size
 from readpool.text import make_printable
 from readpool.v1 import observer_pb2 as pb
 
@@ -21,12 +22,13 @@ MAX_NAMES = 20
 
 @dataclass(slots=True)
 class Board:
-    """What is known of the scaler's fleets: the last snapshot of each, and the outage if there is one."""
+    """What is known of the scaler's fleets: the last snapshot and the sizes of each, and the outage if there is one."""
 
     endpoint: str
     wanted: str | None = None
     sort: str = ""
     fleets: dict[str, pb.Snapshot] = field(default_factory=dict)
+    sizes: dict[str, tuple[Size, ...]] = field(default_factory=dict)
     outage: str = ""
     is_connected: bool = False
 
@@ -45,6 +47,11 @@ class Board:
             if not (fleet.gone and event.at - fleet.at > GONE_SECONDS)
         }
         self.fleets[event.fleet] = event
+        if was_there:  # before, fleets of a connection that is new are still to come
+            self.sizes = {name: sizes for name, sizes in self.sizes.items() if name in self.fleets}
+        decision = event.decision
+        desired = decision.desired_replicas if decision.HasField("desired_replicas") else None
+        self.sizes[event.fleet] = record_size(self.sizes.get(event.fleet, ()), event.at, desired)
         return was_there
 
     def chosen(self) -> list[pb.Snapshot]:
@@ -85,7 +92,9 @@ def build_board(board: Board, *, width: int, height: int | None, ascii_only: boo
     rows = most if height is None else max(1, (height - 1) // max(1, len(chosen)) - LINES_BESIDE_ROWS)
     parts: list[RenderableType] = [Text(make_printable(board.remark()), "yellow")] if board.remark() else []
     for fleet in chosen:
-        parts += [build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only, sort=board.sort), Text("")]
+        sizes = board.sizes.get(fleet.fleet, ())
+        drawn = build_fleet(fleet, width=width, max_rows=rows, ascii_only=ascii_only, sort=board.sort, sizes=sizes)
+        parts += [drawn, Text("")]
     return Group(*parts[:-1]) if chosen else Group(*parts)
 
 

@@ -30,6 +30,7 @@ Examples:
   readpool top --namespace stellar --fleet core-nodes
   readpool top --once | grep lagging
   readpool top --sort lag
+  readpool top --sort latency
   readpool top -o json | jq '.items[] | {name, desiredReplicas, reason}'
   readpool top --scaler scaler:9090 --tls-ca ca.crt --tls-cert tls.crt --tls-key tls.key""",
 )
@@ -62,10 +63,12 @@ def top(
     output: Output,
     **tls: Path | str | None,
 ) -> None:
-    """Show what a scaler sees: every fleet's tip, size and reason, every replica's class, lag and rate.
+    """Show what a scaler sees: every fleet's tip, size and reason, every replica's class, lag and readers.
 
-    The bar shows how far a replica is behind; the mark in its middle is the lag threshold. Any --output but table
-    implies --once. With --once, the exit code is 0 if the scaler answers and observes the fleet that --fleet names.
+    The bar shows how far a replica is behind; the mark in its middle is the lag threshold. "rate" is of ledgers;
+    "requests", "p90" and "errors" are what readers met with over the last minute, where gates report it. Any --output
+    but table implies --once. With --once, the exit code is 0 if the scaler answers and observes the fleet that --fleet
+    names.
     """
     endpoint = build_endpoint(scaler, **tls)
     request = pb.WatchRequest(fleets=pb.Fleets(namespace=namespace))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from readpool.cli.terminal.fleet_table import is_lag_known
+from readpool.cli.terminal.request_cells import read_requests
 from readpool.replica_class_messages import parse_class
 from readpool.timestamps import format_time
 from readpool.v1 import observer_pb2 as pb
@@ -29,6 +30,7 @@ def describe_fleet(snapshot: pb.Snapshot) -> dict[str, Any]:
         "learnedRequestsPerReplica": decision.learned_requests_per_replica
         if decision.HasField("learned_requests_per_replica")
         else None,
+        "requests": describe_figures(snapshot),
         "minReplicas": bounds.min_replicas if has_bounds else None,
         "targetReplicas": bounds.target_replicas if has_bounds else None,
         "maxReplicas": bounds.max_replicas if has_bounds else None,
@@ -58,4 +60,17 @@ def describe_replica(replica: pb.Replica) -> dict[str, Any]:
         "detail": replica.detail,
         "observedAt": None if observed_at is None else format_time(observed_at),
         "volumeUsedPercent": read("volume_used_percent"),
+        "requests": describe_figures(replica),
+    }
+
+
+def describe_figures(told: pb.Snapshot | pb.Replica) -> dict[str, Any] | None:
+    """Describe what readers met with; None where no gate reports it."""
+    if not told.HasField("requests"):
+        return None
+    requests = read_requests(told)
+    return {
+        "perSecond": requests.per_second,
+        "latencyP90Milliseconds": requests.p90_ms,
+        "errorPercent": requests.error_percent,
     }

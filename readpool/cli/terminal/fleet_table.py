@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from readpool.cli.terminal.columns import choose_columns
+from readpool.cli.terminal.columns import GAP, choose_columns
+from readpool.cli.terminal.request_cells import (
+    describe_requests,
+    read_requests,
+    show_milliseconds,
+    show_percent,
+    show_rate,
+)
+from readpool.cli.terminal.sizes import Size, build_sizes
 from readpool.cli.terminal.tables import draw_table
 from readpool.text import make_printable, order_naturally
 from readpool.v1 import observer_pb2 as pb
@@ -57,11 +65,23 @@ class Column:
 
 
 def build_fleet(
-    snapshot: pb.Snapshot, *, width: int, max_rows: int, ascii_only: bool = False, sort: str = ""
+    snapshot: pb.Snapshot,
+    *,
+    width: int,
+    max_rows: int,
+    ascii_only: bool = False,
+    sort: str = "",
+    sizes: Sequence[Size] = (),
 ) -> RenderableType:
-    """Build all that is shown of one fleet, at most `width` characters wide and with at most `max_rows` replicas."""
+    """Build all that is shown of one fleet, at most `width` characters wide and with at most `max_rows` replicas.
+
+    `sizes` are those that it was to have so far; they are shown where the headline leaves room.
+    """
+    headline, cells = build_headline(snapshot), build_sizes(sizes, snapshot.at, ascii_only=ascii_only)
+    if cells and headline.cell_len + GAP + cells.cell_len <= width:
+        headline = Text.assemble(headline, " " * GAP, cells)
     return Group(
-        build_headline(snapshot),
+        headline,
         build_reason(snapshot),
         build_replicas(snapshot, width=width, max_rows=max_rows, ascii_only=ascii_only, sort=sort),
     )
@@ -93,11 +113,13 @@ def build_tip(snapshot: pb.Snapshot) -> Text:
 
 
 def build_reason(snapshot: pb.Snapshot) -> Text:
-    """Build the sentence that says why the fleet should have its size, and what a replica serves if that is learned."""
+    """Build the sentence that says why the fleet has its size, what readers meet with, and what a replica can serve."""
     if snapshot.gone:
         return Text("No longer observed: KEDA has not asked for this fleet for a while.", "yellow")
     decision = snapshot.decision
     line = Text(make_printable(decision.message), "" if decision.HasField("desired_replicas") else "yellow")
+    if met := describe_requests(read_requests(snapshot)):
+        line.append(f"  {met}", "dim")
     if decision.HasField("learned_requests_per_replica"):
         line.append(f"  capacity {decision.learned_requests_per_replica:,.0f} requests/s each", "dim")
     return line
@@ -109,10 +131,11 @@ def build_replicas(
     """Build the table of replicas, as sorted, else by name if all fit, else the worst first; and count the rest."""
     if not snapshot.replicas:
         return Text("  no replicas known", "dim")
-    columns = choose_columns(COLUMNS, width)
+    known = COLUMNS if any(replica.HasField("requests") for replica in snapshot.replicas) else COLUMNS_WITHOUT_GATES
+    columns = choose_columns(known, width)
     shown, rest = choose_rows(snapshot.replicas, max_rows, sort)
     rows = [[column.show(replica, snapshot, ascii_only) for column in columns] for replica in shown]
-    table = draw_table(columns, rows, COLUMNS, width=width, ascii_only=ascii_only)
+    table = draw_table(columns, rows, known, width=width, ascii_only=ascii_only)
     dots = "..." if ascii_only else "…"
     return Group(table, Text(f"{dots} and {len(rest)} more: {count_classes(rest)}", "dim")) if rest else table
 
@@ -123,8 +146,15 @@ SORTS: dict[str, Callable[[pb.Replica], tuple[float, ...]]] = {
     "lag": lambda replica: (is_lag_known(replica), -replica.lag),
     "rate": lambda replica: (replica.HasField("rate"), replica.rate),
     "ledger": lambda replica: (replica.HasField("ledger"), replica.ledger),
+    "requests": lambda replica: _most_first(read_requests(replica).per_second),
+    "latency": lambda replica: _most_first(read_requests(replica).p90_ms),
+    "errors": lambda replica: _most_first(read_requests(replica).error_percent),
 }
 """By what replicas are sorted, the worst first; those of which it is unknown come before, and equal ones go by name."""
+
+
+def _most_first(number: float | None) -> tuple[float, ...]:
+    return (False,) if number is None else (True, -number)
 
 
 def choose_rows(
@@ -208,6 +238,19 @@ def _show_words(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) 
     return Text(make_printable(replica.detail or replica.state), "dim")
 
 
+def _show_requests(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(show_rate(read_requests(replica).per_second))
+
+
+def _show_latency(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    return Text(show_milliseconds(read_requests(replica).p90_ms))
+
+
+def _show_errors(replica: pb.Replica, _snapshot: pb.Snapshot, _ascii_only: bool) -> Text:
+    percent = read_requests(replica).error_percent
+    return Text(show_percent(percent), "bold red" if percent else "")
+
+
 # The most telling first.
 COLUMNS = (
     Column("replica", 14, 0, _show_name),
@@ -215,7 +258,13 @@ COLUMNS = (
     Column("lag", 7, 4, _show_lag, "right"),
     Column("behind", BAR_WIDTH + 1, 3, _show_bar),
     Column("fresh in", 8, 6, _show_eta, "right"),
+    Column("requests", 8, 7, _show_requests, "right"),
+    Column("p90", 7, 8, _show_latency, "right"),
+    Column("errors", 6, 9, _show_errors, "right"),
     Column("rate", 8, 5, _show_rate, "right"),
     Column("ledger", 11, 2, _show_ledger, "right"),
-    Column("state", 24, 7, _show_words),
+    Column("state", 24, 10, _show_words),
 )
+_OF_GATES = frozenset({"requests", "p90", "errors"})
+COLUMNS_WITHOUT_GATES = tuple(column for column in COLUMNS if column.heading not in _OF_GATES)
+"""Those of a fleet of which no gate reports what readers ask."""

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from controller.gate.gate import READ_PORT
 from devtools.api.mesh_stage import set_mesh_stage
-from devtools.api.routes_stage import FRESH_WEIGHT, RoutesStage, Way, set_routes_stage
+from devtools.api.routes_stage import FRESH_WEIGHT, POOL, RoutesStage, Way, set_routes_stage
 from devtools.envoy.gate_process import build_request, read_answer, read_status
 from devtools.envoy.weighted_backends import Connect
 from tests.deadly_lengths import BODY, LENGTHS, write_deadly_forms, write_deadly_streams
@@ -24,6 +24,7 @@ from tests.raw_core import RawCore
 pytestmark = pytest.mark.timeout(300)
 ANSWER_SECONDS = 1.5
 AT_ONCE = 128
+HOST = POOL.encode()
 EACH = 5
 """Of the lengths one of so many in all forms, and those that were recorded."""
 
@@ -56,19 +57,23 @@ async def test_no_byte_of_it_arrives_through_a_gateway_or_a_mesh(routes: RoutesS
         await routes.stage.until(is_answered, "the one who keeps all bytes to be asked")
         core.received.clear()
         lengths = {*LENGTHS[::EACH], b"x", b"", b"2147483648"}
-        await send_all(
-            connect, [form for one in lengths for form in (*write_deadly_forms(one), *write_deadly_streams(one))]
-        )
+        await send_all(connect, [form for one in lengths for form in write_all(one)])
         assert await ask(connect) == 200
     finally:
         server.close()
     assert [one for raw in core.received for one in find_deadly(raw)] == []
 
 
+def write_all(length: bytes) -> list[bytes]:
+    """Write all forms of it, to the Service that a mesh knows by its name."""
+    plain = [form.replace(b"Host: a\r\n", b"Host: %b\r\n" % HOST) for form in write_deadly_forms(length)]
+    return plain + write_deadly_streams(length, HOST)
+
+
 async def ask(connect: Connect) -> int:
     """Ask as an honest reader does; return the status."""
     reader, writer = await connect()
-    writer.write(build_request("POST", "/getledgerentryraw", BODY))
+    writer.write(build_request("POST", "/getledgerentryraw", BODY).replace(b"Host: gate", b"Host: " + HOST))
     async with asyncio.timeout(30):
         status = read_status(await read_answer(reader))
     writer.close()

@@ -20,8 +20,7 @@ from devtools.cluster.image_archive import (
 from devtools.cluster.keda_manifests import name_images
 from devtools.cluster.parts import PARTS, read_version
 from devtools.cluster.pip_settings import parse_pip_settings
-from devtools.cluster.readpool_image import CHECKOUT, compute_added_bytes, remove_aside
-from devtools.cluster.waiting import wait_for
+from devtools.cluster.readpool_image import CHECKOUT, compute_added_bytes
 from devtools.machine.debian_packages import find_missing, require
 from devtools.machine.needs import UnmetNeedError
 
@@ -293,12 +292,3 @@ def read_member(tar: tarfile.TarFile, name: str) -> bytes:
     member = tar.extractfile(name)
     assert member
     return member.read()
-
-
-def test_a_storage_that_has_grown_too_large_is_removed_aside(tmp_path: Path) -> None:
-    storage = tmp_path / "buildah"
-    (storage / "overlay").mkdir(parents=True)
-    (storage / "overlay" / "layer").write_text("much")
-    remove_aside(storage)
-    assert not storage.exists()
-    wait_for("what is aside is gone", lambda: list(tmp_path.iterdir()) == [], 10.0)

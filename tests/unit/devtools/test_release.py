@@ -15,7 +15,7 @@ import yaml
 
 from devtools.pools.pool_manifests import build_manifest, read_example
 from devtools.release.archive import pack
-from devtools.release.chart import ChartError, package_chart
+from devtools.release.chart import ChartError, build_changes, package_chart
 from devtools.release.definition import build_definition, build_json_schema
 from devtools.release.sbom import build_sbom
 from devtools.release.versions import VersionError, check_tag, find_notes, to_chart_version
@@ -151,6 +151,36 @@ def test_the_json_schema_knows_each_field_of_the_proposal_and_no_other() -> None
     assert "x-kubernetes" not in json.dumps(schema)
     assert find_strays(schema, read_example()) == []
     assert find_strays(schema, build_manifest(lagTreshold=1)) == [".spec.lagTreshold"]
+
+
+NOTES = "### Added\n\n- One: a `value`\n  of two lines ([page](docs/page.md)).\n- Two\n\n### Fixed\n\n- Three\n"
+CHANGES = [
+    {"kind": "added", "description": "One: a `value` of two lines (page)."},
+    {"kind": "added", "description": "Two"},
+    {"kind": "fixed", "description": "Three"},
+]
+
+
+def test_artifact_hub_is_told_the_changes_of_the_version() -> None:
+    assert build_changes(NOTES) == CHANGES
+    _, packed = package_chart(FILES, "0.2.0", 0, notes=NOTES)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        member = archive.extractfile("readpool/Chart.yaml")
+        assert member
+        told = yaml.safe_load(member)["annotations"]
+    assert yaml.safe_load(told["artifacthub.io/changes"]) == CHANGES
+    with pytest.raises(ChartError, match="heading 'news'"):
+        build_changes("### News\n\n- Four\n")
+
+
+def test_every_section_of_the_changelog_can_be_told_to_artifact_hub() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[?([^\]\s]+)\]?", changelog, re.MULTILINE)
+    assert versions
+    for version in versions:
+        changes = build_changes(find_notes(changelog, version))
+        assert changes
+        assert all(one["description"] for one in changes)
 
 
 def list_steps(workflow: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from readpool.cli.fleets.board import GONE_SECONDS, Board, build_board
 from readpool.cli.terminal.columns import choose_columns
 from readpool.cli.terminal.fleet_table import (
     COLUMNS,
+    COLUMNS_WITHOUT_GATES,
     LOOKS,
     SORTS,
     build_fleet,
@@ -92,9 +93,10 @@ def test_a_class_from_a_newer_scaler_shows_as_unknown() -> None:
 
 @given(st.integers(16, 300))
 def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
-    chosen = choose_columns(COLUMNS, width)
-    assert len(chosen) == 1 or sum(column.width + 2 for column in chosen) <= width
-    assert [column.position for column in chosen] == sorted(column.position for column in chosen)
+    for columns in (COLUMNS, COLUMNS_WITHOUT_GATES):
+        chosen = choose_columns(columns, width)
+        assert len(chosen) == 1 or sum(column.width + 2 for column in chosen) <= width
+        assert [column.position for column in chosen] == sorted(column.position for column in chosen)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_columns_fit_any_width_and_stand_in_their_order(width: int) -> None:
     ],
 )
 def test_the_most_telling_columns_stay(width: int, headings: list[str]) -> None:
-    assert [column.heading for column in choose_columns(COLUMNS, width)] == headings
+    assert [column.heading for column in choose_columns(COLUMNS_WITHOUT_GATES, width)] == headings
 
 
 def test_every_column_has_a_place_of_its_own() -> None:

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from readpool.cli.pools.pool_entries import read_entries
 from readpool.cli.pools.pools_table import POOL_COLUMNS, Paper, build_pools
 from readpool.cli.terminal.columns import GAP, choose_columns, fit_widths
-from readpool.cli.terminal.fleet_table import COLUMNS, build_fleet
+from readpool.cli.terminal.fleet_table import COLUMNS, COLUMNS_WITHOUT_GATES, build_fleet
 from readpool.v1 import observer_pb2 as pb
 from tests.unit.pool_statuses import FIVE, build_condition, build_conditions, build_pool_manifest
 
@@ -45,13 +45,33 @@ TALKATIVE = pb.Snapshot(
 )
 
 
+FIGURES = pb.RequestFigures(requests_per_second=12_345.6, latency_p90_ms=432.1, error_percent=0.05)
+
+
+@pytest.mark.parametrize("ascii_only", [False, True], ids=["unicode", "ascii"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_figures_of_readers_are_whole_or_left_out(width: int, ascii_only: bool) -> None:
+    snapshot = pb.Snapshot()
+    snapshot.CopyFrom(TALKATIVE)
+    for replica in snapshot.replicas:
+        replica.requests.CopyFrom(FIGURES)
+    drawn = draw(build_fleet(snapshot, width=width, max_rows=9, ascii_only=ascii_only), width)
+    lines = [line for line in drawn if "core-" in line or "replica " in line]
+    assert max(map(len, drawn)) <= width
+    headings = [column.heading for column in choose_columns(COLUMNS, width)]
+    for heading, cell, least in (("requests", "12,346/s", 80), ("p90", "432 ms", 100), ("errors", "0.05 %", 100)):
+        assert (heading in headings) is (width >= least)
+        assert [cell in line for line in lines[1:]] == [width >= least] * 2
+        assert (heading in lines[0]) is (width >= least)
+
+
 @pytest.mark.parametrize("ascii_only", [False, True], ids=["unicode", "ascii"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_a_node_says_takes_no_room_from_the_other_columns(width: int, ascii_only: bool) -> None:
     lines = draw(build_fleet(TALKATIVE, width=width, max_rows=9, ascii_only=ascii_only), width)
     heading, fresh, catching_up = lines[2:5]
     assert max(map(len, lines)) <= width
-    for column in choose_columns(COLUMNS, width):
+    for column in choose_columns(COLUMNS_WITHOUT_GATES, width):
         assert column.heading in heading
     assert "core-0" in fresh
     assert " fresh" in fresh

@@ -96,6 +96,15 @@ def test_a_name_that_comes_later_is_the_same_pods() -> None:
     assert after.standing.replica_class is FRESH
 
 
+def test_the_whole_of_a_pods_name_is_the_same_pods() -> None:
+    stage = StagedFleet()
+    first, whole = "core-7", "core-7.core.stellar.svc.cluster.local"
+    for known, name in ((first, first), (first, whole), (whole, first)):
+        stage.fleet.set_members({name: "http://10.0.0.7:11626"}, stage.now)
+        assert (name == known) or classes(stage.fleet.advance(stage.now)) == {name: FRESH}
+        stage.fleet.observe(name, NETWORK.in_step(stage.now), stage.now)
+
+
 def test_a_pod_of_another_name_at_a_known_address_is_another_pod() -> None:
     stage = StagedFleet()
     stage.fleet.set_members({"core-0": "http://10.0.0.7:11626"}, stage.now)

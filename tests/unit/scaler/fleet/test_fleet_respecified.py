@@ -133,3 +133,19 @@ def test_however_a_spec_changes_each_answer_is_within_the_bounds_of_the_day_or_s
                 assert snapshot.decision.reason == NOT_YET_SUSTAINED
             else:
                 assert spec.bounds.minimum <= snapshot.decision.desired <= spec.bounds.maximum
+
+
+@pytest.mark.parametrize(("is_persons", "regrets"), [(True, 0), (False, 1)])
+def test_a_target_that_a_person_raises_soon_after_a_release_is_no_regret(*, is_persons: bool, regrets: int) -> None:
+    stage = StagedFleet(*[NETWORK.in_step] * 4, spec=SPEC)
+    assert stage.play(7300)[-1].decision.desired == 3, "one was let go"
+    del stage.scripts["core-3"]
+    stage.take_members()
+    if is_persons:
+        change(stage, bounds=Bounds(2, 5, 10))
+    else:
+        stage.scripts["core-2"] = NETWORK.behind(30)
+    shown = stage.play(120)[-1]
+    assert shown.decision.desired == (5 if is_persons else 4)
+    assert shown.remembered is not None
+    assert shown.remembered.regrets == regrets

@@ -190,3 +190,34 @@ def test_a_horizon_alone_that_stands_still_is_replaced_all_the_same() -> None:
     shown = stage.play(300)
     assert classes(shown[-1])["core-3"] is LAGGING
     assert DATABASE_STOPPED not in {snapshot.decision.reason for snapshot in shown}
+
+
+@pytest.mark.parametrize("interval", [1, 5])
+def test_horizons_that_all_follow_behind_share_no_database_that_stopped(interval: int) -> None:
+    network = StagedNetwork()
+
+    def follow(now: float) -> NodeReport:
+        """Fall behind by twenty ledgers, one after the other, and follow from there."""
+        ledger, age = network.tell(now)
+        lost = min(20, int(max(0.0, now - START - 60) / 10))
+        return build_root(now, ledger - lost, ledger, now - age - lost * 5.0)
+
+    stage = StagedFleet(*[follow] * 3, spec=replace(HORIZONS, bounds=Bounds(3, 3, 20)), interval=interval)
+    shown = stage.play(900)
+    assert set(classes(shown[-1]).values()) == {LAGGING}
+    assert DATABASE_STOPPED not in {snapshot.decision.reason for snapshot in shown}
+
+
+def test_who_joins_horizons_whose_database_stopped_does_not_hide_that() -> None:
+    network, core = StagedNetwork(START + 100), StagedNetwork()
+
+    def api_only(now: float) -> NodeReport:
+        ledger, age = network.tell(now)
+        return build_root(now, ledger, core.tell(now)[0], now - age, "api-only")
+
+    stage = StagedFleet(*[api_only] * 2, spec=replace(HORIZONS, bounds=Bounds(2, 2, 20)))
+    shown = stage.play(300)
+    assert shown[-1].decision.reason == DATABASE_STOPPED
+    stage.scripts["core-2"] = api_only
+    stage.take_members()
+    assert {snapshot.decision.reason for snapshot in stage.play(120)[6:]} == {DATABASE_STOPPED}

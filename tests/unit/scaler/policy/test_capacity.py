@@ -163,6 +163,16 @@ def test_nothing_is_learned_at_idle() -> None:
     assert busy.onset_rates == ()
 
 
+def test_what_pods_bore_that_are_gone_keeps_nobody_from_learning() -> None:
+    busy = replace(Capacity(onset_rates=(100.0, 100.0)), proven=100.0, proven_at=0.0)
+    smaller = {name: replace(one, first_seen=60.0) for name, one in FIVE.items()}
+    for state, now in ((smaller, 200.0), (FALLEN | dict(list(smaller.items())[2:]), 260.0)):
+        known = {name: replace(one, first_seen=60.0) for name, one in state.items()}
+        busy = learn(busy, known, dict.fromkeys(FIVE, 25.0), now)
+    assert busy.onset_rates == (100.0, 100.0, 25.0, 25.0)
+    assert busy.proven == 0.0, "nothing is proven of those that are there now"
+
+
 def test_what_two_bear_for_minutes_takes_back_what_was_learned_at_less() -> None:
     capacity = Capacity(onset_rates=(20.0, 20.0, 400.0))
     for now in range(0, 400, 5):

@@ -68,3 +68,24 @@ def test_a_replica_that_came_at_once_is_not_let_go_at_once() -> None:
         decision, memory = decide_on(pool(*[F] * 6), memory, seconds=seconds)
         desired.append(decision.desired)
     assert desired == [6, 6, 5]
+
+
+def test_a_time_in_which_the_load_was_unknown_is_no_time_in_which_fewer_were_enough() -> None:
+    twelve = {f"core-{i}": FIVE_FRESH["core-0"] for i in range(12)}
+    memory, answers = PolicyMemory(), []
+    for seconds, requests in (
+        (0.0, 450.0),
+        (120.0, None),
+        (1200.0, None),
+        (1210.0, 10.0),
+        (1500.0, 10.0),
+        (1600.0, 10.0),
+    ):
+        decision, memory = decide_on(twelve, memory, requests=requests, settings=LEARNED, seconds=seconds)
+        answers.append(decision.desired)
+    assert answers == [14, 14, 14, 14, 14, 13]
+
+
+def test_a_patience_of_a_day_says_nothing_of_the_load_in_a_day() -> None:
+    assert replace(SETTINGS, sustain_seconds=86_400.0).look_ahead(300.0) == 600.0
+    assert replace(SETTINGS, sustain_seconds=86_400.0).look_ahead(900.0) == 900.0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.probes.answer import RATE_LIMITED, HttpAnswer
+from scaler.probes.answer import RATE_LIMITED, HttpAnswer, StatusError
 from scaler.probes.conversation import Interviewer
 from scaler.probes.kinds import ProbeKind
 from scaler.probes.report import NodeReport, ProbeError
@@ -72,6 +72,12 @@ REFUSALS = {
     "one error": HttpAnswer(200, json.dumps(error(-32600, "batch requests are not supported")).encode()),
     "a list of one error": HttpAnswer(200, json.dumps([error(-32600, "no batches")]).encode()),
     "an error to each call": HttpAnswer(200, json.dumps([error(-32600, "no batches", n) for n in (1, 2, 3)]).encode()),
+    "answers to calls of no id": HttpAnswer(
+        200,
+        json.dumps([{"jsonrpc": "2.0", "id": None, "result": result} for result in RESULTS.values()]).encode(),
+        DATE,
+    ),
+    "the same id twice": HttpAnswer(200, json.dumps([{"id": 1, "result": RESULTS["getHealth"]}] * 2).encode(), DATE),
     "null": HttpAnswer(200, b"null"),
     "an empty list": HttpAnswer(200, b"[]"),
     "nothing": HttpAnswer(200, b""),
@@ -86,6 +92,36 @@ def test_one_post_tells_ledger_age_and_network_whatever_the_health(*, is_healthy
     assert (report.ledger, report.network, report.is_synced) == (8, NETWORK, is_healthy)
     assert report.age_seconds == 33.0
     assert report.state == ("healthy" if is_healthy else f"unhealthy: {LATE}")
+
+
+def test_a_batch_may_be_answered_in_any_order() -> None:
+    def serve(request: ProbeRequest) -> HttpAnswer:
+        answers = [answer_call(call) for call in json.loads(request.body or b"")]
+        return HttpAnswer(200, json.dumps(answers[::-1]).encode(), DATE)
+
+    report, asked = hold(Interviewer(ProbeKind.RPC, "http://node"), serve)
+    assert (report.ledger, report.age_seconds, report.network, len(asked)) == (8, 33.0, NETWORK, 1)
+
+
+@pytest.mark.parametrize("takes_batches", [True, False])
+def test_a_quota_that_is_said_with_status_200_is_a_failed_poll_with_its_words(*, takes_batches: bool) -> None:
+    def serve(request: ProbeRequest) -> HttpAnswer:
+        calls = json.loads(request.body or b"")
+        quota = [error(-32005, "daily request count exceeded", n) for n in (1, 2, 3)]
+        is_batch = isinstance(calls, list)
+        body = quota if is_batch and takes_batches else quota[0] | {"id": None}
+        return HttpAnswer(200, json.dumps(body).encode(), DATE)
+
+    with pytest.raises(ProbeError, match=r"getHealth failed: daily request count exceeded \(code -32005\)"):
+        hold(Interviewer(ProbeKind.RPC, "http://node"), serve)
+
+
+def test_one_that_is_asked_call_by_call_may_ask_for_patience_as_well() -> None:
+    interviewer = Interviewer(ProbeKind.RPC, "http://node")
+    hold(interviewer, build_rpc(REFUSALS["status 400"]))
+    with pytest.raises(StatusError) as caught:
+        hold(interviewer, lambda _: HttpAnswer(429, b"", DATE, b"9"))
+    assert (caught.value.reason, caught.value.retry_after_seconds) == (RATE_LIMITED, 9.0)
 
 
 @pytest.mark.parametrize("name", REFUSALS)

@@ -39,9 +39,10 @@ def test_it_is_as_old_as_its_newest_ledger_by_the_servers_own_clock() -> None:
     assert parse_rpc(closed, 1796033980.0).age_seconds == 6.0
     assert parse_rpc(closed, 1796033970.0).age_seconds == 0.0
     assert parse_rpc(closed).age_seconds is None
+    assert parse_rpc(build(latestLedgerCloseTime=1796033974), 1796033980.0).age_seconds == 6.0, "a proxy's number"
 
 
-@pytest.mark.parametrize("odd", ["", "0", "soon", "-5", "9" * 40, 7, None, [], {}])
+@pytest.mark.parametrize("odd", ["", "0", "soon", "-5", "9" * 40, 0, -5, 7.5, True, 10**40, None, [], {}])
 def test_a_close_time_that_is_none_is_no_age(odd: object) -> None:
     assert parse_rpc(build(latestLedgerCloseTime=odd), 1796033980.0).age_seconds is None
 

@@ -1,5 +1,6 @@
 """A snapshot on the wire, and which changes cannot wait for the next interval."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,7 @@ from controller.observer.fleet_view import parse_fleet_view
 from readpool.budget import Budget, Limits
 from readpool.replica_class import ReplicaClass
 from readpool.v1 import observer_pb2
+from scaler.fleet.request_figures import RequestFigures
 from scaler.fleet.snapshot import FleetSnapshot, Replica
 from scaler.policy.policy import Bounds, Decision
 from scaler.probes.report import NodeReport
@@ -175,3 +177,30 @@ def test_a_fleet_that_cannot_be_told_ends_no_stream_of_many() -> None:
     )
     odd = replace(SNAPSHOT, decision=replace(SNAPSHOT.decision, message="\ud800"))
     assert [observer._build(snapshot) is None for snapshot in (odd, SNAPSHOT, odd)] == [True, False, True]
+
+
+BUSY = RequestFigures(90.0, 90.0, 9.0, ((10.0, 45.0), (20.0, 90.0), (math.inf, 90.0)))
+QUIET = RequestFigures(10.0, 10.0, 0.0, ((10.0, 10.0), (20.0, 10.0), (math.inf, 10.0)))
+
+
+def test_what_readers_met_with_goes_out_of_each_replica_and_of_all_together() -> None:
+    replicas = (replace(FRESH, requests=BUSY), replace(FRESH, name="core-1", requests=QUIET))
+    message = build_snapshot_message(replace(SNAPSHOT, replicas=replicas))
+    told = [(one.requests.requests_per_second, one.requests.error_percent) for one in message.replicas]
+    assert told == [(90.0, 10.0), (10.0, 0.0)]
+    assert (message.requests.requests_per_second, message.requests.error_percent) == (100.0, 9.0)
+    assert message.requests.latency_p90_ms == pytest.approx(10.0 + 10.0 * 35 / 45)
+
+
+def test_a_gate_that_is_silent_is_absent_and_so_are_the_figures_of_all() -> None:
+    replicas = (replace(FRESH, requests=BUSY), replace(FRESH, name="core-1"))
+    message = build_snapshot_message(replace(SNAPSHOT, replicas=replicas))
+    assert [one.HasField("requests") for one in message.replicas] == [True, False]
+    assert not message.HasField("requests")
+
+
+def test_readers_that_have_asked_nothing_have_no_latency() -> None:
+    replicas = (replace(FRESH, requests=RequestFigures(0.0)),)
+    (sent,) = build_snapshot_message(replace(SNAPSHOT, replicas=replicas)).replicas
+    assert sent.HasField("requests")
+    assert not sent.requests.HasField("latency_p90_ms")

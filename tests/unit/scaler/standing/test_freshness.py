@@ -229,3 +229,30 @@ def test_a_replica_ails_from_what_first_showed_it_until_it_is_fresh(
     last = fold(*outcomes)[-1]
     now = NOW + 5 * (len(outcomes) - 1)
     assert (None if last.degraded_since is None else now - last.degraded_since) == ailing_for
+
+
+@pytest.mark.parametrize("interval", [0.05, 0.5, 5.0, 20.0, 60.0])
+def test_the_rate_is_that_of_half_a_minute_however_often_it_is_asked(interval: float) -> None:
+    standing, rates = ReplicaState(since=NOW, first_seen=NOW), []
+    for turn in range(int(max(150.0, 5 * interval) / interval)):
+        seconds = turn * interval
+        standing = advance(standing, report(4000 + int(seconds / 10)), TIP, NETWORK, THRESHOLDS, NOW + seconds)
+        rates.append(standing.rate)
+    late = [rate or 0.0 for rate in rates[len(rates) // 2 :]]
+    assert all(0.02 < rate < 0.25 for rate in late), (min(late), max(late))
+
+
+def test_lost_sync_with_the_newest_ledger_that_anybody_has_is_no_lag_though_the_tip_is_not_yet_seen_to_stand() -> None:
+    lost = replace(report(4999, is_synced=False), age_seconds=60.0)
+    for late, replica_class in (
+        (lost, FRESH),
+        (replace(lost, ledger=4998), LAGGING),
+        (replace(lost, age_seconds=3.0), LAGGING),
+        (replace(lost, age_seconds=None), LAGGING),
+    ):
+        assert walk(report(4999), late, late)[-1] is replica_class
+
+
+def test_one_whose_ledgers_are_older_than_its_last_answer_replays_history() -> None:
+    replayed = [replace(report(ledger, is_synced=False), age_seconds=60.0) for ledger in (4999, 5000)]
+    assert walk(OK, *replayed) == [FRESH, FRESH, LAGGING]

@@ -182,7 +182,9 @@ def test_a_tip_is_seen_to_move_when_one_who_leads_it_moved_between_two_answers()
         pytest.param([behind(LEDGER), behind(LEDGER - 30)], False, id="two that stopped each by itself"),
         pytest.param([behind(LEDGER)], False, id="one other"),
         pytest.param([behind(LEDGER)] * 2 + [current(LEDGER + 5)], False, id="two that go on"),
-        pytest.param([behind(LEDGER)] * 2 + [stopped(LEDGER)], False, id="a reference is there"),
+        pytest.param([behind(LEDGER)] * 2 + [stopped(LEDGER)], True, id="a reference that stopped with them"),
+        pytest.param([behind(LEDGER)] * 2 + [stopped(LEDGER - 64)], True, id="an archive that is behind them all"),
+        pytest.param([behind(LEDGER)] * 2 + [stopped(LEDGER + 5)], False, id="a reference that goes on as well"),
     ],
 )
 def test_one_that_goes_on_alone_beside(others: list[Claim], is_lone: bool) -> None:
