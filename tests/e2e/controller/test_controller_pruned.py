@@ -122,7 +122,7 @@ async def test_what_cannot_be_deleted_stops_nothing_else(tmp_path: Path, status:
         for pool in DELETED:
             cluster.make(pool)
         for pool in DELETED:
-            await cluster.until(lambda pool=pool: is_whole(cluster, pool), f"{pool} to be whole")
+            await cluster.until(partial(is_whole, cluster, pool), f"{pool} to be whole")
         cluster.api.meddle = meddle
         for pool in DELETED:
             balancing = {"enabled": True, "laggingNodeWeight": 0}
