@@ -21,7 +21,7 @@ from tests.component.playing_observer import PlayingObserver, serve
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - the one that must not be found
 POD: dict[str, Any] = {
-    "metadata": {"name": "readpool-scaler-0", "namespace": "system"},
+    "metadata": {"resourceVersion": "1", "name": "readpool-scaler-0", "namespace": "system"},
     "spec": {"containers": [{"name": "scaler", "ports": [{"name": "telemetry", "containerPort": 8080}]}]},
     "status": {
         "phase": "Running",
