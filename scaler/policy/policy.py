@@ -131,7 +131,9 @@ def decide(
     need = find_need(capacity, settings, measured)
     flapping = _follow_flapping(memory.flapping, facts, settings, now)
     overload = watch_overload(memory.overload, judged, now)
-    release = settings.release(warm_up_seconds, fears_overload=not need.replicas and overload.seen_at is not None)
+    fears_overload = not need.replicas and overload.seen_at is not None
+    may_hide_lack = memory.may_hide_lack and _may_hide_lack(facts)
+    release = settings.release(warm_up_seconds, is_unexplained=fears_overload or may_hide_lack)
     is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
     may_release = _is_enough(facts, settings.bounds) and not is_load_lost
     decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, may_release)
@@ -139,7 +141,9 @@ def decide(
         decision, surplus = _wait_for_requests(decision, surplus)
     if overload.seen_at is not None and _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
-    return decision, PolicyMemory(memory.grounded_since, surplus, flapping, warm_ups, capacity, overload)
+    return decision, PolicyMemory(
+        memory.grounded_since, surplus, flapping, warm_ups, capacity, overload, may_hide_lack=may_hide_lack
+    )
 
 
 def _record_warm_ups(
@@ -190,17 +194,26 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
     was_watched = waited is not None and waited <= CONTINUES_SECONDS
     if waited is not None and waited > ASKED_SECONDS:
         surplus = replace(surplus, last_desired=None)
-    # The others may be substitutes for one that seems to catch up: no one reports that it was fresh once.
-    may_hide_lack = bool(facts.unreachable or facts.catching_up)
-    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and may_hide_lack
+    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and _may_hide_lack(facts)
     if surplus.last_desired is None or facts.current > surplus.last_desired or not was_watched:
         surplus = replace(surplus, calm_since=None, calm_peak=0)
     held = max(facts.current, surplus.last_desired or 0)
     has_grown = facts.current > max(bounds.target, surplus.last_desired or 0)
-    is_unexplained = has_grown or (hides_lack and held > bounds.target)
+    hides_lack = hides_lack and held > bounds.target
+    is_unexplained = has_grown or hides_lack
     seen_at = memory.overload.seen_at
     overload = replace(memory.overload, seen_at=now if is_unexplained and seen_at is None else seen_at)
-    return replace(memory, surplus=replace(surplus, last_desired=held), overload=overload)
+    return replace(
+        memory,
+        surplus=replace(surplus, last_desired=held),
+        overload=overload,
+        may_hide_lack=memory.may_hide_lack or hides_lack,
+    )
+
+
+def _may_hide_lack(facts: Facts) -> bool:
+    """Return whether replicas may be in place of one that seems to catch up: none reports that it was fresh once."""
+    return bool(facts.unreachable or facts.catching_up)
 
 
 def _follow_flapping(flapping: Flapping, facts: Facts, settings: PolicySettings, now: float) -> Flapping:

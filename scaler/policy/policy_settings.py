@@ -77,9 +77,9 @@ class PolicySettings:
     unready: str = ""
     keeps_volumes: bool = True
 
-    def release(self, warm_up_seconds: float, *, fears_overload: bool) -> ReleaseSettings:
+    def release(self, warm_up_seconds: float, *, is_unexplained: bool) -> ReleaseSettings:
         """Return when replicas that are no longer needed may be removed."""
-        least_seconds = self.overload_wait_seconds if fears_overload else 0.0
+        least_seconds = self.overload_wait_seconds if is_unexplained else 0.0
         wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
         return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
 

@@ -23,6 +23,8 @@ class PolicyMemory:
             watched counts as what it called for.
         is_undecided: there was no decision at the last look: what is there now is not what was asked for.
         recalled_at: when this was taken from another process, in seconds; None from the first decision on.
+        may_hide_lack: what was there at the first decision after a restart may be in place of a replica that was
+            overdue, and seems to be on its way again: that it has been so for long is not known any more.
     """
 
     grounded_since: float | None = None
@@ -33,6 +35,7 @@ class PolicyMemory:
     overload: Overload = field(default_factory=Overload)
     is_undecided: bool = False
     recalled_at: float | None = None
+    may_hide_lack: bool = False
 
     @property
     def has_decided(self) -> bool:

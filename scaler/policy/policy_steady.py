@@ -35,7 +35,12 @@ def stay(
     bounds, held = settings.bounds, len(standings)
     if held != memory.surplus.last_desired or not bounds.minimum <= held <= bounds.maximum:
         return None
-    if settings.hold_reason is not None or memory.is_undecided or memory.recalled_at is not None:
+    if (
+        settings.hold_reason is not None
+        or memory.is_undecided
+        or memory.recalled_at is not None
+        or memory.may_hide_lack
+    ):
         return None
     warm_ups = record_warm_ups(
         memory.warm_ups,
@@ -67,7 +72,7 @@ def stay(
         memory.surplus,
         min(wanted, limit),
         may_release=len(keeping) >= bounds.target,
-        settings=settings.release(max(measured, settings.sustain_seconds), fears_overload=fears_overload),
+        settings=settings.release(max(measured, settings.sustain_seconds), is_unexplained=fears_overload),
         now=now,
     )
     if asked != held:

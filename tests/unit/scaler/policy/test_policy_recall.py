@@ -119,6 +119,32 @@ def test_who_was_silent_before_may_be_why_there_are_more_and_his_substitute_is_n
         assert decision.desired == 6
 
 
+def test_the_substitute_of_one_that_was_overdue_stays_though_the_load_needs_fewer() -> None:
+    """After a restart it seems to have begun to catch up just now; until it is fresh nobody knows that it had not."""
+    settings = replace(SETTINGS, learned_requests_per_replica=450.0)
+    late = ReplicaState(ReplicaClass.CATCHING_UP, since=NOW, first_seen=NOW, known_since=NOW)
+    well = ReplicaState(ReplicaClass.FRESH, since=NOW, first_seen=NOW)
+    standings = {f"core-{i}": well for i in range(5)} | {"core-5": late}
+    memory = recalled(asked=6, fewer_since=None, fewer_peak=0, overload_at=None, regrets=0)
+
+    def decide_at(now: float) -> int | None:
+        nonlocal memory
+        decision, memory = decide(
+            standings,
+            Tip(5000, now),
+            observed_since=NOW,
+            memory=memory,
+            settings=settings,
+            now=now,
+            requests=dict.fromkeys(standings, 100.0),
+        )
+        return decision.desired
+
+    assert [decide_at(NOW + seconds) for seconds in (60.0, 1100.0, 2100.0)] == [6, 6, 6]
+    standings["core-5"] = well
+    assert decide_at(NOW + 2110.0) == 5
+
+
 def test_a_load_that_was_known_lacks_where_it_is_not() -> None:
     memory = recalled(knew_load=True, overload_at=None, regrets=0, fewer_since=NOW - HOUR, fewer_peak=5)
     decision, _ = decide_on(memory, 11, NOW)
