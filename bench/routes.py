@@ -36,7 +36,7 @@ SMALL = (
     *(Mix(2, 0), Mix(2, 1), Mix(2, 1, 50)),
     *(Mix(REPLICAS, 1), Mix(REPLICAS, 2), Mix(REPLICAS, 4, 1)),
 )
-LARGE = (Mix(20, 1), Mix(20, 3), Mix(20, 10, 55))
+LARGE = (Mix(20, 4), Mix(20, 6), Mix(20, 10, 55))
 """From small to large: one pool takes part in all measurements, and grows."""
 
 

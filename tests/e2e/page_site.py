@@ -60,7 +60,7 @@ class Site:
         page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
         page.on("request", self._note)
         await page.goto(self.url + path)
-        await expect(page.locator("body")).to_have_attribute("data-connection", "live")
+        await expect(page.locator("body")).to_have_attribute("data-connection", "live", timeout=30_000)
         yield page
         await context.close()
 

@@ -20,7 +20,7 @@ from tests.hostile.priority import come_first
 from tests.hostile.report import build_table
 
 SECONDS = 2.0
-PATIENCE = 10.0
+PATIENCE = 20.0
 pytestmark = pytest.mark.timeout(900)  # Helm and Kubernetes may have to be built
 
 

@@ -33,7 +33,7 @@ ROUNDS = 2
 SWITCHES, SETTLED_SECONDS = 6, 2.0
 MOST_FAILURES = 50
 """While a route comes or goes, of the requests of some seconds. docs/routing.md says so."""
-MIXES = (Mix(2, 1), Mix(5, 2), Mix(5, 4, 1), Mix(20, 3), Mix(20, 10, 55))
+MIXES = (Mix(2, 1), Mix(5, 2), Mix(5, 4, 1), Mix(20, 4), Mix(20, 10, 55))
 
 
 @pytest_asyncio.fixture

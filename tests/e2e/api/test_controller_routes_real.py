@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")
 MOST_POINTS = 1.0
 MOST_SECONDS = 2.0
 CHANGES = 10
-SMALL, LARGE = (Mix(2, 1), Mix(5, 2), Mix(5, 4, 1)), (Mix(20, 3), Mix(20, 10, 55))
+SMALL, LARGE = (Mix(2, 1), Mix(5, 2), Mix(5, 4, 1)), (Mix(20, 4), Mix(20, 10, 55))
 ALL, NONE = range(5), ()
 ONE_BY_ONE = [*(range(count) for count in range(6)), *(range(count) for count in range(4, 0, -1))]
 PATTERNS = {
