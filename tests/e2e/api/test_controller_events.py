@@ -32,7 +32,7 @@ async def test_an_event_that_happens_again_is_counted_in_the_one_that_is_there(
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         async with asyncio.timeout(30):  # a list may be of the API server's memory, which follows a moment later
-            while "series" not in (event := (await client.list(EVENT, namespace))[0][0]):
+            while "series" not in (event := (await client.list(EVENT, namespace))[0][0]):  # noqa: ASYNC110 - it sets no event
                 await asyncio.sleep(0.1)
     assert (event["reason"], event["note"], event["type"]) == ("Stalled", STALLED.message, "Warning")
     assert event["series"]["count"] == 3
