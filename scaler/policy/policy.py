@@ -194,12 +194,12 @@ def _take_what_is_there(memory: PolicyMemory, facts: Facts, bounds: Bounds, now:
     was_watched = waited is not None and waited <= CONTINUES_SECONDS
     if waited is not None and waited > ASKED_SECONDS:
         surplus = replace(surplus, last_desired=None)
-    hides_lack = memory.recalled_at is not None and surplus.calm_since is None and _may_hide_lack(facts)
     if surplus.last_desired is None or facts.current > surplus.last_desired or not was_watched:
         surplus = replace(surplus, calm_since=None, calm_peak=0)
     held = max(facts.current, surplus.last_desired or 0)
     has_grown = facts.current > max(bounds.target, surplus.last_desired or 0)
-    hides_lack = hides_lack and held > bounds.target
+    was_restarted_amid_need = memory.recalled_at is not None and memory.surplus.calm_since is None
+    hides_lack = was_restarted_amid_need and held > bounds.target and _may_hide_lack(facts)
     is_unexplained = has_grown or hides_lack
     seen_at = memory.overload.seen_at
     overload = replace(memory.overload, seen_at=now if is_unexplained and seen_at is None else seen_at)

@@ -4,7 +4,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 from urllib.parse import urlencode
@@ -60,8 +60,7 @@ class Questioner:
                 continue
             values = asking.list_values(found[1], found[2])
             chosen = ".*" if variable.get("includeAll") else next(iter(values), "")
-            choices = {**asking.choices, str(variable["name"]): chosen}
-            asking = Questioner(asking.url, asking.span, asking.scrape_seconds, choices)
+            asking = replace(asking, choices={**asking.choices, str(variable["name"]): chosen})
         return asking
 
     def list_values(self, metric: str, label: str) -> list[str]:
