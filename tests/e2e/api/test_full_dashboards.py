@@ -16,11 +16,11 @@ from devtools.api.api_server import ApiServer
 from devtools.monitoring.__main__ import CHART
 from devtools.monitoring.preview.page import build_page
 from devtools.monitoring.preview.questions import Questioner, Span
-from tests.e2e.api.monitored_stage import MonitoredStage, set_monitored_stage
-from tests.e2e.api.test_prometheus import NO_DATA_HERE, build_groups, wait_until_started
+from tests.e2e.api.monitored_stage import MonitoredStage
+from tests.e2e.api.test_prometheus import NO_DATA_HERE, scrape_monitored_stage
 from tests.e2e.browser import open_browser
 from tests.e2e.rendered_chart import Helm
-from tests.prometheus_process import SCRAPE_SECONDS, find_prometheus, run_prometheus
+from tests.prometheus_process import SCRAPE_SECONDS
 
 MINUTES = float(os.environ.get("READPOOL_FULL_MINUTES", "5"))
 FOLDER = Path(__file__).resolve().parents[3] / "artifacts" / "dashboards"
@@ -32,12 +32,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900 + 60 * MINUTES)]
 async def test_every_dashboard_can_be_drawn_and_looked_at(
     api_server: ApiServer, namespace: str, helm: Helm, tmp_path: Path
 ) -> None:
-    binary, groups = find_prometheus(), build_groups(helm)
-    async with (
-        set_monitored_stage(api_server, namespace, helm, tmp_path) as stage,
-        run_prometheus(binary, tmp_path / "prometheus", stage.targets, groups) as prometheus,
-    ):
-        await wait_until_started(prometheus)
+    async with scrape_monitored_stage(api_server, namespace, helm, tmp_path) as (stage, prometheus):
         began = time.time()
         await live(stage, 60 * MINUTES)
         asking = Questioner(f"http://127.0.0.1:{prometheus.port}", Span(began, time.time()), SCRAPE_SECONDS, {})

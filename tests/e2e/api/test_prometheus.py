@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,24 @@ async def until(holds: Callable[[], Awaitable[Any]], what: str, seconds: float =
 async def test_every_panel_has_data_nothing_fires_while_all_is_well_and_faults_fire(
     api_server: ApiServer, namespace: str, helm: Helm, tmp_path: Path
 ) -> None:
-    binary, groups = find_prometheus(), build_groups(helm)
-    async with (
-        set_monitored_stage(api_server, namespace, helm, tmp_path) as stage,
-        run_prometheus(binary, tmp_path / "prometheus", stage.targets, groups) as prometheus,
-    ):
-        await wait_until_started(prometheus)
+    async with scrape_monitored_stage(api_server, namespace, helm, tmp_path) as (stage, prometheus):
         await check_panels(prometheus, stage)
         await check_rules(prometheus)
         await check_faults(prometheus, stage)
+
+
+@asynccontextmanager
+async def scrape_monitored_stage(
+    api_server: ApiServer, namespace: str, helm: Helm, folder: Path
+) -> AsyncIterator[tuple[MonitoredStage, Prometheus]]:
+    """Run an installation and a Prometheus over it, with the chart's rules; both are started."""
+    binary, groups = find_prometheus(), build_groups(helm)
+    async with (
+        set_monitored_stage(api_server, namespace, helm, folder) as stage,
+        run_prometheus(binary, folder / "prometheus", stage.targets, groups) as prometheus,
+    ):
+        await wait_until_started(prometheus)
+        yield stage, prometheus
 
 
 async def wait_until_started(prometheus: Prometheus) -> None:
