@@ -15,6 +15,8 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 UNSCALED = {"enabled": False, "sustainSeconds": 10}
 FRESH_SECONDS = 90.0
 GROWN_SECONDS = 60.0
+FOUND_SECONDS = 30.0
+"""The controller looks every ten seconds for kinds that a cluster has begun to serve."""
 
 
 def test_new_replicas_start_from_a_snapshot_unless_it_is_bad_and_volumes_grow(
@@ -29,7 +31,7 @@ def test_new_replicas_start_from_a_snapshot_unless_it_is_bad_and_volumes_grow(
     manifest = build_pool("core", core_network, storage=storage, autoscaling=UNSCALED, targetReplicas=1)
     pool = apply_pool(cluster.access, namespace, manifest)
     pool.wait_until_fresh(1)
-    assert pool.condition("Snapshots")["reason"] == "NoSnapshotYet"
+    pool.wait_for("it finds snapshots", lambda: pool.condition("Snapshots")["reason"] == "NoSnapshotYet", FOUND_SECONDS)
     seen.take_known_good(pool, 0, "first")
     seen.scale(pool, 2, FRESH_SECONDS)
     assert seen.read_origin(pool, 1) == "first"
