@@ -122,28 +122,18 @@ async def test_of_an_authority_that_signs_for_others_too_only_named_clients_are_
 def open_calls(channel: grpc.aio.Channel) -> list[Any]:
     """Open a call of each kind of method, of each service."""
     watched = WatchRequest(trigger=Trigger(namespace="stellar", metadata=METADATA))
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
     health = cast("Any", HealthStub)(channel)
+    # As one request: grpcio tells a stream of requests that is refused while it is written as INTERNAL, now and then.
+    reflect: Any = channel.unary_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
     return [
         ExternalScalerStub(channel).IsActive(REF, timeout=10),
         ExternalScalerStub(channel).StreamIsActive(REF, timeout=10),
         ObserverStub(channel).Watch(watched, timeout=10),
         health.Check(HealthCheckRequest(), timeout=10),
         health.Watch(HealthCheckRequest(), timeout=10),
-        reflect(channel),
+        reflect(asked.SerializeToString(), timeout=10),
     ]
-
-
-def reflect(channel: grpc.aio.Channel) -> Any:
-    """Ask which services there are.
-
-    As one request: grpcio tells a stream of requests that was refused while it was written as INTERNAL, now and then.
-    """
-    method = channel.unary_stream(
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-    )
-    return method(reflection_pb2.ServerReflectionRequest(list_services=""), timeout=10)
 
 
 async def ask(call: Any) -> str:
