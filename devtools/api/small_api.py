@@ -8,6 +8,7 @@ import contextlib
 import copy
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,17 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from readpool.kubernetes.client import KubernetesClient, connect
-from readpool.kubernetes.kinds import HTTP_ROUTE, KINDS, PROMETHEUS_RULE, PVC, SCALED_OBJECT, Kind, ObjectKey
+from readpool.kubernetes.kinds import (
+    HTTP_ROUTE,
+    KINDS,
+    PROMETHEUS_RULE,
+    PVC,
+    SCALED_OBJECT,
+    VOLUME_SNAPSHOT,
+    Kind,
+    ObjectKey,
+)
+from readpool.timestamps import format_time
 
 OPTIONAL = (SCALED_OBJECT, HTTP_ROUTE, PROMETHEUS_RULE)
 
@@ -79,6 +90,8 @@ class SmallApi:
                 return before
         else:
             metadata.setdefault("uid", f"uid-{next(self._numbers)}")
+            if key.kind == VOLUME_SNAPSHOT:  # whose age decides when the next one is taken
+                metadata["creationTimestamp"] = format_time(time.time())
         is_same_spec = before is not None and before.get("spec") == made.get("spec")
         metadata["generation"] = metadata.get("generation", 0) + (not is_same_spec)
         metadata["resourceVersion"] = str(next(self._numbers))

@@ -4,6 +4,7 @@ A pool for each write, all in one cluster; each with a fault of its own, and of 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -22,9 +23,11 @@ from readpool.kubernetes.kinds import (
     POD,
     POOL,
     PROMETHEUS_RULE,
+    PVC,
     SCALED_OBJECT,
     SERVICE,
     STATEFUL_SET,
+    VOLUME_SNAPSHOT,
     Kind,
     ObjectKey,
 )
@@ -69,6 +72,8 @@ WRITES: dict[str, tuple[str, Kind, str]] = {
     "route": ("apply", HTTP_ROUTE, "{}"),
     "keda": ("apply", SCALED_OBJECT, "{}"),
     "alerts": ("apply", PROMETHEUS_RULE, "{}"),
+    "volumes": ("apply", PVC, ""),
+    "snapshots": ("apply", VOLUME_SNAPSHOT, ""),
     "notes": ("merge", POD, ""),
     "ends": ("delete", POD, ""),
     "size": ("merge", POOL, "{}"),
@@ -86,6 +91,7 @@ OWNED = (
     SCALED_OBJECT,
     PROMETHEUS_RULE,
 )
+TAKEN = {"enabled": True, "interval": "1h"}
 WITHOUT_REPLICAS = ("config", "replicas")
 NEEDS = {"config": (STATEFUL_SET,), "replicas": (), "class": (HTTP_ROUTE,), "size": (SCALED_OBJECT,)}
 """What may be missing beside what fails, since it needs that."""
@@ -96,7 +102,7 @@ def is_hit(write: Write) -> bool:
     for pool, (verb, kind, name) in WRITES.items():
         if write.verb == verb and write.key.kind == kind and (write.subresource == "status") is (pool == "status"):
             names = {name.format(pool)} if name else set()
-            if write.key.name in names or (not name and write.key.name.startswith(f"{pool}-")):
+            if write.key.name in names or (not name and write.key.name.startswith((f"{pool}-", f"data-{pool}-"))):
                 return True
     return False
 
@@ -107,6 +113,13 @@ def set_faults(cluster: SmallCluster, fault: Fault) -> None:
             await fault()
 
     cluster.api.meddle = meddle
+
+
+def make_pools(cluster: SmallCluster) -> None:
+    """Make a pool for each write; replicas are fresh for long, so that one's volume may be copied."""
+    cluster.since = time.time() - 86_400
+    for pool in WRITES:
+        cluster.make(pool, storage={"size": "100Gi"} | ({"snapshots": TAKEN} if pool == "snapshots" else {}))
 
 
 def list_missing(cluster: SmallCluster, pool: str) -> set[tuple[str, str]]:
@@ -136,13 +149,12 @@ def is_named(cluster: SmallCluster, pool: str) -> bool:
 async def test_a_new_pool_gets_all_that_does_not_need_what_fails(fault: Fault, tmp_path: Path) -> None:
     async with run_small_cluster(tmp_path) as cluster:
         set_faults(cluster, fault)
-        for pool in WRITES:
-            cluster.make(pool)
+        make_pools(cluster)
         for pool in WRITES:
             await cluster.until_empty(partial(list_missing, cluster, pool), f"{pool} to have all")
             if pool not in (*WITHOUT_REPLICAS, "slices"):
                 await cluster.until(partial(cluster.is_served_by_the_fresh, pool), f"readers of {pool}")
-            if pool not in ("status", "ends"):
+            if pool not in ("status", "ends", "volumes"):
                 await cluster.until(partial(is_named, cluster, pool), f"status of {pool} to say why")
 
 
@@ -184,8 +196,7 @@ def list_old_versions(cluster: SmallCluster, pool: str) -> set[str]:
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 async def test_a_running_pool_goes_on_but_for_what_fails(fault: Fault, tmp_path: Path) -> None:
     async with run_small_cluster(tmp_path) as cluster:
-        for pool in WRITES:
-            cluster.make(pool)
+        make_pools(cluster)
         for pool in WRITES:
             await cluster.until(partial(cluster.is_served_by_the_fresh, pool), f"readers of {pool} at first")
             await cluster.until_empty(partial(list_missing, cluster, pool), f"{pool} to have all")
@@ -200,6 +211,7 @@ async def test_a_running_pool_goes_on_but_for_what_fails(fault: Fault, tmp_path:
         cluster.classes.clear()
         for pool in WRITES:
             cluster.change(pool, version="v23.0.0")
+        cluster.change("volumes", storage={"size": "200Gi"})
         for pool in served:
             if pool not in (*WITHOUT_REPLICAS, "ends"):
                 await cluster.until_empty(partial(list_old_versions, cluster, pool), f"{pool} to be upgraded")
@@ -212,5 +224,5 @@ async def test_a_running_pool_goes_on_but_for_what_fails(fault: Fault, tmp_path:
         for pool in WRITES:
             await cluster.until_empty(partial(list_spoiled, cluster, pool), f"{pool} to be whole")
             is_gone = pool == "ends" and fault is FAULTS["not found"]  # who is not there has been deleted
-            if pool not in ("status", "size") and not is_gone:
+            if pool not in ("status", "size", "snapshots") and not is_gone:  # the next one is due in an hour
                 await cluster.until(partial(is_named, cluster, pool), f"status of {pool} to say why")

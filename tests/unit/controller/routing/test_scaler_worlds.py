@@ -16,6 +16,8 @@ from tests.unit.scaler_worlds import STEP_SECONDS, World, bound_size, draw_world
 WORLDS = int(os.environ.get("READPOOL_WORLDS", "12"))
 HOURS = 2.0
 SETTLED_SECONDS = 60.0
+NOTICED_SECONDS = 90.0
+"""One in trouble is behind by the threshold after twelve ledgers, and three polls have to agree."""
 RESTARTED_SECONDS, ROUGHLY_SECONDS = 300.0, 300.0
 
 
@@ -28,6 +30,7 @@ class Watch:
         self.last: int | None = None
         self.known_load = False
         self.well_since: dict[str, float] = {}
+        self.well_at: dict[str, float] = {}
 
     def look(self, shown: FleetSnapshot) -> None:
         """Check one snapshot."""
@@ -47,17 +50,19 @@ class Watch:
         self.known_load = self.known_load or is_known
 
     def _check_serving(self, shown: FleetSnapshot) -> None:
-        """Someone in step serves, wherever someone has been so for a minute."""
+        """Someone in step serves, or was so a moment ago, wherever someone has been so for a minute."""
         now, pods = self.world.now, self.world.pods
         well = {name for name, pod in pods.items() if pod.is_well(now)}
         self.well_since = {name: self.well_since.get(name, now) for name in well}
+        self.well_at |= dict.fromkeys(well, now)
         settled = [name for name, since in self.well_since.items() if now - since >= SETTLED_SECONDS]
         if not settled or now - self.world.restarted_at < SETTLED_SECONDS:
             return
         weighed = [WeighedReplica(r.name, r.standing.replica_class, r.standing.lag_ledgers) for r in shown.replicas]
         weights = compute_weights(weighed, WeightSettings(enough_fresh=count_enough(self.world.spec.bounds.target)))
         classes = {r.name: r.standing.replica_class.value for r in shown.replicas}
-        assert any(weights.get(name, 0) > 0 for name in settled), f"none of {settled} serves: {classes}"
+        good = {*settled, *(name for name, at in self.well_at.items() if now - at < NOTICED_SECONDS)}
+        assert any(weights.get(name, 0) > 0 for name in good), f"none of {settled} serves: {classes}"
 
 
 def live(world: World, seconds: float, watch: Watch) -> None:
