@@ -74,7 +74,7 @@ _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
     "surge": lambda s: replace(s, surge_ratio=100.0),
     "wait": lambda s: replace(s, wait_warm_ups=0.0),
     "wait after overload": lambda s: replace(s, overload_wait_seconds=0.0),
-    "regret": lambda s: replace(s, regret_seconds=0.0),
+    "regret": lambda s: replace(s, premature_seconds=0.0),
     "small steps down": lambda s: replace(s, release_share=1.0),
 }
 _RATE_GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {

@@ -64,18 +64,18 @@ def _read_memory(memory: observer_pb2.Memory) -> ScalingMemory | None:
     """Read what the scaler remembers; None for what no scaler of ours would tell, and status would not take."""
     try:
         return ScalingMemory(
-            told_at=to_timestamp(memory.told_at),
+            reported_at=to_timestamp(memory.reported_at),
             network_passphrase=memory.network or None,
-            asked_replicas=memory.asked_replicas,
-            fewer_since=_read_time(memory, "fewer_since"),
-            fewer_peak=memory.fewer_peak,
-            regrets=memory.regrets,
-            released_at=_read_time(memory, "released_at"),
-            overload_at=_read_time(memory, "overload_at"),
+            desired_replicas=memory.desired_replicas,
+            surplus_since=_read_time(memory, "surplus_since"),
+            surplus_peak=memory.surplus_peak,
+            premature_scale_ins=memory.premature_scale_ins,
+            scaled_in_at=_read_time(memory, "scaled_in_at"),
+            overloaded_at=_read_time(memory, "overloaded_at"),
             warm_up_seconds=_read_warm_up(memory),
             warm_ups=memory.warm_ups,
-            unrest=round(memory.unrest, 2),
-            knew_load=memory.knew_load,
+            average_unhealthy=round(memory.average_unhealthy, 2),
+            request_rate_known=memory.request_rate_known,
         )
     except (ValidationError, ValueError, OverflowError, OSError):
         return None
@@ -90,7 +90,7 @@ def _read_warm_up(memory: observer_pb2.Memory) -> float | None:
 
 
 def _read_time(
-    memory: observer_pb2.Memory, name: Literal["fewer_since", "released_at", "overload_at"]
+    memory: observer_pb2.Memory, name: Literal["surplus_since", "scaled_in_at", "overloaded_at"]
 ) -> datetime | None:
     return to_timestamp(getattr(memory, name)) if memory.HasField(name) else None
 

@@ -125,8 +125,8 @@ def _keep_time(status: PoolStatus, last: PoolStatus) -> PoolStatus:
     """Keep the time of the last numbers where the new ones are the same: a poll alone is nothing to write."""
     times: dict[str, object] = {"observed_at": last.observed_at}
     if status.scaling_memory is not None and last.scaling_memory is not None:
-        told_at = last.scaling_memory.told_at
-        times["scaling_memory"] = status.scaling_memory.model_copy(update={"told_at": told_at})
+        reported_at = last.scaling_memory.reported_at
+        times["scaling_memory"] = status.scaling_memory.model_copy(update={"reported_at": reported_at})
     before = {one.replica_name: one for one in last.replica_weights}
     same = tuple(
         one.model_copy(update={"last_updated": before[one.replica_name].last_updated})

@@ -112,30 +112,30 @@ class SnapshotOfPool(Part):
 class ScalingMemory(Part):
     """State of the scaling policy, saved so that a restarted scaler goes on where the last one stopped."""
 
-    told_at: Timestamp
+    reported_at: Timestamp
     """When the scaler reported this."""
     network_passphrase: Annotated[str, Field(max_length=200)] | None = None
     """The network that this is about."""
-    asked_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
+    desired_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
     """The number of replicas last asked for."""
-    fewer_since: Timestamp | None = None
+    surplus_since: Timestamp | None = None
     """Since when fewer replicas are enough; absent while they are not."""
-    fewer_peak: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
+    surplus_peak: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 0
     """The highest number of replicas needed since then."""
-    regrets: Annotated[int, Field(ge=0, le=32)] = 0
+    premature_scale_ins: Annotated[int, Field(ge=0, le=32)] = 0
     """Number of consecutive scale-ins that were followed by a need for more replicas; each doubles the wait before the
     next scale-in."""
-    released_at: Timestamp | None = None
+    scaled_in_at: Timestamp | None = None
     """When replicas were last removed; absent once that has proved right or wrong."""
-    overload_at: Timestamp | None = None
+    overloaded_at: Timestamp | None = None
     """When replicas were last added because of overload; absent once targetReplicas are enough again."""
     warm_up_seconds: Annotated[float, Field(ge=1, le=86_400)] | None = None
     """Median time that new replicas took to become fresh, in seconds."""
     warm_ups: Annotated[int, Field(ge=0, le=32)] = 0
     """Number of replicas in that median."""
-    unrest: Annotated[float, Field(ge=0, le=MAX_REPLICAS)] = 0.0
+    average_unhealthy: Annotated[float, Field(ge=0, le=MAX_REPLICAS)] = 0.0
     """Average number of replicas that lagged or did not respond in the last minutes."""
-    knew_load: bool = False
+    request_rate_known: bool = False
     """Whether the request rate was known; if so, no replica is removed while it is unknown."""
 
 

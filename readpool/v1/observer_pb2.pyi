@@ -522,74 +522,74 @@ class Memory(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    TOLD_AT_FIELD_NUMBER: _builtins.int
+    REPORTED_AT_FIELD_NUMBER: _builtins.int
     NETWORK_FIELD_NUMBER: _builtins.int
-    ASKED_REPLICAS_FIELD_NUMBER: _builtins.int
-    FEWER_SINCE_FIELD_NUMBER: _builtins.int
-    FEWER_PEAK_FIELD_NUMBER: _builtins.int
-    REGRETS_FIELD_NUMBER: _builtins.int
-    RELEASED_AT_FIELD_NUMBER: _builtins.int
-    OVERLOAD_AT_FIELD_NUMBER: _builtins.int
+    DESIRED_REPLICAS_FIELD_NUMBER: _builtins.int
+    SURPLUS_SINCE_FIELD_NUMBER: _builtins.int
+    SURPLUS_PEAK_FIELD_NUMBER: _builtins.int
+    PREMATURE_SCALE_INS_FIELD_NUMBER: _builtins.int
+    SCALED_IN_AT_FIELD_NUMBER: _builtins.int
+    OVERLOADED_AT_FIELD_NUMBER: _builtins.int
     WARM_UP_SECONDS_FIELD_NUMBER: _builtins.int
     WARM_UPS_FIELD_NUMBER: _builtins.int
-    UNREST_FIELD_NUMBER: _builtins.int
-    KNEW_LOAD_FIELD_NUMBER: _builtins.int
-    told_at: _builtins.float
+    AVERAGE_UNHEALTHY_FIELD_NUMBER: _builtins.int
+    REQUEST_RATE_KNOWN_FIELD_NUMBER: _builtins.int
+    reported_at: _builtins.float
     network: _builtins.str
     """The passphrase of its network; empty while not known."""
-    asked_replicas: _builtins.int
+    desired_replicas: _builtins.int
     """The number of replicas last asked for."""
-    fewer_since: _builtins.float
+    surplus_since: _builtins.float
     """Since when fewer than that are enough; absent while they are not."""
-    fewer_peak: _builtins.int
+    surplus_peak: _builtins.int
     """The highest number of replicas needed since then."""
-    regrets: _builtins.int
+    premature_scale_ins: _builtins.int
     """Consecutive scale-ins that were followed by a need for more replicas."""
-    released_at: _builtins.float
+    scaled_in_at: _builtins.float
     """When replicas were last removed; absent once that has proved right or wrong."""
-    overload_at: _builtins.float
+    overloaded_at: _builtins.float
     """When replicas were last added because of overload; absent if they were not."""
     warm_up_seconds: _builtins.float
     """Median time in which the last `warm_ups` new replicas became fresh; absent while none has."""
     warm_ups: _builtins.int
-    unrest: _builtins.float
+    average_unhealthy: _builtins.float
     """Average number of replicas that lagged or did not respond in the last minutes."""
-    knew_load: _builtins.bool
+    request_rate_known: _builtins.bool
     """Whether the request rate was known; if so, no replica is removed while it is unknown."""
     def __init__(
         self,
         *,
-        told_at: _builtins.float = ...,
+        reported_at: _builtins.float = ...,
         network: _builtins.str = ...,
-        asked_replicas: _builtins.int = ...,
-        fewer_since: _builtins.float | None = ...,
-        fewer_peak: _builtins.int = ...,
-        regrets: _builtins.int = ...,
-        released_at: _builtins.float | None = ...,
-        overload_at: _builtins.float | None = ...,
+        desired_replicas: _builtins.int = ...,
+        surplus_since: _builtins.float | None = ...,
+        surplus_peak: _builtins.int = ...,
+        premature_scale_ins: _builtins.int = ...,
+        scaled_in_at: _builtins.float | None = ...,
+        overloaded_at: _builtins.float | None = ...,
         warm_up_seconds: _builtins.float | None = ...,
         warm_ups: _builtins.int = ...,
-        unrest: _builtins.float = ...,
-        knew_load: _builtins.bool = ...,
+        average_unhealthy: _builtins.float = ...,
+        request_rate_known: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "fewer_since", b"fewer_since", "overload_at", b"overload_at", "released_at", b"released_at", "warm_up_seconds", b"warm_up_seconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_overloaded_at", b"_overloaded_at", "_scaled_in_at", b"_scaled_in_at", "_surplus_since", b"_surplus_since", "_warm_up_seconds", b"_warm_up_seconds", "overloaded_at", b"overloaded_at", "scaled_in_at", b"scaled_in_at", "surplus_since", b"surplus_since", "warm_up_seconds", b"warm_up_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since", "_overload_at", b"_overload_at", "_released_at", b"_released_at", "_warm_up_seconds", b"_warm_up_seconds", "asked_replicas", b"asked_replicas", "fewer_peak", b"fewer_peak", "fewer_since", b"fewer_since", "knew_load", b"knew_load", "network", b"network", "overload_at", b"overload_at", "regrets", b"regrets", "released_at", b"released_at", "told_at", b"told_at", "unrest", b"unrest", "warm_up_seconds", b"warm_up_seconds", "warm_ups", b"warm_ups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_overloaded_at", b"_overloaded_at", "_scaled_in_at", b"_scaled_in_at", "_surplus_since", b"_surplus_since", "_warm_up_seconds", b"_warm_up_seconds", "average_unhealthy", b"average_unhealthy", "desired_replicas", b"desired_replicas", "network", b"network", "overloaded_at", b"overloaded_at", "premature_scale_ins", b"premature_scale_ins", "reported_at", b"reported_at", "request_rate_known", b"request_rate_known", "scaled_in_at", b"scaled_in_at", "surplus_peak", b"surplus_peak", "surplus_since", b"surplus_since", "warm_up_seconds", b"warm_up_seconds", "warm_ups", b"warm_ups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__fewer_since: _TypeAlias = _typing.Literal["fewer_since"]  # noqa: Y015
-    _WhichOneofArgType__fewer_since: _TypeAlias = _typing.Literal["_fewer_since", b"_fewer_since"]  # noqa: Y015
-    _WhichOneofReturnType__overload_at: _TypeAlias = _typing.Literal["overload_at"]  # noqa: Y015
-    _WhichOneofArgType__overload_at: _TypeAlias = _typing.Literal["_overload_at", b"_overload_at"]  # noqa: Y015
-    _WhichOneofReturnType__released_at: _TypeAlias = _typing.Literal["released_at"]  # noqa: Y015
-    _WhichOneofArgType__released_at: _TypeAlias = _typing.Literal["_released_at", b"_released_at"]  # noqa: Y015
+    _WhichOneofReturnType__overloaded_at: _TypeAlias = _typing.Literal["overloaded_at"]  # noqa: Y015
+    _WhichOneofArgType__overloaded_at: _TypeAlias = _typing.Literal["_overloaded_at", b"_overloaded_at"]  # noqa: Y015
+    _WhichOneofReturnType__scaled_in_at: _TypeAlias = _typing.Literal["scaled_in_at"]  # noqa: Y015
+    _WhichOneofArgType__scaled_in_at: _TypeAlias = _typing.Literal["_scaled_in_at", b"_scaled_in_at"]  # noqa: Y015
+    _WhichOneofReturnType__surplus_since: _TypeAlias = _typing.Literal["surplus_since"]  # noqa: Y015
+    _WhichOneofArgType__surplus_since: _TypeAlias = _typing.Literal["_surplus_since", b"_surplus_since"]  # noqa: Y015
     _WhichOneofReturnType__warm_up_seconds: _TypeAlias = _typing.Literal["warm_up_seconds"]  # noqa: Y015
     _WhichOneofArgType__warm_up_seconds: _TypeAlias = _typing.Literal["_warm_up_seconds", b"_warm_up_seconds"]  # noqa: Y015
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__fewer_since) -> _WhichOneofReturnType__fewer_since | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__overloaded_at) -> _WhichOneofReturnType__overloaded_at | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__overload_at) -> _WhichOneofReturnType__overload_at | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scaled_in_at) -> _WhichOneofReturnType__scaled_in_at | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__released_at) -> _WhichOneofReturnType__released_at | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__surplus_since) -> _WhichOneofReturnType__surplus_since | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__warm_up_seconds) -> _WhichOneofReturnType__warm_up_seconds | None: ...
 

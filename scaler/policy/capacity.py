@@ -69,7 +69,7 @@ class Capacity:
         paces: how those keep pace that do.
         proven: requests/s that two replicas bore for minutes, the most so far; of no other pods than there are now.
         proven_at: when they last bore more than before, in seconds.
-        knew_load: the request rate has been known.
+        request_rate_known: the request rate has been known.
         alone: the last onset that had no company yet.
         in_step: requests/s that each replica served when it last kept pace and did not fail its readers; gone when it
             is known to lag.
@@ -84,7 +84,7 @@ class Capacity:
     paces: Mapping[str, Pace] = field(default_factory=dict)
     proven: float = 0.0
     proven_at: float = 0.0
-    knew_load: bool = False
+    request_rate_known: bool = False
 
 
 def learn(
@@ -120,7 +120,7 @@ def learn(
             in_step[name] = served
     paces = follow_paces(capacity.paces, keeping, requests, now)
     load = _follow(capacity.load, sum(requests.values()), now)
-    capacity = replace(capacity, in_step=in_step, load=load, paces=paces, knew_load=True)
+    capacity = replace(capacity, in_step=in_step, load=load, paces=paces, request_rate_known=True)
     return _unlearn(_try(capacity, standings, requests, now) if capacity.trials else capacity, now)
 
 
@@ -142,7 +142,8 @@ def learn_in_step(capacity: Capacity, keeping: Mapping[str, float], level: float
     paces, load = follow_paces(capacity.paces, keeping, keeping, now), _follow(capacity.load, level, now)
     proven, at = capacity.proven, capacity.proven_at
     return _unlearn(
-        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, proven, at, knew_load=True), now
+        Capacity(capacity.onset_rates, capacity.alone, keeping, load, (), paces, proven, at, request_rate_known=True),
+        now,
     )
 
 

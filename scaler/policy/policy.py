@@ -134,7 +134,7 @@ def decide(
     fears_overload = not need.replicas and overload.seen_at is not None
     may_hide_lack = memory.may_hide_lack and _may_hide_lack(facts)
     release = settings.release(warm_up_seconds, is_unexplained=fears_overload or may_hide_lack)
-    is_load_lost = requests is None and settings.knew_load(known_here=capacity.knew_load)
+    is_load_lost = requests is None and settings.request_rate_known(known_here=capacity.request_rate_known)
     may_release = _is_enough(facts, settings.bounds) and not is_load_lost
     decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, may_release)
     if is_load_lost and capacity.load is None:

@@ -35,18 +35,18 @@ def tell_memory(memory: PolicyMemory, network: str | None, now: float, out: int 
     if surplus.last_desired is None or memory.recalled_at is not None:
         return None
     return Remembered(
-        told_at=now,
+        reported_at=now,
         network=network,
         asked=surplus.last_desired + out,
-        fewer_since=surplus.calm_since,
-        fewer_peak=surplus.calm_peak,
-        regrets=min(surplus.regrets, MOST_DOUBLINGS),
-        released_at=surplus.released_at,
-        overload_at=memory.overload.seen_at,
+        surplus_since=surplus.calm_since,
+        surplus_peak=surplus.calm_peak,
+        premature_scale_ins=min(surplus.premature_scale_ins, MOST_DOUBLINGS),
+        scaled_in_at=surplus.scaled_in_at,
+        overloaded_at=memory.overload.seen_at,
         warm_up_seconds=memory.warm_ups.median_seconds,
         warm_ups=len(memory.warm_ups.seconds),
-        unrest=memory.flapping.mean,
-        knew_load=memory.capacity.knew_load,
+        average_unhealthy=memory.flapping.mean,
+        request_rate_known=memory.capacity.request_rate_known,
     )
 
 
@@ -56,30 +56,30 @@ def recall(known: Remembered | None, network: str | None, settings: PolicySettin
     The time since it was told is by two clocks, ours and the other scaler's: where it is in the future, no time has
     passed, and ages stay what they were by the other one.
     """
-    if known is None or not isfinite(known.told_at) or known.told_at <= 0:
+    if known is None or not isfinite(known.reported_at) or known.reported_at <= 0:
         return PolicyMemory()
     if network is not None and known.network is not None and network != known.network:
         return PolicyMemory()
     warm_ups = _recall_warm_ups(known)
-    passed = now - known.told_at
+    passed = now - known.reported_at
     if passed >= settings.longest_wait_seconds:
         return PolicyMemory(warm_ups=warm_ups)
     ahead = min(0.0, passed)
-    released_at = _recall_time(known.released_at, known.told_at, ahead)
+    scaled_in_at = _recall_time(known.scaled_in_at, known.reported_at, ahead)
     surplus = Surplus(
         last_desired=_recall_size(known.asked, settings.bounds) if passed < ASKED_SECONDS else None,
-        regrets=max(0, min(known.regrets, MOST_DOUBLINGS)),
-        released_at=released_at,
+        premature_scale_ins=max(0, min(known.premature_scale_ins, MOST_DOUBLINGS)),
+        scaled_in_at=scaled_in_at,
     )
     if surplus.last_desired is not None and passed < CONTINUES_SECONDS:
-        calm_since = _recall_time(known.fewer_since, known.told_at, ahead)
-        peak = known.fewer_peak if calm_since is not None else 0
+        calm_since = _recall_time(known.surplus_since, known.reported_at, ahead)
+        peak = known.surplus_peak if calm_since is not None else 0
         surplus = replace(surplus, calm_since=calm_since, calm_peak=max(0, min(peak, surplus.last_desired)))
     return PolicyMemory(
         surplus=surplus,
-        flapping=_recall_unrest(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Flapping(),
+        flapping=_recall_unhealthy(known, settings.bounds, now) if passed < CONTINUES_SECONDS else Flapping(),
         warm_ups=warm_ups,
-        capacity=Capacity(knew_load=known.knew_load),
+        capacity=Capacity(request_rate_known=known.request_rate_known),
         overload=Overload(seen_at=_recall_overload(known, ahead)),
         is_undecided=True,
         recalled_at=now,
@@ -94,23 +94,23 @@ def _recall_size(asked: int, bounds: Bounds) -> int | None:
     return max(least, min(asked, bounds.maximum))
 
 
-def _recall_time(at: float | None, told_at: float, ahead: float) -> float | None:
-    if at is None or not isfinite(at) or at <= 0 or at > told_at + _SLACK_SECONDS:
+def _recall_time(at: float | None, reported_at: float, ahead: float) -> float | None:
+    if at is None or not isfinite(at) or at <= 0 or at > reported_at + _SLACK_SECONDS:
         return None
-    return min(at, told_at) + ahead
+    return min(at, reported_at) + ahead
 
 
-def _recall_unrest(known: Remembered, bounds: Bounds, now: float) -> Flapping:
-    mean = known.unrest if isfinite(known.unrest) else 0.0
+def _recall_unhealthy(known: Remembered, bounds: Bounds, now: float) -> Flapping:
+    mean = known.average_unhealthy if isfinite(known.average_unhealthy) else 0.0
     return Flapping(max(0.0, min(mean, float(bounds.maximum))), now)
 
 
 def _recall_overload(known: Remembered, ahead: float) -> float | None:
     """Restore that overload was seen, even with an implausible time."""
-    if known.overload_at is None:
+    if known.overloaded_at is None:
         return None
-    at = _recall_time(known.overload_at, known.told_at, ahead)
-    return known.told_at + ahead if at is None else at
+    at = _recall_time(known.overloaded_at, known.reported_at, ahead)
+    return known.reported_at + ahead if at is None else at
 
 
 def _recall_warm_ups(known: Remembered) -> WarmUps:

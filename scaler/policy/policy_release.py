@@ -15,13 +15,13 @@ class ReleaseSettings:
 
     Attributes:
         wait_seconds: fewer must have been enough for this long.
-        regret_seconds: a scale-in after which more were wanted within this time was a mistake.
+        premature_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
         largest_share: so much of the pool may go at a time, and always one.
     """
 
     wait_seconds: float
-    regret_seconds: float
+    premature_seconds: float
     longest_wait_seconds: float
     largest_share: float
 
@@ -34,15 +34,15 @@ class Surplus:
         last_desired: the size last asked for; None before the first decision.
         calm_since: since when fewer than that are wanted, in seconds; None while they are not.
         calm_peak: the most that was wanted since then.
-        regrets: scale-ins in a row that were mistakes.
-        released_at: when replicas were last let go, in seconds; None when that has proved right or wrong.
+        premature_scale_ins: scale-ins in a row that were mistakes.
+        scaled_in_at: when replicas were last let go, in seconds; None when that has proved right or wrong.
     """
 
     last_desired: int | None = None
     calm_since: float | None = None
     calm_peak: int = 0
-    regrets: int = 0
-    released_at: float | None = None
+    premature_scale_ins: int = 0
+    scaled_in_at: float | None = None
 
 
 def hold_or_release(
@@ -55,24 +55,30 @@ def hold_or_release(
         return wanted, _keep(surplus, wanted, None, 0)
     calm_since = now if surplus.calm_since is None else surplus.calm_since
     peak = max(wanted, surplus.calm_peak)
-    wait = min(settings.wait_seconds * 2.0 ** min(surplus.regrets, MOST_DOUBLINGS), settings.longest_wait_seconds)
+    wait = min(
+        settings.wait_seconds * 2.0 ** min(surplus.premature_scale_ins, MOST_DOUBLINGS), settings.longest_wait_seconds
+    )
     if not may_release or now - calm_since < wait:
         return held, _keep(surplus, held, calm_since, peak)
     left = max(peak, held - max(1, int(settings.largest_share * held)))
-    return left, replace(surplus, last_desired=left, calm_since=None, calm_peak=0, released_at=now)
+    return left, replace(surplus, last_desired=left, calm_since=None, calm_peak=0, scaled_in_at=now)
 
 
 def _keep(surplus: Surplus, desired: int, calm_since: float | None, calm_peak: int) -> Surplus:
     is_same = (surplus.last_desired, surplus.calm_since, surplus.calm_peak) == (desired, calm_since, calm_peak)
-    return surplus if is_same else Surplus(desired, calm_since, calm_peak, surplus.regrets, surplus.released_at)
+    return (
+        surplus
+        if is_same
+        else Surplus(desired, calm_since, calm_peak, surplus.premature_scale_ins, surplus.scaled_in_at)
+    )
 
 
 def _judge_last_release(surplus: Surplus, wanted: int, settings: ReleaseSettings, now: float) -> Surplus:
-    """Count a regret when more are wanted soon after a scale-in; forget them all when one has proved right."""
-    if surplus.released_at is None or surplus.last_desired is None:
+    """Count a scale-in as premature when more are wanted soon after; reset the count when one has proved right."""
+    if surplus.scaled_in_at is None or surplus.last_desired is None:
         return surplus
-    if now - surplus.released_at >= settings.regret_seconds:
-        return replace(surplus, regrets=0, released_at=None)
+    if now - surplus.scaled_in_at >= settings.premature_seconds:
+        return replace(surplus, premature_scale_ins=0, scaled_in_at=None)
     if wanted > surplus.last_desired:
-        return replace(surplus, regrets=surplus.regrets + 1, released_at=None)
+        return replace(surplus, premature_scale_ins=surplus.premature_scale_ins + 1, scaled_in_at=None)
     return surplus

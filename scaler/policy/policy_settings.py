@@ -44,7 +44,7 @@ class PolicySettings:
         wait_warm_ups: fewer must have been enough for so many warm-ups before a replica may go: it takes one to undo.
         overload_wait_seconds: or for this long, if overload called for some of them and the capacity is unknown: that
             all is calm may be their doing.
-        regret_seconds: a scale-in after which more were wanted within this time was a mistake.
+        premature_seconds: a scale-in after which more were wanted within this time was a mistake.
         longest_wait_seconds: no number of mistakes makes the wait longer than this.
         release_share: so much of the pool may go at a time, and always one: the rest shows whether it is missed.
         hold: why there is to be no decision, whatever is seen.
@@ -68,7 +68,7 @@ class PolicySettings:
     look_ahead_warm_ups: float = 1.0
     wait_warm_ups: float = 1.0
     overload_wait_seconds: float = 2 * 3600.0
-    regret_seconds: float = 3600.0
+    premature_seconds: float = 3600.0
     longest_wait_seconds: float = 6 * 3600.0
     release_share: float = 0.1
     hold_reason: HoldReason | None = None
@@ -81,7 +81,7 @@ class PolicySettings:
         """Return when replicas that are no longer needed may be removed."""
         least_seconds = self.overload_wait_seconds if is_unexplained else 0.0
         wait_seconds = max(self.wait_warm_ups * warm_up_seconds, least_seconds)
-        return ReleaseSettings(wait_seconds, self.regret_seconds, self.longest_wait_seconds, self.release_share)
+        return ReleaseSettings(wait_seconds, self.premature_seconds, self.longest_wait_seconds, self.release_share)
 
     def catch_up_deadline(self, measured_seconds: float | None) -> float:
         """Return for how many seconds a replica that catches up is counted on; None while no warm-up was measured."""
@@ -97,7 +97,7 @@ class PolicySettings:
         asked_after = min(self.sustain_seconds, _LONGEST_ASKED_SECONDS)
         return self.look_ahead_warm_ups * max(measured_seconds, asked_after)
 
-    def knew_load(self, *, known_here: bool) -> bool:
+    def request_rate_known(self, *, known_here: bool) -> bool:
         """Return whether the request rate was known before, to this process or to one that learned from it."""
         return self.expects_requests and (known_here or self.learned_requests_per_replica is not None)
 

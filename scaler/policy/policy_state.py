@@ -44,4 +44,4 @@ class PolicyMemory:
 
     def with_other_bounds(self) -> "PolicyMemory":
         """Forget a release of which other bounds decide whether it was a mistake."""
-        return replace(self, surplus=replace(self.surplus, released_at=None))
+        return replace(self, surplus=replace(self.surplus, scaled_in_at=None))

@@ -12,29 +12,29 @@ class Remembered:
     """What the policy knew when it last told.
 
     Attributes:
-        told_at: when that was.
+        reported_at: when that was.
         network: the passphrase of the network that it is of, None where it was not known.
         asked: the size that was asked for.
-        fewer_since: since when fewer than that are enough; None while they are not.
-        fewer_peak: the most that was wanted since then.
-        regrets: scale-ins in a row that were mistakes.
-        released_at: when replicas were last let go; None once that has proved right or wrong.
-        overload_at: when overload was seen that called for some of them; None where it was not.
+        surplus_since: since when fewer than that are enough; None while they are not.
+        surplus_peak: the most that was wanted since then.
+        premature_scale_ins: scale-ins in a row that were mistakes.
+        scaled_in_at: when replicas were last let go; None once that has proved right or wrong.
+        overloaded_at: when overload was seen that called for some of them; None where it was not.
         warm_up_seconds: the middle one of the warm-ups measured; None while there are none.
         warm_ups: how many were measured, of the last ones that count.
-        unrest: how many replicas were unhealthy on the average of the last minutes.
-        knew_load: the request rate has been known.
+        average_unhealthy: how many replicas were unhealthy on the average of the last minutes.
+        request_rate_known: the request rate has been known.
     """
 
-    told_at: float
+    reported_at: float
     asked: int
     network: str | None = None
-    fewer_since: float | None = None
-    fewer_peak: int = 0
-    regrets: int = 0
-    released_at: float | None = None
-    overload_at: float | None = None
+    surplus_since: float | None = None
+    surplus_peak: int = 0
+    premature_scale_ins: int = 0
+    scaled_in_at: float | None = None
+    overloaded_at: float | None = None
     warm_up_seconds: float | None = None
     warm_ups: int = 0
-    unrest: float = 0.0
-    knew_load: bool = False
+    average_unhealthy: float = 0.0
+    request_rate_known: bool = False

@@ -96,18 +96,18 @@ def _build_decision(decision: Decision, remembered: Remembered | None) -> observ
 
 def _build_memory(remembered: Remembered) -> observer_pb2.Memory:
     return observer_pb2.Memory(
-        told_at=remembered.told_at,
+        reported_at=remembered.reported_at,
         network=remembered.network or "",
-        asked_replicas=_fit(remembered.asked),
-        fewer_since=remembered.fewer_since,
-        fewer_peak=_fit(remembered.fewer_peak),
-        regrets=_fit(remembered.regrets),
-        released_at=remembered.released_at,
-        overload_at=remembered.overload_at,
+        desired_replicas=_fit(remembered.asked),
+        surplus_since=remembered.surplus_since,
+        surplus_peak=_fit(remembered.surplus_peak),
+        premature_scale_ins=_fit(remembered.premature_scale_ins),
+        scaled_in_at=remembered.scaled_in_at,
+        overloaded_at=remembered.overloaded_at,
         warm_up_seconds=remembered.warm_up_seconds,
         warm_ups=_fit(remembered.warm_ups),
-        unrest=remembered.unrest,
-        knew_load=remembered.knew_load,
+        average_unhealthy=remembered.average_unhealthy,
+        request_rate_known=remembered.request_rate_known,
     )
 
 

@@ -118,18 +118,18 @@ def _read_memory(memory: ScalingMemory | None) -> Remembered | None:
     if memory is None:
         return None
     return Remembered(
-        told_at=memory.told_at.timestamp(),
-        asked=memory.asked_replicas,
+        reported_at=memory.reported_at.timestamp(),
+        asked=memory.desired_replicas,
         network=None if memory.network_passphrase is None else clean(memory.network_passphrase),
-        fewer_since=_read_time(memory.fewer_since),
-        fewer_peak=memory.fewer_peak,
-        regrets=memory.regrets,
-        released_at=_read_time(memory.released_at),
-        overload_at=_read_time(memory.overload_at),
+        surplus_since=_read_time(memory.surplus_since),
+        surplus_peak=memory.surplus_peak,
+        premature_scale_ins=memory.premature_scale_ins,
+        scaled_in_at=_read_time(memory.scaled_in_at),
+        overloaded_at=_read_time(memory.overloaded_at),
         warm_up_seconds=memory.warm_up_seconds,
         warm_ups=memory.warm_ups,
-        unrest=memory.unrest,
-        knew_load=memory.knew_load,
+        average_unhealthy=memory.average_unhealthy,
+        request_rate_known=memory.request_rate_known,
     )
 
 

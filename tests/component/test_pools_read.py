@@ -25,7 +25,7 @@ UNREADY = {
     "message": "0 of 5 replicas are ready: 5 starting",
 }
 CHANGED = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
-MEMORY = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7}
+MEMORY = {"reportedAt": "2027-01-15T08:00:00Z", "desiredReplicas": 7}
 
 
 def build(*replicas: dict[str, Any], **others: Any) -> dict[str, Any]:

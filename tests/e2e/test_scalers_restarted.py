@@ -52,7 +52,7 @@ class Stage:
         async def look() -> dict[str, Any] | None:
             status = self.api.objects[ObjectKey(POOL, "stellar", "reads")].get("status") or {}
             memory: dict[str, Any] = status.get("scalingMemory") or {}
-            return memory if field in memory and memory["toldAt"] > after else None
+            return memory if field in memory and memory["reportedAt"] > after else None
 
         return look
 
@@ -132,17 +132,17 @@ async def test_both_scalers_started_anew_in_an_overload_change_no_size(tmp_path:
             ports = tuple(int(one.grpc.rpartition(":")[2]) for one in first)
             async with run_controller(tmp_path, first[0].grpc):
                 await overload(stage, first)
-                known = await until(stage.remembers("fewerSince"), "the wait is remembered")
-                assert known["askedReplicas"] == TARGET + 2
-                assert "overloadAt" in known
+                known = await until(stage.remembers("surplusSince"), "the wait is remembered")
+                assert known["desiredReplicas"] == TARGET + 2
+                assert "overloadedAt" in known
                 for one in first:
                     assert one.stop() == 0
-                known = await until(stage.remembers("fewerSince"), "what they told last")
+                known = await until(stage.remembers("surplusSince"), "what they told last")
                 await stage.fleet.scale(TARGET + 1)  # a pod that is made anew is not in DNS for a while
                 second = stage.start_scalers(stack, ports)
                 await check_nothing_changes(second, TARGET + 2)
-                again = await until(stage.remembers("fewerSince", after=known["toldAt"]), "it is told again")
-                for field in ("askedReplicas", "fewerSince", "overloadAt"):
+                again = await until(stage.remembers("surplusSince", after=known["reportedAt"]), "it is told again")
+                for field in ("desiredReplicas", "surplusSince", "overloadedAt"):
                     assert again[field] == known[field], field
 
 

@@ -205,10 +205,10 @@ def write_and_read(told: Remembered) -> Remembered:
     """Keep it as a pool's status does, whose times are whole seconds."""
     return replace(
         told,
-        told_at=float(int(told.told_at)),
-        fewer_since=_whole(told.fewer_since),
-        released_at=_whole(told.released_at),
-        overload_at=_whole(told.overload_at),
+        reported_at=float(int(told.reported_at)),
+        surplus_since=_whole(told.surplus_since),
+        scaled_in_at=_whole(told.scaled_in_at),
+        overloaded_at=_whole(told.overloaded_at),
     )
 
 

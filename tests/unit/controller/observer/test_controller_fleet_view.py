@@ -76,11 +76,11 @@ def test_what_a_replica_bears_is_a_number_or_not_known(sent: float | None, read:
 def test_what_the_scaler_remembers_is_read_in_the_words_of_status() -> None:
     message = build_message()
     assert parse_fleet_view(message).scaling_memory is None
-    message.decision.memory.CopyFrom(build_memory(fewer_since=1_800_000_000.9, warm_up_seconds=900.04, warm_ups=3))
+    message.decision.memory.CopyFrom(build_memory(surplus_since=1_800_000_000.9, warm_up_seconds=900.04, warm_ups=3))
     memory = parse_fleet_view(message).scaling_memory
     assert memory is not None
-    assert (memory.asked_replicas, memory.warm_up_seconds, memory.warm_ups) == (7, 900.0, 3)
-    assert (memory.fewer_since, memory.released_at) == (to_timestamp(1_800_000_000), None)
+    assert (memory.desired_replicas, memory.warm_up_seconds, memory.warm_ups) == (7, 900.0, 3)
+    assert (memory.surplus_since, memory.scaled_in_at) == (to_timestamp(1_800_000_000), None)
     message.decision.memory.warm_up_seconds = 0.02
     memory = parse_fleet_view(message).scaling_memory
     assert memory is not None
@@ -90,14 +90,14 @@ def test_what_the_scaler_remembers_is_read_in_the_words_of_status() -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        {"told_at": math.nan},
-        {"told_at": math.inf},
-        {"told_at": 1e300},
-        {"fewer_since": math.nan},
-        {"released_at": -1e300},
-        {"asked_replicas": 0},
-        {"asked_replicas": 4_000_000_000},
-        {"regrets": 33},
+        {"reported_at": math.nan},
+        {"reported_at": math.inf},
+        {"reported_at": 1e300},
+        {"surplus_since": math.nan},
+        {"scaled_in_at": -1e300},
+        {"desired_replicas": 0},
+        {"desired_replicas": 4_000_000_000},
+        {"premature_scale_ins": 33},
         {"warm_ups": 33},
         {"warm_up_seconds": math.nan},
         {"network": "N" * 201},
@@ -110,7 +110,7 @@ def test_what_status_would_not_take_is_nothing_that_is_remembered(odd: dict[str,
 
 
 def build_memory(**values: Any) -> observer_pb2.Memory:
-    return observer_pb2.Memory(**({"told_at": 1_800_000_000.0, "asked_replicas": 7} | values))
+    return observer_pb2.Memory(**({"reported_at": 1_800_000_000.0, "desired_replicas": 7} | values))
 
 
 def test_the_start_of_a_process_and_another_network_are_read() -> None:

@@ -167,13 +167,13 @@ def test_what_the_scaler_has_learned_is_kept_for_the_next_one() -> None:
 
 
 def test_what_the_scaler_remembers_is_kept_for_the_next_one_and_its_time_alone_writes_nothing() -> None:
-    memory = ScalingMemory(told_at=to_timestamp(NOW), asked_replicas=7)
+    memory = ScalingMemory(reported_at=to_timestamp(NOW), desired_replicas=7)
     knows = tell(observe(build_pool(), FRESH), FRESH, scaling_memory=memory)
     assert write(knows).scaling_memory == memory
-    later = memory.model_copy(update={"told_at": to_timestamp(NOW + 60)})
+    later = memory.model_copy(update={"reported_at": to_timestamp(NOW + 60)})
     same = tell(settle(knows), FRESH, at=NOW + 60, scaling_memory=later)
     assert write(same, NOW + 60) == settle(knows).pool.status
-    other = later.model_copy(update={"regrets": 1})
+    other = later.model_copy(update={"premature_scale_ins": 1})
     assert write(tell(settle(knows), FRESH, at=NOW + 60, scaling_memory=other), NOW + 60).scaling_memory == other
     silent = tell(settle(knows), FRESH, at=NOW + 60, ahead=12)
     assert write(silent, NOW + 60).scaling_memory == memory

@@ -135,8 +135,10 @@ def test_however_a_spec_changes_each_answer_is_within_the_bounds_of_the_day_or_s
                 assert spec.bounds.minimum <= snapshot.decision.desired <= spec.bounds.maximum
 
 
-@pytest.mark.parametrize(("is_persons", "regrets"), [(True, 0), (False, 1)])
-def test_a_target_that_a_person_raises_soon_after_a_release_is_no_regret(*, is_persons: bool, regrets: int) -> None:
+@pytest.mark.parametrize(("is_persons", "premature_scale_ins"), [(True, 0), (False, 1)])
+def test_a_target_that_a_person_raises_soon_after_a_release_is_no_premature_scale_in(
+    *, is_persons: bool, premature_scale_ins: int
+) -> None:
     stage = StagedFleet(*[NETWORK.in_step] * 4, spec=SPEC)
     assert stage.play(7300)[-1].decision.desired == 3, "one was let go"
     del stage.scripts["core-3"]
@@ -148,4 +150,4 @@ def test_a_target_that_a_person_raises_soon_after_a_release_is_no_regret(*, is_p
     shown = stage.play(120)[-1]
     assert shown.decision.desired == (5 if is_persons else 4)
     assert shown.remembered is not None
-    assert shown.remembered.regrets == regrets
+    assert shown.remembered.premature_scale_ins == premature_scale_ins

@@ -117,7 +117,9 @@ def test_a_restart_within_a_restart_loses_nothing_that_was_remembered() -> None:
     list(pool.live(HOUR / 2))
     after = pool.remembered
     assert after is not None
-    assert replace(after, told_at=0.0, unrest=0.0) == replace(known, told_at=0.0, unrest=0.0)
+    assert replace(after, reported_at=0.0, average_unhealthy=0.0) == replace(
+        known, reported_at=0.0, average_unhealthy=0.0
+    )
 
 
 def test_the_spell_ends_when_it_would_have_with_one_out_of_service() -> None:

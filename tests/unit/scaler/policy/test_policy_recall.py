@@ -22,14 +22,14 @@ NOW = 1_800_000_000.0
 SETTINGS = PolicySettings(Bounds(3, 5, 20))
 HOUR = 3600.0
 TOLD = Remembered(
-    told_at=NOW - 60.0,
+    reported_at=NOW - 60.0,
     network="N",
     asked=11,
-    fewer_since=NOW - HOUR,
-    fewer_peak=6,
-    regrets=2,
-    released_at=NOW - 600.0,
-    overload_at=NOW - 2 * HOUR,
+    surplus_since=NOW - HOUR,
+    surplus_peak=6,
+    premature_scale_ins=2,
+    scaled_in_at=NOW - 600.0,
+    overloaded_at=NOW - 2 * HOUR,
     warm_up_seconds=900.0,
     warm_ups=7,
 )
@@ -69,7 +69,7 @@ def test_before_the_first_decision_nothing_is_told_and_so_nothing_overwritten() 
     _, memory = decide_on(memory, 11, NOW)
     told = tell_memory(memory, "N", NOW)
     assert told is not None
-    assert replace(told, told_at=TOLD.told_at) == TOLD
+    assert replace(told, reported_at=TOLD.reported_at) == TOLD
 
 
 def test_the_size_asked_for_is_asked_for_again_though_not_all_pods_are_there() -> None:
@@ -79,7 +79,7 @@ def test_the_size_asked_for_is_asked_for_again_though_not_all_pods_are_there() -
 
 def test_a_wait_that_had_begun_goes_on_and_ends_when_it_would_have() -> None:
     ends = NOW - HOUR + SETTINGS.longest_wait_seconds  # two hours, twice doubled, would be longer
-    memory = recalled(released_at=None)
+    memory = recalled(scaled_in_at=None)
     for now in (NOW, ends - 1.0):
         decision, memory = decide_on(memory, 11, now)
         assert decision.desired == 11
@@ -87,7 +87,7 @@ def test_a_wait_that_had_begun_goes_on_and_ends_when_it_would_have() -> None:
 
 
 def test_without_overload_a_surplus_goes_after_a_warm_up_though_the_scaler_was_restarted() -> None:
-    memory = recalled(overload_at=None, regrets=0, fewer_since=NOW - 890.0)
+    memory = recalled(overloaded_at=None, premature_scale_ins=0, surplus_since=NOW - 890.0)
     decision, memory = decide_on(memory, 11, NOW)
     assert decision.desired == 11
     assert decide_on(memory, 11, NOW + 10.0)[0].desired == 10
@@ -103,15 +103,15 @@ def test_where_more_are_there_than_were_asked_for_the_wait_begins_anew() -> None
 
 
 def test_a_release_before_the_restart_is_regretted_after_it() -> None:
-    _, memory = decide_on(recalled(asked=5, regrets=0, overload_at=None), 4, NOW, behind=1)
-    assert memory.surplus.regrets == 1
+    _, memory = decide_on(recalled(asked=5, premature_scale_ins=0, overloaded_at=None), 4, NOW, behind=1)
+    assert memory.surplus.premature_scale_ins == 1
 
 
 def test_who_was_silent_before_may_be_why_there_are_more_and_his_substitute_is_not_let_go_early() -> None:
     silent = ReplicaState(ReplicaClass.UNREACHABLE, since=NOW, first_seen=NOW, known_since=NOW)
     well = ReplicaState(ReplicaClass.FRESH, since=NOW, first_seen=NOW)
     standings = {f"core-{i}": well for i in range(5)} | {"core-5": silent}
-    memory = recalled(asked=6, fewer_since=None, fewer_peak=0, overload_at=None, regrets=0)
+    memory = recalled(asked=6, surplus_since=None, surplus_peak=0, overloaded_at=None, premature_scale_ins=0)
     for now in (NOW + 60.0, NOW + 2000.0):
         decision, memory = decide(
             standings, Tip(5000, now), observed_since=NOW, memory=memory, settings=SETTINGS, now=now
@@ -125,7 +125,7 @@ def test_the_substitute_of_one_that_was_overdue_stays_though_the_load_needs_fewe
     late = ReplicaState(ReplicaClass.CATCHING_UP, since=NOW, first_seen=NOW, known_since=NOW)
     well = ReplicaState(ReplicaClass.FRESH, since=NOW, first_seen=NOW)
     standings = {f"core-{i}": well for i in range(5)} | {"core-5": late}
-    memory = recalled(asked=6, fewer_since=None, fewer_peak=0, overload_at=None, regrets=0)
+    memory = recalled(asked=6, surplus_since=None, surplus_peak=0, overloaded_at=None, premature_scale_ins=0)
 
     def decide_at(now: float) -> int | None:
         nonlocal memory
@@ -146,13 +146,15 @@ def test_the_substitute_of_one_that_was_overdue_stays_though_the_load_needs_fewe
 
 
 def test_a_load_that_was_known_lacks_where_it_is_not() -> None:
-    memory = recalled(knew_load=True, overload_at=None, regrets=0, fewer_since=NOW - HOUR, fewer_peak=5)
+    memory = recalled(
+        request_rate_known=True, overloaded_at=None, premature_scale_ins=0, surplus_since=NOW - HOUR, surplus_peak=5
+    )
     decision, _ = decide_on(memory, 11, NOW)
     assert (decision.desired, decision.reason) == (11, "RequestsUnknown")
 
 
 def test_those_that_lagged_in_turns_go_on_doing_so() -> None:
-    memory = recalled(unrest=2.2, asked=7, fewer_since=None)
+    memory = recalled(average_unhealthy=2.2, asked=7, surplus_since=None)
     decision, _ = decide_on(memory, 7, NOW)
     assert (decision.desired, decision.unhealthy) == (7, 2)
 
@@ -182,17 +184,17 @@ def test_of_another_network_nothing_is_taken_over() -> None:
 
 def test_a_clock_that_is_behind_the_one_that_told_makes_nothing_younger_or_older() -> None:
     memory = recalled(NOW - 10 * HOUR)
-    behind = TOLD.told_at - (NOW - 10 * HOUR)
+    behind = TOLD.reported_at - (NOW - 10 * HOUR)
     assert memory.surplus.calm_since == NOW - HOUR - behind
-    assert memory.surplus.released_at == NOW - 600.0 - behind
+    assert memory.surplus.scaled_in_at == NOW - 600.0 - behind
 
 
 @pytest.mark.parametrize(
     ("odd", "held"),
     [
-        ({"told_at": math.nan}, None),
-        ({"told_at": math.inf}, None),
-        ({"told_at": -5.0}, None),
+        ({"reported_at": math.nan}, None),
+        ({"reported_at": math.inf}, None),
+        ({"reported_at": -5.0}, None),
         ({"asked": 0}, None),
         ({"asked": 5000}, 20),
         ({"asked": 1}, 5),
@@ -204,8 +206,8 @@ def test_sizes_and_times_that_cannot_be_are_not_believed(odd: dict[str, Any], he
 
 @pytest.mark.parametrize("at", [NOW + HOUR, math.nan, math.inf, -1.0])
 def test_what_is_said_to_be_later_than_it_was_told_begins_anew(at: float) -> None:
-    memory = recalled(fewer_since=at, released_at=at)
-    assert (memory.surplus.calm_since, memory.surplus.calm_peak, memory.surplus.released_at) == (None, 0, None)
+    memory = recalled(surplus_since=at, scaled_in_at=at)
+    assert (memory.surplus.calm_since, memory.surplus.calm_peak, memory.surplus.scaled_in_at) == (None, 0, None)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf, 1e9, None])
@@ -217,18 +219,18 @@ _NUMBERS = st.one_of(st.floats(), st.floats(NOW - 1e6, NOW + 1e6))
 _SOME = st.one_of(st.none(), _NUMBERS)
 _ANY = st.builds(
     Remembered,
-    told_at=_NUMBERS,
+    reported_at=_NUMBERS,
     network=st.sampled_from([None, "N", "another"]),
     asked=st.integers(-10, 2**40),
-    fewer_since=_SOME,
-    fewer_peak=st.integers(-10, 2**40),
-    regrets=st.integers(-10, 2**40),
-    released_at=_SOME,
-    overload_at=_SOME,
+    surplus_since=_SOME,
+    surplus_peak=st.integers(-10, 2**40),
+    premature_scale_ins=st.integers(-10, 2**40),
+    scaled_in_at=_SOME,
+    overloaded_at=_SOME,
     warm_up_seconds=_SOME,
     warm_ups=st.integers(-10, 2**40),
-    unrest=_NUMBERS,
-    knew_load=st.booleans(),
+    average_unhealthy=_NUMBERS,
+    request_rate_known=st.booleans(),
 )
 
 

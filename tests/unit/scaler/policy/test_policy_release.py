@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
 
-SETTINGS = ReleaseSettings(wait_seconds=100.0, regret_seconds=3600.0, longest_wait_seconds=800.0, largest_share=0.1)
+SETTINGS = ReleaseSettings(wait_seconds=100.0, premature_seconds=3600.0, longest_wait_seconds=800.0, largest_share=0.1)
 
 
 def follow(wanted: list[tuple[float, int]], surplus: Surplus | None = None) -> tuple[list[int], Surplus]:
@@ -47,14 +47,14 @@ def test_a_tenth_goes_at_a_time_and_always_one(held: int, left: int) -> None:
 
 def test_a_regretted_release_doubles_the_wait_and_one_that_proved_right_forgets_it() -> None:
     _, surplus = follow([(0, 6), (1, 5), (101, 5), (200, 6)])
-    assert surplus.regrets == 1
+    assert surplus.premature_scale_ins == 1
     assert follow([(201, 5), (400, 5), (401, 5)], surplus)[0] == [6, 6, 5]
     _, calm = follow([(201, 5), (401, 5), (401 + 3600, 5)], surplus)
-    assert calm.regrets == 0
+    assert calm.premature_scale_ins == 0
 
 
 def test_no_number_of_regrets_makes_the_wait_longer_than_the_longest() -> None:
-    surplus = Surplus(last_desired=6, regrets=5000)
+    surplus = Surplus(last_desired=6, premature_scale_ins=5000)
     assert follow([(0, 5), (799, 5), (800, 5)], surplus)[0] == [6, 6, 5]
 
 

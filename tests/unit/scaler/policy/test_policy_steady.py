@@ -60,7 +60,7 @@ loads = st.lists(st.tuples(st.floats(5.0, 900.0), st.floats(0.0, 1300.0)), min_s
     fresh=st.integers(1, 12),
     newcomers=st.lists(st.floats(NOW - 4000.0, NOW - 1.0), max_size=3),
     stuck=st.lists(st.floats(NOW - 300.0, NOW - 1.0), max_size=2),
-    unrest=st.floats(0.0, 2.0),
+    average_unhealthy=st.floats(0.0, 2.0),
     overloaded_at=st.none() | st.just(NOW - 300),
 )
 def test_a_decision_in_short_remembers_what_the_whole_one_does(
@@ -68,7 +68,7 @@ def test_a_decision_in_short_remembers_what_the_whole_one_does(
     fresh: int,
     newcomers: list[float],
     stuck: list[float],
-    unrest: float,
+    average_unhealthy: float,
     overloaded_at: float | None,
 ) -> None:
     others = [*(catching_up(since) for since in newcomers), *(standing_still(since) for since in stuck)]
@@ -76,7 +76,7 @@ def test_a_decision_in_short_remembers_what_the_whole_one_does(
     memory = remember(standings)
     memory = replace(
         memory,
-        flapping=replace(memory.flapping, mean=unrest),
+        flapping=replace(memory.flapping, mean=average_unhealthy),
         overload=replace(memory.overload, seen_at=overloaded_at),
     )
     for seconds, each in moments:

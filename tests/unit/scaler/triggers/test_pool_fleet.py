@@ -129,25 +129,30 @@ def test_why_pods_are_not_ready_is_read_from_the_status(verdict: str, message: s
 
 
 def test_what_is_remembered_of_its_scaling_is_read_from_the_status_and_makes_no_other_fleet() -> None:
-    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7, "fewerSince": "2027-01-15T07:00:00Z", "regrets": 2}
+    memory = {
+        "reportedAt": "2027-01-15T08:00:00Z",
+        "desiredReplicas": 7,
+        "surplusSince": "2027-01-15T07:00:00Z",
+        "prematureScaleIns": 2,
+    }
     manifest = build_manifest("reads", "stellar") | {"status": {"scalingMemory": memory}}
     spec = derive_fleet(ASKED, manifest, NONE)
-    assert spec.remembered == Remembered(1_800_000_000.0, 7, fewer_since=1_799_996_400.0, regrets=2)
+    assert spec.remembered == Remembered(1_800_000_000.0, 7, surplus_since=1_799_996_400.0, premature_scale_ins=2)
     assert spec == derive()
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        {"askedReplicas": 0},
-        {"askedReplicas": "many"},
-        {"askedReplicas": 10**9},
-        {"toldAt": "yesterday"},
-        {"toldAt": None},
+        {"desiredReplicas": 0},
+        {"desiredReplicas": "many"},
+        {"desiredReplicas": 10**9},
+        {"reportedAt": "yesterday"},
+        {"reportedAt": None},
     ],
 )
 def test_a_memory_that_nobody_can_have_told_is_none_and_the_pool_is_scaled_all_the_same(odd: dict[str, Any]) -> None:
-    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7} | odd
+    memory = {"reportedAt": "2027-01-15T08:00:00Z", "desiredReplicas": 7} | odd
     spec = derive_fleet(ASKED, build_manifest("reads", "stellar") | {"status": {"scalingMemory": memory}}, NONE)
     assert (spec.remembered, spec.hold_reason) == (None, None)
 
@@ -287,3 +292,15 @@ def test_a_passphrase_is_compared_as_what_a_node_says_is_shown(passphrase: str) 
     root = json.dumps({"history_latest_ledger": 3, "network_passphrase": passphrase}).encode()
     assert held_to == "Ours ; 2026"
     assert not parse_horizon(root).is_of_another(held_to)
+
+
+def test_a_memory_that_is_not_understood_is_forgotten_and_nothing_else() -> None:
+    """As an earlier version wrote it."""
+    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7, "regrets": 2}
+    manifest = build_manifest("reads", "stellar") | {
+        "status": {"learnedRequestsPerReplica": 300.0, "scalingMemory": memory}
+    }
+    spec = derive_fleet(ASKED, manifest, NONE)
+    assert spec.remembered is None
+    assert spec.learned_requests_per_replica == 300.0
+    assert not spec.hold_reason

@@ -20,18 +20,18 @@ TIMES = st.integers(NOW - 10**6, NOW).map(float)
 SOME = st.none() | TIMES
 REMEMBERED = st.builds(
     Remembered,
-    told_at=TIMES,
+    reported_at=TIMES,
     asked=st.integers(1, 5000),
     network=st.none() | st.sampled_from(["Test SDF Network ; September 2015", "N" * 200]),
-    fewer_since=SOME,
-    fewer_peak=st.integers(0, 5000),
-    regrets=st.integers(0, 32),
-    released_at=SOME,
-    overload_at=SOME,
+    surplus_since=SOME,
+    surplus_peak=st.integers(0, 5000),
+    premature_scale_ins=st.integers(0, 32),
+    scaled_in_at=SOME,
+    overloaded_at=SOME,
     warm_up_seconds=st.none() | st.integers(10, 864_000).map(lambda tenths: tenths / 10),
     warm_ups=st.integers(0, 32),
-    unrest=st.integers(0, 10_000).map(lambda hundredths: hundredths / 100),
-    knew_load=st.booleans(),
+    average_unhealthy=st.integers(0, 10_000).map(lambda hundredths: hundredths / 100),
+    request_rate_known=st.booleans(),
 )
 
 
