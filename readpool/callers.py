@@ -1,11 +1,13 @@
 """Who calls? The address of a gRPC peer, without the port that differs with each connection. Pure."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
 UNKNOWN = "unknown"
 
 
+@lru_cache(maxsize=4096)
 def read_caller(peer: str) -> str:
     """Read the address of a peer as gRPC names it: `ipv4:10.0.0.7:51234`, `ipv6:%5Bfd00::7%5D:51234`, `unix:`.
 

@@ -65,8 +65,8 @@ _CONNECTION_SECONDS = 60.0
 """Clients look the Service's name up again when a connection ends; one with all it needs never would, and a scaler that
 comes later would not be asked. So no connection takes new calls for longer; streams on it live on."""
 _STREAM_SECONDS = 600.0
-"""Where clients show certificates, streams end as well, so long after that: whose certificate or authority is no longer
-let in has no stream for ever."""
+"""Where clients show certificates, streams end this long after that, so that a client whose certificate or CA is no
+longer accepted loses its streams."""
 
 
 class GrpcServer:

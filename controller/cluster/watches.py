@@ -1,4 +1,4 @@
-"""All that the controller sees of a cluster: an informer a kind and namespace, those of optional kinds while served.
+"""The controller's view of the cluster: an informer for each kind and namespace; optional kinds while they are served.
 
 Each change queues the pools that it concerns; controller.cluster.observe reads the stores.
 """
@@ -146,7 +146,7 @@ class Watches:
                 self._end(kind)
 
     async def _begin(self, group: asyncio.TaskGroup, kind: Kind) -> None:
-        """Watch a kind; plans see it only once its first list is in, which may take until we are allowed to list it."""
+        """Watch a kind. Plans see it after its first list has succeeded, which may have to wait for permission."""
         if kind not in self._beginning:
             informers = self._beginning[kind] = self._build(kind)
             self._follows[kind] = group.create_task(_follow(informers.values()), name=f"informers of {kind.name}")
@@ -240,7 +240,7 @@ class Watches:
             self._tell(pool)
 
     def _tell(self, pool: PoolKey) -> None:
-        """Queue a pool. Who writes looks again by himself, once he has written all of it."""
+        """Queue a pool, unless a worker is writing its objects: it plans again itself when it has written them."""
         if not self._is_writing and self._whole & {None, pool.namespace}:
             self._on_pool(pool)
 

@@ -45,13 +45,13 @@ def explain_refused_scaling(pool: ReadOnlyPool, settings: PlanSettings) -> str:
         wanted = trigger.authentication_ref
         if wanted is not None and not _may_use(trigger, settings):
             told.append(
-                f"autoscaling.triggers[{number}].authenticationRef: {wanted.kind} {wanted.name} is outside this"
-                " namespace, which requires --allow-cluster-authentication; the trigger is ignored"
+                f"autoscaling.triggers[{number}].authenticationRef: {wanted.kind} {wanted.name} is cluster-scoped,"
+                " and the controller runs without --allow-cluster-authentication; the trigger is ignored"
             )
     if _is_refused_scaler(spec.scaler_address, settings):
         told.append(
-            f"autoscaling.scalerAddress: {spec.scaler_address} is not this installation's scaler and would receive its"
-            f" certificate, which requires --allow-other-scalers; KEDA uses {settings.scaler_address}"
+            f"autoscaling.scalerAddress: {spec.scaler_address} is not this installation's scaler, and the"
+            f" controller runs without --allow-other-scalers; KEDA uses {settings.scaler_address}"
         )
     return "; ".join(told)
 

@@ -1,4 +1,4 @@
-"""What the scaler says of each pool: a stream a pool, opened again whenever it ends; cluster.observe reads the words.
+"""The scaler's reports: one stream for each pool, reopened whenever it ends; cluster.observe reads them.
 
 Another class, doubt, member or decision queues the pool at once; numbers, as often as the pool wants them told.
 """

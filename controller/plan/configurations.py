@@ -78,8 +78,8 @@ def build_configurations(
 def _truncate(texts: Mapping[str, str], wanted: int, running: int) -> Configurations:
     """Return the configurations that fit; none if running replicas would lose theirs."""
     message = (
-        f"A ConfigMap holds the configurations of {len(texts)} replicas; {wanted} required; lower maxReplicas, shorten"
-        " coreConfigOverride, or create several smaller pools"
+        f"A ConfigMap has room for the configurations of only {len(texts)} of {wanted} replicas; lower maxReplicas,"
+        " shorten coreConfigOverride, or create several smaller pools"
     )
     stalled = (reasons.CONFIGURATION_TOO_LARGE, message)
     if not texts or len(texts) < running:

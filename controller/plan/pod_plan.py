@@ -231,7 +231,7 @@ def _finish_replacement(observed: ObservedPool, replicas: Iterable[Replica], in_
 
 
 def _is_older(replica: Replica, seconds: float, now: float) -> bool:
-    """Return whether a pod is older than that: the scaler may mean the one before, where no one has ever answered."""
+    """Return whether a pod is older than so many seconds: a report on a younger one may be about its predecessor."""
     return replica.made_at is None or now - replica.made_at >= seconds
 
 

@@ -130,8 +130,10 @@ def _is_waiting_for_volume(status: Mapping[str, Any], claim: Manifest | None) ->
 
 def _of_volume(claim: Manifest | None) -> Trouble:
     kind = (claim or {}).get("spec", {}).get("storageClassName")
-    why = f"of StorageClass {kind}" if kind else "no PersistentVolume is bound"
-    return Trouble(f"waits for its volume ({why})", f"wait for their volumes ({why})", is_of_volume=True)
+    why = f"StorageClass {kind}" if kind else "no StorageClass"
+    return Trouble(
+        f"waits for its PersistentVolume ({why})", f"wait for their PersistentVolumes ({why})", is_of_volume=True
+    )
 
 
 def _read_last_line(text: Any) -> str:

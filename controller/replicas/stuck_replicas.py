@@ -29,6 +29,7 @@ STUCK_AFTER_SECONDS = 600.0
 One whose Core runs and has never answered may be catching up before `run`, for as long as that may take.
 """
 _TOLD_REPLICAS = 3
+_NO_REASON = "reports no reason (see kubectl describe pod)"
 
 
 def find_stuck_replicas(
@@ -48,7 +49,7 @@ def find_stuck_replicas(
     ]
     if not stuck:
         return None
-    told = [f"{one.name} {one.trouble.one if one.trouble is not None else 'is not ready'}" for one in stuck]
+    told = [f"{one.name} {one.trouble.one if one.trouble is not None else _NO_REASON}" for one in stuck]
     more = f"; and {len(told) - _TOLD_REPLICAS} more" if len(told) > _TOLD_REPLICAS else ""
     minutes = int(STUCK_AFTER_SECONDS // 60)
     return reasons.REPLICA_STUCK, f"Not ready for more than {minutes} min: {'; '.join(told[:_TOLD_REPLICAS])}{more}"

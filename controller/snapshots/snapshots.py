@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SETTLED_SECONDS = 120.0
-"""So long a replica has been fresh before its buckets are taken to be on disk; 35 s were enough when measured."""
+"""A replica that has been fresh for this long has its buckets on disk; when measured, 35 s were enough."""
 CLOCK_SECONDS = 5.0
-"""So much sooner a snapshot may seem to be cut: its time is in whole seconds, and by the clock of the storage."""
+"""The time of a snapshot may be this much too early: it is in whole seconds, and by the clock of the storage."""
 PROMPT_SECONDS = 30.0
-"""A snapshot that is cut so soon after it was asked for is of the replica as it was then: Core cannot leave its
-network and download buckets in less, but by a new start, which its container tells."""
+"""If the storage takes the snapshot within this time after the request, the replica's state cannot have changed in
+between, except by a restart, which the status of its container shows."""
 RETRY_SECONDS = 600.0
 """After a snapshot that failed or was bad, the next one is taken no sooner than this, and no later than by interval."""
 FAILED_SECONDS = 600.0
@@ -147,9 +147,9 @@ def choose_step(
 
 
 def _rank_by(snapshots: Collection[Snapshot]) -> Callable[[Donor], tuple[bool, int, bool, float, str]]:
-    """Rank donors: who serves least goes first, and of those that serve equally, who was not the last one.
+    """Rank donors: the lowest weight first; of equal ones, those that the last snapshot was not taken from.
 
-    So what is wrong with one volume is not wrong with all snapshots.
+    So a fault of one volume does not spoil all snapshots.
     """
     suspects = {one.donor for one in snapshots if one.verdict is Verdict.BAD}
     last = max(snapshots, key=_age).donor if snapshots else ""

@@ -119,7 +119,9 @@ def _compute_stalled(facts: PoolFacts) -> DesiredCondition:
 
 def _compute_fresh(facts: PoolFacts) -> DesiredCondition:
     if facts.silent_since is not None or not facts.is_observed:
-        return DesiredCondition(ConditionType.FRESH, ConditionStatus.UNKNOWN, *_explain_disconnect(facts))
+        reason, silence = _explain_disconnect(facts)
+        message = f"{silence}; if this lasts, check the scaler's pods"
+        return DesiredCondition(ConditionType.FRESH, ConditionStatus.UNKNOWN, reason, message)
     counted = f"{facts.fresh} of {facts.present} replicas are fresh; {facts.fresh_enough} required"
     if facts.out_of_service:
         more = f" and {len(facts.out_of_service) - _MAX_LISTED} more" if len(facts.out_of_service) > _MAX_LISTED else ""

@@ -25,7 +25,10 @@ def find_workload_problem(observed: ObservedPool) -> tuple[str, str] | None:
         message = f"{name} belongs to ReadOnlyPool {view.taken_by}; delete one of the two pools"
         return reasons.WORKLOAD_TAKEN, message
     if view.manifest is None:
-        return reasons.WORKLOAD_NOT_FOUND, f"{name} does not exist in namespace {observed.pool.namespace}"
+        return (
+            reasons.WORKLOAD_NOT_FOUND,
+            f"{name} does not exist in namespace {observed.pool.namespace}; create it, or delete this pool",
+        )
     return None
 
 

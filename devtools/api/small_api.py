@@ -23,7 +23,6 @@ from readpool.kubernetes.kinds import (
     PROMETHEUS_RULE,
     PVC,
     SCALED_OBJECT,
-    VOLUME_SNAPSHOT,
     Kind,
     ObjectKey,
 )
@@ -85,13 +84,12 @@ class SmallApi:
         metadata.setdefault("namespace", key.namespace)
         if before is not None:
             old = before["metadata"]
-            metadata |= {name: old[name] for name in ("uid", "resourceVersion", "generation")}
+            metadata |= {name: old[name] for name in ("uid", "resourceVersion", "generation", "creationTimestamp")}
             if made == before:
                 return before
         else:
             metadata.setdefault("uid", f"uid-{next(self._numbers)}")
-            if key.kind == VOLUME_SNAPSHOT:  # whose age decides when the next one is taken
-                metadata["creationTimestamp"] = format_time(time.time())
+            metadata.setdefault("creationTimestamp", format_time(time.time()))
         is_same_spec = before is not None and before.get("spec") == made.get("spec")
         metadata["generation"] = metadata.get("generation", 0) + (not is_same_spec)
         metadata["resourceVersion"] = str(next(self._numbers))

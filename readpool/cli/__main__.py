@@ -28,7 +28,7 @@ COMMANDS = {
         "validate",
         "Check manifests of pools and triggers, without a cluster.",
     ),
-    "report": ("readpool.cli.report.report", "report", "Write an archive for support, without secrets."),
+    "report": ("readpool.cli.report.report", "report", "Write a support bundle, without secrets."),
     "backtest": ("readpool.cli.backtest.command", "backtest", "Replay a pool's past to compare other settings."),
     "check": ("readpool.cli.fleets.check", "check", "Ask a scaler as KEDA does, and report whether it answers."),
     "demo": ("readpool.cli.demo.demo", "demo", "Show a pool that heals itself in 90 seconds: no cluster, no root."),

@@ -290,6 +290,8 @@ class Fleet:
 
     def _judge_references(self, claims: list[Claim], now: float) -> tuple[Verdict, ...]:
         """Judge what the references say against what the nodes do; one that is asked no more is forgotten."""
+        if not self._references:
+            return ()
         oldest = now - max(_FORGOTTEN_SECONDS, 10 * self._interval_seconds)
         self._references = {one: heard for one, heard in self._references.items() if heard.asked_at >= oldest}
         against = Circumstances(self._network, self._tip, None, False, self._interval_seconds, self._limits)

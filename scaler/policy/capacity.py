@@ -103,7 +103,8 @@ def learn(
     a moment whenever a replica becomes fresh whose gate has not been seen for long enough.
     """
     if requests is None:
-        return replace(capacity, load=_keep(capacity.load, now))
+        load = _keep(capacity.load, now)
+        return capacity if load is capacity.load else replace(capacity, load=load)
     if is_of_others(capacity, standings):
         capacity = replace(capacity, proven=0.0)
     keeping = [name for name, one in standings.items() if keeps_pace(one, now) and name not in failing]

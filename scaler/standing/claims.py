@@ -30,9 +30,10 @@ def build_claim(standing: ReplicaState, report: NodeReport, moving_since: float)
 
 def find_majority(standings: Iterable[ReplicaState], before: str | None) -> str | None:
     """Return the network that most answers name; on a tie the one before, else the first by name."""
-    votes = Counter(s.report.network for s in standings if s.report is not None and s.report.network)
-    if not votes:
-        return before
+    named = [s.report.network for s in standings if s.report is not None and s.report.network]
+    if len(set(named)) <= 1:
+        return named[0] if named else before
+    votes = Counter(named)
     most = max(votes.values())
-    named = sorted(network for network, count in votes.items() if count == most)
-    return before if before in named else named[0]
+    leading = sorted(network for network, count in votes.items() if count == most)
+    return before if before in leading else leading[0]

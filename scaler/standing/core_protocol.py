@@ -4,7 +4,6 @@ A Core supports the protocols up to its own major version (docs/compatibility.md
 after its network's upgrade, whatever time it gets, and a replica more of the same version would do no better.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -27,8 +26,8 @@ def find_network_protocol(
         known: what networks.toml has of this network. A fresh replica that does not support it shows that it is not so.
     """
     fresh = [one.report for one in standings if one.replica_class is ReplicaClass.FRESH and one.report is not None]
-    told = Counter(protocol for one in fresh if (protocol := _read_ledger_protocol(one)) is not None)
-    witnessed = [protocol for protocol in told if sum(n for p, n in told.items() if p >= protocol) >= _WITNESSES]
+    told = sorted([protocol for one in fresh if (protocol := _read_ledger_protocol(one)) is not None], reverse=True)
+    witnessed = told[_WITNESSES - 1 : _WITNESSES]  # the highest that so many have reached
     vouched = [protocol for one in trusted if (protocol := _read_ledger_protocol(one)) is not None]
     supported = [one.protocol for one in fresh if one.protocol is not None]
     is_refuted = known is not None and any(protocol < known for protocol in supported)
@@ -43,16 +42,16 @@ def _read_ledger_protocol(report: NodeReport) -> int | None:
     return report.ledger_protocol
 
 
-def note_too_old(standings: Mapping[str, ReplicaState], protocol: int | None) -> dict[str, ReplicaState]:
+def note_too_old(standings: dict[str, ReplicaState], protocol: int | None) -> dict[str, ReplicaState]:
     """Note which protocol is needed of each replica whose Core is too old for it; a fresh one shows that it is not."""
-    noted = dict(standings)
+    noted = {}
     for name, one in standings.items():
         supported = None if one.report is None else one.report.protocol
         is_old = protocol is not None and supported is not None and supported < protocol
         needs = protocol if is_old and one.replica_class is not ReplicaClass.FRESH else None
         if needs != one.needs_protocol:
             noted[name] = replace(one, needs_protocol=needs)
-    return noted
+    return standings | noted if noted else standings
 
 
 def leave_out_too_old(standings: Mapping[str, ReplicaState]) -> Mapping[str, ReplicaState]:

@@ -2,7 +2,7 @@
 
 Decided from what nodes and references claim. Two that are current by their own clocks outvote any one that claims more
 and all that stand still; if none is known to be current, one may lead, but no faster than ledgers can close.
-A reference says what the network has at the least; what it may have at the most only one that is current itself.
+Every reference is a lower bound of the tip; only a reference that is itself current is an upper bound as well.
 """
 
 from collections.abc import Iterable
@@ -256,13 +256,14 @@ def _judge_motion(tip: Tip, previous: Tip | None, claims: list[Claim], now: floa
     """Return whether the tip is stalled, and whether the network is the cause: no node advances meanwhile."""
     still_seconds = now - tip.moved_at
     is_seen_to_move = previous is not None and tip.ledger > previous.ledger
-    return replace(
-        tip,
-        has_moved=tip.has_moved or (is_seen_to_move and any(c.is_moving and c.ledger >= tip.ledger for c in claims)),
-        is_lone=_is_lone(tip, claims),
-        is_stalled=still_seconds >= limits.stalled_seconds,
-        is_halted=still_seconds >= limits.halted_seconds and bool(claims) and not any(c.is_following for c in claims),
-    )
+    has_moved = tip.has_moved or (is_seen_to_move and any(c.is_moving and c.ledger >= tip.ledger for c in claims))
+    is_lone = _is_lone(tip, claims)
+    is_stalled = still_seconds >= limits.stalled_seconds
+    is_halted = still_seconds >= limits.halted_seconds and bool(claims) and not any(c.is_following for c in claims)
+    judged = (has_moved, is_lone, is_stalled, is_halted)
+    if judged == (tip.has_moved, tip.is_lone, tip.is_stalled, tip.is_halted):
+        return tip  # as at nearly every look
+    return replace(tip, has_moved=has_moved, is_lone=is_lone, is_stalled=is_stalled, is_halted=is_halted)
 
 
 def _is_lone(tip: Tip, claims: list[Claim]) -> bool:

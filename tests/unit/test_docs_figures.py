@@ -56,7 +56,7 @@ def test_no_row_of_figures_is_left_out() -> None:
 STARTS = {
     "from a snapshot, 30 ": "warm_start",
     "with new volumes, ": "cluster_cold_start",
-    "today's way": "cluster_today_start",
+    "Core's defaults": "cluster_today_start",
 }
 """How each row of docs/starts.md of what was measured from asked for to fresh begins, and the name of its figures."""
 

@@ -1,1 +1,1 @@
-"""`readpool report`: one archive for support, with what a cluster says of readpool and without its secrets."""
+"""`readpool report`: a support bundle, with what a cluster says of readpool and without its secrets."""

@@ -100,7 +100,7 @@ def report(  # noqa: PLR0913 - one argument an option, as click passes them
     context: str | None,
     **tls: Path | str | None,
 ) -> None:
-    """Write an archive for support: pools, what they own, events, and the programs' logs and metrics.
+    """Write a support bundle: pools, what they own, events, and the programs' logs and metrics.
 
     Secrets are not read. Seeds, private keys, tokens, passwords and credentials in URLs are taken out of everything
     else. What you may not read is left out and listed in summary.md. The archive can be read by its owner alone.

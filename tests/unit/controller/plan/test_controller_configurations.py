@@ -59,7 +59,7 @@ STALLS: dict[str, tuple[dict[str, Any], str, str]] = {
     "more than a ConfigMap holds": (
         {"coreConfigOverride": f'NOTES = "{"x" * 60_000}"\n'},
         "ConfigurationTooLarge",
-        "A ConfigMap holds the configurations of",
+        "A ConfigMap has room for the configurations of only",
     ),
 }
 LONG = {"coreConfigOverride": f'NOTES = "{"x" * 60_000}"\n'}

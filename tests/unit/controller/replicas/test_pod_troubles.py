@@ -42,16 +42,20 @@ TROUBLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, str]] = {
         "cannot be scheduled (Insufficient cpu, had untolerated taint {a: })",
     ),
     "no node, and nobody says why": (unscheduled(""), None, "cannot be scheduled"),
-    "a volume that does not come": (unscheduled(UNBOUND), PENDING, "waits for its volume (of StorageClass fast)"),
+    "a volume that does not come": (
+        unscheduled(UNBOUND),
+        PENDING,
+        "waits for its PersistentVolume (StorageClass fast)",
+    ),
     "the same, without a claim to be seen": (
         unscheduled(UNBOUND),
         None,
-        "waits for its volume (no PersistentVolume is bound)",
+        "waits for its PersistentVolume (no StorageClass)",
     ),
     "a container that waits for it": (
         waiting("ContainerCreating"),
         PENDING,
-        "waits for its volume (of StorageClass fast)",
+        "waits for its PersistentVolume (StorageClass fast)",
     ),
     "a crash, with its last line": (
         waiting("CrashLoopBackOff", "back-off 5m0s", **ended(message=LOG)),

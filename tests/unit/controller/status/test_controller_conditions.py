@@ -50,6 +50,7 @@ def test_a_pool_at_rest_is_as_kstatus_expects_it() -> None:
 
 SILENT = {"silent_since": NOW, "is_observed": False}
 SINCE = "No connection to the scaler since 2023-11-14T22:13:20Z"
+HINT = "; if this lasts, check the scaler's pods"
 NOT_YET = "Waiting for the scaler's first report on this pool"
 TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
     "too few are ready": ({"ready": 3}, "Ready", ("False", "TooFewReady", "3 of 5 replicas are ready")),
@@ -130,8 +131,8 @@ TABLE: dict[str, tuple[dict[str, Any], str, tuple[str, str, str]]] = {
             "The network closes no ledgers; last known: 4 of 5 replicas are fresh; 5 required",
         ),
     ),
-    "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerUnreachable", SINCE)),
-    "the scaler has not spoken": ({"is_observed": False}, "Fresh", ("Unknown", "NotObserved", NOT_YET)),
+    "the scaler is silent": (SILENT, "Fresh", ("Unknown", "ScalerUnreachable", f"{SINCE}{HINT}")),
+    "the scaler has not spoken": ({"is_observed": False}, "Fresh", ("Unknown", "NotObserved", f"{NOT_YET}{HINT}")),
     "weights stay": (
         SILENT | {"basis": RoutingBasis.KEPT},
         "Routing",

@@ -292,15 +292,3 @@ def test_a_passphrase_is_compared_as_what_a_node_says_is_shown(passphrase: str) 
     root = json.dumps({"history_latest_ledger": 3, "network_passphrase": passphrase}).encode()
     assert held_to == "Ours ; 2026"
     assert not parse_horizon(root).is_of_another(held_to)
-
-
-def test_a_memory_that_is_not_understood_is_forgotten_and_nothing_else() -> None:
-    """As an earlier version wrote it."""
-    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7, "regrets": 2}
-    manifest = build_manifest("reads", "stellar") | {
-        "status": {"learnedRequestsPerReplica": 300.0, "scalingMemory": memory}
-    }
-    spec = derive_fleet(ASKED, manifest, NONE)
-    assert spec.remembered is None
-    assert spec.learned_requests_per_replica == 300.0
-    assert not spec.hold_reason

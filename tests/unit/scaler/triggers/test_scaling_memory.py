@@ -46,3 +46,15 @@ def test_all_that_is_remembered_comes_back_by_the_pools_status(remembered: Remem
     manifest = build_manifest("reads", "stellar") | {"status": status}
     spec = derive_fleet(build_pool_target("stellar", "reads"), manifest, ReferenceRules())
     assert spec.remembered == remembered
+
+
+def test_a_memory_that_is_not_understood_is_forgotten_and_nothing_else() -> None:
+    """As an earlier version wrote it."""
+    memory = {"toldAt": "2027-01-15T08:00:00Z", "askedReplicas": 7, "regrets": 2}
+    manifest = build_manifest("reads", "stellar") | {
+        "status": {"learnedRequestsPerReplica": 300.0, "scalingMemory": memory}
+    }
+    spec = derive_fleet(build_pool_target("stellar", "reads"), manifest, ReferenceRules())
+    assert spec.remembered is None
+    assert spec.learned_requests_per_replica == 300.0
+    assert not spec.hold_reason
