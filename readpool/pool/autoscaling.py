@@ -49,7 +49,7 @@ class Autoscaling(Part):
     """Seconds that fewer replicas must be enough before the HPA removes one."""
     scaler_address: Address | None = None
     """HOST:PORT of the scaler that KEDA calls, if not this installation's scaler. If KEDA authenticates to that scaler
-    with a certificate, the controller must allow other scalers."""
+    with a certificate, this requires the controller's flag --allow-other-scalers."""
     triggers: Annotated[tuple[ScaleTrigger, ...], Field(max_length=20, json_schema_extra=list_of(kind="atomic"))] = ()
     """More KEDA triggers, to scale on load as well as on freshness; the HPA uses the highest result."""
 

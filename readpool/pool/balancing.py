@@ -31,7 +31,8 @@ class ParentRef(Part):
     name: ObjectName
     """Name of the parent."""
     namespace: Annotated[str, Field(max_length=63)] | None = None
-    """Namespace of the parent. Default: the pool's namespace. The controller must allow any other."""
+    """Namespace of the parent. Default: the pool's namespace. Any other requires the controller's flag
+    --gateway-namespaces."""
     kind: Annotated[str, Field(max_length=63)] | None = None
     """Gateway (the default), or Service for a service mesh."""
     group: Annotated[str, Field(max_length=253)] | None = None
@@ -68,8 +69,8 @@ class LoadBalancing(Part):
     fresh_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 100
     """Weight of a fresh replica: one fewer than lagThreshold ledgers behind the network's newest ledger."""
     lagging_node_weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 10
-    """Weight of a lagging replica while fewer than five sixths of targetReplicas, rounded up, are fresh; otherwise it
-    gets no traffic. 0 removes it as soon as one replica is fresh."""
+    """Weight of a lagging replica while too few are fresh: less than five sixths of targetReplicas, rounded up. While
+    enough are fresh, it gets no traffic. With 0 it gets traffic only while no replica is fresh."""
     lag_threshold: Annotated[int, Field(ge=1, le=MAX_LAG_THRESHOLD)] = 1000
     """A replica that is at least this many ledgers behind the network's newest ledger is lagging. A ledger closes about
     every 5 s, so 12 is a minute and the default 83 minutes. Also used for scaling, even if loadBalancing is

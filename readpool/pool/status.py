@@ -126,7 +126,7 @@ class ScalingMemory(Part):
     """Number of consecutive scale-ins that were followed by a need for more replicas; each doubles the wait before the
     next scale-in."""
     scaled_in_at: Timestamp | None = None
-    """When replicas were last removed; absent once that has proved right or wrong."""
+    """When replicas were last removed; absent once it is known whether that was premature."""
     overloaded_at: Timestamp | None = None
     """When replicas were last added because of overload; absent once targetReplicas are enough again."""
     warm_up_seconds: Annotated[float, Field(ge=1, le=86_400)] | None = None
@@ -136,7 +136,7 @@ class ScalingMemory(Part):
     average_unhealthy: Annotated[float, Field(ge=0, le=MAX_REPLICAS)] = 0.0
     """Average number of replicas that lagged or did not respond in the last minutes."""
     request_rate_known: bool = False
-    """Whether the request rate was known; if so, no replica is removed while it is unknown."""
+    """True once the request rate has been known; while it is then unknown, no replica is removed."""
 
 
 class PoolStatus(Part):
@@ -149,7 +149,7 @@ class PoolStatus(Part):
     selector: Annotated[str, Field(max_length=1024)] | None = None
     """Label selector of the pods, for the scale subresource."""
     current_replicas: _Count = 0
-    """Number of replicas."""
+    """Number of replicas; the same as replicas."""
     ready_replicas: _Count = 0
     """Number of ready replicas."""
     fresh_replicas: _Count = 0

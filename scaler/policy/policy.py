@@ -13,7 +13,7 @@ from scaler.policy.hold_reasons import LOSES_SIGHT, find_hold_reason
 from scaler.policy.policy_facts import Facts, Flapping, describe_unhealthy, follow_flapping, gather_facts
 from scaler.policy.policy_need import Need, find_need
 from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
-from scaler.policy.policy_release import ReleaseSettings, Surplus, hold_or_release
+from scaler.policy.policy_release import ReleaseSettings, Surplus, describe_delay, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
 from scaler.policy.policy_warmup import WarmUps, record_warm_ups
@@ -40,7 +40,7 @@ LIMITED_BY_SURGE = "LimitedBySurge"
 """More are wanted than may catch up at once; the rest follows when these are fresh."""
 AT_MAXIMUM = "AtMaximum"
 """More are wanted than the pool's maximum allows."""
-_UNTIL_STABLE = "until this has been stable"
+_KEEPING = "; keeping "
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,9 @@ def _wait_for_requests(decision: Decision, surplus: Surplus) -> tuple[Decision, 
     surplus = replace(surplus, calm_since=None, calm_peak=0)
     if decision.reason != SCALE_DOWN_DELAYED:
         return decision, surplus
-    message = decision.message.replace(_UNTIL_STABLE, "while the request rate is unknown")
+    wanted, _, more = decision.message.partition(_KEEPING)
+    _, separator, too_old = more.partition("; ")
+    message = f"{wanted}{_KEEPING}{decision.desired} while the request rate is unknown{separator}{too_old}"
     return replace(decision, reason=REQUESTS_UNKNOWN, message=message), surplus
 
 
@@ -244,7 +246,13 @@ def _size_pool(
         surplus = replace(surplus, last_desired=held)
     asked, surplus = hold_or_release(surplus, min(clamped, limit), may_release=may_release, settings=release, now=now)
     desired = max(bounds.minimum, min(asked, bounds.maximum))
-    reason, why = _explain(wanted, desired, limit, need.replicas, bounds)
+    if desired > wanted:
+        reason, why = (
+            SCALE_DOWN_DELAYED,
+            _KEEPING + describe_delay(desired, surplus, release, bounds.target, may_release=may_release),
+        )
+    else:
+        reason, why = _explain(wanted, desired, limit, need.replicas, bounds)
     message = _describe_want(facts, flapping, need.replicas, bounds.target) + why + _describe_too_old(facts)
     decision = Decision(desired, reason, message, unhealthy, facts.catching_up, *need)
     return decision, surplus if surplus.last_desired == desired else replace(surplus, last_desired=desired)
@@ -252,8 +260,6 @@ def _size_pool(
 
 def _explain(wanted: int, desired: int, limit: int, replicas_for_load: int, bounds: Bounds) -> tuple[str, str]:
     """Explain the desired number, and how it differs from what is wanted."""
-    if desired > wanted:
-        return SCALE_DOWN_DELAYED, f"; keeping {desired} {_UNTIL_STABLE}"
     if desired < wanted and desired == bounds.maximum:
         return AT_MAXIMUM, f", limited to the maximum of {bounds.maximum}"
     if desired < wanted:

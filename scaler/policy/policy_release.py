@@ -4,6 +4,7 @@ A scale-in that was regretted, because more were wanted again soon after, double
 """
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 MOST_DOUBLINGS = 32
 """No wait is longer than the longest, and no power of two larger than a float."""
@@ -55,13 +56,23 @@ def hold_or_release(
         return wanted, _keep(surplus, wanted, None, 0)
     calm_since = now if surplus.calm_since is None else surplus.calm_since
     peak = max(wanted, surplus.calm_peak)
-    wait = min(
-        settings.wait_seconds * 2.0 ** min(surplus.premature_scale_ins, MOST_DOUBLINGS), settings.longest_wait_seconds
-    )
-    if not may_release or now - calm_since < wait:
+    if not may_release or now - calm_since < _compute_wait(surplus, settings):
         return held, _keep(surplus, held, calm_since, peak)
     left = max(peak, held - max(1, int(settings.largest_share * held)))
     return left, replace(surplus, last_desired=left, calm_since=None, calm_peak=0, scaled_in_at=now)
+
+
+def describe_delay(held: int, surplus: Surplus, settings: ReleaseSettings, target: int, *, may_release: bool) -> str:
+    """Describe what the next scale-in waits for, as in `6 until fewer have been enough for 5 min`."""
+    if not may_release:
+        return f"{held} until {target} are fresh and nothing about the pool is unknown"
+    return f"{held} until fewer have been enough for {ceil(_compute_wait(surplus, settings) / 60.0)} min"
+
+
+def _compute_wait(surplus: Surplus, settings: ReleaseSettings) -> float:
+    """Compute for how many seconds fewer must have been enough before a replica may go."""
+    wait_seconds = settings.wait_seconds * 2.0 ** min(surplus.premature_scale_ins, MOST_DOUBLINGS)
+    return min(wait_seconds, settings.longest_wait_seconds)
 
 
 def _keep(surplus: Surplus, desired: int, calm_since: float | None, calm_peak: int) -> Surplus:

@@ -150,7 +150,9 @@ def _say_workload(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
         return (f"The pool does not scale {name}{why}.",)
     if desired is None or desired == there:
         return ()
-    return (f"KEDA scales {name} from {there}: it adds soon, and removes once fewer have been enough.",)
+    return (
+        f"KEDA scales {name} from {there}: it adds replicas within seconds, and removes some once fewer are enough.",
+    )
 
 
 def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
@@ -163,7 +165,7 @@ def _say_scaling(pool: ReadOnlyPool, desired: int | None) -> tuple[str, ...]:
     asked, settings = pool.spec.replicas, pool.spec.autoscaling
     if desired > asked:
         return (f"KEDA has set spec.replicas to {asked} so far; it asks the scaler every few seconds, then sets more.",)
-    others = ", by every one of autoscaling.triggers too" if settings.triggers else ""
+    others = ", by all of autoscaling.triggers" if settings.triggers else ""
     seconds = settings.scale_down_stabilization_seconds
     return (f"KEDA keeps {asked}: it scales down once fewer have been enough for {seconds} s{others}.",)
 
@@ -202,13 +204,11 @@ def _list_by_scaler(pool: ReadOnlyPool, word: ScalerWord) -> tuple[Step, ...]:
     load = (
         "needed for the request rate; applies if it is more"
         if word.replicas_for_load
-        else "the request rate says nothing yet"
+        else "no capacity has been learned, or not every gate reports"
     )
     return (
         _target_step(pool),
-        Step(
-            "unhealthy", word.unhealthy, f"lagging, unreachable or stuck for {sustain} s or longer: one extra each", "+"
-        ),
+        Step("unhealthy", word.unhealthy, f"lagging or unreachable for {sustain} s, or overdue: one extra each", "+"),
         Step("for load", word.replicas_for_load or None, load),
         Step("catching up", word.catching_up, _ON_THEIR_WAY),
     )

@@ -34,7 +34,10 @@ BEFORE: dict[str, Any] = RPC | {"replicas": 0}
             7,
             [
                 "The scaler wants 7 (OnTarget): x.",
-                "KEDA scales Deployment stellar-rpc from 5: it adds soon, and removes once fewer have been enough.",
+                (
+                    "KEDA scales Deployment stellar-rpc from 5: it adds replicas within seconds,"
+                    " and removes some once fewer are enough."
+                ),
             ],
         ),
     ],
@@ -122,8 +125,7 @@ def test_where_it_is_not_the_status_has_to_do(status: dict[str, Any], sentence: 
             3,
             TRIGGERS,
             {},
-            "KEDA keeps 5: it scales down once fewer have been enough for 300 s,"
-            " by every one of autoscaling.triggers too.",
+            "KEDA keeps 5: it scales down once fewer have been enough for 300 s, by all of autoscaling.triggers.",
             id="down, beside other triggers",
         ),
         pytest.param(

@@ -104,7 +104,7 @@ L = standing(LAGGING, 72)
             6,
             6,
             "ScaleDownDelayed",
-            "target 5, none unhealthy; keeping 6 until this has been stable",
+            "target 5, none unhealthy; keeping 6 until fewer have been enough for 5 min",
             id="surplus",
         ),
         pytest.param([F] * 2, None, 5, "OnTarget", None, id="grows to the target at once"),
