@@ -6,6 +6,7 @@ the pool's coreConfigOverride says is merged over it by controller.core_config.c
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import tomli_w
@@ -50,6 +51,10 @@ class CorePorts:
     query: int = 11630
 
 
+_KEPT = 2048
+"""Configurations of a few KiB: while a pool comes up or changes it is planned several times with the same ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
     """What the pool says that matters to Core.
@@ -75,6 +80,7 @@ class CoreSettings:
     namespace: str = "default"
 
 
+@lru_cache(maxsize=_KEPT)
 def build_core_config(
     settings: CoreSettings, ordinal: int, assignment: ShardAssignment | None, network: NetworkFacts
 ) -> str:

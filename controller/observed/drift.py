@@ -58,9 +58,10 @@ def has_drifted(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None
     """
     if live is None:
         return True
-    found = find_differences(wanted, live)
-    if not found:
+    keys = keys_of_kind(wanted.get("kind", ""))
+    if all(_is_field_kept(*part, live.get(part[0]), keys, is_quantity=False) for part in _list_parts(wanted)):
         return False
+    found = find_differences(wanted, live)
     if rewrite is None or rewrite.applied != _read_applied_hash(wanted):
         return True
     return any(
@@ -109,9 +110,37 @@ def are_annotations_patched(uid: str, annotations: Mapping[str, str | None], rew
 def find_differences(wanted: Manifest, live: Manifest) -> dict[str, str]:
     """Find what is other than wanted: hash of what is there, by the path of its field."""
     keys = keys_of_kind(wanted.get("kind", ""))
-    # Members of a list do not say their own kind; that both are of one is the caller's to know.
-    parts = {name: part for name, part in wanted.items() if name not in ("apiVersion", "kind")}
+    parts = dict(_list_parts(wanted))
     return {path: compute_hash(found) for path, found in _compare(parts, live, keys, "", is_quantity=False)}
+
+
+def _list_parts(wanted: Manifest) -> list[tuple[str, Any]]:
+    """List what is compared: members of a list do not say their own kind, and that both are of one the caller knows."""
+    return [(name, part) for name, part in wanted.items() if name not in ("apiVersion", "kind")]
+
+
+def _is_kept(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool) -> bool:
+    """Return whether _compare finds nothing; most objects are as they should be, and paths cost most of its time."""
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        return all(
+            _is_field_kept(name, part, live.get(name), keys, is_quantity=is_quantity) for name, part in wanted.items()
+        )
+    return _satisfied_by(wanted, live, keys, is_quantity=is_quantity)
+
+
+def _is_field_kept(
+    name: str, wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool
+) -> bool:
+    if isinstance(wanted, str) and wanted == live:
+        return True
+    if _is_left_out(name, wanted, live):
+        return True
+    if name in keys and isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
+        ours, theirs = index_items(wanted, keys[name]), index_items(live, keys[name])
+        if ours is None or theirs is None:
+            return list(wanted) == list(live)
+        return all(_is_kept(item, theirs.get(key), keys, is_quantity=False) for key, item in ours.items())
+    return _is_kept(wanted, live, keys, is_quantity=is_quantity or name in _QUANTITIES)
 
 
 def _read_applied_hash(wanted: Manifest) -> str:
@@ -154,10 +183,8 @@ def _is_left_out(name: str, wanted: Any, live: Any) -> bool:
 
 def _satisfied_by(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool) -> bool:
     if isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
-        return len(wanted) == len(live) and not any(
-            True
-            for part, found in zip(wanted, live, strict=True)
-            for _ in _compare(part, found, keys, "", is_quantity=is_quantity)
+        return len(wanted) == len(live) and all(
+            _is_kept(part, found, keys, is_quantity=is_quantity) for part, found in zip(wanted, live, strict=True)
         )
     if is_quantity and wanted is not None and live is not None:
         return _is_same_quantity(wanted, live)

@@ -207,3 +207,10 @@ def test_annotations_that_somebody_strips_are_patched_once_for_each_object_and_t
     assert not are_annotations_patched("uid", {**patch, "a": "2"}, rewrite)
     assert note_kept_annotations("uid", patch, {"metadata": {"annotations": {"a": "1"}}}) is None
     assert not are_annotations_patched("uid", patch, None)
+
+
+@given(OBJECTS, OBJECTS, st.booleans())
+def test_drift_is_a_difference_that_is_found(wanted: dict[str, Any], live: dict[str, Any], is_same: bool) -> None:
+    manifest = {"kind": "StatefulSet", "spec": wanted}
+    there = {"spec": wanted | live if is_same else live}
+    assert has_drifted(manifest, there) == bool(find_differences(manifest, there))
