@@ -145,9 +145,17 @@ class World:
         if pod.trouble == "loop":
             turn, into = divmod(since, 600.0)
             return REFUSED if into < 40.0 else self._replay(report, pod.began + turn * 600.0)
-        pace = 0.0 if pod.trouble == "lag" else 0.5
-        lost = int(since * (1 - pace) / STEP_SECONDS)
-        return replace(report, ledger=report.ledger - lost, age_seconds=since, started_on=pod.born)
+        return replace(report, ledger=report.ledger - self._count_lost(pod), age_seconds=since, started_on=pod.born)
+
+    def _count_lost(self, pod: Pod) -> int:
+        """Count the ledgers that one in trouble lacks: all that the network closed meanwhile, or half of them."""
+        closed = self.network.tell(self.now)[0] - self.network.tell(pod.began)[0]
+        return closed if pod.trouble == "lag" else closed // 2
+
+    def is_in_step(self, pod: Pod) -> bool:
+        """Whether it has the newest ledger: while the network stands still, one in trouble has it too."""
+        is_behind_at_most = pod.trouble in ("lag", "slow", "two-slow") and self.now < pod.leaves_at
+        return pod.is_well(self.now) or (pod.ready_at <= self.now and is_behind_at_most and not self._count_lost(pod))
 
     def _answer_of_newcomer(self, pod: Pod, report: NodeReport) -> Outcome:
         age = self.now - pod.born

@@ -118,7 +118,7 @@ async def _ask(client: httpx.AsyncClient, address: str, asked: Asked, body: byte
         answer = await client.post(f"http://{address}/getledgerentryraw", content=body, headers=_FORM)
         ledger = int(answer.json()["ledgerSeq"]) if answer.status_code == httpx.codes.OK else 0
         if ledger <= 1:
-            failure = f"{answer.status_code}: {answer.text[:80]}"
+            failure = f"{answer.status_code}: {answer.text[:200]}"
     except httpx.HTTPError as error:
         failure = repr(error)
     asked.requests.append(Request(sent_at, time.monotonic() - sent_at, failure, ledger))

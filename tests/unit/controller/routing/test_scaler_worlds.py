@@ -62,6 +62,7 @@ class Watch:
         weights = compute_weights(weighed, WeightSettings(enough_fresh=count_enough(self.world.spec.bounds.target)))
         classes = {r.name: r.standing.replica_class.value for r in shown.replicas}
         good = {*settled, *(name for name, at in self.well_at.items() if now - at < NOTICED_SECONDS)}
+        good |= {name for name, pod in pods.items() if self.world.is_in_step(pod)}
         assert any(weights.get(name, 0) > 0 for name in good), f"none of {settled} serves: {classes}"
 
 
