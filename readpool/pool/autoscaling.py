@@ -28,13 +28,13 @@ class ScaleTrigger(Part):
     name: Annotated[str, Field(max_length=63)] | None = None
     """Name of the trigger, unique in the pool."""
     metadata: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
-    """Parameters of the scaler; see its page in KEDA's documentation."""
+    """Parameters of this KEDA scaler; see its page in KEDA's documentation."""
     metric_type: Annotated[str, Field(max_length=63)] | None = None
     """AverageValue, Value or Utilization."""
     use_cached_metrics: bool | None = None
     """Use the value of KEDA's last poll."""
     authentication_ref: Authentication | None = None
-    """The TriggerAuthentication with the scaler's credentials."""
+    """The TriggerAuthentication with the credentials of this KEDA scaler."""
 
 
 class Autoscaling(Part):
@@ -46,7 +46,7 @@ class Autoscaling(Part):
     sustain_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
     """Seconds that a replica must lag, or not respond, before another replica is added for it."""
     scale_down_stabilization_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
-    """Seconds that fewer replicas must be enough before the HPA removes one."""
+    """The HPA's scaleDown.stabilizationWindowSeconds, in addition to the scaler's own wait before a scale-in."""
     scaler_address: Address | None = None
     """HOST:PORT of the scaler that KEDA calls, if not this installation's scaler. If KEDA authenticates to that scaler
     with a certificate, this requires the controller's flag --allow-other-scalers."""

@@ -175,7 +175,8 @@ class PoolSpec(Part):
     """A partial pod template (metadata and spec) that is merged over the generated one."""
     references: Annotated[tuple[Reference, ...], Field(max_length=8, json_schema_extra=list_of("type", "url"))] = ()
     """Trusted nodes that report the network's newest ledger, in addition to the replicas. Use the same ones for pools
-    in several clusters, so that lag is measured against the same ledger."""
+    in several clusters, so that lag is measured against the same ledger. Requires the scaler's flag
+    --allow-static-nodes, or the same ones among the scaler's own; otherwise the pool is not scaled."""
     autoscaling: Autoscaling = Autoscaling()
     """How KEDA scales the pool."""
     paused: bool = False

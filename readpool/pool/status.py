@@ -173,7 +173,8 @@ class PoolStatus(Part):
     observed_at: Timestamp | None = None
     """When the scaler reported these numbers."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32, json_schema_extra=list_of("type"))] = ()
-    """Ready, Reconciling, Stalled, Fresh, Autoscaling and Routing, each with a reason."""
+    """Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing and, where they apply, Sharded, Alerting, Snapshots,
+    VolumeSpace and Resources; each with a reason."""
     replica_weights: Annotated[
         tuple[ReplicaWeight, ...], Field(max_length=MAX_REPLICAS, json_schema_extra=list_of("replicaName"))
     ] = ()
