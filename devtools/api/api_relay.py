@@ -177,11 +177,21 @@ async def _answer(
             request.method, f"{url}{request.path_qs}", headers=headers, data=body or None
         ) as found:
             relay.answered.append((asked, found.status))
-            return await _pass_on(relay, asked, request, found)
+            try:
+                return await _pass_on(relay, asked, request, found)
+            except asyncio.CancelledError:
+                _abort(found)
+                raise
     except aiohttp.ClientError:
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=502)
+
+
+def _abort(found: aiohttp.ClientResponse) -> None:
+    """End a connection at once: a busy server would be waited for to close its side of TLS, beyond the test's loop."""
+    if found.connection is not None and found.connection.transport is not None:
+        found.connection.transport.abort()
 
 
 async def _pass_on(
