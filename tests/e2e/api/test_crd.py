@@ -272,7 +272,7 @@ def test_an_entry_given_twice_is_refused(access: Access, namespace: str) -> None
         ("rop.spec.loadBalancing.lagThreshold", "A ledger closes about every 5 s, so 12 is a minute"),
         ("rop.spec.shardBalancing.strategy", "rendezvous hashing"),
         ("rop.spec.replicas", "not scaled yet"),
-        ("rop.status.conditions", "Ready, Reconciling, Stalled, Fresh, Autoscaling, Routing and, where they apply, Sharded"),
+        ("rop.status.conditions", "Fresh, Autoscaling, Routing and, where they apply, Sharded"),
     ],
 )
 def test_kubectl_explains_the_pool(access: Access, field: str, teaches: str) -> None:
