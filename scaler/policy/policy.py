@@ -13,7 +13,7 @@ from scaler.policy.hold_reasons import LOSES_SIGHT, find_hold_reason
 from scaler.policy.policy_facts import Facts, Flapping, describe_unhealthy, follow_flapping, gather_facts
 from scaler.policy.policy_need import Need, find_need
 from scaler.policy.policy_recall import ASKED_SECONDS, CONTINUES_SECONDS
-from scaler.policy.policy_release import ReleaseSettings, Surplus, describe_delay, hold_or_release
+from scaler.policy.policy_release import ReleaseSettings, Surplus, describe_wait, hold_or_release
 from scaler.policy.policy_settings import Bounds, PolicySettings
 from scaler.policy.policy_state import PolicyMemory
 from scaler.policy.policy_warmup import WarmUps, record_warm_ups
@@ -40,7 +40,6 @@ LIMITED_BY_SURGE = "LimitedBySurge"
 """More are wanted than may catch up at once; the rest follows when these are fresh."""
 AT_MAXIMUM = "AtMaximum"
 """More are wanted than the pool's maximum allows."""
-_KEEPING = "; keeping "
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,14 @@ def decide(
     may_hide_lack = memory.may_hide_lack and _may_hide_lack(facts)
     release = settings.release(warm_up_seconds, is_unexplained=fears_overload or may_hide_lack)
     is_load_lost = requests is None and settings.request_rate_known(known_here=capacity.request_rate_known)
-    may_release = _is_enough(facts, settings.bounds) and not is_load_lost
-    decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, may_release)
-    if is_load_lost and capacity.load is None:
+    is_load_unknown = is_load_lost and capacity.load is None
+    obstacle = ""
+    if is_load_unknown:
+        obstacle = "while the request rate is unknown"
+    elif is_load_lost or not _is_enough(facts, settings.bounds):
+        obstacle = f"until {settings.bounds.target} are fresh and nothing about the pool is unknown"
+    decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, obstacle)
+    if is_load_unknown:
         decision, surplus = _wait_for_requests(decision, surplus)
     if overload.seen_at is not None and _is_calm_at_target(surplus.last_desired, settings.bounds, facts, flapping):
         overload = replace(overload, seen_at=None)
@@ -173,10 +177,7 @@ def _wait_for_requests(decision: Decision, surplus: Surplus) -> tuple[Decision, 
     surplus = replace(surplus, calm_since=None, calm_peak=0)
     if decision.reason != SCALE_DOWN_DELAYED:
         return decision, surplus
-    wanted, _, more = decision.message.partition(_KEEPING)
-    _, separator, too_old = more.partition("; ")
-    message = f"{wanted}{_KEEPING}{decision.desired} while the request rate is unknown{separator}{too_old}"
-    return replace(decision, reason=REQUESTS_UNKNOWN, message=message), surplus
+    return replace(decision, reason=REQUESTS_UNKNOWN), surplus
 
 
 def _is_calm_at_target(desired: int | None, bounds: Bounds, facts: Facts, flapping: Flapping) -> bool:
@@ -233,9 +234,12 @@ def _size_pool(
     settings: PolicySettings,
     release: ReleaseSettings,
     now: float,
-    may_release: bool,
+    obstacle: str,
 ) -> tuple[Decision, Surplus]:
-    """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order."""
+    """Add up, keep what may be needed again, then stay within the surge and the bounds: in this order.
+
+    `obstacle` says why no replica may go, however long fewer have been enough; empty where one may.
+    """
     bounds = settings.bounds
     unhealthy = max(len(facts.unhealthy), flapping.unhealthy)
     wanted = max(bounds.target + unhealthy, need.replicas)
@@ -244,13 +248,10 @@ def _size_pool(
     limit = max(bounds.target, held, facts.current + max(0, settings.surge - facts.catching_up))
     if surplus.last_desired is None:
         surplus = replace(surplus, last_desired=held)
-    asked, surplus = hold_or_release(surplus, min(clamped, limit), may_release=may_release, settings=release, now=now)
+    asked, surplus = hold_or_release(surplus, min(clamped, limit), may_release=not obstacle, settings=release, now=now)
     desired = max(bounds.minimum, min(asked, bounds.maximum))
     if desired > wanted:
-        reason, why = (
-            SCALE_DOWN_DELAYED,
-            _KEEPING + describe_delay(desired, surplus, release, bounds.target, may_release=may_release),
-        )
+        reason, why = SCALE_DOWN_DELAYED, f"; keeping {desired} {obstacle or describe_wait(surplus, release)}"
     else:
         reason, why = _explain(wanted, desired, limit, need.replicas, bounds)
     message = _describe_want(facts, flapping, need.replicas, bounds.target) + why + _describe_too_old(facts)

@@ -62,11 +62,9 @@ def hold_or_release(
     return left, replace(surplus, last_desired=left, calm_since=None, calm_peak=0, scaled_in_at=now)
 
 
-def describe_delay(held: int, surplus: Surplus, settings: ReleaseSettings, target: int, *, may_release: bool) -> str:
-    """Describe what the next scale-in waits for, as in `6 until fewer have been enough for 5 min`."""
-    if not may_release:
-        return f"{held} until {target} are fresh and nothing about the pool is unknown"
-    return f"{held} until fewer have been enough for {ceil(_compute_wait(surplus, settings) / 60.0)} min"
+def describe_wait(surplus: Surplus, settings: ReleaseSettings) -> str:
+    """Describe what the next scale-in waits for if one may take place: `until fewer have been enough for 5 min`."""
+    return f"until fewer have been enough for {ceil(_compute_wait(surplus, settings) / 60.0)} min"
 
 
 def _compute_wait(surplus: Surplus, settings: ReleaseSettings) -> float:
