@@ -58,10 +58,9 @@ def has_drifted(wanted: Manifest, live: Manifest | None, rewrite: Rewrite | None
     """
     if live is None:
         return True
-    keys = keys_of_kind(wanted.get("kind", ""))
-    if all(_is_field_kept(*part, live.get(part[0]), keys, is_quantity=False) for part in _list_parts(wanted)):
-        return False
     found = find_differences(wanted, live)
+    if not found:
+        return False
     if rewrite is None or rewrite.applied != _read_applied_hash(wanted):
         return True
     return any(
@@ -110,17 +109,13 @@ def are_annotations_patched(uid: str, annotations: Mapping[str, str | None], rew
 def find_differences(wanted: Manifest, live: Manifest) -> dict[str, str]:
     """Find what is other than wanted: hash of what is there, by the path of its field."""
     keys = keys_of_kind(wanted.get("kind", ""))
-    parts = dict(_list_parts(wanted))
-    return {path: compute_hash(found) for path, found in _compare(parts, live, keys, "", is_quantity=False)}
-
-
-def _list_parts(wanted: Manifest) -> list[tuple[str, Any]]:
-    """List what is compared: members of a list do not say their own kind, and that both are of one the caller knows."""
-    return [(name, part) for name, part in wanted.items() if name not in ("apiVersion", "kind")]
+    # Members of a list do not say their own kind; that both are of one is the caller's to know.
+    parts = {name: part for name, part in wanted.items() if name not in ("apiVersion", "kind")}
+    return {path: compute_hash(found) for path, found in _locate(parts, live, keys, "", is_quantity=False)}
 
 
 def _is_kept(wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], *, is_quantity: bool) -> bool:
-    """Return whether _compare finds nothing; most objects are as they should be, and paths cost most of its time."""
+    """Return whether what is wanted is there."""
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         return all(
             _is_field_kept(name, part, live.get(name), keys, is_quantity=is_quantity) for name, part in wanted.items()
@@ -147,33 +142,34 @@ def _read_applied_hash(wanted: Manifest) -> str:
     return str((wanted["metadata"].get("annotations") or {}).get(APPLIED_ANNOTATION, ""))
 
 
-def _compare(
+def _locate(
     wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], path: str, *, is_quantity: bool
 ) -> Iterator[tuple[str, Any]]:
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
-        for name, part in wanted.items():
-            yield from _compare_field(name, part, live.get(name), keys, f"{path}.{name}".lstrip("."), is_quantity)
-    elif not _satisfied_by(wanted, live, keys, is_quantity=is_quantity):
+    """Yield path and value of what is not kept; only where something is not are paths written and looked along."""
+    if not (isinstance(wanted, Mapping) and isinstance(live, Mapping)):
         yield path, live
-
-
-def _compare_field(
-    name: str, wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], path: str, is_quantity: bool
-) -> Iterator[tuple[str, Any]]:
-    if _is_left_out(name, wanted, live):
         return
+    for name, part in wanted.items():
+        found = live.get(name)
+        if not _is_field_kept(name, part, found, keys, is_quantity=is_quantity):
+            at = f"{path}.{name}".lstrip(".")
+            yield from _locate_in_field(name, part, found, keys, at, is_quantity=is_quantity)
+
+
+def _locate_in_field(
+    name: str, wanted: Any, live: Any, keys: Mapping[str, tuple[str, ...]], path: str, *, is_quantity: bool
+) -> Iterator[tuple[str, Any]]:
     if name in keys and isinstance(wanted, list | tuple) and isinstance(live, list | tuple):
         ours, theirs = index_items(wanted, keys[name]), index_items(live, keys[name])
-        if ours is not None and theirs is not None:
-            for key, item in ours.items():
-                at = f"{path}[{','.join(map(str, key))}]"
-                yield from _compare(item, theirs.get(key), keys, at, is_quantity=False)
+        if ours is None or theirs is None:
+            yield path, live
             return
-        if list(wanted) == list(live):
-            return
-        yield path, live
+        for key, item in ours.items():
+            found = theirs.get(key)
+            if not _is_kept(item, found, keys, is_quantity=False):
+                yield from _locate(item, found, keys, f"{path}[{','.join(map(str, key))}]", is_quantity=False)
         return
-    yield from _compare(wanted, live, keys, path, is_quantity=is_quantity or name in _QUANTITIES)
+    yield from _locate(wanted, live, keys, path, is_quantity=is_quantity or name in _QUANTITIES)
 
 
 def _is_left_out(name: str, wanted: Any, live: Any) -> bool:
