@@ -51,8 +51,9 @@ class CorePorts:
     query: int = 11630
 
 
-_KEPT = 2048
-"""Configurations of a few KiB: while a pool comes up or changes it is planned several times with the same ones."""
+_KEPT = 512
+"""Configurations: while a pool comes up or changes it is planned several times with the same ones. They have a few KiB
+each as a rule; with the longest overrides that tenants may write, all of them take 35 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
