@@ -130,7 +130,7 @@ def _is_waiting_for_volume(status: Mapping[str, Any], claim: Manifest | None) ->
 
 def _of_volume(claim: Manifest | None) -> Trouble:
     kind = (claim or {}).get("spec", {}).get("storageClassName")
-    why = f"StorageClass {kind}" if kind else "no StorageClass"
+    why = f"StorageClass {kind}" if kind else "none is bound"
     return Trouble(
         f"waits for its PersistentVolume ({why})", f"wait for their PersistentVolumes ({why})", is_of_volume=True
     )

@@ -50,7 +50,7 @@ TROUBLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, str]] = {
     "the same, without a claim to be seen": (
         unscheduled(UNBOUND),
         None,
-        "waits for its PersistentVolume (no StorageClass)",
+        "waits for its PersistentVolume (none is bound)",
     ),
     "a container that waits for it": (
         waiting("ContainerCreating"),
