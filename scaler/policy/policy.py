@@ -135,11 +135,7 @@ def decide(
     release = settings.release(warm_up_seconds, is_unexplained=fears_overload or may_hide_lack)
     is_load_lost = requests is None and settings.request_rate_known(known_here=capacity.request_rate_known)
     is_load_unknown = is_load_lost and capacity.load is None
-    obstacle = ""
-    if is_load_unknown:
-        obstacle = "while the request rate is unknown"
-    elif is_load_lost or not _is_enough(facts, settings.bounds):
-        obstacle = f"until {settings.bounds.target} are fresh and nothing about the pool is unknown"
+    obstacle = _name_obstacle(is_load_unknown, not is_load_lost and _is_enough(facts, settings.bounds), settings.bounds)
     decision, surplus = _size_pool(facts, flapping, need, memory.surplus, settings, release, now, obstacle)
     if is_load_unknown:
         decision, surplus = _wait_for_requests(decision, surplus)
@@ -170,6 +166,13 @@ def _hold(memory: PolicyMemory, now: float) -> PolicyMemory:
 def _is_enough(facts: Facts, bounds: Bounds) -> bool:
     """Return whether all replicas are known, the target is fresh, and lag can be told."""
     return facts.unknown == 0 and facts.fresh >= bounds.target and facts.tells_lag
+
+
+def _name_obstacle(is_load_unknown: bool, is_enough: bool, bounds: Bounds) -> str:
+    """Return why no replica may go, however long fewer have been enough; empty where one may."""
+    if is_load_unknown:
+        return "while the request rate is unknown"
+    return "" if is_enough else f"until {bounds.target} are fresh and nothing about the pool is unknown"
 
 
 def _wait_for_requests(decision: Decision, surplus: Surplus) -> tuple[Decision, Surplus]:

@@ -67,7 +67,7 @@ def test_every_metric_kind_of_node_and_public_network_is_named() -> None:
 
 
 def test_every_reason_to_hold_a_pool_is_explained() -> None:
-    section = TEXT.partition("\n## A pool\n")[2].partition("\n## ")[0]
+    section = TEXT.partition("\n## A trigger for a ReadOnlyPool\n")[2].partition("\n## ")[0]
     explained = [
         name for line in re.findall(r"^- (.*?):", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
     ]
