@@ -8,7 +8,7 @@ from typing import Any
 from devtools.cluster.access import Access
 
 CHART = Path(__file__).parents[3] / "charts" / "readpool"
-INSTALL_SECONDS = 90
+INSTALL_SECONDS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,16 @@ class OwnRelease:
 
 
 def install_own_release(
-    access: Access, namespace: str, image: str, scaler: dict[str, Any], **others: Any
+    access: Access, namespace: str, image: str, scaler: dict[str, Any], *, chart: Path = CHART, **others: Any
 ) -> OwnRelease:
-    """Install the chart with these values under `scaler`, polling each second, and wait until it is ready.
+    """Install a chart with these values under `scaler`, polling each second, and wait until it is ready.
 
     Without a controller, unless the other values say so: no two releases may look after the same pools. And in plain
     text, which test_tls_default.py and whatever else is about TLS change: certificates would be one more pod each.
     """
     values = build_values(image, scaler, **others)
     access.helm(
-        *("upgrade", "--install", "readpool", str(CHART), "--namespace", namespace, "--values", "-"),
+        *("upgrade", "--install", "readpool", str(chart), "--namespace", namespace, "--values", "-"),
         *("--wait", "--timeout", f"{INSTALL_SECONDS}s"),
         stdin=json.dumps(values),
     )

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from devtools.cluster.provided import ProvidedCluster
 from devtools.envoy.envoy_binary import require_envoy
@@ -51,6 +52,15 @@ class PoolRouter:
         }
 
 
+def build_router_values(pool: PoolView) -> dict[str, Any]:
+    """Build what a release needs under `router` to have routers before a pool."""
+    return {
+        "enabled": True,
+        "pools": [{"namespace": pool.namespace, "name": pool.name}],
+        "resources": {"requests": {"cpu": "10m"}},
+    }
+
+
 @contextlib.contextmanager
 def run_routed_pool(
     cluster: ProvidedCluster, release: OwnRelease, namespace: str, manifest: Manifest
@@ -63,12 +73,7 @@ def run_routed_pool(
     if cluster.images.gate is None:
         require_envoy()  # skips with the reason
     pool = apply_pool(cluster.access, namespace, manifest)
-    values = {
-        "enabled": True,
-        "pools": [{"namespace": pool.namespace, "name": pool.name}],
-        "resources": {"requests": {"cpu": "10m"}},
-    }
-    install_shared_release(cluster.access, cluster.images, router=values)
+    install_shared_release(cluster.access, cluster.images, router=build_router_values(pool))
     try:
         with cluster.access.port_forward(NAMESPACE, ROUTER, ROUTER_PORT) as address:
             pool.wait_until_fresh(manifest["spec"]["targetReplicas"])

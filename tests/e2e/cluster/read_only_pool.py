@@ -92,6 +92,20 @@ class PoolView:
         found = self.access.list("pods", self.namespace, f"{POOL_LABEL}={self.name}")
         return _choose_staying(found)
 
+    def uids(self) -> dict[str, str]:
+        """Return the uid of each pod that is not on its way out, by name."""
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in self.pods()}
+
+    def starts(self) -> dict[str, tuple[str, int]]:
+        """Return each pod's uid and how often its containers were restarted, by name: other if anything was."""
+        return {
+            pod["metadata"]["name"]: (
+                pod["metadata"]["uid"],
+                sum(container["restartCount"] for container in pod["status"].get("containerStatuses") or ()),
+            )
+            for pod in self.pods()
+        }
+
     def pod(self, ordinal: int) -> str:
         """Name a replica."""
         return f"{self.name}-{ordinal}"

@@ -13,8 +13,11 @@ from urllib.parse import urlencode
 
 import httpx
 
+from devtools.cluster.waiting import wait_for
+
 EVERY_SECONDS = 0.05
 ANSWER_SECONDS = 30.0
+MOST_SECONDS_EACH = 1.0
 KEPT_CONNECTIONS = 8
 _ACCOUNT_KEY = bytes(8)
 """What a LedgerKey of an account begins with, in XDR: that it is one, and of which kind its public key is."""
@@ -122,3 +125,9 @@ async def _ask(client: httpx.AsyncClient, address: str, asked: Asked, body: byte
     except httpx.HTTPError as error:
         failure = repr(error)
     asked.requests.append(Request(sent_at, time.monotonic() - sent_at, failure, ledger))
+
+
+def wait_for_requests(asked: Asked, count: int) -> None:
+    """Wait until so many more requests are over."""
+    before = asked.sent()
+    wait_for(f"{count} requests", lambda: asked.sent() - before >= count, count * MOST_SECONDS_EACH)

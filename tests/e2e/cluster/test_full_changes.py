@@ -82,7 +82,7 @@ def test_no_read_fails_whatever_of_a_pool_is_changed(cluster: ProvidedCluster, r
             spec = change.spec(cluster, first)
             if spec is None:
                 continue
-            began, at = time.monotonic(), list_uids(pool)
+            began, at = time.monotonic(), pool.uids()
             pool.change(spec)
             wait_for_others(pool, change.name, at)
             pool.wait_until_fresh(TARGET, DONE_SECONDS)
@@ -93,10 +93,6 @@ def test_no_read_fails_whatever_of_a_pool_is_changed(cluster: ProvidedCluster, r
     fail_on(failures, asked)
 
 
-def wait_for_others(pool: PoolView, name: str, before: set[str]) -> None:
-    pool.wait_for(f"{name}: it begins", lambda: list_uids(pool) != before, BEGUN_SECONDS)
-    pool.wait_for(f"{name}: all are others", lambda: not before & list_uids(pool), DONE_SECONDS)
-
-
-def list_uids(pool: PoolView) -> set[str]:
-    return {pod["metadata"]["uid"] for pod in pool.pods()}
+def wait_for_others(pool: PoolView, name: str, before: dict[str, str]) -> None:
+    pool.wait_for(f"{name}: it begins", lambda: pool.uids() != before, BEGUN_SECONDS)
+    pool.wait_for(f"{name}: all are others", lambda: not set(before.values()) & set(pool.uids().values()), DONE_SECONDS)

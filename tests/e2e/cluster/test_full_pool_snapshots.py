@@ -165,13 +165,13 @@ def test_a_rolling_upgrade_keeps_the_volumes_and_waits_for_no_checkpoint(
     version = cluster.images.core_next
     if version is None:
         skip_or_fail("READPOOL_CORE_NEXT is not set: there is no second image of stellar-core to upgrade to")
-    pods, volumes = [one["metadata"]["uid"] for one in pool.pods()], [read_uid(pool, one) for one in range(TARGET)]
+    pods, volumes = pool.uids(), [read_uid(pool, one) for one in range(TARGET)]
     began = time.monotonic()
     pool.change({"version": version})
     pool.wait_for("it sets about it", lambda: pool.condition("Reconciling").get("status") == "True")
     pool.wait_until_fresh(TARGET, 3 * FRESH_SECONDS)
     record_testsuite_property("upgraded_seconds", time.monotonic() - began)
-    assert not set(pods) & {one["metadata"]["uid"] for one in pool.pods()}
+    assert not set(pods.values()) & set(pool.uids().values())
     assert [read_uid(pool, one) for one in range(TARGET)] == volumes
     for ordinal in range(TARGET):
         assert LOST not in seen.read_core_log(pool, ordinal)

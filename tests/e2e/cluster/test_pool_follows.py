@@ -52,11 +52,11 @@ def test_kubectl_scale_works_within_the_bounds_and_a_newcomer_starts_from_a_chec
 
     # Ledgers close twice as fast as nodes are polled here: of five, at least two are polled at the end of a checkpoint.
     pool.wait_for("a checkpoint that they vouch for", is_vouched, 5 * 64)
-    uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    uids = pool.uids()
     # Ledgers of a second leave a newcomer on a busy machine little time: a checkpoint may be too old by then.
     newcomers = range(VOUCHING + 1, VOUCHING + NEWCOMERS + 1)
     assert any("readpool: at ledger 1; catching up to checkpoint" in scale_and_read_log(pool, one) for one in newcomers)
-    there = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    there = pool.uids()
     assert uids.items() <= there.items()  # which restarts nobody
 
     scale(pool, 0)  # nobody has scaled: what runs stays

@@ -77,7 +77,7 @@ def test_a_replica_that_is_taken_out_of_service_has_a_substitute_and_is_left_alo
     cluster: ProvidedCluster, steady: PoolView
 ) -> None:
     out, mark, where = steady.pod(1), "stellar.org/out-of-service", f"--namespace={steady.namespace}"
-    uid = read_uids(steady)[out]
+    uid = steady.uids()[out]
     cluster.access.kubectl("annotate", "pod", out, f"{mark}=to look at its disk", where)
     steady.wait_for("nobody is sent to it", lambda: out not in steady.routed(), NOTICED_SECONDS)
     steady.wait_for("one more", lambda: steady.pool()["spec"]["replicas"] == TARGET + 1, NOTICED_SECONDS)
@@ -88,11 +88,7 @@ def test_a_replica_that_is_taken_out_of_service_has_a_substitute_and_is_left_alo
     cluster.access.kubectl("annotate", "pod", out, f"{mark}-", where)
     steady.wait_for("it serves again", lambda: out in steady.routed(), NOTICED_SECONDS)
     steady.wait_until_fresh(TARGET, BACK_SECONDS)
-    assert read_uids(steady)[out] == uid
-
-
-def read_uids(pool: PoolView) -> dict[str, str]:
-    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    assert steady.uids()[out] == uid
 
 
 def read_leader(pool: PoolView, namespace: str) -> str:

@@ -198,7 +198,7 @@ def test_no_request_fails_while_a_new_version_rolls_through_with_at_most_one_fre
     pool, version = whole.pool, cluster.images.core_next
     if version is None:
         skip_or_fail("READPOOL_CORE_NEXT is not set: there is no second image of stellar-core to upgrade to")
-    before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    before = pool.uids()
     with keep_reading(whole.address) as asked, watch_rollout(pool) as seen:
         began = time.monotonic()
         manifest = {
@@ -211,7 +211,7 @@ def test_no_request_fails_while_a_new_version_rolls_through_with_at_most_one_fre
         pool.wait_for("it sets about it", lambda: pool.condition("Reconciling").get("status") == "True")
         pool.wait_until_fresh(TARGET, 3 * BACK_SECONDS)
     print(f"replaced within {time.monotonic() - began:.0f} s; {asked}")  # noqa: T201
-    after = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pool.pods()}
+    after = pool.uids()
     assert after.keys() == before.keys()
     assert not set(after.values()) & set(before.values())
     images = {pod["spec"]["containers"][0]["image"] for pod in pool.pods()}

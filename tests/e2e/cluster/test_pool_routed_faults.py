@@ -19,7 +19,7 @@ from tests.e2e.cluster.own_release import OwnRelease
 from tests.e2e.cluster.pool_router import PoolRouter, run_routed_pool
 from tests.e2e.cluster.port_cuts import without_peers, without_port
 from tests.e2e.cluster.read_only_pool import PoolView, build_pool
-from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading
+from tests.e2e.cluster.steady_readers import Asked, fail_on, keep_reading, wait_for_requests
 
 TARGET = 3
 INFO_PORT = 11627
@@ -57,7 +57,7 @@ def test_no_request_fails_while_both_scalers_are_away(
             cluster.faults.kill_process(namespace, pod, "scaler")
         with scaled_to_none(cluster, namespace, "scaler"):
             pool.wait_for("it says that the scaler is silent", lambda: find_ground(pool) == "ScalerUnreachable")
-            wait_for_requests(asked)
+            wait_for_requests(asked, REQUESTS)
             assert "since 20" in pool.condition("Fresh")["message"]
             assert pool.routed() == {pool.pod(ordinal): 100 for ordinal in range(TARGET)}
             assert pool.pool()["spec"]["replicas"] == TARGET
@@ -68,7 +68,7 @@ def test_no_request_fails_while_both_scalers_are_away(
 
 def test_no_request_fails_while_the_api_server_is_away(cluster: ProvidedCluster, whole: PoolRouter) -> None:
     faults, pool = require_faults(cluster.faults, "stop_part", "start_part"), whole.pool
-    replicas = {pod["metadata"]["uid"] for pod in pool.pods()}
+    replicas = pool.uids()
     with keep_reading(whole.address) as asked:
         faults.stop_part("kube-apiserver")
         try:
@@ -82,7 +82,7 @@ def test_no_request_fails_while_the_api_server_is_away(cluster: ProvidedCluster,
         wait_for("the routers to be told", whole.is_told, BACK_SECONDS)
     tell("the API server away", asked)
     wait_until_keda_is_back(cluster.access)
-    assert {pod["metadata"]["uid"] for pod in pool.pods()} == replicas
+    assert pool.uids() == replicas
     fail_on(asked.failed(), asked)
 
 
@@ -97,7 +97,7 @@ def test_no_request_fails_without_controllers_and_what_changed_meanwhile_is_told
         with away(cluster, scaler_release.namespace, "controller"):
             wait_for("the routers to have lost them", lambda: whole.count_connected() == 0, NOTICED_SECONDS)
             stack.enter_context(without_port(cluster, pool, [pod], INFO_PORT))
-            wait_for_requests(asked)
+            wait_for_requests(asked, REQUESTS)
             assert pod in pool.routed()
         began = time.monotonic()
         pool.wait_for("nobody is sent to it", lambda: pod not in pool.routed(), NOTICED_SECONDS)
@@ -114,7 +114,7 @@ def test_no_request_fails_while_the_scaler_reaches_no_replica_and_readers_do(
     with keep_reading(whole.address) as asked:
         with without_port(cluster, pool, list_replicas(pool), INFO_PORT):
             pool.wait_for("it says so", lambda: find_ground(pool) == "NoneReachable", NOTICED_SECONDS)
-            wait_for_requests(asked)
+            wait_for_requests(asked, REQUESTS)
             assert pool.routed()
         pool.wait_until_fresh(TARGET, BACK_SECONDS)
     tell("no replica answers the scaler", asked)
@@ -130,7 +130,7 @@ def test_no_request_fails_while_all_replicas_lag(
             pool.wait_for("all lag", lambda: pool.status().get("laggingReplicas") == TARGET, NOTICED_SECONDS)
             pool.wait_for("it says so", lambda: find_ground(pool) == "NoneFresh", NOTICED_SECONDS)
             assert sorted(pool.routed()) == list_replicas(pool)
-            wait_for_requests(asked)
+            wait_for_requests(asked, REQUESTS)
             lag = pool.status()["averageLag"]
         pool.wait_until_fresh(TARGET, BACK_SECONDS)
     tell(f"all lag, by {lag} ledgers", asked)
@@ -180,15 +180,9 @@ def find_ground(pool: PoolView) -> str:
 def is_left_alone(router: PoolRouter, pod: str, asked: Asked) -> bool:
     """Return whether none of the next requests, so many that a share would show, is sent to a replica."""
     before = router.count_requests()
-    wait_for_requests(asked)
+    wait_for_requests(asked, REQUESTS)
     after = router.count_requests()
     return after[pod] == before[pod] and sum(after.values()) - sum(before.values()) >= REQUESTS // 2
-
-
-def wait_for_requests(asked: Asked, count: int = REQUESTS) -> None:
-    """Wait until so many more requests are over."""
-    before = asked.sent()
-    wait_for(f"{count} requests", lambda: asked.sent() - before >= count, NOTICED_SECONDS)
 
 
 def tell(what: str, asked: Asked) -> None:
