@@ -61,6 +61,7 @@ run 'kubectl apply -f examples/quickstart/network.yaml -f examples/quickstart/po
 
 say 'waiting until three replicas are fresh'
 wait_for freshReplicas 3 240
+wait_for readyReplicas 3 60
 say 'a healthy pool'
 run 'kubectl get readonlypools -n quickstart'
 run 'kubectl exec -n readpool deploy/readpool-scaler -- readpool top --once'

@@ -31,5 +31,9 @@ def run_script(instance: Instance, progress: Progress) -> int:
 
 def build_values(images: Images) -> dict[str, object]:
     """Build the values that name the images; without an Envoy to be had, replicas have no gate."""
-    repository, _, tag = images.readpool.rpartition(":")
-    return {"image": {"repository": repository, "tag": tag}, "gate": {"image": images.gate or ""}}
+    return {"image": _name_image(images.readpool), "gate": {"image": _name_image(images.gate or "")}}
+
+
+def _name_image(reference: str) -> dict[str, str]:
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "tag": tag}
