@@ -98,7 +98,7 @@ hostile: setup ## Attack gate and router as hostile readers do, under the chart'
 	$(PY) -m tests.hostile --minutes '$(MINUTES)' $(ARGS)
 
 # The tests that run on the simulated Core otherwise; those of recordings hold the simulated one to them, and are not among these.
-CORE_TESTS := tests/component/test_simulator_core_network.py \
+CORE_TESTS := tests/component/readpool/simulator/test_simulator_core_network.py \
 	$(addprefix tests/e2e/test_,real_core.py core_config_real.py core_config_syncs.py start_command.py gate_real.py demo_core.py)
 
 require-real-core:

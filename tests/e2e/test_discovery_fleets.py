@@ -8,8 +8,15 @@ import pytest
 from readpool.replica_class import ReplicaClass
 from tests.component.fake_dns import FakeDns, run_dns
 from tests.component.hostile_servers import run_node
-from tests.component.polling import HonestNode, build_service_spec, build_spec, classes, run_fleets, wait_until
-from tests.component.test_discovery import PORT_NAME, SERVICE, settings_for
+from tests.component.scaler.polling.polling import (
+    HonestNode,
+    build_service_spec,
+    build_spec,
+    classes,
+    run_fleets,
+    wait_until,
+)
+from tests.component.scaler.polling.test_discovery import PORT_NAME, SERVICE, settings_for
 
 
 @pytest.fixture

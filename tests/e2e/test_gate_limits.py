@@ -18,7 +18,7 @@ from controller.gate.gate_listeners import (
 )
 from devtools.envoy.envoy_binary import require_envoy
 from devtools.envoy.gate_process import build_request, read_status, run_gate, send
-from tests.component.gate_stage import QUESTION, Stage, run_stage
+from tests.component.controller.gate.gate_stage import QUESTION, Stage, run_stage
 from tests.recording_core import run_recording_core
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -20,9 +20,9 @@ from devtools.envoy.gate_process import build_request, read_status, run_gate, se
 from devtools.machine.ports import take_ports
 from readpool.keda.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
+from tests.component.controller.gate.gate_stage import QUESTION
 from tests.component.core_nodes import run_core_nodes
-from tests.component.fake_gates import run_gates
-from tests.component.gate_stage import QUESTION
+from tests.component.scaler.polling.fake_gates import run_gates
 from tests.component.scaler_process import ScalerProcess, run_scaler
 from tests.recording_core import run_recording_core
 

@@ -24,7 +24,7 @@ from readpool.simulator.core.node_view import NodeFacts
 from readpool.simulator.core.queries import LARGEST_BODY_BYTES, answer_query
 from readpool.simulator.core.settings import QuorumSet
 from readpool.simulator.core.snapshots import Snapshots
-from tests.component.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
+from tests.component.readpool.simulator.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
 
 MOST_KEYS = 900
 """What a query can ask for at once, by the length of its body that a gate takes."""

@@ -12,7 +12,7 @@ import pytest
 from devtools.machine.inherited_signals import ENDING
 from devtools.machine.ports import CANDIDATES, take_port, take_ports
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 SHARE = len(CANDIDATES) // 40
 HOLD = f"from devtools.machine.ports import take_ports; print(*take_ports({SHARE}), flush=True); input()"
 IGNORE = "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_IGN); os.execv(sys.argv[2], sys.argv[2:])"

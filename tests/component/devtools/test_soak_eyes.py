@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.soak.truth import VALIDATOR
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Behaviour = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
 
 

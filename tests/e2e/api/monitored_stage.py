@@ -16,8 +16,8 @@ from devtools.api.played_cluster import PlayedCluster
 from devtools.envoy.envoy_binary import require_envoy
 from devtools.envoy.gate_process import build_request, run_gate, send
 from devtools.machine.ports import take_ports
+from tests.component.controller.gate.gate_stage import QUESTION
 from tests.component.core_nodes import CoreNode, run_core_nodes
-from tests.component.gate_stage import QUESTION
 from tests.e2e.api.pool_stage import PoolStage, run_pool_stage
 from tests.e2e.rendered_chart import Helm
 from tests.hostile.chart_router import ChartRouter, run_chart_router

@@ -21,7 +21,7 @@ from devtools.cluster.access import KubectlError
 from devtools.cluster.certificates import write_kubeconfig
 from devtools.pools.pool_manifests import build_manifest
 from readpool.v1 import observer_pb2 as pb
-from tests.component.playing_observer import PlayingObserver, serve
+from tests.component.readpool.cli.playing_observer import PlayingObserver, serve
 from tests.unit.pool_statuses import FIVE, build_pool_manifest, build_replica
 
 pytestmark = pytest.mark.timeout(180)

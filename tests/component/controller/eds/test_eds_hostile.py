@@ -16,7 +16,7 @@ from controller.eds.eds_store import EdsStore
 from controller.eds.eds_subscription import MOST_NAMES
 from devtools.envoy.eds_client import EdsClient, open_stream, read_weights
 from readpool.host_port import HostPort
-from tests.component.test_eds_service import weigh
+from tests.component.controller.eds.test_eds_service import weigh
 
 ONE = "10.0.0.1"
 MOST_OF_A_CALLER = 16 * 1024

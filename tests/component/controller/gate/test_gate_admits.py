@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from controller.gate.gate_listeners import READ_PATHS
 from devtools.envoy.gate_process import build_request, read_status, send
-from tests.component.gate_stage import QUESTION, Stage, run_stage
+from tests.component.controller.gate.gate_stage import QUESTION, Stage, run_stage
 from tests.core_commands import CORE_COMMANDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,8 +7,8 @@ import grpc
 import pytest
 
 from tests.component.certificates import Authority
-from tests.component.playing_observer import PlayingObserver, serve
-from tests.component.test_top import run_top
+from tests.component.readpool.cli.playing_observer import PlayingObserver, serve
+from tests.component.readpool.cli.test_top import run_top
 
 
 async def test_a_fleet_that_a_scaler_without_fleets_does_not_have_is_an_error() -> None:

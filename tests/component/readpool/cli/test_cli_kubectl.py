@@ -16,7 +16,7 @@ import yaml
 from readpool.cli.__main__ import COMMANDS
 from readpool.cli.kubectl import move_flags
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 SCRIPTS = Path(sys.executable).parent
 
 

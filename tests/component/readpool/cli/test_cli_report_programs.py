@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from readpool.cli.__main__ import main
 from readpool.v1 import observer_pb2 as pb
-from tests.component.playing_observer import PlayingObserver, serve
+from tests.component.readpool.cli.playing_observer import PlayingObserver, serve
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - the one that must not be found
 POD: dict[str, Any] = {

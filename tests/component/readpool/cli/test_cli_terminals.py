@@ -9,8 +9,8 @@ import pytest_asyncio
 import yaml
 
 from readpool.v1 import observer_pb2 as pb
-from tests.component.playing_observer import PlayingObserver, serve
-from tests.component.terminal import run_in_terminal
+from tests.component.readpool.cli.playing_observer import PlayingObserver, serve
+from tests.component.readpool.cli.terminal import run_in_terminal
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38;5;[0-9]+)[0-9;]*m")
 ESCAPE = "\x1b"

@@ -15,7 +15,7 @@ import pytest_asyncio
 from readpool.cli.clients.endpoint import Endpoint
 from readpool.cli.clients.observer_client import Connected, ObserverError, Outage, watch
 from readpool.v1 import observer_pb2 as pb
-from tests.component.playing_observer import PlayingObserver, serve
+from tests.component.readpool.cli.playing_observer import PlayingObserver, serve
 
 TOP = (sys.executable, "-m", "readpool.cli", "top")
 ALL = pb.WatchRequest(fleets=pb.Fleets())

@@ -24,7 +24,7 @@ from readpool.simulator.core.snapshots import Snapshots
 from readpool.simulator.core.transactions import parse_envelope
 from readpool.simulator.core.upgrades import Upgrades
 
-RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "core"
+RECORDED = Path(__file__).resolve().parents[3] / "recorded" / "core"
 NETWORK = "Rec A"
 WATCHER = "GBZN4" + "A" * 51
 VALIDATOR = "GCTI6HMWRH2QGMFKWVU5M5ZSOTKL7P7JAHZDMJJBKDHGWTEC4CJ7O3DU"

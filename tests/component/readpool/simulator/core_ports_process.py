@@ -13,7 +13,7 @@ from readpool.simulator.core.node_view import NodeFacts
 from readpool.simulator.core.query_port import QueryPort
 from readpool.simulator.core.settings import QuorumSet
 from readpool.simulator.core.snapshots import Snapshots
-from tests.component.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
+from tests.component.readpool.simulator.core_ports import NETWORK, VALIDATOR, WATCHER, ScriptedNode
 
 
 async def serve() -> None:

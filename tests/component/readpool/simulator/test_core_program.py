@@ -10,7 +10,7 @@ import pytest
 from devtools.core.simulated_core import simulated_core
 from readpool.simulator.core.program import build_program
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 CORE = ROOT / "readpool" / "simulator" / "core"
 VERSION_CPU_SECONDS = 0.15  # 0.02 where it was measured; a start that compiles takes ten times that
 VERSION_BYTES = 20 * 2**20

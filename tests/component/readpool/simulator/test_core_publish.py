@@ -21,7 +21,7 @@ from readpool.simulator.core.store import Store
 from scaler.probes.archive import parse_archive
 from tests.core_archive import PASSPHRASE, changes_of, create, make_ledgers, make_settings, replay
 
-RECORDED = json.loads((Path(__file__).parents[1] / "recorded/core/archives.json").read_text())
+RECORDED = json.loads((Path(__file__).parents[3] / "recorded/core/archives.json").read_text())
 LEDGERS = make_ledgers(40)
 TMP = str(Path("buckets", "tmp"))
 

@@ -19,7 +19,7 @@ from readpool.simulator.core.settings import CoreSettings, HistoryArchive
 from readpool.simulator.core.store import Store
 from tests.core_archive import ENTRY, changes_of, create, make_ledgers, make_settings, replay
 
-RECORDED = json.loads((Path(__file__).parents[1] / "recorded/core/archives.json").read_text())
+RECORDED = json.loads((Path(__file__).parents[3] / "recorded/core/archives.json").read_text())
 CORRUPT = 'std::runtime_error("Bucket directory is corrupt")'
 
 
@@ -115,7 +115,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_that_was_killed_starts_again_with_its_last_ledger(settings: CoreSettings) -> None:
-    python_path = str(Path(__file__).parents[2])
+    python_path = str(Path(__file__).parents[4])
     killed = subprocess.run(
         [sys.executable, "-c", SAVE_AND_DIE], check=False, env={**os.environ, "PYTHONPATH": python_path}
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.component.core_ports import (
+from tests.component.readpool.simulator.core_ports import (
     Exchange,
     Ports,
     ScriptedNode,

@@ -13,7 +13,7 @@ from readpool.simulator.core import keys
 from readpool.simulator.core.entries import account_key
 from readpool.simulator.core.ledger_state import genesis_entries
 from readpool.simulator.core.node_view import HeardSlot, NodeFacts
-from tests.component.core_ports import (
+from tests.component.readpool.simulator.core_ports import (
     INBOUND,
     NETWORK,
     Ports,

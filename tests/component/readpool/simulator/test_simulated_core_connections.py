@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.core_ports import (
+from tests.component.readpool.simulator.core_ports import (
     PATIENCE_SECONDS,
     Ports,
     ScriptedNode,
@@ -25,7 +25,7 @@ from tests.component.core_ports import (
     serving,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[4]
 INFO = b"GET /info HTTP/1.0\r\n\r\n"
 QUERY = b"POST /getledgerentryraw HTTP/1.1\r\nContent-Length: 4\r\n\r\nkey="
 DEADLY = b"POST /getledgerentryraw HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\nConnection: close\r\n\r\nkey=AAAA"

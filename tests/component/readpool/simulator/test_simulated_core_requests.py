@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.component.core_ports import (
+from tests.component.readpool.simulator.core_ports import (
     Ports,
     ScriptedNode,
     alike,

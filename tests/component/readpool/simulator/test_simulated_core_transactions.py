@@ -12,7 +12,7 @@ from stellar_sdk.xdr import LedgerEntry, LedgerEntryType, LedgerKey, LedgerKeyAc
 from readpool.simulator.core.ledger_state import LedgerState, genesis_entries
 from readpool.simulator.core.model import ClosedLedger, Header, hash_transactions
 from readpool.simulator.core.node_view import NodeFacts, Submission
-from tests.component.core_ports import (
+from tests.component.readpool.simulator.core_ports import (
     NETWORK,
     Ports,
     ScriptedNode,

@@ -15,7 +15,7 @@ from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.fleet_spec import FleetSpec, NodesSource, PoolSource, Reference
 from tests.component.hostile_servers import hang, run_node
-from tests.component.polling import (
+from tests.component.scaler.polling.polling import (
     FAST,
     HonestNode,
     build_service_spec,

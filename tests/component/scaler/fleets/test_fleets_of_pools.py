@@ -16,9 +16,9 @@ from scaler.policy.policy import Bounds
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.fleet_spec import FleetSpec, NodesSource, Reference, build_pool_target
 from scaler.triggers.pool_hold_reasons import POOL_DELETED, POOL_NOT_FOUND
-from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import run_node
-from tests.component.polling import FAST, HonestNode, build_spec, classes, wait_until
+from tests.component.scaler.polling.fake_gates import run_gates
+from tests.component.scaler.polling.polling import FAST, HonestNode, build_spec, classes, wait_until
 
 READS = build_pool_target("tests", "reads")
 OTHER = build_pool_target("tests", "other")

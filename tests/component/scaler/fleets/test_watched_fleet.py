@@ -17,7 +17,7 @@ from scaler.polling.fetch import build_tls_context
 from scaler.polling.poller import Poller
 from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.fleet_spec import FleetSpec, PoolSource
-from tests.component.polling import FAST
+from tests.component.scaler.polling.polling import FAST
 from tests.unit.staged_fleet import SPEC, START, StagedNetwork
 
 NETWORK = StagedNetwork()

@@ -19,7 +19,7 @@ from scaler.server import GrpcServer
 from scaler.settings import ScalerSettings
 from scaler.telemetry.stats import ScalerStats
 from tests.component.fake_dns import FakeDns, run_dns
-from tests.component.polling import Running, run_fleets
+from tests.component.scaler.polling.polling import Running, run_fleets
 
 if TYPE_CHECKING:
     from readpool.keda.externalscaler_pb2_grpc import ExternalScalerAsyncStub  # both exist in the typed stub only

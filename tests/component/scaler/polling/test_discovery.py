@@ -9,7 +9,7 @@ from scaler.polling.discovery import FOREIGN_MEMBERS, SCALER_LIMIT, Discovery, D
 from scaler.triggers.fleet_spec import ServiceSource
 from scaler.triggers.poll_settings import PollSettings
 from tests.component.fake_dns import FakeDns, run_dns
-from tests.component.polling import FAST
+from tests.component.scaler.polling.polling import FAST
 
 SERVICE = "core.stellar.svc.cluster.local."
 PORT_NAME = f"_info._tcp.{SERVICE}"

@@ -13,9 +13,9 @@ from scaler.fleet.request_figures import compute_latency_p90
 from scaler.fleets.watched_fleet import WatchedFleet
 from scaler.triggers.poll_settings import PollSettings
 from tests.component.fake_dns import FakeDns, run_dns
-from tests.component.fake_gates import run_gates
 from tests.component.hostile_servers import Handler, answering, build_answer, close_at_once, hang, run_node
-from tests.component.polling import (
+from tests.component.scaler.polling.fake_gates import run_gates
+from tests.component.scaler.polling.polling import (
     FAST,
     HonestNode,
     build_service_spec,

@@ -11,7 +11,7 @@ import pytest
 from readpool.clock import steady_clock
 from readpool.replica_class import ReplicaClass
 from tests.component.hostile_servers import HOSTILE, NETWORK, Handler, run_node, run_unaccepting_node, with_info
-from tests.component.polling import FAST, HonestNode, build_spec, classes, run_fleets, wait_until
+from tests.component.scaler.polling.polling import FAST, HonestNode, build_spec, classes, run_fleets, wait_until
 
 _PATIENT = replace(FAST, interval_seconds=5.0, connect_seconds=2.0, total_seconds=4.0)
 _TOGETHER = replace(FAST, interval_seconds=1.0, total_seconds=0.8)

@@ -20,7 +20,7 @@ from scaler.probes.report import NodeReport, PollFailure
 from scaler.telemetry.stats import ScalerStats
 from scaler.triggers.poll_settings import PollSettings
 from tests.component.hostile_servers import hang, run_node
-from tests.component.polling import FAST, HonestNode, wait_until
+from tests.component.scaler.polling.polling import FAST, HonestNode, wait_until
 
 TLS = build_tls_context()
 

@@ -10,8 +10,8 @@ from scaler.probes.answer import HttpAnswer
 from scaler.probes.kinds import ProbeKind
 from scaler.triggers.fleet_spec import Reference
 from tests.component.hostile_servers import run_node
-from tests.component.http_answers import AnsweringServer
-from tests.component.polling import FAST, build_spec, classes, run_fleets, wait_until
+from tests.component.scaler.polling.http_answers import AnsweringServer
+from tests.component.scaler.polling.polling import FAST, build_spec, classes, run_fleets, wait_until
 from tests.recorded.horizon_answers import NETWORK, read_answer
 
 FRESH, UNKNOWN, UNREACHABLE = ReplicaClass.FRESH, ReplicaClass.UNKNOWN, ReplicaClass.UNREACHABLE

@@ -9,8 +9,8 @@ import pytest
 from controller.archives.archive_fetch import ArchiveFetcher
 from scaler.probes.kinds import ProbeKind
 from tests.component.hostile_servers import answering, build_answer, run_node
-from tests.component.polling import build_spec, run_fleets, wait_until
-from tests.component.test_references import ask_once
+from tests.component.scaler.polling.polling import build_spec, run_fleets, wait_until
+from tests.component.scaler.polling.test_references import ask_once
 
 STATUSES = ("300 Multiple Choices", "301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent")
 Ask = Callable[[str], Awaitable[object]]

@@ -18,7 +18,7 @@ from scaler.triggers.fleet_spec import Reference
 from scaler.triggers.poll_settings import PollSettings
 from tests.component.fake_dns import run_dns
 from tests.component.hostile_servers import HOSTILE, Handler, answering, build_answer, build_honest_info, run_node
-from tests.component.polling import FAST, HonestNode, wait_until
+from tests.component.scaler.polling.polling import FAST, HonestNode, wait_until
 
 TLS = build_tls_context()
 _PATIENT = replace(FAST, interval_seconds=5.0, connect_seconds=2.0, total_seconds=4.0)

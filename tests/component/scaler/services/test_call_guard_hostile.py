@@ -15,8 +15,8 @@ from readpool.refusals import Refusals
 from readpool.v1.observer_pb2 import Fleets
 from scaler.services.health import Health
 from scaler.services.streams import Streams
-from tests.component.call_codes import ANSWER_SECONDS, EXHAUSTED, INVALID, find_code
 from tests.component.other_caller import calling_from
+from tests.component.scaler.services.call_codes import ANSWER_SECONDS, EXHAUSTED, INVALID, find_code
 from tests.http2_frames import PREFACE, SETTINGS, WINDOW_UPDATE, write_frame, write_request
 
 health: Any = health_pb2_grpc.HealthStub  # whose types are those of channels that block

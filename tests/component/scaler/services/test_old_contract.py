@@ -61,7 +61,7 @@ def test_old_stubs_read_a_value_as_a_whole_number(value: float, read: str) -> No
 def run_proxy(scaler: str) -> Iterator[str]:
     """Run the proxy as its pod does; yield its address."""
     command = [sys.executable, str(Path(proxy.__file__)), "127.0.0.1:0", scaler]
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[4])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": root}) as process:
         try:
             assert process.stdout

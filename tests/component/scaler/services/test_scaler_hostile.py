@@ -16,8 +16,8 @@ from readpool.keda.externalscaler_pb2 import GetMetricSpecResponse, IsActiveResp
 from readpool.keda.externalscaler_pb2_grpc import ExternalScalerStub
 from readpool.v1.observer_pb2 import Fleets, Trigger, WatchRequest
 from readpool.v1.observer_pb2_grpc import ObserverStub
-from tests.component.call_codes import ANSWER_SECONDS, EXHAUSTED, INVALID, find_code
 from tests.component.other_caller import calling_from
+from tests.component.scaler.services.call_codes import ANSWER_SECONDS, EXHAUSTED, INVALID, find_code
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
 STREAMS, FLEETS = 40, 5

@@ -27,7 +27,7 @@ from scaler.server import GrpcServer
 from scaler.settings import ScalerSettings
 from scaler.telemetry.stats import ScalerStats
 from tests.component.certificates import Authority, Pair, write_secret
-from tests.component.polling import run_fleets
+from tests.component.scaler.polling.polling import run_fleets
 from tests.component.scaler_process import ScalerProcess, run_scaler
 
 METADATA = {"service": "core", "port": "11626", "targetReplicas": "1", "enableTLS": "true"}

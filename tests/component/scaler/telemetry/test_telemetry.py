@@ -15,7 +15,7 @@ from readpool.replica_class import ReplicaClass
 from scaler.telemetry.event_stream import StreamLimits
 from scaler.telemetry.stats import ScalerStats
 from scaler.telemetry.telemetry import TelemetryServer, start_telemetry
-from tests.component.event_reader import read_events
+from tests.component.scaler.telemetry.event_reader import read_events
 from tests.component.scripted_fleets import ScriptedFleets, make_replica, make_snapshot, make_three_fresh
 
 LIMITS = StreamLimits(clients=5, heartbeat_seconds=0.3, write_seconds=0.5)
