@@ -69,12 +69,12 @@ def _ours(
 
 _GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {
     "sustain": lambda s: replace(s, sustain_seconds=1.0, flapping_sustains=300.0),
-    "turns (unrest)": lambda s: replace(s, flapping_sustains=inf),
+    "flapping average": lambda s: replace(s, flapping_sustains=inf),
     "catch-up deadline": lambda s: replace(s, catch_up_deadline_seconds=inf, least_deadline_seconds=inf),
     "surge": lambda s: replace(s, surge_ratio=100.0),
     "wait": lambda s: replace(s, wait_warm_ups=0.0),
     "wait after overload": lambda s: replace(s, overload_wait_seconds=0.0),
-    "regret": lambda s: replace(s, premature_seconds=0.0),
+    "doubling": lambda s: replace(s, premature_seconds=0.0),
     "small steps down": lambda s: replace(s, release_share=1.0),
 }
 _RATE_GUARDS: dict[str, Callable[[PolicySettings], PolicySettings]] = {

@@ -102,7 +102,7 @@ def test_where_more_are_there_than_were_asked_for_the_wait_begins_anew() -> None
     assert memory.overload.seen_at is not None
 
 
-def test_a_release_before_the_restart_is_regretted_after_it() -> None:
+def test_a_release_before_the_restart_is_premature_after_it() -> None:
     _, memory = decide_on(recalled(asked=5, premature_scale_ins=0, overloaded_at=None), 4, NOW, behind=1)
     assert memory.surplus.premature_scale_ins == 1
 

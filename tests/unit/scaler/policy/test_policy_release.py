@@ -45,7 +45,7 @@ def test_a_tenth_goes_at_a_time_and_always_one(held: int, left: int) -> None:
     assert follow([(0, held), (1, 1), (101, 1)])[0][-1] == left
 
 
-def test_a_regretted_release_doubles_the_wait_and_one_that_proved_right_forgets_it() -> None:
+def test_a_premature_release_doubles_the_wait_and_one_that_proved_right_forgets_it() -> None:
     _, surplus = follow([(0, 6), (1, 5), (101, 5), (200, 6)])
     assert surplus.premature_scale_ins == 1
     assert follow([(201, 5), (400, 5), (401, 5)], surplus)[0] == [6, 6, 5]
@@ -53,7 +53,7 @@ def test_a_regretted_release_doubles_the_wait_and_one_that_proved_right_forgets_
     assert calm.premature_scale_ins == 0
 
 
-def test_no_number_of_regrets_makes_the_wait_longer_than_the_longest() -> None:
+def test_no_number_of_premature_releases_makes_the_wait_longer_than_the_longest() -> None:
     surplus = Surplus(last_desired=6, premature_scale_ins=5000)
     assert follow([(0, 5), (799, 5), (800, 5)], surplus)[0] == [6, 6, 5]
 
