@@ -31,7 +31,7 @@ from readpool.kubernetes.kinds import (
     key_of,
 )
 from readpool.pool.labels import MANAGER, POOL_LABEL
-from readpool.pool.spec import ReadOnlyPool
+from readpool.pool.spec import ReadOnlyPool, parse_pool
 
 OWNED = (SERVICE, CONFIG_MAP, STATEFUL_SET, ENDPOINT_SLICE, NETWORK_POLICY, PDB, *OPTIONAL)
 """Kinds that a pool may own."""
@@ -44,6 +44,7 @@ class PoolMemory:
     Attributes:
         uid: of the pool that it was learned of.
         understood: the pool as it could be read last; None where it never could.
+        manifest: what that was read from.
         name_conflicts: names that the pool needs, and somebody else's object has.
         failures: what the API server would not take when it was last written.
         slow: slices and routes whose writes took longer than the readers' lane waits.
@@ -56,6 +57,7 @@ class PoolMemory:
 
     uid: str
     understood: ReadOnlyPool | None = None
+    manifest: Manifest | None = None
     name_conflicts: set[ObjectKey] = field(default_factory=set)
     failures: dict[ObjectKey, Failure] = field(default_factory=dict)
     slow: set[ObjectKey] = field(default_factory=set)
@@ -64,6 +66,16 @@ class PoolMemory:
     to_write: int = 0
     has_progressed: bool = False
     is_ending: bool = False
+
+    def parse(self, manifest: Manifest) -> ReadOnlyPool:
+        """Parse a pool, unless it is the very manifest that was parsed last: stores replace what changes.
+
+        Raises:
+            PoolError: its spec is invalid.
+        """
+        if self.understood is None or self.manifest is not manifest:
+            self.understood, self.manifest = parse_pool(manifest), manifest
+        return self.understood
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from controller.cluster.own_writes import OwnWrites
 from controller.cluster.sight import Sight
 from controller.cluster.trims import trim, trim_pod
 from controller.cluster.watched_kinds import OPTIONAL, SELECTORS
@@ -18,7 +19,7 @@ from controller.observed.pool_keys import PoolKey, find_index_keys, find_pool_ke
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.informer import Informer, OnChange
-from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, SCALED_OBJECT, Kind, Manifest, ObjectKey
+from readpool.kubernetes.kinds import ENDPOINT_SLICE, POD, POOL, SCALED_OBJECT, Kind, Manifest, ObjectKey, key_of
 
 CHECK_SECONDS = 10.0
 """How often the cluster is asked which optional kinds it serves: four small requests, which need no permission."""
@@ -63,6 +64,7 @@ class Watches:
         self._follows: dict[Kind, asyncio.Task[None]] = {}
         self._listeners: list[OnChange] = []
         self._is_writing = False
+        self._own_writes = OwnWrites()
 
     @property
     def optional_kinds(self) -> frozenset[Kind]:
@@ -104,6 +106,8 @@ class Watches:
         if informer is not None:
             with self._writing():
                 informer.observe(manifest)
+            key = key_of(kind, manifest)
+            self._own_writes.account_for(key, manifest, self.get(key))
 
     def observe_deleted(self, key: ObjectKey, uid: str) -> None:
         """Remove an object from the cache."""
@@ -111,6 +115,19 @@ class Watches:
         if informer is not None:
             with self._writing():
                 informer.observe_deleted(key, uid)
+
+    @contextlib.contextmanager
+    def writing(self, key: ObjectKey) -> Iterator[None]:
+        """Queue no pool for what the watch tells of an object while the block writes it and observes the answer.
+
+        At its end it is queued after all, if the write failed or is not all that has happened to the object.
+        """
+        self._own_writes.begin(key, self.get(key))
+        try:
+            yield
+        finally:
+            if (held_back := self._own_writes.end(key)) is not None:
+                self._queue_for(key, held_back)
 
     def on_change(self, listener: OnChange) -> None:
         """Call `listener` at every change of any kind, including the changes of this process."""
@@ -231,10 +248,15 @@ class Watches:
     def _hear(self, key: ObjectKey, manifest: Manifest) -> None:
         for listener in self._listeners:
             listener(key, manifest)
-        pools = find_pool_keys(key.kind, manifest)
         if key.kind == POOL:
             self.workloads.note_pool(PoolKey(key.namespace, key.name), self.get(key))
-        elif key.kind == SCALED_OBJECT and (workload := find_scaled_workload(manifest)) is not None:
+        if not self._own_writes.hold_back(key, manifest):
+            self._queue_for(key, manifest)
+
+    def _queue_for(self, key: ObjectKey, manifest: Manifest) -> None:
+        """Queue the pools that an object concerns."""
+        pools = find_pool_keys(key.kind, manifest)
+        if key.kind == SCALED_OBJECT and (workload := find_scaled_workload(manifest)) is not None:
             pools |= self.workloads.list_pools(workload)
         for pool in pools:
             self._tell(pool)

@@ -17,7 +17,7 @@ from controller.resources.scaled_object import leave_out_tolerance
 from controller.telemetry.stats import ControllerStats
 from readpool.kubernetes.client import KubernetesClient
 from readpool.kubernetes.errors import ApiError
-from readpool.kubernetes.kinds import POD, POOL, PVC, SCALED_OBJECT, Kind, Manifest, ObjectKey, kind_of
+from readpool.kubernetes.kinds import POD, POOL, PVC, SCALED_OBJECT, Kind, Manifest, ObjectKey, key_of, kind_of
 from readpool.pool.labels import MANAGER
 from readpool.pool.spec import ReadOnlyPool
 
@@ -71,14 +71,15 @@ class Applier:
         A ScaledObject whose tolerance this KEDA does not know is applied without it.
         """
         kind = kind_of(manifest)
-        try:
-            answer = await self._apply(kind, manifest, seconds)
-        except ApiError as error:
-            if kind != SCALED_OBJECT or not error.is_untyped:
-                raise
-            _log.info("appliedWithoutTolerance", name=manifest["metadata"]["name"], message=error.message)
-            answer = await self._apply(kind, leave_out_tolerance(manifest), seconds)
-        self._watches.observe(kind, answer)
+        with self._watches.writing(key_of(kind, manifest)):
+            try:
+                answer = await self._apply(kind, manifest, seconds)
+            except ApiError as error:
+                if kind != SCALED_OBJECT or not error.is_untyped:
+                    raise
+                _log.info("appliedWithoutTolerance", name=manifest["metadata"]["name"], message=error.message)
+                answer = await self._apply(kind, leave_out_tolerance(manifest), seconds)
+            self._watches.observe(kind, answer)
         return answer
 
     async def _apply(self, kind: Kind, manifest: Manifest, seconds: float | None) -> dict[str, Any]:
@@ -109,31 +110,34 @@ class Applier:
     async def write_replicas(self, pool: ReadOnlyPool, resource_version: str, replicas: int) -> None:
         """Write spec.replicas, unless somebody has changed the pool meanwhile (ApiError, `is_conflict`)."""
         body = {"metadata": {"resourceVersion": resource_version}, "spec": {"replicas": replicas}}
-        answer = await self._write(
-            "patch", POOL, partial(self._client.merge, POOL, pool.namespace, pool.name, body, manager=MANAGER)
-        )
-        self._watches.observe(POOL, answer)
+        with self._watches.writing(ObjectKey(POOL, pool.namespace, pool.name)):
+            answer = await self._write(
+                "patch", POOL, partial(self._client.merge, POOL, pool.namespace, pool.name, body, manager=MANAGER)
+            )
+            self._watches.observe(POOL, answer)
 
     async def write_status(self, pool: ReadOnlyPool, status: Manifest) -> Manifest:
         """Write the whole status, and return the pool as it is then; what we said once and no longer say goes."""
         metadata = {"name": pool.name, "namespace": pool.namespace, "uid": pool.uid}
         body = {"apiVersion": POOL.api_version, "kind": POOL.name, "metadata": metadata, "status": dict(status)}
-        answer = await self._write(
-            "status", POOL, partial(self._client.apply, POOL, body, manager=MANAGER, subresource="status")
-        )
-        kept = dict(answer)
-        self._watches.observe(POOL, answer)
+        with self._watches.writing(ObjectKey(POOL, pool.namespace, pool.name)):
+            answer = await self._write(
+                "status", POOL, partial(self._client.apply, POOL, body, manager=MANAGER, subresource="status")
+            )
+            kept = dict(answer)
+            self._watches.observe(POOL, answer)
         return kept
 
     async def write_conditions(self, namespace: str, name: str, conditions: list[Any]) -> None:
         """Write the conditions of a pool whose spec is not understood, and leave the rest of its status."""
         body = {"status": {"conditions": conditions}}
-        answer = await self._write(
-            "status",
-            POOL,
-            partial(self._client.merge, POOL, namespace, name, body, manager=MANAGER, subresource="status"),
-        )
-        self._watches.observe(POOL, answer)
+        with self._watches.writing(ObjectKey(POOL, namespace, name)):
+            answer = await self._write(
+                "status",
+                POOL,
+                partial(self._client.merge, POOL, namespace, name, body, manager=MANAGER, subresource="status"),
+            )
+            self._watches.observe(POOL, answer)
 
     async def _write(
         self, verb: str, kind: Kind, write: Callable[[], Awaitable[Any]], seconds: float | None = None

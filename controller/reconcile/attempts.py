@@ -33,6 +33,7 @@ class Attempts:
     def __init__(self, pool: PoolKey, memory: PoolMemory, clock: Clock) -> None:
         self.failed: dict[ObjectKey, ApiError] = {}
         self.done = 0
+        self._has_news = False
         self._pool = pool
         self._memory = memory
         self._clock = clock
@@ -48,6 +49,7 @@ class Attempts:
         if key not in self.failed:
             self._memory.failures.pop(key, None)
             self.done += 1
+            self._has_news = True
         return answer
 
     async def ask(self, key: ObjectKey, request: Callable[[], Awaitable[Any]]) -> Any:
@@ -60,6 +62,11 @@ class Attempts:
                 raise
             return None
 
+    def take_news(self) -> bool:
+        """Return whether something was written, or could not be, since this was asked last."""
+        has_news, self._has_news = self._has_news, False
+        return has_news
+
     def raise_first(self) -> None:
         """Raise what may succeed another time, for the back-off: of several, the one that asks for the longest."""
         if self._errors:
@@ -67,6 +74,7 @@ class Attempts:
 
     def _note(self, key: ObjectKey, error: ApiError) -> None:
         self.failed[key] = error
+        self._has_news = True
         if error.is_of_ending_namespace:
             return
         before = self._memory.failures.get(key)

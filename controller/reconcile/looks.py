@@ -23,7 +23,7 @@ from readpool.clock import Clock
 from readpool.kubernetes.errors import ApiError
 from readpool.kubernetes.kinds import POD, POOL, Manifest, ObjectKey
 from readpool.pool.errors import PoolError
-from readpool.pool.spec import ReadOnlyPool, ShardStrategy, parse_pool
+from readpool.pool.spec import ReadOnlyPool, ShardStrategy
 
 _log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class Looks:
         if memory.is_ending:
             return None
         try:
-            pool = memory.understood = parse_pool(manifest)
+            pool = memory.parse(manifest)
         except PoolError as error:
             pool, misread = recall_understood(manifest, memory.understood), str(error)
         observed, plan = self._plan(key, pool, memory, misread)

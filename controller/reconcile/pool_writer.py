@@ -182,7 +182,7 @@ class PoolWriter:
 
     def _see(self, look: Look, attempts: Attempts) -> Look:
         """Look again after something was written, or could not be."""
-        return (self._looks.look(look.key) or look) if attempts.done or attempts.failed else look
+        return (self._looks.look(look.key) or look) if attempts.take_news() else look
 
     def _record(self, look: Look, events: Iterable[PoolEvent]) -> None:
         for event in events:

@@ -21,6 +21,8 @@ FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 30.0
 SHORT_WATCH_SECONDS = 1.0
 """A watch that ends sooner, and has brought nothing, has failed."""
+MOST_GONE = 1000
+"""Deletions that are remembered; a response is seconds late, not thousands of deletions."""
 _log = structlog.get_logger()
 
 Trim = Callable[[dict[str, Any]], dict[str, Any]]
@@ -82,6 +84,8 @@ class Informer:
         """By this process, since the last list was asked for."""
         self._deleted: dict[ObjectKey, str] = {}
         """The uids of what this process deleted, until the watch has said so."""
+        self._gone: dict[ObjectKey, int] = {}
+        """The versions of the last deletions: the response of a write may come after the watch's event for one."""
         self._listeners: list[OnChange] = []
 
     def on_change(self, listener: OnChange) -> None:
@@ -100,7 +104,7 @@ class Informer:
         """Put the response of a write into the cache; the watch's event for it is then skipped."""
         key = key_of(self.kind, manifest)
         self._written.add(key)
-        if not self._is_older(key, manifest):
+        if not self._is_older(key, manifest) and _order_of(manifest) >= self._gone.get(key, 0):
             self._put_if_other(key, manifest)
 
     def observe_deleted(self, key: ObjectKey, uid: str) -> None:
@@ -152,6 +156,7 @@ class Informer:
         """
         self._written.clear()
         self._deleted.clear()
+        self._gone.clear()
         listed, version = await self._client.list(
             self.kind, self._namespace, selector=self._selector, fields=self._fields
         )
@@ -203,6 +208,10 @@ class Informer:
     def _see_deleted(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
         known = self._objects.get(key)
         self._deleted.pop(key, None)
+        self._gone.pop(key, None)
+        self._gone[key] = _order_of(manifest)
+        if len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
         if known is not None and known["metadata"].get("uid") != manifest["metadata"].get("uid"):
             return  # of its name there is another by now, which this process has made
         self._remove(key, manifest)

@@ -5,6 +5,8 @@ for current until it is opened again. client-go has HTTP/2 pings against that; h
 """
 
 import socket
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
@@ -27,10 +29,24 @@ class _ProbedTransport(RESTClientObject):
 
 
 def build_transport(configuration: Configuration) -> ApiClient:
-    """Build what requests go through; it has to be closed."""
+    """Build what requests go through; it has to be closed.
+
+    The environment's proxy is looked up once and not at every request, each time in a thread, as the library would. A
+    netrc, which it would read as well, has no say: the credentials are those of the configuration.
+    """
+    configuration.proxy = configuration.proxy or find_proxy(configuration.host)
+    configuration.client_session_kwargs = {"trust_env": False}
     transport = ApiClient(configuration)
     transport.rest_client = _ProbedTransport(configuration)
     return transport
+
+
+def find_proxy(url: str) -> str | None:
+    """Find the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for a URL."""
+    parts = urlsplit(url)
+    if parts.hostname and proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def open_probed_socket(address: aiohttp.AddrInfoType) -> socket.socket:
