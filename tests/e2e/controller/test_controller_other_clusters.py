@@ -35,6 +35,10 @@ def count_applied(cluster: SmallCluster, kind: Kind) -> int:
     return sum(write.verb == "apply" and write.key.kind == kind for write in cluster.api.writes)
 
 
+def has_status(cluster: SmallCluster, name: str) -> bool:
+    return "Stalled" in cluster.read_conditions(name)
+
+
 def has_replicas(cluster: SmallCluster, pool: str) -> bool:
     return len(cluster.list_alive(pool)) == 2
 
@@ -206,7 +210,9 @@ async def test_pools_whose_names_meet_never_send_readers_to_each_others_replicas
                 cluster.make(name)
         for name in names:
             await cluster.until(partial(has_replicas, cluster, name), f"replicas of {name}")
-        await asyncio.sleep(1.0)
+        for name in names:
+            await cluster.until(partial(has_status, cluster, name), f"status of {name}")
+        await asyncio.sleep(1.0)  # for more to happen than should
         for key, one in cluster.api.objects.items():
             if key.kind == ENDPOINT_SLICE:
                 service = cluster.api.objects[
