@@ -1,4 +1,4 @@
-"""When snapshots are taken: each fleet's about four times an interval while there is news, at once when it cannot wait.
+"""When snapshots are taken: each fleet's about three times an interval while there is news, at once when it cannot wait.
 
 Taking one costs in proportion to the fleet, so fleets take turns: evenly over time, a moment at most before the loop
 continues with polls and answers, and no fleet more of the time than its share.
@@ -20,7 +20,7 @@ _TURN_SECONDS = 0.0002
 """Snapshots in a row, two or so, before the loop's other work has its turn: an answer to KEDA takes several turns."""
 _REST_FACTOR = 20.0
 """After a snapshot a fleet rests this many times as long as it took: 5 % of a core at most."""
-_SNAPSHOTS_PER_INTERVAL = 4
+_SNAPSHOTS_PER_INTERVAL = 3
 _IDLE_SECONDS = 1.0
 """Without news a snapshot is taken this often, since time itself decides things."""
 
