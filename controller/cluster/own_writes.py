@@ -1,6 +1,6 @@
 """What a watch tells of an object while this process writes it is that write, as a rule, a moment before its answer.
 
-The lane that writes plans again afterwards, so that no pool needs to be queued for it. Under controller.cluster.watches.
+The lane that writes plans again afterwards, so that no pool needs to be queued. Under controller.cluster.watches.
 """
 
 from dataclasses import dataclass

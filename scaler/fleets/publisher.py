@@ -1,4 +1,4 @@
-"""When snapshots are taken: each fleet's about three times an interval while there is news, at once when it cannot wait.
+"""When snapshots are taken: each fleet's three times an interval while there is news, at once when it cannot wait.
 
 Taking one costs in proportion to the fleet, so fleets take turns: evenly over time, a moment at most before the loop
 continues with polls and answers, and no fleet more of the time than its share.
