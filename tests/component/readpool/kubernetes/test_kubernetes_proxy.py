@@ -23,6 +23,7 @@ class Proxy:
     url: str = ""
     targets: list[str] = field(default_factory=list)
     credentials: list[str | None] = field(default_factory=list)
+    own_credentials: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ async def run_proxy() -> AsyncIterator[Proxy]:
     async def answer(request: web.Request) -> web.Response:
         asked.targets.append(request.raw_path)
         asked.credentials.append(request.headers.get("Authorization"))
+        asked.own_credentials.append(request.headers.get("Proxy-Authorization"))
         return web.json_response({"kind": "ServiceList", "metadata": {"resourceVersion": "1"}, "items": []})
 
     application = web.Application()
@@ -87,6 +89,15 @@ async def test_the_environment_names_the_proxy(proxy: Proxy, tmp_path: Path, mon
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
     await list_services(write_kubeconfig(tmp_path, SERVER))
     assert proxy.targets == [f"{SERVER}/api/v1/namespaces/default/services?limit=500"]
+    assert proxy.credentials == ["Bearer ours"]
+
+
+async def test_a_proxy_gets_the_credentials_of_its_url_and_the_api_server_ours(
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", "http://user:secret@"))
+    await list_services(write_kubeconfig(tmp_path, SERVER))
+    assert proxy.own_credentials == ["Basic dXNlcjpzZWNyZXQ="]
     assert proxy.credentials == ["Bearer ours"]
 
 
